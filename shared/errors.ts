@@ -1,0 +1,79 @@
+/**
+ * Every code a caller can meet, with its status, its title and who has to act.
+ * docs/failure-modes.md has one section per code; a test holds the two together.
+ */
+
+export type Owner = 'caller' | 'operator' | 'provider';
+
+interface CodeEntry {
+  readonly status: number;
+  readonly title: string;
+  readonly owner: Owner;
+}
+
+export const CODES = {
+  invalid_path: { status: 400, title: 'The path cannot be judged safely', owner: 'caller' },
+  invalid_request: { status: 400, title: 'The request is malformed', owner: 'caller' },
+  missing_token: { status: 401, title: 'A bearer token is needed', owner: 'caller' },
+  invalid_token: { status: 401, title: 'The bearer token is not accepted', owner: 'caller' },
+  no_rule: { status: 403, title: 'No access rule matches', owner: 'operator' },
+  forbidden: { status: 403, title: 'Not allowed', owner: 'caller' },
+  not_found: { status: 404, title: 'Not found', owner: 'caller' },
+  method_not_allowed: { status: 405, title: 'Method not allowed', owner: 'caller' },
+  body_too_large: { status: 413, title: 'The body is too large', owner: 'caller' },
+  rate_limited: { status: 429, title: 'Too many requests', owner: 'caller' },
+  internal_error: { status: 500, title: 'The gateway failed', owner: 'operator' },
+  not_configured: { status: 503, title: 'This function is not configured', owner: 'operator' },
+  upstream_unreachable: { status: 502, title: 'The upstream cannot be reached', owner: 'provider' },
+  identity_provider_unavailable: { status: 503, title: 'The identity provider is away', owner: 'provider' },
+  authorization_unavailable: { status: 503, title: 'The authorization service is away', owner: 'provider' },
+  limiter_unavailable: { status: 503, title: 'The counter store is away', owner: 'provider' },
+  upstream_timeout: { status: 504, title: 'The upstream did not answer in time', owner: 'provider' },
+} as const satisfies Record<string, CodeEntry>;
+
+export type Code = keyof typeof CODES;
+
+export interface RefusalOptions {
+  /** Said to the caller; never more than the caller may know. */
+  readonly detail?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/**
+ * A request that goes no further. `code` and `detail` go out; `reason` (exact) and `cause` stay in the log.
+ */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly code: Code;
+  readonly reason: string;
+  readonly detail: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: Code, reason: string, options: RefusalOptions = {}) {
+    super(`${code}: ${reason}`, { cause: options.cause });
+    this.code = code;
+    this.reason = reason;
+    this.detail = options.detail;
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): number {
+    return CODES[this.code].status;
+  }
+}
+
+/** Is thrown when the counter store does not answer in time or answers with an error. */
+export class CountersUnavailable extends Error {
+  override readonly name = 'CountersUnavailable';
+}
+
+/** Is thrown when the authorization server gives no verdict: away, slow, or refusing the question. */
+export class RelationsUnavailable extends Error {
+  override readonly name = 'RelationsUnavailable';
+}
+
+/** Is thrown when no usable key or introspection answer is to be had from an identity provider. */
+export class ProviderUnavailable extends Error {
+  override readonly name = 'ProviderUnavailable';
+}

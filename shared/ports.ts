@@ -1,0 +1,92 @@
+/**
+ * What the functions need of the world outside, as the smallest interfaces they can use.
+ * Adapters (shared/adapters/) implement them; tests own them.
+ */
+
+/** A value now, or later: in-process adapters answer at once, so that a cached request awaits nothing real. */
+export type MaybePromise<T> = T | Promise<T>;
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+export interface Random {
+  /** `length` bytes from a cryptographic source, as lower-case hex. */
+  hex(length: number): string;
+  uuid(): string;
+}
+
+/** Outgoing HTTP. Never follows redirects unless the caller says so. */
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+/** Work that outlives its request: `waitUntil` on Workers, a plain caught promise on Node. */
+export type Background = (work: Promise<unknown>) => void;
+
+/** `limit` requests in `windowMs`; `name` appears in RateLimit-Policy. */
+export interface RatePolicy {
+  readonly name: string;
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+export interface TakeRequest {
+  /** Who is limited: `<issuer>|<subject>` or an address. */
+  readonly caller: string;
+  readonly policy: RatePolicy;
+}
+
+/** The answer of one atomic take. */
+export interface Taken {
+  readonly allowed: boolean;
+  /** Whole requests still admitted at once after this one. */
+  readonly remaining: number;
+  /** Milliseconds until the full quota is there again. */
+  readonly resetMs: number;
+  /** Milliseconds until one more is admitted; 0 when allowed. */
+  readonly retryAfterMs: number;
+  /** True when the caller was suspended or removed: read in the same round trip, so that it costs none. */
+  readonly revoked: boolean;
+}
+
+/** Shared request counters. A store that is away throws `CountersUnavailable`. */
+export interface Counters {
+  take(request: TakeRequest): MaybePromise<Taken>;
+  /** Resolves when the store answers. */
+  ping(): MaybePromise<void>;
+}
+
+/** Callers whose tokens and decisions stop counting at once, on every instance that shares the store. */
+export interface Revocations {
+  /** `seconds`: how long the mark must outlive the tokens already issued. */
+  revoke(caller: string, seconds: number): Promise<void>;
+  restore(caller: string): Promise<void>;
+}
+
+export interface RelationQuery {
+  /** `user:<id>` */
+  readonly user: string;
+  readonly relation: string;
+  /** `type:id` */
+  readonly object: string;
+  /** Values for conditions of the model. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  /** `fresh` skips the server's caches: for the check right after a change. */
+  readonly consistency?: 'fast' | 'fresh';
+}
+
+/** Relationship checks. A server that is away, slow or refuses the question throws `RelationsUnavailable`; it never answers false. */
+export interface Relations {
+  check(query: RelationQuery): MaybePromise<boolean>;
+  ping(): Promise<void>;
+}
+
+/** One line of the request log. Values are identifiers and durations, never tokens, bodies or query strings. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined | object>>;
+
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
