@@ -1,0 +1,73 @@
+import type { RatePolicy } from './ports.ts';
+
+/** The checked configuration: only shared/env.ts makes one, from raw variables. */
+export interface Config {
+  readonly environment: 'development' | 'production';
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly targets: Targets;
+  readonly rules: { readonly current: RulesSource; readonly previous: RulesSource | null };
+  readonly openfga: OpenFgaConfig;
+  readonly issuers: readonly IssuerConfig[];
+  readonly introspection: IntrospectionConfig | null;
+  readonly counters: CountersConfig;
+  readonly rateLimit: RatePolicy;
+  readonly rateLimitFailure: 'local' | 'open' | 'closed';
+  /** Milliseconds an allow is remembered; 0 = never. */
+  readonly decisionTtlMs: number;
+  readonly databaseUrl: string | null;
+  /** Listed origins; empty = no CORS headers at all. `*` alone = any origin, without credentials. */
+  readonly allowedOrigins: readonly string[];
+  /** CIDRs whose X-Forwarded-* is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly maxBodyBytes: number;
+  readonly upstreamTimeoutMs: number;
+  readonly assertion: AssertionConfig;
+  readonly webhooks: { readonly signingKeys: readonly string[]; readonly sharedSecret: string | null };
+  readonly metricsToken: string | null;
+}
+
+/** Where a rule's `target` leads; `upstream` is always there. */
+export type Targets = Readonly<{ upstream: string }> & Readonly<Record<string, string | undefined>>;
+
+export type RulesSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'inline'; readonly json: string };
+
+export interface OpenFgaConfig {
+  readonly url: string;
+  readonly storeId: string;
+  readonly modelId: string | null;
+  readonly apiToken: string | null;
+}
+
+export type IssuerName = 'zitadel' | 'kanidm' | 'session';
+
+export interface IssuerConfig {
+  readonly name: IssuerName;
+  /** Exactly the `iss` of its tokens. */
+  readonly url: string;
+  /** At least one; a token must carry one of them in `aud`. */
+  readonly audiences: readonly [string, ...string[]];
+  /** True: `sub` is the bundle's own user id; false: the user is `<name>|<sub>`. */
+  readonly sharedSubjects: boolean;
+}
+
+/** RFC 7662 at Zitadel, for opaque access tokens and personal access tokens. */
+export interface IntrospectionConfig {
+  readonly issuer: IssuerConfig;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Resource owners (organisation ids) whose tokens are accepted even without an accepted audience. */
+  readonly organizations: readonly string[];
+}
+
+export type CountersConfig =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'redis'; readonly url: string }
+  | { readonly kind: 'upstash'; readonly url: string; readonly token: string };
+
+export type AssertionConfig =
+  | { readonly kind: 'keys'; readonly jwks: string }
+  | { readonly kind: 'ephemeral' }
+  | { readonly kind: 'off' };
