@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { parseRate } from './rate.ts';
+
+/** What process.env and Worker bindings have in common: names and values, unchecked. */
+export type RawEnvironment = Readonly<Record<string, unknown>>;
+
+/** A variable that cannot be used, and what to write instead. Never its value: it may be a secret. */
+export interface Fault {
+  readonly variable: string;
+  readonly problem: string;
+}
+
+const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
+
+function url(protocols: readonly string[]) {
+  const wanted = protocols.map((protocol) => `${protocol}//…`).join(' or ');
+  return z.string().refine((text) => protocols.includes(URL.parse(text)?.protocol ?? ''), `write a URL: ${wanted}`);
+}
+
+/** A base URL that paths are appended to: no query, no fragment, no credentials, no trailing slash kept. */
+const httpBase = url(['http:', 'https:'])
+  .refine((text) => {
+    const parsed = URL.parse(text);
+    return parsed !== null && parsed.search === '' && parsed.hash === '' && parsed.username === '';
+  }, 'write a URL without query, fragment or credentials')
+  .transform((text) => text.replace(/\/+$/, ''));
+
+function whole(minimum: number, maximum: number, unit: string) {
+  const problem = `write a whole number of ${unit} from ${minimum} to ${maximum}`;
+  return z.coerce.number(problem).int(problem).min(minimum, problem).max(maximum, problem);
+}
+
+/** RFC 8414 §2 lets issuers carry a path; they are compared byte for byte, so nothing is normalised here. */
+const issuer = url(['https:', 'http:']);
+const audiences = list.pipe(z.array(z.string()).min(1, 'write at least one audience, comma-separated'));
+
+/** One line per variable of docs/architecture.md#variables: its shape and its default. */
+export const VARIABLES = z.object({
+  UPSTREAM_URL: httpBase,
+  ACCESS_RULES: z.string().default('config/access_rules.json'),
+  ACCESS_RULES_PREV: z.string().optional(),
+  OPENFGA_URL: httpBase,
+  OPENFGA_STORE_ID: z.string(),
+  OPENFGA_MODEL_ID: z.string().optional(),
+  OPENFGA_API_TOKEN: z.string().optional(),
+  ZITADEL_ISSUER_URL: issuer.optional(),
+  ZITADEL_API_URL: httpBase.optional(),
+  ZITADEL_AUDIENCE: audiences.optional(),
+  ZITADEL_CLIENT_ID: z.string().optional(),
+  ZITADEL_CLIENT_SECRET: z.string().optional(),
+  ZITADEL_ORGANIZATIONS: list.default([]),
+  KANIDM_ISSUER_URL: issuer.optional(),
+  KANIDM_AUDIENCE: audiences.optional(),
+  KANIDM_URL: httpBase.optional(),
+  KANIDM_TOKEN: z.string().optional(),
+  SHARED_SUBJECT_ISSUERS: list
+    .pipe(z.array(z.enum(['zitadel', 'kanidm', 'session'], 'write names out of zitadel, kanidm, session')))
+    .default(['zitadel']),
+  REDIS_URL: url(['redis:', 'rediss:']).optional(),
+  UPSTASH_REDIS_REST_URL: httpBase.optional(),
+  UPSTASH_REDIS_REST_TOKEN: z.string().optional(),
+  DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
+  ALLOWED_ORIGINS: list.default([]),
+  WEBHOOK_SIGNING_KEYS: list.default([]),
+  WEBHOOK_SHARED_SECRET: z.string().optional(),
+  RATE_LIMIT: z
+    .string()
+    .default('100/60s')
+    .transform((text, context) => {
+      const policy = parseRate(text, 'default');
+      if (policy !== undefined) return policy;
+      context.addIssue({ code: 'custom', message: 'write requests and a window, as in 100/60s' });
+      return z.NEVER;
+    }),
+  RATE_LIMIT_FAILURE: z.enum(['local', 'open', 'closed'], 'write local, open or closed').default('local'),
+  DECISION_TTL: whole(0, 3600, 'seconds').default(30),
+  TRUSTED_PROXIES: list.default([]),
+  MAX_BODY_BYTES: whole(0, 2 ** 40, 'bytes').default(10_485_760),
+  UPSTREAM_TIMEOUT_MS: whole(1, 3_600_000, 'milliseconds').default(30_000),
+  ASSERTION_KEYS: z.string().optional(),
+  METRICS_TOKEN: z.string().min(16, 'write at least 16 characters').optional(),
+  ENVIRONMENT: z.enum(['development', 'production'], 'write development or production').default('development'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'], 'write debug, info, warn, error or silent')
+    .default('info'),
+  PORT: whole(0, 65_535, 'the port').default(3000),
+  HOST: z.string().default('0.0.0.0'),
+});
+
+export type Variables = z.output<typeof VARIABLES>;
+
+const TARGET = /^TARGET_([A-Z0-9_]+)_URL$/;
+
+/** Every variable read and checked by itself; shared/env.ts checks what they mean together. */
+export function readVariables(raw: RawEnvironment): {
+  readonly variables: Variables | undefined;
+  readonly targets: Readonly<Record<string, string>>;
+  readonly faults: readonly Fault[];
+} {
+  // An empty variable is an absent one: that is how Kubernetes and .env files leave a setting out.
+  const present = Object.fromEntries(
+    Object.entries(raw).filter(([, value]) => typeof value === 'string' && value.trim() !== ''),
+  );
+  const faults: Fault[] = [];
+  const targets: Record<string, string> = {};
+  for (const [name, value] of Object.entries(present)) {
+    const match = TARGET.exec(name)?.[1];
+    if (match === undefined) continue;
+    const parsed = httpBase.safeParse(value);
+    if (parsed.success) targets[match.toLowerCase()] = parsed.data;
+    else faults.push(...toFaults(parsed.error, name));
+  }
+  const parsed = VARIABLES.safeParse(present);
+  if (!parsed.success) faults.push(...toFaults(parsed.error));
+  return { variables: parsed.data, targets, faults };
+}
+
+function toFaults(error: z.ZodError, name?: string): Fault[] {
+  return error.issues.map((issue) => {
+    const variable = name ?? String(issue.path[0] ?? '');
+    const absent = issue.code === 'invalid_type' && issue.input === undefined;
+    return { variable, problem: absent ? 'is missing: set it' : issue.message };
+  });
+}
