@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { listen, LOOPBACK, stop } from '../listen.ts';
+import { demoApp } from './app.ts';
+import { AUDIENCE, configuration, GATEWAY_CLIENT_ID } from './configuration.ts';
+import { generateKeys } from './keys.ts';
+import { mint, type MintOptions } from './mint.ts';
+import { withoutAdvice } from './quiet.ts';
+
+export interface OidcServer {
+  /** The issuer, without a trailing slash. */
+  readonly url: string;
+  readonly audience: string;
+  /** For introspection (RFC 7662); made at start. */
+  readonly clientId: string;
+  readonly clientSecret: string;
+  mintToken(user: string, options?: MintOptions): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The demo's OpenID provider, in memory, on loopback. Port 0 = any free one. */
+export async function startOidc(options: { readonly port?: number } = {}): Promise<OidcServer> {
+  const keys = await generateKeys();
+  const server = createServer();
+  // The issuer carries the port, so the socket comes before the provider.
+  const url = `http://${LOOPBACK}:${await listen(server, options.port)}`;
+  const clientSecret = randomBytes(24).toString('base64url');
+  const provider = await withoutAdvice(async () => {
+    const { default: Provider } = await import('oidc-provider');
+    return new Provider(url, configuration({ issuer: url, keys, gatewaySecret: clientSecret }));
+  });
+  const handle = provider.callback();
+  const app = demoApp(provider);
+  const ownPages = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  server.on('request', (request, response) => {
+    void (isOwnPage(request.url) ? ownPages : handle)(request, response);
+  });
+  return {
+    url,
+    audience: AUDIENCE,
+    clientId: GATEWAY_CLIENT_ID,
+    clientSecret,
+    mintToken: (user, mintOptions) => mint(provider, user, mintOptions),
+    close: () => stop(server),
+  };
+}
+
+const OWN_PAGES = /^\/(?:$|\?|(?:sign-in|callback|demo\/token)(?:$|\?)|interaction\/)/;
+
+function isOwnPage(target: string | undefined): boolean {
+  return target !== undefined && OWN_PAGES.test(target);
+}
