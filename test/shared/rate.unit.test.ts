@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { intervalUs, parseRate } from '../../shared/rate.ts';
+
+describe('a rate is written as requests per window', () => {
+  it.each([
+    ['100/60s', 100, 60_000],
+    ['5/1m', 5, 60_000],
+    ['1000/24h', 1_000, 86_400_000],
+    ['1000000/1s', 1_000_000, 1_000],
+  ])('%s is %i in %i ms', (text, limit, windowMs) => {
+    expect(parseRate(text, 'default')).toEqual({ name: 'default', limit, windowMs });
+  });
+
+  it.each([
+    '',
+    '100',
+    '100/60',
+    '100/s',
+    '0/60s',
+    '100/0s',
+    '-1/60s',
+    '1.5/60s',
+    '1e2/60s',
+    ' 100/60s',
+    '100/60s ',
+    '100/60S',
+    '100/1d',
+    '1000001/1s',
+    '9999999/1s',
+    '100/25h',
+    '100/60s,5/1s',
+    '１００/60s',
+  ])('%j is none', (text) => {
+    expect(parseRate(text, 'default')).toBeUndefined();
+  });
+});
+
+it('the requests of a full quota never take less than the window', () => {
+  for (const limit of [1, 3, 7, 9_999, 999_983]) {
+    const step = intervalUs({ name: 'x', limit, windowMs: 1_000 });
+    expect(Number.isInteger(step)).toBe(true);
+    expect(step * limit).toBeGreaterThanOrEqual(1_000_000);
+  }
+});
