@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { ProviderUnavailable } from '../errors.ts';
+import type { Fetch, MaybePromise } from '../ports.ts';
+import { Refreshed, type RefreshDeps } from '../refreshed.ts';
+import { fetchJson } from './fetch-json.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** A provider's endpoints hardly ever move: kept a day, and a week while the provider is away. */
+const POLICY = { softMs: DAY_MS, hardMs: DAY_MS + 60 * 60 * 1000, staleMs: 7 * DAY_MS };
+
+export interface ProviderMetadata {
+  readonly jwksUri: string;
+  readonly introspectionEndpoint: string | undefined;
+}
+
+/** OpenID Connect Discovery 1.0 of one issuer. */
+export interface Discovery {
+  readonly issuerUrl: string;
+  /** Rejects with `ProviderUnavailable`. */
+  metadata(): MaybePromise<ProviderMetadata>;
+  /** Reads the document again: an endpoint may have moved. */
+  reload(): Promise<ProviderMetadata>;
+}
+
+export interface ProviderDeps extends RefreshDeps {
+  readonly fetch: Fetch;
+  /** Milliseconds for one exchange; 3 s unless told. */
+  readonly timeoutMs?: number;
+}
+
+const documentSchema = z.object({
+  issuer: z.string(),
+  jwks_uri: z.url(),
+  introspection_endpoint: z.url().optional(),
+});
+
+export function createDiscovery(issuerUrl: string, deps: ProviderDeps): Discovery {
+  const documentUrl = `${issuerUrl.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const load = async (): Promise<ProviderMetadata> =>
+    parse(issuerUrl, documentUrl, await fetchJson(deps.fetch, documentUrl, { timeoutMs: deps.timeoutMs }));
+  const document = new Refreshed(load, POLICY, deps);
+  return { issuerUrl, metadata: () => document.get(), reload: () => document.reload() };
+}
+
+function parse(issuerUrl: string, documentUrl: string, json: unknown): ProviderMetadata {
+  const parsed = documentSchema.safeParse(json);
+  if (!parsed.success) throw new ProviderUnavailable(`${documentUrl}: not a discovery document`);
+  const { issuer, jwks_uri: jwksUri, introspection_endpoint: introspectionEndpoint } = parsed.data;
+  // OpenID Connect Discovery 1.0 §4.3: otherwise one provider could speak for another.
+  if (issuer !== issuerUrl) throw new ProviderUnavailable(`${documentUrl}: names another issuer`);
+  for (const endpoint of [jwksUri, introspectionEndpoint]) {
+    if (endpoint !== undefined && !isAsSafe(endpoint, issuerUrl))
+      throw new ProviderUnavailable(`${documentUrl}: names an endpoint without TLS`);
+  }
+  return { jwksUri, introspectionEndpoint };
+}
+
+/** Keys and client secrets must not travel less protected than the issuer's own address. */
+function isAsSafe(endpoint: string, issuerUrl: string): boolean {
+  return (
+    endpoint.startsWith('https://') || (endpoint.startsWith('http://') && issuerUrl.startsWith('http://'))
+  );
+}

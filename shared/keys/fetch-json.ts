@@ -1,0 +1,55 @@
+import { ProviderUnavailable } from '../errors.ts';
+import type { Fetch } from '../ports.ts';
+
+const TIMEOUT_MS = 3_000;
+const MAX_BYTES = 256 * 1024;
+
+export interface FetchJsonOptions {
+  readonly init?: RequestInit;
+  /** Milliseconds until the whole exchange is given up; 3 s unless told. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * JSON from an identity provider: status 200 only, no redirects, bounded in time and size.
+ * Everything else is `ProviderUnavailable`, whose message names the address and the fault, never the content.
+ */
+export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOptions = {}): Promise<unknown> {
+  const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  try {
+    // `manual`, because Workers know no `error`; any 3xx then fails as a status.
+    const response = await fetch(url, { ...options.init, redirect: 'manual', signal });
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      throw new ProviderUnavailable(`${url}: status ${response.status}`);
+    }
+    return JSON.parse(await readText(response, url));
+  } catch (cause) {
+    if (cause instanceof ProviderUnavailable) throw cause;
+    throw new ProviderUnavailable(`${url}: ${describe(cause, signal)}`, { cause });
+  }
+}
+
+function describe(cause: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return 'no answer in time';
+  return cause instanceof SyntaxError ? 'not JSON' : 'unreachable';
+}
+
+async function readText(response: Response, url: string): Promise<string> {
+  if (response.body === null) return '';
+  const body: ReadableStream<Uint8Array> = response.body;
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const reader = body.getReader();
+  let text = '';
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > MAX_BYTES) {
+      await reader.cancel();
+      throw new ProviderUnavailable(`${url}: answer over ${MAX_BYTES} bytes`);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
