@@ -1,0 +1,25 @@
+import { adviseOnExposure } from './exposure.ts';
+import { checkRules } from './findings.ts';
+import { parseRules } from './parse.ts';
+import { toRule, type Known } from './rule.ts';
+import { RuleTrie } from './trie.ts';
+import type { CompiledRules, Finding } from './types.ts';
+
+export type Compilation =
+  | { readonly ok: true; readonly rules: CompiledRules; readonly warnings: readonly Finding[] }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
+
+/**
+ * A rules file, from its text to a matcher. All faults are found before any is told; `findings` holds the warnings too.
+ */
+export function compileRules(source: string, known: Known): Compilation {
+  const parsed = parseRules(source);
+  if (!parsed.ok) return parsed;
+  const { entries, report } = parsed;
+  const rules = entries.flatMap((entry) => toRule(entry, known, report) ?? []);
+  const trie = new RuleTrie(rules);
+  checkRules(trie, report);
+  for (const rule of rules) adviseOnExposure(rule, report);
+  const { findings } = report;
+  return report.failed ? { ok: false, findings } : { ok: true, rules: trie, warnings: findings };
+}

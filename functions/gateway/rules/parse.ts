@@ -1,0 +1,71 @@
+import type { z } from 'zod';
+import { REQUIRED_FIELDS, RULE_FIELDS, ruleDefinition, type RuleDefinition } from './definition.ts';
+import { readJson } from './json.ts';
+import { Report } from './report.ts';
+import type { Finding } from './types.ts';
+
+export interface Entry {
+  readonly index: number;
+  readonly definition: RuleDefinition;
+}
+
+export type ParsedRules =
+  | { readonly ok: true; readonly entries: readonly Entry[]; readonly report: Report }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
+
+/**
+ * The entries of a rules file that have the right shape; the report holds every fault of the others.
+ * Comments and trailing commas are refused (RFC 8259).
+ */
+export function parseRules(source: string): ParsedRules {
+  const read = readJson(source);
+  if (!read.ok) {
+    const message = `not JSON: ${read.problem}`;
+    return {
+      ok: false,
+      findings: [{ severity: 'error', code: 'invalid_json', message, ...read.position, pointer: '' }],
+    };
+  }
+  const { json } = read;
+  const report = new Report(json);
+  for (const { path, position } of json.duplicates) {
+    report.error('duplicate_field', path, 'written twice in one object', position);
+  }
+  if (!Array.isArray(json.value)) {
+    report.error('not_a_list', [], 'a rules file is a JSON array of rules');
+    return { ok: false, findings: report.findings };
+  }
+  const values: readonly unknown[] = json.value;
+  const entries = values.flatMap((value, index) => {
+    const definition = parseEntry(value, index, report);
+    return definition === undefined ? [] : [{ index, definition }];
+  });
+  return { ok: true, entries, report };
+}
+
+function parseEntry(value: unknown, index: number, report: Report): RuleDefinition | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    report.error('invalid_value', [index], 'a rule is a JSON object');
+    return undefined;
+  }
+  const parsed = ruleDefinition.safeParse(value);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) tell(issue, value, index, report);
+  return undefined;
+}
+
+function tell(issue: z.core.$ZodIssue, value: object, index: number, report: Report): void {
+  if (issue.code === 'unrecognized_keys') {
+    const known = RULE_FIELDS.join(', ');
+    for (const key of issue.keys) {
+      report.error('unknown_field', [index, key], `unknown field ${JSON.stringify(key)}; known are ${known}`);
+    }
+    return;
+  }
+  const field = String(issue.path[0]);
+  if (REQUIRED_FIELDS.includes(field) && !Object.hasOwn(value, field)) {
+    report.error('missing_field', [index], `${field} is missing: ${issue.message}`);
+    return;
+  }
+  report.error('invalid_value', [index, field], `${field}: ${issue.message}`);
+}

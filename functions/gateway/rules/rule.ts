@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import type { RatePolicy } from '../../../shared/ports.ts';
+import { parseRate } from '../../../shared/rate.ts';
+import { parseFeature, parseObject } from './object.ts';
+import type { Entry } from './parse.ts';
+import { parsePattern } from './pattern.ts';
+import type { Report } from './report.ts';
+import { parseStripPrefix } from './strip.ts';
+import type { Access, PathSegment, Rule } from './types.ts';
+
+/** What the rules may refer to. */
+export interface Known {
+  readonly targets: ReadonlySet<string>;
+}
+
+/** The rule an entry means. Undefined when the report was told why it means none. */
+export function toRule(entry: Entry, known: Known, report: Report): Rule | undefined {
+  const { index, definition } = entry;
+  const target = definition.target ?? 'upstream';
+  if (!known.targets.has(target)) {
+    const names = [...known.targets].sort().join(', ');
+    report.error(
+      'unknown_target',
+      [index, 'target'],
+      `target "${target}" is not configured; configured are ${names}`,
+    );
+  }
+  const rateLimit = rateOf(entry, report);
+  const access = accessOf(entry, report);
+  const segments = segmentsOf(entry, report);
+  if (segments === undefined) return undefined;
+  checkParameters(entry, segments, report);
+  const stripPrefix = stripOf(entry, segments, report);
+  if (access === undefined) return undefined;
+  return {
+    index,
+    path: definition.path,
+    segments,
+    methods: methodsOf(definition.method),
+    access,
+    target,
+    rateLimit,
+    timeoutMs: definition.timeout_ms,
+    stripPrefix,
+    mode: definition.mode ?? 'enforce',
+    forwardAuthorization: definition.forward_authorization ?? true,
+  };
+}
+
+function methodsOf(method: string | readonly string[]): '*' | readonly string[] {
+  if (typeof method !== 'string') return [...new Set(method)];
+  return method === '*' ? '*' : [method];
+}
+
+function segmentsOf({ index, definition }: Entry, report: Report): readonly PathSegment[] | undefined {
+  const pattern = parsePattern(definition.path);
+  if (pattern.ok) return pattern.segments;
+  report.error('invalid_path', [index, 'path'], `path: ${pattern.problem}`);
+  return undefined;
+}
+
+function accessOf({ index, definition }: Entry, report: Report): Access | undefined {
+  const { feature, object } = definition;
+  if (feature !== undefined && object !== undefined) {
+    report.error('ambiguous_access', [index, 'object'], 'a rule has either feature or object');
+    return undefined;
+  }
+  if (feature === 'public_access') return { kind: 'public' };
+  if (feature === 'authenticated') return { kind: 'authenticated' };
+  const field = feature === undefined ? 'object' : 'feature';
+  const text = feature ?? object;
+  if (text === undefined) {
+    const message = 'who may pass is not said: add feature (or public_access, authenticated) or object';
+    report.error('missing_access', [index], message);
+    return undefined;
+  }
+  const parsed = field === 'feature' ? parseFeature(text) : parseObject(text);
+  if (parsed.ok) return { kind: 'relation', relation: definition.action ?? 'viewer', object: parsed.object };
+  report.error(`invalid_${field}`, [index, field], `${field}: ${parsed.problem}`);
+  return undefined;
+}
+
+function checkParameters(
+  { index, definition }: Entry,
+  segments: readonly PathSegment[],
+  report: Report,
+): void {
+  if (definition.object === undefined) return;
+  const parsed = parseObject(definition.object);
+  if (!parsed.ok) return;
+  const names = new Set(segments.flatMap((segment) => (segment.kind === 'literal' ? [] : [segment.name])));
+  for (const name of new Set(parsed.names)) {
+    if (names.has(name)) continue;
+    const message = `object: the path ${definition.path} has no parameter "${name}"`;
+    report.error('unknown_parameter', [index, 'object'], message);
+  }
+}
+
+function stripOf(
+  { index, definition }: Entry,
+  segments: readonly PathSegment[],
+  report: Report,
+): string | undefined {
+  if (definition.strip_prefix === undefined) return undefined;
+  const parsed = parseStripPrefix(definition.strip_prefix, segments);
+  if (parsed.ok) return parsed.prefix;
+  report.error('invalid_strip_prefix', [index, 'strip_prefix'], `strip_prefix: ${parsed.problem}`);
+  return undefined;
+}
+
+function rateOf({ index, definition }: Entry, report: Report): RatePolicy | undefined {
+  if (definition.rate_limit === undefined) return undefined;
+  const policy = parseRate(definition.rate_limit, policyName(definition));
+  if (policy !== undefined) return policy;
+  const message = 'rate_limit: write requests and a window of at most 24 hours, as in 100/60s';
+  report.error('invalid_value', [index, 'rate_limit'], message);
+  return undefined;
+}
+
+/** Stays when rules move in the file, and changes with the rate: one name for one rate. */
+function policyName({ path, method, rate_limit: rate }: Entry['definition']): string {
+  const methods = [method].flat().toSorted();
+  const digest = createHash('sha256').update(JSON.stringify([path, methods, rate]));
+  return `rule-${digest.digest('hex').slice(0, 8)}`;
+}

@@ -1,0 +1,70 @@
+import type { RatePolicy } from '../../../shared/ports.ts';
+
+/** One segment of a rule's path; a literal is decoded. */
+export type PathSegment =
+  | { readonly kind: 'literal'; readonly value: string }
+  | { readonly kind: 'param'; readonly name: string }
+  | { readonly kind: 'rest'; readonly name: string };
+
+export type TemplatePart =
+  { readonly kind: 'text'; readonly text: string } | { readonly kind: 'param'; readonly name: string };
+
+/** An OpenFGA object `type:id`, or the parts it is put together from at match time. */
+export type ObjectTemplate = string | readonly TemplatePart[];
+
+export interface RelationAccess {
+  readonly kind: 'relation';
+  readonly relation: string;
+  readonly object: ObjectTemplate;
+}
+
+export type Access = { readonly kind: 'public' } | { readonly kind: 'authenticated' } | RelationAccess;
+
+/** One entry of the rules file, checked and compiled. */
+export interface Rule {
+  /** Place in the file, from 0. */
+  readonly index: number;
+  /** As written. */
+  readonly path: string;
+  readonly segments: readonly PathSegment[];
+  readonly methods: '*' | readonly string[];
+  readonly access: Access;
+  /** Name of a configured target. */
+  readonly target: string;
+  /** Absent: the gateway's default policy. */
+  readonly rateLimit: RatePolicy | undefined;
+  /** Absent: the gateway's default timeout. */
+  readonly timeoutMs: number | undefined;
+  /** Canonically encoded, without a trailing slash. */
+  readonly stripPrefix: string | undefined;
+  readonly mode: 'enforce' | 'shadow';
+  readonly forwardAuthorization: boolean;
+}
+
+/** Values of the path's parameters, decoded. Has no prototype: `__proto__` is a name like any other. */
+export type Params = Readonly<Record<string, string>>;
+
+export interface Match {
+  readonly rule: Rule;
+  readonly params: Params;
+}
+
+export interface CompiledRules {
+  /** In the order of the file. */
+  readonly rules: readonly Rule[];
+  /** `segments`: the decoded segments of a judged path (`/a/` is `['a', '']`). Undefined: no rule, so refuse. */
+  match(method: string, segments: readonly string[]): Match | undefined;
+}
+
+/** Something to say about a rules file, with its place in the text. */
+export interface Finding {
+  readonly severity: 'error' | 'warning';
+  readonly code: string;
+  readonly message: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1, in UTF-16 units. */
+  readonly column: number;
+  /** RFC 6901, as in `/3/path`. */
+  readonly pointer: string;
+}
