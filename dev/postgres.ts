@@ -17,7 +17,7 @@ export async function startPostgres(options: { readonly dataDir?: string } = {})
   const server = new PGLiteSocketServer({ db, host: LOOPBACK, port: 0, maxConnections: MAX_CONNECTIONS });
   await server.start();
   return {
-    url: `postgres://postgres:postgres@${server.getServerConn()}/postgres?sslmode=disable`,
+    url: `postgres://postgres@${server.getServerConn()}/postgres?sslmode=disable`,
     close: async () => {
       await server.stop();
       await db.close();

@@ -1,0 +1,50 @@
+import { parseArgs } from 'node:util';
+
+export interface RunOptions {
+  /** 0 = any free one. */
+  readonly port: number;
+  /** Start, check every step, stop. */
+  readonly once: boolean;
+}
+
+/** Is thrown for arguments that cannot be meant. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const DEFAULT_PORT = 3000;
+
+/** Undefined = the person asked for help. */
+export function readOptions(args: readonly string[]): RunOptions | undefined {
+  const { values } = parse(args);
+  if (values.help === true) return undefined;
+  const once = values.once ?? false;
+  // A self-check must not fail because somebody keeps the demo open beside it.
+  if (values.port === undefined) return { once, port: once ? 0 : DEFAULT_PORT };
+  const port = Number(values.port);
+  if (!/^\d+$/.test(values.port) || port > 65_535) {
+    throw new UsageError(`--port ${values.port} is not a port: write a number from 0 to 65535`);
+  }
+  return { once, port };
+}
+
+export function usage(command: string): string {
+  return [
+    `Usage: ${command} [-- --port N] [--once]`,
+    '',
+    `  --port N   where the gateway listens (default ${DEFAULT_PORT}; 0 = any free port)`,
+    '  --once     start, check every step of the tour, stop; exit code 0 or 1',
+    '  --help     this text',
+  ].join('\n');
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { port: { type: 'string' }, once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'The arguments cannot be read');
+  }
+}
