@@ -21,7 +21,8 @@ const labelsSchema = z.object({
     .array(z.string())
     .refine((operations) => operations.includes('verify'))
     .optional(),
-  d: z.undefined(),
+  // A provider that publishes its private key has lost it to everybody.
+  d: z.never().optional(),
 });
 
 /** The keys of a JWK set that may verify signatures, imported. */

@@ -1,0 +1,77 @@
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Clock, MaybePromise } from '../../../shared/ports.ts';
+import type { Accepted, Outcome, Rejected } from './outcome.ts';
+
+export interface TokenCacheOptions {
+  readonly clock: Clock;
+  /** Tokens remembered as good; 10,000 unless told. */
+  readonly maxAccepted?: number;
+  /** Kept apart, so that a flood of bad tokens cannot push good ones out; 1,000 unless told. */
+  readonly maxRejected?: number;
+}
+
+type VerifyFrom<Who> = (token: string, address: string) => Promise<Outcome<Who>>;
+
+/**
+ * Remembers verdicts by the SHA-256 of the whole token: never longer than the verdict allows, nor than the key
+ * behind it is held. A remembered token is answered at once, without a promise.
+ */
+export class TokenCache<Who extends { readonly caller: string }> {
+  readonly #verify: VerifyFrom<Who>;
+  readonly #clock: Clock;
+  readonly #accepted: LRUCache<string, Accepted<Who>>;
+  readonly #rejected: LRUCache<string, Rejected>;
+  /** Counts `forget` calls: a verdict begun before one must not be remembered after it. */
+  #forgotten = 0;
+
+  constructor(verify: VerifyFrom<Who>, options: TokenCacheOptions) {
+    this.#verify = verify;
+    this.#clock = options.clock;
+    this.#accepted = new LRUCache({ max: options.maxAccepted ?? 10_000 });
+    this.#rejected = new LRUCache({ max: options.maxRejected ?? 1_000 });
+  }
+
+  /** Throws or rejects as the verifier does. `address` is handed to it. */
+  verify(token: string, address: string): MaybePromise<Who> {
+    const digest = hash('sha256', token, 'base64');
+    const known = this.#accepted.get(digest);
+    if (known === undefined) return this.#unknown(digest, token, address);
+    if (this.#clock.now() >= known.untilMs) return this.#again(digest, token, address);
+    const holds = known.evidence === undefined || known.evidence.source.holds(known.evidence.keyId);
+    if (holds === true) return known.identity;
+    if (holds === false) return this.#again(digest, token, address);
+    return holds.then((still) => (still ? known.identity : this.#again(digest, token, address)));
+  }
+
+  /** Drops every remembered token of a caller, `<issuer name>|<sub>`. */
+  forget(caller: string): void {
+    this.#forgotten += 1;
+    for (const [digest, { identity }] of this.#accepted.entries()) {
+      if (identity.caller === caller) this.#accepted.delete(digest);
+    }
+  }
+
+  #again(digest: string, token: string, address: string): Promise<Who> {
+    this.#accepted.delete(digest);
+    return this.#ask(digest, token, address);
+  }
+
+  #unknown(digest: string, token: string, address: string): Promise<Who> {
+    const rejected = this.#rejected.get(digest);
+    if (rejected !== undefined && this.#clock.now() < rejected.untilMs) throw rejected.refusal;
+    return this.#ask(digest, token, address);
+  }
+
+  async #ask(digest: string, token: string, address: string): Promise<Who> {
+    const forgotten = this.#forgotten;
+    const outcome = await this.#verify(token, address);
+    const now = this.#clock.now();
+    if ('refusal' in outcome) {
+      if (now < outcome.untilMs) this.#rejected.set(digest, outcome);
+      throw outcome.refusal;
+    }
+    if (now < outcome.untilMs && forgotten === this.#forgotten) this.#accepted.set(digest, outcome);
+    return outcome.identity;
+  }
+}

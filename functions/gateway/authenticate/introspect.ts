@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import type { IntrospectionConfig } from '../../../shared/config.ts';
+import { ProviderUnavailable } from '../../../shared/errors.ts';
+import type { Discovery, ProviderDeps } from '../../../shared/keys/discovery.ts';
+import { fetchJson } from '../../../shared/keys/fetch-json.ts';
+import type { Outcome, Verify } from './outcome.ts';
+import { identify, ORGANIZATION_CLAIM } from './principal.ts';
+import { expiredToken, invalidToken } from './refusals.ts';
+import { CLOCK_TOLERANCE_S } from './verify.ts';
+
+/** Milliseconds an active token is relied on without asking again, at most; revoking it at the provider takes that long. */
+export const ACTIVE_MS = 30_000;
+export const INACTIVE_MS = 5_000;
+
+const answerSchema = z.object({
+  active: z.boolean(),
+  iss: z.string().optional(),
+  sub: z.string().optional(),
+  aud: z.union([z.string().transform((one) => [one]), z.array(z.string())]).default([]),
+  exp: z.number().optional(),
+  nbf: z.number().optional(),
+  [ORGANIZATION_CLAIM]: z.string().optional(),
+});
+
+type Answer = z.infer<typeof answerSchema>;
+
+/** Asks Zitadel about opaque access tokens and personal access tokens (RFC 7662). */
+export function createIntrospector(
+  config: IntrospectionConfig,
+  discovery: Discovery,
+  deps: ProviderDeps,
+): Verify {
+  const authorization = basic(config.clientId, config.clientSecret);
+  return deps.collapse(async (token) => {
+    const answer = await ask(token, authorization, discovery, deps);
+    return judge(answer, config, deps.clock.now());
+  });
+}
+
+async function ask(
+  token: string,
+  authorization: string,
+  discovery: Discovery,
+  deps: ProviderDeps,
+): Promise<Answer> {
+  const { introspectionEndpoint: url } = await discovery.metadata();
+  if (url === undefined)
+    throw new ProviderUnavailable(`${discovery.issuerUrl}: names no introspection endpoint`);
+  const init = {
+    method: 'POST',
+    headers: {
+      authorization,
+      accept: 'application/json',
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString(),
+  };
+  const parsed = answerSchema.safeParse(
+    await fetchJson(deps.fetch, url, { init, timeoutMs: deps.timeoutMs }),
+  );
+  if (!parsed.success) throw new ProviderUnavailable(`${url}: not an introspection answer`);
+  return parsed.data;
+}
+
+function judge(answer: Answer, config: IntrospectionConfig, now: number): Outcome {
+  const { issuer } = config;
+  const reject = (refusal = invalidToken('inactive')): Outcome => ({ refusal, untilMs: now + INACTIVE_MS });
+  if (!answer.active) return reject();
+  if (answer.iss !== undefined && answer.iss !== issuer.url)
+    return reject(invalidToken('issuer not trusted'));
+  const { exp = Infinity, nbf = -Infinity } = answer;
+  if (exp * 1000 <= now - CLOCK_TOLERANCE_S * 1000) return reject(expiredToken());
+  if (nbf * 1000 > now + CLOCK_TOLERANCE_S * 1000) return reject(invalidToken('not valid yet'));
+  if (!isMeantForUs(answer, config))
+    return reject(invalidToken('neither audience nor organisation accepted'));
+  return {
+    identity: identify(issuer, answer.sub, answer[ORGANIZATION_CLAIM]),
+    untilMs: Math.min(exp * 1000, now + ACTIVE_MS),
+  };
+}
+
+/**
+ * Zitadel calls every personal access token of the instance active, whichever client asks, and adds that client to
+ * `aud`: our own client id there proves nothing.
+ */
+function isMeantForUs(answer: Answer, config: IntrospectionConfig): boolean {
+  const { clientId, issuer, organizations } = config;
+  if (answer.aud.some((audience) => audience !== clientId && issuer.audiences.includes(audience)))
+    return true;
+  const organization = answer[ORGANIZATION_CLAIM];
+  return organization !== undefined && organizations.includes(organization);
+}
+
+/** RFC 6749 §2.3.1: both halves are form-encoded first. */
+function basic(id: string, secret: string): string {
+  const encode = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1);
+  return `Basic ${btoa(`${encode(id)}:${encode(secret)}`)}`;
+}

@@ -1,0 +1,32 @@
+import { Refusal } from '../../../shared/errors.ts';
+
+/** RFC 6750 §3: the challenge says no more than this; the exact reason stays in the log. */
+const CHALLENGE = 'Bearer realm="sallyport"';
+const EXPIRED = 'The token has expired';
+const NOT_ACCEPTED = 'The token is not accepted';
+
+const MISSING_HEADERS = { 'WWW-Authenticate': CHALLENGE };
+const EXPIRED_HEADERS = challenge(EXPIRED);
+const NOT_ACCEPTED_HEADERS = challenge(NOT_ACCEPTED);
+
+function challenge(description: string): Readonly<Record<string, string>> {
+  return { 'WWW-Authenticate': `${CHALLENGE}, error="invalid_token", error_description="${description}"` };
+}
+
+export function missingToken(): Refusal {
+  return new Refusal('missing_token', 'no Authorization header', { headers: MISSING_HEADERS });
+}
+
+/** `reason` is for the log and must not quote the token. */
+export function invalidToken(reason: string, cause?: unknown): Refusal {
+  return new Refusal('invalid_token', reason, { detail: NOT_ACCEPTED, headers: NOT_ACCEPTED_HEADERS, cause });
+}
+
+export function expiredToken(): Refusal {
+  return new Refusal('invalid_token', 'expired', { detail: EXPIRED, headers: EXPIRED_HEADERS });
+}
+
+export function malformedHeader(): Refusal {
+  const reason = 'malformed Authorization header';
+  return new Refusal('invalid_request', reason, { detail: reason });
+}

@@ -1,0 +1,36 @@
+import type { Config, IssuerName } from '../../../shared/config.ts';
+import { createDiscovery, type ProviderDeps } from '../../../shared/keys/discovery.ts';
+import type { KeySource } from '../../../shared/keys/key-source.ts';
+import { createKeySource } from '../../../shared/keys/remote-keys.ts';
+import { createIntrospector } from './introspect.ts';
+import type { Verify } from './outcome.ts';
+import { createJwtVerifier, type TrustedIssuer } from './verify.ts';
+
+export interface TrustDeps extends ProviderDeps {
+  /** Keys of issuers that are not asked over HTTP. */
+  readonly keySources?: Partial<Record<IssuerName, KeySource>>;
+}
+
+export interface Trust {
+  readonly issuers: readonly TrustedIssuer[];
+  readonly verifySigned: Verify;
+  readonly verifyOpaque: Verify | undefined;
+}
+
+/** Everything configuration says about whose tokens count, as verifiers. */
+export function trust(config: Pick<Config, 'issuers' | 'introspection'>, deps: TrustDeps): Trust {
+  const discoveries = new Map(config.issuers.map(({ url }) => [url, createDiscovery(url, deps)]));
+  const discoveryOf = (url: string) => discoveries.get(url) ?? createDiscovery(url, deps);
+  const issuers = config.issuers.map((issuer) => ({
+    config: issuer,
+    keys: deps.keySources?.[issuer.name] ?? createKeySource(discoveryOf(issuer.url), deps),
+  }));
+  const { introspection } = config;
+  return {
+    issuers,
+    verifySigned: createJwtVerifier(issuers, deps.clock),
+    verifyOpaque: introspection
+      ? createIntrospector(introspection, discoveryOf(introspection.issuer.url), deps)
+      : undefined,
+  };
+}
