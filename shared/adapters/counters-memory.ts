@@ -9,6 +9,8 @@ export interface MemoryCountersOptions {
   readonly capacity?: number;
 }
 
+const FIRST_PRUNE = 1_024;
+
 /**
  * Counters of this process alone, with the arithmetic of counters-script.ts. Synchronous.
  * Throws `CountersUnavailable` for a newcomer when the memory is full of callers at their limit.
@@ -18,6 +20,7 @@ export class MemoryCounters implements Counters, Revocations {
   readonly #ledger: Ledger;
   /** Caller -> end of the mark, in ms since the epoch. Marks only expire: an evicted one would let a revoked caller in. */
   readonly #revoked = new Map<string, number>();
+  #pruneAt = FIRST_PRUNE;
 
   constructor({ clock, capacity = 100_000 }: MemoryCountersOptions) {
     this.#clock = clock;
@@ -46,7 +49,7 @@ export class MemoryCounters implements Counters, Revocations {
       remaining: Math.floor((burstUs - keptUs) / stepUs),
       resetMs: Math.ceil(keptUs / 1_000),
       retryAfterMs: allowed ? 0 : Math.ceil(waitUs / 1_000),
-      revoked: this.#revoked.size > 0 && this.#isRevoked(caller, nowMs),
+      revoked: this.#isMarked(caller, nowMs),
     };
   }
 
@@ -56,7 +59,7 @@ export class MemoryCounters implements Counters, Revocations {
 
   async revoke(caller: string, seconds: number): Promise<void> {
     const nowMs = this.#clock.now();
-    for (const [other, endMs] of this.#revoked) if (endMs <= nowMs) this.#revoked.delete(other);
+    if (this.#revoked.size >= this.#pruneAt) this.#prune(nowMs);
     const endMs = nowMs + seconds * 1_000;
     this.#revoked.set(caller, Math.max(endMs, this.#revoked.get(caller) ?? 0));
   }
@@ -65,8 +68,18 @@ export class MemoryCounters implements Counters, Revocations {
     this.#revoked.delete(caller);
   }
 
-  #isRevoked(caller: string, nowMs: number): boolean {
+  isRevoked(caller: string): boolean {
+    return this.#isMarked(caller, this.#clock.now());
+  }
+
+  #isMarked(caller: string, nowMs: number): boolean {
+    if (this.#revoked.size === 0) return false;
     const endMs = this.#revoked.get(caller);
     return endMs !== undefined && endMs > nowMs;
+  }
+
+  #prune(nowMs: number): void {
+    for (const [caller, endMs] of this.#revoked) if (endMs <= nowMs) this.#revoked.delete(caller);
+    this.#pruneAt = Math.max(FIRST_PRUNE, this.#revoked.size * 2);
   }
 }

@@ -136,11 +136,14 @@ describe('the address guard', () => {
   });
 
   it('fails closed when its memory is full', () => {
-    const full = failing(new CountersUnavailable('full')).counters as { take(): Taken };
-    expect(
-      refusalOf(() => {
-        guardAddress('192.0.2.1', full);
-      }).code,
-    ).toBe('limiter_unavailable');
+    const full = {
+      take: (): Taken => {
+        throw new CountersUnavailable('full');
+      },
+    };
+    const refusal = refusalOf(() => {
+      guardAddress('192.0.2.1', full);
+    });
+    expect(refusal.code).toBe('limiter_unavailable');
   });
 });

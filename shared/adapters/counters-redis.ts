@@ -1,0 +1,27 @@
+import { CountersUnavailable } from '../errors.ts';
+import { RemoteCounters } from './counters-remote.ts';
+import { RedisConnection, type RedisConnectionOptions } from './redis-connection.ts';
+
+/** Counters in Redis 7 or Valkey over TCP. Node only. Connects at once and keeps trying. */
+export class RedisCounters extends RemoteCounters {
+  readonly #connection: RedisConnection;
+
+  constructor(options: RedisConnectionOptions) {
+    const connection = new RedisConnection(options);
+    super((command) => connection.send(command));
+    this.#connection = connection;
+  }
+
+  /** For the start of the process: resolves when connected, throws `CountersUnavailable` after a second. */
+  async ready(): Promise<void> {
+    try {
+      await this.#connection.ready();
+    } catch (error) {
+      throw new CountersUnavailable('the counter store: not connected', { cause: error });
+    }
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+}
