@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** fetch() refuses CONNECT, TRACE and TRACK, so a rule for them could never forward. */
 const METHOD = /^(?!(?:CONNECT|TRACE|TRACK)$)[A-Z]+(?:-[A-Z]+)*$/;
 const methodProblem = 'write a method in capitals, a list of such methods, or *';
-const method = z.string().regex(METHOD);
+const method = z.string(methodProblem).regex(METHOD, methodProblem);
 
 /** One entry of the rules file as it is written; what the entry means is settled in rule.ts. */
 export const ruleDefinition = z
@@ -104,6 +104,11 @@ export const ruleDefinition = z
   });
 
 export type RuleDefinition = z.output<typeof ruleDefinition>;
+
+/** An entry of which some fields are missing or left out as faulty. */
+export const partialDefinition = ruleDefinition.partial();
+
+export type PartialDefinition = z.output<typeof partialDefinition>;
 
 export const RULE_FIELDS: readonly string[] = Object.keys(ruleDefinition.shape);
 export const REQUIRED_FIELDS: readonly string[] = ['path', 'method'];

@@ -23,16 +23,15 @@ export function adviseOnExposure(rule: Rule, report: Report): void {
   const who = audience(rule);
   if (who === undefined) return;
   if (rule.target === 'openfga') {
-    const what =
-      'reads and writes relationship tuples, models and stores, and so grants itself every relation';
-    report.warning('openfga_exposed', place, `${who} that meets ${rule.path} ${what}`);
+    const what = 'read and write relationship tuples, models and stores, and so grant itself every relation';
+    report.warning('openfga_exposed', place, `${rule.path} lets ${who} ${what}`);
     return;
   }
   if (rule.target !== 'zitadel' || rule.access.kind !== 'public') return;
   const exposed = managementWithin(forwarded(rule));
   if (exposed.length === 0) return;
-  const what = `reaches Zitadel's management (${exposed.join('; ')}), guarded by nothing but the token it may carry`;
-  report.warning('management_exposed', place, `${who} that meets ${rule.path} ${what}`);
+  const what = `reach Zitadel's management (${exposed.join('; ')}), guarded by nothing but the token it may carry`;
+  report.warning('management_exposed', place, `${rule.path} lets ${who} ${what}`);
 }
 
 function audience(rule: Rule): string | undefined {

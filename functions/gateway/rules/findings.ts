@@ -1,20 +1,8 @@
-import { fits, shapeOf } from './pattern.ts';
+import { isOwnRoute } from './own-routes.ts';
+import { shapeOf } from './pattern.ts';
 import type { Report } from './report.ts';
 import type { RuleTrie } from './trie.ts';
 import type { PathSegment, Rule } from './types.ts';
-
-/** Routes the bundle answers itself, before any rule. */
-const OWN_ROUTES: readonly (readonly string[])[] = [
-  ['health'],
-  ['ready'],
-  ['metrics'],
-  ['forward-auth'],
-  ['webhooks', 'zitadel'],
-  ['webhooks', 'user-created'],
-  ['webhooks', 'user-updated'],
-  ['webhooks', 'user-deleted'],
-  ['.well-known', 'sallyport', 'jwks.json'],
-];
 
 /** No rule names it, so only rules for any method serve it. */
 const ANY_OTHER = 'any other method';
@@ -34,13 +22,10 @@ export function checkRules(trie: RuleTrie, report: Report): void {
 }
 
 function checkReach(rule: Rule, report: Report): void {
-  const literal = rule.segments.every((segment) => segment.kind === 'literal');
-  if (!literal || !OWN_ROUTES.some((route) => fits(rule.segments, route))) return;
-  report.warning(
-    'unreachable',
-    [rule.index, 'path'],
-    `${rule.path} is answered by the gateway itself, never by this rule`,
-  );
+  const literals = rule.segments.flatMap((segment) => (segment.kind === 'literal' ? [segment.value] : []));
+  if (literals.length < rule.segments.length || !isOwnRoute(literals)) return;
+  const message = `${rule.path} is answered by the gateway itself, never by this rule`;
+  report.warning('unreachable', [rule.index, 'path'], message);
 }
 
 function checkEffect(rule: Rule, report: Report): void {
@@ -52,51 +37,49 @@ function checkEffect(rule: Rule, report: Report): void {
   );
 }
 
-/** Two values side by side can be cut apart in two ways, so two paths would share one object. */
+/** Values side by side can be cut apart in several ways, so that two paths would share one object. */
 function checkObject(rule: Rule, report: Report): void {
   if (rule.access.kind !== 'relation' || typeof rule.access.object === 'string') return;
   const parts = rule.access.object;
-  const placeholders = parts.filter((part) => part.kind === 'param');
-  if (placeholders.length < 2) return;
-  const rest = rule.segments.find((segment) => segment.kind === 'rest');
-  const takesRest = placeholders.some((part) => part.name === rest?.name);
-  const between = parts.slice(
-    parts.findIndex((part) => part.kind === 'param'),
-    parts.findLastIndex((part) => part.kind === 'param'),
-  );
-  const separated = between.every((part, at) =>
-    part.kind === 'param' ? between[at + 1]?.kind !== 'param' : part.text.includes('/'),
-  );
-  if (separated && !takesRest) return;
-  report.warning(
-    'ambiguous_object',
-    [rule.index, 'object'],
-    'different paths can name the same object: put a / between placeholders',
-  );
+  const names = parts.flatMap((part) => (part.kind === 'param' ? [part.name] : []));
+  if (names.length < 2) return;
+  const between = parts
+    .map((part) => (part.kind === 'param' ? '\0' : part.text))
+    .join('')
+    .split('\0')
+    .slice(1, -1);
+  // A :name never holds a slash; a *name does.
+  const takesRest = rule.segments.some((segment) => segment.kind === 'rest' && names.includes(segment.name));
+  if (!takesRest && between.every((text) => text.includes('/'))) return;
+  const message = 'different paths can name the same object: put a / between placeholders';
+  report.warning('ambiguous_object', [rule.index, 'object'], message);
 }
 
-/** A protected path whose other methods fall through to a public rule above it. */
+/** Protected paths whose other methods fall through to a public rule. */
 function checkGaps(trie: RuleTrie, report: Report): void {
   const named = trie.rules.flatMap((rule) => (rule.methods === '*' ? [] : rule.methods));
   const methods = [...new Set(named), ANY_OTHER];
-  const first = new Map<string, Rule>();
+  const shapes = new Set<string>();
   for (const rule of trie.rules) {
     const shape = shapeOf(rule.segments);
-    if (rule.access.kind !== 'public' && !first.has(shape)) first.set(shape, rule);
-  }
-  for (const [shape, rule] of first) {
-    const sample = rule.segments.map(sampleOf);
-    const open = new Map<Rule, string[]>();
-    for (const method of methods) {
-      const winner = trie.match(method, sample)?.rule;
-      if (winner?.access.kind !== 'public' || shapeOf(winner.segments) === shape) continue;
-      open.set(winner, [...(open.get(winner) ?? []), method]);
-    }
-    for (const [winner, through] of open) {
-      const message = `is protected, but ${through.join(', ')} falls through to the public rule /${winner.index} (${winner.path})`;
+    if (rule.access.kind === 'public' || shapes.has(shape)) continue;
+    shapes.add(shape);
+    for (const [winner, through] of publicWinners(trie, rule, methods)) {
+      const message = `protects ${rule.path}, but ${through.join(', ')} there falls to the public rule /${winner.index} (${winner.path})`;
       report.warning('method_gap', [rule.index, 'method'], message);
     }
   }
+}
+
+function publicWinners(trie: RuleTrie, rule: Rule, methods: readonly string[]): Map<Rule, string[]> {
+  const sample = rule.segments.map(sampleOf);
+  const winners = new Map<Rule, string[]>();
+  for (const method of methods) {
+    const winner = trie.match(method, sample)?.rule;
+    if (winner?.access.kind !== 'public' || shapeOf(winner.segments) === shapeOf(rule.segments)) continue;
+    winners.set(winner, [...(winners.get(winner) ?? []), method]);
+  }
+  return winners;
 }
 
 /** A segment that no literal equals: judged paths hold no NUL. */

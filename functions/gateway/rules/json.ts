@@ -29,7 +29,8 @@ export function readJson(source: string): ReadJson {
     document = parse(source);
     value = JSON.parse(source);
   } catch (error) {
-    return { ok: false, problem: problemOf(error), position: positionOf(error) };
+    const position = positionOf(error);
+    return { ok: false, problem: problemAt(source, position), position };
   }
   const { body } = document;
   return {
@@ -38,10 +39,16 @@ export function readJson(source: string): ReadJson {
   };
 }
 
-/** Without the parser's own `(line:column)`: positions are told apart from words. */
-function problemOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : 'not JSON';
-  return message.replace(/ \(\d+:\d+\)\s*$/, '').replace(/\.$/, '');
+/** The parser speaks of tokens; the reader looks at a character. */
+function problemAt(source: string, { line, column }: Position): string {
+  const lines = source.split(/\r\n|[\n\r]/);
+  const before = [...lines.slice(0, line - 1), lines[line - 1]?.slice(0, column - 1) ?? ''].join('\n');
+  const found = lines[line - 1]?.[column - 1];
+  if (found === undefined) return 'the text ends too early';
+  if (found === '/') return 'JSON has no comments';
+  if ((found === '}' || found === ']') && before.trimEnd().endsWith(','))
+    return 'JSON has no trailing commas';
+  return `unexpected ${JSON.stringify(found)}`;
 }
 
 function positionOf(error: unknown): Position {

@@ -9,7 +9,6 @@ export type ParsedTemplate =
 const MAX_OBJECT_BYTES = 256;
 const TYPE = /^[^:#@\s{}*]{1,254}$/;
 // What an OpenFGA id may not carry: white space, `#`, `:`; control characters besides.
-// eslint-disable-next-line no-control-regex
 const NOT_AN_ID = /[\s#:\x00-\x1f\x7f]/;
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/;
 

@@ -1,20 +1,31 @@
 import type { z } from 'zod';
-import { REQUIRED_FIELDS, RULE_FIELDS, ruleDefinition, type RuleDefinition } from './definition.ts';
+import {
+  partialDefinition,
+  REQUIRED_FIELDS,
+  RULE_FIELDS,
+  ruleDefinition,
+  type PartialDefinition,
+} from './definition.ts';
 import { readJson } from './json.ts';
 import { Report } from './report.ts';
 import type { Finding } from './types.ts';
 
 export interface Entry {
   readonly index: number;
-  readonly definition: RuleDefinition;
+  /** Without the faulty fields: the rest of the entry is checked all the same. */
+  readonly definition: PartialDefinition;
+  /** Fields that the report has already been told about. */
+  readonly faulty: ReadonlySet<string>;
 }
 
 export type ParsedRules =
   | { readonly ok: true; readonly entries: readonly Entry[]; readonly report: Report }
   | { readonly ok: false; readonly findings: readonly Finding[] };
 
+const NONE: ReadonlySet<string> = new Set();
+
 /**
- * The entries of a rules file that have the right shape; the report holds every fault of the others.
+ * The entries of a rules file; the report holds every field that has the wrong shape.
  * Comments and trailing commas are refused (RFC 8259).
  */
 export function parseRules(source: string): ParsedRules {
@@ -36,22 +47,25 @@ export function parseRules(source: string): ParsedRules {
     return { ok: false, findings: report.findings };
   }
   const values: readonly unknown[] = json.value;
-  const entries = values.flatMap((value, index) => {
-    const definition = parseEntry(value, index, report);
-    return definition === undefined ? [] : [{ index, definition }];
-  });
+  const entries = values.flatMap((value, index) => parseEntry(value, index, report) ?? []);
   return { ok: true, entries, report };
 }
 
-function parseEntry(value: unknown, index: number, report: Report): RuleDefinition | undefined {
+function parseEntry(value: unknown, index: number, report: Report): Entry | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     report.error('invalid_value', [index], 'a rule is a JSON object');
     return undefined;
   }
-  const parsed = ruleDefinition.safeParse(value);
-  if (parsed.success) return parsed.data;
-  for (const issue of parsed.error.issues) tell(issue, value, index, report);
-  return undefined;
+  const whole = ruleDefinition.safeParse(value);
+  if (whole.success) return { index, definition: whole.data, faulty: NONE };
+  for (const issue of whole.error.issues) tell(issue, value, index, report);
+  const faulty = new Set(whole.error.issues.flatMap(fieldsOf));
+  const sound = Object.entries(value).filter(([name]) => !faulty.has(name));
+  return { index, definition: partialDefinition.parse(Object.fromEntries(sound)), faulty };
+}
+
+function fieldsOf(issue: z.core.$ZodIssue): string[] {
+  return issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])];
 }
 
 function tell(issue: z.core.$ZodIssue, value: object, index: number, report: Report): void {

@@ -16,27 +16,21 @@ export interface Known {
 /** The rule an entry means. Undefined when the report was told why it means none. */
 export function toRule(entry: Entry, known: Known, report: Report): Rule | undefined {
   const { index, definition } = entry;
+  const { path, method } = definition;
   const target = definition.target ?? 'upstream';
-  if (!known.targets.has(target)) {
-    const names = [...known.targets].sort().join(', ');
-    report.error(
-      'unknown_target',
-      [index, 'target'],
-      `target "${target}" is not configured; configured are ${names}`,
-    );
-  }
+  checkTarget(entry, target, known, report);
   const rateLimit = rateOf(entry, report);
   const access = accessOf(entry, report);
-  const segments = segmentsOf(entry, report);
-  if (segments === undefined) return undefined;
+  const segments = path === undefined ? undefined : segmentsOf(index, path, report);
+  if (path === undefined || segments === undefined) return undefined;
   checkParameters(entry, segments, report);
   const stripPrefix = stripOf(entry, segments, report);
-  if (access === undefined) return undefined;
+  if (access === undefined || method === undefined) return undefined;
   return {
     index,
-    path: definition.path,
+    path,
     segments,
-    methods: methodsOf(definition.method),
+    methods: methodsOf(method),
     access,
     target,
     rateLimit,
@@ -47,19 +41,29 @@ export function toRule(entry: Entry, known: Known, report: Report): Rule | undef
   };
 }
 
+function checkTarget({ index }: Entry, target: string, known: Known, report: Report): void {
+  if (known.targets.has(target)) return;
+  const names = [...known.targets].sort().join(', ');
+  report.error(
+    'unknown_target',
+    [index, 'target'],
+    `target "${target}" is not configured; configured are ${names}`,
+  );
+}
+
 function methodsOf(method: string | readonly string[]): '*' | readonly string[] {
   if (typeof method !== 'string') return [...new Set(method)];
   return method === '*' ? '*' : [method];
 }
 
-function segmentsOf({ index, definition }: Entry, report: Report): readonly PathSegment[] | undefined {
-  const pattern = parsePattern(definition.path);
+function segmentsOf(index: number, path: string, report: Report): readonly PathSegment[] | undefined {
+  const pattern = parsePattern(path);
   if (pattern.ok) return pattern.segments;
   report.error('invalid_path', [index, 'path'], `path: ${pattern.problem}`);
   return undefined;
 }
 
-function accessOf({ index, definition }: Entry, report: Report): Access | undefined {
+function accessOf({ index, definition, faulty }: Entry, report: Report): Access | undefined {
   const { feature, object } = definition;
   if (feature !== undefined && object !== undefined) {
     report.error('ambiguous_access', [index, 'object'], 'a rule has either feature or object');
@@ -70,6 +74,7 @@ function accessOf({ index, definition }: Entry, report: Report): Access | undefi
   const field = feature === undefined ? 'object' : 'feature';
   const text = feature ?? object;
   if (text === undefined) {
+    if (faulty.has('feature') || faulty.has('object')) return undefined;
     const message = 'who may pass is not said: add feature (or public_access, authenticated) or object';
     report.error('missing_access', [index], message);
     return undefined;
@@ -91,7 +96,7 @@ function checkParameters(
   const names = new Set(segments.flatMap((segment) => (segment.kind === 'literal' ? [] : [segment.name])));
   for (const name of new Set(parsed.names)) {
     if (names.has(name)) continue;
-    const message = `object: the path ${definition.path} has no parameter "${name}"`;
+    const message = `object: the path has no parameter "${name}"`;
     report.error('unknown_parameter', [index, 'object'], message);
   }
 }
