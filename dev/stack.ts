@@ -1,3 +1,4 @@
+import { generateKey } from './keys.ts';
 import { startOidc, type OidcServer } from './oidc/index.ts';
 import { startOpenFga } from './openfga/index.ts';
 import { startPostgres } from './postgres.ts';
@@ -24,56 +25,55 @@ interface Part {
   close(): Promise<void>;
 }
 
+interface Parts {
+  readonly oidc: OidcServer;
+  readonly openfga: Part;
+  readonly upstream: Part;
+  readonly postgres: Part;
+}
+
 /** Everything the gateway talks to, in this process, on free loopback ports, gone when it ends. */
 export async function startStack({ gatewayUrl }: StackOptions): Promise<Stack> {
-  const starting = {
-    oidc: startOidc(),
-    openfga: startOpenFga(),
-    upstream: startUpstream({ gatewayJwksUrl: `${gatewayUrl}/.well-known/sallyport/jwks.json` }),
-    postgres: startPostgres(),
-  };
+  const jwksUrl = `${gatewayUrl}/.well-known/sallyport/jwks.json`;
+  const starting = [
+    startOidc(),
+    startOpenFga(),
+    startUpstream({ gatewayJwksUrl: jwksUrl }),
+    startPostgres(),
+  ] as const;
   let closing: Promise<void> | undefined;
-  const close = () => (closing ??= closeAll(Object.values(starting)));
+  const close = () => (closing ??= closeAll(starting));
   try {
-    const [oidc, openfga, upstream, postgres] = await Promise.all([
-      starting.oidc,
-      starting.openfga,
-      starting.upstream,
-      starting.postgres,
-    ]);
-    const { storeId, modelId } = await seed({ url: openfga.url });
-    return {
-      oidc,
-      close,
-      variables: {
-        ...zitadelVariables(oidc),
-        UPSTREAM_URL: upstream.url,
-        OPENFGA_URL: openfga.url,
-        OPENFGA_STORE_ID: storeId,
-        OPENFGA_MODEL_ID: modelId,
-        DATABASE_URL: postgres.url,
-        // The demo's forward-auth lines come from this machine.
-        TRUSTED_PROXIES: '127.0.0.1/32',
-        ENVIRONMENT: 'development',
-      },
-    };
+    const [oidc, openfga, upstream, postgres] = await Promise.all(starting);
+    return { oidc, close, variables: await variablesOf({ oidc, openfga, upstream, postgres }) };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function zitadelVariables(oidc: OidcServer): StackVariables {
+async function variablesOf({ oidc, openfga, upstream, postgres }: Parts): Promise<StackVariables> {
+  const { storeId, modelId } = await seed({ url: openfga.url });
+  const assertionKey = await generateKey('ES256', 'demo-gateway');
   return {
+    UPSTREAM_URL: upstream.url,
+    OPENFGA_URL: openfga.url,
+    OPENFGA_STORE_ID: storeId,
+    OPENFGA_MODEL_ID: modelId,
     ZITADEL_ISSUER_URL: oidc.url,
     ZITADEL_AUDIENCE: oidc.audience,
     ZITADEL_CLIENT_ID: oidc.clientId,
     ZITADEL_CLIENT_SECRET: oidc.clientSecret,
+    DATABASE_URL: postgres.url,
+    ASSERTION_KEYS: JSON.stringify({ keys: [assertionKey] }),
+    // The demo's forward-auth lines come from this machine.
+    TRUSTED_PROXIES: '127.0.0.1/32',
+    ENVIRONMENT: 'development',
   };
 }
 
 /** Waits for the parts still starting, so that none outlives a start that failed elsewhere. */
 async function closeAll(parts: readonly Promise<Part>[]): Promise<void> {
   const settled = await Promise.allSettled(parts);
-  await Promise.all(settled.map((part) => (part.status === 'fulfilled' ? part.value.close() : undefined)));
+  await Promise.all(settled.flatMap((part) => (part.status === 'fulfilled' ? part.value.close() : [])));
 }

@@ -3,7 +3,7 @@ import { Hono, type Context } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import type Provider from 'oidc-provider';
 import { z } from 'zod';
-import { SIGNING_ALGORITHMS } from './keys.ts';
+import { SIGNING_ALGORITHMS } from '../keys.ts';
 import { mint } from './mint.ts';
 import { homePage, problemPage, signInPage, tokenPage } from './pages.ts';
 import { SignIn } from './sign-in.ts';

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
+import { generateKey, SIGNING_ALGORITHMS } from '../keys.ts';
 import { listen, LOOPBACK, stop } from '../listen.ts';
 import { demoApp } from './app.ts';
 import { AUDIENCE, configuration, GATEWAY_CLIENT_ID } from './configuration.ts';
-import { generateKeys } from './keys.ts';
+
 import { mint, type MintOptions } from './mint.ts';
 import { withoutAdvice } from './quiet.ts';
 
@@ -21,7 +22,9 @@ export interface OidcServer {
 
 /** The demo's OpenID provider, in memory, on loopback. Port 0 = any free one. */
 export async function startOidc(options: { readonly port?: number } = {}): Promise<OidcServer> {
-  const keys = await generateKeys();
+  const keys = await Promise.all(
+    SIGNING_ALGORITHMS.map((alg) => generateKey(alg, `demo-${alg.toLowerCase()}`)),
+  );
   const server = createServer();
   // The issuer carries the port, so the socket comes before the provider.
   const url = `http://${LOOPBACK}:${await listen(server, options.port)}`;

@@ -1,6 +1,6 @@
 import type Provider from 'oidc-provider';
 import { AUDIENCE, PAGE_CLIENT_ID, RESOURCE } from './configuration.ts';
-import type { SigningAlgorithm } from './keys.ts';
+import type { SigningAlgorithm } from '../keys.ts';
 import { findUser } from './users.ts';
 
 export interface MintOptions {

@@ -5,6 +5,8 @@ export type Verdict = string;
 
 export type VerifyAssertion = (token: string | undefined) => Promise<Verdict>;
 
+/** The `iss` of every gateway. */
+const ISSUER = 'sallyport';
 /** The `aud` the gateway writes for this upstream: the name of the rule's target. */
 const TARGET = 'upstream';
 
@@ -16,7 +18,7 @@ export function assertionVerifier(jwksUrl: string | undefined): VerifyAssertion 
     if (token === undefined) return 'absent';
     if (keys === undefined) return 'not checked';
     try {
-      await jwtVerify(token, keys, { audience: TARGET, algorithms: ['ES256'] });
+      await jwtVerify(token, keys, { issuer: ISSUER, audience: TARGET, algorithms: ['ES256'] });
       return 'verified';
     } catch (error) {
       return `refused: ${error instanceof errors.JOSEError ? error.code : 'the keys of the gateway are out of reach'}`;

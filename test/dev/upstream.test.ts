@@ -23,7 +23,10 @@ afterAll(async () => {
 });
 
 async function assertion(audience: string): Promise<string> {
-  const token = new SignJWT({ sub: 'alice' }).setProtectedHeader({ alg: 'ES256', kid: 'one' });
+  const token = new SignJWT({ sub: 'alice', iss: 'sallyport' }).setProtectedHeader({
+    alg: 'ES256',
+    kid: 'one',
+  });
   return token.setAudience(audience).setIssuedAt().setExpirationTime('60s').sign(privateKey);
 }
 
