@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { findingsOf, summary } from './support.ts';
+
+const sound = { path: '/a', method: 'GET', feature: 'x' };
+
+describe('what is not RFC 8259 is refused at its place', () => {
+  it.each([
+    ['[\n  {"path": "/a",}\n]', 2, 17, 'trailing commas'],
+    ['[\n  // note\n]', 2, 3, 'comments'],
+    ['', 1, 1, 'ends too early'],
+    ["['a']", 1, 2, 'unexpected "\'"'],
+    ['[] []', 1, 4, 'unexpected "["'],
+  ])('%j', (source, line, column, words) => {
+    const [finding, ...others] = findingsOf(source);
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({ severity: 'error', code: 'invalid_json', line, column });
+    expect(finding?.message).toContain(words);
+  });
+
+  it('a field written twice is a fault, not the last one silently', () => {
+    const source = '[{"path":"/a","method":"GET","feature":"x",\n "feature":"public_access"}]';
+    expect(findingsOf(source)).toMatchObject([
+      { code: 'duplicate_field', pointer: '/0/feature', line: 2, column: 2 },
+    ]);
+  });
+
+  it('an object is no rules file, a string no rule', () => {
+    expect(summary('{}')).toEqual(['not_a_list ']);
+    expect(summary(['/a'])).toEqual(['invalid_value /0']);
+  });
+});
+
+describe('faults of fields', () => {
+  it('are all told at once, also within one rule', () => {
+    const rules = [
+      { path: 'a', method: 'get', feature: 'a:b', target: 'nowhere', rate_limit: 'often', rate: 1 },
+      { timeout_ms: 0.5, mode: 'off', forward_authorization: 'no', action: 'a b', 'a/b~c': 1 },
+    ];
+    expect(summary(rules).toSorted()).toEqual(
+      [
+        'unknown_field /0/rate',
+        'invalid_value /0/method',
+        'invalid_path /0/path',
+        'invalid_feature /0/feature',
+        'unknown_target /0/target',
+        'invalid_value /0/rate_limit',
+        'missing_field /1',
+        'missing_field /1',
+        'missing_access /1',
+        'invalid_value /1/timeout_ms',
+        'invalid_value /1/mode',
+        'invalid_value /1/forward_authorization',
+        'invalid_value /1/action',
+        'unknown_field /1/a~1b~0c',
+      ].toSorted(),
+    );
+  });
+
+  it.each([
+    [{ ...sound, method: [] }, 'invalid_value /0/method'],
+    [{ ...sound, method: ['GET', '*'] }, 'invalid_value /0/method'],
+    [{ ...sound, method: 'TRACE' }, 'invalid_value /0/method'],
+    [{ ...sound, object: 'document:1' }, 'ambiguous_access /0/object'],
+    [{ ...sound, feature: 'feature:public_access' }, 'invalid_feature /0/feature'],
+    [{ ...sound, feature: '*' }, 'invalid_feature /0/feature'],
+    [{ ...sound, feature: 'a b' }, 'invalid_feature /0/feature'],
+    [{ path: '/a/:id', method: 'GET', object: 'document:{name}' }, 'unknown_parameter /0/object'],
+    [{ path: '/a/:id', method: 'GET', object: '{id}:1' }, 'invalid_object /0/object'],
+    [{ path: '/a/:id', method: 'GET', object: 'a:b:{id}' }, 'invalid_object /0/object'],
+    [{ path: '/a/:id', method: 'GET', object: 'a:{id' }, 'invalid_object /0/object'],
+    [{ path: '/a', method: 'GET', object: `a:${'é'.repeat(128)}` }, 'invalid_object /0/object'],
+    [{ ...sound, path: '/api/:id', strip_prefix: '/api/:id' }, 'invalid_strip_prefix /0/strip_prefix'],
+    [{ ...sound, path: '/api/x', strip_prefix: '/ap' }, 'invalid_strip_prefix /0/strip_prefix'],
+    [{ ...sound, path: '/api/x', strip_prefix: '/api/' }, 'invalid_strip_prefix /0/strip_prefix'],
+    [{ ...sound, path: '/api/x', strip_prefix: '/api/x/y' }, 'invalid_strip_prefix /0/strip_prefix'],
+  ])('%j -> %s', (rule, expected) => {
+    expect(summary([rule])).toEqual([expected]);
+  });
+
+  it.each([
+    '/a//b',
+    '/a/../b',
+    '/a/%2e%2e',
+    '/a%2Fb',
+    '/a%5Cb',
+    '/a;b',
+    '/a%00',
+    '/a%',
+    '/a?b',
+    '/a#b',
+    '/a%25zz%2541',
+  ])('the path %s, which no request can have, is refused', (path) => {
+    expect(summary([{ ...sound, path }])).toEqual(['invalid_path /0/path']);
+  });
+
+  it.each(['/*rest/a', '/a/*', '/a/:', '/:a/:a', '/a*b', '/:a-b', '/{id}'])(
+    'the pattern %s is refused',
+    (path) => {
+      expect(summary([{ ...sound, path }])).toEqual(['invalid_path /0/path']);
+    },
+  );
+});
+
+describe('rules against each other', () => {
+  it('equal path shape and method are an error, whatever the parameters are called', () => {
+    const rules = [
+      { path: '/a/:id', method: ['GET', 'PUT'], feature: 'x' },
+      { path: '/a/:name', method: ['PUT', 'DELETE'], feature: 'y' },
+      { path: '/a/%3Aid', method: 'GET', feature: 'x' },
+      { path: '/a/:id', method: '*', feature: 'x' },
+    ];
+    expect(findingsOf(rules)).toMatchObject([
+      { code: 'duplicate_rule', pointer: '/1/path', severity: 'error' },
+    ]);
+  });
+
+  it('a protected path whose other methods fall to a public rule is told', () => {
+    const rules = [
+      { path: '/documents/:id', method: 'GET', object: 'document:{id}' },
+      { path: '/*rest', method: '*', feature: 'public_access' },
+    ];
+    expect(summary(rules)).toEqual(['method_gap /0/method']);
+    expect(summary([...rules, { path: '/documents/:x', method: '*', feature: 'authenticated' }])).toEqual([]);
+  });
+
+  it("a rule for one of the bundle's own routes is told to be unreachable", () => {
+    expect(summary([{ ...sound, path: '/health' }])).toEqual(['unreachable /0/path']);
+    expect(summary([{ ...sound, path: '/*rest' }])).toEqual([]);
+  });
+});
+
+describe('exposure', () => {
+  const open = { method: '*', feature: 'public_access' };
+  it.each([
+    [{ ...open, path: '/stores/*path', target: 'openfga' }, ['openfga_exposed']],
+    [{ ...open, path: '/stores/*path', target: 'openfga', feature: 'authenticated' }, ['openfga_exposed']],
+    [
+      { ...open, path: '/stores/*path', target: 'openfga', feature: 'x', mode: 'shadow' },
+      ['openfga_exposed'],
+    ],
+    [{ ...open, path: '/stores/*path', target: 'openfga', feature: 'x' }, []],
+    [{ ...open, path: '/management/v1/*path', target: 'zitadel' }, ['management_exposed']],
+    [{ ...open, path: '/v2/users', target: 'zitadel' }, ['management_exposed']],
+    [{ ...open, path: '/zitadel.user.v2.UserService/:call', target: 'zitadel' }, ['management_exposed']],
+    [{ ...open, path: '/:any/v1/*path', target: 'zitadel' }, ['management_exposed']],
+    [{ ...open, path: '/*path', target: 'zitadel' }, ['management_exposed']],
+    [{ ...open, path: '/idp/admin/*path', target: 'zitadel', strip_prefix: '/idp' }, ['management_exposed']],
+    [{ ...open, path: '/idp/*path', target: 'zitadel' }, []],
+    [{ ...open, path: '/oauth/v2/*path', target: 'zitadel' }, []],
+    [{ ...open, path: '/management/*path' }, []],
+  ])('%j -> %j', (rule, codes) => {
+    expect(findingsOf([rule]).map((finding) => finding.code)).toEqual(codes);
+    expect(findingsOf([rule]).every((finding) => finding.severity === 'warning')).toBe(true);
+  });
+
+  it('names what a rule opens', () => {
+    const [finding] = findingsOf([{ ...open, path: '/admin/*path', target: 'zitadel' }]);
+    expect(finding?.message).toContain('/admin/: the whole instance');
+    expect(finding?.message).not.toContain('/management/');
+  });
+});
