@@ -12,8 +12,16 @@ export interface CheckOptions {
 
 const Json = z.record(z.string(), z.unknown());
 
-/** Sends one step and compares the answer with the promise. */
-export async function checkStep(step: Step, { gatewayUrl, mintToken }: CheckOptions): Promise<Difference> {
+/** Sends one step and compares the answer with the promise; no answer at all is a difference too. */
+export async function checkStep(step: Step, options: CheckOptions): Promise<Difference> {
+  try {
+    return await sendAndCompare(step, options);
+  } catch (error) {
+    return `no answer: ${error instanceof Error ? error.message : 'unknown'}`;
+  }
+}
+
+async function sendAndCompare(step: Step, { gatewayUrl, mintToken }: CheckOptions): Promise<Difference> {
   const headers = new Headers(step.headers);
   if (step.as !== undefined) headers.set('authorization', `Bearer ${await mintToken(step.as)}`);
   const answer = await fetch(gatewayUrl + step.path, {
