@@ -1,0 +1,204 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RedisCounters } from '../../shared/adapters/counters-redis.ts';
+import { CountersUnavailable } from '../../shared/errors.ts';
+import { advanceRedis, withAdmin } from '../services/redis-time.ts';
+import { startRedis } from '../services/redis.ts';
+import { manualClock } from '../support/clock.ts';
+
+const redis = await startRedis();
+const policy = { name: 'default', limit: 20, windowMs: 86_400_000 };
+const request = { caller: 'zitadel|alice', policy };
+const opened: RedisCounters[] = [];
+
+afterEach(() => {
+  for (const counters of opened.splice(0)) counters.close();
+});
+afterAll(() => redis?.close());
+
+function open(options: Partial<ConstructorParameters<typeof RedisCounters>[0]> = {}): RedisCounters {
+  const counters = new RedisCounters({ url: redis!.url, clock: { now: () => Date.now() }, ...options });
+  opened.push(counters);
+  return counters;
+}
+
+async function connected(options: Parameters<typeof open>[0] = {}): Promise<RedisCounters> {
+  const counters = open(options);
+  await counters.ready();
+  return counters;
+}
+
+async function ask(...command: string[]): Promise<string> {
+  const reply = await withAdmin(redis!.url, (admin) => admin.sendCommand(command));
+  return typeof reply === 'object' ? JSON.stringify(reply) : String(reply);
+}
+
+async function commandCalls(): Promise<Map<string, number>> {
+  const lines = (await ask('INFO', 'commandstats')).matchAll(/cmdstat_(\S+?):calls=(\d+)/g);
+  return new Map(Array.from(lines, ([, name = '', calls]) => [name, Number(calls)]));
+}
+
+async function connectionIds(): Promise<string[]> {
+  const list = await ask('CLIENT', 'LIST', 'TYPE', 'normal');
+  const others = list
+    .split('\n')
+    .filter((line) => line.includes(' cmd=evalsha') || line.includes(' cmd=eval'));
+  return others.map((line) => /^id=(\d+)/.exec(line)![1]!);
+}
+
+describe.skipIf(!redis)('counters in redis-server (skipped: not installed)', () => {
+  beforeEach(async () => {
+    await ask('FLUSHALL');
+  });
+
+  it('send one command per take, which also reads the revocation', async () => {
+    const counters = await connected();
+    await counters.take(request);
+    await ask('CONFIG', 'RESETSTAT');
+    for (let n = 0; n < 10; n++) await counters.take(request);
+    const calls = await commandCalls();
+    calls.delete('config|resetstat');
+    expect(Object.fromEntries(calls)).toEqual({ evalsha: 10, time: 10, mget: 10, set: 10 });
+  });
+
+  it('survive a store that forgets its scripts, in the middle of a crowd, exactly', async () => {
+    const clients = await Promise.all(Array.from({ length: 8 }, () => connected()));
+    const crowd = Array.from({ length: 200 }, async (_, n) => {
+      if (n % 50 === 0) await ask('SCRIPT', 'FLUSH');
+      return clients[n % 8]!.take(request);
+    });
+    const taken = await Promise.all(crowd);
+    expect(taken.filter(({ allowed }) => allowed)).toHaveLength(policy.limit);
+  });
+
+  it('leave nothing behind: every key expires, none names a caller, those of one caller share a hash tag', async () => {
+    const counters = await connected();
+    await counters.take(request);
+    await counters.revoke(request.caller, 60);
+    const keys = (await withAdmin(redis!.url, (admin) => admin.keys('*'))).sort();
+    expect(keys).toEqual([
+      expect.stringMatching(/^sallyport:\{[\w-]{43}\}:rate:default$/),
+      expect.stringMatching(/^sallyport:\{[\w-]{43}\}:revoked$/),
+    ]);
+    expect(new Set(keys.map((key) => /\{.*\}/.exec(key)![0])).size).toBe(1);
+    const step = policy.windowMs / policy.limit;
+    const [rate, mark] = await Promise.all(keys.map(async (key) => Number(await ask('PTTL', key))));
+    expect(rate).toBeGreaterThan(step - 60_000);
+    expect(rate).toBeLessThanOrEqual(step + 1);
+    expect(mark).toBeGreaterThan(0);
+    expect(mark).toBeLessThanOrEqual(60_000);
+  });
+
+  it('lock nobody out for longer than a window when the clock of the store is set back', async () => {
+    const counters = await connected();
+    const short = { name: 'short', limit: 2, windowMs: 600_000 };
+    await counters.take({ caller: 'zitadel|alice', policy: short });
+    await advanceRedis(redis!.url, -3_600_000);
+    const refused = await counters.take({ caller: 'zitadel|alice', policy: short });
+    expect(refused).toMatchObject({ allowed: false, resetMs: 600_000 });
+    await advanceRedis(redis!.url, 300_000);
+    expect((await counters.take({ caller: 'zitadel|alice', policy: short })).allowed).toBe(true);
+  });
+
+  it('are unavailable when the store may not write', async () => {
+    const counters = await connected();
+    await ask('REPLICAOF', '127.0.0.1', '1');
+    await expect(counters.take(request)).rejects.toThrow(/READONLY/);
+    await expect(counters.take(request)).rejects.toThrow(CountersUnavailable);
+    await ask('REPLICAOF', 'NO', 'ONE');
+    expect((await counters.take(request)).remaining).toBe(19);
+  });
+});
+
+describe.skipIf(!redis)('when redis-server goes away (skipped: not installed)', () => {
+  it('a take under way is unavailable at once, the next ones too, and all is well after a restart', async () => {
+    // A deadline longer than the test: what rejects here is the loss of the connection.
+    const counters = await connected({ deadlineMs: 600_000 });
+    await counters.take(request);
+    redis!.freeze();
+    const underWay = counters.take(request);
+    await Promise.all([expect(underWay).rejects.toThrow(CountersUnavailable), redis!.kill()]);
+    await expect(counters.take(request)).rejects.toThrow(/not connected/);
+    await expect(counters.ping()).rejects.toThrow(CountersUnavailable);
+    await redis!.start();
+    await counters.ready();
+    expect((await counters.take(request)).remaining).toBe(19);
+  });
+
+  it('a store that holds the connection but does not answer is unavailable at the deadline', async () => {
+    const counters = await connected({ deadlineMs: 50 });
+    redis!.freeze();
+    await expect(counters.take(request)).rejects.toThrow(/no answer within 50 ms/);
+    redis!.resume();
+    await counters.ready();
+    await expect(counters.ping()).resolves.toBeUndefined();
+  });
+
+  it('a connection that is silent for too long is replaced by a new one', async () => {
+    const clock = manualClock();
+    const counters = await connected({ deadlineMs: 50, clock });
+    await counters.take(request);
+    const [before] = await connectionIds();
+    redis!.freeze();
+    await expect(counters.take(request)).rejects.toThrow(/no answer/);
+    clock.advance(2);
+    await expect(counters.take(request)).rejects.toThrow(/no answer/);
+    redis!.resume();
+    await counters.ready();
+    await counters.take(request);
+    const after = await connectionIds();
+    expect(before).toBeDefined();
+    expect(after).not.toContain(before);
+    expect(after).toHaveLength(1);
+  });
+
+  it('a store that was never there costs no process: takes are unavailable until it comes', async () => {
+    await redis!.kill();
+    const faults: string[] = [];
+    const counters = open({ onFault: (error) => faults.push(error.message) });
+    await expect(counters.take(request)).rejects.toThrow(CountersUnavailable);
+    await expect(counters.ready()).rejects.toThrow(CountersUnavailable);
+    expect(faults[0]).toMatch(/ECONNREFUSED/);
+    await redis!.start();
+    await counters.ready();
+    expect((await counters.take(request)).allowed).toBe(true);
+  });
+
+  it('a refused password is unavailable, and no fault quotes it', async () => {
+    const faults: string[] = [];
+    const url = redis!.url.replace('redis://', 'redis://user:open-sesame@');
+    const counters = open({ url, onFault: (error) => faults.push(`${error.message} ${error.stack}`) });
+    await expect(counters.ready()).rejects.toThrow(CountersUnavailable);
+    await expect(counters.take(request)).rejects.toThrow(CountersUnavailable);
+    expect(faults.length).toBeGreaterThan(0);
+    expect(faults.join('\n')).not.toContain('open-sesame');
+  });
+});
+
+it('a handshake that gets no reply is given up for a new one', async () => {
+  const sockets: Socket[] = [];
+  const mute = createServer((socket) => sockets.push(socket.on('error', () => undefined))).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(mute, 'listening');
+  const clock = manualClock();
+  const first = once(mute, 'connection');
+  // A database number makes the handshake wait for a reply.
+  const counters = open({ url: `redis://127.0.0.1:${(mute.address() as AddressInfo).port}/1`, clock });
+  await first;
+  await expect(counters.take(request)).rejects.toThrow(/not connected/);
+  clock.advance(2);
+  const second = once(mute, 'connection');
+  await expect(counters.take(request)).rejects.toThrow(/not connected/);
+  await second;
+  expect(sockets).toHaveLength(2);
+  counters.close();
+  for (const socket of sockets) socket.destroy();
+  mute.close();
+});
+
+it('a bad REDIS_URL is named without being quoted', () => {
+  expect(() => open({ url: 'redis//:open-sesame@host' })).toThrow(/^REDIS_URL is not a URL$/);
+});

@@ -1,0 +1,135 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Counters, RatePolicy, Revocations, Taken } from '../../shared/ports.ts';
+
+export interface CountersStore {
+  /** `count` separate clients of one store (an adapter of one process has one). */
+  clients(count: number): Promise<readonly (Counters & Revocations)[]>;
+  /** Moves the store's time on, as counters see it. */
+  advance(ms: number): Promise<void>;
+  /** Forgets all. */
+  reset(): Promise<void>;
+}
+
+const HOUR_MS = 3_600_000;
+/** So slow that the run itself refills nothing. */
+const slow: RatePolicy = { name: 'slow', limit: 20, windowMs: 24 * HOUR_MS };
+
+/** What every adapter of Counters and Revocations promises. */
+export function countersContract(store: () => CountersStore): void {
+  let counters: Counters & Revocations;
+
+  beforeEach(async () => {
+    await store().reset();
+    counters = (await store().clients(1))[0]!;
+  });
+
+  const takeAs = async (caller: string, policy = slow): Promise<Taken> => counters.take({ caller, policy });
+
+  describe('counting', () => {
+    it('admits exactly the limit of a crowd over eight clients, never one more', async () => {
+      const clients = await store().clients(8);
+      const crowd = Array.from({ length: 200 }, (_, n) =>
+        Promise.resolve(clients[n % clients.length]!.take({ caller: 'zitadel|alice', policy: slow })),
+      );
+      const taken = await Promise.all(crowd);
+      const admitted = taken.filter(({ allowed }) => allowed);
+      expect(admitted).toHaveLength(slow.limit);
+      const rest = admitted.map(({ remaining }) => remaining).sort((a, b) => a - b);
+      expect(rest).toEqual(Array.from({ length: slow.limit }, (_, n) => n));
+    });
+
+    it('tells the rest of the quota, and when it is full and when one more is let in', async () => {
+      const step = slow.windowMs / slow.limit;
+      const first = await takeAs('zitadel|alice');
+      expect(first).toEqual({ allowed: true, remaining: 19, resetMs: step, retryAfterMs: 0, revoked: false });
+      for (let n = 1; n < slow.limit; n++) await takeAs('zitadel|alice');
+      const refused = await takeAs('zitadel|alice');
+      expect(refused).toMatchObject({ allowed: false, remaining: 0, revoked: false });
+      expect(refused.retryAfterMs).toBeGreaterThan(step - 60_000);
+      expect(refused.retryAfterMs).toBeLessThanOrEqual(step);
+      expect(refused.resetMs).toBeGreaterThan(slow.windowMs - 60_000);
+      expect(refused.resetMs).toBeLessThanOrEqual(slow.windowMs);
+    });
+
+    it('admits one more when the told time has passed, not a minute earlier', async () => {
+      for (let n = 0; n < slow.limit; n++) await takeAs('zitadel|alice');
+      const { retryAfterMs } = await takeAs('zitadel|alice');
+      await store().advance(retryAfterMs - 60_000);
+      expect((await takeAs('zitadel|alice')).allowed).toBe(false);
+      await store().advance(60_000);
+      expect((await takeAs('zitadel|alice')).allowed).toBe(true);
+      expect((await takeAs('zitadel|alice')).allowed).toBe(false);
+    });
+
+    it('gives the whole quota back after a window, and no more than that', async () => {
+      for (let n = 0; n < slow.limit; n++) await takeAs('zitadel|alice');
+      await store().advance(3 * slow.windowMs);
+      const again = await Promise.all(Array.from({ length: 50 }, () => takeAs('zitadel|alice')));
+      expect(again.filter(({ allowed }) => allowed)).toHaveLength(slow.limit);
+    });
+
+    it('refused requests cost nothing', async () => {
+      for (let n = 0; n < slow.limit; n++) await takeAs('zitadel|alice');
+      const before = await takeAs('zitadel|alice');
+      for (let n = 0; n < 50; n++) await takeAs('zitadel|alice');
+      const after = await takeAs('zitadel|alice');
+      expect(after.retryAfterMs).toBeLessThanOrEqual(before.retryAfterMs);
+    });
+
+    it('keeps callers apart, and policies of one caller', async () => {
+      const one: RatePolicy = { name: 'one', limit: 1, windowMs: HOUR_MS };
+      expect((await takeAs('zitadel|alice', one)).allowed).toBe(true);
+      expect((await takeAs('zitadel|alice', one)).allowed).toBe(false);
+      expect((await takeAs('kanidm|alice', one)).allowed).toBe(true);
+      expect((await takeAs('zitadel|alice', { ...one, name: 'other' })).allowed).toBe(true);
+    });
+
+    it('takes any text as a caller, also one of a megabyte', async () => {
+      const callers = ['', '{}', 'a}b{c', 'a\r\nSET x 1', '\u0000', 'é', 'x'.repeat(1_000_000)];
+      const one: RatePolicy = { name: 'one', limit: 1, windowMs: HOUR_MS };
+      for (const caller of callers) expect((await takeAs(caller, one)).allowed).toBe(true);
+      for (const caller of callers) expect((await takeAs(caller, one)).allowed).toBe(false);
+    });
+
+    it('counts a rate that is no whole number of microseconds per request without giving one away', async () => {
+      const odd: RatePolicy = { name: 'odd', limit: 9_999, windowMs: HOUR_MS };
+      for (let n = 0; n < 20; n++) await takeAs('zitadel|alice', odd);
+      expect((await takeAs('zitadel|alice', odd)).remaining).toBe(9_978);
+    });
+  });
+
+  describe('revocation', () => {
+    it('is seen by the next take of every client, for that caller alone, until it is lifted', async () => {
+      const [here, there] = [counters, (await store().clients(8)).at(-1)!];
+      await here.revoke('zitadel|alice', 60);
+      expect((await there.take({ caller: 'zitadel|alice', policy: slow })).revoked).toBe(true);
+      expect((await there.take({ caller: 'zitadel|bob', policy: slow })).revoked).toBe(false);
+      await there.restore('zitadel|alice');
+      expect((await here.take({ caller: 'zitadel|alice', policy: slow })).revoked).toBe(false);
+    });
+
+    it('is seen on a refused request too', async () => {
+      for (let n = 0; n < slow.limit; n++) await takeAs('zitadel|alice');
+      await counters.revoke('zitadel|alice', 60);
+      expect(await takeAs('zitadel|alice')).toMatchObject({ allowed: false, revoked: true });
+    });
+
+    it('ends with its time, and a shorter one does not shorten it', async () => {
+      await counters.revoke('zitadel|alice', 600);
+      await counters.revoke('zitadel|alice', 60);
+      await store().advance(300_000);
+      expect((await takeAs('zitadel|alice')).revoked).toBe(true);
+      await store().advance(301_000);
+      expect((await takeAs('zitadel|alice')).revoked).toBe(false);
+    });
+
+    it('of one that was never marked can be lifted', async () => {
+      await counters.restore('zitadel|nobody');
+      expect((await takeAs('zitadel|nobody')).revoked).toBe(false);
+    });
+  });
+
+  it('a store that is there answers a ping', async () => {
+    await expect(Promise.resolve(counters.ping())).resolves.toBeUndefined();
+  });
+}
