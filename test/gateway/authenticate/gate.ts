@@ -1,0 +1,83 @@
+import {
+  createAuthenticator,
+  type AuthenticatorDeps,
+} from '../../../functions/gateway/authenticate/index.ts';
+import type { Principal } from '../../../functions/gateway/authenticate/principal.ts';
+import { trust } from '../../../functions/gateway/authenticate/trust.ts';
+import type { IntrospectionConfig, IssuerConfig } from '../../../shared/config.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import { shareInFlight, type Collapse } from '../../../shared/share-in-flight.ts';
+import { manualClock } from '../../support/clock.ts';
+import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
+import { providerDeps, type TestDeps } from '../../support/provider-deps.ts';
+
+export interface Gate extends TestDeps {
+  readonly zitadel: FakeIssuer;
+  readonly kanidm: FakeIssuer;
+  /** The value, or the promise, exactly as the step gave it. */
+  present(
+    authorization: string | undefined,
+  ): ReturnType<ReturnType<typeof createAuthenticator>['authenticate']>;
+  /** The principal a bearer token gives. */
+  admit(token: string): Promise<Principal | undefined>;
+  /** The refusal a bearer token meets; fails when it is let in. */
+  refuse(token: string): Promise<Refusal>;
+  forget(caller: string): void;
+  /** Addresses for which a verification was announced. */
+  readonly guarded: string[];
+}
+
+export interface GateOptions extends Pick<AuthenticatorDeps, 'maxAccepted' | 'maxRejected'> {
+  readonly alg?: string;
+  readonly collapse?: Collapse;
+  readonly introspection?: Omit<IntrospectionConfig, 'issuer'>;
+}
+
+export const CLIENT = { id: 'gateway@api', secret: 's:e%c+r/e=t' };
+
+/** The authentication step in front of two fake issuers: Zitadel with shared subjects, Kanidm with its own. */
+export async function createGate(options: GateOptions = {}): Promise<Gate> {
+  const clock = manualClock();
+  const alg = options.alg ?? 'ES256';
+  const zitadel = await createIssuer({ url: 'https://zitadel.test', alg, clock, client: CLIENT });
+  const kanidm = await createIssuer({ url: 'https://kanidm.test/oauth2/openid/app', clock });
+  const deps = providerDeps(
+    (url, init) => (url.startsWith(kanidm.url) ? kanidm : zitadel).fetch(url, init),
+    options.collapse ?? shareInFlight,
+    clock,
+  );
+  const issuer: IssuerConfig = {
+    name: 'zitadel',
+    url: zitadel.url,
+    audiences: ['api', 'web'],
+    sharedSubjects: true,
+  };
+  const issuers: IssuerConfig[] = [
+    issuer,
+    { name: 'kanidm', url: kanidm.url, audiences: ['api'], sharedSubjects: false },
+  ];
+  const introspection = options.introspection ? { ...options.introspection, issuer } : null;
+  const guarded: string[] = [];
+  const { authenticate, forget } = createAuthenticator({
+    ...trust({ issuers, introspection }, deps),
+    ...options,
+    clock,
+    beforeVerify: (address) => void guarded.push(address),
+  });
+  const present: Gate['present'] = (authorization) =>
+    authenticate({ kind: 'authenticated' }, { read: { authorization }, address: '192.0.2.1' });
+  const admit = async (token: string) => present(`Bearer ${token}`);
+  const refuse = (token: string): Promise<Refusal> => refusal(() => present(`Bearer ${token}`));
+  return { ...deps, zitadel, kanidm, present, admit, refuse, forget, guarded };
+}
+
+/** The Refusal that `attempt` throws or rejects with. */
+export async function refusal(attempt: () => unknown): Promise<Refusal> {
+  try {
+    await attempt();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+  throw new Error('it was let in');
+}

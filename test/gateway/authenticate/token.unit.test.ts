@@ -1,0 +1,185 @@
+import { createHmac, createPublicKey } from 'node:crypto';
+import { base64url } from 'jose';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createGate, type Gate } from './gate.ts';
+
+let gate: Gate;
+
+beforeEach(async () => {
+  gate = await createGate();
+});
+
+const encode = (value: unknown): string => base64url.encode(JSON.stringify(value));
+
+describe('a signed token is accepted', () => {
+  it.each(['RS256', 'PS384', 'ES256', 'ES384', 'EdDSA', 'Ed25519'])('with %s', async (alg) => {
+    const other = await createGate({ alg });
+    expect(await other.admit(await other.zitadel.sign())).toMatchObject({ subject: 'alice' });
+  });
+
+  it('as the principal of its issuer', async () => {
+    const token = await gate.zitadel.sign({ 'urn:zitadel:iam:user:resourceowner:id': '77' });
+    expect(await gate.admit(token)).toEqual({
+      issuerName: 'zitadel',
+      issuer: 'https://zitadel.test',
+      subject: 'alice',
+      user: 'user:alice',
+      caller: 'zitadel|alice',
+      organization: '77',
+    });
+  });
+
+  it.each([undefined, 'JWT', 'jwt', 'application/jwt'])('with typ %s', async (typ) => {
+    expect(await gate.admit(await gate.zitadel.sign({}, { header: { typ } }))).toBeDefined();
+  });
+
+  it('when one of several audiences is ours', async () => {
+    expect(await gate.admit(await gate.zitadel.sign({ aud: ['other', 'web'] }))).toBeDefined();
+  });
+
+  it('without kid when the issuer has exactly one key for its algorithm', async () => {
+    const token = await gate.zitadel.sign({}, { header: { kid: undefined } });
+    expect(await gate.admit(token)).toBeDefined();
+  });
+});
+
+describe('a signed token is refused as invalid_token', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['for another audience', { aud: 'other' }],
+    ['without audience', { aud: undefined }],
+    ['from an issuer nobody trusts', { iss: 'https://evil.test' }],
+    ['from an issuer that differs by a slash', { iss: 'https://zitadel.test/' }],
+    ["in another trusted issuer's name", { iss: 'https://kanidm.test/oauth2/openid/app' }],
+    ['without issuer', { iss: undefined }],
+    ['without subject', { sub: undefined }],
+    ['without expiry', { exp: undefined }],
+    ['with an expiry that is no number', { exp: '2099' }],
+  ])('%s', async (_, claims) => {
+    const refused = await gate.refuse(await gate.zitadel.sign(claims));
+    expect(refused).toMatchObject({ code: 'invalid_token', detail: 'The token is not accepted' });
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['of a kind that is no access token', { typ: 'logout+jwt' }],
+    ['whose typ is no text', { typ: 7 }],
+    ['with a critical header nobody here understands', { crit: ['x-test'], 'x-test': 1 }],
+    ['whose kid is unknown', { kid: 'nobody' }],
+  ])('%s', async (_, header) => {
+    expect((await gate.refuse(await gate.zitadel.sign({}, { header }))).code).toBe('invalid_token');
+  });
+
+  it('without kid when two keys could have signed it', async () => {
+    await gate.zitadel.addKey('key-2');
+    const token = await gate.zitadel.sign({}, { header: { kid: undefined } });
+    expect((await gate.refuse(token)).code).toBe('invalid_token');
+  });
+
+  it('over 8 KiB, before it is parsed', async () => {
+    const token = await gate.zitadel.sign({ bulk: 'x'.repeat(8192) });
+    expect((await gate.refuse(token)).reason).toBe('token too long');
+    expect(gate.guarded).toEqual([]);
+  });
+
+  it('when a part of it was changed', async () => {
+    const [header, , signature] = (await gate.zitadel.sign()).split('.');
+    const payload = encode({ iss: gate.zitadel.url, aud: 'api', sub: 'root', exp: 9_999_999_999 });
+    expect((await gate.refuse(`${header}.${payload}.${signature}`)).code).toBe('invalid_token');
+  });
+
+  it('without any readable claims', async () => {
+    const [header, , signature] = (await gate.zitadel.sign()).split('.');
+    expect((await gate.refuse(`${header}.bm90IGpzb24.${signature}`)).code).toBe('invalid_token');
+  });
+});
+
+describe('time is judged with a tolerance of 5 s', () => {
+  it('accepts a token that expired 4 s ago, and says "expired" 6 s after', async () => {
+    const token = await gate.zitadel.sign({});
+    gate.clock.advance(304);
+    expect(await gate.admit(token)).toBeDefined();
+    gate.clock.advance(2);
+    const refused = await gate.refuse(token);
+    expect(refused.detail).toBe('The token has expired');
+    expect(refused.headers['WWW-Authenticate']).toBe(
+      'Bearer realm="sallyport", error="invalid_token", error_description="The token has expired"',
+    );
+  });
+
+  it('refuses a token valid from 6 s ahead, accepts one from 4 s ahead', async () => {
+    const now = gate.clock.now() / 1000;
+    expect((await gate.refuse(await gate.zitadel.sign({ nbf: now + 6 }))).reason).toContain('nbf');
+    expect(await gate.admit(await gate.zitadel.sign({ nbf: now + 4 }))).toBeDefined();
+  });
+});
+
+describe("the algorithm is the key's, never the token's choice", () => {
+  it('refuses HS256 made with the RSA public key as secret', async () => {
+    const rsa = await createGate({ alg: 'RS256' });
+    const [jwk] = rsa.zitadel.jwks().keys;
+    const pem = createPublicKey({ key: jwk as never, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+    const claims = { iss: rsa.zitadel.url, aud: 'api', sub: 'root', exp: 9_999_999_999 };
+    for (const secret of [pem, JSON.stringify(jwk), String(jwk?.n)]) {
+      const signed = `${encode({ alg: 'HS256', kid: 'key-1' })}.${encode(claims)}`;
+      const mac = createHmac('sha256', secret).update(signed).digest('base64url');
+      expect((await rsa.refuse(`${signed}.${mac}`)).reason).toBe('algorithm not allowed');
+    }
+  });
+
+  it.each(['none', 'None', 'HS512', 'ES256K', 'toString', ''])('refuses alg %j', async (alg) => {
+    const claims = { iss: gate.zitadel.url, aud: 'api', sub: 'root', exp: 9_999_999_999 };
+    const token = `${encode({ alg, kid: 'key-1' })}.${encode(claims)}.`;
+    expect((await gate.refuse(token)).code).toBe('invalid_token');
+  });
+
+  it('refuses another algorithm than the one a key lacking alg stands for', async () => {
+    const rsa = await createGate({ alg: 'PS256' });
+    const { alg, ...unlabelled } = rsa.zitadel.jwks().keys[0]!;
+    rsa.zitadel.removeKey('key-1');
+    rsa.zitadel.extraKeys.push(unlabelled);
+    expect(alg).toBe('PS256');
+    expect((await rsa.refuse(await rsa.zitadel.sign())).reason).toBe('no such key at the issuer');
+  });
+
+  it('accepts RS256 with a key lacking alg', async () => {
+    const rsa = await createGate({ alg: 'RS256' });
+    const { alg: _, ...unlabelled } = rsa.zitadel.jwks().keys[0]!;
+    rsa.zitadel.removeKey('key-1');
+    rsa.zitadel.extraKeys.push(unlabelled);
+    expect(await rsa.admit(await rsa.zitadel.sign())).toBeDefined();
+  });
+});
+
+describe('RFC 9068: at+jwt tokens carry all their claims', () => {
+  const complete = { client_id: 'app', jti: 'id-1' };
+
+  it.each(['at+jwt', 'application/at+jwt', 'AT+JWT'])('accepts a complete %s', async (typ) => {
+    expect(await gate.admit(await gate.zitadel.sign(complete, { header: { typ } }))).toBeDefined();
+  });
+
+  it.each([
+    { jti: 'id-1' },
+    { client_id: 'app' },
+    { ...complete, iat: undefined },
+    { ...complete, client_id: 5 },
+  ])('refuses %j', async (claims) => {
+    const token = await gate.zitadel.sign(claims, { header: { typ: 'at+jwt' } });
+    expect((await gate.refuse(token)).code).toBe('invalid_token');
+  });
+});
+
+describe('a refusal keeps the secret', () => {
+  it('never quotes the token in reason, detail, headers or log', async () => {
+    const token = await gate.zitadel.sign({ aud: 'other', email: 'alice@example.org' });
+    const refused = await gate.refuse(token);
+    const said = JSON.stringify([
+      refused.message,
+      refused.reason,
+      refused.detail,
+      refused.headers,
+      gate.logged,
+    ]);
+    expect(said).not.toContain(token.slice(-20));
+    expect(said).not.toContain('alice');
+    expect(refused.cause).toBeUndefined();
+  });
+});
