@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JWK } from 'jose';
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import { problemPage } from './pages.ts';
 import { findUser } from './users.ts';
 
 /** `aud` of the demo's access tokens. */
@@ -26,7 +27,6 @@ const ROUTES = {
   revocation: '/oauth/v2/revoke',
   jwks: '/oauth/v2/keys',
   userinfo: '/oidc/v1/userinfo',
-  end_session: '/oidc/v1/end_session',
 };
 
 export function configuration(settings: ProviderSettings): Configuration {
@@ -40,6 +40,8 @@ export function configuration(settings: ProviderSettings): Configuration {
     loadExistingGrant,
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     pkce: { required: () => true },
+    clientBasedCORS: () => false,
+    renderError,
     ttl: {
       AccessToken: HOUR_S,
       AuthorizationCode: 60,
@@ -50,6 +52,7 @@ export function configuration(settings: ProviderSettings): Configuration {
     },
     features: {
       devInteractions: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
       introspection: {
         enabled: true,
         allowedPolicy: (_ctx, client) => client.clientId === GATEWAY_CLIENT_ID,
@@ -101,6 +104,11 @@ const findAccount: Configuration['findAccount'] = (_ctx, sub) => {
     accountId: user.id,
     claims: () => ({ sub: user.id, name: user.name, preferred_username: user.id }),
   };
+};
+
+const renderError: Configuration['renderError'] = async (ctx, out) => {
+  ctx.type = 'html';
+  ctx.body = (await problemPage(out.error_description ?? out.error)).toString();
 };
 
 /** The one client is the demo itself: asking for consent would teach nothing. */

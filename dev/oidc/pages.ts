@@ -1,4 +1,4 @@
-import { html } from 'hono/html';
+import { html, raw } from 'hono/html';
 import { DEMO_USERS, type DemoUser } from './users.ts';
 
 const STYLE = `
@@ -24,7 +24,7 @@ function page(title: string, content: unknown) {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${title} – Sallyport demo</title>
         <style>
-          ${STYLE}
+          ${raw(STYLE)}
         </style>
       </head>
       <body>

@@ -58,6 +58,12 @@ export const STEPS: readonly Step[] = [
     as: 'bob',
     expect: { status: 403, code: 'forbidden' },
   },
+  {
+    title: 'Bob administers the panel: a manager route admits an admin',
+    path: '/admin/settings',
+    as: 'bob',
+    expect: { status: 200, echo: { user: 'bob' } },
+  },
   { title: 'What no rule names is refused', path: '/nowhere', expect: { status: 403, code: 'no_rule' } },
   {
     title: 'A path with a hidden slash is refused',

@@ -45,6 +45,7 @@ export function tour({ gatewayUrl, variables }: Places, colors: Colors): string 
   return [
     colors.bold('Tokens for the lines below') + colors.dim(' (good for one hour; run these first)'),
     ...[...users].map((user) => `   ${tokenLine(user, issuer)}`),
+    colors.dim('   other kinds: add &ttl=60 (seconds), &opaque=1, &alg=ES256 or &audience=… to the address'),
     '',
     colors.bold('The tour') + colors.dim(' (paste any line into a second terminal)'),
     ...STEPS.flatMap((step, index) => stepLines(step, index, gatewayUrl, colors)),

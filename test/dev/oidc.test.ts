@@ -103,6 +103,14 @@ describe('the page', () => {
     expect(answer.status).toBe(400);
     expect(await answer.text()).toContain('not started here');
   });
+
+  it('explains itself when the request for a sign-in is wrong', async () => {
+    const answer = await fetch(`${oidc.url}/oauth/v2/authorize?client_id=<b>`);
+    const text = await answer.text();
+    expect(answer.status).toBe(400);
+    expect(text).toContain('That did not work');
+    expect(text).not.toContain('<b>');
+  });
 });
 
 /** Follows redirects and keeps cookies by path, as a browser does. */
