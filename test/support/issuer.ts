@@ -36,7 +36,7 @@ export interface FakeIssuer {
   /** Introspection answers by token; any other token is inactive. */
   readonly opaque: Map<string, Record<string, unknown>>;
   /** Members added to the published key set as they are. */
-  readonly extraKeys: JWK[];
+  readonly extraKeys: object[];
   /** Claims default to iss, aud `api`, sub `alice`, iat now, exp in 300 s; `undefined` removes one. */
   sign(claims?: Record<string, unknown>, options?: SignOptions): Promise<string>;
   jwks(): JSONWebKeySet;

@@ -28,7 +28,7 @@ export type Authenticate = (
 export interface Authenticator {
   readonly authenticate: Authenticate;
   /** Forgets the remembered tokens of a caller, `<issuer name>|<sub>`. */
-  forget(caller: string): void;
+  readonly forget: (caller: string) => void;
 }
 
 export interface AuthenticatorDeps extends Omit<TokenCacheOptions, 'clock'> {

@@ -1,5 +1,7 @@
 import {
   createAuthenticator,
+  type Authenticate,
+  type Authenticator,
   type AuthenticatorDeps,
 } from '../../../functions/gateway/authenticate/index.ts';
 import type { Principal } from '../../../functions/gateway/authenticate/principal.ts';
@@ -15,9 +17,7 @@ export interface Gate extends TestDeps {
   readonly zitadel: FakeIssuer;
   readonly kanidm: FakeIssuer;
   /** The value, or the promise, exactly as the step gave it. */
-  present(
-    authorization: string | undefined,
-  ): ReturnType<ReturnType<typeof createAuthenticator>['authenticate']>;
+  present(authorization: string | undefined): ReturnType<Authenticate>;
   /** The principal a bearer token gives. */
   admit(token: string): Promise<Principal | undefined>;
   /** The refusal a bearer token meets; fails when it is let in. */
@@ -58,7 +58,7 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
   ];
   const introspection = options.introspection ? { ...options.introspection, issuer } : null;
   const guarded: string[] = [];
-  const { authenticate, forget } = createAuthenticator({
+  const { authenticate, forget }: Authenticator = createAuthenticator({
     ...trust({ issuers, introspection }, deps),
     ...options,
     clock,

@@ -12,7 +12,7 @@ beforeEach(async () => {
 const encode = (value: unknown): string => base64url.encode(JSON.stringify(value));
 
 describe('a signed token is accepted', () => {
-  it.each(['RS256', 'PS384', 'ES256', 'ES384', 'EdDSA', 'Ed25519'])('with %s', async (alg) => {
+  it.each(['RS256', 'PS384', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'])('with %s', async (alg) => {
     const other = await createGate({ alg });
     expect(await other.admit(await other.zitadel.sign())).toMatchObject({ subject: 'alice' });
   });
@@ -133,16 +133,15 @@ describe("the algorithm is the key's, never the token's choice", () => {
 
   it('refuses another algorithm than the one a key lacking alg stands for', async () => {
     const rsa = await createGate({ alg: 'PS256' });
-    const { alg, ...unlabelled } = rsa.zitadel.jwks().keys[0]!;
+    const unlabelled = { ...rsa.zitadel.jwks().keys[0]!, alg: undefined };
     rsa.zitadel.removeKey('key-1');
     rsa.zitadel.extraKeys.push(unlabelled);
-    expect(alg).toBe('PS256');
     expect((await rsa.refuse(await rsa.zitadel.sign())).reason).toBe('no such key at the issuer');
   });
 
   it('accepts RS256 with a key lacking alg', async () => {
     const rsa = await createGate({ alg: 'RS256' });
-    const { alg: _, ...unlabelled } = rsa.zitadel.jwks().keys[0]!;
+    const unlabelled = { ...rsa.zitadel.jwks().keys[0]!, alg: undefined };
     rsa.zitadel.removeKey('key-1');
     rsa.zitadel.extraKeys.push(unlabelled);
     expect(await rsa.admit(await rsa.zitadel.sign())).toBeDefined();

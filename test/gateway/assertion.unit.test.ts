@@ -1,0 +1,175 @@
+import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, type JSONWebKeySet, type JWK } from 'jose';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createAsserter, type Asserted, type Asserter } from '../../functions/gateway/assertion.ts';
+import type { Principal } from '../../functions/gateway/authenticate/principal.ts';
+import type { AssertionConfig } from '../../shared/config.ts';
+import { Refusal } from '../../shared/errors.ts';
+import { manualClock, type ManualClock } from '../support/clock.ts';
+
+let clock: ManualClock;
+let first: JWK;
+let second: JWK;
+let logged: string[];
+
+const principal = {
+  issuerName: 'kanidm',
+  issuer: 'https://kanidm.test',
+  subject: 'alice',
+  user: 'user:kanidm|alice',
+  caller: 'kanidm|alice',
+} as unknown as Principal;
+
+function asked(change: { who?: Principal; target?: string; grant?: Asserted['grant'] } = {}): Asserted {
+  const grant = change.grant ?? { relation: 'viewer', object: 'feature:reports' };
+  return {
+    principal: change.who ?? principal,
+    grant,
+    match: { rule: { target: change.target ?? 'upstream' } },
+  };
+}
+
+function start(config: AssertionConfig): Asserter {
+  let made = 0;
+  const note = (message: string): void => void logged.push(message);
+  return createAsserter(config, {
+    clock,
+    random: { hex: () => '00', uuid: () => `id-${(made += 1)}` },
+    log: { debug: note, info: note, warn: note, error: note },
+  });
+}
+
+const configured = (...keys: unknown[]): Asserter => start({ kind: 'keys', jwks: JSON.stringify({ keys }) });
+
+async function read(asserter: Asserter, jwt: string | undefined) {
+  const keys = createLocalJWKSet((await asserter.publicJwks()) as JSONWebKeySet);
+  return jwtVerify(jwt ?? '', keys, { currentDate: new Date(clock.now()) });
+}
+
+async function makeKey(kid: string): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  return { ...(await exportJWK(privateKey)), kid, alg: 'ES256' };
+}
+
+beforeAll(async () => {
+  [first, second] = await Promise.all([makeKey('new'), makeKey('old')]);
+});
+
+beforeEach(() => {
+  clock = manualClock();
+  logged = [];
+});
+
+describe('an identity assertion', () => {
+  it('says who is granted what, to whom, for 60 s', async () => {
+    const asserter = configured(first, second);
+    const { payload, protectedHeader } = await read(asserter, await asserter.assert(asked()));
+    const iat = clock.now() / 1000;
+    expect(protectedHeader).toEqual({ alg: 'ES256', kid: 'new', typ: 'JWT' });
+    expect(payload).toEqual({
+      iss: 'sallyport',
+      sub: 'alice',
+      sub_iss: 'https://kanidm.test',
+      aud: 'upstream',
+      feature: 'reports',
+      object: 'feature:reports',
+      relation: 'viewer',
+      iat,
+      exp: iat + 60,
+      jti: 'id-1',
+    });
+  });
+
+  it('names no grant for a rule that asks none, or for a shadow rule that would refuse', async () => {
+    const asserter = configured(first);
+    const wouldRefuse = new Refusal('forbidden', 'not viewer');
+    for (const grant of [{}, { relation: 'viewer', object: 'feature:reports', wouldRefuse }]) {
+      const { payload } = await read(asserter, await asserter.assert(asked({ grant })));
+      expect(payload).not.toHaveProperty('relation');
+      expect(payload).not.toHaveProperty('object');
+      expect(payload).not.toHaveProperty('feature');
+    }
+  });
+
+  it('is not made without a principal', () => {
+    expect(configured(first).assert({ ...asked(), principal: undefined })).toBeUndefined();
+  });
+
+  it('is not made, and no key published, when switched off', () => {
+    const off = start({ kind: 'off' });
+    expect([off.assert(asked()), off.publicJwks()]).toEqual([undefined, { keys: [] }]);
+  });
+});
+
+describe('an assertion serves again', () => {
+  it('at once for the same question, during half of its life', async () => {
+    const asserter = configured(first);
+    const jwt = await asserter.assert(asked());
+    clock.advance(29);
+    expect(asserter.assert(asked())).toBe(jwt);
+    clock.advance(1);
+    const next = await asserter.assert(asked());
+    expect((await read(asserter, next)).payload.jti).toBe('id-2');
+  });
+
+  it('for no other caller, target, relation, object or verdict', async () => {
+    const asserter = configured(first);
+    const wouldRefuse = new Refusal('forbidden', 'not viewer');
+    const questions = [
+      asked(),
+      asked({ who: { ...principal, caller: 'kanidm|bob' } }),
+      asked({ target: 'billing' }),
+      asked({ grant: { relation: 'editor', object: 'feature:reports' } }),
+      asked({ grant: { relation: 'viewer', object: 'feature:other' } }),
+      asked({ grant: { relation: 'viewer', object: 'feature:reports', wouldRefuse } }),
+      asked({ grant: {} }),
+    ];
+    const ids = new Set<unknown>();
+    for (const question of questions)
+      ids.add((await read(asserter, await asserter.assert(question))).payload.jti);
+    expect(ids.size).toBe(questions.length);
+  });
+});
+
+describe('assertion keys', () => {
+  it('are all published, without a private member', async () => {
+    const { keys } = await configured(first, second).publicJwks();
+    expect(keys.map((key) => key.kid)).toEqual(['new', 'old']);
+    for (const key of keys)
+      expect(Object.keys(key).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
+  });
+
+  it.each<[string, () => unknown[]]>([
+    ['no key', () => []],
+    ['a public key', () => [{ ...first, d: undefined }]],
+    ['a key without kid', () => [{ ...first, kid: undefined }]],
+    ['another curve', () => [{ ...first, crv: 'P-384' }]],
+    ['one kid twice', () => [first, { ...second, kid: 'new' }]],
+  ])('refuse to start with %s', (_, keys) => {
+    expect(() => configured(...keys())).toThrow(/key|kid/);
+  });
+
+  it('are never quoted by the error that refuses them', () => {
+    const broken = `{"keys":[${JSON.stringify(first)}`;
+    for (const jwks of [broken, JSON.stringify({ keys: [{ ...first, crv: 'P-384' }] }), `${first.d}`]) {
+      try {
+        start({ kind: 'keys', jwks });
+        expect.unreachable();
+      } catch (error) {
+        expect(String(error)).not.toContain(first.d?.slice(0, 8));
+      }
+    }
+  });
+
+  it('are made for the run in development, once, with a warning', async () => {
+    const asserter = start({ kind: 'ephemeral' });
+    const [one, two] = await Promise.all([
+      asserter.assert(asked()),
+      asserter.assert(asked({ target: 'billing' })),
+      asserter.publicJwks(),
+    ]);
+    await read(asserter, one);
+    await read(asserter, two);
+    expect(logged).toHaveLength(1);
+    expect(asserter.assert(asked())).toBe(one);
+  });
+});
