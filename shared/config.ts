@@ -31,8 +31,7 @@ export interface Config {
 export type Targets = Readonly<{ upstream: string }> & Readonly<Record<string, string | undefined>>;
 
 export type RulesSource =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'inline'; readonly json: string };
+  { readonly kind: 'file'; readonly path: string } | { readonly kind: 'inline'; readonly json: string };
 
 export interface OpenFgaConfig {
   readonly url: string;

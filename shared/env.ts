@@ -1,6 +1,13 @@
 import ipaddr from 'ipaddr.js';
-import { z } from 'zod';
-import type { AssertionConfig, Config, CountersConfig, IssuerConfig, RulesSource, Targets } from './config.ts';
+import * as z from 'zod';
+import type {
+  AssertionConfig,
+  Config,
+  CountersConfig,
+  IssuerConfig,
+  RulesSource,
+  Targets,
+} from './config.ts';
 import { readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
 
 export type Runtime = 'node' | 'workers';
@@ -57,7 +64,11 @@ function securityFaults(v: Variables, runtime: Runtime): Fault[] {
     'ASSERTION_KEYS',
     'is missing: run `npx sallyport keys generate`, or write off to send no assertion',
   );
-  need(v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ISSUER_URL === undefined, 'ZITADEL_ISSUER_URL', 'is missing');
+  need(
+    v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ISSUER_URL === undefined,
+    'ZITADEL_ISSUER_URL',
+    'is missing',
+  );
   return faults;
 }
 
@@ -77,13 +88,21 @@ function shapeFaults(v: Variables): Fault[] {
   }
   for (const origin of v.ALLOWED_ORIGINS) {
     if (origin !== '*' && URL.parse(origin)?.origin !== origin) {
-      faults.push({ variable: 'ALLOWED_ORIGINS', problem: 'write origins without a path, as in https://app.example.org' });
+      faults.push({
+        variable: 'ALLOWED_ORIGINS',
+        problem: 'write origins without a path, as in https://app.example.org',
+      });
     }
   }
-  if (v.ASSERTION_KEYS !== undefined && v.ASSERTION_KEYS !== 'off' && !ASSERTION_KEYS.safeParse(v.ASSERTION_KEYS).success) {
+  if (
+    v.ASSERTION_KEYS !== undefined &&
+    v.ASSERTION_KEYS !== 'off' &&
+    !ASSERTION_KEYS.safeParse(v.ASSERTION_KEYS).success
+  ) {
     faults.push({
       variable: 'ASSERTION_KEYS',
-      problem: 'write a private JWK set of P-256 keys with kid (`npx sallyport keys generate` makes one), or off',
+      problem:
+        'write a private JWK set of P-256 keys with kid (`npx sallyport keys generate` makes one), or off',
     });
   }
   return faults;
@@ -119,13 +138,22 @@ const ASSERTION_KEYS = z
 function warningsOf(v: Variables, runtime: Runtime): Fault[] {
   const warnings: Fault[] = [];
   if (countersOf(v, runtime).kind === 'memory') {
-    warnings.push({ variable: 'REDIS_URL', problem: 'is absent: counters live in this process and are not shared' });
+    warnings.push({
+      variable: 'REDIS_URL',
+      problem: 'is absent: counters live in this process and are not shared',
+    });
   }
   if (v.ASSERTION_KEYS === undefined) {
-    warnings.push({ variable: 'ASSERTION_KEYS', problem: 'is absent: an assertion key is made for this run only' });
+    warnings.push({
+      variable: 'ASSERTION_KEYS',
+      problem: 'is absent: an assertion key is made for this run only',
+    });
   }
   if (v.ZITADEL_ISSUER_URL === undefined && v.KANIDM_ISSUER_URL === undefined) {
-    warnings.push({ variable: 'ZITADEL_ISSUER_URL', problem: 'is absent, and KANIDM_ISSUER_URL too: no token is accepted' });
+    warnings.push({
+      variable: 'ZITADEL_ISSUER_URL',
+      problem: 'is absent, and KANIDM_ISSUER_URL too: no token is accepted',
+    });
   }
   if (v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ORGANIZATIONS.length === 0) {
     if (v.ZITADEL_AUDIENCE?.every((audience) => audience === v.ZITADEL_CLIENT_ID) === true) {
@@ -190,13 +218,20 @@ function issuersOf(v: Variables): IssuerConfig[] {
   return candidates.flatMap(({ name, url, audiences = [] }) => {
     const [first, ...rest] = audiences;
     if (url === undefined || first === undefined) return [];
-    return [{ name, url, audiences: [first, ...rest], sharedSubjects: v.SHARED_SUBJECT_ISSUERS.includes(name) }];
+    return [
+      { name, url, audiences: [first, ...rest], sharedSubjects: v.SHARED_SUBJECT_ISSUERS.includes(name) },
+    ];
   });
 }
 
 function targetsOf(v: Variables, named: Readonly<Record<string, string>>): Targets {
   const zitadel = v.ZITADEL_API_URL ?? v.ZITADEL_ISSUER_URL?.replace(/\/+$/, '');
-  return { ...named, ...(zitadel !== undefined && { zitadel }), openfga: v.OPENFGA_URL, upstream: v.UPSTREAM_URL };
+  return {
+    ...named,
+    ...(zitadel !== undefined && { zitadel }),
+    openfga: v.OPENFGA_URL,
+    upstream: v.UPSTREAM_URL,
+  };
 }
 
 function countersOf(v: Variables, runtime: Runtime): CountersConfig {

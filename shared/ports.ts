@@ -90,3 +90,23 @@ export interface Log {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
 }
+
+/** What one request through the gateway came to. */
+export interface RequestMeasure {
+  /** Path pattern of the rule; `` when none matched. */
+  readonly rule: string;
+  readonly target: string;
+  readonly status: number;
+  /** `ok`, or the code of the refusal. */
+  readonly code: string;
+  readonly totalMs: number;
+  readonly upstreamMs: number;
+}
+
+export interface Metrics {
+  request(measure: RequestMeasure): void;
+  /** Sampled when the text is asked for: `values` maps a label's value to a number. */
+  gauge(name: string, help: string, label: string, values: () => ReadonlyMap<string, number>): void;
+  /** Prometheus text exposition format. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseRate } from './rate.ts';
 
 /** What process.env and Worker bindings have in common: names and values, unchecked. */
@@ -14,7 +14,9 @@ const list = z.string().transform((text) => text.split(',').flatMap((item) => it
 
 function url(protocols: readonly string[]) {
   const wanted = protocols.map((protocol) => `${protocol}//…`).join(' or ');
-  return z.string().refine((text) => protocols.includes(URL.parse(text)?.protocol ?? ''), `write a URL: ${wanted}`);
+  return z
+    .string()
+    .refine((text) => protocols.includes(URL.parse(text)?.protocol ?? ''), `write a URL: ${wanted}`);
 }
 
 /** A base URL that paths are appended to: no query, no fragment, no credentials, no trailing slash kept. */
@@ -79,7 +81,9 @@ export const VARIABLES = z.object({
   UPSTREAM_TIMEOUT_MS: whole(1, 3_600_000, 'milliseconds').default(30_000),
   ASSERTION_KEYS: z.string().optional(),
   METRICS_TOKEN: z.string().min(16, 'write at least 16 characters').optional(),
-  ENVIRONMENT: z.enum(['development', 'production'], 'write development or production').default('development'),
+  ENVIRONMENT: z
+    .enum(['development', 'production'], 'write development or production')
+    .default('development'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'write debug, info, warn, error or silent')
     .default('info'),

@@ -80,7 +80,8 @@ function decodeSegment(segment: string): string {
     throw refuse('percent-encoding that is not UTF-8');
   }
   if (decoded === '.' || decoded === '..') throw refuse('dot segment');
-  if (STRUCTURE.test(decoded)) throw refuse('encoded slash, backslash, semicolon, percent or control character');
+  if (STRUCTURE.test(decoded))
+    throw refuse('encoded slash, backslash, semicolon, percent or control character');
   return decoded;
 }
 
@@ -96,5 +97,7 @@ export function stripPrefix(whole: JudgedPath, prefix: string): JudgedPath {
 }
 
 function refuse(reason: string): Refusal {
-  return new Refusal('invalid_path', reason, { detail: 'The path has parts that servers read in different ways.' });
+  return new Refusal('invalid_path', reason, {
+    detail: 'The path has parts that servers read in different ways.',
+  });
 }

@@ -1,0 +1,37 @@
+import { Hono } from 'hono';
+import type { Deps } from '../shared/deps.ts';
+import { toProblem, toRefusal } from '../shared/problem.ts';
+import { createGateway, type Gateway } from './gateway/create.ts';
+import { gatewayFallback, gatewayRoutes, type PeerOf } from './gateway/routes.ts';
+import { statusRoutes } from './status/index.ts';
+
+export interface App {
+  readonly hono: Hono;
+  readonly gateway: Gateway;
+  close(): void;
+}
+
+/** The map of the bundle: which function answers what. Throws UnusableRules. */
+export function createApp(deps: Deps, peerOf: PeerOf): App {
+  const gateway = createGateway(deps);
+  const { config, clock } = deps;
+  const { runtime, metrics } = deps.platform;
+  const hono = new Hono();
+  hono.route('/', statusRoutes({ config, runtime, clock, metrics, checks: gateway.checks }));
+  hono.route('/', gatewayRoutes(gateway, peerOf));
+  hono.route('/', gatewayFallback(gateway, deps.fetchUpstream, peerOf));
+  hono.onError((error) => {
+    const refusal = toRefusal(error);
+    if (refusal.code === 'internal_error') deps.log.error('internal error', { reason: refusal.reason });
+    const { status, headers, body } = toProblem(refusal, deps.random.uuid());
+    return new Response(body, { status, headers: new Headers(headers) });
+  });
+  return {
+    hono,
+    gateway,
+    close() {
+      gateway.close();
+      deps.close();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { Refusal } from '../../shared/errors.ts';
+import { toRefusal } from '../../shared/problem.ts';
+import type { MaybePromise, Relations } from '../../shared/ports.ts';
+import { prove, type Proof } from '../../shared/proof.ts';
+import type { Principal } from './authenticate/principal.ts';
+import { objectOf } from './rules/object.ts';
+import type { Match } from './rules/types.ts';
+
+/** What was allowed, and why. */
+export type Grant = Proof<Granted, 'granted'>;
+
+export interface Granted {
+  readonly kind: 'public' | 'authenticated' | 'relation';
+  readonly relation?: string;
+  readonly object?: string;
+  /** Shadow mode only: the verdict that would have been, had the rule been enforced. */
+  readonly wouldRefuse?: Refusal;
+}
+
+const granted = prove<'granted'>();
+const PUBLIC = granted<Granted>({ kind: 'public' });
+const AUTHENTICATED = granted<Granted>({ kind: 'authenticated' });
+
+/**
+ * Asks whether the principal holds the rule's relation. Throws Refusal `forbidden`, or `authorization_unavailable`
+ * when there is no verdict; a shadow rule grants all the same, and says what it would have refused.
+ */
+export function authorize(
+  match: Match,
+  principal: Principal | undefined,
+  relations: Relations,
+): MaybePromise<Grant> {
+  const { access, mode } = match.rule;
+  if (access.kind === 'public') return PUBLIC;
+  // authenticate() makes a principal for every rule that is not public; without one nothing is granted.
+  if (principal === undefined) throw new Refusal('missing_token', 'no principal');
+  if (access.kind === 'authenticated') return AUTHENTICATED;
+  const { relation } = access;
+  const object = objectOf(access, match.params);
+  const verdict = relations.check({ user: principal.user, relation, object });
+  if (mode === 'shadow') return shadow(verdict, relation, object);
+  return typeof verdict === 'boolean' ? grant(verdict, relation, object) : later(verdict, relation, object);
+}
+
+async function later(verdict: Promise<boolean>, relation: string, object: string): Promise<Grant> {
+  return grant(await verdict, relation, object);
+}
+
+function grant(allowed: boolean, relation: string, object: string): Grant {
+  if (!allowed) throw new Refusal('forbidden', `not ${relation} of ${object}`);
+  return granted<Granted>({ kind: 'relation', relation, object });
+}
+
+async function shadow(verdict: MaybePromise<boolean>, relation: string, object: string): Promise<Grant> {
+  try {
+    return grant(await verdict, relation, object);
+  } catch (error) {
+    return granted<Granted>({ kind: 'relation', relation, object, wouldRefuse: toRefusal(error) });
+  }
+}

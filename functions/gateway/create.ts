@@ -1,0 +1,120 @@
+import type { Deps } from '../../shared/deps.ts';
+import type { ReadinessCheck } from '../../shared/readiness.ts';
+import { guardAddress } from './address-guard.ts';
+import { createAsserter, type Asserter } from './assertion.ts';
+import { createAuthenticator } from './authenticate/index.ts';
+import { trust, type Trust } from './authenticate/trust.ts';
+import { breakers, guarded, type Breakers } from './breakers.ts';
+import { cors } from './cors.ts';
+import type { GatewayDeps } from './index.ts';
+import { openRules, type RulesStore } from './rules-store.ts';
+import type { Answer, Upstream } from '../../shared/upstream.ts';
+
+export interface Gateway {
+  readonly deps: GatewayDeps;
+  readonly asserter: Asserter;
+  readonly checks: readonly ReadinessCheck[];
+  /** An upstream behind this gateway's circuit breakers. */
+  guarded<Exchange, Out extends Answer>(inner: Upstream<Exchange, Out>): Upstream<Exchange, Out>;
+  /** Drops what is remembered of a caller: tokens now, and decisions of the user. */
+  forget(caller: string, user: string): void;
+  /** Fetches what the first request would otherwise wait for. */
+  warm(): Promise<void>;
+  close(): void;
+}
+
+/** Wires the gateway's steps to the bundle's ports. Throws UnusableRules. */
+export function createGateway(deps: Deps): Gateway {
+  const { config, clock, random, log, counters, relations } = deps;
+  const { background, fetch, metrics } = deps.platform;
+  const trusted = trust(config, { fetch, clock, background, log, collapse: deps.collapse });
+  const authenticator = createAuthenticator({
+    clock,
+    verifySigned: trusted.verifySigned,
+    verifyOpaque: trusted.verifyOpaque,
+    beforeVerify: (address) => {
+      guardAddress(address, deps.localCounters);
+    },
+  });
+  const asserter = createAsserter(config.assertion, { clock, random, log });
+  const rules = openRules(config.rules.current, new Set(Object.keys(config.targets)), deps);
+  const circuits = breakers(Object.keys(config.targets), clock);
+  metrics.gauge('sallyport_circuit_open', '1 while a target rests after failures.', 'target', () =>
+    mapValues(circuits.states(), (state) => (state === 'closed' ? 0 : 1)),
+  );
+  return {
+    deps: {
+      config,
+      proxies: deps.proxies,
+      random,
+      cors: cors(config.allowedOrigins),
+      rules: () => rules.current(),
+      authenticate: authenticator.authenticate,
+      counters,
+      relations,
+      defaultRate: config.rateLimit,
+      assertion: (decision) => asserter.assert(decision),
+      log,
+      metrics,
+    },
+    asserter,
+    checks: readiness(deps, trusted, rules, circuits),
+    guarded: (inner) => guarded(inner, circuits),
+    forget(caller, user) {
+      authenticator.forget(caller);
+      relations.forget(user);
+    },
+    async warm() {
+      await Promise.allSettled(trusted.issuers.map(async ({ keys }) => keys.ping()));
+    },
+    close: () => {
+      rules.close();
+    },
+  };
+}
+
+function readiness(deps: Deps, trusted: Trust, rules: RulesStore, circuits: Breakers): ReadinessCheck[] {
+  const { config, counters } = deps;
+  return [
+    ...trusted.issuers.map(({ config: issuer, keys }): ReadinessCheck => ({
+      name: `keys_${issuer.name}`,
+      needed: true,
+      async look() {
+        await Promise.allSettled([keys.ping()]);
+        const { state, ageSeconds, lastError } = keys.state();
+        return {
+          up: state !== 'none',
+          state,
+          age_seconds: ageSeconds,
+          ...(lastError && { last_error: lastError }),
+        };
+      },
+    })),
+    {
+      name: 'authorization',
+      needed: rules.current().rules.some(({ access }) => access.kind === 'relation'),
+      look: () => deps.relations.ping().then(() => ({ up: true, state: 'up' })),
+    },
+    {
+      name: 'counters',
+      needed: config.counters.kind !== 'memory' && config.rateLimitFailure === 'closed',
+      async look() {
+        await counters.ping();
+        return { up: true, state: config.counters.kind };
+      },
+    },
+    ...[...circuits.states().keys()].map((target): ReadinessCheck => ({
+      name: `target_${target}`,
+      needed: target === 'upstream',
+      look: () => {
+        const state = circuits.states().get(target) ?? 'closed';
+        return { up: state !== 'open', state: `circuit ${state}` };
+      },
+    })),
+    { name: 'access_rules', needed: true, look: () => ({ up: true, state: 'loaded', ...rules.state() }) },
+  ];
+}
+
+function mapValues<A, B>(map: ReadonlyMap<string, A>, change: (value: A) => B): ReadonlyMap<string, B> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]));
+}

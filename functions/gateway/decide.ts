@@ -1,0 +1,57 @@
+import { Refusal } from '../../shared/errors.ts';
+import type { RatePolicy, Relations } from '../../shared/ports.ts';
+import { prove, type Proof } from '../../shared/proof.ts';
+import type { Authenticate } from './authenticate/index.ts';
+import type { Principal } from './authenticate/principal.ts';
+import { authorize, type Grant } from './authorize.ts';
+import { callerOf } from './caller.ts';
+import type { Journey } from './journey.ts';
+import { limit, type Admission, type LimitDeps } from './limit.ts';
+import { judgePath, type JudgedPath } from './path.ts';
+import type { GatewayRequest } from './request.ts';
+import type { CompiledRules, Match } from './rules/types.ts';
+
+/** That a request may pass: the proof that forwarding asks for. */
+export type Decision = Proof<Decided, 'decided'>;
+
+export interface Decided {
+  readonly path: JudgedPath;
+  readonly match: Match;
+  /** Absent on public rules. */
+  readonly principal: Principal | undefined;
+  readonly admission: Admission;
+  readonly grant: Grant;
+}
+
+export interface DecideDeps extends LimitDeps {
+  readonly rules: () => CompiledRules;
+  readonly authenticate: Authenticate;
+  readonly relations: Relations;
+  readonly defaultRate: RatePolicy;
+}
+
+const decided = prove<'decided'>();
+
+/**
+ * match -> authenticate -> limit -> authorize. Each step throws a Refusal or hands its proof to the next.
+ * The journey keeps what is known so far: a refusal is logged, and answered, with it.
+ */
+export async function decide(request: GatewayRequest, journey: Journey, deps: DecideDeps): Promise<Decision> {
+  const path = judgePath(request.target);
+  const match = matchRule(request.method, path, deps.rules());
+  journey.matched(match);
+  const principal = await deps.authenticate(match.rule.access, request);
+  journey.authenticated(principal);
+  const caller = callerOf(principal, request.address);
+  const admission = await limit(caller, match.rule.rateLimit ?? deps.defaultRate, deps);
+  journey.limited(admission);
+  const grant = await authorize(match, principal, deps.relations);
+  journey.authorized(grant);
+  return decided<Decided>({ path, match, principal, admission, grant });
+}
+
+function matchRule(method: string, path: JudgedPath, rules: CompiledRules): Match {
+  const match = rules.match(method, path.segments);
+  if (match === undefined) throw new Refusal('no_rule', 'no rule for this method and path');
+  return match;
+}

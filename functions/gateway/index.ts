@@ -1,0 +1,114 @@
+import type { Refusal } from '../../shared/errors.ts';
+import { toProblem, toRefusal, type Problem } from '../../shared/problem.ts';
+import type { Log, MaybePromise, Metrics, Random } from '../../shared/ports.ts';
+import type { Config } from '../../shared/config.ts';
+import type { TrustedProxies } from '../../shared/trusted-proxies.ts';
+import type { Answer, Ending, Upstream } from '../../shared/upstream.ts';
+import type { Cors } from './cors.ts';
+import { decide, type DecideDeps, type Decision } from './decide.ts';
+import { Journey } from './journey.ts';
+import { identityHeaders, onward } from './onward.ts';
+import { record } from './record.ts';
+import { readRequest, type GatewayRequest, type Inbound } from './request.ts';
+
+export interface GatewayDeps extends DecideDeps {
+  readonly config: Pick<Config, 'targets' | 'upstreamTimeoutMs' | 'maxBodyBytes'>;
+  readonly proxies: TrustedProxies;
+  readonly random: Random;
+  readonly cors: Cors;
+  /** X-Gateway-Assertion for a decision; undefined when assertions are off. */
+  readonly assertion: (decision: Decision) => MaybePromise<string | undefined>;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** How a runtime answers by itself and passes a request on. */
+export interface Transport<Exchange, Out extends Answer> {
+  readonly upstream: Upstream<Exchange, Out>;
+  answer(problem: Problem, exchange: Exchange): Out;
+}
+
+/** read -> decide -> forward, or refuse; then one record of it. Never throws. */
+export async function gateway<Exchange, Out extends Answer>(
+  inbound: Inbound,
+  exchange: Exchange,
+  transport: Transport<Exchange, Out>,
+  deps: GatewayDeps,
+): Promise<Out> {
+  const journey = new Journey();
+  let ending: Ending = 'complete';
+  let request: GatewayRequest | undefined;
+  let out: Out;
+  try {
+    request = readRequest(inbound, deps.proxies, deps.random);
+    const preflight = deps.cors.preflight(request);
+    if (preflight !== undefined) return transport.answer(preflightAnswer(preflight, request), exchange);
+    const decision = await decide(request, journey, deps);
+    const identity = identityHeaders(request, decision, await deps.assertion(decision));
+    const passing = { set: answerHeaders(request, journey, deps), ownsCors: deps.cors.active };
+    out = await transport.upstream.forward(
+      onward(request, decision, identity, deps.config),
+      passing,
+      exchange,
+      {
+        answered() {
+          journey.answered();
+        },
+        ended(how) {
+          ending = how;
+        },
+      },
+    );
+  } catch (error) {
+    journey.refusal = toRefusal(error);
+    out = transport.answer(refusalAnswer(journey.refusal, request, journey, inbound, deps), exchange);
+  }
+  record(request, journey, out.status, ending, deps);
+  return out;
+}
+
+/** What the gateway adds to every answer of a request it could read. */
+export function answerHeaders(request: GatewayRequest, journey: Journey, deps: GatewayDeps): string[] {
+  const set = ['x-request-id', request.id];
+  const limited = journey.admission?.headers;
+  if (limited !== undefined)
+    set.push('ratelimit-policy', limited['RateLimit-Policy'], 'ratelimit', limited.RateLimit);
+  set.push(...deps.cors.headers(request));
+  return set;
+}
+
+function refusalAnswer(
+  refusal: Refusal,
+  request: GatewayRequest | undefined,
+  journey: Journey,
+  inbound: Inbound,
+  deps: GatewayDeps,
+): Problem {
+  if (refusal.code === 'internal_error') {
+    deps.log.error('internal error', {
+      reason: refusal.reason,
+      method: inbound.method,
+      cause: stackOf(refusal),
+    });
+  }
+  const problem = toProblem(refusal, request?.id ?? deps.random.uuid());
+  if (request === undefined) return problem;
+  const headers = { ...pairs(answerHeaders(request, journey, deps)), ...problem.headers };
+  return { ...problem, headers };
+}
+
+function preflightAnswer(headers: readonly string[], request: GatewayRequest): Problem {
+  return { status: 204, headers: { ...pairs(headers), 'x-request-id': request.id }, body: '' };
+}
+
+function pairs(list: readonly string[]): Record<string, string> {
+  const made: Record<string, string> = {};
+  for (let i = 0; i + 1 < list.length; i += 2) made[list[i] ?? ''] = list[i + 1] ?? '';
+  return made;
+}
+
+/** Only where in the code: a message could quote what the caller sent. */
+function stackOf(refusal: Refusal): string | undefined {
+  const { cause } = refusal;
+  return cause instanceof Error ? cause.stack?.split('\n').slice(1, 6).join('\n') : undefined;
+}

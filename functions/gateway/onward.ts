@@ -1,0 +1,56 @@
+import type { Config } from '../../shared/config.ts';
+import { Refusal } from '../../shared/errors.ts';
+import type { UpstreamRequest } from '../../shared/upstream.ts';
+import type { Decision } from './decide.ts';
+import { stripPrefix } from './path.ts';
+import type { GatewayRequest } from './request.ts';
+
+/** Who the caller is, in the gateway's words: for the upstream, and for the answer of /forward-auth. */
+export function identityHeaders(
+  request: GatewayRequest,
+  decision: Decision,
+  assertion: string | undefined,
+): string[] {
+  const { principal } = decision;
+  const headers = ['X-Request-ID', request.id];
+  if (principal !== undefined)
+    headers.push('X-User-ID', principal.subject, 'X-User-Issuer', principal.issuer);
+  if (assertion !== undefined) headers.push('X-Gateway-Assertion', assertion);
+  return headers;
+}
+
+/**
+ * The request for the upstream. It takes a Decision, which only decide() makes: without principal, admission and
+ * grant there is nothing to forward. Identity fields were stripped when the request was read; they are set last.
+ */
+export function onward(
+  request: GatewayRequest,
+  decision: Decision,
+  identity: readonly string[],
+  config: Pick<Config, 'targets' | 'upstreamTimeoutMs' | 'maxBodyBytes'>,
+): UpstreamRequest {
+  const { rule } = decision.match;
+  const { read } = request;
+  const base = config.targets[rule.target];
+  if (base === undefined) throw new Refusal('internal_error', `target ${rule.target} is not configured`);
+  const path = rule.stripPrefix === undefined ? decision.path : stripPrefix(decision.path, rule.stripPrefix);
+  const headers = read.onward;
+  if (rule.forwardAuthorization && read.authorization !== undefined)
+    headers.push('Authorization', read.authorization);
+  if (request.continuesTrace && read.tracestate !== undefined) headers.push('tracestate', read.tracestate);
+  headers.push('traceparent', request.traceparent);
+  headers.push('X-Forwarded-For', request.address, 'X-Forwarded-Proto', request.scheme);
+  headers.push('X-Forwarded-Host', request.host);
+  headers.push(...identity);
+  return {
+    target: rule.target,
+    base,
+    method: request.method,
+    path: path.query === '' ? path.path : path.path + path.query,
+    headers,
+    timeoutMs: rule.timeoutMs ?? config.upstreamTimeoutMs,
+    maxBodyBytes: config.maxBodyBytes,
+    contentLength: read.contentLength,
+    hasBody: read.chunked || read.contentLength > 0,
+  };
+}

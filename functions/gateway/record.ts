@@ -1,0 +1,47 @@
+import type { Log, Metrics } from '../../shared/ports.ts';
+import type { Ending } from '../../shared/upstream.ts';
+import type { Journey } from './journey.ts';
+import type { GatewayRequest } from './request.ts';
+
+/** One line and one measure per request. The path is the rule's pattern: a real path may name people or carry secrets. */
+export function record(
+  request: GatewayRequest | undefined,
+  journey: Journey,
+  status: number,
+  ending: Ending,
+  to: { readonly log: Log; readonly metrics: Metrics },
+): void {
+  const rule = journey.match?.rule;
+  const code = journey.refusal?.code ?? (ending === 'complete' ? 'ok' : ending);
+  const totalMs = journey.totalMs();
+  to.metrics.request({
+    rule: rule?.path ?? '',
+    target: rule?.target ?? '',
+    status,
+    code,
+    totalMs,
+    upstreamMs: journey.upstreamMs,
+  });
+  const shadow = journey.grant?.wouldRefuse;
+  to.log.info('request', {
+    request_id: request?.id,
+    method: request?.method,
+    rule: rule?.path,
+    target: rule?.target,
+    status,
+    code,
+    reason: journey.refusal?.reason,
+    user: journey.principal?.user,
+    address: request?.address,
+    shadow: shadow && `${shadow.code}: ${shadow.reason}`,
+    ms: round(totalMs),
+    authenticate_ms: round(journey.authenticateMs),
+    limit_ms: round(journey.limitMs),
+    authorize_ms: round(journey.authorizeMs),
+    upstream_ms: round(journey.upstreamMs),
+  });
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}

@@ -1,0 +1,57 @@
+import type { Random } from '../../shared/ports.ts';
+import type { TrustedProxies } from '../../shared/trusted-proxies.ts';
+import { readHeaders, type HeaderList, type ReadHeaders } from './headers.ts';
+
+/** A request as the runtime hands it over; nothing in it is believed yet. */
+export interface Inbound {
+  readonly method: string;
+  /** RFC 9112 request-target, as raw as the runtime has it. */
+  readonly target: string;
+  readonly headers: HeaderList;
+  /** Address of the other end of the connection. */
+  readonly peer: string;
+  readonly scheme: 'http' | 'https';
+}
+
+/** A request read once: everything later steps ask for. */
+export interface GatewayRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly read: ReadHeaders;
+  /** The caller's address: the peer, or what trusted proxies say of it. */
+  readonly address: string;
+  readonly scheme: string;
+  /** Host as the caller wrote it; informative only, it never chooses a target. */
+  readonly host: string;
+  readonly id: string;
+  readonly traceparent: string;
+  /** True when tracestate may pass on: the caller's own trace goes on. */
+  readonly continuesTrace: boolean;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{7,127}$/;
+// https://www.w3.org/TR/trace-context/#traceparent-header: version 00; all-zero ids are invalid.
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
+
+/** Throws Refusal `invalid_request`. */
+export function readRequest(inbound: Inbound, proxies: TrustedProxies, random: Random): GatewayRequest {
+  const read = readHeaders(inbound.headers);
+  const trusted = read.forwardedFor !== undefined && proxies.trusts(inbound.peer);
+  const trace = read.traceparent === undefined ? null : TRACEPARENT.exec(read.traceparent);
+  return {
+    method: inbound.method,
+    target: inbound.target,
+    read,
+    address: trusted ? proxies.client(inbound.peer, read.forwardedFor ?? '') : inbound.peer,
+    scheme: (trusted && read.forwardedProto) || inbound.scheme,
+    host: (trusted && read.forwardedHost) || (read.host ?? ''),
+    id: requestId(read.requestId, random),
+    traceparent: `00-${trace?.[1] ?? random.hex(16)}-${random.hex(8)}-${trace?.[2] ?? '01'}`,
+    continuesTrace: trace !== null,
+  };
+}
+
+/** The caller's id only when it is one word of a modest alphabet: it goes into logs and headers. */
+export function requestId(given: string | undefined, random: Random): string {
+  return given !== undefined && REQUEST_ID.test(given) ? given : random.uuid();
+}

@@ -1,0 +1,126 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pathToFileURL } from 'node:url';
+import { getRequestListener } from '@hono/node-server';
+import { createDeps, type Deps } from '../shared/deps.ts';
+import { parseEnvironment } from '../shared/env.ts';
+import type { RawEnvironment } from '../shared/variables.ts';
+import { createApp, type App } from './app.ts';
+import { gateway } from './gateway/index.ts';
+import { inboundOf, nodeTransport } from './gateway/node-transport.ts';
+import { UnusableRules } from './gateway/rules-store.ts';
+import { isOwnPath } from './gateway/rules/own-routes.ts';
+import { websockets } from './gateway/websocket.ts';
+import { answerBrokenRequest, drain } from './node-server.ts';
+
+export interface RunningServer {
+  readonly url: string;
+  /** Stops accepting, lets requests under way finish, then resolves. */
+  close(): Promise<void>;
+}
+
+/** The configuration cannot be used; every fault is listed. */
+export class UnusableConfiguration extends Error {
+  override readonly name = 'UnusableConfiguration';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`unusable configuration:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/** Starts the bundle on Node from variables alone. Throws UnusableConfiguration before it listens. */
+export async function startServer(variables: RawEnvironment): Promise<RunningServer> {
+  const parsed = parseEnvironment(variables, 'node');
+  if (!parsed.ok)
+    throw new UnusableConfiguration(parsed.faults.map((fault) => `${fault.variable} ${fault.problem}`));
+  const { deps, app } = compose(parsed.config);
+  for (const { variable, problem } of parsed.warnings) deps.log.warn(`${variable} ${problem}`);
+  const server = createServer(listener(app, deps));
+  server.on('clientError', answerBrokenRequest);
+  server.on('upgrade', websockets(app.gateway.deps));
+  await listen(server, parsed.config.listen);
+  // The first request should not wait for keys; a provider that is away is said in /ready.
+  deps.platform.background(app.gateway.warm());
+  const url = urlOf(server);
+  deps.log.info('listening', { url });
+  return {
+    url,
+    async close() {
+      await drain(server);
+      app.close();
+      deps.log.info('stopped');
+      deps.log.flush();
+    },
+  };
+}
+
+function compose(config: Parameters<typeof createDeps>[0]): { deps: Deps; app: App } {
+  const deps = createDeps(config);
+  try {
+    return { deps, app: createApp(deps, (_request, bindings) => peerOf(bindings)) };
+  } catch (error) {
+    deps.close();
+    throw error instanceof UnusableRules ? new UnusableConfiguration(error.faults.map(inRules)) : error;
+  }
+}
+
+/** The bundle's own routes go through Hono; what is to be forwarded keeps its raw bytes. */
+function listener(app: App, deps: Deps): (request: IncomingMessage, response: ServerResponse) => void {
+  const own = getRequestListener(app.hono.fetch, { overrideGlobalObjects: false });
+  const upstream = deps.platform.socketUpstream();
+  if (upstream === null) throw new Error('this platform has no sockets');
+  const transport = nodeTransport(app.gateway.guarded(upstream));
+  return (request, response) => {
+    if (isOwnPath(request.url ?? '')) void own(request, response);
+    else void gateway(inboundOf(request), { request, response }, transport, app.gateway.deps);
+  };
+}
+
+function peerOf(bindings: unknown): string {
+  const { incoming } = bindings as { readonly incoming: IncomingMessage };
+  return incoming.socket.remoteAddress ?? '';
+}
+
+function inRules(fault: string): string {
+  return `ACCESS_RULES ${fault}`;
+}
+
+function listen(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no TCP address');
+  const { family, port } = address;
+  const any = address.address === '0.0.0.0' || address.address === '::';
+  const host = any ? '127.0.0.1' : family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${host}:${port}`;
+}
+
+/** As a program: variables from the process, SIGTERM and SIGINT end it with 0, an unusable configuration with 1. */
+async function main(): Promise<void> {
+  try {
+    const server = await startServer(process.env);
+    const stop = (): void => {
+      void server.close().then(() => process.exit(0));
+    };
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main();

@@ -1,0 +1,94 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Hono } from 'hono';
+import type { Config } from '../../shared/config.ts';
+import { Refusal } from '../../shared/errors.ts';
+import type { Clock, Metrics } from '../../shared/ports.ts';
+import type { Look, ReadinessCheck } from '../../shared/readiness.ts';
+
+export interface StatusDeps {
+  readonly config: Pick<Config, 'environment' | 'metricsToken'>;
+  readonly runtime: 'node' | 'workers';
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly checks: readonly ReadinessCheck[];
+}
+
+interface Report {
+  readonly ready: boolean;
+  readonly dependencies: Readonly<Record<string, Look & { readonly needed: boolean }>>;
+}
+
+// Probes come from everywhere and often: dependencies are looked at no more than once in this time.
+const REPORT_TTL_MS = 1_000;
+const LOOK_TIMEOUT_MS = 2_000;
+
+/** /health: the process answers. /ready: what requests need is there. /metrics: Prometheus text. */
+export function statusRoutes(deps: StatusDeps): Hono {
+  const app = new Hono();
+  let kept: { readonly report: Report; readonly until: number } | undefined;
+
+  app.get('/health', (c) => c.text('OK'));
+  app.get('/ready', async (c) => {
+    if (kept === undefined || deps.clock.now() >= kept.until) {
+      kept = { report: await look(deps.checks), until: deps.clock.now() + REPORT_TTL_MS };
+    }
+    const { report } = kept;
+    return c.json(report, report.ready ? 200 : 503, { 'cache-control': 'no-store' });
+  });
+  app.get('/metrics', async (c) => {
+    admitScraper(c.req.header('authorization'), deps);
+    const { contentType, body } = await deps.metrics.render();
+    return c.body(body, 200, { 'content-type': contentType });
+  });
+  return app;
+}
+
+async function look(checks: readonly ReadinessCheck[]): Promise<Report> {
+  const looks = await Promise.all(checks.map(async (check) => [check, await lookAt(check)] as const));
+  return {
+    ready: looks.every(([{ needed }, { up }]) => up || !needed),
+    dependencies: Object.fromEntries(looks.map(([{ name, needed }, seen]) => [name, { needed, ...seen }])),
+  };
+}
+
+async function lookAt(check: ReadinessCheck): Promise<Look> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<Look>((resolve) => {
+    timer = setTimeout(() => {
+      resolve({ up: false, state: 'no answer in time' });
+    }, LOOK_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([Promise.resolve(check.look()), timeout]);
+  } catch (error) {
+    return { up: false, state: 'away', last_error: error instanceof Error ? error.message : 'unknown' };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Metrics name routes and targets: open only where nobody else can reach them, on a Node that is not in production. */
+function admitScraper(authorization: string | undefined, deps: StatusDeps): void {
+  const { metricsToken, environment } = deps.config;
+  if (metricsToken === null) {
+    if (deps.runtime === 'node' && environment !== 'production') return;
+    throw new Refusal('forbidden', 'METRICS_TOKEN is not set', {
+      detail: 'Set METRICS_TOKEN to open /metrics.',
+    });
+  }
+  if (authorization === undefined) throw new Refusal('missing_token', 'no token for /metrics', BEARER);
+  if (!sameSecret(authorization, `Bearer ${metricsToken}`)) {
+    throw new Refusal('invalid_token', 'wrong token for /metrics', BEARER);
+  }
+}
+
+const BEARER = { headers: { 'www-authenticate': 'Bearer realm="sallyport metrics"' } };
+
+/** Digests are of one length, so that time tells nothing about the secret. */
+function sameSecret(given: string, wanted: string): boolean {
+  return timingSafeEqual(digest(given), digest(wanted));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

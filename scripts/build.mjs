@@ -1,0 +1,14 @@
+// Bundles the Node entry for `npm start`: packages stay in node_modules, our own files become one.
+import { build } from 'esbuild';
+
+await build({
+  entryPoints: { node: 'functions/node.ts' },
+  outdir: 'dist',
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  sourcemap: true,
+  logLevel: 'warning',
+});

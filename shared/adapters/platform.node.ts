@@ -1,0 +1,35 @@
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import type { Platform } from '../platform.ts';
+import { RedisCounters } from './counters-redis.ts';
+import { UpstashCounters } from './counters-upstash.ts';
+import { pinoLog } from './log-pino.ts';
+import { prometheusMetrics } from './metrics-prometheus.ts';
+import { undiciUpstream } from './upstream-undici.ts';
+
+const WATCH_MS = 500;
+
+/** Node: one process, many requests, sockets that stay open. */
+export function createPlatform(): Platform {
+  return {
+    runtime: 'node',
+    joinsRequests: true,
+    // Whoever starts background work handles its failure; this only keeps a slip from ending the process.
+    background: (work) => void work.catch(() => undefined),
+    fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
+    metrics: prometheusMetrics({ process: true }),
+    log: pinoLog,
+    counters(config, clock) {
+      if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });
+      return config.kind === 'upstash' ? new UpstashCounters(config) : null;
+    },
+    socketUpstream: undiciUpstream,
+    readText: (path) => readFileSync(path, 'utf8'),
+    watchText(path, changed) {
+      // Polling, because Kubernetes swaps a mounted ConfigMap by symbolic links, which change events miss.
+      watchFile(path, { interval: WATCH_MS, persistent: false }, changed);
+      return () => {
+        unwatchFile(path, changed);
+      };
+    },
+  };
+}

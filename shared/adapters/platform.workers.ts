@@ -1,0 +1,28 @@
+import { waitUntil } from 'cloudflare:workers';
+import rules from '../../config/access_rules.json';
+import type { Platform } from '../platform.ts';
+import { UpstashCounters } from './counters-upstash.ts';
+import { consoleLog } from './log-console.ts';
+import { prometheusMetrics } from './metrics-prometheus.ts';
+
+/** Workers: many isolates that share nothing, requests that may not wait for one another. */
+export function createPlatform(): Platform {
+  return {
+    runtime: 'workers',
+    joinsRequests: false,
+    background: (work) => {
+      waitUntil(work.catch(() => undefined));
+    },
+    fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
+    metrics: prometheusMetrics({ process: false }),
+    log: consoleLog,
+    counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),
+    socketUpstream: () => null,
+    readText(path) {
+      // A Worker has no files: the rules of the repository are part of the bundle, others come in ACCESS_RULES itself.
+      if (path === 'config/access_rules.json') return JSON.stringify(rules);
+      throw new Error('a Worker cannot read files: put the JSON itself into the variable');
+    },
+    watchText: () => () => undefined,
+  };
+}

@@ -1,0 +1,76 @@
+import { createPlatform } from '#platform';
+import { MemoryCounters } from './adapters/counters-memory.ts';
+import { openFgaRelations } from './adapters/relations-openfga.ts';
+import { fetchUpstream } from './adapters/upstream-fetch.ts';
+import type { Config } from './config.ts';
+import { FallbackCounters } from './counters-fallback.ts';
+import type { Platform } from './platform.ts';
+import type { Clock, Random } from './ports.ts';
+import { webRandom } from './random.ts';
+import { cachedRelations, sharedInFlight, type CachedRelations } from './relations-cache.ts';
+import { eachAlone, shareInFlight, type Collapse } from './share-in-flight.ts';
+import { trustedProxies, type TrustedProxies } from './trusted-proxies.ts';
+import type { Upstream } from './upstream.ts';
+
+/** The ports of one running bundle, wired to their adapters. The composition root: only here are adapters imported. */
+export interface Deps {
+  readonly config: Config;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: ReturnType<Platform['log']>;
+  readonly counters: MemoryCounters | FallbackCounters;
+  /** Counters of this process, whatever the shared store is. */
+  readonly localCounters: MemoryCounters;
+  readonly relations: CachedRelations;
+  readonly proxies: TrustedProxies;
+  readonly collapse: Collapse;
+  readonly fetchUpstream: Upstream<Request, Response>;
+  close(): void;
+}
+
+export interface DepsOptions {
+  readonly clock?: Clock;
+  readonly platform?: Platform;
+}
+
+const systemClock: Clock = { now: () => Date.now() };
+
+export function createDeps(config: Config, options: DepsOptions = {}): Deps {
+  const { clock = systemClock, platform = createPlatform() } = options;
+  const log = platform.log(config.logLevel);
+  const local = new MemoryCounters({ clock });
+  const shared = platform.counters(config.counters, clock);
+  const counters =
+    shared === null
+      ? local
+      : new FallbackCounters({
+          shared,
+          local,
+          clock,
+          mode: config.rateLimitFailure,
+          onChange: (state) => {
+            log.warn('counter store', { ...state });
+          },
+        });
+  const { openfga } = config;
+  const server = openFgaRelations(openfga);
+  return {
+    config,
+    platform,
+    clock,
+    random: webRandom(),
+    log,
+    counters,
+    localCounters: new MemoryCounters({ clock, capacity: 20_000 }),
+    relations: cachedRelations(platform.joinsRequests ? sharedInFlight(server) : server, {
+      scope: `${openfga.storeId}/${openfga.modelId ?? 'latest'}`,
+      allowTtlMs: config.decisionTtlMs,
+      clock,
+    }),
+    proxies: trustedProxies(config.trustedProxies),
+    collapse: platform.joinsRequests ? shareInFlight : eachAlone,
+    fetchUpstream: fetchUpstream(platform.fetch),
+    close: () => shared?.close?.(),
+  };
+}

@@ -1,0 +1,27 @@
+import type { Config } from './config.ts';
+import type { Background, Clock, Counters, Fetch, Log, Metrics, Revocations } from './ports.ts';
+import type { Answer, NodeExchange, Upstream } from './upstream.ts';
+import type { Runtime } from './env.ts';
+
+export interface SharedCounters extends Counters, Revocations {
+  close?(): void;
+}
+
+/** What differs between Node and Workers; `#platform` in package.json chooses the file. */
+export interface Platform {
+  readonly runtime: Runtime;
+  readonly background: Background;
+  readonly fetch: Fetch;
+  readonly metrics: Metrics;
+  /** Identical work under way may be joined by other requests: not on Workers. */
+  readonly joinsRequests: boolean;
+  log(level: Config['logLevel']): Log & { flush(): void };
+  /** The shared store; null when the configuration names none. */
+  counters(config: Config['counters'], clock: Clock): SharedCounters | null;
+  /** Streams between sockets without web streams; null where the runtime has none. */
+  socketUpstream(): (Upstream<NodeExchange, Answer> & { close(): Promise<void> }) | null;
+  /** A configuration file as text. Throws when it cannot be read. */
+  readText(path: string): string;
+  /** Calls back after the file's content may have changed; returns the way to stop. */
+  watchText(path: string, changed: () => void): () => void;
+}

@@ -1,0 +1,101 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock, MaybePromise, RelationQuery, Relations } from './ports.ts';
+
+export interface DecisionCacheOptions {
+  /** Store and model: decisions of one never answer for another. */
+  readonly scope: string;
+  /** 0 = remember nothing. */
+  readonly allowTtlMs: number;
+  readonly clock: Clock;
+  readonly maxEntries?: number;
+}
+
+/** Relations that also forget: for the moment a user's rights change. */
+export interface CachedRelations extends Relations {
+  forget(user: string): void;
+}
+
+interface Entry {
+  readonly user: string;
+  readonly allowed: boolean;
+  readonly until: number;
+}
+
+// A new grant must not stay refused for long: denials are kept only to blunt a flood.
+const DENY_TTL_MS = 5_000;
+
+/** Remembers verdicts; never an error. A `fresh` query is always asked, and its answer kept. */
+export function cachedRelations(inner: Relations, options: DecisionCacheOptions): CachedRelations {
+  const { scope, allowTtlMs, clock } = options;
+  if (allowTtlMs <= 0) return { ...passThrough(inner), forget: () => undefined };
+  const denyTtlMs = Math.min(DENY_TTL_MS, allowTtlMs);
+  const entries = new LRUCache<string, Entry>({ max: options.maxEntries ?? 50_000 });
+  // A verdict that was asked before a forget() and arrives after it must not be kept.
+  let epoch = 0;
+
+  const ask = async (query: RelationQuery, key: string): Promise<boolean> => {
+    const asked = epoch;
+    const allowed = await inner.check(query);
+    const until = clock.now() + (allowed ? allowTtlMs : denyTtlMs);
+    if (asked === epoch) entries.set(key, { user: query.user, allowed, until });
+    return allowed;
+  };
+
+  return {
+    check(query): MaybePromise<boolean> {
+      const key = keyOf(scope, query);
+      const entry = query.consistency === 'fresh' ? undefined : entries.get(key);
+      if (entry !== undefined && clock.now() < entry.until) return entry.allowed;
+      return ask(query, key);
+    },
+    ping: () => inner.ping(),
+    forget(user) {
+      epoch += 1;
+      for (const [key, entry] of entries.entries()) if (entry.user === user) entries.delete(key);
+    },
+  };
+}
+
+/**
+ * Identical checks under way at the same time become one. Node only: on Workers a promise of one request
+ * cannot be awaited by another.
+ */
+export function sharedInFlight(inner: Relations): Relations {
+  const underway = new Map<string, Promise<boolean>>();
+  const ask = async (query: RelationQuery, key: string): Promise<boolean> => {
+    try {
+      return await inner.check(query);
+    } finally {
+      underway.delete(key);
+    }
+  };
+  return {
+    check(query) {
+      const key = `${query.consistency ?? 'fast'} ${keyOf('', query)}`;
+      const running = underway.get(key);
+      if (running !== undefined) return running;
+      const asked = ask(query, key);
+      underway.set(key, asked);
+      return asked;
+    },
+    ping: () => inner.ping(),
+  };
+}
+
+/** Space cannot occur in a user, a relation or an object, so it parts them without ambiguity. */
+function keyOf(scope: string, query: RelationQuery): string {
+  const key = `${scope} ${query.user} ${query.relation} ${query.object}`;
+  return query.context === undefined ? key : `${key} ${stable(query.context)}`;
+}
+
+function stable(context: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(context, (_name, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+}
+
+function passThrough(inner: Relations): Relations {
+  return { check: (query) => inner.check(query), ping: () => inner.ping() };
+}

@@ -1,0 +1,60 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** A request as an upstream will get it: judged, decided and cleaned. */
+export interface UpstreamRequest {
+  /** Name of the rule's target, for breakers and logs. */
+  readonly target: string;
+  /** Scheme, host and base path; from the configuration, never from the request. */
+  readonly base: string;
+  readonly method: string;
+  /** Path and query, below the base. */
+  readonly path: string;
+  /** Names and values in turn. */
+  readonly headers: string[];
+  /** Until the answer begins, and between two pieces of its body. */
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+  /** -1 when not declared. */
+  readonly contentLength: number;
+  readonly hasBody: boolean;
+}
+
+/** What the gateway does to an upstream's answer on its way out. */
+export interface AnswerHeaders {
+  /** Names (lower-case) and values in turn; they replace what the upstream sent. */
+  readonly set: readonly string[];
+  /** True: the gateway speaks CORS, so the upstream's own Access-Control-* fields stay behind. */
+  readonly ownsCors: boolean;
+}
+
+export interface Answer {
+  readonly status: number;
+}
+
+/** How an exchange that began to stream came to its end. */
+export type Ending = 'complete' | 'client_gone' | 'upstream_broke';
+
+export interface ForwardEvents {
+  /** The first byte of the answer is here. */
+  answered(status: number): void;
+  /** Nothing more will pass; at once where the runtime streams by itself. */
+  ended(ending: Ending): void;
+}
+
+/**
+ * Sends one request on and its answer back, both streamed, nothing decompressed, no redirect followed.
+ * Rejects with a Refusal (upstream_unreachable, upstream_timeout, body_too_large) while nothing was answered yet.
+ */
+export interface Upstream<Exchange, Out extends Answer> {
+  forward(
+    request: UpstreamRequest,
+    answer: AnswerHeaders,
+    exchange: Exchange,
+    events: ForwardEvents,
+  ): Promise<Out>;
+}
+
+export interface NodeExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
