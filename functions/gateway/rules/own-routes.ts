@@ -14,3 +14,9 @@ const OWN_ROUTES: ReadonlySet<string> = new Set([
 export function isOwnRoute(segments: readonly string[]): boolean {
   return OWN_ROUTES.has(segments.join('/'));
 }
+
+/** The same for a raw request target, before it is judged: spelled in any other way it is no own route. */
+export function isOwnPath(target: string): boolean {
+  const mark = target.indexOf('?');
+  return OWN_ROUTES.has((mark < 0 ? target : target.slice(0, mark)).slice(1));
+}
