@@ -1,0 +1,114 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+export interface PostgresService {
+  /** Superuser `postgres` on loopback TCP, database `postgres`. */
+  readonly url: string;
+  /** A new empty database on the same server. */
+  createDatabase(name: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+const run = promisify(execFile);
+const BINARIES = ['/usr/lib/postgresql/17/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/15/bin'];
+const folder = BINARIES.find((candidate) => existsSync(join(candidate, 'initdb')));
+const required = process.env['REQUIRE_SERVICES'] === '1';
+
+/** For `describe.skipIf`; never true when REQUIRE_SERVICES=1, so that a missing server fails. */
+export const postgresMissing = folder === undefined && !required;
+export const postgresBinaries = folder ?? '';
+
+/** Postgres refuses to run as root; `setpriv` changes the user without a shell in between. */
+function asPostgres(command: string, args: readonly string[]): [string, string[]] {
+  if (process.getuid?.() !== 0) return [command, [...args]];
+  return ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', '--', command, ...args]];
+}
+
+export async function startPostgres(): Promise<PostgresService | undefined> {
+  if (folder === undefined) {
+    if (required) throw new Error('REQUIRE_SERVICES=1, but no Postgres is installed');
+    return undefined;
+  }
+  const data = await mkdtemp(join(tmpdir(), 'sallyport-pg-'));
+  await chmod(data, 0o777);
+  const cluster = join(data, 'cluster');
+  const initdb = ['-D', cluster, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
+  await run(...asPostgres(join(folder, 'initdb'), initdb));
+  const port = await freePort();
+  const server = serve(join(folder, 'postgres'), cluster, data, port);
+  const orphaned = (): void => void server.kill('SIGQUIT');
+  process.once('exit', orphaned);
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  await answering(port, server);
+  return {
+    url,
+    createDatabase: async (name) => {
+      await run(join(folder, 'psql'), ['-q', '-c', `create database ${name}`, url]);
+      return url.replace(/\/postgres$/, `/${name}`);
+    },
+    close: async () => {
+      process.off('exit', orphaned);
+      const gone = once(server, 'exit');
+      server.kill('SIGQUIT');
+      await gone;
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+function serve(binary: string, cluster: string, sockets: string, port: number): ChildProcess {
+  const settings = [
+    `port=${port}`,
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${sockets}`,
+    'fsync=off',
+    'full_page_writes=off',
+    'synchronous_commit=off',
+    'max_connections=60',
+    'log_min_messages=fatal',
+  ];
+  const args = ['-D', cluster, ...settings.flatMap((setting) => ['-c', setting])];
+  return spawn(...asPostgres(binary, args), { stdio: 'ignore' });
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no TCP port');
+  return address.port;
+}
+
+/** Until the server answers SSLRequest: it does so from the moment it accepts sessions or refuses them by protocol. */
+async function answering(port: number, server: ChildProcess): Promise<void> {
+  const pgIsReady = join(postgresBinaries, 'pg_isready');
+  for (;;) {
+    if (server.exitCode !== null) throw new Error(`postgres ended with ${server.exitCode}`);
+    try {
+      await run(pgIsReady, ['-q', '-h', '127.0.0.1', '-p', String(port), '-t', '5']);
+      return;
+    } catch {
+      await connectable(port);
+    }
+  }
+}
+
+/** One round through the network, so that the loop above does not spin. */
+function connectable(port: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = createConnection(port, '127.0.0.1');
+    socket.once('connect', () => socket.end());
+    socket.once('error', () => undefined);
+    socket.once('close', () => {
+      resolve();
+    });
+  });
+}
