@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { Failure } from './failure.ts';
+import { withExamples } from './help.ts';
+import { check, type CheckOptions } from './rules/check.ts';
+import { explainRequest, type ExplainOptions } from './rules/explain.ts';
+
+export function registerRules(program: Command): void {
+  const rules = withExamples(
+    program.command('rules').description('Check access rules, and see what they decide.'),
+    [
+      ['sallyport rules check --strict', 'every fault and warning of the configured rules'],
+      ['sallyport rules explain GET /documents/7', 'the rule that decides, and why'],
+    ],
+  );
+  withExamples(
+    rules
+      .command('check')
+      .description('Find every fault of a rules file, with its line and column.')
+      .argument('[file]', 'rules file (default: ACCESS_RULES, or config/access_rules.json)')
+      .option('--strict', 'fail on warnings too')
+      .option('--json', 'print the findings as JSON')
+      .action(async (file: string | undefined, options: CheckOptions) => {
+        if (!(await check(file, options))) throw new Failure('');
+      }),
+    [
+      ['sallyport rules check', 'check the configured rules'],
+      ['sallyport rules check config/access_rules.json --strict', 'for CI: warnings fail too'],
+    ],
+  );
+  withExamples(
+    rules
+      .command('explain')
+      .description('Say which rule decides on a request, and why the others do not. Fails when none does.')
+      .argument('<method>', 'method of the request', (method: string) => method.toUpperCase())
+      .argument('<path>', 'path of the request as it is sent, percent-encoding included')
+      .option('--rules <file>', 'rules file (default: ACCESS_RULES, or config/access_rules.json)')
+      .option('--json', 'print the explanation as JSON')
+      .action(async (method: string, path: string, options: ExplainOptions) => {
+        if (!(await explainRequest(method, path, options))) throw new Failure('');
+      }),
+    [
+      ['sallyport rules explain GET /documents/7', 'the rule that decides'],
+      ['sallyport rules explain DELETE /public/x --rules new.json', 'the same with other rules'],
+    ],
+  );
+}

@@ -1,0 +1,34 @@
+import { readVariables } from '../../shared/variables.ts';
+import { readText } from '../files.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface RulesText {
+  /** File name, or the variable that holds the rules. */
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface KnownTargets {
+  readonly targets: ReadonlySet<string>;
+  /** True when no variable says what is configured, so that the usual targets are taken as given. */
+  readonly assumed: boolean;
+}
+
+/** The rules a command is about: the file named, or those that the gateway would load. */
+export async function readRules(file: string | undefined, env: Environment): Promise<RulesText> {
+  const configured = env['ACCESS_RULES']?.trim() ?? '';
+  if (file === undefined && configured.startsWith('[')) return { name: 'ACCESS_RULES', text: configured };
+  const name = file ?? (configured === '' ? 'config/access_rules.json' : configured);
+  return { name, text: await readText(name) };
+}
+
+/** The targets that rules may name, from the variables the gateway reads. */
+export function knownTargets(env: Environment): KnownTargets {
+  const isSet = (name: string) => (env[name] ?? '').trim() !== '';
+  const named = Object.keys(readVariables(env).targets);
+  if (isSet('ZITADEL_API_URL') || isSet('ZITADEL_ISSUER_URL')) named.push('zitadel');
+  if (isSet('OPENFGA_URL')) named.push('openfga');
+  if (named.length === 0) return { targets: new Set(['upstream', 'zitadel', 'openfga']), assumed: true };
+  return { targets: new Set(['upstream', ...named]), assumed: false };
+}

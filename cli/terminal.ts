@@ -1,0 +1,25 @@
+import pc from 'picocolors';
+
+const { env, stdout, stderr } = process;
+
+/** https://no-color.org: any value that is not empty switches colours off. */
+export const colored = stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+
+export const colors = pc.createColors(colored);
+
+/** The variables a command may refer to. */
+export const environment: Readonly<Record<string, string | undefined>> = env;
+
+/** The result of a command, to stdout. */
+export function print(text: string): void {
+  stdout.write(`${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, null, 2));
+}
+
+/** Whatever is not the result, to stderr. */
+export function note(text: string): void {
+  stderr.write(`${text}\n`);
+}
