@@ -49,7 +49,7 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
   const issuer: IssuerConfig = {
     name: 'zitadel',
     url: zitadel.url,
-    audiences: ['api', 'web'],
+    audiences: ['api', 'web', CLIENT.id],
     sharedSubjects: true,
   };
   const issuers: IssuerConfig[] = [

@@ -39,14 +39,18 @@ describe('keys at hand', () => {
     expect(keyFetches()).toBe(2);
   });
 
-  it('are renewed in the background from 5 minutes on, once at a time', async () => {
-    await keys.ping();
-    deps.clock.advance(300);
-    for (let i = 0; i < 100; i++) expect(keys.holds('x')).toBe(false);
-    await deps.settled();
-    expect(keyFetches()).toBe(2);
-    expect(keys.state()).toEqual({ state: 'fresh', ageSeconds: 0 });
-  });
+  it.each([shareInFlight, eachAlone])(
+    'are renewed in the background from 5 minutes on, once',
+    async (collapse) => {
+      start(collapse);
+      await keys.ping();
+      deps.clock.advance(300);
+      for (let i = 0; i < 100; i++) expect(keys.holds('x')).toBe(false);
+      await deps.settled();
+      expect(keyFetches()).toBe(2);
+      expect(keys.state()).toEqual({ state: 'fresh', ageSeconds: 0 });
+    },
+  );
 
   it('are renewed before use from 10 minutes on', async () => {
     await keys.ping();
@@ -156,6 +160,16 @@ describe('a provider that is away', () => {
     expect(state.lastError).toContain('status 500');
     deps.clock.advance(3600);
     await expect(keys.find('key-1', 'ES256')).rejects.toBeInstanceOf(ProviderUnavailable);
+  });
+
+  it('lets no key go on longer, even when it failed a moment before', async () => {
+    await keys.ping();
+    issuer.faults.set(JWKS, 'refused');
+    deps.clock.advance(KEY_REFRESH.staleMs / 1000 - 10);
+    expect(await keys.find('key-1', 'ES256')).toBeDefined();
+    deps.clock.advance(10);
+    await expect(keys.find('key-1', 'ES256')).rejects.toBeInstanceOf(ProviderUnavailable);
+    expect(keys.state().state).toBe('none');
   });
 
   it('makes nobody wait once it is known to be away', async () => {
