@@ -50,11 +50,7 @@ export async function generateKeys(): Promise<KeySet> {
 }
 
 /** The first key signs, all are published: verifiers go on knowing what was signed just before. */
-export function rotate(
-  fresh: AssertionKeys,
-  existing: AssertionKeys | undefined,
-  keep: number,
-): AssertionKeys {
+export function rotate(fresh: KeySet, existing: KeySet | undefined, keep: number): KeySet {
   return { keys: [...fresh.keys, ...(existing?.keys ?? [])].slice(0, keep) };
 }
 

@@ -1,9 +1,10 @@
+import { isatty } from 'node:tty';
 import pc from 'picocolors';
 
 const { env, stdout, stderr } = process;
 
 /** https://no-color.org: any value that is not empty switches colours off. */
-export const colored = stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+export const colored = isatty(stdout.fd) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 
 export const colors = pc.createColors(colored);
 

@@ -25,7 +25,7 @@ export async function explainRequest(
   }
   const explanation = explain(compilation.rules, method, path);
   if (options.json === true) printJson(toJson(explanation));
-  else for (const text of toLines(method, path, explanation)) print(text);
+  else for (const entry of toLines(method, path, explanation)) print(entry);
   return passes(explanation);
 }
 

@@ -1,0 +1,66 @@
+import { DatabaseError, sql } from '../../shared/database.ts';
+import type { DatabaseSession } from '../../shared/database/session.ts';
+import type { MigrationFile } from './files.ts';
+import { dropInvalidIndex } from './invalid-indexes.ts';
+import { entryFor } from './ledger.ts';
+import type { Waiting } from './run-lock.ts';
+import { splitStatements } from './split.ts';
+
+export interface ExecuteOptions extends Waiting {
+  /** Milliseconds a statement may queue for a lock. Everybody who comes later queues behind it for as long. */
+  readonly lockTimeoutMs: number;
+  /** A lock was not to be had; the statement comes again after a pause. */
+  readonly onLockBusy?: (file: MigrationFile, attempt: number) => void;
+}
+
+const LOCK_ATTEMPTS = 30;
+const LONGEST_PAUSE_MS = 5_000;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Runs one file and records it. Returns milliseconds. */
+export async function executeMigration(
+  session: DatabaseSession,
+  file: MigrationFile,
+  options: ExecuteOptions,
+): Promise<number> {
+  const started = options.clock.now();
+  const elapsed = (): number => options.clock.now() - started;
+  await session.script(`set lock_timeout = ${Math.round(options.lockTimeoutMs)}`);
+  if (file.transactional) {
+    await patiently(file, options, () => inTransaction(session, file, elapsed));
+    return elapsed();
+  }
+  for (const statement of splitStatements(file.text)) {
+    await dropInvalidIndex(session, statement);
+    await patiently(file, options, () => session.script(statement));
+  }
+  await session.execute(entryFor(file, 'applied', elapsed()));
+  return elapsed();
+}
+
+/** The record is part of the transaction: a crash leaves both or neither. */
+async function inTransaction(session: DatabaseSession, file: MigrationFile, elapsed: () => number): Promise<void> {
+  await session.execute(sql`begin`);
+  try {
+    await session.script(file.text);
+    await session.execute(entryFor(file, 'applied', elapsed()));
+    await session.execute(sql`commit`);
+  } catch (error) {
+    if (error instanceof DatabaseError) await session.execute(sql`rollback`);
+    throw error;
+  }
+}
+
+async function patiently(file: MigrationFile, options: ExecuteOptions, work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const busy = error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE;
+      if (!busy || attempt >= LOCK_ATTEMPTS) throw error;
+    }
+    options.onLockBusy?.(file, attempt);
+    await options.sleep(Math.min(options.lockTimeoutMs * attempt, LONGEST_PAUSE_MS));
+  }
+}

@@ -1,0 +1,102 @@
+import { MigrationError, Umzug } from 'umzug';
+import { sql } from '../../shared/database.ts';
+import type { DatabaseSession } from '../../shared/database/session.ts';
+import { LEGACY_TABLES } from './baseline.ts';
+import { executeMigration, type ExecuteOptions } from './execute.ts';
+import type { MigrationFile } from './files.ts';
+import { createLedger, readLedger, tableExists } from './ledger.ts';
+import { planMigrations, type Plan } from './plan.ts';
+import { Refused } from './refused.ts';
+import { lockRun } from './run-lock.ts';
+
+export interface MigrateOptions extends ExecuteOptions {
+  /** Milliseconds to wait for another run to end. */
+  readonly waitMs: number;
+  readonly onStart?: (file: MigrationFile, index: number, total: number) => void;
+  readonly onDone?: (file: MigrationFile, executionMs: number) => void;
+}
+
+/** A migration failed; those before it stay, and the next run begins with this one. */
+export class MigrationFailed extends Error {
+  override readonly name = 'MigrationFailed';
+  readonly file: string;
+
+  constructor(file: string, cause: unknown) {
+    super(`${file}: ${cause instanceof Error ? cause.message : 'failed'}`, { cause });
+    this.file = file;
+  }
+}
+
+/** What `migrate` would do. Changes nothing. */
+export async function planRun(session: DatabaseSession, files: readonly MigrationFile[]): Promise<Plan> {
+  const ledger = await readLedger(session);
+  const plan = planMigrations(files, ledger);
+  if (plan.faults.length > 0) throw new Refused(...plan.faults);
+  if (ledger.length === 0) await refuseForeign(session);
+  return plan;
+}
+
+/** Runs what is pending, one run at a time. Returns the names that ran. */
+export async function migrate(
+  session: DatabaseSession,
+  files: readonly MigrationFile[],
+  options: MigrateOptions,
+): Promise<string[]> {
+  await planRun(session, files);
+  await lockRun(session, options.waitMs, options);
+  await watchForLoss(session);
+  // Read again: another run may have ended while this one waited.
+  const { pending } = await planRun(session, files);
+  await createLedger(session);
+  const umzug = umzugOver(session, files, pending, options);
+  try {
+    return (await umzug.up()).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof MigrationError) throw new MigrationFailed(error.migration.name, error.cause);
+    throw error;
+  }
+}
+
+function umzugOver(
+  session: DatabaseSession,
+  files: readonly MigrationFile[],
+  pending: readonly MigrationFile[],
+  options: MigrateOptions,
+): Umzug {
+  return new Umzug({
+    logger: undefined,
+    migrations: files.map((file) => ({
+      name: file.name,
+      up: async () => {
+        options.onStart?.(file, pending.indexOf(file), pending.length);
+        options.onDone?.(file, await executeMigration(session, file, options));
+      },
+    })),
+    storage: {
+      executed: async () => (await readLedger(session)).map(({ name }) => name),
+      // executeMigration records, so that the record can share the migration's transaction.
+      logMigration: () => Promise.resolve(),
+      unlogMigration: () => Promise.reject(new Error('migrations only go forward')),
+    },
+  });
+}
+
+/** A statement whose client was killed would otherwise run on, with the run lock, to its end. */
+async function watchForLoss(session: DatabaseSession): Promise<void> {
+  try {
+    await session.execute(sql`set client_connection_check_interval = '2s'`);
+  } catch {
+    // Postgres 13, or a platform without it: the next run waits for the old statement instead.
+  }
+  await session.execute(sql`set statement_timeout = 0`);
+}
+
+async function refuseForeign(session: DatabaseSession): Promise<void> {
+  for (const table of LEGACY_TABLES) {
+    if (await tableExists(session, table)) {
+      throw new Refused(
+        `the database already has a table ${table}, but no record of migrations: adopt it with \`sallyport db baseline\``,
+      );
+    }
+  }
+}
