@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers';
 import { InvalidArgumentError, type Command } from 'commander';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseSigningKeys } from '../shared/keys/signing-keys.ts';
 import { Failure } from './failure.ts';
 import { readText } from './files.ts';

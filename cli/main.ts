@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Failure } from './failure.ts';
 import { withExamples } from './help.ts';
 import { handleInterrupts, interruptedWith } from './interrupt.ts';

@@ -39,7 +39,11 @@ export async function executeMigration(
 }
 
 /** The record is part of the transaction: a crash leaves both or neither. */
-async function inTransaction(session: DatabaseSession, file: MigrationFile, elapsed: () => number): Promise<void> {
+async function inTransaction(
+  session: DatabaseSession,
+  file: MigrationFile,
+  elapsed: () => number,
+): Promise<void> {
   await session.execute(sql`begin`);
   try {
     await session.script(file.text);
@@ -51,7 +55,11 @@ async function inTransaction(session: DatabaseSession, file: MigrationFile, elap
   }
 }
 
-async function patiently(file: MigrationFile, options: ExecuteOptions, work: () => Promise<void>): Promise<void> {
+async function patiently(
+  file: MigrationFile,
+  options: ExecuteOptions,
+  work: () => Promise<void>,
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       await work();

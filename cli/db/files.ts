@@ -21,7 +21,9 @@ const NO_TRANSACTION = /^-- sallyport:no-transaction$/m;
 /** The .sql files of the folder itself, in order; never those of a folder inside it. */
 export async function readMigrations(folder: string): Promise<MigrationFile[]> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.sql')).map(({ name }) => name);
+  const names = entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
+    .map(({ name }) => name);
   const misnamed = names.filter((name) => !NAME.test(name));
   if (misnamed.length > 0) {
     throw new Refused(...misnamed.map((name) => `${name}: not of the form YYYYMMDDhhmmss_what_it_does.sql`));

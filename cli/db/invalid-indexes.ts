@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { sql } from '../../shared/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 
-const CONCURRENT_INDEX = /^create\s+(?:unique\s+)?index\s+concurrently\s+if\s+not\s+exists\s+([a-z_][a-z0-9_]*)\s/im;
+const CONCURRENT_INDEX =
+  /^create\s+(?:unique\s+)?index\s+concurrently\s+if\s+not\s+exists\s+([a-z_][a-z0-9_]*)\s/im;
 const Quoted = z.object({ name: z.string() });
 
 /**

@@ -36,5 +36,7 @@ function late(pending: readonly MigrationFile[], ledger: readonly Recorded[]): s
   const newest = ledger.reduce((latest, { name }) => (name > latest ? name : latest), '');
   return pending
     .filter(({ name }) => name < newest)
-    .map(({ name }) => `${name}: out of order, the database has already run ${newest}; give it a newer number`);
+    .map(
+      ({ name }) => `${name}: out of order, the database has already run ${newest}; give it a newer number`,
+    );
 }

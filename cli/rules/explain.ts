@@ -1,5 +1,6 @@
 import { compileRules } from '../../functions/gateway/rules/compile.ts';
 import { explain, type Explanation, type Lost } from '../../functions/gateway/rules/explain.ts';
+import { readJson } from '../../functions/gateway/rules/json.ts';
 import type { Rule } from '../../functions/gateway/rules/types.ts';
 import { Failure } from '../failure.ts';
 import { colors, environment, note, print, printJson } from '../terminal.ts';
@@ -24,9 +25,21 @@ export async function explainRequest(
     throw new Failure(`${name} has errors, so nothing is decided by it`);
   }
   const explanation = explain(compilation.rules, method, path);
-  if (options.json === true) printJson(toJson(explanation));
-  else for (const entry of toLines(method, path, explanation)) print(entry);
+  if (options.json === true) {
+    printJson(toJson(explanation));
+    return passes(explanation);
+  }
+  for (const entry of toLines(method, path, explanation)) print(entry);
+  if (explanation.kind === 'matched') print(`  at      ${name}:${place(text, explanation.match.rule)}`);
   return passes(explanation);
+}
+
+/** `line:column` of a rule in the text it was compiled from. */
+function place(text: string, rule: Rule): string {
+  const read = readJson(text);
+  if (!read.ok) return '1:1';
+  const { line, column } = read.json.locate([rule.index]);
+  return `${line}:${column}`;
 }
 
 function passes(explanation: Explanation): boolean {

@@ -47,6 +47,14 @@ describe('sallyport', () => {
     });
   });
 
+  it('leads from a request to the line of the rule that decides', async () => {
+    const { code, stdout } = await sallyport(['rules', 'explain', 'GET', '/stores/1'], {
+      ACCESS_RULES: OPEN,
+    });
+    expect(code).toBe(0);
+    expect(stdout).toContain('at      ACCESS_RULES:2:3');
+  });
+
   it('prints keys alone on one line of stdout, so that a shell can take them', async () => {
     const first = await sallyport(['keys', 'generate']);
     expect(first.stdout).toMatch(/^[^\n]+\n$/);
