@@ -1,4 +1,5 @@
 import { generateKey } from './keys.ts';
+import { METRICS_TOKEN } from './metrics-token.ts';
 import { startOidc, type OidcServer } from './oidc/index.ts';
 import { startOpenFga } from './openfga/index.ts';
 import { startPostgres } from './postgres.ts';
@@ -66,6 +67,7 @@ async function variablesOf({ oidc, openfga, upstream, postgres }: Parts): Promis
     ZITADEL_CLIENT_SECRET: oidc.clientSecret,
     DATABASE_URL: postgres.url,
     ASSERTION_KEYS: JSON.stringify({ keys: [assertionKey] }),
+    METRICS_TOKEN,
     // The demo's forward-auth lines come from this machine.
     TRUSTED_PROXIES: '127.0.0.1/32',
     ENVIRONMENT: 'development',

@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { envFile } from './env-file.ts';
 import { LOOPBACK } from './listen.ts';
 import type { StackVariables } from './stack.ts';
@@ -56,7 +57,7 @@ async function ready(...streams: readonly Readable[]): Promise<void> {
     for (const input of streams) {
       const lines = createInterface({ input });
       lines.on('line', (line) => {
-        if (up) console.error(line);
+        if (up) console.error(plain(line));
         else said.push(line);
         if (!line.includes('Ready on')) return;
         up = true;
@@ -67,6 +68,12 @@ async function ready(...streams: readonly Readable[]): Promise<void> {
       });
     }
   });
+}
+
+/** wrangler colours some lines whatever NO_COLOR says. */
+function plain(line: string): string {
+  const coloured = process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '';
+  return coloured ? line : stripVTControlCharacters(line);
 }
 
 async function end(child: ChildProcess, ended: Promise<void>): Promise<void> {

@@ -1,3 +1,5 @@
+import { METRICS_TOKEN } from '../metrics-token.ts';
+
 /** What a step's answer must show; everything given must hold. */
 export interface Expectation {
   readonly status: number;
@@ -83,6 +85,11 @@ export const STEPS: readonly Step[] = [
     headers: { 'X-Forwarded-Method': 'GET', 'X-Forwarded-Uri': '/api/reports' },
     expect: { status: 200, headers: { 'x-user-id': 'alice' } },
   },
-  { title: 'Metrics', path: '/metrics', expect: { status: 200, headers: { 'content-type': 'text/plain' } } },
+  {
+    title: 'Metrics, for who has their token',
+    path: '/metrics',
+    headers: { Authorization: `Bearer ${METRICS_TOKEN}` },
+    expect: { status: 200, headers: { 'content-type': 'text/plain' } },
+  },
   { title: 'Readiness, dependency by dependency', path: '/ready', expect: { status: 200 } },
 ];
