@@ -12,7 +12,7 @@ export interface Script {
  * Answers {allowed, remaining, microseconds until full, microseconds until the next, revoked}.
  *
  * The clock is the store's, so that gateways whose clocks differ agree. Microseconds since the epoch stay whole and far
- * below 2^53 in Lua's doubles; '%.0f' because Lua's own number to string keeps 14 digits only.
+ * below 2^53 in Lua's doubles; '%.0f' because stores differ in how many digits of a bare number they pass on.
  */
 export const TAKE = script(`
 local time = redis.call('TIME')

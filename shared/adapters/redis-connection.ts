@@ -122,9 +122,11 @@ class DeadlineExceeded extends Error {
 function deadline(ms: number): { readonly expired: Promise<never>; readonly clear: () => void } {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    const expire = () => {
       reject(new DeadlineExceeded(`no answer within ${ms} ms`));
-    }, ms);
+    };
+    // Timers run before sockets are read: after a long stall of this process the answer may be there, unread.
+    timer = setTimeout(() => setImmediate(expire), ms);
   });
   return {
     expired,

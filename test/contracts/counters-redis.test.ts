@@ -135,6 +135,15 @@ describe.skipIf(!redis)('when redis-server goes away (skipped: not installed)', 
     await expect(counters.ping()).resolves.toBeUndefined();
   });
 
+  it('a stall of this process is not taken for a silent store: the answer that waits is read', async () => {
+    const counters = await connected({ deadlineMs: 20 });
+    const taking = counters.take(request);
+    // The client writes in the next turn of the loop; then this process does nothing for longer than the deadline.
+    await new Promise(setImmediate);
+    for (const end = performance.now() + 100; performance.now() < end;);
+    await expect(taking).resolves.toMatchObject({ allowed: true });
+  });
+
   it('a connection that is silent for too long is replaced by a new one', async () => {
     const clock = manualClock();
     const counters = await connected({ deadlineMs: 50, clock });

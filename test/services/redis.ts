@@ -76,8 +76,12 @@ async function freePort(): Promise<number> {
 async function launch(binary: string, port: number, directory: string): Promise<ChildProcess> {
   const settings = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory];
   const server = spawn(binary, ['--port', String(port), ...settings], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
+  // A test run that breaks off must not leave a server behind.
+  const stop = () => server.kill('SIGKILL');
+  process.once('exit', stop);
+  server.once('exit', () => process.off('exit', stop));
   let log = '';
   for await (const chunk of server.stdout.iterator({ destroyOnReturn: false })) {
     log += String(chunk);
