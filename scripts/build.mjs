@@ -1,9 +1,10 @@
 // Bundles the Node entry for `npm start`: packages stay in node_modules, our own files become one.
+// An argument names another folder than dist/.
 import { build } from 'esbuild';
 
 await build({
   entryPoints: { node: 'functions/node.ts' },
-  outdir: 'dist',
+  outdir: process.argv[2] ?? 'dist',
   bundle: true,
   packages: 'external',
   platform: 'node',
