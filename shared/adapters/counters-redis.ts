@@ -12,10 +12,10 @@ export class RedisCounters extends RemoteCounters {
     this.#connection = connection;
   }
 
-  /** For the start of the process: resolves when connected, throws `CountersUnavailable` after a second. */
-  async ready(): Promise<void> {
+  /** For the start of the process: resolves when connected, throws `CountersUnavailable` after `withinMs`. */
+  async ready(withinMs = 1_000): Promise<void> {
     try {
-      await this.#connection.ready();
+      await this.#connection.ready(withinMs);
     } catch (error) {
       throw new CountersUnavailable('the counter store: not connected', { cause: error });
     }

@@ -56,7 +56,7 @@ export class RedisConnection {
   }
 
   /** Resolves when connected, rejects after `withinMs`; attempts go on either way. */
-  async ready(withinMs = CONNECT_TIMEOUT_MS): Promise<void> {
+  async ready(withinMs: number): Promise<void> {
     const client = this.#client;
     if (client.isReady) return;
     const bound = deadline(withinMs);
