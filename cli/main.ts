@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
 import * as z from 'zod';
+import { registerDb } from './db.ts';
 import { Failure } from './failure.ts';
 import { withExamples } from './help.ts';
 import { handleInterrupts, interruptedWith } from './interrupt.ts';
@@ -9,7 +10,7 @@ import { registerRules } from './rules.ts';
 import { colors, note } from './terminal.ts';
 
 /** One line per group of commands. */
-const GROUPS: readonly ((program: Command) => void)[] = [registerRules, registerKeys];
+const GROUPS: readonly ((program: Command) => void)[] = [registerRules, registerKeys, registerDb];
 
 const DONE = 0;
 const FAILED = 1;

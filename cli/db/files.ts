@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Refused } from './refused.ts';
+import { Failure } from '../failure.ts';
 
 export interface MigrationFile {
   /** The file's name, which is the migration's identity for ever. */
@@ -16,6 +16,7 @@ export interface MigrationFile {
 }
 
 const NAME = /^(\d{14})_[a-z0-9_]+\.sql$/;
+const FORM = 'YYYYMMDDhhmmss_what_it_does.sql';
 const NO_TRANSACTION = /^-- sallyport:no-transaction$/m;
 
 /** The .sql files of the folder itself, in order; never those of a folder inside it. */
@@ -26,7 +27,7 @@ export async function readMigrations(folder: string): Promise<MigrationFile[]> {
     .map(({ name }) => name);
   const misnamed = names.filter((name) => !NAME.test(name));
   if (misnamed.length > 0) {
-    throw new Refused(...misnamed.map((name) => `${name}: not of the form YYYYMMDDhhmmss_what_it_does.sql`));
+    throw new Failure(misnamed.map((name) => `${name}: not of the form ${FORM}`).join('\n'));
   }
   const files = await Promise.all(
     names.sort().map(async (name) => migrationOf(name, await readFile(join(folder, name), 'utf8'))),
@@ -48,5 +49,6 @@ export function migrationOf(name: string, content: string): MigrationFile {
 
 function refuseTwins(files: readonly MigrationFile[]): void {
   const twins = files.filter((file, index) => file.version === files[index - 1]?.version);
-  if (twins.length > 0) throw new Refused(...twins.map(({ name }) => `${name}: its version is taken`));
+  if (twins.length > 0)
+    throw new Failure(twins.map(({ name }) => `${name}: its version is taken`).join('\n'));
 }

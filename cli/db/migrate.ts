@@ -1,12 +1,12 @@
 import { MigrationError, Umzug } from 'umzug';
 import { sql } from '../../shared/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
+import { Failure } from '../failure.ts';
 import { LEGACY_TABLES } from './baseline.ts';
 import { executeMigration, type ExecuteOptions } from './execute.ts';
 import type { MigrationFile } from './files.ts';
 import { createLedger, readLedger, tableExists } from './ledger.ts';
 import { planMigrations, type Plan } from './plan.ts';
-import { Refused } from './refused.ts';
 import { lockRun } from './run-lock.ts';
 
 export interface MigrateOptions extends ExecuteOptions {
@@ -17,8 +17,7 @@ export interface MigrateOptions extends ExecuteOptions {
 }
 
 /** A migration failed; those before it stay, and the next run begins with this one. */
-export class MigrationFailed extends Error {
-  override readonly name = 'MigrationFailed';
+export class MigrationFailed extends Failure {
   readonly file: string;
 
   constructor(file: string, cause: unknown) {
@@ -31,7 +30,7 @@ export class MigrationFailed extends Error {
 export async function planRun(session: DatabaseSession, files: readonly MigrationFile[]): Promise<Plan> {
   const ledger = await readLedger(session);
   const plan = planMigrations(files, ledger);
-  if (plan.faults.length > 0) throw new Refused(...plan.faults);
+  if (plan.faults.length > 0) throw new Failure(plan.faults.join('\n'));
   if (ledger.length === 0) await refuseForeign(session);
   return plan;
 }
@@ -69,7 +68,8 @@ function umzugOver(
       name: file.name,
       up: async () => {
         options.onStart?.(file, pending.indexOf(file), pending.length);
-        options.onDone?.(file, await executeMigration(session, file, options));
+        const executionMs = await executeMigration(session, file, options);
+        options.onDone?.(file, executionMs);
       },
     })),
     storage: {
@@ -94,7 +94,7 @@ async function watchForLoss(session: DatabaseSession): Promise<void> {
 async function refuseForeign(session: DatabaseSession): Promise<void> {
   for (const table of LEGACY_TABLES) {
     if (await tableExists(session, table)) {
-      throw new Refused(
+      throw new Failure(
         `the database already has a table ${table}, but no record of migrations: adopt it with \`sallyport db baseline\``,
       );
     }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { sql } from '../../shared/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import type { Clock } from '../../shared/ports.ts';
-import { Refused } from './refused.ts';
+import { Failure } from '../failure.ts';
 
 /** Both halves of the advisory lock's key: any constants nobody else uses. */
 const CLASS = 0x5a11;
@@ -21,13 +21,13 @@ const Holder = z.object({ pid: z.number(), since: z.date().nullable() });
 /** Only one run at a time in one database; the lock ends with the session, however that ends. */
 export async function lockRun(session: DatabaseSession, waitMs: number, waiting: Waiting): Promise<void> {
   if (!(await session.direct())) {
-    throw new Refused('a connection pooler stands in between: use the direct address of the database');
+    throw new Failure('a connection pooler stands in between: use the direct address of the database');
   }
   const deadline = waiting.clock.now() + waitMs;
   // Polled, because a session that waits in pg_advisory_lock holds a snapshot, for which the other run's
   // CREATE INDEX CONCURRENTLY would wait: a deadlock.
   while (!(await tryLock(session))) {
-    if (waiting.clock.now() >= deadline) throw new Refused(await describeHolder(session));
+    if (waiting.clock.now() >= deadline) throw new Failure(await describeHolder(session));
     await waiting.sleep(POLL_MS);
   }
 }

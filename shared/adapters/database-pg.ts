@@ -1,4 +1,4 @@
-import { Pool, type PoolClient, type QueryArrayConfig } from 'pg';
+import { Pool, type ClientBase, type PoolClient, type QueryArrayConfig } from 'pg';
 import type { Database, Isolation } from '../database.ts';
 import { createDatabase, type DatabaseDriver } from '../database/create.ts';
 import type { RawResult } from '../database/decode.ts';
@@ -50,7 +50,7 @@ export function openPgDatabase(options: PgOptions): Database {
 
 function driverOf(pool: Pool): DatabaseDriver {
   return {
-    run: (statement) => borrow(pool, (client) => run(client, statement)),
+    run: (statement) => borrow(pool, (client) => runOnClient(client, statement)),
     transact: (statements, isolation) => borrow(pool, (client) => transact(client, statements, isolation)),
     close: () => pool.end(),
   };
@@ -71,7 +71,8 @@ async function borrow<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): 
   }
 }
 
-async function run(client: PoolClient, statement: Statement): Promise<RawResult> {
+/** For a connection that is not of a pool. */
+export async function runOnClient(client: ClientBase, statement: Statement): Promise<RawResult> {
   const query: RawQuery = {
     text: statement.text,
     values: [...statement.params],
@@ -95,7 +96,7 @@ async function transact(
   await client.query(BEGIN[isolation]);
   try {
     const results: RawResult[] = [];
-    for (const statement of statements) results.push(await run(client, statement));
+    for (const statement of statements) results.push(await runOnClient(client, statement));
     await client.query('commit');
     return results;
   } catch (error) {

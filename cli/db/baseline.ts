@@ -1,0 +1,68 @@
+import { sql } from '../../shared/database.ts';
+import type { DatabaseSession } from '../../shared/database/session.ts';
+import { Failure } from '../failure.ts';
+import { readCatalog } from './catalog.ts';
+import { missingOfLegacy } from './compare.ts';
+import type { Expected } from './expected.ts';
+import type { MigrationFile } from './files.ts';
+import { createLedger, entryFor, readLedger, tableExists } from './ledger.ts';
+import { lockRun, type Waiting } from './run-lock.ts';
+import { faultsOfSqlx, readSqlx } from './sqlx.ts';
+
+/** The last migration a database has that is adopted. */
+export const LAST_LEGACY = '20250110000013';
+export const LEGACY_TABLES = ['tenants', 'users', 'sessions', 'kanidm_tenant_groups'] as const;
+
+export interface Baseline {
+  /** What is (or would be) recorded as already there. */
+  readonly adopted: readonly MigrationFile[];
+  readonly from: 'schema' | 'sqlx';
+}
+
+export interface BaselineOptions extends Waiting {
+  readonly waitMs: number;
+}
+
+/** Which migrations an existing database already has. Changes nothing; throws Failure when it cannot be adopted. */
+export async function planBaseline(
+  session: DatabaseSession,
+  files: readonly MigrationFile[],
+  expected: Expected,
+): Promise<Baseline> {
+  if ((await readLedger(session)).length > 0) {
+    throw new Failure('the database already has a record of migrations: nothing to adopt');
+  }
+  if (!(await hasAnyTable(session))) {
+    throw new Failure('the database is empty: nothing to adopt, run `sallyport db migrate`');
+  }
+  const sqlx = await readSqlx(session);
+  const faults = sqlx === undefined ? [] : faultsOfSqlx(sqlx, files, LAST_LEGACY);
+  const missing = missingOfLegacy(await readCatalog(session), expected);
+  if (faults.length + missing.length > 0) throw new Failure([...faults, ...missing].join('\n'));
+  if (sqlx === undefined) {
+    return { adopted: files.filter(({ version }) => version <= LAST_LEGACY), from: 'schema' };
+  }
+  const versions = new Set(sqlx.map(({ version }) => version));
+  return { adopted: files.filter(({ version }) => versions.has(version)), from: 'sqlx' };
+}
+
+/** Records them, all or none. Touches no table but our own record. */
+export async function baseline(
+  session: DatabaseSession,
+  files: readonly MigrationFile[],
+  expected: Expected,
+  options: BaselineOptions,
+): Promise<Baseline> {
+  await lockRun(session, options.waitMs, options);
+  const plan = await planBaseline(session, files, expected);
+  await session.execute(sql`begin`);
+  await createLedger(session);
+  for (const file of plan.adopted) await session.execute(entryFor(file, 'baselined', 0));
+  await session.execute(sql`commit`);
+  return plan;
+}
+
+async function hasAnyTable(session: DatabaseSession): Promise<boolean> {
+  for (const table of LEGACY_TABLES) if (await tableExists(session, table)) return true;
+  return false;
+}

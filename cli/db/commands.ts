@@ -1,0 +1,125 @@
+import { Failure } from '../failure.ts';
+import { interruptedWith } from '../interrupt.ts';
+import { colors, note, print, printJson } from '../terminal.ts';
+import { baseline, planBaseline } from './baseline.ts';
+import { readCatalog } from './catalog.ts';
+import { MIGRATIONS, withSession } from './connect.ts';
+import { readExpected } from './expected.ts';
+import { readMigrations } from './files.ts';
+import { readLedger } from './ledger.ts';
+import { migrate, planRun } from './migrate.ts';
+import { planMigrations } from './plan.ts';
+import { migrationProgress } from './progress.ts';
+import { verify } from './verify.ts';
+
+export interface Output {
+  readonly json?: boolean;
+}
+
+export interface RunOptions extends Output {
+  readonly dryRun?: boolean;
+  /** Seconds. */
+  readonly wait: number;
+}
+
+export interface MigrateCommand extends RunOptions {
+  /** Milliseconds. */
+  readonly lockTimeout: number;
+}
+
+/** Runs what is pending, or prints it. */
+export async function runMigrate(options: MigrateCommand): Promise<void> {
+  const files = await readMigrations(MIGRATIONS);
+  await withSession(async ({ session, shown, waiting }) => {
+    if (options.dryRun === true) {
+      const { pending } = await planRun(session, files);
+      report(options, { database: shown, dry_run: true, pending: pending.map(({ name }) => name) }, [
+        `${shown}: ${pending.length} to run, nothing was changed`,
+        ...pending.map(
+          ({ name, transactional }) => `  ${name}${transactional ? '' : ' (statement by statement)'}`,
+        ),
+      ]);
+      return;
+    }
+    const applied = await migrate(session, files, {
+      ...waiting,
+      ...migrationProgress(),
+      waitMs: options.wait * 1000,
+      lockTimeoutMs: options.lockTimeout,
+    }).catch(explainInterruption);
+    report(options, { database: shown, applied }, [`${shown}: ${applied.length} ran, up to date`]);
+  });
+}
+
+function explainInterruption(error: unknown): never {
+  if (interruptedWith() !== undefined) {
+    note('\ninterrupted: what ran stays, run `sallyport db migrate` again to go on');
+  }
+  throw error;
+}
+
+/** Prints each migration and its state. */
+export async function runStatus(options: Output): Promise<void> {
+  const files = await readMigrations(MIGRATIONS);
+  await withSession(async ({ session, shown }) => {
+    const ledger = await readLedger(session);
+    const entries = new Map(ledger.map((entry) => [entry.name, entry]));
+    const { faults } = planMigrations(files, ledger);
+    const migrations = files.map(({ name }) => {
+      const entry = entries.get(name);
+      return { name, state: entry?.origin ?? 'pending', at: entry?.applied_at.toISOString() ?? null };
+    });
+    report(options, { database: shown, migrations, faults }, [
+      shown,
+      ...migrations.map(
+        ({ name, state, at }) => `  ${state.padEnd(9)} ${name}${at === null ? '' : colors.dim(` ${at}`)}`,
+      ),
+      ...faults.map((fault) => colors.red(fault)),
+    ]);
+  });
+}
+
+/** Fails with every difference to what the migrations promise. */
+export async function runVerify(options: Output): Promise<void> {
+  const files = await readMigrations(MIGRATIONS);
+  const expected = await readExpected(MIGRATIONS);
+  const differences = await withSession(async ({ session, shown }) => {
+    const found = await verify(session, files, expected);
+    report(options, { database: shown, ok: found.length === 0, differences: found }, [
+      found.length === 0 ? `${shown}: as the migrations promise` : `${shown} differs:`,
+      ...found.map((difference) => `  ${difference}`),
+    ]);
+    return found;
+  });
+  if (differences.length > 0) throw new Failure('');
+}
+
+/** Takes over an existing database, or prints what it would record. */
+export async function runBaseline(options: RunOptions): Promise<void> {
+  const files = await readMigrations(MIGRATIONS);
+  const expected = await readExpected(MIGRATIONS);
+  await withSession(async ({ session, shown, waiting }) => {
+    const dryRun = options.dryRun === true;
+    const { adopted, from } = dryRun
+      ? await planBaseline(session, files, expected)
+      : await baseline(session, files, expected, { ...waiting, waitMs: options.wait * 1000 });
+    const names = adopted.map(({ name }) => name);
+    const found = from === 'sqlx' ? 'by the record of sqlx' : 'by its tables';
+    report(options, { database: shown, dry_run: dryRun, from, adopted: names }, [
+      `${shown}: ${names.length} ${dryRun ? 'would be ' : ''}recorded as already there, ${found}`,
+      ...names.map((name) => `  ${name}`),
+    ]);
+  });
+}
+
+/** Prints the live schema in the form of migrations/schema/*.json. */
+export async function runSchema(): Promise<void> {
+  await withSession(async ({ session }) => {
+    printJson(await readCatalog(session));
+  });
+}
+
+function report(options: Output, machine: unknown, lines: readonly string[]): void {
+  if (options.json === true) printJson(machine);
+  else for (const line of lines) print(line);
+}

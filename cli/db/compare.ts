@@ -1,0 +1,43 @@
+import type { Catalog } from './catalog.ts';
+import type { Expected } from './expected.ts';
+
+/**
+ * What the live schema lacks of the promised one. What came with an adopted database is asked for by name or by effect
+ * (columns, indexes, foreign keys); its types and checks are its owner's. What our migrations added must be exact.
+ */
+export function missingFrom(live: Catalog, { legacy, current }: Expected): string[] {
+  const added = (kind: keyof Catalog): string[] => without(current[kind], legacy[kind]);
+  return [
+    ...without(namesOf(current.columns), namesOf(live.columns)).map((line) => `column ${line} is missing`),
+    ...without(added('columns'), live.columns)
+      .filter((line) => namesOf(live.columns).includes(nameOf(line)))
+      .map((line) => `column ${nameOf(line)} is not ${line.slice(nameOf(line).length + 1)}`),
+    ...without(current.indexes, live.indexes).map((line) => `index on ${line} is missing`),
+    ...without([...foreignKeys(current), ...added('constraints')], live.constraints).map(
+      (line) => `constraint on ${line} is missing or not validated`,
+    ),
+    ...without(current.functions, live.functions).map((line) => `function ${line} is missing`),
+  ];
+}
+
+/** What an adopted database must have. */
+export function missingOfLegacy(live: Catalog, { legacy }: Expected): string[] {
+  return missingFrom(live, { legacy, current: legacy });
+}
+
+function without(wanted: readonly string[], found: readonly string[]): string[] {
+  const there = new Set(found);
+  return [...new Set(wanted)].filter((line) => !there.has(line));
+}
+
+function nameOf(column: string): string {
+  return column.slice(0, column.indexOf(' '));
+}
+
+function namesOf(columns: readonly string[]): string[] {
+  return columns.map(nameOf);
+}
+
+function foreignKeys(catalog: Catalog): string[] {
+  return catalog.constraints.filter((line) => line.includes(' FOREIGN KEY '));
+}

@@ -1,0 +1,24 @@
+import type { DatabaseSession } from '../../shared/database/session.ts';
+import { readCatalog, readInvalidIndexes } from './catalog.ts';
+import { missingFrom } from './compare.ts';
+import type { Expected } from './expected.ts';
+import type { MigrationFile } from './files.ts';
+import { readLedger } from './ledger.ts';
+import { planMigrations } from './plan.ts';
+
+/** Every difference between the live database and what the migrations promise; none = as promised. Changes nothing. */
+export async function verify(
+  session: DatabaseSession,
+  files: readonly MigrationFile[],
+  expected: Expected,
+): Promise<string[]> {
+  const { faults, pending } = planMigrations(files, await readLedger(session));
+  return [
+    ...faults,
+    ...pending.map(({ name }) => `${name}: pending`),
+    ...missingFrom(await readCatalog(session), expected),
+    ...(await readInvalidIndexes(session)).map(
+      (index) => `index ${index} is invalid: drop it, its build was cut off`,
+    ),
+  ];
+}

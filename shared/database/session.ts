@@ -1,0 +1,20 @@
+import type { RowParser } from './rows.ts';
+import type { Sql } from './sql.ts';
+
+/**
+ * One connection for what needs a session of its own: migrations and session locks. Never through a transaction pooler.
+ * Errors as of `Database`; those of `script` show Postgres' message, since a script holds no parameters.
+ */
+export interface DatabaseSession {
+  query<T>(statement: Sql, row: RowParser<T>): Promise<T[]>;
+  execute(statement: Sql): Promise<number>;
+  /** SQL as it stands in a file. More than one statement is one implicit transaction. */
+  script(text: string): Promise<void>;
+  /** False when a pooler answers in the server's place. */
+  direct(): Promise<boolean>;
+  /** Ends the running statement, over a second connection. */
+  cancel(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type OpenSession = (url: string) => Promise<DatabaseSession>;
