@@ -26,6 +26,7 @@ const ERROR_NUMBERS = {
   exceeded_entity_limit: 2053,
   invalid_authorization_model: 2056,
   internal_error: 4000,
+  deadline_exceeded: 4004,
   resource_exhausted: 4006,
   undefined_endpoint: 5000,
   store_id_not_found: 5002,

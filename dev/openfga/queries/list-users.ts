@@ -5,6 +5,7 @@ import type { Rewrite } from '../model/types.ts';
 import type { TupleStore } from '../storage/tuple-store.ts';
 import { TupleView } from '../storage/tuple-view.ts';
 import { idOf, parseSubject, splitUserset, typeOf } from '../tuple.ts';
+import { Deadline } from './deadline.ts';
 import { assertRelation } from './list-objects.ts';
 import { MAX_RESOLUTION_DEPTH } from './resolve.ts';
 import { EVERYONE, intersect, NOBODY, only, subtract, union, type SubjectSet } from './subject-set.ts';
@@ -69,6 +70,7 @@ function encodeSubject(subject: string): object {
 class UserExpansion {
   readonly #view: TupleView;
   readonly #filter: UserFilter;
+  readonly #deadline = new Deadline();
 
   constructor(view: TupleView, filter: UserFilter) {
     this.#view = view;
@@ -76,6 +78,8 @@ class UserExpansion {
   }
 
   visit(node: Node): Found {
+    // Past the deadline the answer is what was found so far.
+    if (this.#deadline.passed) return NOTHING;
     // Every rewrite counts here, computed ones too: ListUsers reaches its bound sooner than Check.
     if (node.depth >= MAX_RESOLUTION_DEPTH) throw resolutionTooComplex();
     const key = `${node.object}#${node.relation}`;

@@ -1,0 +1,176 @@
+import { expect, it } from 'vitest';
+import { StoreClient, tupleKey, tupleKeys, type Fact } from './client.ts';
+
+const DSL = `model
+  schema 1.1
+type user
+type group
+  relations
+    define member: [user, group#member]
+type folder
+  relations
+    define viewer: [user]
+type doc
+  relations
+    define parent: [folder]
+    define blocked: [user]
+    define editor: [user]
+    define viewer: [user, user:*, group#member] or viewer from parent
+    define can_view: viewer but not blocked
+    define can_sign: viewer and editor`;
+
+const FACTS: readonly Fact[] = [
+  ['user:anne', 'viewer', 'doc:1'],
+  ['user:anne', 'editor', 'doc:1'],
+  ['user:*', 'viewer', 'doc:open'],
+  ['user:mallory', 'blocked', 'doc:open'],
+  ['group:eng#member', 'viewer', 'doc:plan'],
+  ['group:core#member', 'member', 'group:eng'],
+  ['user:bob', 'member', 'group:core'],
+  ['folder:x', 'parent', 'doc:filed'],
+  ['user:carl', 'viewer', 'folder:x'],
+];
+
+const ANSWERS: readonly (readonly [fact: Fact, allowed: boolean])[] = [
+  [['user:anne', 'viewer', 'doc:1'], true],
+  [['user:anne', 'viewer', 'doc:unknown'], false],
+  [['user:bob', 'viewer', 'doc:1'], false],
+  [['user:anyone', 'viewer', 'doc:open'], true],
+  [['user:*', 'viewer', 'doc:open'], true],
+  [['user:*', 'viewer', 'doc:1'], false],
+  [['user:mallory', 'can_view', 'doc:open'], false],
+  [['user:anne', 'can_sign', 'doc:1'], true],
+  [['user:anyone', 'can_sign', 'doc:open'], false],
+  [['user:bob', 'viewer', 'doc:plan'], true],
+  [['group:core#member', 'viewer', 'doc:plan'], true],
+  [['group:core#member', 'viewer', 'doc:open'], false],
+  [['group:any#member', 'member', 'group:any'], true],
+  [['user:carl', 'can_view', 'doc:filed'], true],
+];
+
+const REFUSED: readonly (readonly [fact: Fact, message: string])[] = [
+  [['user:anne', 'viewer', 'nope:1'], "invalid relation: type 'nope' not found"],
+  [['user:anne', 'nope', 'doc:1'], "invalid relation: relation 'doc#nope' not found"],
+  [['nope:1', 'viewer', 'doc:1'], "invalid relation: type 'nope' not found"],
+  [['group:eng#nope', 'viewer', 'doc:1'], "invalid relation: relation 'group#nope' not found"],
+  [['user:a:b', 'viewer', 'doc:1'], "invalid relation: the 'user' field is malformed"],
+  [['user:anne', 'viewer', 'doc'], "invalid relation: invalid 'object' field format"],
+  [
+    ['user:anne', 'viewer', 'doc:*'],
+    "invalid relation: the 'object' field cannot reference a typed wildcard",
+  ],
+];
+
+export function checkPromises(url: () => string): void {
+  const open = () => StoreClient.with(url(), DSL, FACTS);
+
+  it('answers what tuples and rewrites say', async () => {
+    const store = await open();
+    for (const [fact, allowed] of ANSWERS) {
+      expect([fact, await store.check(fact)]).toEqual([
+        fact,
+        { status: 200, body: { allowed, resolution: '' } },
+      ]);
+    }
+  });
+
+  it('answers 400 validation_error, with the reason, to a question the model does not know', async () => {
+    const store = await open();
+    for (const [fact, message] of REFUSED) {
+      expect(await store.check(fact)).toEqual({ status: 400, body: { code: 'validation_error', message } });
+    }
+  });
+
+  it('says which value is missing', async () => {
+    const store = await open();
+    expect(await store.post('check', {})).toMatchObject({
+      status: 400,
+      body: { code: 'tuple_key_value_not_specified' },
+    });
+    expect(await store.check(['', 'viewer', 'doc:1'])).toMatchObject({
+      status: 400,
+      body: {
+        code: 'validation_error',
+        message: expect.stringContaining('CheckRequestTupleKey.User') as string,
+      },
+    });
+  });
+
+  it('lets contextual tuples count for the one question that brings them', async () => {
+    const store = await open();
+    const question: Fact = ['user:dora', 'viewer', 'doc:1'];
+    expect((await store.check(question, [question])).body).toMatchObject({ allowed: true });
+    expect((await store.check(question)).body).toMatchObject({ allowed: false });
+  });
+
+  it('lets a contextual tuple take a right away through an exclusion', async () => {
+    const blocked: Fact = ['user:anne', 'blocked', 'doc:1'];
+    const { body } = await (await open()).check(['user:anne', 'can_view', 'doc:1'], [blocked]);
+    expect(body).toMatchObject({ allowed: false });
+  });
+
+  it('judges contextual tuples like writes, with a code of their own, at most 100', async () => {
+    const store = await open();
+    const question: Fact = ['user:anne', 'viewer', 'doc:1'];
+    expect(await store.check(question, [['folder:1', 'viewer', 'doc:1']])).toMatchObject({
+      status: 400,
+      body: {
+        code: 'invalid_tuple',
+        message: expect.stringContaining("type 'folder' is not an allowed type restriction") as string,
+      },
+    });
+    const many = Array.from({ length: 101 }, (_, index): Fact => ['user:anne', 'viewer', `doc:${index}`]);
+    expect(await store.check(question, many)).toMatchObject({
+      status: 400,
+      body: { code: 'validation_error' },
+    });
+  });
+
+  it('answers equal tuples with different contextual tuples separately in one batch', async () => {
+    const question: Fact = ['user:dora', 'viewer', 'doc:1'];
+    const checks = [
+      { correlation_id: 'bare', tuple_key: tupleKey(question) },
+      { correlation_id: 'with', tuple_key: tupleKey(question), contextual_tuples: tupleKeys([question]) },
+    ];
+    expect(await (await open()).post('batch-check', { checks })).toEqual({
+      status: 200,
+      body: { result: { bare: { allowed: false }, with: { allowed: true } } },
+    });
+  });
+
+  it('tells the fault of one check of a batch without failing the others', async () => {
+    const checks = [
+      { correlation_id: 'good', tuple_key: tupleKey(['user:anne', 'viewer', 'doc:1']) },
+      { correlation_id: 'bad', tuple_key: tupleKey(['user:anne', 'nope', 'doc:1']) },
+    ];
+    expect((await (await open()).post('batch-check', { checks })).body).toEqual({
+      result: {
+        good: { allowed: true },
+        bad: {
+          error: {
+            input_error: 'validation_error',
+            message: "invalid relation: relation 'doc#nope' not found",
+          },
+        },
+      },
+    });
+  });
+
+  it('refuses batches that are empty, too large or name two checks alike', async () => {
+    const store = await open();
+    const checks = (ids: readonly string[]) => ({
+      checks: ids.map((id) => ({
+        correlation_id: id,
+        tuple_key: tupleKey(['user:anne', 'viewer', 'doc:1']),
+      })),
+    });
+    const many = Array.from({ length: 51 }, (_, index) => `c${index}`);
+    for (const ids of [[], many, ['a', 'a'], ['not allowed'], ['']]) {
+      expect(await store.post('batch-check', checks(ids))).toMatchObject({
+        status: 400,
+        body: { code: 'validation_error' },
+      });
+    }
+    expect(await store.post('batch-check', checks(many.slice(1)))).toMatchObject({ status: 200 });
+  });
+}
