@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CountersUnavailable } from '../errors.ts';
 import type { Counters, Revocations, Taken, TakeRequest } from '../ports.ts';
 import { intervalUs } from '../rate.ts';

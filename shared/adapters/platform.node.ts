@@ -2,8 +2,9 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { Platform } from '../platform.ts';
 import { RedisCounters } from './counters-redis.ts';
 import { UpstashCounters } from './counters-upstash.ts';
-import { pinoLog } from './log-pino.ts';
+import { jsonLog } from './log-json.ts';
 import { prometheusMetrics } from './metrics-prometheus.ts';
+import { stdoutLines } from './stdout.ts';
 import { undiciUpstream } from './upstream-undici.ts';
 
 const WATCH_MS = 500;
@@ -17,7 +18,10 @@ export function createPlatform(): Platform {
     background: (work) => void work.catch(() => undefined),
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
     metrics: prometheusMetrics({ process: true }),
-    log: pinoLog,
+    log(level) {
+      const lines = stdoutLines();
+      return { ...jsonLog(level, lines.write), flush: lines.flush };
+    },
     counters(config, clock) {
       if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });
       return config.kind === 'upstash' ? new UpstashCounters(config) : null;

@@ -2,7 +2,7 @@ import { waitUntil } from 'cloudflare:workers';
 import rules from '../../config/access_rules.json';
 import type { Platform } from '../platform.ts';
 import { UpstashCounters } from './counters-upstash.ts';
-import { consoleLog } from './log-console.ts';
+import { jsonLog } from './log-json.ts';
 import { prometheusMetrics } from './metrics-prometheus.ts';
 
 /** Workers: many isolates that share nothing, requests that may not wait for one another. */
@@ -15,7 +15,8 @@ export function createPlatform(): Platform {
     },
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
     metrics: prometheusMetrics({ process: false }),
-    log: consoleLog,
+    // What Workers Logs and `wrangler tail` collect.
+    log: (level) => ({ ...jsonLog(level, console.log), flush: () => undefined }),
     counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),
     socketUpstream: () => null,
     readText(path) {
