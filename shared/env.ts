@@ -8,7 +8,7 @@ import type {
   RulesSource,
   Targets,
 } from './config.ts';
-import { readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
+import { parseUrl, readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
 
 export type Runtime = 'node' | 'workers';
 
@@ -87,7 +87,7 @@ function shapeFaults(v: Variables): Fault[] {
     }
   }
   for (const origin of v.ALLOWED_ORIGINS) {
-    if (origin !== '*' && URL.parse(origin)?.origin !== origin) {
+    if (origin !== '*' && parseUrl(origin)?.origin !== origin) {
       faults.push({
         variable: 'ALLOWED_ORIGINS',
         problem: 'write origins without a path, as in https://app.example.org',

@@ -12,18 +12,23 @@ export interface Fault {
 
 const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
 
+/** URL.parse() came to Node after the oldest version we run on. */
+export function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}
+
 function url(protocols: readonly string[]) {
   const wanted = protocols.map((protocol) => `${protocol}//…`).join(' or ');
   return z
     .string()
-    .refine((text) => protocols.includes(URL.parse(text)?.protocol ?? ''), `write a URL: ${wanted}`);
+    .refine((text) => protocols.includes(parseUrl(text)?.protocol ?? ''), `write a URL: ${wanted}`);
 }
 
 /** A base URL that paths are appended to: no query, no fragment, no credentials, no trailing slash kept. */
 const httpBase = url(['http:', 'https:'])
   .refine((text) => {
-    const parsed = URL.parse(text);
-    return parsed !== null && parsed.search === '' && parsed.hash === '' && parsed.username === '';
+    const parsed = parseUrl(text);
+    return parsed !== undefined && parsed.search === '' && parsed.hash === '' && parsed.username === '';
   }, 'write a URL without query, fragment or credentials')
   .transform((text) => text.replace(/\/+$/, ''));
 
@@ -114,7 +119,7 @@ export function readVariables(raw: RawEnvironment): {
     if (parsed.success) targets[match.toLowerCase()] = parsed.data;
     else faults.push(...toFaults(parsed.error, name));
   }
-  const parsed = VARIABLES.safeParse(present);
+  const parsed = VARIABLES.safeParse(present, { reportInput: true });
   if (!parsed.success) faults.push(...toFaults(parsed.error));
   return { variables: parsed.data, targets, faults };
 }
