@@ -1,19 +1,41 @@
 import { defineConfig } from 'vitest/config';
 
-/** unit: no socket, no process; the inner loop. The others start servers, so their files run one after another. */
+/**
+ * unit: no socket, no process; the inner loop. contracts and system start servers and measure time-outs, so one
+ * project runs after the other, and their files one by one.
+ */
 export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 120_000,
+    reporters: ['default', './test/support/closing-line.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/**/*.unit.test.ts'] } },
-      { extends: true, test: { name: 'contracts', include: ['test/contracts/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.unit.test.ts'],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'contracts',
+          include: ['test/contracts/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         extends: true,
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.unit.test.ts', 'test/contracts/**', 'node_modules/**'],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs the real servers that tests run against, where they are missing: redis-server, the Postgres binaries, OpenFGA.
+# Says what it does, changes nothing that is there, and starts no service: each test starts its own on a free port.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+OPENFGA=github.com/openfga/openfga/cmd/openfga@v1.18.1
+# From 1.21 on, go fetches by itself the newer toolchain that a module asks for.
+GO_MINIMUM=1.21
+
+say() { printf 'services: %s\n' "$*"; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -- "$@"; fi
+}
+
+can_apt() {
+  command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
+}
+
+apt_install() {
+  if ! can_apt; then
+    say "cannot install $* here (no apt-get, or not root): install them yourself"
+    return 1
+  fi
+  say "installing by apt-get: $*"
+  local policy=/usr/sbin/policy-rc.d made='' status=0
+  # Debian starts a server as it installs it, unless this file says 101.
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    made=yes
+  fi
+  { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"; } || status=$?
+  if [ -n "$made" ]; then as_root rm -f "$policy"; fi
+  return "$status"
+}
+
+has_redis() { command -v redis-server >/dev/null || command -v valkey-server >/dev/null; }
+
+has_postgres() {
+  local version
+  for version in 17 16 15; do [ -x "/usr/lib/postgresql/$version/bin/initdb" ] && return 0; done
+  return 1
+}
+
+# The path of a go that is new enough.
+go_binary() {
+  local candidate version
+  for candidate in "$(command -v go || true)" /usr/local/go/bin/go; do
+    [ -x "$candidate" ] || continue
+    version=$("$candidate" env GOVERSION)
+    if [ "$(printf '%s\n' "$GO_MINIMUM" "${version#go}" | sort -V | head -n 1)" = "$GO_MINIMUM" ]; then
+      printf '%s\n' "$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# Debian 12's own Go is older than that; its backports are not.
+backported_go() {
+  local codename list=/etc/apt/sources.list.d/sallyport-backports.list status=0
+  codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+  can_apt && [ "$codename" = bookworm ] || return 1
+  echo "deb http://deb.debian.org/debian $codename-backports main" | as_root tee "$list" >/dev/null
+  apt_install -t "$codename-backports" golang-go || status=$?
+  as_root rm -f "$list"
+  return "$status"
+}
+
+install_openfga() {
+  local go
+  go=$(go_binary) || { apt_install ca-certificates golang-go && go=$(go_binary); } ||
+    { backported_go && go=$(go_binary); } || {
+    say "no Go $GO_MINIMUM or newer, so no OpenFGA: get Go from https://go.dev/dl/ and run this again"
+    return 1
+  }
+  say "building OpenFGA into .tools/ with $("$go" version) (minutes, once)"
+  mkdir -p .tools
+  GOBIN=$PWD/.tools GOTOOLCHAIN=auto "$go" install "$OPENFGA"
+}
+
+missing=0
+if has_redis; then say 'redis-server is there'; else apt_install redis-server || missing=1; fi
+if has_postgres; then say 'postgres is there'; else apt_install postgresql || missing=1; fi
+if [ -x .tools/openfga ]; then say 'openfga is there'; else install_openfga || missing=1; fi
+exit "$missing"
