@@ -1,7 +1,7 @@
 import { STATUS_CODES, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { randomUUID } from 'node:crypto';
 import { Refusal } from '../shared/errors.ts';
+import type { Random } from '../shared/ports.ts';
 import { toProblem } from '../shared/problem.ts';
 
 /** Requests under way get this long once the server is told to stop; less than Kubernetes' usual 30 s. */
@@ -9,12 +9,15 @@ const DRAIN_MS = 25_000;
 const SWEEP_MS = 50;
 
 /** Bytes that are no HTTP request (RFC 9112 §2.2, §6.3): answered once, then the connection is closed. */
-export function answerBrokenRequest(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const problem = toProblem(new Refusal('invalid_request', 'not HTTP', { detail: DETAIL }), randomUUID());
+export function answerBrokenRequests(random: Random) {
+  return (error: Error & { code?: string }, socket: Duplex): void => {
+    if (socket.writable && error.code !== 'ECONNRESET') socket.end(refusal(random.uuid()));
+    else socket.destroy();
+  };
+}
+
+function refusal(requestId: string): string {
+  const problem = toProblem(new Refusal('invalid_request', 'not HTTP', { detail: DETAIL }), requestId);
   const headers = {
     ...problem.headers,
     connection: 'close',
@@ -22,7 +25,7 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: Du
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   const statusLine = `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`;
-  socket.end(`${[statusLine, ...lines].join('\r\n')}\r\n\r\n${problem.body}`);
+  return `${[statusLine, ...lines].join('\r\n')}\r\n\r\n${problem.body}`;
 }
 
 const DETAIL = 'The bytes of this request do not make one HTTP request.';

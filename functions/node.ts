@@ -10,7 +10,7 @@ import { inboundOf, nodeTransport } from './gateway/node-transport.ts';
 import { UnusableRules } from './gateway/rules-store.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { websockets } from './gateway/websocket.ts';
-import { answerBrokenRequest, drain } from './node-server.ts';
+import { answerBrokenRequests, drain } from './node-server.ts';
 
 export interface RunningServer {
   readonly url: string;
@@ -37,7 +37,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   const { deps, app } = compose(parsed.config);
   for (const { variable, problem } of parsed.warnings) deps.log.warn(`${variable} ${problem}`);
   const server = createServer(listener(app, deps));
-  server.on('clientError', answerBrokenRequest);
+  server.on('clientError', answerBrokenRequests(deps.random));
   server.on('upgrade', websockets(app.gateway.deps));
   await listen(server, parsed.config.listen);
   // The first request should not wait for keys; a provider that is away is said in /ready.
