@@ -1,5 +1,7 @@
 import type { RatePolicy } from './ports.ts';
 
+export type Runtime = 'node' | 'workers';
+
 /** The checked configuration: only shared/env.ts makes one, from raw variables. */
 export interface Config {
   readonly environment: 'development' | 'production';

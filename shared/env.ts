@@ -1,16 +1,14 @@
-import ipaddr from 'ipaddr.js';
-import * as z from 'zod';
 import type {
   AssertionConfig,
   Config,
   CountersConfig,
   IssuerConfig,
   RulesSource,
+  Runtime,
   Targets,
 } from './config.ts';
-import { parseUrl, readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
-
-export type Runtime = 'node' | 'workers';
+import { securityFaults, shapeFaults, warningsOf } from './env-faults.ts';
+import { readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
 
 export type ParsedEnvironment =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Fault[] }
@@ -23,151 +21,17 @@ export type ParsedEnvironment =
 export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedEnvironment {
   const { variables, targets, faults } = readVariables(raw);
   if (variables === undefined) return { ok: false, faults };
-  const together = [...faults, ...securityFaults(variables, runtime), ...shapeFaults(variables)];
+  const counters = countersOf(variables, runtime);
+  const together = [...faults, ...securityFaults(variables, runtime, counters), ...shapeFaults(variables)];
   if (together.length > 0) return { ok: false, faults: together };
   return {
     ok: true,
-    config: toConfig(variables, targets, runtime),
-    warnings: warningsOf(variables, runtime),
+    config: toConfig(variables, targets, counters),
+    warnings: warningsOf(variables, counters),
   };
 }
 
-function securityFaults(v: Variables, runtime: Runtime): Fault[] {
-  const faults: Fault[] = [];
-  const need = (broken: boolean, variable: string, problem: string) => {
-    if (broken) faults.push({ variable, problem });
-  };
-  need(
-    v.ZITADEL_ISSUER_URL !== undefined && v.ZITADEL_AUDIENCE === undefined,
-    'ZITADEL_AUDIENCE',
-    'is missing: an issuer is trusted only for named audiences; write the project id or client ids its tokens carry in aud',
-  );
-  need(
-    v.KANIDM_ISSUER_URL !== undefined && v.KANIDM_AUDIENCE === undefined,
-    'KANIDM_AUDIENCE',
-    'is missing: an issuer is trusted only for named audiences; write the OAuth2 client name',
-  );
-  need(
-    v.ALLOWED_ORIGINS.includes('*'),
-    'ALLOWED_ORIGINS',
-    'holds *: answers carry Access-Control-Allow-Credentials, so list the origins, as in https://app.example.org',
-  );
-  const production = v.ENVIRONMENT === 'production';
-  need(
-    production && countersOf(v, runtime).kind === 'memory',
-    runtime === 'workers' ? 'UPSTASH_REDIS_REST_URL' : 'REDIS_URL',
-    'is missing: in production instances must share their counters' +
-      (runtime === 'workers' ? '; Workers reach Redis by UPSTASH_REDIS_REST_URL and its token' : ''),
-  );
-  need(
-    production && v.ASSERTION_KEYS === undefined,
-    'ASSERTION_KEYS',
-    'is missing: run `npx sallyport keys generate`, or write off to send no assertion',
-  );
-  need(
-    v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ISSUER_URL === undefined,
-    'ZITADEL_ISSUER_URL',
-    'is missing',
-  );
-  return faults;
-}
-
-function shapeFaults(v: Variables): Fault[] {
-  const faults: Fault[] = [];
-  const together = (first: keyof Variables, second: keyof Variables) => {
-    if ((v[first] === undefined) === (v[second] === undefined)) return;
-    const missing = v[first] === undefined ? first : second;
-    faults.push({ variable: missing, problem: `is missing: ${first} and ${second} go together` });
-  };
-  together('ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET');
-  together('UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
-  for (const cidr of v.TRUSTED_PROXIES) {
-    if (!ipaddr.isValid(cidr) && !ipaddr.isValidCIDR(cidr)) {
-      faults.push({ variable: 'TRUSTED_PROXIES', problem: 'write addresses or CIDRs, as in 10.0.0.0/8,::1' });
-    }
-  }
-  for (const origin of v.ALLOWED_ORIGINS) {
-    if (origin !== '*' && parseUrl(origin)?.origin !== origin) {
-      faults.push({
-        variable: 'ALLOWED_ORIGINS',
-        problem: 'write origins without a path, as in https://app.example.org',
-      });
-    }
-  }
-  if (
-    v.ASSERTION_KEYS !== undefined &&
-    v.ASSERTION_KEYS !== 'off' &&
-    !ASSERTION_KEYS.safeParse(v.ASSERTION_KEYS).success
-  ) {
-    faults.push({
-      variable: 'ASSERTION_KEYS',
-      problem:
-        'write a private JWK set of P-256 keys with kid (`npx sallyport keys generate` makes one), or off',
-    });
-  }
-  return faults;
-}
-
-const ASSERTION_KEYS = z
-  .string()
-  .transform((text, context) => {
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      context.addIssue({ code: 'custom', message: 'not JSON' });
-      return z.NEVER;
-    }
-  })
-  .pipe(
-    z.object({
-      keys: z
-        .array(
-          z.object({
-            kty: z.literal('EC'),
-            crv: z.literal('P-256'),
-            kid: z.string().min(1),
-            x: z.string(),
-            y: z.string(),
-            d: z.string(),
-          }),
-        )
-        .min(1),
-    }),
-  );
-
-function warningsOf(v: Variables, runtime: Runtime): Fault[] {
-  const warnings: Fault[] = [];
-  if (countersOf(v, runtime).kind === 'memory') {
-    warnings.push({
-      variable: 'REDIS_URL',
-      problem: 'is absent: counters live in this process and are not shared',
-    });
-  }
-  if (v.ASSERTION_KEYS === undefined) {
-    warnings.push({
-      variable: 'ASSERTION_KEYS',
-      problem: 'is absent: an assertion key is made for this run only',
-    });
-  }
-  if (v.ZITADEL_ISSUER_URL === undefined && v.KANIDM_ISSUER_URL === undefined) {
-    warnings.push({
-      variable: 'ZITADEL_ISSUER_URL',
-      problem: 'is absent, and KANIDM_ISSUER_URL too: no token is accepted',
-    });
-  }
-  if (v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ORGANIZATIONS.length === 0) {
-    if (v.ZITADEL_AUDIENCE?.every((audience) => audience === v.ZITADEL_CLIENT_ID) === true) {
-      warnings.push({
-        variable: 'ZITADEL_AUDIENCE',
-        problem:
-          'names only ZITADEL_CLIENT_ID, which introspection adds to every token: opaque tokens are refused; add the project id or set ZITADEL_ORGANIZATIONS',
-      });
-    }
-  }
-  return warnings;
-}
-
-function toConfig(v: Variables, named: Readonly<Record<string, string>>, runtime: Runtime): Config {
+function toConfig(v: Variables, named: Readonly<Record<string, string>>, counters: CountersConfig): Config {
   const issuers = issuersOf(v);
   const zitadel = issuers.find((issuer) => issuer.name === 'zitadel');
   return {
@@ -195,7 +59,7 @@ function toConfig(v: Variables, named: Readonly<Record<string, string>>, runtime
             clientSecret: v.ZITADEL_CLIENT_SECRET,
             organizations: v.ZITADEL_ORGANIZATIONS,
           },
-    counters: countersOf(v, runtime),
+    counters,
     rateLimit: v.RATE_LIMIT,
     rateLimitFailure: v.RATE_LIMIT_FAILURE,
     decisionTtlMs: v.DECISION_TTL * 1000,

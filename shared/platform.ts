@@ -1,7 +1,6 @@
-import type { Config } from './config.ts';
+import type { Config, Runtime } from './config.ts';
 import type { Background, Clock, Counters, Fetch, Log, Metrics, Revocations } from './ports.ts';
 import type { Answer, NodeExchange, Upstream } from './upstream.ts';
-import type { Runtime } from './env.ts';
 
 export interface SharedCounters extends Counters, Revocations {
   close?(): void;

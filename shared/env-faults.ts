@@ -1,0 +1,142 @@
+import ipaddr from 'ipaddr.js';
+import * as z from 'zod';
+import type { CountersConfig, Runtime } from './config.ts';
+import { parseUrl, type Fault, type Variables } from './variables.ts';
+
+/** An absent security setting is a fault: it never weakens a check. `counters`: the store that would be used. */
+export function securityFaults(v: Variables, runtime: Runtime, counters: CountersConfig): Fault[] {
+  const faults: Fault[] = [];
+  const need = (broken: boolean, variable: string, problem: string) => {
+    if (broken) faults.push({ variable, problem });
+  };
+  need(
+    v.ZITADEL_ISSUER_URL !== undefined && v.ZITADEL_AUDIENCE === undefined,
+    'ZITADEL_AUDIENCE',
+    'is missing: an issuer is trusted only for named audiences; write the project id or client ids its tokens carry in aud',
+  );
+  need(
+    v.KANIDM_ISSUER_URL !== undefined && v.KANIDM_AUDIENCE === undefined,
+    'KANIDM_AUDIENCE',
+    'is missing: an issuer is trusted only for named audiences; write the OAuth2 client name',
+  );
+  need(
+    v.ALLOWED_ORIGINS.includes('*'),
+    'ALLOWED_ORIGINS',
+    'holds *: answers carry Access-Control-Allow-Credentials, so list the origins, as in https://app.example.org',
+  );
+  const production = v.ENVIRONMENT === 'production';
+  need(
+    production && counters.kind === 'memory',
+    runtime === 'workers' ? 'UPSTASH_REDIS_REST_URL' : 'REDIS_URL',
+    'is missing: in production instances must share their counters' +
+      (runtime === 'workers' ? '; Workers reach Redis by UPSTASH_REDIS_REST_URL and its token' : ''),
+  );
+  need(
+    production && v.ASSERTION_KEYS === undefined,
+    'ASSERTION_KEYS',
+    'is missing: run `npx sallyport keys generate`, or write off to send no assertion',
+  );
+  need(
+    v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ISSUER_URL === undefined,
+    'ZITADEL_ISSUER_URL',
+    'is missing',
+  );
+  return faults;
+}
+
+/** Variables that are well-formed one by one, but not as written or not together. */
+export function shapeFaults(v: Variables): Fault[] {
+  const faults: Fault[] = [];
+  const together = (first: keyof Variables, second: keyof Variables) => {
+    if ((v[first] === undefined) === (v[second] === undefined)) return;
+    const missing = v[first] === undefined ? first : second;
+    faults.push({ variable: missing, problem: `is missing: ${first} and ${second} go together` });
+  };
+  together('ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET');
+  together('UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
+  for (const cidr of v.TRUSTED_PROXIES) {
+    if (!ipaddr.isValid(cidr) && !ipaddr.isValidCIDR(cidr)) {
+      faults.push({ variable: 'TRUSTED_PROXIES', problem: 'write addresses or CIDRs, as in 10.0.0.0/8,::1' });
+    }
+  }
+  for (const origin of v.ALLOWED_ORIGINS) {
+    if (origin !== '*' && parseUrl(origin)?.origin !== origin) {
+      faults.push({
+        variable: 'ALLOWED_ORIGINS',
+        problem: 'write origins without a path, as in https://app.example.org',
+      });
+    }
+  }
+  if (
+    v.ASSERTION_KEYS !== undefined &&
+    v.ASSERTION_KEYS !== 'off' &&
+    !ASSERTION_KEYS.safeParse(v.ASSERTION_KEYS).success
+  ) {
+    faults.push({
+      variable: 'ASSERTION_KEYS',
+      problem:
+        'write a private JWK set of P-256 keys with kid (`npx sallyport keys generate` makes one), or off',
+    });
+  }
+  return faults;
+}
+
+const ASSERTION_KEYS = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'not JSON' });
+      return z.NEVER;
+    }
+  })
+  .pipe(
+    z.object({
+      keys: z
+        .array(
+          z.object({
+            kty: z.literal('EC'),
+            crv: z.literal('P-256'),
+            kid: z.string().min(1),
+            x: z.string(),
+            y: z.string(),
+            d: z.string(),
+          }),
+        )
+        .min(1),
+    }),
+  );
+
+/** What runs, but perhaps not as meant. */
+export function warningsOf(v: Variables, counters: CountersConfig): Fault[] {
+  const warnings: Fault[] = [];
+  if (counters.kind === 'memory') {
+    warnings.push({
+      variable: 'REDIS_URL',
+      problem: 'is absent: counters live in this process and are not shared',
+    });
+  }
+  if (v.ASSERTION_KEYS === undefined) {
+    warnings.push({
+      variable: 'ASSERTION_KEYS',
+      problem: 'is absent: an assertion key is made for this run only',
+    });
+  }
+  if (v.ZITADEL_ISSUER_URL === undefined && v.KANIDM_ISSUER_URL === undefined) {
+    warnings.push({
+      variable: 'ZITADEL_ISSUER_URL',
+      problem: 'is absent, and KANIDM_ISSUER_URL too: no token is accepted',
+    });
+  }
+  if (v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ORGANIZATIONS.length === 0) {
+    if (v.ZITADEL_AUDIENCE?.every((audience) => audience === v.ZITADEL_CLIENT_ID) === true) {
+      warnings.push({
+        variable: 'ZITADEL_AUDIENCE',
+        problem:
+          'names only ZITADEL_CLIENT_ID, which introspection adds to every token: opaque tokens are refused; add the project id or set ZITADEL_ORGANIZATIONS',
+      });
+    }
+  }
+  return warnings;
+}
