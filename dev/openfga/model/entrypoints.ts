@@ -1,6 +1,6 @@
 import { FgaError } from '../errors.ts';
 import type { AuthorizationModel } from './model.ts';
-import type { Relation, Rewrite, TypeRestriction } from './types.ts';
+import { operandsOf, type Relation, type Rewrite, type TypeRestriction } from './types.ts';
 
 /**
  * The relations (`type#relation`) some concrete user, or `type:*`, can come to hold. A relation that leads only back
@@ -59,39 +59,43 @@ export function assertEntrypoint(
   relation: Relation,
 ): void {
   if (withEntrypoint.has(`${type}#${relation.name}`)) return;
-  const loops = entersLoop(model, type, relation.rewrite, new Set([relation.name]));
+  // Of operands that must all let someone in, the first that does not is what the refusal speaks of.
+  const decisive: Walk = (owner, rewrite) =>
+    rewrite.kind === 'union'
+      ? rewrite.children
+      : operandsOf(rewrite)
+          .filter((operand) => !lets(model, withEntrypoint, type, owner, operand))
+          .slice(0, 1);
+  const loops = entersLoop(model, type, relation, relation.rewrite, decisive, new Set([relation.name]));
   throw invalid(type, relation.name, loops ? 'potential loop' : 'no entrypoints defined');
 }
 
 /** Refuses relations that define each other through nothing but rewrites of the same object. */
 export function assertNoComputedCycle(model: AuthorizationModel, type: string, relation: Relation): void {
-  if (!entersLoop(model, type, relation.rewrite, new Set([relation.name]))) return;
+  const all: Walk = (_owner, rewrite) => operandsOf(rewrite);
+  if (!entersLoop(model, type, relation, relation.rewrite, all, new Set([relation.name]))) return;
   throw invalid(type, relation.name, 'an authorization model cannot contain a cycle');
 }
+
+/** Which operands of a rewrite to follow. */
+type Walk = (owner: Relation, rewrite: Rewrite) => readonly Rewrite[];
 
 /** Whether computed relations of one type lead back to a relation on the path. */
 function entersLoop(
   model: AuthorizationModel,
   type: string,
+  owner: Relation,
   rewrite: Rewrite,
+  walk: Walk,
   path: ReadonlySet<string>,
 ): boolean {
-  switch (rewrite.kind) {
-    case 'computed': {
-      if (path.has(rewrite.relation)) return true;
-      const next = model.relation(type, rewrite.relation)?.rewrite;
-      return next !== undefined && entersLoop(model, type, next, new Set([...path, rewrite.relation]));
-    }
-    case 'union':
-    case 'intersection':
-      return rewrite.children.some((child) => entersLoop(model, type, child, path));
-    case 'difference':
-      return [rewrite.base, rewrite.subtract].some((operand) => entersLoop(model, type, operand, path));
-    case 'undefined_rewrite':
-    case 'this':
-    case 'tuple_to_userset':
-      return false;
+  if (rewrite.kind !== 'computed') {
+    return walk(owner, rewrite).some((operand) => entersLoop(model, type, owner, operand, walk, path));
   }
+  if (path.has(rewrite.relation)) return true;
+  const next = model.relation(type, rewrite.relation);
+  if (next === undefined) return false;
+  return entersLoop(model, type, next, next.rewrite, walk, new Set([...path, next.name]));
 }
 
 function invalid(type: string, relation: string, cause: string): FgaError {
