@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProviderUnavailable } from '../errors.ts';
 import type { Fetch, MaybePromise } from '../ports.ts';
 import { Refreshed, type RefreshDeps } from '../refreshed.ts';

@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, importJWK, type JWK } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ProviderUnavailable } from '../errors.ts';
 import { algorithmOf, canonicalAlgorithm } from './algorithms.ts';
 import type { VerificationKey } from './key-source.ts';

@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type CryptoKey, importJWK } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Base64url of the 32 bytes of a P-256 coordinate or scalar. */
 const coordinate = z.string().regex(/^[\w-]{43}$/);
