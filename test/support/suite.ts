@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayVariables, RunningGateway, Runtime } from './gateway/runtime.ts';
 import { RUNTIMES } from './gateway/runtimes.ts';
 import { openWorld, type World, type WorldOptions } from './world.ts';
@@ -11,19 +11,30 @@ export interface Stage extends World {
 
 export interface SuiteOptions extends WorldOptions {
   readonly on?: readonly Runtime[];
+  /** Changes to the world before the gateway starts in it. */
+  readonly before?: (world: World) => void | Promise<void>;
   /** Over those of the world. */
   readonly variables?: (world: World) => GatewayVariables;
 }
 
 /** One world and one gateway per runtime, started once for all tests of `define`. */
 export function gatewaySuite(name: string, options: SuiteOptions, define: (stage: Stage) => void): void {
-  const { on = RUNTIMES, variables, ...worldOptions } = options;
-  describe.each(on.map((runtime) => [runtime.name, runtime] as const))(`${name} (%s)`, (_name, runtime) => {
+  const { on = RUNTIMES, before, variables, ...worldOptions } = options;
+  const runtimes = on.map((runtime) => [runtime.name, runtime] as const);
+  describe.each(runtimes)(`${name} (%s)`, (_name, runtime) => {
     const stage = { runtime: runtime.name } as { -readonly [Key in keyof Stage]: Stage[Key] };
+    let open = false;
+    const close = async (): Promise<void> => {
+      if (!open) return;
+      open = false;
+      await stage.gateway.close();
+    };
     beforeAll(async () => {
       const world = await openWorld(worldOptions);
       Object.assign(stage, world);
+      await before?.(world);
       stage.gateway = await runtime.start({ ...world.variables, ...variables?.(world) });
+      open = true;
       // Keys are fetched on start; what a test counts begins after that.
       await stage.gateway.fetch('/ready');
     });
@@ -31,9 +42,16 @@ export function gatewaySuite(name: string, options: SuiteOptions, define: (stage
       stage.upstream.requests.length = 0;
     });
     afterAll(async () => {
-      await stage.gateway.close();
+      await close();
       await stage.close();
     });
     define(stage);
+
+    it('no token and no secret was printed', async () => {
+      // The log is written in batches: it is complete once the gateway has ended.
+      await close();
+      const printed = stage.secrets.filter((secret) => stage.gateway.output().includes(secret));
+      expect(printed).toEqual([]);
+    });
   });
 }

@@ -3,7 +3,7 @@ import { startOpenFga } from '../../dev/openfga/index.ts';
 import { seed } from '../../dev/seed.ts';
 import { startEchoUpstream, type EchoUpstream } from './echo-upstream.ts';
 import type { GatewayVariables } from './gateway/runtime.ts';
-import { createIssuer, type FakeIssuer, type IssuerOptions } from './issuer.ts';
+import { createIssuer, type FakeIssuer, type IssuerOptions, type SignOptions } from './issuer.ts';
 import { startSwitchProxy, type SwitchProxy } from './switch-proxy.ts';
 
 /** Everything a gateway stands between, on loopback. */
@@ -14,8 +14,10 @@ export interface World {
   readonly openfga: SwitchProxy;
   /** What a gateway needs to stand here; RATE_LIMIT is out of the way. */
   readonly variables: GatewayVariables;
-  /** `Bearer …` of a signed token. */
-  bearer(claims?: Record<string, unknown>): Promise<string>;
+  /** What no log may hold: signatures of tokens made here, keys, secrets of the variables. */
+  readonly secrets: string[];
+  /** `Bearer …` of a token that the issuer signed; `sub` is alice unless told. */
+  bearer(claims?: Record<string, unknown>, options?: SignOptions): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -68,15 +70,25 @@ export async function openWorld({ rules = RULES, ...options }: WorldOptions = {}
     RATE_LIMIT: '1000000/1s',
     METRICS_TOKEN,
   };
+  const secrets = [METRICS_TOKEN, ...privateParts(assertionKeys)];
   return {
     issuer,
     upstream,
     openfga,
     variables,
-    bearer: async (claims) => `Bearer ${await issuer.sign(claims)}`,
+    secrets,
+    bearer: async (claims, options) => {
+      const token = await issuer.sign(claims, options);
+      secrets.push(token.slice(token.lastIndexOf('.') + 1));
+      return `Bearer ${token}`;
+    },
     async close() {
       await Promise.all([provider.close(), upstream.close(), openfga.close()]);
       await fga.close();
     },
   };
+}
+
+function privateParts({ keys }: Awaited<ReturnType<typeof generateKeys>>): string[] {
+  return keys.map((key) => String(key['d']));
 }

@@ -13,11 +13,14 @@ export async function nodeProgram(variables: GatewayVariables, cwd?: string): Pr
   });
 }
 
+/** Its line in the log, whatever the order of the fields. */
+export const LISTENING = /^(?=.*"msg":"listening").*"url":"(http:[^"]+)"/m;
+
 export const node: Runtime = {
   name: 'node',
   async start(variables): Promise<RunningGateway> {
     const program = await nodeProgram(variables);
-    const [, url = ''] = await program.printed(/"url":"(http:[^"]+)","msg":"listening"/);
+    const [, url = ''] = await program.printed(LISTENING);
     const client = httpClient(url);
     return {
       url,

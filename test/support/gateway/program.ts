@@ -28,6 +28,9 @@ export function startProgram(file: string, args: readonly string[], options: Pro
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
+  const orphaned = (): void => void child.kill('SIGKILL');
+  process.once('exit', orphaned);
+  child.once('exit', () => process.off('exit', orphaned));
   let text = '';
   const waiting = new Set<() => void>();
   for (const stream of child.stdio.slice(1) as Readable[]) {

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest';
+import { expectRefusal, expectStopped } from '../support/refusal.ts';
+import { gatewaySuite, type Stage } from '../support/suite.ts';
+
+async function as(stage: Stage, sub: string, target: string, method = 'GET'): Promise<Response> {
+  return stage.gateway.fetch(target, { method, headers: { authorization: await stage.bearer({ sub }) } });
+}
+
+const checks = (stage: Stage): number =>
+  stage.openfga.requests.filter((path) => path.endsWith('/check')).length;
+
+gatewaySuite('a relation decides who passes', {}, (stage) => {
+  it('whoever holds it passes', async () => {
+    expect((await as(stage, 'bob', '/admin/x')).status).toBe(200);
+  });
+
+  it('whoever does not is forbidden, and is not told what was missing', async () => {
+    const problem = await expectStopped(as(stage, 'alice', '/admin/x'), 'forbidden', stage.upstream);
+    expect(JSON.stringify(problem)).not.toContain('admin_panel');
+  });
+
+  it('a feature is accepted with and without its type', async () => {
+    expect((await as(stage, 'alice', '/reports')).status).toBe(200);
+  });
+
+  it('an object is named by the path', async () => {
+    expect((await as(stage, 'bob', '/documents/1')).status).toBe(200);
+    await expectStopped(as(stage, 'bob', '/documents/2'), 'forbidden', stage.upstream);
+  });
+
+  it('an allowed view says nothing about delete: that is a check of its own', async () => {
+    expect((await as(stage, 'bob', '/documents/1')).status).toBe(200);
+    const before = checks(stage);
+    await expectStopped(as(stage, 'bob', '/documents/1', 'DELETE'), 'forbidden', stage.upstream);
+    expect(checks(stage) - before).toBe(1);
+  });
+
+  it('an object that would break the question out of its place is refused', async () => {
+    const answer = await as(stage, 'bob', '/documents/1%20viewer');
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBeLessThan(500);
+    expect(stage.upstream.requests).toEqual([]);
+  });
+
+  it('no rule, no way: the interfaces behind the gateway are not open', async () => {
+    for (const target of ['/stores', '/stores/x/check', '/management/v1/users', '/admin/v1/users']) {
+      const code = target.startsWith('/admin/') ? 'forbidden' : 'no_rule';
+      await expectStopped(as(stage, 'alice', target), code, stage.upstream);
+    }
+  });
+
+  describe('shadow', () => {
+    it('lets through what it would refuse, and logs what that was', async () => {
+      const answer = await as(stage, 'carol', '/shadow');
+      expect(answer.status).toBe(200);
+      expect(stage.upstream.requests).toHaveLength(1);
+    });
+
+    it('does not let anybody through without a token', async () => {
+      await expectStopped(stage.gateway.fetch('/shadow'), 'missing_token', stage.upstream);
+    });
+  });
+});
+
+gatewaySuite('while OpenFGA gives no verdict', {}, (stage) => {
+  it.each(['away', 'failing'] as const)('%s: 503, never 403, and it is asked again', async (state) => {
+    const sub = `bob`;
+    stage.openfga.state = state;
+    const target = `/admin/${state}`;
+    await expectStopped(as(stage, sub, target), 'authorization_unavailable', stage.upstream);
+    await expectStopped(as(stage, 'dora', target), 'authorization_unavailable', stage.upstream);
+  });
+
+  it('errors are not remembered: once it is back, the verdict is the true one', async () => {
+    stage.openfga.state = 'up';
+    expect((await as(stage, 'bob', '/admin/x')).status).toBe(200);
+    await expectRefusal(await as(stage, 'dora', '/admin/x'), 'forbidden');
+  });
+
+  it('what was allowed a moment ago stays allowed', async () => {
+    stage.openfga.state = 'away';
+    expect((await as(stage, 'bob', '/admin/x')).status).toBe(200);
+    stage.openfga.state = 'up';
+  });
+
+  it('a public path does not need it', async () => {
+    stage.openfga.state = 'away';
+    expect((await stage.gateway.fetch('/public/x')).status).toBe(200);
+    stage.openfga.state = 'up';
+  });
+});
+
+gatewaySuite('with DECISION_TTL=0', { variables: () => ({ DECISION_TTL: '0' }) }, (stage) => {
+  it('every request is a question', async () => {
+    await as(stage, 'bob', '/admin/x');
+    const before = checks(stage);
+    await as(stage, 'bob', '/admin/x');
+    await as(stage, 'bob', '/admin/x');
+    expect(checks(stage) - before).toBe(2);
+  });
+});
