@@ -8,7 +8,7 @@ import { statusRoutes } from './status/index.ts';
 export interface App {
   readonly hono: Hono;
   readonly gateway: Gateway;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** The map of the bundle: which function answers what. Throws UnusableRules. */
@@ -29,9 +29,9 @@ export function createApp(deps: Deps, peerOf: PeerOf): App {
   return {
     hono,
     gateway,
-    close() {
+    async close() {
       gateway.close();
-      deps.close();
+      await deps.close();
     },
   };
 }

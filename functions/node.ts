@@ -48,7 +48,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
     url,
     async close() {
       await drain(server);
-      app.close();
+      await app.close();
       deps.log.info('stopped');
       deps.log.flush();
     },
@@ -60,7 +60,7 @@ function compose(config: Parameters<typeof createDeps>[0]): { deps: Deps; app: A
   try {
     return { deps, app: createApp(deps, (_request, bindings) => peerOf(bindings)) };
   } catch (error) {
-    deps.close();
+    void deps.close();
     throw error instanceof UnusableRules ? new UnusableConfiguration(error.faults.map(inRules)) : error;
   }
 }

@@ -17,7 +17,8 @@ export interface Config {
   readonly rateLimitFailure: 'local' | 'open' | 'closed';
   /** Milliseconds an allow is remembered; 0 = never. */
   readonly decisionTtlMs: number;
-  readonly databaseUrl: string | null;
+  /** `endpoint`: where Workers speak SQL over HTTP, when it is not the address Neon's driver derives from the URL. */
+  readonly database: { readonly url: string; readonly endpoint: string | null } | null;
   /** Listed origins; empty = no CORS headers at all. `*` alone = any origin, without credentials. */
   readonly allowedOrigins: readonly string[];
   /** CIDRs whose X-Forwarded-* is believed. */

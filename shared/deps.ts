@@ -1,8 +1,11 @@
 import { createPlatform } from '#platform';
 import { MemoryCounters } from './adapters/counters-memory.ts';
+import { openFgaClient } from './adapters/openfga-client.ts';
 import { openFgaRelations } from './adapters/relations-openfga.ts';
+import { openFgaTuples } from './adapters/tuples-openfga.ts';
 import { fetchUpstream } from './adapters/upstream-fetch.ts';
 import type { Config } from './config.ts';
+import type { Database } from './database.ts';
 import { FallbackCounters } from './counters-fallback.ts';
 import type { Platform } from './platform.ts';
 import type { Clock, Random } from './ports.ts';
@@ -10,6 +13,7 @@ import { webRandom } from './random.ts';
 import { cachedRelations, sharedInFlight, type CachedRelations } from './relations-cache.ts';
 import { eachAlone, shareInFlight, type Collapse } from './share-in-flight.ts';
 import { trustedProxies, type TrustedProxies } from './trusted-proxies.ts';
+import type { Tuples } from './tuples.ts';
 import type { Upstream } from './upstream.ts';
 
 /** The ports of one running bundle, wired to their adapters. The composition root: only here are adapters imported. */
@@ -23,10 +27,13 @@ export interface Deps {
   /** Counters of this process, whatever the shared store is. */
   readonly localCounters: MemoryCounters;
   readonly relations: CachedRelations;
+  readonly tuples: Tuples;
+  /** Null without DATABASE_URL: functions that need it answer 503. */
+  readonly database: Database | null;
   readonly proxies: TrustedProxies;
   readonly collapse: Collapse;
   readonly fetchUpstream: Upstream<Request, Response>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface DepsOptions {
@@ -54,7 +61,9 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
           },
         });
   const { openfga } = config;
-  const server = openFgaRelations(openfga);
+  const client = openFgaClient(openfga);
+  const server = openFgaRelations(client);
+  const database = config.database === null ? null : platform.database(config.database);
   return {
     config,
     platform,
@@ -68,9 +77,14 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
       allowTtlMs: config.decisionTtlMs,
       clock,
     }),
+    tuples: openFgaTuples(client),
+    database,
     proxies: trustedProxies(config.trustedProxies),
     collapse: platform.joinsRequests ? shareInFlight : eachAlone,
     fetchUpstream: fetchUpstream(platform.fetch),
-    close: () => shared?.close?.(),
+    async close() {
+      shared?.close?.();
+      await database?.close();
+    },
   };
 }

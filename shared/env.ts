@@ -63,7 +63,10 @@ function toConfig(v: Variables, named: Readonly<Record<string, string>>, counter
     rateLimit: v.RATE_LIMIT,
     rateLimitFailure: v.RATE_LIMIT_FAILURE,
     decisionTtlMs: v.DECISION_TTL * 1000,
-    databaseUrl: v.DATABASE_URL ?? null,
+    database:
+      v.DATABASE_URL === undefined
+        ? null
+        : { url: v.DATABASE_URL, endpoint: v.DATABASE_HTTP_ENDPOINT ?? null },
     allowedOrigins: v.ALLOWED_ORIGINS,
     trustedProxies: v.TRUSTED_PROXIES,
     maxBodyBytes: v.MAX_BODY_BYTES,

@@ -67,6 +67,7 @@ export const VARIABLES = z.object({
   UPSTASH_REDIS_REST_URL: httpBase.optional(),
   UPSTASH_REDIS_REST_TOKEN: z.string().optional(),
   DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
+  DATABASE_HTTP_ENDPOINT: httpBase.optional(),
   ALLOWED_ORIGINS: list.default([]),
   WEBHOOK_SIGNING_KEYS: list.default([]),
   WEBHOOK_SHARED_SECRET: z.string().optional(),

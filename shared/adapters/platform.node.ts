@@ -1,5 +1,6 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { Platform } from '../platform.ts';
+import { openPgDatabase } from './database-pg.ts';
 import { RedisCounters } from './counters-redis.ts';
 import { UpstashCounters } from './counters-upstash.ts';
 import { jsonLog } from './log-json.ts';
@@ -26,6 +27,7 @@ export function createPlatform(): Platform {
       if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });
       return config.kind === 'upstash' ? new UpstashCounters(config) : null;
     },
+    database: ({ url }) => openPgDatabase({ url }),
     socketUpstream: undiciUpstream,
     readText: (path) => readFileSync(path, 'utf8'),
     watchText(path, changed) {

@@ -1,6 +1,7 @@
 import { waitUntil } from 'cloudflare:workers';
 import rules from '../../config/access_rules.json';
 import type { Platform } from '../platform.ts';
+import { openNeonDatabase } from './database-neon.ts';
 import { UpstashCounters } from './counters-upstash.ts';
 import { jsonLog } from './log-json.ts';
 import { prometheusMetrics } from './metrics-prometheus.ts';
@@ -18,6 +19,8 @@ export function createPlatform(): Platform {
     // What Workers Logs and `wrangler tail` collect.
     log: (level) => ({ ...jsonLog(level, console.log), flush: () => undefined }),
     counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),
+    database: ({ url, endpoint }) =>
+      openNeonDatabase({ url, fetch: (to, init) => fetch(to, init), ...(endpoint !== null && { endpoint }) }),
     socketUpstream: () => null,
     readText(path) {
       // A Worker has no files: the rules of the repository are part of the bundle, others come in ACCESS_RULES itself.

@@ -22,7 +22,7 @@ export function stdoutLines(): Lines {
   const flush = (): void => {
     const end = used;
     used = 0;
-    for (let start = 0; start < end; ) start += put(buffer, start, end);
+    for (let start = 0; start < end;) start += put(buffer, start, end);
   };
   setInterval(flush, FLUSH_MS).unref();
   process.once('exit', flush);
@@ -32,7 +32,7 @@ export function stdoutLines(): Lines {
       if (used + most > BUFFER_BYTES) flush();
       if (most > BUFFER_BYTES) {
         const whole = Buffer.from(`${line}\n`);
-        for (let start = 0; start < whole.byteLength; ) start += put(whole, start, whole.byteLength);
+        for (let start = 0; start < whole.byteLength;) start += put(whole, start, whole.byteLength);
         return;
       }
       used += buffer.write(line, used);
