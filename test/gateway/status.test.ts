@@ -1,0 +1,173 @@
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { expectRefusal, expectStopped } from '../support/refusal.ts';
+import { gatewaySuite, type Stage } from '../support/suite.ts';
+import { METRICS_TOKEN } from '../support/world.ts';
+
+async function assertionOf(stage: Stage, sub: string, target: string): Promise<string | undefined> {
+  const authorization = await stage.bearer({ sub });
+  expect((await stage.gateway.fetch(target, { headers: { authorization } })).status).toBe(200);
+  return stage.upstream.requests.splice(0)[0]?.values('x-gateway-assertion')[0];
+}
+
+const published = async (stage: Stage) =>
+  (await stage.gateway.fetch('/.well-known/sallyport/jwks.json')).json() as Promise<{ keys: never[] }>;
+
+gatewaySuite('the bundle answers for itself', {}, (stage) => {
+  it('/health is OK', async () => {
+    const answer = await stage.gateway.fetch('/health');
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toBe('OK');
+  });
+
+  it('/ready names each dependency and its state', async () => {
+    const answer = await stage.gateway.fetch('/ready');
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({
+      ready: true,
+      dependencies: {
+        keys_zitadel: { up: true, state: 'fresh' },
+        authorization: { up: true },
+        target_upstream: { state: 'circuit closed' },
+        access_rules: { up: true },
+      },
+    });
+  });
+
+  it('these paths are not forwarded, whatever is asked of them', async () => {
+    await stage.gateway.fetch('/health?x=1');
+    await expectStopped(stage.gateway.fetch('/health', { method: 'DELETE' }), 'no_rule', stage.upstream);
+    expect(stage.upstream.requests).toEqual([]);
+  });
+
+  it('/metrics counts requests by rule and code, for whoever holds METRICS_TOKEN', async () => {
+    await stage.gateway.fetch('/public/secret-name');
+    const answer = await stage.gateway.fetch('/metrics', {
+      headers: { authorization: `Bearer ${METRICS_TOKEN}` },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toContain('text/plain');
+    const text = await answer.text();
+    expect(text).toMatch(/sallyport_requests_total\{rule="\/public\/\*rest",.*code="ok"\} \d+/);
+    expect(text).toContain('sallyport_circuit_open{target="upstream"} 0');
+    expect(text).not.toContain('secret-name');
+  });
+
+  it('/metrics stays closed for anybody else', async () => {
+    await expectRefusal(await stage.gateway.fetch('/metrics'), 'missing_token');
+    const headers = { authorization: 'Bearer wrong-token-of-this-test' };
+    await expectRefusal(await stage.gateway.fetch('/metrics', { headers }), 'invalid_token');
+  });
+});
+
+gatewaySuite('X-Gateway-Assertion', {}, (stage) => {
+  it('proves to the upstream who asks and what was granted, by the published keys', async () => {
+    const assertion = await assertionOf(stage, 'bob', '/admin/x');
+    const keys = await published(stage);
+    expect(JSON.stringify(keys)).not.toContain('"d"');
+    const { payload, protectedHeader } = await jwtVerify(assertion ?? '', createLocalJWKSet(keys), {
+      issuer: 'sallyport',
+      audience: 'upstream',
+      algorithms: ['ES256'],
+    });
+    expect(protectedHeader.alg).toBe('ES256');
+    expect(payload).toMatchObject({
+      sub: 'bob',
+      sub_iss: stage.issuer.url,
+      feature: 'admin_panel',
+      relation: 'manager',
+    });
+    expect(payload.exp! - payload.iat!).toBe(60);
+  });
+
+  it('says nothing of a grant that a shadow rule did not prove', async () => {
+    const assertion = await assertionOf(stage, 'carol', '/shadow');
+    const { payload } = await jwtVerify(assertion ?? '', createLocalJWKSet(await published(stage)));
+    expect(payload).not.toHaveProperty('relation');
+    expect(payload.sub).toBe('carol');
+  });
+
+  it('is not made up for a public path', async () => {
+    await stage.gateway.fetch('/public/x');
+    expect(stage.upstream.requests[0]?.values('x-gateway-assertion')).toEqual([]);
+  });
+});
+
+const PROXY = { 'cf-connecting-ip': '127.0.0.1' };
+
+gatewaySuite(
+  '/forward-auth for a trusted proxy',
+  { variables: () => ({ TRUSTED_PROXIES: '127.0.0.1/32' }) },
+  (stage) => {
+    const decide = (method: string, uri: string, headers: Record<string, string> = {}) =>
+      stage.gateway.fetch('/forward-auth', {
+        headers: { ...PROXY, 'x-forwarded-method': method, 'x-forwarded-uri': uri, ...headers },
+      });
+
+    it('allows with identity fields, and forwards nothing', async () => {
+      const authorization = await stage.bearer({ sub: 'bob' });
+      const answer = await decide('GET', '/admin/x?y=1', { authorization });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('x-user-id')).toBe('bob');
+      expect(answer.headers.get('x-gateway-assertion')).toMatch(/^ey/);
+      expect(stage.upstream.requests).toEqual([]);
+    });
+
+    it.each([
+      ['missing_token', 'GET', '/admin/x'],
+      ['no_rule', 'GET', '/elsewhere'],
+      ['invalid_path', 'GET', '/public/../admin/x'],
+      ['invalid_path', 'GET', '/public/..%2fadmin'],
+      ['no_rule', 'POST', '/reports'],
+    ] as const)('refuses with %s: %s %s', async (code, method, uri) => {
+      await expectStopped(decide(method, uri), code, stage.upstream);
+    });
+
+    it('the method of the decision is that of the asked request', async () => {
+      const authorization = await stage.bearer({ sub: 'bob' });
+      expect((await decide('GET', '/documents/1', { authorization })).status).toBe(200);
+      await expectRefusal(await decide('DELETE', '/documents/1', { authorization }), 'forbidden');
+    });
+
+    it('a body on the decision call is refused', async () => {
+      const sent = stage.gateway.fetch('/forward-auth', {
+        method: 'POST',
+        headers: { ...PROXY, 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/public/x' },
+        body: 'GET /admin/x HTTP/1.1\r\n\r\n',
+      });
+      await expectStopped(sent, 'invalid_request', stage.upstream);
+    });
+
+    it.each([{ 'x-forwarded-method': 'GET' }, { 'x-forwarded-uri': '/public/x' }, {}])(
+      'half a question is refused: %o',
+      async (headers) => {
+        const sent = stage.gateway.fetch('/forward-auth', { headers: { ...PROXY, ...headers } });
+        await expectStopped(sent, 'invalid_request', stage.upstream);
+      },
+    );
+  },
+);
+
+gatewaySuite('/forward-auth for anybody else', {}, (stage) => {
+  it('is refused: who asks could make up the question', async () => {
+    const headers = { ...PROXY, 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/public/x' };
+    await expectStopped(stage.gateway.fetch('/forward-auth', { headers }), 'forbidden', stage.upstream);
+  });
+});
+
+gatewaySuite(
+  '/ready while something that requests need is away',
+  { before: ({ openfga }) => void (openfga.state = 'away') },
+  (stage) => {
+    describe('OpenFGA', () => {
+      it('503, and says which', async () => {
+        const answer = await stage.gateway.fetch('/ready');
+        expect(answer.status).toBe(503);
+        expect(await answer.json()).toMatchObject({
+          ready: false,
+          dependencies: { authorization: { up: false, needed: true }, keys_zitadel: { up: true } },
+        });
+      });
+    });
+  },
+);
