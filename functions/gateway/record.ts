@@ -12,7 +12,9 @@ export function record(
   to: { readonly log: Log; readonly metrics: Metrics },
 ): void {
   const rule = journey.match?.rule;
-  const code = journey.refusal?.code ?? (ending === 'complete' ? 'ok' : ending);
+  const shadow = journey.grant?.wouldRefuse;
+  const passed = shadow === undefined ? 'ok' : (`shadow_${shadow.code}` as const);
+  const code = journey.refusal?.code ?? (ending === 'complete' ? passed : ending);
   const totalMs = journey.totalMs();
   to.metrics.request({
     rule: rule?.path ?? '',
@@ -22,7 +24,6 @@ export function record(
     totalMs,
     upstreamMs: journey.upstreamMs,
   });
-  const shadow = journey.grant?.wouldRefuse;
   to.log.info('request', {
     request_id: request?.id,
     method: request?.method,

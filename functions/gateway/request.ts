@@ -38,6 +38,7 @@ export function readRequest(inbound: Inbound, proxies: TrustedProxies, random: R
   const read = readHeaders(inbound.headers);
   const trusted = read.forwardedFor !== undefined && proxies.trusts(inbound.peer);
   const trace = read.traceparent === undefined ? null : TRACEPARENT.exec(read.traceparent);
+  const traceId = trace?.[1] ?? random.hex(16);
   return {
     method: inbound.method,
     target: inbound.target,
@@ -45,13 +46,14 @@ export function readRequest(inbound: Inbound, proxies: TrustedProxies, random: R
     address: trusted ? proxies.client(inbound.peer, read.forwardedFor ?? '') : inbound.peer,
     scheme: (trusted && read.forwardedProto) || inbound.scheme,
     host: (trusted && read.forwardedHost) || (read.host ?? ''),
-    id: requestId(read.requestId, random),
-    traceparent: `00-${trace?.[1] ?? random.hex(16)}-${random.hex(8)}-${trace?.[2] ?? '01'}`,
+    // Without an id of the caller's, the trace's serves: one name in logs and traces.
+    id: requestId(read.requestId) ?? traceId,
+    traceparent: `00-${traceId}-${random.hex(8)}-${trace?.[2] ?? '01'}`,
     continuesTrace: trace !== null,
   };
 }
 
 /** The caller's id only when it is one word of a modest alphabet: it goes into logs and headers. */
-export function requestId(given: string | undefined, random: Random): string {
-  return given !== undefined && REQUEST_ID.test(given) ? given : random.uuid();
+function requestId(given: string | undefined): string | undefined {
+  return given !== undefined && REQUEST_ID.test(given) ? given : undefined;
 }

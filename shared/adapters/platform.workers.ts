@@ -1,13 +1,15 @@
-import { waitUntil } from 'cloudflare:workers';
+import { env, waitUntil } from 'cloudflare:workers';
 import rules from '../../config/access_rules.json';
 import type { Platform } from '../platform.ts';
 import { openNeonDatabase } from './database-neon.ts';
 import { UpstashCounters } from './counters-upstash.ts';
 import { jsonLog } from './log-json.ts';
+import { analyticsEngineMetrics, isDataset } from './metrics-analytics-engine.ts';
 import { prometheusMetrics } from './metrics-prometheus.ts';
 
 /** Workers: many isolates that share nothing, requests that may not wait for one another. */
 export function createPlatform(): Platform {
+  const isolateMetrics = prometheusMetrics({ process: false });
   return {
     runtime: 'workers',
     joinsRequests: false,
@@ -15,7 +17,9 @@ export function createPlatform(): Platform {
       waitUntil(work.catch(() => undefined));
     },
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
-    metrics: prometheusMetrics({ process: false }),
+    metrics: isDataset(env['METRICS'])
+      ? analyticsEngineMetrics(isolateMetrics, env['METRICS'])
+      : isolateMetrics,
     // What Workers Logs and `wrangler tail` collect.
     log: (level) => ({ ...jsonLog(level, console.log), flush: () => undefined }),
     counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),
