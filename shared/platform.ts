@@ -1,4 +1,5 @@
 import type { Config, Runtime } from './config.ts';
+import type { Database } from './database.ts';
 import type { Background, Clock, Counters, Fetch, Log, Metrics, Revocations } from './ports.ts';
 import type { Answer, NodeExchange, Upstream } from './upstream.ts';
 
