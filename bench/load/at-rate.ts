@@ -3,6 +3,9 @@ import { promisify } from 'node:util';
 import * as z from 'zod';
 import { TARGET_PATH } from '../variables.ts';
 
+/** Beyond the measured time: opening connections, warming up, waiting for the last answers. */
+const GRACE_SECONDS = 30;
+
 const Latency = z.object({ requests: z.number(), failed: z.number(), p50Ms: z.number(), p99Ms: z.number() });
 
 export type Latency = z.output<typeof Latency>;
@@ -20,7 +23,9 @@ export interface RateOptions {
 /** Latency under a constant rate. Throws when an answer was refused or did not come. */
 export async function atRate({ port, rate, seconds, tokensFile, program }: RateOptions): Promise<Latency> {
   const args = [port, TARGET_PATH, Math.round(rate), seconds, tokensFile].map(String);
-  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args]);
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], {
+    timeout: (seconds + GRACE_SECONDS) * 1_000,
+  });
   const latency = Latency.parse(JSON.parse(stdout));
   if (latency.failed > 0)
     throw new Error(`port ${port}: ${latency.failed} requests failed at a constant rate`);

@@ -8,6 +8,8 @@ const SCRIPT = fileURLToPath(new URL('tokens.lua', import.meta.url));
 const CONNECTIONS = 64;
 /** wrk counts a slower answer as an error; on a busy machine it is only a slow one. */
 const TIMEOUT_SECONDS = 20;
+/** After the end of the load: more, and wrk hangs. */
+const GRACE_SECONDS = 30;
 const MICROSECONDS = { us: 1, ms: 1_000, s: 1_000_000, m: 60_000_000 } as const;
 
 export interface Throughput {
@@ -36,7 +38,7 @@ export async function wrk({ url, seconds, tokensFile }: LoadOptions): Promise<Th
     '--',
     tokensFile,
   ];
-  const { stdout } = await run('wrk', args);
+  const { stdout } = await run('wrk', args, { timeout: (seconds + GRACE_SECONDS) * 1_000 });
   const bad = /Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? /Socket errors: (.*)/.exec(stdout)?.[1];
   if (bad !== undefined) throw new Error(`${url}: failed requests: ${bad}`);
   return {
