@@ -19,7 +19,7 @@ export interface Config {
   readonly decisionTtlMs: number;
   /** `endpoint`: where Workers speak SQL over HTTP, when it is not the address Neon's driver derives from the URL. */
   readonly database: { readonly url: string; readonly endpoint: string | null } | null;
-  /** Listed origins; empty = no CORS headers at all. `*` alone = any origin, without credentials. */
+  /** Listed origins; empty = no CORS headers at all. */
   readonly allowedOrigins: readonly string[];
   /** CIDRs whose X-Forwarded-* is believed. */
   readonly trustedProxies: readonly string[];
