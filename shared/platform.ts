@@ -26,4 +26,6 @@ export interface Platform {
   readText(path: string): string;
   /** Calls back after the file's content may have changed; returns the way to stop. */
   watchText(path: string, changed: () => void): () => void;
+  /** Calls back at each time of a cron pattern (five fields, UTC); returns the way to stop. Workers have triggers instead. */
+  schedule(pattern: string, due: () => void): () => void;
 }

@@ -5,6 +5,7 @@ import { RedisCounters } from './counters-redis.ts';
 import { UpstashCounters } from './counters-upstash.ts';
 import { jsonLog } from './log-json.ts';
 import { prometheusMetrics } from './metrics-prometheus.ts';
+import { cronerSchedule } from './schedule-croner.ts';
 import { stdoutLines } from './stdout.ts';
 import { undiciUpstream } from './upstream-undici.ts';
 
@@ -29,6 +30,7 @@ export function createPlatform(): Platform {
     },
     database: ({ url }) => openPgDatabase({ url }),
     socketUpstream: undiciUpstream,
+    schedule: cronerSchedule,
     readText: (path) => readFileSync(path, 'utf8'),
     watchText(path, changed) {
       // Polling, because Kubernetes swaps a mounted ConfigMap by symbolic links, which change events miss.

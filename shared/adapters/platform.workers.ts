@@ -32,5 +32,6 @@ export function createPlatform(): Platform {
       throw new Error('a Worker cannot read files: put the JSON itself into the variable');
     },
     watchText: () => () => undefined,
+    schedule: () => () => undefined,
   };
 }

@@ -1,0 +1,127 @@
+import type { Database } from '../../shared/database.ts';
+import type { Log, Metrics, Random } from '../../shared/ports.ts';
+import type { Job, JobDetail } from './job.ts';
+import { claim, finish, type Lease } from './lease.ts';
+import { readStates } from './runs.ts';
+import { jobAt, type JobName } from './schedule.ts';
+
+export type Jobs = Readonly<Record<JobName, Job>>;
+
+export interface CronDeps {
+  readonly database: Database;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly jobs: Jobs;
+}
+
+export interface CronOptions {
+  /** Milliseconds after which a run is told to stop. Every call a job makes is itself bounded to a few seconds. */
+  readonly budgetMs?: number;
+  /** Seconds until a run that died is given up; well above the budget, so that no living run loses its lease. */
+  readonly leaseSeconds?: number;
+}
+
+export type RunResult =
+  | { readonly outcome: 'done'; readonly job: JobName; readonly detail: JobDetail }
+  | { readonly outcome: 'failed'; readonly job: JobName; readonly error: unknown }
+  /** Another replica holds the lease, or has served this time already. */
+  | { readonly outcome: 'skipped'; readonly job: JobName };
+
+export interface Cron {
+  /** Serves one time of the schedule, as Workers and the scheduler of Node call it. Throws UnknownSchedule. */
+  tick(pattern: string, due: Date): Promise<RunResult>;
+  /** Runs a job now, whatever the schedule. */
+  run(job: JobName): Promise<RunResult>;
+  /** What a run would do; takes no lease and records nothing. */
+  preview(job: JobName): Promise<JobDetail>;
+  /** Tells running jobs to stop, and resolves when they have. */
+  close(): Promise<void>;
+}
+
+const BUDGET_MS = 50_000;
+const LEASE_SECONDS = 180;
+
+/** Regular jobs on any number of replicas: each time of the schedule is served by one of them. */
+export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
+  const { database, random, log, metrics, jobs } = deps;
+  const { budgetMs = BUDGET_MS, leaseSeconds = LEASE_SECONDS } = options;
+  const closing = new AbortController();
+  const underWay = new Set<Promise<unknown>>();
+  const successes = lastSuccesses(database, metrics);
+  const signal = () => AbortSignal.any([closing.signal, AbortSignal.timeout(budgetMs)]);
+
+  const attempt = async (job: JobName, due: Date | null): Promise<RunResult> => {
+    try {
+      const lease = await claim(database, { job, runId: random.uuid(), due, leaseSeconds });
+      if (lease === undefined) return { outcome: 'skipped', job };
+      return await work(lease, () => jobs[job].run({ signal: signal(), dryRun: false }), deps);
+    } catch (error) {
+      log.error('cron job not recorded', { job, reason: reasonOf(error) });
+      return { outcome: 'failed', job, error };
+    }
+  };
+  const start = (job: JobName, due: Date | null): Promise<RunResult> => {
+    const running = attempt(job, due).finally(() => underWay.delete(running));
+    underWay.add(running);
+    return running;
+  };
+  return {
+    async tick(pattern, due) {
+      const result = await start(jobAt(pattern), due);
+      await successes.refresh();
+      return result;
+    },
+    run: (job) => start(job, null),
+    preview: (job) => jobs[job].run({ signal: signal(), dryRun: true }),
+    async close() {
+      closing.abort();
+      await Promise.all(underWay);
+    },
+  };
+}
+
+async function work(
+  lease: Lease,
+  run: () => Promise<JobDetail>,
+  { database, log }: CronDeps,
+): Promise<RunResult> {
+  const { job } = lease;
+  try {
+    const detail = await run();
+    const held = await finish(database, lease, { outcome: 'done', detail });
+    log.info('cron job done', { job, ...detail });
+    if (!held) log.warn('cron job outlived its lease', { job });
+    return { outcome: 'done', job, detail };
+  } catch (error) {
+    const reason = reasonOf(error);
+    log.error('cron job failed', { job, reason });
+    // While the database is away the lease runs out by itself, and the next run records this one as lost.
+    await finish(database, lease, { outcome: 'failed', detail: { error: reason } }).catch(() => undefined);
+    return { outcome: 'failed', job, error };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
+}
+
+/** Read from the database, so that every replica shows what any of them did. */
+function lastSuccesses(database: Database, metrics: Metrics): { refresh(): Promise<void> } {
+  let known: ReadonlyMap<string, number> = new Map();
+  metrics.gauge(
+    'sallyport_cron_last_success_timestamp_seconds',
+    'When a job last ended well, as of the latest time of its schedule.',
+    'job',
+    () => known,
+  );
+  return {
+    async refresh() {
+      const states = await readStates(database).catch(() => []);
+      if (states.length === 0) return;
+      known = new Map(
+        states.flatMap(({ job, last_success_at: at }) => (at === null ? [] : [[job, at.getTime() / 1000]])),
+      );
+    },
+  };
+}

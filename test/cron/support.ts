@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import type { Cron, CronDeps, CronOptions, Jobs } from '../../functions/cron/index.ts';
+import { createCron } from '../../functions/cron/index.ts';
+import type { Job } from '../../functions/cron/job.ts';
+import type { Database } from '../../shared/database.ts';
+
+export const at = (time: string): Date => new Date(`2030-01-01T${time}Z`);
+
+/** A promise that the test settles, and what it was settled with. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+export interface Replica {
+  readonly cron: Cron;
+  readonly lines: readonly { readonly message: string; readonly job?: unknown; readonly reason?: unknown }[];
+  readonly gauge: () => ReadonlyMap<string, number>;
+}
+
+/** One process of many: its own scheduler and pool, the database shared. `apply` stands for the job of every minute. */
+export function replica(database: Database, apply: Job['run'], options: CronOptions = {}): Replica {
+  const lines: { message: string }[] = [];
+  const write = (message: string, fields?: object): void => void lines.push({ message, ...fields });
+  let gauge: () => ReadonlyMap<string, number> = () => new Map();
+  const idle: Job = { description: 'does nothing', run: async () => ({}) };
+  const jobs: Jobs = {
+    'webhooks-apply': { description: 'under test', run: apply },
+    'webhooks-reconcile': idle,
+    'revocations-remark': idle,
+  };
+  const deps: CronDeps = {
+    database,
+    jobs,
+    random: { uuid: randomUUID, hex: () => '' },
+    log: { debug: write, info: write, warn: write, error: write },
+    metrics: {
+      request: () => undefined,
+      gauge: (_name, _help, _label, values) => void (gauge = values),
+      render: async () => ({ contentType: '', body: '' }),
+    },
+  };
+  return { cron: createCron(deps, options), lines, gauge: () => gauge() };
+}
