@@ -89,7 +89,7 @@ function registerReaders(db: Command): void {
       .command('schema')
       .description('Print the live schema as JSON, in the form of migrations/schema/.')
       .action(() => runSchema()),
-    [['sallyport db schema > migrations/schema/current.json', 'after a new migration, on a fresh database']],
+    [['sallyport db schema > before.json', 'to compare with later']],
   );
 }
 

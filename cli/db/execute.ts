@@ -31,8 +31,10 @@ export async function executeMigration(
     return elapsed();
   }
   for (const statement of splitStatements(file.text)) {
-    await dropInvalidIndex(session, statement);
-    await patiently(file, options, () => session.script(statement));
+    await patiently(file, options, async () => {
+      await dropInvalidIndex(session, statement);
+      await session.script(statement);
+    });
   }
   await session.execute(entryFor(file, 'applied', elapsed()));
   return elapsed();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sql, type Sql } from '../../shared/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import type { MigrationFile } from './files.ts';

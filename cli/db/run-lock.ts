@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sql } from '../../shared/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import type { Clock } from '../../shared/ports.ts';

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createDatabase } from '../database/create.ts';
 import { DatabaseUnavailable, toDatabaseError } from '../database/errors.ts';
 import type { DatabaseSession, OpenSession } from '../database/session.ts';

@@ -46,7 +46,7 @@ describe('a migration file', () => {
 describe('the files of the repository', () => {
   it('never include the destructive one', async () => {
     const names = (await readMigrations(MIGRATIONS)).map(({ name }) => name);
-    expect(names).toHaveLength(16);
+    expect(names).toContain('20250110000016_sessions_kanidm_support.sql');
     expect(names.join()).not.toContain('remove_password_auth');
   });
 

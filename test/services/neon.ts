@@ -1,5 +1,5 @@
 import { Client, DatabaseError, type QueryArrayResult } from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { serve, type Served } from '../support/serve.ts';
 
 /** A stand-in of Neon's SQL-over-HTTP endpoint: its headers and bodies, over any Postgres. */

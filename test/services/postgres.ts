@@ -1,10 +1,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 export interface PostgresService {
@@ -16,8 +16,13 @@ export interface PostgresService {
 }
 
 const run = promisify(execFile);
-const BINARIES = ['/usr/lib/postgresql/17/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/15/bin'];
-const folder = BINARIES.find((candidate) => existsSync(join(candidate, 'initdb')));
+/** Debian keeps the server's programs out of PATH, one folder for each version. */
+const DEBIAN = '/usr/lib/postgresql';
+const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a)) : [];
+const folder = [
+  ...versions.map((version) => join(DEBIAN, version, 'bin')),
+  ...(process.env['PATH'] ?? '').split(delimiter),
+].find((candidate) => existsSync(join(candidate, 'initdb')));
 const required = process.env['REQUIRE_SERVICES'] === '1';
 
 /** For `describe.skipIf`; never true when REQUIRE_SERVICES=1, so that a missing server fails. */
