@@ -1,4 +1,19 @@
 /**
  * The command line's composition root: what only commands need, and only on Node, so that no bundle for Workers carries it.
  */
+import { openFgaStores } from '../shared/adapters/models-openfga.ts';
+import { openFgaClient } from '../shared/adapters/openfga-client.ts';
+import { openFgaTuples } from '../shared/adapters/tuples-openfga.ts';
+import type { AuthorizationStores } from '../shared/authorization-models.ts';
+import type { OpenFgaConfig } from '../shared/config.ts';
+import type { Tuples } from '../shared/tuples.ts';
+
 export { openPgSession as openSession } from '../shared/adapters/database-session.ts';
+
+export function openStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): AuthorizationStores {
+  return openFgaStores(config);
+}
+
+export function openTuples(config: OpenFgaConfig): Tuples {
+  return openFgaTuples(openFgaClient(config));
+}

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import * as z from 'zod';
 import { registerDb } from './db.ts';
 import { Failure } from './failure.ts';
+import { registerFga } from './fga.ts';
 import { withExamples } from './help.ts';
 import { handleInterrupts, interruptedWith } from './interrupt.ts';
 import { registerKeys } from './keys.ts';
@@ -10,7 +11,7 @@ import { registerRules } from './rules.ts';
 import { colors, note } from './terminal.ts';
 
 /** One line per group of commands. */
-const GROUPS: readonly ((program: Command) => void)[] = [registerRules, registerKeys, registerDb];
+const GROUPS: readonly ((program: Command) => void)[] = [registerRules, registerFga, registerKeys, registerDb];
 
 const DONE = 0;
 const FAILED = 1;

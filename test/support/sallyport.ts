@@ -1,0 +1,28 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export type Variables = Readonly<Record<string, string>>;
+
+/** The command line as a process with these variables and no others. */
+export function spawnSallyport(variables: Variables, ...args: readonly string[]): ChildProcess {
+  const { PATH = '' } = process.env;
+  return spawn(process.execPath, [`${ROOT}cli/sallyport.mjs`, ...args], {
+    cwd: ROOT,
+    env: { PATH, ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+export async function sallyport(variables: Variables, ...args: readonly string[]) {
+  const child = spawnSallyport(variables, ...args);
+  const [stdout, stderr] = await Promise.all([
+    text(child.stdout!),
+    text(child.stderr!),
+    once(child, 'close'),
+  ]);
+  return { code: child.exitCode, stdout, stderr };
+}
