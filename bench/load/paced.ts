@@ -41,8 +41,9 @@ class PacedLoad {
     else this.send(lane, dueMs);
   }
 
+  /** What was never sent counts with its age: a server that cannot keep up must not look fast for it. */
   close(): void {
-    this.failed += this.waiting.length;
+    for (const dueMs of this.waiting) this.latenciesMs.push(performance.now() - dueMs);
     for (const lane of this.idle) lane.socket.destroy();
   }
 
