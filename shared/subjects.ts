@@ -1,0 +1,46 @@
+import type { IssuerConfig, IssuerName } from './config.ts';
+
+/** Printable ASCII without whitespace, `#` and `:`, which mean something in an OpenFGA user or could end a header. */
+const PRINTABLE = /^[!"$-9;-~]{1,255}$/;
+
+const ISSUER_NAMES = Object.keys({
+  zitadel: true,
+  kanidm: true,
+  session: true,
+} satisfies Record<IssuerName, true>);
+
+/** Whether a text can be part of an OpenFGA identifier as it stands. */
+export function isPrintable(text: string): boolean {
+  return PRINTABLE.test(text);
+}
+
+/** Why a subject could pass for somebody or everybody else; undefined when it cannot. */
+export function faultOfSubject(
+  issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects'>,
+  subject: unknown,
+): string | undefined {
+  if (typeof subject !== 'string' || !isPrintable(subject)) return 'is not usable';
+  // `user:*` is everybody in OpenFGA.
+  if (subject === '*') return 'is the wildcard';
+  if (issuer.sharedSubjects && namesOtherIssuer(issuer.name, subject))
+    return "imitates another issuer's user";
+  return undefined;
+}
+
+/** The OpenFGA user: `user:<subject>`, or `user:<issuer name>|<subject>` where subjects are not shared. */
+export function userOf(
+  { name, sharedSubjects }: Pick<IssuerConfig, 'name' | 'sharedSubjects'>,
+  subject: string,
+): string {
+  return sharedSubjects ? `user:${subject}` : `user:${name}|${subject}`;
+}
+
+/** `<issuer name>|<subject>`: one caller for quotas, logs and revocation. */
+export function callerOf({ name }: Pick<IssuerConfig, 'name'>, subject: string): string {
+  return `${name}|${subject}`;
+}
+
+/** Also those not trusted today: their users' relations may still be stored. */
+function namesOtherIssuer(own: IssuerName, subject: string): boolean {
+  return ISSUER_NAMES.some((name) => name !== own && subject.startsWith(`${name}|`));
+}
