@@ -29,10 +29,16 @@ const required = process.env['REQUIRE_SERVICES'] === '1';
 export const postgresMissing = folder === undefined && !required;
 export const postgresBinaries = folder ?? '';
 
+/** A test run that is killed leaves no server behind (Linux). */
+const DIE_WITH_US = ['--pdeathsig', 'QUIT'];
+
 /** Postgres refuses to run as root; `setpriv` changes the user without a shell in between. */
 function asPostgres(command: string, args: readonly string[]): [string, string[]] {
   if (process.getuid?.() !== 0) return [command, [...args]];
-  return ['setpriv', ['--reuid=postgres', '--regid=postgres', '--clear-groups', '--', command, ...args]];
+  return [
+    'setpriv',
+    ['--reuid=postgres', '--regid=postgres', '--clear-groups', ...DIE_WITH_US, '--', command, ...args],
+  ];
 }
 
 export async function startPostgres(): Promise<PostgresService | undefined> {
