@@ -25,6 +25,8 @@ export interface ContestOptions {
 }
 
 const WARM_UP_SECONDS = 3;
+/** Before each turn: what ran out while others had theirs is fetched again, which is no part of steady load. */
+const RUN_UP_SECONDS = 1;
 
 /** Full load on one contender after the other, round by round, so that a slow spell of the machine meets all of them. */
 export async function contest(contenders: readonly Contender[], options: ContestOptions): Promise<Turns> {
@@ -33,6 +35,7 @@ export async function contest(contenders: readonly Contender[], options: Contest
   for (const { port } of contenders) await wrk({ url: urlOf(port), seconds: WARM_UP_SECONDS, tokensFile });
   for (let round = 0; round < rounds; round += 1) {
     for (const { name, port, pid } of contenders) {
+      await wrk({ url: urlOf(port), seconds: RUN_UP_SECONDS, tokensFile });
       const before = processorMicroseconds(pid);
       const taken = await wrk({ url: urlOf(port), seconds, tokensFile });
       const used = processorMicroseconds(pid) - before;

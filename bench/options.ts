@@ -24,7 +24,7 @@ export function parseOptions(argv: readonly string[]): Options {
     .addOption(new Option('--only <section>', 'measure one thing').choices([...SECTIONS]))
     .option('--seconds <n>', 'length of one measurement', positive, 3)
     .option('--rounds <n>', 'how often each server has its turn; medians are taken', positive, 5)
-    .option('--minutes <n>', 'length of the memory run (5 for a full one)', positive, 1 / 3)
+    .option('--minutes <n>', 'length of the memory run (5 for a full one)', positive, 0.4)
     .option('--json', 'write bench/results/latest.json')
     .option('--markdown', 'print the tables as docs/performance.md has them')
     .parse(argv, { from: 'user' });
