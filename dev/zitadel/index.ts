@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { listen, LOOPBACK, stop } from '../listen.ts';
+import { zitadelApp } from './app.ts';
+import { Deliveries, type Target } from './deliveries.ts';
+import { EventStore } from './events.ts';
+import { Users } from './users.ts';
+import { INSTANCE_ID } from './wire.ts';
+
+export interface ZitadelOptions {
+  /** Where events are delivered; absent: nowhere. */
+  readonly target?: Target | undefined;
+  /** Deliveries are dropped, doubled, delayed and reordered as this number says; absent: never. */
+  readonly seed?: number;
+  readonly port?: number;
+  readonly clock?: { now(): number };
+}
+
+/** A stand-in: not Zitadel, but what Sallyport needs of it, as README.md lists. */
+export interface Zitadel {
+  readonly url: string;
+  readonly instanceId: string;
+  /** Of a service account that may do everything. */
+  readonly token: string;
+  readonly users: Users;
+  readonly deliveries: Deliveries;
+  close(): Promise<void>;
+}
+
+export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitadel> {
+  const { target, seed, clock = Date } = options;
+  const now = () => clock.now();
+  const token = randomBytes(24).toString('base64url');
+  const store = new EventStore(now);
+  const deliveries = new Deliveries({ target, seed, now });
+  const users = new Users(store, (event) => {
+    deliveries.enqueue(event);
+  });
+  const app = zitadelApp({ token, store, users });
+  const server = createServer((request, response) => void handle(request, response));
+  const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const url = `http://${LOOPBACK}:${await listen(server, options.port)}`;
+  return { url, instanceId: INSTANCE_ID, token, users, deliveries, close: () => stop(server) };
+}

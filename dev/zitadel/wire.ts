@@ -1,0 +1,81 @@
+import { createHmac } from 'node:crypto';
+import type { StoredEvent } from './events.ts';
+import type { User, UserState } from './users.ts';
+
+export const INSTANCE_ID = '350000000000000000';
+
+/** The body of a delivery to an Actions v2 target. */
+export function toDelivery(event: StoredEvent): Readonly<Record<string, unknown>> {
+  return {
+    aggregateID: event.userId,
+    aggregateType: 'user',
+    resourceOwner: event.organization,
+    instanceID: INSTANCE_ID,
+    version: 'v2',
+    sequence: event.sequence,
+    event_type: event.type,
+    created_at: event.creationDate.toISOString(),
+    userID: event.editor,
+    ...(event.payload !== undefined && { event_payload: event.payload }),
+  };
+}
+
+/** Value of ZITADEL-Signature. `time`: milliseconds since the epoch. */
+export function signature(body: string, signingKey: string, time: number): string {
+  const seconds = Math.floor(time / 1000);
+  const digest = createHmac('sha256', signingKey).update(`${seconds}.${body}`).digest('hex');
+  return `t=${seconds},v1=${digest}`;
+}
+
+/** zitadel.event.v1.Event; 64-bit numbers are strings in protobuf's JSON. */
+export function toEventMessage(event: StoredEvent): Readonly<Record<string, unknown>> {
+  return {
+    editor: { userId: event.editor, displayName: 'service account', service: 'Management-API' },
+    aggregate: {
+      id: event.userId,
+      type: { type: 'user', localized: { key: 'AggregateTypes.user', localizedMessage: 'User' } },
+      resourceOwner: event.organization,
+    },
+    sequence: String(event.sequence),
+    creationDate: event.creationDate.toISOString(),
+    ...(event.payload !== undefined && { payload: event.payload }),
+    type: {
+      type: event.type,
+      localized: { key: `EventTypes.${event.type}`, localizedMessage: event.type },
+    },
+  };
+}
+
+const STATES: Readonly<Record<UserState, string>> = {
+  active: 'USER_STATE_ACTIVE',
+  inactive: 'USER_STATE_INACTIVE',
+  locked: 'USER_STATE_LOCKED',
+  removed: 'USER_STATE_DELETED',
+};
+
+/** zitadel.object.v2.Details. */
+export function toDetails(user: User): Readonly<Record<string, unknown>> {
+  const [first, last] = [user.events.at(0), user.events.at(-1)];
+  return {
+    sequence: String(last?.sequence ?? 0),
+    creationDate: first?.creationDate.toISOString(),
+    changeDate: last?.creationDate.toISOString(),
+    resourceOwner: user.organization,
+  };
+}
+
+/** zitadel.user.v2.User. */
+export function toUserMessage(user: User): Readonly<Record<string, unknown>> {
+  return {
+    userId: user.id,
+    details: toDetails(user),
+    state: STATES[user.state],
+    username: user.userName,
+    loginNames: [user.userName],
+    preferredLoginName: user.userName,
+    human: {
+      profile: { givenName: user.userName, familyName: 'Example', displayName: user.userName },
+      email: { email: user.email, isVerified: true },
+    },
+  };
+}
