@@ -16,6 +16,7 @@ export const CODES = {
   invalid_request: { status: 400, title: 'The request is malformed', owner: 'caller' },
   missing_token: { status: 401, title: 'A bearer token is needed', owner: 'caller' },
   invalid_token: { status: 401, title: 'The bearer token is not accepted', owner: 'caller' },
+  invalid_signature: { status: 401, title: 'The delivery is not signed as it must be', owner: 'operator' },
   no_rule: { status: 403, title: 'No access rule matches', owner: 'operator' },
   forbidden: { status: 403, title: 'Not allowed', owner: 'caller' },
   not_found: { status: 404, title: 'Not found', owner: 'caller' },
@@ -27,6 +28,7 @@ export const CODES = {
   upstream_unreachable: { status: 502, title: 'The upstream cannot be reached', owner: 'provider' },
   identity_provider_unavailable: { status: 503, title: 'The identity provider is away', owner: 'provider' },
   authorization_unavailable: { status: 503, title: 'The authorization service is away', owner: 'provider' },
+  database_unavailable: { status: 503, title: 'The database is away', owner: 'provider' },
   limiter_unavailable: { status: 503, title: 'The counter store is away', owner: 'provider' },
   upstream_timeout: { status: 504, title: 'The upstream did not answer in time', owner: 'provider' },
 } as const satisfies Record<string, CodeEntry>;

@@ -1,3 +1,4 @@
+import { DatabaseError, DatabaseUnavailable } from './database/errors.ts';
 import { CODES, CountersUnavailable, ProviderUnavailable, Refusal, RelationsUnavailable } from './errors.ts';
 
 /** RFC 9457. */
@@ -41,6 +42,8 @@ export function toRefusal(error: unknown): Refusal {
     return new Refusal('authorization_unavailable', error.message, cause);
   if (error instanceof ProviderUnavailable)
     return new Refusal('identity_provider_unavailable', error.message, cause);
+  if (error instanceof DatabaseUnavailable || error instanceof DatabaseError)
+    return new Refusal('database_unavailable', error.message, cause);
   return new Refusal(
     'internal_error',
     error instanceof Error ? `${error.name}: ${error.message}` : 'unknown',

@@ -44,7 +44,7 @@ export function parseEvent(
   source: Source = 'event',
 ): StorableEvent | typeof IGNORED {
   const parsed = envelope.safeParse(body);
-  if (!parsed.success) throw malformed(z.prettifyError(parsed.error));
+  if (!parsed.success) throw malformed(faultOf(parsed.error));
   const { data } = parsed;
   const kind = kindOf(data.event_type);
   if (kind === undefined || data.event_type.startsWith('script.')) return IGNORED;
@@ -78,7 +78,7 @@ export type ScriptEvent = 'created' | 'updated' | 'deleted';
 /** What a script says of a user. Throws Refusal `invalid_request` for anything malformed. */
 export function parseScript(event: ScriptEvent, body: unknown, issuer: IssuerConfig): StorableEvent {
   const parsed = scriptBody.safeParse(body);
-  if (!parsed.success) throw malformed(z.prettifyError(parsed.error));
+  if (!parsed.success) throw malformed(faultOf(parsed.error));
   const { userId, organizationId, ...rest } = parsed.data;
   const fault = faultOfSubject(issuer, userId);
   if (fault !== undefined) throw malformed(`userId ${fault}`);
@@ -127,7 +127,13 @@ function decodeBase64(text: string, context: z.RefinementCtx): unknown {
   }
 }
 
-/** `detail` tells the sender which field; values are not quoted. */
+/** The first field that is wrong. Values are not quoted. */
+function faultOf({ issues }: z.ZodError): string {
+  const [issue] = issues;
+  return `${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}`.trim();
+}
+
+/** `detail` tells the sender what to look at. */
 export function malformed(problem: string, cause?: unknown): Refusal {
   return new Refusal('invalid_request', 'malformed webhook body', {
     detail: `The body is not an event: ${problem}`,

@@ -1,0 +1,38 @@
+import { Refusal } from '../../shared/errors.ts';
+
+/** An event is a few kilobytes; more is none of ours. */
+export const MAX_BODY_BYTES = 1_048_576;
+
+/** The raw bytes of a request, which a signature is over. Throws Refusal `body_too_large`, declared or streamed. */
+export async function readBody(request: Request): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body) {
+    length += chunk.byteLength;
+    // Leaving the loop cancels the stream: the rest is not read.
+    if (length > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return joined(chunks, length);
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1) return only;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}
+
+function tooLarge(): Refusal {
+  return new Refusal('body_too_large', `webhook body over ${MAX_BODY_BYTES} bytes`, {
+    detail: `A webhook body may have at most ${MAX_BODY_BYTES} bytes.`,
+    headers: { connection: 'close' },
+  });
+}
