@@ -12,6 +12,8 @@ export interface Config {
   readonly openfga: OpenFgaConfig;
   readonly issuers: readonly IssuerConfig[];
   readonly introspection: IntrospectionConfig | null;
+  /** Zitadel's own API, asked as a service account; null without ZITADEL_SERVICE_TOKEN. */
+  readonly zitadelApi: { readonly url: string; readonly token: string } | null;
   readonly counters: CountersConfig;
   readonly rateLimit: RatePolicy;
   readonly rateLimitFailure: 'local' | 'open' | 'closed';
@@ -26,7 +28,12 @@ export interface Config {
   readonly maxBodyBytes: number;
   readonly upstreamTimeoutMs: number;
   readonly assertion: AssertionConfig;
-  readonly webhooks: { readonly signingKeys: readonly string[]; readonly sharedSecret: string | null };
+  readonly webhooks: {
+    readonly signingKeys: readonly string[];
+    readonly sharedSecret: string | null;
+    /** What new users get. */
+    readonly defaultGrants: RulesSource;
+  };
   readonly metricsToken: string | null;
 }
 

@@ -59,6 +59,7 @@ function toConfig(v: Variables, named: Readonly<Record<string, string>>, counter
             clientSecret: v.ZITADEL_CLIENT_SECRET,
             organizations: v.ZITADEL_ORGANIZATIONS,
           },
+    zitadelApi: zitadelApiOf(v),
     counters,
     rateLimit: v.RATE_LIMIT,
     rateLimitFailure: v.RATE_LIMIT_FAILURE,
@@ -72,7 +73,11 @@ function toConfig(v: Variables, named: Readonly<Record<string, string>>, counter
     maxBodyBytes: v.MAX_BODY_BYTES,
     upstreamTimeoutMs: v.UPSTREAM_TIMEOUT_MS,
     assertion: assertionOf(v),
-    webhooks: { signingKeys: v.WEBHOOK_SIGNING_KEYS, sharedSecret: v.WEBHOOK_SHARED_SECRET ?? null },
+    webhooks: {
+      signingKeys: v.WEBHOOK_SIGNING_KEYS,
+      sharedSecret: v.WEBHOOK_SHARED_SECRET ?? null,
+      defaultGrants: rulesSource(v.DEFAULT_GRANTS),
+    },
     metricsToken: v.METRICS_TOKEN ?? null,
   };
 }
@@ -91,8 +96,17 @@ function issuersOf(v: Variables): IssuerConfig[] {
   });
 }
 
+function zitadelApiOf(v: Variables): Config['zitadelApi'] {
+  const [url, token] = [zitadelUrl(v), v.ZITADEL_SERVICE_TOKEN];
+  return url === undefined || token === undefined ? null : { url, token };
+}
+
+function zitadelUrl(v: Variables): string | undefined {
+  return v.ZITADEL_API_URL ?? v.ZITADEL_ISSUER_URL?.replace(/\/+$/, '');
+}
+
 function targetsOf(v: Variables, named: Readonly<Record<string, string>>): Targets {
-  const zitadel = v.ZITADEL_API_URL ?? v.ZITADEL_ISSUER_URL?.replace(/\/+$/, '');
+  const zitadel = zitadelUrl(v);
   return {
     ...named,
     ...(zitadel !== undefined && { zitadel }),

@@ -56,6 +56,7 @@ export const VARIABLES = z.object({
   ZITADEL_CLIENT_ID: z.string().optional(),
   ZITADEL_CLIENT_SECRET: z.string().optional(),
   ZITADEL_ORGANIZATIONS: list.default([]),
+  ZITADEL_SERVICE_TOKEN: z.string().optional(),
   KANIDM_ISSUER_URL: issuer.optional(),
   KANIDM_AUDIENCE: audiences.optional(),
   KANIDM_URL: httpBase.optional(),
@@ -71,6 +72,7 @@ export const VARIABLES = z.object({
   ALLOWED_ORIGINS: list.default([]),
   WEBHOOK_SIGNING_KEYS: list.default([]),
   WEBHOOK_SHARED_SECRET: z.string().optional(),
+  DEFAULT_GRANTS: z.string().default('config/default_grants.json'),
   RATE_LIMIT: z
     .string()
     .default('100/60s')

@@ -8,6 +8,8 @@ export interface FetchJsonOptions {
   readonly init?: RequestInit;
   /** Milliseconds until the whole exchange is given up; 3 s unless told. */
   readonly timeoutMs?: number | undefined;
+  /** 256 KiB unless told. */
+  readonly maxBytes?: number;
 }
 
 /**
@@ -23,7 +25,7 @@ export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOpt
       await response.body?.cancel();
       throw new ProviderUnavailable(`${url}: status ${response.status}`);
     }
-    return JSON.parse(await readText(response, url));
+    return JSON.parse(await readText(response, url, options.maxBytes ?? MAX_BYTES));
   } catch (cause) {
     if (cause instanceof ProviderUnavailable) throw cause;
     throw new ProviderUnavailable(`${url}: ${describe(cause, signal)}`, { cause });
@@ -35,7 +37,7 @@ function describe(cause: unknown, signal: AbortSignal): string {
   return cause instanceof SyntaxError ? 'not JSON' : 'unreachable';
 }
 
-async function readText(response: Response, url: string): Promise<string> {
+async function readText(response: Response, url: string, maxBytes: number): Promise<string> {
   if (response.body === null) return '';
   const body: ReadableStream<Uint8Array> = response.body;
   const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -46,9 +48,9 @@ async function readText(response: Response, url: string): Promise<string> {
     const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
     bytes += value.byteLength;
-    if (bytes > MAX_BYTES) {
+    if (bytes > maxBytes) {
       await reader.cancel();
-      throw new ProviderUnavailable(`${url}: answer over ${MAX_BYTES} bytes`);
+      throw new ProviderUnavailable(`${url}: answer over ${maxBytes} bytes`);
     }
     text += decoder.decode(value, { stream: true });
   }

@@ -1,0 +1,45 @@
+import * as z from 'zod';
+import { sql, type Database } from '../../shared/database.ts';
+import type { ListedEvent } from './zitadel-events.ts';
+
+const Cursor = z.object({ seen_until: z.date() });
+const Position = z.object({ position: z.number() });
+
+/** Creation date of the newest event that was compared; undefined before the first time. */
+export async function readCursor(database: Database, instanceId: string): Promise<Date | undefined> {
+  const [row] = await database.query(
+    sql`select seen_until from sallyport_reconcile_cursors where instance_id = ${instanceId}`,
+    Cursor,
+  );
+  return row?.seen_until;
+}
+
+/** Never backwards, since runs overlap. */
+export async function advanceCursor(database: Database, instanceId: string, to: Date): Promise<void> {
+  await database.execute(
+    sql`
+      insert into sallyport_reconcile_cursors as cursor (instance_id, seen_until) values (${instanceId}, ${to})
+      on conflict (instance_id) do update
+        set seen_until = greatest(cursor.seen_until, excluded.seen_until), updated_at = now()`,
+  );
+}
+
+/** Those of the events that the inbox does not hold, in one question. */
+export async function notInInbox(
+  database: Database,
+  instanceId: string,
+  events: readonly ListedEvent[],
+): Promise<readonly ListedEvent[]> {
+  const rows = await database.query(
+    sql`
+      select asked.position
+      from unnest(${events.map(({ aggregateID }) => aggregateID)}::text[], ${events.map(({ sequence }) => sequence)}::bigint[])
+        with ordinality as asked (subject, sequence, position)
+      where not exists (
+        select from sallyport_webhook_events event
+        where event.instance_id = ${instanceId} and event.subject = asked.subject and event.sequence = asked.sequence)`,
+    Position,
+  );
+  const missing = new Set(rows.map(({ position }) => position - 1));
+  return events.filter((_event, index) => missing.has(index));
+}

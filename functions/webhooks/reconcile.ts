@@ -1,0 +1,99 @@
+import type { IssuerConfig } from '../../shared/config.ts';
+import type { Database } from '../../shared/database.ts';
+import { Refusal } from '../../shared/errors.ts';
+import type { Clock, Fetch, Log, Random } from '../../shared/ports.ts';
+import { insertEvent } from './inbox.ts';
+import { IGNORED, parseEvent } from './parse.ts';
+import { latest, pagesSince } from './reconcile-pages.ts';
+import { advanceCursor, notInInbox, readCursor } from './reconcile-store.ts';
+import { openEventSource, type ListedEvent } from './zitadel-events.ts';
+
+export interface ReconcileDeps {
+  readonly api: { readonly url: string; readonly token: string };
+  readonly issuer: IssuerConfig;
+  readonly fetch: Fetch;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly log: Log;
+}
+
+export interface ReconcileOptions {
+  /** Undefined: where the last such run ended, or an hour ago before the first. */
+  readonly since?: Date | undefined;
+  /** Only find what was missed. */
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** An event whose delivery did not arrive, or has not yet. */
+export interface Missed {
+  readonly subject: string;
+  readonly sequence: number;
+  readonly type: string;
+  readonly createdAt: string;
+}
+
+export interface Reconciled {
+  readonly since: Date;
+  /** Events that were compared with the inbox. */
+  readonly compared: number;
+  readonly missed: readonly Missed[];
+  /** Missed, and not of a shape that may be stored; the log says which. */
+  readonly unusable: number;
+  /** False when the time was used up: the next run goes on from there. */
+  readonly complete: boolean;
+}
+
+const FIRST_LOOK_MS = 3_600_000;
+/** Events that were committed long after their date are still found. */
+const OVERLAP_MS = 300_000;
+
+/**
+ * Zitadel does not try a delivery again: asks it for its events and puts those that the inbox lacks there, by the same way
+ * as deliveries. Throws ProviderUnavailable, or as `Database`; run again, it goes on from the last whole page.
+ */
+export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions): Promise<Reconciled> {
+  const { database, clock } = deps;
+  const { dryRun, signal } = options;
+  const source = await openEventSource({ ...deps.api, fetch: deps.fetch });
+  const since = options.since ?? (await startOf(database, source.instanceId, clock));
+  const missed: Missed[] = [];
+  let [compared, unusable] = [0, 0];
+  for await (const page of pagesSince(source, since, signal)) {
+    const missing = await notInInbox(database, source.instanceId, page);
+    compared += page.length;
+    for (const event of missing) {
+      if (dryRun || (await stored(event, deps))) missed.push(asMissed(event));
+      else unusable += 1;
+    }
+    // A run over a time of its own choice says nothing about what lies before.
+    if (!dryRun && options.since === undefined)
+      await advanceCursor(database, source.instanceId, new Date(latest(page)));
+  }
+  return { since, compared, missed, unusable, complete: !signal.aborted };
+}
+
+async function startOf(database: Database, instanceId: string, clock: Clock): Promise<Date> {
+  const cursor = await readCursor(database, instanceId);
+  return new Date(cursor === undefined ? clock.now() - FIRST_LOOK_MS : cursor.getTime() - OVERLAP_MS);
+}
+
+/** One event that cannot be stored must not hold up those after it. */
+async function stored(event: ListedEvent, deps: ReconcileDeps): Promise<boolean> {
+  try {
+    const parsed = parseEvent(event, deps.issuer, 'reconcile');
+    if (parsed === IGNORED) return false;
+    await insertEvent(parsed, deps);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const { sequence, event_type: type } = event;
+    deps.log.warn('event cannot be stored', { sequence, type, reason: error.reason });
+    return false;
+  }
+}
+
+function asMissed({ aggregateID, sequence, event_type, created_at }: ListedEvent): Missed {
+  return { subject: aggregateID, sequence, type: event_type, createdAt: created_at };
+}
