@@ -105,8 +105,15 @@ export interface RequestMeasure {
 
 export interface Metrics {
   request(measure: RequestMeasure): void;
-  /** Sampled when the text is asked for: `values` maps a label's value to a number. */
-  gauge(name: string, help: string, label: string, values: () => ReadonlyMap<string, number>): void;
+  /** Sampled when the text is asked for: `values` maps a label's value to a number, and must not reject. */
+  gauge(
+    name: string,
+    help: string,
+    label: string,
+    values: () => MaybePromise<ReadonlyMap<string, number>>,
+  ): void;
+  /** Answers what counts one more under a label's value. */
+  counter(name: string, help: string, label: string): (value: string) => void;
   /** Prometheus text exposition format. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }

@@ -50,10 +50,19 @@ export function prometheusMetrics(options: { readonly process: boolean }): Metri
         help,
         labelNames: [label],
         registers,
-        collect() {
-          for (const [key, value] of values()) this.set({ [label]: key }, value);
+        async collect() {
+          const sampled = await values();
+          // What is no longer there must not stay at its last value.
+          this.reset();
+          for (const [key, value] of sampled) this.set({ [label]: key }, value);
         },
       });
+    },
+    counter(name, help, label) {
+      const counter = new Counter({ name, help, labelNames: [label], registers });
+      return (value) => {
+        counter.inc({ [label]: value });
+      };
     },
     async render() {
       return { contentType: registry.contentType, body: await registry.metrics() };

@@ -25,7 +25,7 @@ export interface Replica {
 export function replica(database: Database, apply: Job['run'], options: CronOptions = {}): Replica {
   const lines: { message: string }[] = [];
   const write = (message: string, fields?: object): void => void lines.push({ message, ...fields });
-  let gauge: () => ReadonlyMap<string, number> = () => new Map();
+  let gauge: () => ReadonlyMap<string, number> | Promise<ReadonlyMap<string, number>> = () => new Map();
   const idle: Job = { description: 'does nothing', run: async () => ({}) };
   const jobs: Jobs = {
     'webhooks-apply': { description: 'under test', run: apply },
@@ -40,8 +40,9 @@ export function replica(database: Database, apply: Job['run'], options: CronOpti
     metrics: {
       request: () => undefined,
       gauge: (_name, _help, _label, values) => void (gauge = values),
+      counter: () => () => undefined,
       render: async () => ({ contentType: '', body: '' }),
     },
   };
-  return { cron: createCron(deps, options), lines, gauge: () => gauge() };
+  return { cron: createCron(deps, options), lines, gauge: () => gauge() as ReadonlyMap<string, number> };
 }

@@ -1,0 +1,72 @@
+import { CountersUnavailable, RelationsUnavailable } from '../../shared/errors.ts';
+import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/database.ts';
+import type { Clock, Log, Random } from '../../shared/ports.ts';
+import { backOffMs, MOST_ATTEMPTS } from './back-off.ts';
+import type { ApplyEvent } from './effects.ts';
+import { claim, fail, finish, LEASE_MS, type Lease, type QueuedEvent } from './queue.ts';
+
+export type Outcome = 'applied' | 'failed' | 'dead' | 'taken_over';
+
+export interface ApplyDeps {
+  readonly database: Pick<Database, 'query' | 'execute'>;
+  readonly applyEvent: ApplyEvent;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly count: (outcome: Outcome) => void;
+  readonly mostAttempts?: number;
+}
+
+export type Applied = Readonly<Record<Outcome, number>>;
+
+/** Users whose events are applied at the same time by one run. */
+const PARALLEL = 8;
+
+/** Applies up to `limit` events that are due, each user's one after the other. Throws as `Database`; what was claimed comes again. */
+export async function applyDue(limit: number, deps: ApplyDeps): Promise<Applied> {
+  const applied = { applied: 0, failed: 0, dead: 0, taken_over: 0 };
+  for (let left = limit; left > 0;) {
+    const nowMs = deps.clock.now();
+    const lease = { id: deps.random.uuid(), untilMs: nowMs + LEASE_MS };
+    const events = await claim(deps.database, lease, nowMs, Math.min(left, PARALLEL));
+    if (events.length === 0) break;
+    left -= events.length;
+    for (const outcome of await Promise.all(events.map((event) => applyOne(event, lease, deps)))) {
+      applied[outcome] += 1;
+      deps.count(outcome);
+    }
+  }
+  return applied;
+}
+
+async function applyOne(event: QueuedEvent, lease: Lease, deps: ApplyDeps): Promise<Outcome> {
+  try {
+    await deps.applyEvent(event);
+  } catch (error) {
+    return giveBack(event, lease, reasonOf(error), deps);
+  }
+  const kept = await finish(deps.database, event.id, lease, deps.clock.now());
+  return kept ? 'applied' : 'taken_over';
+}
+
+async function giveBack(event: QueuedEvent, lease: Lease, reason: string, deps: ApplyDeps): Promise<Outcome> {
+  const failures = event.attempts + 1;
+  const dead = failures >= (deps.mostAttempts ?? MOST_ATTEMPTS);
+  const retryAtMs = dead ? null : deps.clock.now() + backOffMs(failures, deps.random);
+  const said = { event: event.id, type: event.type, attempt: failures, reason };
+  if (dead) deps.log.error('webhook event set aside', said);
+  else deps.log.warn('webhook event failed, it comes again', said);
+  await fail(deps.database, event.id, lease, { reason, retryAtMs });
+  return dead ? 'dead' : 'failed';
+}
+
+/** Only our own errors' messages are known to hold no data. */
+function reasonOf(error: unknown): string {
+  const known =
+    error instanceof RelationsUnavailable ||
+    error instanceof CountersUnavailable ||
+    error instanceof DatabaseUnavailable ||
+    error instanceof DatabaseError;
+  if (known) return error.message;
+  return error instanceof Error ? error.name : 'unknown';
+}

@@ -1,0 +1,93 @@
+import * as z from 'zod';
+import { isPrintable } from '../../shared/subjects.ts';
+import { TUPLES_PER_WRITE, type Tuple } from '../../shared/tuples.ts';
+
+/** A template of an object: `{user_id}`, `{type}` and `{organization}` stand for what an event says of the user. */
+const object = z
+  .string()
+  .max(256)
+  .regex(
+    /^[^\s:#@{}]+:(?:[^\s:#{}]|\{(?:user_id|type|organization)\})+$/,
+    'write type:id; {user_id}, {type} and {organization} may stand in the id',
+  )
+  .describe(
+    'What the user is given: type:id, where {user_id}, {type} and {organization} may stand in the id.',
+  );
+
+const grant = z
+  .strictObject({
+    relation: z
+      .string()
+      .regex(/^[^\s:#@]{1,50}$/, 'write the name of a relation')
+      .describe('The relation the user gets.'),
+    object,
+    types: z
+      .array(z.enum(['human', 'machine']))
+      .min(1)
+      .optional()
+      .describe('Only for users of these types; absent: for all.'),
+    organizations: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('Only for users of these organisations, by id.'),
+  })
+  .describe('One tuple every new user gets.');
+
+/** config/default_grants.json */
+export const grantsFile = z.array(grant).max(TUPLES_PER_WRITE);
+
+export type DefaultGrants = z.output<typeof grantsFile>;
+
+export interface NewUser {
+  readonly user: string;
+  readonly subject: string;
+  readonly type: string;
+  readonly organization: string | null;
+}
+
+/** The grants file cannot be used. */
+export class UnusableGrants extends Error {
+  override readonly name = 'UnusableGrants';
+}
+
+/** Throws UnusableGrants that names the first fault. */
+export function parseGrants(text: string): DefaultGrants {
+  const parsed = grantsFile.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UnusableGrants(`default grants: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+}
+
+/** What a new user gets. A grant over something the event does not say is left out. */
+export function grantsFor(grants: DefaultGrants, user: NewUser): Tuple[] {
+  const tuples = new Map<string, Tuple>();
+  for (const { relation, object, types, organizations } of grants) {
+    if (types !== undefined && !types.some((type) => type === user.type)) continue;
+    if (organizations !== undefined && !organizations.some((id) => id === user.organization)) continue;
+    const filled = fill(object, user);
+    // The same tuple twice in one write is refused by OpenFGA.
+    if (filled !== undefined)
+      tuples.set(`${relation} ${filled}`, { user: user.user, relation, object: filled });
+  }
+  return [...tuples.values()];
+}
+
+function fill(template: string, { subject, type, organization }: NewUser): string | undefined {
+  const values: Readonly<Record<string, string | null>> = { user_id: subject, type, organization };
+  let whole = true;
+  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = values[name] ?? null;
+    whole &&= value !== null && isPrintable(value);
+    return value ?? '';
+  });
+  return whole && filled.length <= 256 ? filled : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UnusableGrants('default grants: not JSON');
+  }
+}
