@@ -1,16 +1,19 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
 import { createDeps, type Deps } from '../shared/deps.ts';
 import { parseEnvironment } from '../shared/env.ts';
+import type { SocketUpstreams } from '../shared/platform.ts';
 import type { RawEnvironment } from '../shared/variables.ts';
 import { createApp, type App } from './app.ts';
 import { gateway } from './gateway/index.ts';
 import { inboundOf, nodeTransport } from './gateway/node-transport.ts';
 import { UnusableRules } from './gateway/rules-store.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
-import { websockets } from './gateway/websocket.ts';
-import { answerBrokenRequests, drain } from './node-server.ts';
+import { upgradeTransport } from './gateway/upgrade-transport.ts';
+import { answerBrokenRequests } from './node-broken-requests.ts';
+import { drainable } from './node-drain.ts';
 
 export interface RunningServer {
   readonly url: string;
@@ -36,9 +39,11 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
     throw new UnusableConfiguration(parsed.faults.map((fault) => `${fault.variable} ${fault.problem}`));
   const { deps, app } = compose(parsed.config);
   for (const { variable, problem } of parsed.warnings) deps.log.warn(`${variable} ${problem}`);
-  const server = createServer(listener(app, deps));
+  const sockets = deps.platform.sockets();
+  if (sockets === null) throw new Error('this platform has no sockets');
+  const server = serve(app, sockets);
   server.on('clientError', answerBrokenRequests(deps.random));
-  server.on('upgrade', websockets(app.gateway.deps));
+  const drain = drainable(server);
   await listen(server, parsed.config.listen);
   // The first request should not wait for keys; a provider that is away is said in /ready.
   deps.platform.background(app.gateway.warm());
@@ -47,7 +52,8 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   return {
     url,
     async close() {
-      await drain(server);
+      await drain();
+      await sockets.close();
       await app.close();
       deps.log.info('stopped');
       deps.log.flush();
@@ -66,15 +72,20 @@ function compose(config: Parameters<typeof createDeps>[0]): { deps: Deps; app: A
 }
 
 /** The bundle's own routes go through Hono; what is to be forwarded keeps its raw bytes. */
-function listener(app: App, deps: Deps): (request: IncomingMessage, response: ServerResponse) => void {
-  const own = getRequestListener(app.hono.fetch, { overrideGlobalObjects: false });
-  const upstream = deps.platform.socketUpstream();
-  if (upstream === null) throw new Error('this platform has no sockets');
-  const transport = nodeTransport(app.gateway.guarded(upstream));
-  return (request, response) => {
-    if (isOwnPath(request.url ?? '')) void own(request, response);
-    else void gateway(inboundOf(request), { request, response }, transport, app.gateway.deps);
-  };
+function serve({ hono, gateway: own }: App, sockets: SocketUpstreams): Server {
+  const answerOwn = getRequestListener(hono.fetch, { overrideGlobalObjects: false });
+  const requests = nodeTransport(own.guarded(sockets.requests));
+  const upgrades = upgradeTransport(own.guarded(sockets.upgrades));
+  const server = createServer((request, response) => {
+    if (isOwnPath(request.url ?? '')) void answerOwn(request, response);
+    else void gateway(inboundOf(request), { request, response }, requests, own.deps);
+  });
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Without a listener a reset connection would end the process.
+    socket.on('error', () => socket.destroy());
+    void gateway(inboundOf(message), { message, socket, head }, upgrades, own.deps);
+  });
+  return server;
 }
 
 function peerOf(bindings: unknown): string {

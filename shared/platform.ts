@@ -1,10 +1,16 @@
 import type { Config, Runtime } from './config.ts';
 import type { Database } from './database.ts';
 import type { Background, Clock, Counters, Fetch, Log, Metrics, Revocations } from './ports.ts';
-import type { Answer, NodeExchange, Upstream } from './upstream.ts';
+import type { Answer, NodeExchange, UpgradeExchange, Upstream } from './upstream.ts';
 
 export interface SharedCounters extends Counters, Revocations {
   close?(): void;
+}
+
+export interface SocketUpstreams {
+  readonly requests: Upstream<NodeExchange, Answer>;
+  readonly upgrades: Upstream<UpgradeExchange, Answer>;
+  close(): Promise<void>;
 }
 
 /** What differs between Node and Workers; `#platform` in package.json chooses the file. */
@@ -21,7 +27,7 @@ export interface Platform {
   /** Postgres at this URL: over TCP on Node, over HTTP at Neon on Workers. */
   database(config: NonNullable<Config['database']>): Database;
   /** Streams between sockets without web streams; null where the runtime has none. */
-  socketUpstream(): (Upstream<NodeExchange, Answer> & { close(): Promise<void> }) | null;
+  sockets(): SocketUpstreams | null;
   /** A configuration file as text. Throws when it cannot be read. */
   readText(path: string): string;
   /** Calls back after the file's content may have changed; returns the way to stop. */

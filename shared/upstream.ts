@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 /** A request as an upstream will get it: judged, decided and cleaned. */
 export interface UpstreamRequest {
@@ -52,6 +53,14 @@ export interface Upstream<Exchange, Out extends Answer> {
     exchange: Exchange,
     events: ForwardEvents,
   ): Promise<Out>;
+}
+
+/** A request that asks for another protocol, and the socket it came over. */
+export interface UpgradeExchange {
+  readonly message: IncomingMessage;
+  readonly socket: Duplex;
+  /** What the caller sent behind its request. */
+  readonly head: Buffer;
 }
 
 export interface NodeExchange {

@@ -8,6 +8,7 @@ import { prometheusMetrics } from './metrics-prometheus.ts';
 import { cronerSchedule } from './schedule-croner.ts';
 import { stdoutLines } from './stdout.ts';
 import { undiciUpstream } from './upstream-undici.ts';
+import { upgradeUpstream } from './upstream-upgrade.ts';
 
 const WATCH_MS = 500;
 
@@ -22,14 +23,24 @@ export function createPlatform(): Platform {
     metrics: prometheusMetrics({ process: true }),
     log(level) {
       const lines = stdoutLines();
-      return { ...jsonLog(level, lines.write), flush: lines.flush };
+      return {
+        ...jsonLog(level, (line) => {
+          lines.write(line);
+        }),
+        flush: () => {
+          lines.flush();
+        },
+      };
     },
     counters(config, clock) {
       if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });
       return config.kind === 'upstash' ? new UpstashCounters(config) : null;
     },
     database: ({ url }) => openPgDatabase({ url }),
-    socketUpstream: undiciUpstream,
+    sockets() {
+      const requests = undiciUpstream();
+      return { requests, upgrades: upgradeUpstream(), close: () => requests.close() };
+    },
     schedule: cronerSchedule,
     readText: (path) => readFileSync(path, 'utf8'),
     watchText(path, changed) {

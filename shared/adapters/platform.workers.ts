@@ -1,5 +1,6 @@
 import { env, waitUntil } from 'cloudflare:workers';
 import rules from '../../config/access_rules.json';
+import grants from '../../config/default_grants.json';
 import type { Platform } from '../platform.ts';
 import { openNeonDatabase } from './database-neon.ts';
 import { UpstashCounters } from './counters-upstash.ts';
@@ -25,10 +26,11 @@ export function createPlatform(): Platform {
     counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),
     database: ({ url, endpoint }) =>
       openNeonDatabase({ url, fetch: (to, init) => fetch(to, init), ...(endpoint !== null && { endpoint }) }),
-    socketUpstream: () => null,
+    sockets: () => null,
     readText(path) {
-      // A Worker has no files: the rules of the repository are part of the bundle, others come in ACCESS_RULES itself.
+      // A Worker has no files: those of the repository are part of the bundle, others come in the variable itself.
       if (path === 'config/access_rules.json') return JSON.stringify(rules);
+      if (path === 'config/default_grants.json') return JSON.stringify(grants);
       throw new Error('a Worker cannot read files: put the JSON itself into the variable');
     },
     watchText: () => () => undefined,

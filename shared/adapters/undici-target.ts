@@ -28,7 +28,8 @@ export class UndiciTarget {
       pipelining: 1,
       connect: (options, callback) => {
         connect(options, (...outcome) => {
-          if (outcome[1] !== null) this.readToItsEnd(outcome[1]);
+          // By the error: where there is one, undici leaves the socket out altogether.
+          if (outcome[0] === null) this.readToItsEnd(outcome[1]);
           callback(...outcome);
         });
       },

@@ -97,5 +97,5 @@ function outgoing(upstream: Response, answer: AnswerHeaders): Response {
   // 101 carries the runtime's own socket, which a new Response has to be given.
   const socket = 'webSocket' in upstream ? { webSocket: upstream.webSocket } : {};
   const passing = { status, statusText, headers, encodeBody: 'manual', ...socket };
-  return new Response(upstream.body, passing as ResponseInit);
+  return new Response(upstream.body, passing);
 }

@@ -90,8 +90,7 @@ gatewaySuite('what a client says about itself is not believed', {}, (stage) => {
       'proxy-connection': 'keep-alive',
       'x-kept': 'yes',
     });
-    for (const name of ['te', 'keep-alive', 'proxy-connection'])
-      expect(request.values(name)).toEqual([]);
+    for (const name of ['te', 'keep-alive', 'proxy-connection']) expect(request.values(name)).toEqual([]);
     expect(request.values('x-kept')).toEqual(['yes']);
   });
 });
@@ -131,7 +130,7 @@ gatewaySuite('what the gateway tells the upstream', {}, (stage) => {
     async (given) => {
       const { answer, request } = await reach(stage, '/public/x', { 'x-request-id': given });
       const [made] = request.values('x-request-id');
-      expect(made).toMatch(/^[0-9a-f-]{36}$/);
+      expect(made).toMatch(/^[0-9a-f]{32}$/);
       expect(answer.headers.get('x-request-id')).toBe(made);
     },
   );
