@@ -4,21 +4,30 @@ import { toProblem, toRefusal } from '../shared/problem.ts';
 import { createGateway, type Gateway } from './gateway/create.ts';
 import { gatewayFallback, gatewayRoutes, type PeerOf } from './gateway/routes.ts';
 import { statusRoutes } from './status/index.ts';
+import { createWebhooks, type Webhooks } from './webhooks/create.ts';
 
 export interface App {
   readonly hono: Hono;
   readonly gateway: Gateway;
+  readonly webhooks: Webhooks;
   close(): Promise<void>;
 }
 
-/** The map of the bundle: which function answers what. Throws UnusableRules. */
+/** The map of the bundle: which function answers what. Throws UnusableRules and UnusableGrants. */
 export function createApp(deps: Deps, peerOf: PeerOf): App {
   const gateway = createGateway(deps);
+  const webhooks = createWebhooks(deps, (caller, user) => {
+    gateway.forget(caller, user);
+  });
   const { config, clock } = deps;
   const { runtime, metrics } = deps.platform;
   const hono = new Hono();
-  hono.route('/', statusRoutes({ config, runtime, clock, metrics, checks: gateway.checks }));
+  hono.route(
+    '/',
+    statusRoutes({ config, runtime, clock, metrics, checks: [...gateway.checks, ...webhooks.checks] }),
+  );
   hono.route('/', gatewayRoutes(gateway, peerOf));
+  hono.route('/', webhooks.routes);
   hono.route('/', gatewayFallback(gateway, deps.fetchUpstream, peerOf));
   hono.onError((error) => {
     const refusal = toRefusal(error);
@@ -29,6 +38,7 @@ export function createApp(deps: Deps, peerOf: PeerOf): App {
   return {
     hono,
     gateway,
+    webhooks,
     async close() {
       gateway.close();
       await deps.close();

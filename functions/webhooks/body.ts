@@ -9,9 +9,10 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
+  // Leaving the loop cancels the stream: the rest is not read.
   for await (const chunk of request.body) {
+    if (!(chunk instanceof Uint8Array)) throw new TypeError('a request body is read as bytes');
     length += chunk.byteLength;
-    // Leaving the loop cancels the stream: the rest is not read.
     if (length > MAX_BODY_BYTES) throw tooLarge();
     chunks.push(chunk);
   }

@@ -73,14 +73,16 @@ export function grantsFor(grants: DefaultGrants, user: NewUser): Tuple[] {
   return [...tuples.values()];
 }
 
+/** Undefined where a value is missing or cannot be part of an id. */
 function fill(template: string, { subject, type, organization }: NewUser): string | undefined {
-  const values: Readonly<Record<string, string | null>> = { user_id: subject, type, organization };
-  let whole = true;
-  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = values[name] ?? null;
-    whole &&= value !== null && isPrintable(value);
-    return value ?? '';
-  });
+  const values = new Map([
+    ['{user_id}', subject],
+    ['{type}', type],
+    ['{organization}', organization ?? ''],
+  ]);
+  const parts = template.split(/(\{\w+\})/).map((part) => values.get(part) ?? part);
+  const filled = parts.join('');
+  const whole = [...values].every(([name, value]) => !template.includes(name) || isPrintable(value));
   return whole && filled.length <= 256 ? filled : undefined;
 }
 

@@ -1,0 +1,122 @@
+import type { Hono } from 'hono';
+import type { IssuerConfig } from '../../shared/config.ts';
+import type { Database } from '../../shared/database.ts';
+import type { Deps } from '../../shared/deps.ts';
+import { createDiscovery } from '../../shared/keys/discovery.ts';
+import { createKeySource } from '../../shared/keys/remote-keys.ts';
+import type { ReadinessCheck } from '../../shared/readiness.ts';
+import { callerOf, userOf } from '../../shared/subjects.ts';
+import { applyDue, type Applied, type ApplyDeps } from './apply.ts';
+import { inboxCheck, measureDepth } from './depth.ts';
+import { createEffects } from './effects.ts';
+import { parseGrants, type DefaultGrants } from './grants.ts';
+import { identitiesOf } from './identities.ts';
+import { webhookRoutes } from './index.ts';
+import { createMarks, type Marks } from './marks.ts';
+import type { ReceiveDeps } from './receive.ts';
+
+/** Drops what this instance remembers of a caller and of its OpenFGA user. */
+export type Forget = (caller: string, user: string) => void;
+
+/** What the bundle does by itself with events, whoever calls: a webhook, the schedule, a command. */
+export interface Inbox {
+  /** Applies up to `limit` events that are due. Throws as `Database`. */
+  applyDue(limit: number): Promise<Applied>;
+  /** Publishes the states of the last 30 days again; answers how many users. Throws as `Database` and `Revocations`. */
+  remark(): Promise<number>;
+}
+
+export interface Webhooks {
+  readonly routes: Hono;
+  readonly checks: readonly ReadinessCheck[];
+  /** Null without a database or without Zitadel as an issuer. */
+  readonly inbox: Inbox | null;
+}
+
+/** Events one request applies at most; the rest waits for the next request or the schedule. */
+const APPLIED_PER_REQUEST = 32;
+
+/** Wires the webhooks to the bundle's ports. Throws UnusableGrants. */
+export function createWebhooks(deps: Deps, forget: Forget): Webhooks {
+  const { config, database, clock, random, log } = deps;
+  const { metrics, background } = deps.platform;
+  const issuer = config.issuers.find(({ name }) => name === 'zitadel');
+  const inbox =
+    database === null || issuer === undefined ? null : createInbox(issuer, database, deps, forget);
+  if (database !== null) measureDepth(metrics, database, clock);
+  return {
+    inbox,
+    checks: database === null ? [] : [inboxCheck(database, clock)],
+    routes: webhookRoutes({
+      webhooks: config.webhooks,
+      database,
+      clock,
+      random,
+      log,
+      zitadel: issuer === undefined ? null : { config: issuer, keys: keysOf(issuer, deps) },
+      count: metrics.counter('sallyport_webhooks_total', 'Webhooks by what became of them.', 'status'),
+      nudge() {
+        if (inbox === null) return;
+        const applying = inbox.applyDue(APPLIED_PER_REQUEST).catch((error: unknown) => {
+          log.error('webhook events not applied', {
+            reason: error instanceof Error ? error.message : 'unknown',
+          });
+        });
+        background(applying);
+      },
+    } satisfies ReceiveDeps),
+  };
+}
+
+function createInbox(issuer: IssuerConfig, database: Database, deps: Deps, forget: Forget): Inbox {
+  const marks = marksOf(issuer, database, deps, forget);
+  const apply: ApplyDeps = {
+    database,
+    applyEvent: createEffects({
+      identities: identitiesOf(issuer.name, database),
+      marks,
+      tuples: deps.tuples,
+      grants: readGrants(deps),
+      clock: deps.clock,
+      userOf: (subject) => userOf(issuer, subject),
+      forget: (subject) => {
+        forget(callerOf(issuer, subject), userOf(issuer, subject));
+      },
+    }),
+    clock: deps.clock,
+    random: deps.random,
+    log: deps.log,
+    count: deps.platform.metrics.counter(
+      'sallyport_webhook_events_total',
+      'Attempts to apply an event by their outcome.',
+      'outcome',
+    ),
+  };
+  return { applyDue: (limit) => applyDue(limit, apply), remark: () => marks.remark() };
+}
+
+function marksOf(issuer: IssuerConfig, database: Database, deps: Deps, forget: Forget): Marks {
+  return createMarks({
+    identities: identitiesOf(issuer.name, database),
+    revocations: deps.counters,
+    clock: deps.clock,
+    callerOf: (subject) => callerOf(issuer, subject),
+    forget: (subject) => {
+      forget(callerOf(issuer, subject), userOf(issuer, subject));
+    },
+  });
+}
+
+function readGrants({ config, platform }: Deps): DefaultGrants {
+  const { defaultGrants } = config.webhooks;
+  return parseGrants(
+    defaultGrants.kind === 'inline' ? defaultGrants.json : platform.readText(defaultGrants.path),
+  );
+}
+
+/** Asked only where deliveries are of PAYLOAD_TYPE_JWT. */
+function keysOf(issuer: IssuerConfig, deps: Deps) {
+  const { clock, log, collapse } = deps;
+  const provider = { fetch: deps.platform.fetch, clock, background: deps.platform.background, log, collapse };
+  return createKeySource(createDiscovery(issuer.url, provider), provider);
+}
