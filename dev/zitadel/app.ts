@@ -4,9 +4,10 @@ import { HTTPException } from 'hono/http-exception';
 import * as z from 'zod';
 import type { EventStore } from './events.ts';
 import { UserRefused, type User, type Users } from './users.ts';
-import { INSTANCE_ID, toDetails, toEventMessage, toUserMessage } from './wire.ts';
+import { toDetails, toEventMessage, toUserMessage } from './wire.ts';
 
 export interface ZitadelParts {
+  readonly instanceId: string;
   readonly token: string;
   readonly store: EventStore;
   readonly users: Users;
@@ -51,11 +52,11 @@ const UpdateUser = z.object({
 /** gRPC codes, as the gateway of Zitadel writes them. */
 const GRPC: Readonly<Record<number, number>> = { 400: 9, 401: 16, 404: 5 };
 
-export function zitadelApp({ token, store, users }: ZitadelParts): Hono {
+export function zitadelApp({ instanceId, token, store, users }: ZitadelParts): Hono {
   const app = new Hono();
   app.use(bearerAuth({ token, noAuthenticationHeader: UNAUTHENTICATED, invalidToken: UNAUTHENTICATED }));
   app.get('/admin/v1/instances/me', (c) =>
-    c.json({ instance: { id: INSTANCE_ID, state: 'STATE_RUNNING', name: 'stand-in' } }),
+    c.json({ instance: { id: instanceId, state: 'STATE_RUNNING', name: 'stand-in' } }),
   );
   app.post('/admin/v1/events/_search', async (c) => {
     const query = ListEvents.parse(await c.req.json());

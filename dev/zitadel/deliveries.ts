@@ -1,33 +1,24 @@
 import type { StoredEvent } from './events.ts';
 import { fateOf, seeded, shuffled } from './schedule.ts';
-import { signature, toDelivery } from './wire.ts';
-
-export interface Target {
-  readonly url: string;
-  readonly signingKey: string;
-}
 
 export interface DeliveryOptions {
-  /** Undefined: nothing is delivered. */
-  readonly target: Target | undefined;
   /** Undefined: each event once, in order. */
   readonly seed: number | undefined;
-  readonly now: () => number;
+  /** Brings one event to the target; answers its status, or undefined when there is no target. */
+  readonly deliver: (event: StoredEvent) => Promise<number | undefined>;
 }
-
-const TIMEOUT_MS = 10_000;
 
 /** What happens to events between Zitadel and the target. A delivery that fails is not tried again. */
 export class Deliveries {
-  readonly #options: DeliveryOptions;
+  readonly #deliver: DeliveryOptions['deliver'];
   readonly #random: (() => number) | undefined;
+  readonly #statuses: number[] = [];
   #held: StoredEvent[] = [];
   #sending: Promise<void> = Promise.resolve();
-  #statuses: number[] = [];
 
-  constructor(options: DeliveryOptions) {
-    this.#options = options;
-    this.#random = options.seed === undefined ? undefined : seeded(options.seed);
+  constructor({ seed, deliver }: DeliveryOptions) {
+    this.#deliver = deliver;
+    this.#random = seed === undefined ? undefined : seeded(seed);
   }
 
   enqueue(event: StoredEvent): void {
@@ -61,22 +52,9 @@ export class Deliveries {
   }
 
   #send(event: StoredEvent): void {
-    const { target } = this.#options;
-    if (target === undefined) return;
     this.#sending = this.#sending.then(async () => {
-      this.#statuses.push(await this.#post(event, target));
+      const status = await this.#deliver(event);
+      if (status !== undefined) this.#statuses.push(status);
     });
-  }
-
-  async #post(event: StoredEvent, { url, signingKey }: Target): Promise<number> {
-    const body = JSON.stringify(toDelivery(event));
-    const headers = {
-      'content-type': 'application/json',
-      'zitadel-signature': signature(body, signingKey, this.#options.now()),
-    };
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const answer = await fetch(url, { method: 'POST', headers, body, signal }).catch(() => undefined);
-    await answer?.body?.cancel();
-    return answer?.status ?? 0;
   }
 }

@@ -3,10 +3,12 @@ import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { listen, LOOPBACK, stop } from '../listen.ts';
 import { zitadelApp } from './app.ts';
-import { Deliveries, type Target } from './deliveries.ts';
+import { Deliveries } from './deliveries.ts';
 import { EventStore } from './events.ts';
 import { Users } from './users.ts';
-import { INSTANCE_ID } from './wire.ts';
+import { post, type Target } from './target.ts';
+
+const INSTANCE_ID = '350000000000000000';
 
 export interface ZitadelOptions {
   /** Where events are delivered; absent: nowhere. */
@@ -33,11 +35,15 @@ export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitade
   const now = () => clock.now();
   const token = randomBytes(24).toString('base64url');
   const store = new EventStore(now);
-  const deliveries = new Deliveries({ target, seed, now });
+  const deliveries = new Deliveries({
+    seed,
+    deliver: async (event) =>
+      target === undefined ? undefined : post(event, { instanceId: INSTANCE_ID, target, now: now() }),
+  });
   const users = new Users(store, (event) => {
     deliveries.enqueue(event);
   });
-  const app = zitadelApp({ token, store, users });
+  const app = zitadelApp({ instanceId: INSTANCE_ID, token, store, users });
   const server = createServer((request, response) => void handle(request, response));
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const url = `http://${LOOPBACK}:${await listen(server, options.port)}`;

@@ -2,15 +2,13 @@ import { createHmac } from 'node:crypto';
 import type { StoredEvent } from './events.ts';
 import type { User, UserState } from './users.ts';
 
-export const INSTANCE_ID = '350000000000000000';
-
 /** The body of a delivery to an Actions v2 target. */
-export function toDelivery(event: StoredEvent): Readonly<Record<string, unknown>> {
+export function toDelivery(event: StoredEvent, instanceID: string): Readonly<Record<string, unknown>> {
   return {
     aggregateID: event.userId,
     aggregateType: 'user',
     resourceOwner: event.organization,
-    instanceID: INSTANCE_ID,
+    instanceID,
     version: 'v2',
     sequence: event.sequence,
     event_type: event.type,
