@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { zitadelApp } from '../../dev/zitadel/app.ts';
+import { Deliveries } from '../../dev/zitadel/deliveries.ts';
+import { EventStore, type StoredEvent } from '../../dev/zitadel/events.ts';
+import { Users } from '../../dev/zitadel/users.ts';
+import { toDelivery } from '../../dev/zitadel/wire.ts';
+import { insertEvent } from '../../functions/webhooks/inbox.ts';
+import { IGNORED, parseEvent } from '../../functions/webhooks/parse.ts';
+import { reconcile, type Reconciled, type ReconcileDeps } from '../../functions/webhooks/reconcile.ts';
+import type { Database } from '../../shared/database.ts';
+import { ISSUER } from './support.ts';
+
+export const START = Date.UTC(2030, 0, 1, 12);
+const TOKEN = 'service-account-token';
+
+export interface Instance {
+  readonly users: Users;
+  readonly deliveries: Deliveries;
+  readonly deps: ReconcileDeps;
+  /** What reconcile asked Zitadel for, as `METHOD path`. */
+  readonly asked: readonly string[];
+  readonly warnings: readonly object[];
+  readonly reconcile: (options?: {
+    since?: Date;
+    dryRun?: boolean;
+    signal?: AbortSignal;
+  }) => Promise<Reconciled>;
+}
+
+export interface InstanceOptions {
+  readonly id: string;
+  readonly database: Database;
+  /** Absent: perfect delivery. */
+  readonly seed?: number;
+  /** False: nothing is delivered at all. */
+  readonly delivers?: boolean;
+  /** Milliseconds between two events; 0: all at one time. */
+  readonly stepMs?: number;
+  readonly token?: string;
+  readonly url?: string;
+}
+
+/** One instance of the stand-in without sockets: its deliveries go straight into the inbox. */
+export function instance(options: InstanceOptions): Instance {
+  const { id, database, seed, delivers = true, stepMs = 1_000, token = TOKEN } = options;
+  let now = START;
+  const clock = { now: () => now };
+  const store = new EventStore(() => (now += stepMs));
+  const inbox = { database, clock, random: { uuid: randomUUID } };
+  const deliver = async (event: StoredEvent) => {
+    const parsed = parseEvent(toDelivery(event, id), ISSUER);
+    if (parsed !== IGNORED) await insertEvent(parsed, inbox);
+    return 202;
+  };
+  const deliveries = new Deliveries({ seed, deliver });
+  const users = new Users(store, (event) => {
+    if (delivers) deliveries.enqueue(event);
+  });
+  const app = zitadelApp({ instanceId: id, token: TOKEN, store, users });
+  const asked: string[] = [];
+  const warnings: object[] = [];
+  const nothing = () => undefined;
+  const deps: ReconcileDeps = {
+    ...inbox,
+    issuer: ISSUER,
+    api: { url: options.url ?? 'https://zitadel.test', token },
+    fetch: async (url, init) => {
+      asked.push(`${init?.method ?? 'GET'} ${new URL(url).pathname}`);
+      return app.request(url, init);
+    },
+    log: {
+      debug: nothing,
+      info: nothing,
+      error: nothing,
+      warn: (_, fields) => void warnings.push({ ...fields }),
+    },
+  };
+  return {
+    users,
+    deliveries,
+    deps,
+    asked,
+    warnings,
+    reconcile: ({ since, dryRun = false, signal = new AbortController().signal } = {}) =>
+      reconcile(deps, { since, dryRun, signal }),
+  };
+}
