@@ -40,7 +40,7 @@ const Event = z.object({
   }),
   sequence: z.coerce.number().int(),
   creationDate: z.iso.datetime({ offset: true }),
-  payload: z.unknown(),
+  payload: z.unknown().optional(),
   type: z.object({ type: z.string() }),
 });
 const Events = z.object({ events: z.array(Event).default([]) });
