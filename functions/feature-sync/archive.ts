@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import { json, sql, type Database } from '../../shared/database.ts';
+import { tupleSchema, type Tuple } from '../../shared/tuples.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** Rows of one statement: bounds its parameter, not the run. */
+const ROWS = 1_000;
+const PAGE = 10_000;
+
+const archived = z
+  .object({
+    object: z.string(),
+    relation: z.string(),
+    subject: z.string(),
+    condition: tupleSchema.shape.condition.nullable(),
+  })
+  .transform(({ object, relation, subject, condition }): Tuple => ({
+    user: subject,
+    relation,
+    object,
+    ...(condition !== null && condition !== undefined && { condition }),
+  }));
+
+/** The tuples of a run's features as they were before it. */
+export interface Archive {
+  add(runId: string, tuples: readonly Tuple[], onRows?: (count: number) => void): Promise<void>;
+  forget(runId: string, tuples: readonly Tuple[]): Promise<void>;
+  /** With an entry for each of `features`, be it empty. */
+  load(runId: string, features: readonly string[]): Promise<Snapshot>;
+}
+
+export function openArchive(database: Database): Archive {
+  return {
+    async add(runId, tuples, onRows = () => undefined) {
+      for (let at = 0; at < tuples.length; at += ROWS) {
+        await database.execute(sql`
+          insert into sallyport_feature_archive (run_id, object, relation, subject, condition)
+          select ${runId}::uuid, object, relation, "user", condition
+          from jsonb_to_recordset(${json(tuples.slice(at, at + ROWS))}::jsonb)
+            as t (object text, relation text, "user" text, condition jsonb)
+          on conflict do nothing`);
+        onRows(Math.min(at + ROWS, tuples.length));
+      }
+    },
+    async forget(runId, tuples) {
+      for (let at = 0; at < tuples.length; at += ROWS)
+        await database.execute(sql`
+          delete from sallyport_feature_archive a
+          using jsonb_to_recordset(${json(tuples.slice(at, at + ROWS))}::jsonb)
+            as t (object text, relation text, "user" text)
+          where a.run_id = ${runId} and a.object = t.object and a.relation = t.relation and a.subject = t."user"`);
+    },
+    async load(runId, features) {
+      const snapshot = new Map(features.map((feature): [string, Tuple[]] => [feature, []]));
+      let last: Tuple | undefined;
+      do {
+        const page: Tuple[] = await database.query(pageAfter(runId, last), archived);
+        for (const tuple of page) snapshot.get(tuple.object)?.push(tuple);
+        last = page.length < PAGE ? undefined : page.at(-1);
+      } while (last !== undefined);
+      return snapshot;
+    },
+  };
+}
+
+function pageAfter(runId: string, last: Tuple | undefined): ReturnType<typeof sql> {
+  const from =
+    last === undefined
+      ? sql`true`
+      : sql`(object, relation, subject) > (${last.object}, ${last.relation}, ${last.user})`;
+  return sql`select object, relation, subject, condition from sallyport_feature_archive
+    where run_id = ${runId} and ${from} order by object, relation, subject limit ${PAGE}::int`;
+}

@@ -1,0 +1,69 @@
+import type { Tuple } from '../../shared/tuples.ts';
+import type { Changes } from './changes.ts';
+import { conditionOf, keyOf, keysOf, type Snapshot } from './snapshot.ts';
+
+/** What a run writes and deletes: always computed from the snapshot, never from what is there meanwhile. */
+export interface Effects {
+  /** Copies that were not there before. */
+  readonly writes: readonly Tuple[];
+  readonly deletes: readonly Tuple[];
+  /** Tuples of each target when the run is done. */
+  readonly after: Snapshot;
+}
+
+/** The plan cannot be carried out whole: nothing was changed. */
+export class FeatureSyncRefused extends Error {
+  override readonly name = 'FeatureSyncRefused';
+}
+
+/** Throws FeatureSyncRefused when two features give one subject the same relation under different conditions. */
+export function effectsOf(changes: Changes, snapshot: Snapshot): Effects {
+  const copies = copiesOf(changes, snapshot);
+  const own = (feature: string): readonly Tuple[] => snapshot.get(feature) ?? [];
+  const writes: Tuple[] = [];
+  const after = new Map<string, readonly Tuple[]>();
+  for (const [feature, carried] of copies) {
+    const kept = keysOf(own(feature));
+    const fresh = [...carried.values()].filter((tuple) => !kept.has(keyOf(tuple)));
+    writes.push(...fresh);
+    after.set(
+      feature,
+      changes.replaced.includes(feature) ? [...carried.values()] : [...own(feature), ...fresh],
+    );
+  }
+  const replaced = changes.replaced.flatMap((feature) => {
+    const carried = copies.get(feature);
+    return own(feature).filter((tuple) => carried?.has(keyOf(tuple)) !== true);
+  });
+  return { writes: inOrder(writes), deletes: inOrder([...changes.removed.flatMap(own), ...replaced]), after };
+}
+
+/** By target: what it is to be carried, as tuples of its own. */
+function copiesOf({ carries }: Changes, snapshot: Snapshot): Map<string, Map<string, Tuple>> {
+  const copies = new Map<string, Map<string, Tuple>>();
+  for (const { from, to } of carries) {
+    const target = copies.get(to) ?? new Map<string, Tuple>();
+    const own = new Map((snapshot.get(to) ?? []).map((tuple) => [keyOf(tuple), tuple]));
+    for (const tuple of snapshot.get(from) ?? []) {
+      const key = keyOf(tuple);
+      for (const other of [target.get(key), own.get(key)]) refuseConflict(tuple, other, to);
+      target.set(key, { ...tuple, object: to });
+    }
+    copies.set(to, target);
+  }
+  return copies;
+}
+
+/** OpenFGA keeps one condition for a subject, relation and object. */
+function refuseConflict(tuple: Tuple, other: Tuple | undefined, to: string): void {
+  if (other === undefined || conditionOf(tuple) === conditionOf(other)) return;
+  throw new FeatureSyncRefused(
+    `${tuple.object} and ${other.object} give ${tuple.user} the relation ${tuple.relation} under different conditions, but ${to} can hold one only`,
+  );
+}
+
+/** One order for the same tuples, so that a resumed run goes on where the last one stopped. */
+function inOrder(tuples: readonly Tuple[]): Tuple[] {
+  const keyed = tuples.map((tuple) => [`${tuple.object}\0${keyOf(tuple)}`, tuple] as const);
+  return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tuple]) => tuple);
+}

@@ -1,0 +1,139 @@
+import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import type { Archive } from './archive.ts';
+import { touchedFeatures, type Changes } from './changes.ts';
+import { effectsOf, type Effects } from './effects.ts';
+import type { Run, Runs, RunState } from './runs.ts';
+import { keyOf, keysOf, readSnapshot, type Snapshot } from './snapshot.ts';
+import { writeAll } from './write.ts';
+
+export interface ExecuteDeps {
+  readonly tuples: Pick<Tuples, 'read' | 'write'>;
+  readonly runs: Runs;
+  readonly archive: Archive;
+  readonly onProgress: (step: 'read' | 'keep' | 'write' | 'delete', done: number, total?: number) => void;
+}
+
+/** Counted in OpenFGA after the last write. */
+export interface Verification {
+  /** Tuples that the targets must hold. */
+  readonly expected: number;
+  /** Of these, taken away by somebody else meanwhile, or lost. */
+  readonly missing: number;
+  /** Tuples that should be gone. */
+  readonly left: number;
+}
+
+/** From `expanding` to `expanded`: writes the copies; nobody loses anything by it. */
+export async function expand(run: Run, deps: ExecuteDeps): Promise<void> {
+  const { writes } = await loadEffects(run, deps);
+  await workOff(run, 'expanding', { kind: 'writes', tuples: writes }, deps);
+  await deps.runs.advance(run.run_id, 'expanded', 0);
+}
+
+/** From `expanded` or `contracting` to `done`: deletes what the new rules ask for no more. */
+export async function contract(run: Run, deps: ExecuteDeps): Promise<Verification> {
+  if (run.state === 'expanded') {
+    await catchUp(run, deps);
+    await deps.runs.advance(run.run_id, 'contracting', 0);
+  }
+  const effects = await loadEffects(run, deps);
+  const progress = run.state === 'contracting' ? run.progress : 0;
+  await workOff({ ...run, progress }, 'contracting', { kind: 'deletes', tuples: effects.deletes }, deps);
+  const verification = await verify(run.changes, effects, deps);
+  await deps.runs.advance(run.run_id, 'done', 0);
+  return verification;
+}
+
+/** `run.progress` tuples of the list are done already. */
+export async function workOff(
+  run: Run,
+  state: RunState,
+  { kind, tuples }: { readonly kind: 'writes' | 'deletes'; readonly tuples: readonly Tuple[] },
+  deps: ExecuteDeps,
+): Promise<void> {
+  const step = kind === 'writes' ? 'write' : 'delete';
+  deps.onProgress(step, run.progress, tuples.length);
+  await writeAll(deps.tuples, {
+    kind,
+    tuples,
+    from: run.progress,
+    onDone: async (done) => {
+      await deps.runs.advance(run.run_id, state, done);
+      deps.onProgress(step, done, tuples.length);
+    },
+  });
+}
+
+export async function loadEffects(run: Run, deps: Pick<ExecuteDeps, 'archive'>): Promise<Effects> {
+  return effectsOf(run.changes, await deps.archive.load(run.run_id, touchedFeatures(run.changes)));
+}
+
+/**
+ * Grants and removals on the old features since the snapshot, while the old rules still served, reach the new ones too.
+ * A feature that is also a target is left out: nobody can tell under which meaning a tuple came to it.
+ */
+async function catchUp(run: Run, deps: ExecuteDeps): Promise<void> {
+  const { changes, run_id: runId } = run;
+  const targets = new Set(changes.carries.map(({ to }) => to));
+  const sources = [...new Set(changes.carries.map(({ from }) => from)), ...changes.removed];
+  const watched = [...new Set(sources)].filter((feature) => !targets.has(feature));
+  const then = await deps.archive.load(runId, touchedFeatures(changes));
+  const now = await readSnapshot(deps.tuples, watched);
+  const late = differing(now, then);
+  const gone = differing(new Map(watched.map((feature) => [feature, then.get(feature) ?? []])), now);
+  if (gone.length > 0) await takeBack(runId, changes, then, gone, deps);
+  if (late.length === 0) return;
+  await deps.archive.add(runId, late);
+  const { writes } = await loadEffects(run, deps);
+  const lateKeys = new Set(late.map(keyOf));
+  const copies = writes.filter((tuple) => lateKeys.has(keyOf(tuple)));
+  await writeAll(deps.tuples, { kind: 'writes', tuples: copies, from: 0, onDone: () => Promise.resolve() });
+}
+
+/** Whose grant was taken away under the old name must not keep its copy. Deleted first, so that a crash repeats it. */
+async function takeBack(
+  runId: string,
+  changes: Changes,
+  then: Snapshot,
+  gone: readonly Tuple[],
+  deps: ExecuteDeps,
+): Promise<void> {
+  const lost = new Set(gone.map((tuple) => `${tuple.object}\0${keyOf(tuple)}`));
+  const remaining = new Map(
+    [...then].map(([feature, tuples]): [string, Tuple[]] => [
+      feature,
+      tuples.filter((tuple) => !lost.has(`${feature}\0${keyOf(tuple)}`)),
+    ]),
+  );
+  const wanted = new Set(
+    effectsOf(changes, remaining).writes.map((tuple) => `${tuple.object}\0${keyOf(tuple)}`),
+  );
+  const copies = effectsOf(changes, then).writes.filter(
+    (tuple) => !wanted.has(`${tuple.object}\0${keyOf(tuple)}`),
+  );
+  await writeAll(deps.tuples, { kind: 'deletes', tuples: copies, from: 0, onDone: () => Promise.resolve() });
+  await deps.archive.forget(runId, gone);
+}
+
+function differing(these: Snapshot, those: Snapshot): Tuple[] {
+  return [...these].flatMap(([feature, tuples]) => {
+    const keys = keysOf(those.get(feature) ?? []);
+    return tuples.filter((tuple) => !keys.has(keyOf(tuple)));
+  });
+}
+
+async function verify(changes: Changes, effects: Effects, deps: ExecuteDeps): Promise<Verification> {
+  const found = await readSnapshot(deps.tuples, touchedFeatures(changes), (count) => {
+    deps.onProgress('read', count);
+  });
+  const present = (tuples: readonly Tuple[]): number => {
+    const keys = new Map([...found].map(([feature, there]) => [feature, keysOf(there)]));
+    return tuples.filter((tuple) => keys.get(tuple.object)?.has(keyOf(tuple)) === true).length;
+  };
+  const wanted = [...effects.after.values()].flat();
+  return {
+    expected: wanted.length,
+    missing: wanted.length - present(wanted),
+    left: present(effects.deletes),
+  };
+}

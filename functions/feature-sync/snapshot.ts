@@ -1,0 +1,39 @@
+import type { Tuple, Tuples } from '../../shared/tuples.ts';
+
+/** The tuples of some features, by feature. */
+export type Snapshot = ReadonlyMap<string, readonly Tuple[]>;
+
+/** Reads whole features, page by page. */
+export async function readSnapshot(
+  tuples: Pick<Tuples, 'read'>,
+  features: readonly string[],
+  onRead: (count: number) => void = () => undefined,
+): Promise<Snapshot> {
+  const snapshot = new Map<string, readonly Tuple[]>();
+  let count = 0;
+  for (const object of features) {
+    const found: Tuple[] = [];
+    for (let next: string | undefined, first = true; first || next !== undefined; first = false) {
+      const page = await tuples.read({ object }, next);
+      found.push(...page.tuples);
+      count += page.tuples.length;
+      onRead(count);
+      next = page.next;
+    }
+    snapshot.set(object, found);
+  }
+  return snapshot;
+}
+
+/** What makes two tuples of one object the same to OpenFGA. */
+export function keyOf({ user, relation }: Tuple): string {
+  return `${relation}\0${user}`;
+}
+
+export function keysOf(tuples: readonly Tuple[]): Set<string> {
+  return new Set(tuples.map(keyOf));
+}
+
+export function conditionOf({ condition }: Tuple): string {
+  return condition === undefined ? '' : JSON.stringify([condition.name, condition.context ?? {}]);
+}

@@ -1,0 +1,147 @@
+import type { AuthorizationModels } from '../../shared/authorization-models.ts';
+import type { Random } from '../../shared/ports.ts';
+import {
+  changesNothing,
+  compareRules,
+  fingerprintOf,
+  touchedFeatures,
+  type Changes,
+  type FeatureRule,
+} from './changes.ts';
+import { effectsOf, FeatureSyncRefused } from './effects.ts';
+import { contract, expand, type ExecuteDeps, type Verification } from './execute.ts';
+import { withLease, type Patience } from './lease.ts';
+import type { Run } from './runs.ts';
+import { readSnapshot, type Snapshot } from './snapshot.ts';
+import { overlapsOf, wideningOf, type Overlap, type Widening } from './widening.ts';
+
+export type Phase = 'both' | 'expand' | 'contract';
+
+export interface SyncRequest {
+  readonly previous: readonly FeatureRule[];
+  readonly current: readonly FeatureRule[];
+  readonly phase: Phase;
+  readonly allowWidening: boolean;
+}
+
+export interface Plan {
+  readonly changes: Changes;
+  readonly writes: number;
+  readonly deletes: number;
+  readonly widening: readonly Widening[];
+  readonly overlaps: readonly Overlap[];
+}
+
+export type SyncOutcome =
+  | { readonly kind: 'nothing' }
+  /** An earlier run did all that was asked for. */
+  | { readonly kind: 'already'; readonly runId: string }
+  /** Somebody would gain access, and nobody allowed it: nothing was changed. */
+  | { readonly kind: 'widening'; readonly plan: Plan }
+  | { readonly kind: 'expanded'; readonly runId: string; readonly plan: Plan | undefined }
+  | {
+      readonly kind: 'done';
+      readonly runId: string;
+      readonly plan: Plan | undefined;
+      readonly verification: Verification;
+    };
+
+export interface PlanDeps extends Pick<ExecuteDeps, 'tuples' | 'onProgress'> {
+  readonly models: Pick<AuthorizationModels, 'latest'>;
+}
+
+export interface SyncDeps extends PlanDeps, ExecuteDeps {
+  readonly random: Pick<Random, 'uuid'>;
+  readonly patience: Patience;
+}
+
+/** Reads the features the change touches and says what would be done. */
+export async function planSync(
+  changes: Changes,
+  deps: PlanDeps,
+): Promise<{ plan: Plan; snapshot: Snapshot }> {
+  const snapshot = await readSnapshot(deps.tuples, touchedFeatures(changes), (count) => {
+    deps.onProgress('read', count);
+  });
+  const effects = effectsOf(changes, snapshot);
+  const model = (await deps.models.latest())?.model;
+  const plan = {
+    changes,
+    writes: effects.writes.length,
+    deletes: effects.deletes.length,
+    widening: wideningOf(changes, snapshot, effects, model),
+    overlaps: overlapsOf(changes, snapshot, effects),
+  };
+  return { plan, snapshot };
+}
+
+/**
+ * Carries the tuples of renamed, split, merged and removed features over; goes on with a run that was cut off.
+ * Throws FeatureSyncRefused, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
+ */
+export async function syncFeatures(request: SyncRequest, deps: SyncDeps): Promise<SyncOutcome> {
+  const changes = compareRules(request.previous, request.current);
+  if (changesNothing(changes)) return { kind: 'nothing' };
+  return withLease(deps.runs, deps.patience, async () => {
+    const fingerprint = fingerprintOf(changes);
+    const begun = await findBegun(fingerprint, deps);
+    if (begun?.state === 'done') return { kind: 'already', runId: begun.run_id };
+    if (begun !== undefined) return goOn(begun, request.phase, undefined, deps);
+    if (request.phase === 'contract')
+      throw new FeatureSyncRefused(
+        'nothing was expanded for these two rules files: run `--phase expand` first',
+      );
+    const { plan, snapshot } = await planSync(changes, deps);
+    if (plan.widening.length > 0 && !request.allowWidening) return { kind: 'widening', plan };
+    return goOn(await begin(fingerprint, changes, snapshot, deps), request.phase, plan, deps);
+  });
+}
+
+/** The run of these two files that is under way or the last one done. */
+async function findBegun(fingerprint: string, { runs }: SyncDeps): Promise<Run | undefined> {
+  const unfinished = await runs.unfinished();
+  if (unfinished?.state === 'snapshot') {
+    // Cut off before it changed anything, so its snapshot may be old: begin anew.
+    await runs.remove(unfinished.run_id);
+  } else if (unfinished !== undefined) {
+    const undoing = unfinished.state === 'restoring' || unfinished.state === 'removing';
+    if (!undoing && unfinished.fingerprint === fingerprint) return unfinished;
+    throw new FeatureSyncRefused(
+      undoing
+        ? `the restore of run ${unfinished.run_id} was cut off: run \`sallyport rules restore ${unfinished.run_id}\` again`
+        : `run ${unfinished.run_id} between two other rules files is ${unfinished.state}: end it with those, or undo it by \`sallyport rules restore ${unfinished.run_id}\``,
+    );
+  }
+  const latest = await runs.latest();
+  return latest?.fingerprint === fingerprint ? latest : undefined;
+}
+
+async function begin(
+  fingerprint: string,
+  changes: Changes,
+  snapshot: Snapshot,
+  deps: SyncDeps,
+): Promise<Run> {
+  const runId = deps.random.uuid();
+  await deps.runs.create({ runId, fingerprint, changes });
+  const tuples = [...snapshot.values()].flat();
+  await deps.archive.add(runId, tuples, (count) => {
+    deps.onProgress('keep', count, tuples.length);
+  });
+  await deps.runs.advance(runId, 'expanding', 0);
+  return { run_id: runId, fingerprint, changes, state: 'expanding', progress: 0 };
+}
+
+async function goOn(run: Run, phase: Phase, plan: Plan | undefined, deps: SyncDeps): Promise<SyncOutcome> {
+  const runId = run.run_id;
+  let { state, progress } = run;
+  if (state === 'expanding') {
+    if (phase === 'contract')
+      throw new FeatureSyncRefused(`run ${runId} is not expanded yet: run \`--phase expand\` again`);
+    await expand(run, deps);
+    [state, progress] = ['expanded', 0];
+  }
+  if (phase === 'expand') return { kind: 'expanded', runId, plan };
+  const verification = await contract({ ...run, state, progress }, deps);
+  return { kind: 'done', runId, plan, verification };
+}

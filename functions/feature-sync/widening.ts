@@ -1,0 +1,132 @@
+import type { AuthorizationModel } from '../../shared/authorization-models.ts';
+import type { Tuple } from '../../shared/tuples.ts';
+import type { Changes } from './changes.ts';
+import type { Effects } from './effects.ts';
+import { conditionOf, keyOf, keysOf, type Snapshot } from './snapshot.ts';
+import { sufficientFor, type Sufficient } from './sufficient.ts';
+
+/** Subjects that would pass where the former rules refused them. */
+export interface Widening {
+  readonly feature: string;
+  readonly relation: string;
+  /** Subjects of tuples; a group such as `role:x#assignee` counts as one. */
+  readonly users: number;
+  /** `GET /reports` */
+  readonly points: readonly string[];
+}
+
+/** Between expand and contract, a feature of a chain or swap holds its former and its new subjects. */
+export interface Overlap {
+  readonly feature: string;
+  readonly users: number;
+}
+
+/**
+ * Who gains what, by path and method: each point whose feature is carried tuples is asked who passes when the run is
+ * done and who passed before, by the tuples and the model. What nobody guarded before counts only where the feature
+ * was there already. docs/feature-sync.md has the definition.
+ */
+export function wideningOf(
+  changes: Changes,
+  snapshot: Snapshot,
+  effects: Effects,
+  model: AuthorizationModel | undefined,
+): Widening[] {
+  const targets = new Set(effects.writes.map(({ object }) => object));
+  const gains = new Map<
+    string,
+    { feature: string; relation: string; users: Set<string>; points: string[] }
+  >();
+  for (const { label, before, after } of changes.points) {
+    const { object: feature, relation } = after;
+    const former = before ?? { object: feature, relation };
+    const fresh = before === null && isFresh(feature, changes, snapshot);
+    if (fresh || !(targets.has(feature) || changes.replaced.includes(feature))) continue;
+    const gaining = gainingUsers({
+      after: effects.after.get(feature) ?? [],
+      before: snapshot.get(former.object) ?? [],
+      sufficientAfter: sufficientFor(model, relation),
+      sufficientBefore: sufficientFor(model, former.relation),
+    });
+    if (gaining.length === 0) continue;
+    const key = `${feature}\0${relation}`;
+    const entry = gains.get(key) ?? { feature, relation, users: new Set<string>(), points: [] };
+    for (const user of gaining) entry.users.add(user);
+    entry.points.push(label);
+    gains.set(key, entry);
+  }
+  return [...gains.values()].map((gain) => ({ ...gain, users: gain.users.size }));
+}
+
+export function overlapsOf(changes: Changes, snapshot: Snapshot, effects: Effects): Overlap[] {
+  return changes.replaced.flatMap((feature) => {
+    const own = snapshot.get(feature) ?? [];
+    const after = effects.after.get(feature) ?? [];
+    const kept = keysOf(own);
+    const carried = keysOf(after);
+    const different = [
+      ...own.filter((t) => !carried.has(keyOf(t))),
+      ...after.filter((t) => !kept.has(keyOf(t))),
+    ];
+    const users = new Set(different.map(({ user }) => user)).size;
+    return users === 0 ? [] : [{ feature, users }];
+  });
+}
+
+function isFresh(feature: string, { known, replaced }: Changes, snapshot: Snapshot): boolean {
+  if (replaced.includes(feature)) return true;
+  return !known.includes(feature) && (snapshot.get(feature) ?? []).length === 0;
+}
+
+interface Comparison {
+  readonly after: readonly Tuple[];
+  readonly before: readonly Tuple[];
+  readonly sufficientAfter: Sufficient;
+  readonly sufficientBefore: Sufficient;
+}
+
+function gainingUsers({ after, before, sufficientAfter, sufficientBefore }: Comparison): string[] {
+  const held = byUser(before);
+  const holds = (tuple: Tuple, { surely }: Sufficient): boolean => surely.has(tuple.relation);
+  const everyone = before.some(
+    (t) => t.user === 'user:*' && t.condition === undefined && holds(t, sufficientBefore),
+  );
+  return [...byUser(after)].flatMap(([user, tuples]) => {
+    const giving = tuples.filter(
+      ({ relation }) => sufficientAfter.surely.has(relation) || sufficientAfter.perhaps.has(relation),
+    );
+    const own = held.get(user) ?? [];
+    if (giving.length === 0 || (everyone && /^user:|#/.test(user))) return [];
+    const sure = own.filter((tuple) => holds(tuple, sufficientBefore));
+    const covered = giving.every((tuple) =>
+      sure.some((old) => old.condition === undefined || conditionOf(old) === conditionOf(tuple)),
+    );
+    return covered || sameTuples(tuples, own, sufficientAfter, sufficientBefore) ? [] : [user];
+  });
+}
+
+/** Whatever a relation takes that one tuple does not tell, it takes the same of the same tuples. */
+function sameTuples(
+  after: readonly Tuple[],
+  before: readonly Tuple[],
+  now: Sufficient,
+  then: Sufficient,
+): boolean {
+  const print = (tuples: readonly Tuple[]): string =>
+    tuples
+      .map((t) => keyOf(t) + conditionOf(t))
+      .sort()
+      .join('\n');
+  const relations = ({ surely, perhaps }: Sufficient): string => [...surely, '|', ...perhaps].join();
+  return relations(now) === relations(then) && print(after) === print(before);
+}
+
+function byUser(tuples: readonly Tuple[]): Map<string, Tuple[]> {
+  const users = new Map<string, Tuple[]>();
+  for (const tuple of tuples) {
+    const known = users.get(tuple.user);
+    if (known === undefined) users.set(tuple.user, [tuple]);
+    else known.push(tuple);
+  }
+  return users;
+}

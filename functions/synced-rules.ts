@@ -1,0 +1,35 @@
+import type { Asked, FeatureRule } from './feature-sync/changes.ts';
+import { compileRules } from './gateway/rules/compile.ts';
+import { parseRules } from './gateway/rules/parse.ts';
+import { shapeOf } from './gateway/rules/pattern.ts';
+import type { Access } from './gateway/rules/types.ts';
+
+export type ReadFeatureRules =
+  | { readonly ok: true; readonly rules: readonly FeatureRule[] }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+/** A rules file as feature sync sees it. Targets may be any: those of the previous rules need not be configured any more. */
+export function readFeatureRules(source: string): ReadFeatureRules {
+  const parsed = parseRules(source);
+  const entries = parsed.ok ? parsed.entries : [];
+  const targets = new Set(entries.map(({ definition }) => definition.target ?? 'upstream'));
+  const compilation = compileRules(source, { targets });
+  if (!compilation.ok) {
+    const faults = compilation.findings.filter(({ severity }) => severity === 'error');
+    return { ok: false, faults: faults.map(({ line, column, message }) => `${line}:${column} ${message}`) };
+  }
+  const rules = compilation.rules.rules.map(({ segments, path, methods, access }): FeatureRule => ({
+    shape: shapeOf(segments),
+    path,
+    methods,
+    asked: askedBy(access),
+  }));
+  return { ok: true, rules };
+}
+
+function askedBy(access: Access): Asked {
+  if (access.kind !== 'relation') return { kind: 'open' };
+  const { object, relation } = access;
+  if (typeof object !== 'string' || !object.startsWith('feature:')) return { kind: 'other' };
+  return { kind: 'feature', object, relation };
+}

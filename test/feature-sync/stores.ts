@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { Client } from 'pg';
+import { startPostgres as startPglite } from '../../dev/postgres.ts';
+import { postgresMissing, startPostgres } from '../services/postgres.ts';
+
+const MIGRATION = new URL('../../migrations/20260101000021_sallyport_feature_sync.sql', import.meta.url);
+
+export interface TestDatabase {
+  readonly url: string;
+  query(text: string): Promise<{ readonly rows: unknown[] }>;
+  close(): Promise<void>;
+}
+
+async function prepared(url: string, close: () => Promise<void>): Promise<TestDatabase> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query(await readFile(MIGRATION, 'utf8'));
+  return {
+    url,
+    query: (text) => client.query(text),
+    async close() {
+      await client.end();
+      await close();
+    },
+  };
+}
+
+/** PGlite and, where it is installed, a real Postgres, each with the tables of feature sync. */
+export const DATABASES = [
+  {
+    name: 'PGlite',
+    missing: false,
+    start: async () => {
+      const server = await startPglite();
+      return prepared(server.url, () => server.close());
+    },
+  },
+  {
+    name: 'a real Postgres (needs the postgresql package)',
+    missing: postgresMissing,
+    start: async () => {
+      const server = (await startPostgres())!;
+      return prepared(server.url, () => server.close());
+    },
+  },
+] as const;

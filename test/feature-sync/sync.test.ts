@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { restoreRun } from '../../functions/feature-sync/restore.ts';
+import { syncFeatures, type Phase, type SyncDeps } from '../../functions/feature-sync/sync.ts';
+import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
+import type { Database } from '../../shared/database.ts';
+import type { Tuple } from '../../shared/tuples.ts';
+import { SERVERS } from '../fga/servers.ts';
+import type { OpenFgaService } from '../services/openfga.ts';
+import { countCalls, Killed, killAt, openGround, type Ground } from './ground.ts';
+import { show, tuple } from './memory.ts';
+import { rules } from './rules.ts';
+import { DATABASES, type TestDatabase } from './stores.ts';
+
+const PAIRS = [
+  { fga: SERVERS[0]!, postgres: DATABASES[0] },
+  { fga: SERVERS[1]!, postgres: DATABASES[1] },
+];
+
+/** A chain, a split, a dropped feature, and one that no file names, over more than one page and one write. */
+const BEFORE = rules({ x: 'a', y: 'b', z: 'gone', w: 'whole', v: 'whole' });
+const AFTER = rules({ x: 'b', y: 'c', w: 'half', v: 'whole' });
+
+function many(feature: string, from: number, to: number): Tuple[] {
+  return Array.from({ length: to - from }, (_, n) => tuple(`user:${from + n} viewer feature:${feature}`));
+}
+
+const FORMER = [
+  ...many('a', 0, 130),
+  ...many('b', 100, 220),
+  ...many('gone', 0, 30),
+  ...many('whole', 0, 40),
+  tuple('role:r#assignee manager feature:a'),
+  tuple('user:7 admin feature:untouched'),
+];
+const LATTER = [
+  ...many('b', 0, 130),
+  ...many('c', 100, 220),
+  ...many('whole', 0, 40),
+  ...many('half', 0, 40),
+  tuple('role:r#assignee manager feature:b'),
+  tuple('user:7 admin feature:untouched'),
+];
+/** The last calls only give the lease back; a process that dies there has done everything. */
+const RELEASE = 2;
+
+const shown = (tuples: readonly Tuple[]): string[] => tuples.map(show).sort();
+
+describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, postgres }) => {
+  describe.skipIf(fga.missing || postgres.missing)('', { timeout: 120_000 }, () => {
+    let server: OpenFgaService;
+    let tables: TestDatabase;
+    let database: Database;
+    let ground: Ground;
+    beforeAll(async () => {
+      server = await fga.start();
+      tables = await postgres.start();
+      database = openPgDatabase({ url: tables.url, max: 2 });
+    });
+    afterAll(async () => {
+      await database.close();
+      await tables.close();
+      await server.close();
+    });
+    beforeEach(async () => {
+      await tables.query('delete from sallyport_feature_runs');
+      await tables.query('delete from sallyport_feature_lease');
+      ground = await openGround(server.url, database);
+    });
+
+    const sync = (deps: SyncDeps = ground.process(), phase: Phase = 'both', allowWidening = false) =>
+      syncFeatures({ previous: BEFORE, current: AFTER, phase, allowWidening }, deps);
+
+    it('carries over, counts, does it once only, and restores the exact former tuples', async () => {
+      await ground.fill(FORMER);
+      const done = await sync();
+      expect(done).toMatchObject({ kind: 'done', verification: { expected: 291, missing: 0, left: 0 } });
+      expect(await ground.shown()).toEqual(shown(LATTER));
+      expect(await sync()).toMatchObject({ kind: 'already' });
+      expect(await ground.shown()).toEqual(shown(LATTER));
+
+      const runId = 'runId' in done ? done.runId : '';
+      expect(await restoreRun(runId, ground.process())).toMatchObject({ already: false });
+      expect(await ground.shown()).toEqual(shown(FORMER));
+      expect(await restoreRun(runId, ground.process())).toMatchObject({ already: true });
+      expect(await sync()).toMatchObject({ kind: 'done' });
+    });
+
+    it('keeps every former tuple between expand and contract', async () => {
+      await ground.fill(FORMER);
+      expect(await sync(ground.process(), 'expand')).toMatchObject({ kind: 'expanded' });
+      expect(await ground.shown()).toEqual([...new Set(shown([...FORMER, ...LATTER]))].sort());
+      expect(await sync(ground.process(), 'contract')).toMatchObject({ kind: 'done' });
+      expect(await ground.shown()).toEqual(shown(LATTER));
+    });
+
+    it('carries what was granted meanwhile, and takes back what was taken away', async () => {
+      await ground.fill(FORMER);
+      await sync(ground.process(), 'expand');
+      await ground.tuples.write({
+        writes: [tuple('user:new viewer feature:a')],
+        deletes: [tuple('user:5 viewer feature:a')],
+      });
+      await sync(ground.process(), 'contract');
+      const now = await ground.shown();
+      expect(now).toContain('user:new viewer feature:b');
+      expect(now).not.toContain('user:5 viewer feature:b');
+      expect(now.filter((line) => line.endsWith('feature:a'))).toEqual([]);
+    });
+
+    it('refuses to contract what was not expanded, and to begin while another change is half done', async () => {
+      await ground.fill(FORMER);
+      await expect(sync(ground.process(), 'contract')).rejects.toThrow('run `--phase expand` first');
+      await sync(ground.process(), 'expand');
+      const other = { previous: AFTER, current: BEFORE, phase: 'both', allowWidening: true } as const;
+      await expect(syncFeatures(other, ground.process())).rejects.toThrow('sallyport rules restore');
+    });
+
+    it('changes nothing when somebody would gain, until that is allowed', async () => {
+      await ground.fill([...many('a', 0, 3), ...many('b', 2, 5)]);
+      const request = {
+        previous: rules({ x: 'a', y: 'b' }),
+        current: rules({ x: 'c', y: 'c' }),
+        phase: 'both',
+      } as const;
+      const before = await ground.shown();
+      const refused = await syncFeatures({ ...request, allowWidening: false }, ground.process());
+      expect(refused).toMatchObject({
+        kind: 'widening',
+        plan: { widening: [{ feature: 'feature:c', users: 4 }] },
+      });
+      expect(await ground.shown()).toEqual(before);
+      expect((await tables.query('select 1 from sallyport_feature_runs')).rows).toEqual([]);
+      expect(await syncFeatures({ ...request, allowWidening: true }, ground.process())).toMatchObject({
+        kind: 'done',
+      });
+      expect(await ground.shown()).toEqual(shown(many('c', 0, 5)));
+    });
+
+    it('lets one run at a time work', async () => {
+      await ground.fill(FORMER);
+      await tables.query(
+        `insert into sallyport_feature_lease values (1, '${crypto.randomUUID()}', now() + interval '1 hour')`,
+      );
+      await expect(sync()).rejects.toThrow('another feature sync is running');
+      expect(await ground.shown()).toEqual(shown(FORMER));
+    });
+
+    it('killed at 100 seeded points, sync and restore each end as if never killed', async () => {
+      await ground.fill(FORMER);
+      const calls = countCalls();
+      const whole = await sync(ground.process(calls.crash));
+      const runId = 'runId' in whole ? whole.runId : '';
+      const undo = countCalls();
+      await restoreRun(runId, ground.process(undo.crash));
+      const random = seeded(7);
+      for (let round = 0; round < 50; round += 1) {
+        await tables.query('delete from sallyport_feature_runs');
+        const point = 1 + Math.floor(random() * (calls.count() - RELEASE));
+        await expect(sync(ground.process(killAt(point))), `sync, call ${point}`).rejects.toThrow(Killed);
+        const done = await sync();
+        expect(await ground.shown(), `sync, call ${point}`).toEqual(shown(LATTER));
+        const back = 1 + Math.floor(random() * (undo.count() - RELEASE));
+        const run = 'runId' in done ? done.runId : '';
+        await expect(restoreRun(run, ground.process(killAt(back))), `restore, call ${back}`).rejects.toThrow(
+          Killed,
+        );
+        await restoreRun(run, ground.process());
+        expect(await ground.shown(), `restore, call ${back}`).toEqual(shown(FORMER));
+      }
+    });
+  });
+});
+
+/** mulberry32. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
