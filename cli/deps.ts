@@ -1,11 +1,13 @@
 /**
  * The command line's composition root: what only commands need, and only on Node, so that no bundle for Workers carries it.
  */
+import { openPgDatabase } from '../shared/adapters/database-pg.ts';
 import { openFgaStores } from '../shared/adapters/models-openfga.ts';
 import { openFgaClient } from '../shared/adapters/openfga-client.ts';
 import { openFgaTuples } from '../shared/adapters/tuples-openfga.ts';
 import type { AuthorizationStores } from '../shared/authorization-models.ts';
 import type { OpenFgaConfig } from '../shared/config.ts';
+import type { Database } from '../shared/database.ts';
 import type { Tuples } from '../shared/tuples.ts';
 
 export { openPgSession as openSession } from '../shared/adapters/database-session.ts';
@@ -16,4 +18,8 @@ export function openStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): Aut
 
 export function openTuples(config: OpenFgaConfig): Tuples {
   return openFgaTuples(openFgaClient(config));
+}
+
+export function openDatabase(url: string): Database {
+  return openPgDatabase({ url, max: 4 });
 }

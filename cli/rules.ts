@@ -3,10 +3,13 @@ import { Failure } from './failure.ts';
 import { withExamples } from './help.ts';
 import { check, type CheckOptions } from './rules/check.ts';
 import { explainRequest, type ExplainOptions } from './rules/explain.ts';
+import { registerSync } from './rules/sync-commands.ts';
 
 export function registerRules(program: Command): void {
   const rules = withExamples(
-    program.command('rules').description('Check access rules, and see what they decide.'),
+    program
+      .command('rules')
+      .description('Check access rules, see what they decide, and carry their changes over to OpenFGA.'),
     [
       ['sallyport rules check --strict', 'every fault and warning of the configured rules'],
       ['sallyport rules explain GET /documents/7', 'the rule that decides, and why'],
@@ -43,4 +46,5 @@ export function registerRules(program: Command): void {
       ['sallyport rules explain DELETE /public/x --rules new.json', 'the same with other rules'],
     ],
   );
+  registerSync(rules);
 }

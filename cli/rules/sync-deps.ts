@@ -1,0 +1,71 @@
+import { setTimeout } from 'node:timers/promises';
+import { openArchive } from '../../functions/feature-sync/archive.ts';
+import { FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
+import { patient } from '../../functions/feature-sync/patient.ts';
+import { LeaseLost, openRuns } from '../../functions/feature-sync/runs.ts';
+import type { PlanDeps, SyncDeps } from '../../functions/feature-sync/sync.ts';
+import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
+import { RelationsUnavailable } from '../../shared/errors.ts';
+import { webRandom } from '../../shared/random.ts';
+import { openDatabase, openStores, openTuples } from '../deps.ts';
+import { Failure } from '../failure.ts';
+import { storeSettings } from '../fga/connect.ts';
+import { interruption } from '../interrupt.ts';
+import { progressBar } from '../progress.ts';
+import { environment } from '../terminal.ts';
+
+const LABELS = { read: 'reading', keep: 'archiving', write: 'copying', delete: 'deleting' } as const;
+const UNDEFINED_TABLE = '42P01';
+
+/** For what only reads. */
+export async function withPlanDeps<T>(work: (deps: PlanDeps) => Promise<T>): Promise<T> {
+  const settings = storeSettings();
+  const signal = interruption();
+  const bars = new Map(Object.entries(LABELS).map(([step, label]) => [step, progressBar(label)]));
+  const tuples = patient(openTuples(settings), (ms) => setTimeout(ms, undefined, { signal }));
+  try {
+    return await work({
+      tuples,
+      models: openStores(settings).models(settings.storeId),
+      onProgress(step, done, total) {
+        signal.throwIfAborted();
+        bars.get(step)?.update(done, total);
+      },
+    });
+  } catch (error) {
+    throw toFailure(error);
+  } finally {
+    for (const bar of bars.values()) bar.end();
+  }
+}
+
+/** For what writes: needs DATABASE_URL, which keeps the archive and the checkpoint. */
+export async function withSyncDeps<T>(waitMs: number, work: (deps: SyncDeps) => Promise<T>): Promise<T> {
+  const url = environment['DATABASE_URL'] ?? '';
+  if (url === '') throw new Failure('DATABASE_URL is not set: the archive and the checkpoint are kept there');
+  const database = openDatabase(url);
+  const random = webRandom();
+  const signal = interruption();
+  try {
+    return await withPlanDeps((deps) =>
+      work({
+        ...deps,
+        random,
+        runs: openRuns(database, random.uuid()),
+        archive: openArchive(database),
+        patience: { waitMs, sleep: (ms) => setTimeout(ms, undefined, { signal }) },
+      }),
+    );
+  } finally {
+    await database.close();
+  }
+}
+
+function toFailure(error: unknown): unknown {
+  if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE)
+    return new Failure('the database has no tables for this: run `sallyport db migrate`', { cause: error });
+  const expected = [FeatureSyncRefused, LeaseLost, RelationsUnavailable, DatabaseError, DatabaseUnavailable];
+  if (error instanceof Error && expected.some((kind) => error instanceof kind))
+    return new Failure(error.message, { cause: error });
+  return error;
+}

@@ -1,0 +1,83 @@
+import { changesNothing, compareRules } from '../../functions/feature-sync/changes.ts';
+import { planSync, syncFeatures, type Phase, type SyncOutcome } from '../../functions/feature-sync/sync.ts';
+import { Failure } from '../failure.ts';
+import { colors, note, print, printJson } from '../terminal.ts';
+import { readBoth, type RulesOptions } from './feature-rules.ts';
+import { withPlanDeps, withSyncDeps } from './sync-deps.ts';
+import { changeLines, planJson, planLines, restoreLine, toJson } from './sync-report.ts';
+
+export interface SyncCommand extends RulesOptions {
+  readonly dryRun?: boolean;
+  readonly phase?: 'expand' | 'contract';
+  readonly allowWidening?: boolean;
+  readonly json?: boolean;
+  /** Seconds. */
+  readonly wait: number;
+}
+
+/** What the change of rules means for features, from the files alone. */
+export async function runDiff(options: RulesOptions & { readonly json?: boolean }): Promise<void> {
+  const { previous, current } = await readBoth(options);
+  const changes = compareRules(previous, current);
+  if (options.json === true) printJson(changes);
+  else for (const line of changeLines(changes)) print(line);
+}
+
+export async function runSync(options: SyncCommand): Promise<void> {
+  const files = await readBoth(options);
+  if (options.dryRun === true) {
+    await preview(files, options);
+    return;
+  }
+  const phase: Phase = options.phase ?? 'both';
+  const request = { ...files, phase, allowWidening: options.allowWidening === true };
+  const nothing = changesNothing(compareRules(files.previous, files.current));
+  const outcome: SyncOutcome = nothing
+    ? { kind: 'nothing' }
+    : await withSyncDeps(options.wait * 1000, (deps) => syncFeatures(request, deps));
+  if (options.json === true) printJson(toJson(outcome));
+  else tell(outcome);
+  refuse(outcome);
+}
+
+async function preview(files: Awaited<ReturnType<typeof readBoth>>, options: SyncCommand): Promise<void> {
+  const changes = compareRules(files.previous, files.current);
+  if (changesNothing(changes)) {
+    if (options.json === true) printJson({ outcome: 'nothing', dry_run: true });
+    else for (const line of changeLines(changes)) print(line);
+    return;
+  }
+  const { plan } = await withPlanDeps((deps) => planSync(changes, deps));
+  if (options.json === true) printJson({ outcome: 'planned', dry_run: true, ...planJson(plan) });
+  else for (const line of [...planLines(plan), 'nothing was changed']) print(line);
+  if (plan.widening.length > 0 && options.allowWidening !== true) refuse({ kind: 'widening', plan });
+}
+
+function tell(outcome: SyncOutcome): void {
+  if (outcome.kind === 'nothing') print('no feature was renamed, split, merged or dropped: nothing to do');
+  if (outcome.kind === 'already') print(`run ${outcome.runId} has done this already: nothing to do`);
+  if ('plan' in outcome && outcome.plan !== undefined)
+    for (const line of planLines(outcome.plan)) print(line);
+  if (outcome.kind === 'expanded')
+    print('expanded: after the new rules serve, run `sallyport rules sync --phase contract`');
+  if (outcome.kind === 'done') {
+    const { expected, missing, left } = outcome.verification;
+    print(
+      `${colors.green('done')}: ${expected - missing} of ${expected} tuples counted where they belong, ${left} left behind`,
+    );
+  }
+  if (outcome.kind === 'expanded' || outcome.kind === 'done') print(`to undo: ${restoreLine(outcome.runId)}`);
+}
+
+function refuse(outcome: SyncOutcome): void {
+  if (outcome.kind === 'widening') {
+    note('somebody would gain access: nothing was changed; --allow-widening goes ahead');
+    throw new Failure('');
+  }
+  if (outcome.kind !== 'done') return;
+  const { missing, left } = outcome.verification;
+  if (missing + left > 0)
+    throw new Failure(
+      `${missing} tuples are missing and ${left} are left: somebody else wrote meanwhile; look at them`,
+    );
+}
