@@ -1,13 +1,19 @@
 import { Hono } from 'hono';
 import type { Deps } from '../shared/deps.ts';
+import { Refusal } from '../shared/errors.ts';
 import { toProblem, toRefusal } from '../shared/problem.ts';
 import { createGateway, type Gateway } from './gateway/create.ts';
-import { gatewayFallback, gatewayRoutes, type PeerOf } from './gateway/routes.ts';
+import { targetOf } from './gateway/fetch-transport.ts';
+import { gatewayFetch, gatewayRoutes, type PeerOf } from './gateway/routes.ts';
+import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { statusRoutes } from './status/index.ts';
 import { createWebhooks, type Webhooks } from './webhooks/create.ts';
 
 export interface App {
+  /** The bundle's own routes. */
   readonly hono: Hono;
+  /** Any request: own routes win over access rules. `bindings`: what the runtime hands over with it. */
+  fetch(request: Request, bindings: unknown): Response | Promise<Response>;
   readonly gateway: Gateway;
   readonly webhooks: Webhooks;
   close(): Promise<void>;
@@ -28,15 +34,20 @@ export function createApp(deps: Deps, peerOf: PeerOf): App {
   );
   hono.route('/', gatewayRoutes(gateway, peerOf));
   hono.route('/', webhooks.routes);
-  hono.route('/', gatewayFallback(gateway, deps.fetchUpstream, peerOf));
+  hono.notFound(() => {
+    throw new Refusal('not_found', 'no such route of the bundle');
+  });
   hono.onError((error) => {
     const refusal = toRefusal(error);
     if (refusal.code === 'internal_error') deps.log.error('internal error', { reason: refusal.reason });
     const { status, headers, body } = toProblem(refusal, deps.random.uuid());
     return new Response(body, { status, headers: new Headers(headers) });
   });
+  const forward = gatewayFetch(gateway, deps.fetchUpstream, peerOf);
   return {
     hono,
+    fetch: (request, bindings) =>
+      isOwnPath(targetOf(request.url)) ? hono.fetch(request, bindings) : forward(request, bindings),
     gateway,
     webhooks,
     async close() {

@@ -47,8 +47,8 @@ function peerOf(request: Request): string {
 }
 
 export default {
-  fetch(request: Request, bindings: Bindings, context: unknown): Response | Promise<Response> {
+  fetch(request: Request, bindings: Bindings): Response | Promise<Response> {
     const app = appFor(bindings);
-    return app instanceof Response ? app : app.hono.fetch(request, bindings, context as never);
+    return app instanceof Response ? app : app.fetch(request, bindings);
   },
 };

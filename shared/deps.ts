@@ -81,7 +81,10 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
     database,
     proxies: trustedProxies(config.trustedProxies),
     collapse: platform.joinsRequests ? shareInFlight : eachAlone,
-    fetchUpstream: fetchUpstream(platform.fetch),
+    fetchUpstream: fetchUpstream({
+      fetch: platform.fetch,
+      endsWithClient: platform.runtime === 'workers',
+    }),
     async close() {
       shared?.close?.();
       await database?.close();

@@ -18,6 +18,8 @@ export interface UpstreamRequest {
   /** -1 when not declared. */
   readonly contentLength: number;
   readonly hasBody: boolean;
+  /** The caller asks for a WebSocket. */
+  readonly upgrade: boolean;
 }
 
 /** What the gateway does to an upstream's answer on its way out. */

@@ -18,14 +18,17 @@ export function inboundOf(request: Request, peer: string): Inbound {
   request.headers.forEach((value, name) => {
     headers.push(name, value);
   });
-  const { url } = request;
-  // The URL parser has collapsed dot segments already, so this is also what goes to the upstream.
-  const start = url.indexOf('/', url.indexOf('://') + 3);
   return {
     method: request.method,
-    target: start < 0 ? '/' : url.slice(start),
+    target: targetOf(request.url),
     headers,
     peer,
-    scheme: url.startsWith('https:') ? 'https' : 'http',
+    scheme: request.url.startsWith('https:') ? 'https' : 'http',
   };
+}
+
+/** The URL parser has collapsed dot segments already, so what is judged here is also what goes to the upstream. */
+export function targetOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  return start < 0 ? '/' : url.slice(start);
 }

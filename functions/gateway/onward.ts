@@ -52,5 +52,6 @@ export function onward(
     maxBodyBytes: config.maxBodyBytes,
     contentLength: read.contentLength,
     hasBody: read.chunked || read.contentLength > 0,
+    upgrade: read.upgrade === 'websocket',
   };
 }

@@ -24,7 +24,7 @@ const TRIPLET = /%([0-9A-Fa-f]{2})/g;
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 // Decoded characters that some server, somewhere, takes for structure: / \ ; ? # controls, and % before two hex digits
 // (a second decoding would make a new path).
- 
+
 const STRUCTURE = /[/\\;?#\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}/;
 
 /**

@@ -18,12 +18,9 @@ export function gatewayRoutes(own: Gateway, peerOf: PeerOf): Hono {
   return app;
 }
 
-/** Everything else: judged by the access rules and forwarded. */
-export function gatewayFallback(own: Gateway, upstream: Upstream<Request, Response>, peerOf: PeerOf): Hono {
-  const app = new Hono();
+/** Everything else: judged by the access rules and forwarded. Not through Hono, which has nothing to add to it. */
+export function gatewayFetch(own: Gateway, upstream: Upstream<Request, Response>, peerOf: PeerOf) {
   const transport = fetchTransport(own.guarded(upstream));
-  app.all('*', (c) =>
-    gateway(inboundOf(c.req.raw, peerOf(c.req.raw, c.env)), c.req.raw, transport, own.deps),
-  );
-  return app;
+  return (request: Request, bindings: unknown): Promise<Response> =>
+    gateway(inboundOf(request, peerOf(request, bindings)), request, transport, own.deps);
 }

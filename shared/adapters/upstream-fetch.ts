@@ -3,31 +3,29 @@ import { Refusal } from '../errors.ts';
 import type { Fetch } from '../ports.ts';
 import type { AnswerHeaders, Upstream, UpstreamRequest } from '../upstream.ts';
 
-/**
- * Upstream where the runtime has fetch and streams by itself (Workers). A client that goes away cancels through
- * the request's own signal; the bodies are never read here.
- */
-export function fetchUpstream(fetch: Fetch): Upstream<Request, Response> {
+export interface FetchUpstreamOptions {
+  readonly fetch: Fetch;
+  /** True on Workers: a client that goes away ends everything its request began. Elsewhere its signal is passed on. */
+  readonly endsWithClient: boolean;
+}
+
+/** Upstream where the runtime has fetch and streams by itself; bodies are never read here. */
+export function fetchUpstream({ fetch, endsWithClient }: FetchUpstreamOptions): Upstream<Request, Response> {
   return {
     async forward(request, answer, exchange, events) {
       if (request.contentLength > request.maxBodyBytes) throw tooLarge('declared');
-      const timer = new AbortController();
+      const cut = new AbortController();
       const timeout = setTimeout(() => {
-        timer.abort(TIMED_OUT);
+        cut.abort(new Refusal('upstream_timeout', 'no answer in time'));
       }, request.timeoutMs);
-      const overrun: Overrun = { refusal: undefined };
+      const signal = endsWithClient ? cut.signal : AbortSignal.any([cut.signal, exchange.signal]);
       try {
-        const upstream = await fetch(request.base + request.path, {
-          ...init(request, exchange, overrun),
-          signal: AbortSignal.any([timer.signal, exchange.signal]),
-        });
+        const upstream = await fetch(request.base + request.path, init(request, exchange, cut, signal));
         events.answered(upstream.status);
         events.ended('complete');
         return outgoing(upstream, answer);
       } catch (error) {
-        if (overrun.refusal !== undefined) throw overrun.refusal;
-        if (timer.signal.aborted)
-          throw new Refusal('upstream_timeout', 'no answer in time', { cause: error });
+        if (cut.signal.reason instanceof Refusal) throw cut.signal.reason;
         if (exchange.signal.aborted) {
           events.ended('client_gone');
           // 499 reaches nobody: it is for the log.
@@ -41,40 +39,68 @@ export function fetchUpstream(fetch: Fetch): Upstream<Request, Response> {
   };
 }
 
-const TIMED_OUT = new Error('timed out');
-
-interface Overrun {
-  refusal: Refusal | undefined;
-}
-
-function init(request: UpstreamRequest, exchange: Request, overrun: Overrun): RequestInit {
-  const headers = new Headers();
+function init(
+  request: UpstreamRequest,
+  exchange: Request,
+  cut: AbortController,
+  signal: AbortSignal,
+): RequestInit & WorkersInit {
+  // A plain object crosses into the runtime at once; its names are unique, as those of the Headers they came from.
+  const headers: Record<string, string> = {};
   const list = request.headers;
-  for (let i = 0; i + 1 < list.length; i += 2) headers.append(list[i] ?? '', list[i + 1] ?? '');
-  const upgrade = exchange.headers.get('upgrade');
-  if (upgrade?.toLowerCase() === 'websocket') headers.set('Upgrade', 'websocket');
-  const bare: RequestInit = { method: request.method, headers, redirect: 'manual', ...ENCODED };
+  for (let i = 0; i + 1 < list.length; i += 2) headers[list[i] ?? ''] = list[i + 1] ?? '';
+  if (request.upgrade) headers['Upgrade'] = 'websocket';
+  const { method } = request;
+  const bare = { method, headers, redirect: 'manual', encodeResponseBody: 'manual', signal } as const;
   if (!request.hasBody || exchange.body === null) return bare;
   // A declared length is enforced by the runtime's framing; only a chunked body has to be counted.
-  const body =
-    request.contentLength >= 0
-      ? exchange.body
-      : exchange.body.pipeThrough(counting(request.maxBodyBytes, overrun));
+  const body = request.contentLength >= 0 ? exchange.body : counted(exchange.body, request.maxBodyBytes, cut);
   return { ...bare, body, duplex: 'half' };
 }
 
-/** Workers: hand the body on as it is encoded (ignored by other runtimes). */
-const ENCODED: RequestInit = { encodeResponseBody: 'manual' } as RequestInit;
+/** Workers: a body is handed on as it is encoded. Other runtimes ignore it. */
+interface WorkersInit {
+  readonly encodeResponseBody?: 'manual';
+}
 
-function counting(maxBytes: number, overrun: Overrun): TransformStream<Uint8Array, Uint8Array> {
-  let bytes = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      bytes += chunk.byteLength;
-      if (bytes <= maxBytes) controller.enqueue(chunk);
-      else controller.error((overrun.refusal = tooLarge('streamed')));
-    },
+/**
+ * A body that cuts the whole call when it breaks off or exceeds `maxBytes`. Never by an error of the stream: workerd
+ * ends the chunked body of a failed stream as if it were whole, and the upstream would act on half of it.
+ */
+function counted(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+  cut: AbortController,
+): ReadableStream<Uint8Array> {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  handOn(body, writable.getWriter(), maxBytes).catch((error: unknown) => {
+    const broken = new Refusal('invalid_request', 'the body broke off', { cause: error });
+    cut.abort(error instanceof Refusal ? error : broken);
   });
+  return readable;
+}
+
+/** Rejects when the body breaks off, and with Refusal `body_too_large`. */
+async function handOn(
+  body: ReadableStream<Uint8Array>,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+  maxBytes: number,
+): Promise<void> {
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw tooLarge('streamed');
+    // An upstream that wants no more says why in its answer.
+    if (!(await succeeds(writer.write(chunk)))) return;
+  }
+  await succeeds(writer.close());
+}
+
+function succeeds(step: Promise<void>): Promise<boolean> {
+  return step.then(
+    () => true,
+    () => false,
+  );
 }
 
 function tooLarge(how: string): Refusal {
@@ -82,20 +108,21 @@ function tooLarge(how: string): Refusal {
 }
 
 function outgoing(upstream: Response, answer: AnswerHeaders): Response {
-  const nominated = nominatedBy(upstream.headers.get('connection')?.toLowerCase());
-  // Copying keeps every Set-Cookie apart.
-  const headers = new Headers(upstream.headers);
-  for (const name of [...headers.keys()])
-    if (!passesOn(name, answer.ownsCors, nominated)) headers.delete(name);
+  const { status, statusText, headers: fields } = upstream;
+  // 101 carries the runtime's own socket, which a new Response has to be given.
+  const socket = 'webSocket' in upstream ? { webSocket: upstream.webSocket } : {};
+  // Given whole, the fields are copied by the runtime, and every Set-Cookie stays apart.
+  const passing = { status, statusText, headers: fields, encodeBody: 'manual', ...socket };
+  const out = new Response(upstream.body, passing);
+  const nominated = nominatedBy(fields.get('connection')?.toLowerCase());
+  fields.forEach((_value, name) => {
+    if (!passesOn(name, answer.ownsCors, nominated)) out.headers.delete(name);
+  });
   const { set } = answer;
   for (let i = 0; i + 1 < set.length; i += 2) {
     const name = set[i] ?? '';
-    if (name === 'vary') headers.append(name, set[i + 1] ?? '');
-    else headers.set(name, set[i + 1] ?? '');
+    if (name === 'vary') out.headers.append(name, set[i + 1] ?? '');
+    else out.headers.set(name, set[i + 1] ?? '');
   }
-  const { status, statusText } = upstream;
-  // 101 carries the runtime's own socket, which a new Response has to be given.
-  const socket = 'webSocket' in upstream ? { webSocket: upstream.webSocket } : {};
-  const passing = { status, statusText, headers, encodeBody: 'manual', ...socket };
-  return new Response(upstream.body, passing);
+  return out;
 }

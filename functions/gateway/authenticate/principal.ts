@@ -1,5 +1,6 @@
 import type { IssuerConfig, IssuerName } from '../../../shared/config.ts';
 import type { Proof } from '../../../shared/proof.ts';
+import { callerOf, faultOfSubject, isPrintable, userOf } from '../../../shared/subjects.ts';
 import { invalidToken } from './refusals.ts';
 
 /** Who a token speaks for. */
@@ -21,34 +22,17 @@ export type Principal = Proof<Identity, 'authenticated'>;
 
 export const ORGANIZATION_CLAIM = 'urn:zitadel:iam:user:resourceowner:id';
 
-/** Printable ASCII without whitespace, `#` and `:`, which mean something in an OpenFGA user or could end a header. */
-const PRINTABLE = /^[!"$-9;-~]{1,255}$/;
-
-const ISSUER_NAMES = Object.keys({
-  zitadel: true,
-  kanidm: true,
-  session: true,
-} satisfies Record<IssuerName, true>);
-
 /** Throws Refusal `invalid_token` for a subject that could pass for somebody or everybody else. */
 export function identify(issuer: IssuerConfig, subject: unknown, organization: unknown): Identity {
   const { name, url } = issuer;
-  if (typeof subject !== 'string' || !PRINTABLE.test(subject)) throw invalidToken('sub is not usable');
-  // `user:*` is everybody in OpenFGA.
-  if (subject === '*') throw invalidToken('sub is the wildcard');
-  if (issuer.sharedSubjects && namesOtherIssuer(name, subject))
-    throw invalidToken("sub imitates another issuer's user");
+  const fault = faultOfSubject(issuer, subject);
+  if (fault !== undefined || typeof subject !== 'string') throw invalidToken(`sub ${fault ?? 'is no text'}`);
   return {
     issuerName: name,
     issuer: url,
     subject,
-    user: issuer.sharedSubjects ? `user:${subject}` : `user:${name}|${subject}`,
-    caller: `${name}|${subject}`,
-    ...(typeof organization === 'string' && PRINTABLE.test(organization) && { organization }),
+    user: userOf(issuer, subject),
+    caller: callerOf(issuer, subject),
+    ...(typeof organization === 'string' && isPrintable(organization) && { organization }),
   };
-}
-
-/** Also those not trusted today: their users' relations may still be stored. */
-function namesOtherIssuer(own: IssuerName, subject: string): boolean {
-  return ISSUER_NAMES.some((name) => name !== own && subject.startsWith(`${name}|`));
 }

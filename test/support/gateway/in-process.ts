@@ -26,10 +26,10 @@ export async function startInProcess(
   const app = createApp(createDeps(parsed.config, { platform, ...(clock && { clock }) }), () => PEER);
   return {
     url: ORIGIN,
-    fetch: async (target, sent) => app.hono.fetch(toRequest(target, sent)),
+    fetch: async (target, sent) => app.fetch(toRequest(target, sent), {}),
     output: () => lines.join('\n'),
     async close() {
-      app.close();
+      await app.close();
     },
   };
 }
