@@ -12,7 +12,7 @@ import { createEffects } from './effects.ts';
 import { parseGrants, type DefaultGrants } from './grants.ts';
 import { identitiesOf } from './identities.ts';
 import { webhookRoutes } from './index.ts';
-import { createMarks, type Marks } from './marks.ts';
+import { createMarks } from './marks.ts';
 import type { ReceiveDeps } from './receive.ts';
 
 /** Drops what this instance remembers of a caller and of its OpenFGA user. */
@@ -69,20 +69,32 @@ export function createWebhooks(deps: Deps, forget: Forget): Webhooks {
 }
 
 function createInbox(issuer: IssuerConfig, database: Database, deps: Deps, forget: Forget): Inbox {
-  const marks = marksOf(issuer, database, deps, forget);
+  const forgetSubject = (subject: string): void => {
+    forget(callerOf(issuer, subject), userOf(issuer, subject));
+  };
+  const identities = identitiesOf(issuer.name, database);
+  const marks = createMarks({
+    identities,
+    revocations: deps.counters,
+    clock: deps.clock,
+    callerOf: (subject) => callerOf(issuer, subject),
+    forget: forgetSubject,
+  });
+  const effects = createEffects({
+    identities,
+    marks,
+    tuples: deps.tuples,
+    grants: readGrants(deps),
+    clock: deps.clock,
+    userOf: (subject) => userOf(issuer, subject),
+  });
   const apply: ApplyDeps = {
     database,
-    applyEvent: createEffects({
-      identities: identitiesOf(issuer.name, database),
-      marks,
-      tuples: deps.tuples,
-      grants: readGrants(deps),
-      clock: deps.clock,
-      userOf: (subject) => userOf(issuer, subject),
-      forget: (subject) => {
-        forget(callerOf(issuer, subject), userOf(issuer, subject));
-      },
-    }),
+    async applyEvent(event) {
+      await effects(event);
+      // A decision remembered from before must not outlive the change, on this instance at least.
+      forgetSubject(event.subject);
+    },
     clock: deps.clock,
     random: deps.random,
     log: deps.log,
@@ -93,18 +105,6 @@ function createInbox(issuer: IssuerConfig, database: Database, deps: Deps, forge
     ),
   };
   return { applyDue: (limit) => applyDue(limit, apply), remark: () => marks.remark() };
-}
-
-function marksOf(issuer: IssuerConfig, database: Database, deps: Deps, forget: Forget): Marks {
-  return createMarks({
-    identities: identitiesOf(issuer.name, database),
-    revocations: deps.counters,
-    clock: deps.clock,
-    callerOf: (subject) => callerOf(issuer, subject),
-    forget: (subject) => {
-      forget(callerOf(issuer, subject), userOf(issuer, subject));
-    },
-  });
 }
 
 function readGrants({ config, platform }: Deps): DefaultGrants {

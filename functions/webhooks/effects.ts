@@ -15,8 +15,6 @@ export interface EffectsDeps {
   readonly grants: DefaultGrants;
   readonly clock: Clock;
   readonly userOf: (subject: string) => string;
-  /** Drops what this instance remembers of the user: a decision remembered as a deny must not outlive a grant. */
-  readonly forget: (subject: string) => void;
 }
 
 export type ApplyEvent = (event: QueuedEvent) => Promise<void>;
@@ -57,7 +55,6 @@ async function create(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
   // A removal may have swept between the two, before these tuples were there.
   const [now] = await deps.identities.states([event.subject]);
   if (now?.state === 'removed') await takeBack(tuples, deps);
-  deps.forget(event.subject);
 }
 
 /** Also where this attempt wrote nothing: an earlier one may have been cut off after its write. */
@@ -74,7 +71,6 @@ async function changeState(event: QueuedEvent, state: IdentityState, deps: Effec
 async function remove(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
   await changeState(event, 'removed', deps);
   await sweep(deps.userOf(event.subject), deps.tuples);
-  deps.forget(event.subject);
 }
 
 function record(
