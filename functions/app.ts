@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import type { Deps } from '../shared/deps.ts';
 import { Refusal } from '../shared/errors.ts';
 import { toProblem, toRefusal } from '../shared/problem.ts';
+import type { ReadinessCheck } from '../shared/readiness.ts';
 import { createGateway, type Gateway } from './gateway/create.ts';
 import { targetOf } from './gateway/fetch-transport.ts';
 import { gatewayFetch, gatewayRoutes, type PeerOf } from './gateway/routes.ts';
@@ -19,8 +20,8 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** The map of the bundle: which function answers what. Throws UnusableRules and UnusableGrants. */
-export function createApp(deps: Deps, peerOf: PeerOf): App {
+/** The map of the bundle: which function answers what. `more`: what one runtime alone has to show in /ready. Throws UnusableRules and UnusableGrants. */
+export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCheck[] = []): App {
   const gateway = createGateway(deps);
   const webhooks = createWebhooks(deps, (caller, user) => {
     gateway.forget(caller, user);
@@ -30,7 +31,13 @@ export function createApp(deps: Deps, peerOf: PeerOf): App {
   const hono = new Hono();
   hono.route(
     '/',
-    statusRoutes({ config, runtime, clock, metrics, checks: [...gateway.checks, ...webhooks.checks] }),
+    statusRoutes({
+      config,
+      runtime,
+      clock,
+      metrics,
+      checks: [...gateway.checks, ...webhooks.checks, ...more],
+    }),
   );
   hono.route('/', gatewayRoutes(gateway, peerOf));
   hono.route('/', webhooks.routes);

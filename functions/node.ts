@@ -13,6 +13,7 @@ import { UnusableRules } from './gateway/rules-store.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { upgradeTransport } from './gateway/upgrade-transport.ts';
 import { answerBrokenRequests } from './node-broken-requests.ts';
+import { featureSyncAtStart, type FeatureSyncAtStart } from './node-feature-sync.ts';
 import { drainable } from './node-drain.ts';
 
 export interface RunningServer {
@@ -37,7 +38,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   const parsed = parseEnvironment(variables, 'node');
   if (!parsed.ok)
     throw new UnusableConfiguration(parsed.faults.map((fault) => `${fault.variable} ${fault.problem}`));
-  const { deps, app } = compose(parsed.config);
+  const { deps, app, featureSync } = compose(parsed.config);
   for (const { variable, problem } of parsed.warnings) deps.log.warn(`${variable} ${problem}`);
   const sockets = deps.platform.sockets();
   if (sockets === null) throw new Error('this platform has no sockets');
@@ -47,11 +48,13 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   await listen(server, parsed.config.listen);
   // The first request should not wait for keys; a provider that is away is said in /ready.
   deps.platform.background(app.gateway.warm());
+  deps.platform.background(featureSync.run());
   const url = urlOf(server);
   deps.log.info('listening', { url });
   return {
     url,
     async close() {
+      featureSync.stop();
       await drain();
       await sockets.close();
       await app.close();
@@ -61,10 +64,16 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   };
 }
 
-function compose(config: Parameters<typeof createDeps>[0]): { deps: Deps; app: App } {
+function compose(config: Parameters<typeof createDeps>[0]): {
+  deps: Deps;
+  app: App;
+  featureSync: FeatureSyncAtStart;
+} {
   const deps = createDeps(config);
+  const featureSync = featureSyncAtStart(deps);
   try {
-    return { deps, app: createApp(deps, (_request, bindings) => peerOf(bindings)) };
+    const app = createApp(deps, (_request, bindings) => peerOf(bindings), featureSync.checks);
+    return { deps, app, featureSync };
   } catch (error) {
     void deps.close();
     throw error instanceof UnusableRules ? new UnusableConfiguration(error.faults.map(inRules)) : error;

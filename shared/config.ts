@@ -34,6 +34,8 @@ export interface Config {
     /** What new users get. */
     readonly defaultGrants: RulesSource;
   };
+  /** `start`: a Node replica carries the change from the previous rules over to OpenFGA as it starts. */
+  readonly featureSync: 'off' | 'start';
   readonly metricsToken: string | null;
 }
 

@@ -1,9 +1,11 @@
 import { createPlatform } from '#platform';
 import { MemoryCounters } from './adapters/counters-memory.ts';
+import { openFgaModels } from './adapters/models-openfga.ts';
 import { openFgaClient } from './adapters/openfga-client.ts';
 import { openFgaRelations } from './adapters/relations-openfga.ts';
 import { openFgaTuples } from './adapters/tuples-openfga.ts';
 import { fetchUpstream } from './adapters/upstream-fetch.ts';
+import type { AuthorizationModels } from './authorization-models.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database.ts';
 import { FallbackCounters } from './counters-fallback.ts';
@@ -28,6 +30,7 @@ export interface Deps {
   readonly localCounters: MemoryCounters;
   readonly relations: CachedRelations;
   readonly tuples: Tuples;
+  readonly models: AuthorizationModels;
   /** Null without DATABASE_URL: functions that need it answer 503. */
   readonly database: Database | null;
   readonly proxies: TrustedProxies;
@@ -78,6 +81,7 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
       clock,
     }),
     tuples: openFgaTuples(client),
+    models: openFgaModels(client),
     database,
     proxies: trustedProxies(config.trustedProxies),
     collapse: platform.joinsRequests ? shareInFlight : eachAlone,

@@ -54,6 +54,10 @@ export function shapeFaults(v: Variables): Fault[] {
   };
   together('ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET');
   together('UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
+  for (const needed of ['DATABASE_URL', 'ACCESS_RULES_PREV'] as const) {
+    if (v.FEATURE_SYNC === 'start' && v[needed] === undefined)
+      faults.push({ variable: needed, problem: 'is missing: FEATURE_SYNC=start needs it' });
+  }
   for (const cidr of v.TRUSTED_PROXIES) {
     if (!ipaddr.isValid(cidr) && !ipaddr.isValidCIDR(cidr)) {
       faults.push({ variable: 'TRUSTED_PROXIES', problem: 'write addresses or CIDRs, as in 10.0.0.0/8,::1' });

@@ -78,6 +78,7 @@ function toConfig(v: Variables, named: Readonly<Record<string, string>>, counter
       sharedSecret: v.WEBHOOK_SHARED_SECRET ?? null,
       defaultGrants: rulesSource(v.DEFAULT_GRANTS),
     },
+    featureSync: v.FEATURE_SYNC,
     metricsToken: v.METRICS_TOKEN ?? null,
   };
 }

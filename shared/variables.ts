@@ -88,6 +88,7 @@ export const VARIABLES = z.object({
   MAX_BODY_BYTES: whole(0, 2 ** 40, 'bytes').default(10_485_760),
   UPSTREAM_TIMEOUT_MS: whole(1, 3_600_000, 'milliseconds').default(30_000),
   ASSERTION_KEYS: z.string().optional(),
+  FEATURE_SYNC: z.enum(['off', 'start'], 'write off or start').default('off'),
   METRICS_TOKEN: z.string().min(16, 'write at least 16 characters').optional(),
   ENVIRONMENT: z
     .enum(['development', 'production'], 'write development or production')
