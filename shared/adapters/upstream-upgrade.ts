@@ -25,6 +25,9 @@ export function upgradeUpstream(): Upstream<UpgradeExchange, Answer> {
           detail: 'Only upgrades to websocket pass.',
         });
       }
+      // An upstream that does not switch would take what follows for this body, or for another request.
+      if (request.hasBody)
+        throw new Refusal('invalid_request', 'an upgrade with a body', { detail: NO_BODY });
       const reply = await knock(request, exchange.socket);
       events.answered(reply.status);
       if (reply.joined === undefined) passOn(reply, answer, exchange, events);
@@ -33,6 +36,8 @@ export function upgradeUpstream(): Upstream<UpgradeExchange, Answer> {
     },
   };
 }
+
+const NO_BODY = 'An upgrade carries no body.';
 
 interface Reply {
   readonly message: IncomingMessage;
@@ -55,6 +60,8 @@ function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
       path: url.pathname.replace(/\/+$/, '') + request.path,
       headers: [...request.headers, 'Host', url.host, 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
       timeout: request.timeoutMs,
+      // A connection of its own: what a client sends early must not precede somebody else's request.
+      agent: false,
     });
     const clientGone = (): void => {
       call.destroy(new Error('client gone'));
