@@ -1,6 +1,6 @@
 import type { Config, Runtime } from './config.ts';
 import type { Database } from './database.ts';
-import type { Background, Clock, Counters, Fetch, Log, Metrics, Revocations } from './ports.ts';
+import type { Background, Clock, Counters, Digest, Fetch, Log, Metrics, Revocations } from './ports.ts';
 import type { Answer, NodeExchange, UpgradeExchange, Upstream } from './upstream.ts';
 
 export interface SharedCounters extends Counters, Revocations {
@@ -18,6 +18,7 @@ export interface Platform {
   readonly runtime: Runtime;
   readonly background: Background;
   readonly fetch: Fetch;
+  readonly digest: Digest;
   readonly metrics: Metrics;
   /** Identical work under way may be joined by other requests: not on Workers. */
   readonly joinsRequests: boolean;

@@ -17,6 +17,9 @@ export interface Random {
   uuid(): string;
 }
 
+/** SHA-256 of a text, in a form that serves as a key; at once where the runtime can. */
+export type Digest = (text: string) => MaybePromise<string>;
+
 /** Outgoing HTTP. Never follows redirects unless the caller says so. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 

@@ -30,6 +30,7 @@ export function createGateway(deps: Deps): Gateway {
   const trusted = trust(config, { fetch, clock, background, log, collapse: deps.collapse });
   const authenticator = createAuthenticator({
     clock,
+    digest: deps.platform.digest,
     verifySigned: trusted.verifySigned,
     verifyOpaque: trusted.verifyOpaque,
     beforeVerify: (address) => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { Platform } from '../platform.ts';
 import { openPgDatabase } from './database-pg.ts';
@@ -19,6 +20,7 @@ export function createPlatform(): Platform {
     joinsRequests: true,
     // Whoever starts background work handles its failure; this only keeps a slip from ending the process.
     background: (work) => void work.catch(() => undefined),
+    digest: (text) => hash('sha256', text, 'base64'),
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
     metrics: prometheusMetrics({ process: true }),
     log(level) {

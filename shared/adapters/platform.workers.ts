@@ -17,6 +17,7 @@ export function createPlatform(): Platform {
     background: (work) => {
       waitUntil(work.catch(() => undefined));
     },
+    digest: webDigest,
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
     metrics: isDataset(env['METRICS'])
       ? analyticsEngineMetrics(isolateMetrics, env['METRICS'])
@@ -36,4 +37,12 @@ export function createPlatform(): Platform {
     watchText: () => () => undefined,
     schedule: () => () => undefined,
   };
+}
+
+const encoder = new TextEncoder();
+
+/** Native here; node:crypto's is a JavaScript stream per digest. One character per byte makes a short key. */
+async function webDigest(text: string): Promise<string> {
+  const bytes = await crypto.subtle.digest('SHA-256', encoder.encode(text));
+  return String.fromCharCode(...new Uint8Array(bytes));
 }

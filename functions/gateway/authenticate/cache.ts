@@ -1,10 +1,10 @@
-import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Clock, MaybePromise } from '../../../shared/ports.ts';
+import type { Clock, Digest, MaybePromise } from '../../../shared/ports.ts';
 import type { Accepted, Outcome, Rejected } from './outcome.ts';
 
 export interface TokenCacheOptions {
   readonly clock: Clock;
+  readonly digest: Digest;
   /** Tokens remembered as good; 10,000 unless told. */
   readonly maxAccepted?: number;
   /** Kept apart, so that a flood of bad tokens cannot push good ones out; 1,000 unless told. */
@@ -20,6 +20,7 @@ type VerifyFrom<Who> = (token: string, address: string) => Promise<Outcome<Who>>
 export class TokenCache<Who extends { readonly caller: string }> {
   readonly #verify: VerifyFrom<Who>;
   readonly #clock: Clock;
+  readonly #digest: Digest;
   readonly #accepted: LRUCache<string, Accepted<Who>>;
   readonly #rejected: LRUCache<string, Rejected>;
   /** Counts `forget` calls: a verdict begun before one must not be remembered after it. */
@@ -28,13 +29,19 @@ export class TokenCache<Who extends { readonly caller: string }> {
   constructor(verify: VerifyFrom<Who>, options: TokenCacheOptions) {
     this.#verify = verify;
     this.#clock = options.clock;
+    this.#digest = options.digest;
     this.#accepted = new LRUCache({ max: options.maxAccepted ?? 10_000 });
     this.#rejected = new LRUCache({ max: options.maxRejected ?? 1_000 });
   }
 
   /** Throws or rejects as the verifier does. `address` is handed to it. */
   verify(token: string, address: string): MaybePromise<Who> {
-    const digest = hash('sha256', token, 'base64');
+    const digest = this.#digest(token);
+    if (typeof digest === 'string') return this.#recall(digest, token, address);
+    return digest.then((later) => this.#recall(later, token, address));
+  }
+
+  #recall(digest: string, token: string, address: string): MaybePromise<Who> {
     const known = this.#accepted.get(digest);
     if (known === undefined) return this.#unknown(digest, token, address);
     if (this.#clock.now() >= known.untilMs) return this.#again(digest, token, address);

@@ -87,7 +87,7 @@ function capture(captures: readonly Capture[], segments: readonly string[]): Par
 function insert(root: Node, rule: Rule): Conflict[] {
   const leaf = leafOf(root, rule);
   const captures = rule.segments.flatMap((segment, at) =>
-    segment.kind === 'literal' ? [] : [{ name: segment.name, at, rest: segment.kind === 'rest' }],
+    segment.kind === 'literal' ? [] : [{ name: shared(segment.name), at, rest: segment.kind === 'rest' }],
   );
   const fixed = captures.length === 0 ? { rule, params: NO_PARAMS } : undefined;
   const entry: Entry = { rule, captures, fixed };
@@ -102,6 +102,15 @@ function insert(root: Node, rule: Rule): Conflict[] {
     leaf.named.set(method, entry);
     return [];
   });
+}
+
+const names = new Map<string, string>();
+
+/** One string for equal names: the engine looks a property up by identity, and each rule's own copy would miss. */
+function shared(name: string): string {
+  const known = names.get(name);
+  if (known === undefined) names.set(name, name);
+  return known ?? name;
 }
 
 function leafOf(root: Node, rule: Rule): Leaf {

@@ -9,6 +9,7 @@ import { trust } from '../../../functions/gateway/authenticate/trust.ts';
 import type { IntrospectionConfig, IssuerConfig } from '../../../shared/config.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { shareInFlight, type Collapse } from '../../../shared/share-in-flight.ts';
+import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
 import { providerDeps, type TestDeps } from '../../support/provider-deps.ts';
@@ -59,6 +60,7 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
   const introspection = options.introspection ? { ...options.introspection, issuer } : null;
   const guarded: string[] = [];
   const { authenticate, forget }: Authenticator = createAuthenticator({
+    digest: sha256,
     ...trust({ issuers, introspection }, deps),
     ...options,
     clock,

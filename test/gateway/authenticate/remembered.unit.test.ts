@@ -2,6 +2,7 @@ import { generateKeyPair, exportJWK } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TokenCache } from '../../../functions/gateway/authenticate/cache.ts';
 import { KEY_REFRESH } from '../../../shared/keys/remote-keys.ts';
+import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';
 import { createGate, type Gate } from './gate.ts';
 
@@ -71,7 +72,7 @@ describe('a verdict under way while its caller is forgotten', () => {
       await new Promise<void>((done) => (finish = done));
       return { identity: { caller: 'zitadel|alice' }, untilMs: Infinity };
     };
-    const cache = new TokenCache(verify, { clock: manualClock() });
+    const cache = new TokenCache(verify, { clock: manualClock(), digest: sha256 });
     const first = cache.verify('token', '');
     cache.forget('zitadel|alice');
     finish();
