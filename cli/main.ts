@@ -9,9 +9,16 @@ import { handleInterrupts, interruptedWith } from './interrupt.ts';
 import { registerKeys } from './keys.ts';
 import { registerRules } from './rules.ts';
 import { colors, note } from './terminal.ts';
+import { registerWebhooks } from './webhooks.ts';
 
 /** One line per group of commands. */
-const GROUPS: readonly ((program: Command) => void)[] = [registerRules, registerFga, registerKeys, registerDb];
+const GROUPS: readonly ((program: Command) => void)[] = [
+  registerRules,
+  registerFga,
+  registerKeys,
+  registerDb,
+  registerWebhooks,
+];
 
 const DONE = 0;
 const FAILED = 1;

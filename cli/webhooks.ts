@@ -1,0 +1,93 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { withExamples } from './help.ts';
+import { runList, runReplay, runRetry, runShow, type ListCommand, type Output } from './webhooks/commands.ts';
+import type { ReplayCommand, RetryCommand } from './webhooks/commands.ts';
+
+export function registerWebhooks(program: Command): void {
+  const webhooks = withExamples(
+    program.command('webhooks').description('The inbox of identity-provider events, in DATABASE_URL.'),
+    [
+      ['sallyport webhooks list --status dead', 'events that were set aside'],
+      ['sallyport webhooks retry --dead', 'try them again, after the cause is gone'],
+    ],
+  );
+  registerReaders(webhooks);
+  registerRetry(webhooks);
+  registerReplay(webhooks);
+}
+
+function registerReaders(webhooks: Command): void {
+  withExamples(
+    webhooks
+      .command('list')
+      .description('List events, the newest first.')
+      .addOption(new Option('--status <status>', 'only these').choices(['pending', 'applied', 'dead']))
+      .option('--user <id>', "only of this user, by the provider's id")
+      .option('--type <type>', 'only of this type')
+      .option('--since <when>', 'received since: an ISO date, or a time ago such as 30m, 12h, 7d', since)
+      .option('--limit <n>', 'at most', limit, 50)
+      .option('--json', 'print the list as JSON')
+      .action((options: ListCommand) => runList(options)),
+    [
+      ['sallyport webhooks list --status dead', 'events that were set aside, and why'],
+      ['sallyport webhooks list --user 269083271862583298 --since 7d', 'what happened to one user'],
+    ],
+  );
+  withExamples(
+    webhooks
+      .command('show <id>')
+      .description('Show one event and its payload, which holds no secrets.')
+      .option('--json', 'print it as JSON')
+      .action((id: string, options: Output) => runShow(id, options)),
+    [['sallyport webhooks show 0b7d…', 'an event by the id that the sender got']],
+  );
+}
+
+function registerRetry(webhooks: Command): void {
+  withExamples(
+    webhooks
+      .command('retry [id]')
+      .description('Make an event that failed due now: one by its id, or all that were set aside.')
+      .option('--dead', 'all that were set aside')
+      .option('--dry-run', 'print which, change nothing')
+      .option('--json', 'print the ids as JSON')
+      .action((id: string | undefined, options: RetryCommand) => runRetry(id, options)),
+    [['sallyport webhooks retry --dead --dry-run', 'which events would be tried again']],
+  );
+}
+
+function registerReplay(webhooks: Command): void {
+  withExamples(
+    webhooks
+      .command('replay')
+      .description(
+        'Apply events again that were applied before. Harmless for states and removals; a creation grants again what new users get.',
+      )
+      .option('--user <id>', "of this user, by the provider's id")
+      .option('--type <type>', 'of this type')
+      .option('--since <when>', 'received since: an ISO date, or a time ago such as 30m, 12h, 7d', since)
+      .option('--dry-run', 'print which, change nothing')
+      .option('--json', 'print the ids as JSON')
+      .action((options: ReplayCommand) => runReplay(options)),
+    [
+      ['sallyport webhooks replay --user 269083271862583298 --dry-run', 'which events of one user'],
+      ['sallyport webhooks replay --type user.human.added --since 1d', 'after OpenFGA lost a day of tuples'],
+    ],
+  );
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** An ISO date, or a duration before now. */
+export function since(value: string): Date {
+  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
+  const ms = UNITS[unit];
+  const date = ms === undefined ? new Date(value) : new Date(Date.now() - Number(count) * ms);
+  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('Write an ISO date, or 30m, 12h, 7d.');
+  return date;
+}
+
+function limit(value: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(value)) throw new InvalidArgumentError('Write a whole number above 0.');
+  return Number(value);
+}

@@ -1,0 +1,109 @@
+import * as z from 'zod';
+import {
+  listEvents,
+  requeue,
+  showEvent,
+  wouldRequeue,
+  type Filter,
+  type StoredEvent,
+} from '../../functions/webhooks/manage.ts';
+import { Failure } from '../failure.ts';
+import { colors, print, printJson } from '../terminal.ts';
+import { withInbox } from './connect.ts';
+
+export interface Output {
+  readonly json?: boolean;
+}
+
+export interface ListCommand extends Output {
+  readonly status?: 'pending' | 'applied' | 'dead';
+  readonly user?: string;
+  readonly type?: string;
+  readonly since?: Date;
+  readonly limit: number;
+}
+
+export interface RetryCommand extends Output {
+  readonly dead?: boolean;
+  readonly dryRun?: boolean;
+}
+
+export interface ReplayCommand extends Output {
+  readonly user?: string;
+  readonly type?: string;
+  readonly since?: Date;
+  readonly dryRun?: boolean;
+}
+
+/** Prints events, the newest first. */
+export async function runList({ user, limit, json, ...filter }: ListCommand): Promise<void> {
+  const events = await withInbox((database) => listEvents(database, { ...filter, subject: user }, limit));
+  if (json === true) printJson(events);
+  else if (events.length === 0) print('no events');
+  else for (const event of events) print(lineOf(event));
+}
+
+function lineOf({
+  id,
+  received_at,
+  status,
+  type,
+  subject,
+  sequence,
+  attempts,
+  last_error,
+}: StoredEvent): string {
+  const place = sequence === null ? '' : `#${sequence}`;
+  const trouble = last_error === null ? '' : colors.dim(` (${attempts} failed: ${last_error})`);
+  return `${id} ${received_at.toISOString()} ${status.padEnd(7)} ${type} ${subject}${place}${trouble}`;
+}
+
+/** Prints one event with its payload. */
+export async function runShow(id: string, { json }: Output): Promise<void> {
+  const event = await withInbox((database) => showEvent(database, uuid(id)));
+  if (event === undefined) throw new Failure(`there is no event ${id}`);
+  if (json === true) {
+    printJson(event);
+    return;
+  }
+  for (const [name, value] of Object.entries(event))
+    print(`${name.padEnd(12)} ${value instanceof Date ? value.toISOString() : JSON.stringify(value)}`);
+}
+
+/** Makes one event, or all that were set aside, due now. */
+export async function runRetry(id: string | undefined, options: RetryCommand): Promise<void> {
+  const dead = options.dead === true;
+  if (dead === (id !== undefined)) throw new Failure('name one event, or say --dead');
+  await change(dead ? { status: 'dead' } : { id: uuid(id ?? '') }, options);
+}
+
+/** Makes events due that were applied before. */
+export async function runReplay({ user, type, since, ...options }: ReplayCommand): Promise<void> {
+  if (user === undefined && type === undefined && since === undefined)
+    throw new Failure('say which: --user, --type or --since');
+  await change({ status: 'applied', subject: user, type, since }, options);
+}
+
+async function change(
+  filter: Filter & { readonly id?: string },
+  { dryRun = false, json }: { readonly dryRun?: boolean; readonly json?: boolean },
+): Promise<void> {
+  const at = new Date();
+  const ids = await withInbox((database) =>
+    dryRun ? wouldRequeue(database, filter, at) : requeue(database, filter, at),
+  );
+  if (ids.length === 0 && filter.id !== undefined)
+    throw new Failure(`there is no event ${filter.id}, or it is under way`);
+  if (json === true) {
+    printJson({ dry_run: dryRun, events: ids });
+    return;
+  }
+  print(`${ids.length} ${dryRun ? 'would be' : 'are'} due now${dryRun ? ', nothing was changed' : ''}`);
+  for (const each of ids) print(`  ${each}`);
+}
+
+function uuid(text: string): string {
+  const parsed = z.guid().safeParse(text);
+  if (!parsed.success) throw new Failure(`${text} is not the id of an event`);
+  return parsed.data;
+}

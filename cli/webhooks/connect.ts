@@ -1,0 +1,30 @@
+import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/database.ts';
+import { parseDatabaseUrl } from '../../shared/database/url.ts';
+import { openDatabase } from '../deps.ts';
+import { Failure } from '../failure.ts';
+import { environment } from '../terminal.ts';
+
+/** Opens DATABASE_URL for one command; what the database refuses or cannot do is a Failure. */
+export async function withInbox<T>(work: (database: Database) => Promise<T>): Promise<T> {
+  const url = environment['DATABASE_URL'] ?? '';
+  if (url === '') throw new Failure('DATABASE_URL is not set');
+  const shown = shownOf(url);
+  const database = openDatabase(url);
+  try {
+    return await work(database);
+  } catch (error) {
+    if (error instanceof DatabaseUnavailable || error instanceof DatabaseError)
+      throw new Failure(`${shown}: ${error.message}`, { cause: error });
+    throw error;
+  } finally {
+    await database.close();
+  }
+}
+
+function shownOf(url: string): string {
+  try {
+    return parseDatabaseUrl(url).shown;
+  } catch {
+    throw new Failure('DATABASE_URL is not a postgres:// URL');
+  }
+}
