@@ -18,7 +18,7 @@ export function createPlatform(): Platform {
       waitUntil(work.catch(() => undefined));
     },
     digest: webDigest,
-    fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
+    fetch: (url, init) => fetch(url, init?.redirect === undefined ? { redirect: 'manual', ...init } : init),
     metrics: isDataset(env['METRICS'])
       ? analyticsEngineMetrics(isolateMetrics, env['METRICS'])
       : isolateMetrics,
@@ -41,8 +41,8 @@ export function createPlatform(): Platform {
 
 const encoder = new TextEncoder();
 
-/** Native here; node:crypto's is a JavaScript stream per digest. One character per byte makes a short key. */
+/** Native here; node:crypto's is a JavaScript stream per digest. Two bytes to a character make a short key. */
 async function webDigest(text: string): Promise<string> {
   const bytes = await crypto.subtle.digest('SHA-256', encoder.encode(text));
-  return String.fromCharCode(...new Uint8Array(bytes));
+  return Reflect.apply(String.fromCharCode, null, new Uint16Array(bytes));
 }
