@@ -44,5 +44,5 @@ const encoder = new TextEncoder();
 /** Native here; node:crypto's is a JavaScript stream per digest. Two bytes to a character make a short key. */
 async function webDigest(text: string): Promise<string> {
   const bytes = await crypto.subtle.digest('SHA-256', encoder.encode(text));
-  return Reflect.apply(String.fromCharCode, null, new Uint16Array(bytes));
+  return String.fromCharCode(...new Uint16Array(bytes));
 }
