@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 
 /** A request as the upstream got it. */
@@ -13,6 +13,8 @@ export interface Recorded {
   values(name: string): string[];
   /** What has arrived of the body so far. */
   body(): string;
+  /** True once all of the request has arrived, whole. */
+  complete(): boolean;
   /** Resolves when the connection under it is closed. */
   gone(): Promise<void>;
 }
@@ -46,11 +48,18 @@ export async function startEchoUpstream(port = 0): Promise<EchoUpstream> {
     const path = recorded.target.split('?')[0] ?? '';
     (handlers.get(path) ?? echo(recorded))(incoming, outgoing);
   });
+  const connections = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   const sockets = new WebSocketServer({ noServer: true });
   server.on('upgrade', (incoming, socket, head) => {
     const recorded = note(incoming);
     if (recorded.target.startsWith('/ws/refused')) {
-      socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nSet-Cookie: a=1\r\n\r\nsorry');
+      socket.end(
+        'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 5\r\nSet-Cookie: a=1\r\n\r\nsorry',
+      );
       return;
     }
     sockets.handleUpgrade(incoming, socket, head, (peer) => {
@@ -67,8 +76,7 @@ export async function startEchoUpstream(port = 0): Promise<EchoUpstream> {
     on: (path, handler) => void handlers.set(path, handler),
     next: async () => ((await once(arrivals, 'request')) as [Recorded])[0],
     async close() {
-      for (const peer of sockets.clients) peer.terminate();
-      server.closeAllConnections();
+      for (const socket of connections) socket.destroy();
       await new Promise((done) => server.close(done));
     },
   };
@@ -86,6 +94,7 @@ function recordOf(incoming: IncomingMessage): Recorded {
     headers,
     values: (name) => headers.filter(([n]) => n.toLowerCase() === name.toLowerCase()).map(([, v]) => v),
     body: () => Buffer.concat(chunks).toString(),
+    complete: () => incoming.complete,
     gone: () =>
       new Promise((resolve) => {
         if (incoming.socket.destroyed) resolve();

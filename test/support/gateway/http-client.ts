@@ -14,7 +14,9 @@ export function httpClient(url: string): HttpClient {
     fetch: (target, sent = {}) =>
       new Promise((resolve, reject) => {
         const { method = 'GET', headers = {}, body } = sent;
-        const outgoing = request({ hostname, port, agent, method, path: target, headers });
+        const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+        const fields = { ...length, ...headers };
+        const outgoing = request({ hostname, port, agent, method, path: target, headers: fields });
         outgoing.on('error', reject);
         outgoing.on('response', (incoming) => {
           toResponse(incoming).then(resolve, reject);

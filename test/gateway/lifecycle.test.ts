@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { httpClient } from '../support/gateway/http-client.ts';
+import { LISTENING, nodeProgram } from '../support/gateway/node.ts';
+import type { Program } from '../support/gateway/program.ts';
+import type { GatewayVariables } from '../support/gateway/runtime.ts';
+import { openRaw } from '../support/raw-socket.ts';
+import { openWorld, type World } from '../support/world.ts';
+
+let world: World;
+let folder: string;
+beforeAll(async () => {
+  world = await openWorld();
+  folder = await mkdtemp(join(tmpdir(), 'sallyport-lifecycle-'));
+});
+afterAll(async () => {
+  await world.close();
+  await rm(folder, { recursive: true });
+});
+
+async function started(variables: GatewayVariables = {}): Promise<{ program: Program; url: string }> {
+  const program = await nodeProgram({ ...world.variables, ...variables });
+  const [, url = ''] = await program.printed(LISTENING);
+  return { program, url };
+}
+
+const refusesConnections = (url: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', () => {
+      resolve(true);
+    });
+  });
+
+describe('told to stop', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s: it accepts no more, finishes what is under way, and ends with 0',
+    async (signal) => {
+      const { program, url } = await started();
+      let finish = (): void => undefined;
+      const arrived = new Promise<void>((resolve) => {
+        world.upstream.on('/public/long', (incoming, outgoing) => {
+          incoming.resume();
+          outgoing.write('first ');
+          finish = () => outgoing.end('last');
+          resolve();
+        });
+      });
+      const raw = openRaw(url);
+      raw.send('GET /public/long HTTP/1.1\r\nHost: a\r\n\r\n');
+      await arrived;
+      await raw.until(/first /);
+      program.kill(signal);
+      await expect.poll(() => refusesConnections(url), { timeout: 5_000, interval: 20 }).toBe(true);
+      finish();
+      expect(await raw.closed).toContain('last');
+      expect(await program.ended).toBe(0);
+      expect(program.output()).toContain('"msg":"stopped"');
+    },
+  );
+
+  it('idle connections and open WebSockets do not hold it', async () => {
+    const { program, url } = await started();
+    const idle = httpClient(url);
+    await idle.fetch('/health');
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/echo`, {
+      headers: { authorization: await world.bearer() },
+    });
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    program.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
+    await closed;
+    idle.close();
+  });
+});
+
+describe('a port in use', () => {
+  it('ends it with 1, and says which', async () => {
+    const { port } = new URL(world.upstream.url);
+    const program = await nodeProgram({ ...world.variables, PORT: port });
+    expect(await program.ended).toBe(1);
+    expect(program.output()).toContain(port);
+  });
+});
+
+describe('a rules file that changes while the gateway runs', () => {
+  const rules = (path: string): string => JSON.stringify([{ path, method: 'GET', feature: 'public_access' }]);
+
+  it('is taken up without a restart; a broken one is refused, and the old rules stay', async () => {
+    const file = join(folder, 'rules.json');
+    // By renaming, as an orchestrator swaps it: a half-written file is never seen.
+    const write = async (text: string): Promise<void> => {
+      await writeFile(`${file}.new`, text);
+      await rename(`${file}.new`, file);
+    };
+    await write(rules('/old'));
+    const { program, url } = await started({ ACCESS_RULES: file });
+    const client = httpClient(url);
+    const statusOf = async (target: string): Promise<number> => (await client.fetch(target)).status;
+    expect([await statusOf('/old'), await statusOf('/new')]).toEqual([200, 403]);
+
+    await write(rules('/new'));
+    await program.printed(/"msg":"access rules changed"/);
+    expect([await statusOf('/old'), await statusOf('/new')]).toEqual([403, 200]);
+
+    await write('[{ "path": "broken');
+    await program.printed(/access rules refused/);
+    expect(await statusOf('/new')).toBe(200);
+    const ready = await client.fetch('/ready');
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toMatchObject({
+      dependencies: { access_rules: { up: true, refused: expect.stringMatching(/^1:/) as string } },
+    });
+
+    await write(rules('/newest'));
+    await program.printed(/"msg":"access rules changed"[\s\S]*"msg":"access rules changed"/);
+    expect(await statusOf('/newest')).toBe(200);
+    client.close();
+    program.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
+  });
+});

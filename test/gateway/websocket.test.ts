@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { SOCKETS } from '../support/gateway/runtimes.ts';
+import { exchange } from '../support/raw-socket.ts';
+import { gatewaySuite, type Stage } from '../support/suite.ts';
+
+function dial(stage: Stage, path: string, headers: Record<string, string> = {}): WebSocket {
+  const socket = new WebSocket(stage.gateway.url.replace('http', 'ws') + path, { headers });
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+const refusedWith = (socket: WebSocket): Promise<number> =>
+  new Promise((resolve) => {
+    socket.on('unexpected-response', (_request, answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    });
+  });
+
+gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS }, (stage) => {
+  it('messages pass both ways, text and binary', async () => {
+    const socket = dial(stage, '/ws/echo?room=1', { authorization: await stage.bearer() });
+    await once(socket, 'open');
+    for (const [sent, binary] of [
+      ['hello', false],
+      [Buffer.from([0, 255]), true],
+    ] as const) {
+      const answered = once(socket, 'message');
+      socket.send(sent);
+      const [data, isBinary] = (await answered) as [Buffer, boolean];
+      expect(isBinary).toBe(binary);
+      expect(data).toEqual(Buffer.from(sent));
+    }
+    expect(stage.upstream.requests[0]?.target).toBe('/ws/echo?room=1');
+    socket.close();
+    await once(socket, 'close');
+  });
+
+  it('the upstream learns who connects, and not from the client', async () => {
+    const socket = dial(stage, '/ws/echo', { authorization: await stage.bearer(), 'x-user-id': 'admin' });
+    await once(socket, 'open');
+    expect(stage.upstream.requests[0]?.values('x-user-id')).toEqual(['alice']);
+    expect(stage.upstream.requests[0]?.values('x-gateway-assertion')).toHaveLength(1);
+    socket.terminate();
+  });
+
+  it('without a token there is no upgrade', async () => {
+    expect(await refusedWith(dial(stage, '/ws/echo'))).toBe(401);
+    expect(stage.upstream.requests).toEqual([]);
+  });
+
+  it('a refusal by the upstream passes on', async () => {
+    const socket = dial(stage, '/ws/refused', { authorization: await stage.bearer() });
+    expect(await refusedWith(socket)).toBe(403);
+  });
+
+  it('a client that goes away closes the connection at the upstream', async () => {
+    const socket = dial(stage, '/ws/echo', { authorization: await stage.bearer() });
+    await once(socket, 'open');
+    const [recorded] = stage.upstream.requests;
+    socket.terminate();
+    await recorded!.gone();
+  });
+
+  it('an upgrade with a body is refused: it could begin another request at the upstream', async () => {
+    const hidden = 'GET /admin/smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
+    const text = await exchange(
+      stage.gateway.url,
+      `GET /ws/refused HTTP/1.1\r\nHost: a\r\nAuthorization: ${await stage.bearer()}\r\nConnection: Upgrade\r\n` +
+        `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n` +
+        `Content-Length: ${hidden.length}\r\n\r\n${hidden}`,
+    );
+    expect(stage.upstream.requests.map(({ target }) => target)).not.toContain('/admin/smuggled');
+    if (stage.runtime === 'node') expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*invalid_request/);
+  });
+
+  // workerd by itself passes no other upgrade on.
+  it.runIf(stage.runtime === 'node')('an upgrade to another protocol is refused', async () => {
+    const text = await exchange(
+      stage.gateway.url,
+      'GET /public/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*invalid_request/);
+    expect(stage.upstream.requests).toEqual([]);
+  });
+
+  it('the gateway is still there', async () => {
+    expect((await stage.gateway.fetch('/public/x')).status).toBe(200);
+  });
+});
