@@ -48,7 +48,7 @@ export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
   const { budgetMs = BUDGET_MS, leaseSeconds = LEASE_SECONDS } = options;
   const closing = new AbortController();
   const underWay = new Set<Promise<unknown>>();
-  const successes = lastSuccesses(database, metrics);
+  measureSuccesses(metrics, database);
   const signal = () => AbortSignal.any([closing.signal, AbortSignal.timeout(budgetMs)]);
 
   const attempt = async (job: JobName, due: Date | null): Promise<RunResult> => {
@@ -67,11 +67,7 @@ export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
     return running;
   };
   return {
-    async tick(pattern, due) {
-      const result = await start(jobAt(pattern), due);
-      await successes.refresh();
-      return result;
-    },
+    tick: async (pattern, due) => start(jobAt(pattern), due),
     run: (job) => start(job, null),
     preview: (job) => jobs[job].run({ signal: signal(), dryRun: true }),
     async close() {
@@ -106,22 +102,17 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
 }
 
-/** Read from the database, so that every replica shows what any of them did. */
-function lastSuccesses(database: Database, metrics: Metrics): { refresh(): Promise<void> } {
-  let known: ReadonlyMap<string, number> = new Map();
+/** Read from the database, so that every replica shows what any of them did; while it is away, /metrics goes on without. */
+function measureSuccesses(metrics: Metrics, database: Database): void {
   metrics.gauge(
     'sallyport_cron_last_success_timestamp_seconds',
-    'When a job last ended well, as of the latest time of its schedule.',
+    'When a job last ended well.',
     'job',
-    () => known,
-  );
-  return {
-    async refresh() {
+    async () => {
       const states = await readStates(database).catch(() => []);
-      if (states.length === 0) return;
-      known = new Map(
+      return new Map(
         states.flatMap(({ job, last_success_at: at }) => (at === null ? [] : [[job, at.getTime() / 1000]])),
       );
     },
-  };
+  );
 }

@@ -121,7 +121,7 @@ describe.each(DATABASES.map((kind) => [kind.name, kind] as const))('cron on %s',
         job: JOB,
         reason: 'TypeError: OpenFGA said no',
       });
-      expect(gauge().has(JOB)).toBe(false);
+      expect((await gauge()).has(JOB)).toBe(false);
       broken = false;
       await cron.tick(EVERY_MINUTE, at('10:01:00'));
       expect(await runs()).toEqual([
@@ -137,7 +137,7 @@ describe.each(DATABASES.map((kind) => [kind.name, kind] as const))('cron on %s',
       await idle.cron.tick(EVERY_MINUTE, at('10:00:00'));
       const [state] = await readStates(db.database);
       expect(state?.last_success_at).toBeInstanceOf(Date);
-      expect(idle.gauge().get(JOB)).toBe(state!.last_success_at!.getTime() / 1000);
+      expect((await idle.gauge()).get(JOB)).toBe(state!.last_success_at!.getTime() / 1000);
     });
 
     it('a preview takes no lease, records nothing and tells the job so', async () => {

@@ -3,6 +3,7 @@ import type { Cron, CronDeps, CronOptions, Jobs } from '../../functions/cron/ind
 import { createCron } from '../../functions/cron/index.ts';
 import type { Job } from '../../functions/cron/job.ts';
 import type { Database } from '../../shared/database.ts';
+import type { MaybePromise } from '../../shared/ports.ts';
 
 export const at = (time: string): Date => new Date(`2030-01-01T${time}Z`);
 
@@ -18,14 +19,14 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
 export interface Replica {
   readonly cron: Cron;
   readonly lines: readonly { readonly message: string; readonly job?: unknown; readonly reason?: unknown }[];
-  readonly gauge: () => ReadonlyMap<string, number>;
+  readonly gauge: () => MaybePromise<ReadonlyMap<string, number>>;
 }
 
 /** One process of many: its own scheduler and pool, the database shared. `apply` stands for the job of every minute. */
 export function replica(database: Database, apply: Job['run'], options: CronOptions = {}): Replica {
   const lines: { message: string }[] = [];
   const write = (message: string, fields?: object): void => void lines.push({ message, ...fields });
-  let gauge: () => ReadonlyMap<string, number> | Promise<ReadonlyMap<string, number>> = () => new Map();
+  let gauge: Replica['gauge'] = () => new Map();
   const idle: Job = { description: 'does nothing', run: async () => ({}) };
   const jobs: Jobs = {
     'webhooks-apply': { description: 'under test', run: apply },
@@ -44,5 +45,5 @@ export function replica(database: Database, apply: Job['run'], options: CronOpti
       render: async () => ({ contentType: '', body: '' }),
     },
   };
-  return { cron: createCron(deps, options), lines, gauge: () => gauge() as ReadonlyMap<string, number> };
+  return { cron: createCron(deps, options), lines, gauge: () => gauge() };
 }
