@@ -1,0 +1,151 @@
+import { applyDue, type ApplyDeps } from '../../functions/webhooks/apply.ts';
+import { createEffects } from '../../functions/webhooks/effects.ts';
+import { parseGrants } from '../../functions/webhooks/grants.ts';
+import { identitiesOf } from '../../functions/webhooks/identities.ts';
+import { insertEvent } from '../../functions/webhooks/inbox.ts';
+import { createMarks, type Marks } from '../../functions/webhooks/marks.ts';
+import { RelationsUnavailable, CountersUnavailable } from '../../shared/errors.ts';
+import type { Database } from '../../shared/database.ts';
+import type { Revocations } from '../../shared/ports.ts';
+import { webRandom } from '../../shared/random.ts';
+import { callerOf, userOf } from '../../shared/subjects.ts';
+import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import { manualClock, type ManualClock } from '../support/clock.ts';
+import { eventOf, ISSUER, type EnvelopeOptions } from './support.ts';
+
+export const GRANTS = parseGrants(
+  JSON.stringify([
+    { relation: 'member', object: 'organization:{organization}' },
+    { relation: 'viewer', object: 'feature:start' },
+  ]),
+);
+
+/** Tuples in memory, two to a page, with OpenFGA's rules for reads: a continuation dies with the tuple it points at. */
+export class MemoryTuples implements Tuples {
+  readonly all = new Set<string>();
+  away = false;
+  /** Called before each call, to count or to break off. */
+  before: (call: string) => void = () => undefined;
+
+  async read({ user, object = '' }: Parameters<Tuples['read']>[0]) {
+    this.#enter('read');
+    const tuples = [...this.all]
+      .map((text) => JSON.parse(text) as Tuple)
+      .filter((tuple) => (user === undefined || tuple.user === user) && tuple.object.startsWith(object))
+      .slice(0, 2);
+    return { tuples, next: undefined };
+  }
+
+  async write({ writes = [], deletes = [] }: Parameters<Tuples['write']>[0]) {
+    this.#enter('write');
+    for (const tuple of writes) this.all.add(keyOf(tuple));
+    for (const tuple of deletes) this.all.delete(keyOf(tuple));
+  }
+
+  async objectTypes() {
+    this.#enter('objectTypes');
+    return ['organization', 'feature', 'document'];
+  }
+
+  #enter(call: string): void {
+    this.before(call);
+    if (this.away) throw new RelationsUnavailable('away');
+  }
+}
+
+export function keyOf({ user, relation, object }: Tuple): string {
+  return JSON.stringify({ user, relation, object });
+}
+
+/** Marks in memory. */
+export class MemoryRevocations implements Revocations {
+  readonly marked = new Set<string>();
+  away = false;
+  before: (call: string) => void | Promise<void> = () => undefined;
+
+  async revoke(caller: string) {
+    await this.#enter('revoke');
+    this.marked.add(caller);
+  }
+
+  async restore(caller: string) {
+    await this.#enter('restore');
+    this.marked.delete(caller);
+  }
+
+  async #enter(call: string): Promise<void> {
+    await this.before(call);
+    if (this.away) throw new CountersUnavailable('away');
+  }
+}
+
+export interface Engine {
+  readonly tuples: MemoryTuples;
+  readonly revocations: MemoryRevocations;
+  readonly clock: ManualClock;
+  readonly marks: Marks;
+  readonly lines: string[];
+  readonly apply: ApplyDeps;
+  arrive(event: EnvelopeOptions): Promise<string>;
+  /** Applies whatever is due now. */
+  settle(): ReturnType<typeof applyDue>;
+}
+
+/** The engine as one instance runs it; `shared`: what other instances share with it. */
+export function createEngine(
+  database: Pick<Database, 'query' | 'execute'>,
+  options: { readonly mostAttempts?: number; readonly shared?: Engine } = {},
+): Engine {
+  const { shared, mostAttempts } = options;
+  const tuples = shared?.tuples ?? new MemoryTuples();
+  const revocations = shared?.revocations ?? new MemoryRevocations();
+  const clock = shared?.clock ?? manualClock();
+  const random = webRandom();
+  const lines: string[] = [];
+  const write = (message: string, fields?: object): void =>
+    void lines.push(JSON.stringify({ message, ...fields }));
+  const identities = identitiesOf(ISSUER.name, database);
+  const marks = createMarks({
+    identities,
+    revocations,
+    clock,
+    callerOf: (subject) => callerOf(ISSUER, subject),
+    forget: () => undefined,
+  });
+  const apply: ApplyDeps = {
+    database,
+    applyEvent: createEffects({
+      identities,
+      marks,
+      tuples,
+      grants: GRANTS,
+      clock,
+      userOf: (subject) => userOf(ISSUER, subject),
+    }),
+    clock,
+    random,
+    log: { debug: write, info: write, warn: write, error: write },
+    count: () => undefined,
+    ...(mostAttempts !== undefined && { mostAttempts }),
+  };
+  return {
+    tuples,
+    revocations,
+    clock,
+    marks,
+    lines,
+    apply,
+    arrive: async (event) => (await insertEvent(eventOf(event), { database, clock, random })).id,
+    settle: () => applyDue(1_000, apply),
+  };
+}
+
+/** The tuples that creating these users leaves. */
+export function granted(...users: readonly string[]): string[] {
+  return users
+    .flatMap((user) => [
+      keyOf({ user: `user:${user}`, relation: 'member', object: 'organization:org1' }),
+      keyOf({ user: `user:${user}`, relation: 'viewer', object: 'feature:start' }),
+    ])
+    .sort();
+}
