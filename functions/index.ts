@@ -1,44 +1,45 @@
 import { createDeps } from '../shared/deps.ts';
 import { parseEnvironment } from '../shared/env.ts';
+import { Refusal } from '../shared/errors.ts';
+import { toProblem } from '../shared/problem.ts';
 import { createApp, type App } from './app.ts';
 import { UnusableRules } from './gateway/rules-store.ts';
 
 type Bindings = Readonly<Record<string, unknown>>;
 
 // One isolate serves one configuration: parsed at its first request and kept. A value, never a promise.
-let running: { readonly bindings: Bindings; readonly app: App | Response } | undefined;
+let running: { readonly bindings: Bindings; readonly app: App | undefined } | undefined;
 
-function appFor(bindings: Bindings): App | Response {
+function appFor(bindings: Bindings): App | undefined {
   if (running?.bindings !== bindings) running = { bindings, app: start(bindings) };
-  return running.app instanceof Response ? running.app.clone() : running.app;
+  return running.app;
 }
 
-/** A Worker cannot refuse to start: it answers 503 to everything, and its log says every fault. */
-function start(bindings: Bindings): App | Response {
+/** A Worker cannot refuse to start: without an app it answers 503 to everything, and its log says every fault. */
+function start(bindings: Bindings): App | undefined {
   const parsed = parseEnvironment(bindings, 'workers');
-  if (!parsed.ok) return unusable(parsed.faults.map(({ variable, problem }) => `${variable} ${problem}`));
+  if (!parsed.ok) {
+    report(parsed.faults.map(({ variable, problem }) => `${variable} ${problem}`));
+    return undefined;
+  }
   for (const { variable, problem } of parsed.warnings) console.warn(`${variable} ${problem}`);
   try {
     return createApp(createDeps(parsed.config), peerOf);
   } catch (error) {
-    return unusable(error instanceof UnusableRules ? error.faults : ['the configuration cannot be used']);
+    report(error instanceof UnusableRules ? error.faults : ['the configuration cannot be used']);
+    return undefined;
   }
 }
 
-function unusable(faults: readonly string[]): Response {
+function report(faults: readonly string[]): void {
   console.error(JSON.stringify({ level: 'error', msg: 'unusable configuration', faults }));
-  const body = {
-    type: 'urn:sallyport:problem:not_configured',
-    title: 'This function is not configured',
-    status: 503,
-  };
-  return Response.json(
-    { ...body, code: 'not_configured' },
-    {
-      status: 503,
-      headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-    },
-  );
+}
+
+/** One for each request: workerd lets no request answer with the Response of another. */
+function notConfigured(): Response {
+  const refusal = new Refusal('not_configured', 'unusable configuration');
+  const { status, headers, body } = toProblem(refusal, crypto.randomUUID());
+  return new Response(body, { status, headers });
 }
 
 /** Cloudflare's edge sets CF-Connecting-IP itself and overwrites what a client sends. */
@@ -49,6 +50,6 @@ function peerOf(request: Request): string {
 export default {
   fetch(request: Request, bindings: Bindings): Response | Promise<Response> {
     const app = appFor(bindings);
-    return app instanceof Response ? app : app.fetch(request, bindings);
+    return app === undefined ? notConfigured() : app.fetch(request, bindings);
   },
 };

@@ -8,7 +8,13 @@ import type {
   Targets,
 } from './config.ts';
 import { securityFaults, shapeFaults, warningsOf } from './env-faults.ts';
-import { readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
+import {
+  readVariables,
+  type Fault,
+  type RawEnvironment,
+  type SoundVariables,
+  type Variables,
+} from './variables.ts';
 
 export type ParsedEnvironment =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Fault[] }
@@ -19,11 +25,13 @@ export type ParsedEnvironment =
  * and an absent security setting is a fault: it never weakens a check.
  */
 export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedEnvironment {
-  const { variables, targets, faults } = readVariables(raw);
-  if (variables === undefined) return { ok: false, faults };
-  const counters = countersOf(variables, runtime);
-  const together = [...faults, ...securityFaults(variables, runtime, counters), ...shapeFaults(variables)];
-  if (together.length > 0) return { ok: false, faults: together };
+  const { variables, sound, targets, faults } = readVariables(raw);
+  const counters = countersOf(sound, runtime);
+  const combined = [...securityFaults(sound, runtime, counters), ...shapeFaults(sound)];
+  // Whose form is at fault is not called missing too.
+  const faulty = new Set(faults.map(({ variable }) => variable));
+  const together = [...faults, ...combined.filter(({ variable }) => !faulty.has(variable))];
+  if (variables === undefined || together.length > 0) return { ok: false, faults: together };
   return {
     ok: true,
     config: toConfig(variables, targets, counters),
@@ -116,7 +124,7 @@ function targetsOf(v: Variables, named: Readonly<Record<string, string>>): Targe
   };
 }
 
-function countersOf(v: Variables, runtime: Runtime): CountersConfig {
+function countersOf(v: SoundVariables, runtime: Runtime): CountersConfig {
   // A Worker cannot keep one TCP connection across requests, so there only the REST form is a shared store.
   if (runtime === 'node' && v.REDIS_URL !== undefined) return { kind: 'redis', url: v.REDIS_URL };
   if (v.UPSTASH_REDIS_REST_URL !== undefined && v.UPSTASH_REDIS_REST_TOKEN !== undefined) {

@@ -102,11 +102,17 @@ export const VARIABLES = z.object({
 
 export type Variables = z.output<typeof VARIABLES>;
 
+const SOUND_VARIABLES = VARIABLES.partial();
+
+/** Those that are well-formed, whatever is wrong with others. */
+export type SoundVariables = z.output<typeof SOUND_VARIABLES>;
+
 const TARGET = /^TARGET_([A-Z0-9_]+)_URL$/;
 
 /** Every variable read and checked by itself; shared/env.ts checks what they mean together. */
 export function readVariables(raw: RawEnvironment): {
   readonly variables: Variables | undefined;
+  readonly sound: SoundVariables;
   readonly targets: Readonly<Record<string, string>>;
   readonly faults: readonly Fault[];
 } {
@@ -124,8 +130,15 @@ export function readVariables(raw: RawEnvironment): {
     else faults.push(...toFaults(parsed.error, name));
   }
   const parsed = VARIABLES.safeParse(present, { reportInput: true });
-  if (!parsed.success) faults.push(...toFaults(parsed.error));
-  return { variables: parsed.data, targets, faults };
+  if (parsed.success) return { variables: parsed.data, sound: parsed.data, targets, faults };
+  faults.push(...toFaults(parsed.error));
+  return { variables: undefined, sound: soundOf(present, faults), targets, faults };
+}
+
+function soundOf(present: RawEnvironment, faults: readonly Fault[]): SoundVariables {
+  const faulty = new Set(faults.map(({ variable }) => variable));
+  const others = Object.fromEntries(Object.entries(present).filter(([name]) => !faulty.has(name)));
+  return SOUND_VARIABLES.safeParse(others).data ?? {};
 }
 
 function toFaults(error: z.ZodError, name?: string): Fault[] {

@@ -60,7 +60,7 @@ describe.skipIf(redis === undefined)('with redis-server', () => {
   gatewaySuite('counters in Redis', { on: [node], variables: () => ({ REDIS_URL: redis!.url }) }, (stage) => {
     const commands = async (): Promise<number> => {
       const info = await withAdmin(redis!.url, (admin) => admin.sendCommand(['INFO', 'commandstats']));
-      const counted = String(info).matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g);
+      const counted = JSON.stringify(info).matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g);
       return Array.from(counted, ([, calls]) => Number(calls)).reduce((sum, calls) => sum + calls, 0);
     };
 
