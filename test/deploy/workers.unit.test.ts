@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { deploy, type DeployOptions, type Run } from '../../scripts/deploy/steps.ts';
+
+const SERVING = '[{"path":"/old"}]';
+const ANSWERS: Readonly<Record<string, string>> = {
+  'git status': '',
+  'git rev-parse': 'aaaabbbbcccc\n',
+  'wrangler deployments': JSON.stringify({ versions: [{ version_id: 'v1', percentage: 100 }] }),
+  'wrangler versions': JSON.stringify({ annotations: { 'workers/tag': '111122223333' } }),
+  'git show': SERVING,
+};
+const OPTIONS: DeployOptions = { dryRun: false, first: false, allowWidening: false };
+
+async function deployed(
+  options: Partial<DeployOptions> = {},
+  answers: Readonly<Record<string, string | Error>> = {},
+) {
+  const commands: string[] = [];
+  const kept: string[] = [];
+  const run: Run = (command) => {
+    const line = command.join(' ').replace(/^npx |^node cli\/sallyport\.mjs /, '');
+    commands.push(line);
+    const key = line.split(' ').slice(0, 2).join(' ');
+    const answer = answers[key] ?? answers[line] ?? ANSWERS[key] ?? '';
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  };
+  const keepPrevious = (text: string) => Promise.resolve(kept.push(text)).then(() => 'prev.json');
+  const failure = await deploy({ ...OPTIONS, ...options }, { run, keepPrevious, say: () => undefined }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const changing = commands.filter((line) => /^rules sync|^wrangler deploy /.test(line));
+  return { commands, changing, kept, failure };
+}
+
+const FILES = '--previous prev.json --rules config/access_rules.json';
+
+describe('npm run deploy', () => {
+  it('expands, deploys and contracts, from the rules of the commit that serves', async () => {
+    const { changing, kept, commands } = await deployed();
+    expect(commands).toContain('git show 111122223333:config/access_rules.json');
+    expect(kept).toEqual([SERVING]);
+    expect(changing).toEqual([
+      `rules sync ${FILES} --phase expand`,
+      'wrangler deploy --tag aaaabbbbcccc',
+      `rules sync ${FILES} --phase contract`,
+    ]);
+  });
+
+  it('does not deploy when expand fails, nor contract when the deployment fails', async () => {
+    const expand = await deployed({}, { [`rules sync ${FILES} --phase expand`]: new Error('refused') });
+    expect(expand.changing).toEqual([`rules sync ${FILES} --phase expand`]);
+    const wrangler = await deployed({}, { 'wrangler deploy': new Error('away') });
+    expect(wrangler.changing).not.toContain(`rules sync ${FILES} --phase contract`);
+    expect(wrangler.failure).toBeInstanceOf(Error);
+  });
+
+  it.each([
+    ['Cloudflare does not answer', { 'wrangler deployments': new Error('away') }],
+    ['the serving version was deployed by other means', { 'wrangler versions': '{"annotations":{}}' }],
+    ['the rules are not committed', { 'git status': ' M config/access_rules.json' }],
+    [
+      'two versions serve at once',
+      {
+        'wrangler deployments': JSON.stringify({
+          versions: [1, 2].map((n) => ({ version_id: `v${n}`, percentage: 50 })),
+        }),
+      },
+    ],
+  ])('changes nothing when %s', async (_why, answers) => {
+    const { changing, failure } = await deployed({}, answers);
+    expect(changing).toEqual([]);
+    expect(failure).toBeInstanceOf(Error);
+  });
+
+  it('takes no rules for the previous ones only when told that this is the first deployment', async () => {
+    expect((await deployed({ first: true })).kept).toEqual(['[]']);
+  });
+
+  it('changes nothing in a dry run', async () => {
+    const { changing } = await deployed({ dryRun: true });
+    expect(changing).toEqual([
+      `rules sync ${FILES} --dry-run`,
+      'wrangler deploy --tag aaaabbbbcccc --dry-run',
+    ]);
+  });
+});
