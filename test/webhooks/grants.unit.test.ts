@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { grantsFor, parseGrants, UnusableGrants, type NewUser } from '../../functions/webhooks/grants.ts';
+import { grantsJsonSchema } from '../../scripts/grants-json-schema.ts';
+
+const config = (name: string) => readFile(new URL(`../../config/${name}`, import.meta.url), 'utf8');
+const ANN: NewUser = { user: 'user:ann', subject: 'ann', type: 'human', organization: 'org1' };
+
+const objectsOf = (grants: object[], user: NewUser) =>
+  grantsFor(parseGrants(JSON.stringify(grants)), user).map(({ object }) => object);
+
+describe('default grants', () => {
+  it('of this repository can be used, and their schema is up to date', async () => {
+    expect(grantsFor(parseGrants(await config('default_grants.json')), ANN).length).toBeGreaterThan(0);
+    expect(await config('default_grants.schema.json')).toBe(grantsJsonSchema());
+  });
+
+  it('fill in user, type and organisation', () => {
+    const object = 'document:{organization}-{type}-{user_id}';
+    expect(objectsOf([{ relation: 'admin', object }], ANN)).toEqual(['document:org1-human-ann']);
+  });
+
+  it('leave out what the event does not say, or what could pass for another id', () => {
+    const grants = [{ relation: 'member', object: 'organization:{organization}' }];
+    expect(objectsOf(grants, { ...ANN, organization: null })).toEqual([]);
+    expect(objectsOf(grants, { ...ANN, organization: 'a:b' })).toEqual([]);
+  });
+
+  it('are narrowed by type and organisation', () => {
+    const grants = [
+      { relation: 'viewer', object: 'feature:a', types: ['machine'] },
+      { relation: 'viewer', object: 'feature:b', organizations: ['org1'] },
+      { relation: 'viewer', object: 'feature:c', organizations: ['org2'] },
+    ];
+    expect(objectsOf(grants, ANN)).toEqual(['feature:b']);
+  });
+
+  it('hold the same tuple once: OpenFGA refuses a write that has it twice', () => {
+    const grant = { relation: 'viewer', object: 'feature:a' };
+    expect(objectsOf([grant, grant], ANN)).toEqual(['feature:a']);
+  });
+
+  it.each([
+    ['no list', '{}'],
+    ['no JSON', 'viewer'],
+    ['an object without a type', '[{"relation":"viewer","object":"a"}]'],
+    ['two colons', '[{"relation":"viewer","object":"feature:feature:a"}]'],
+    ['a placeholder nobody fills', '[{"relation":"viewer","object":"feature:{email}"}]'],
+    ['a field nobody knows', '[{"relation":"viewer","object":"feature:a","feature":"b"}]'],
+  ])('with %s cannot be used', (_, text) => {
+    expect(() => parseGrants(text)).toThrow(UnusableGrants);
+  });
+});
