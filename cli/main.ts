@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command, CommanderError } from 'commander';
 import * as z from 'zod';
+import { registerCron } from './cron.ts';
 import { registerDb } from './db.ts';
 import { Failure } from './failure.ts';
 import { registerFga } from './fga.ts';
@@ -18,6 +19,7 @@ const GROUPS: readonly ((program: Command) => void)[] = [
   registerKeys,
   registerDb,
   registerWebhooks,
+  registerCron,
 ];
 
 const DONE = 0;

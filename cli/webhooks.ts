@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { withExamples } from './help.ts';
 import { runList, runReplay, runRetry, runShow, type ListCommand, type Output } from './webhooks/commands.ts';
+import { runReconcile, type ReconcileCommand } from './webhooks/reconcile.ts';
 import type { ReplayCommand, RetryCommand } from './webhooks/commands.ts';
 
 export function registerWebhooks(program: Command): void {
@@ -14,6 +15,7 @@ export function registerWebhooks(program: Command): void {
   registerReaders(webhooks);
   registerRetry(webhooks);
   registerReplay(webhooks);
+  registerReconcile(webhooks);
 }
 
 function registerReaders(webhooks: Command): void {
@@ -73,6 +75,19 @@ function registerReplay(webhooks: Command): void {
       ['sallyport webhooks replay --user 269083271862583298 --dry-run', 'which events of one user'],
       ['sallyport webhooks replay --type user.human.added --since 1d', 'after OpenFGA lost a day of tuples'],
     ],
+  );
+}
+
+function registerReconcile(webhooks: Command): void {
+  withExamples(
+    webhooks
+      .command('reconcile')
+      .description('Ask Zitadel for events whose delivery was missed, and put them into the inbox.')
+      .option('--since <when>', 'created since: an ISO date, or a time ago such as 30m, 12h, 7d', since)
+      .option('--dry-run', 'print what was missed, change nothing')
+      .option('--json', 'print the result as JSON')
+      .action((options: ReconcileCommand) => runReconcile(options)),
+    [['sallyport webhooks reconcile --since 7d --dry-run', 'what was missed within a week']],
   );
 }
 

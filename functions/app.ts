@@ -3,10 +3,12 @@ import type { Deps } from '../shared/deps.ts';
 import { Refusal } from '../shared/errors.ts';
 import { toProblem, toRefusal } from '../shared/problem.ts';
 import type { ReadinessCheck } from '../shared/readiness.ts';
+import type { Cron } from './cron/index.ts';
 import { createGateway, type Gateway } from './gateway/create.ts';
 import { targetOf } from './gateway/fetch-transport.ts';
 import { gatewayFetch, gatewayRoutes, type PeerOf } from './gateway/routes.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
+import { createJobs } from './jobs.ts';
 import { statusRoutes } from './status/index.ts';
 import { createWebhooks, type Webhooks } from './webhooks/create.ts';
 
@@ -17,6 +19,8 @@ export interface App {
   fetch(request: Request, bindings: unknown): Response | Promise<Response>;
   readonly gateway: Gateway;
   readonly webhooks: Webhooks;
+  /** Null without a database. */
+  readonly cron: Cron | null;
   close(): Promise<void>;
 }
 
@@ -26,6 +30,7 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
   const webhooks = createWebhooks(deps, (caller, user) => {
     gateway.forget(caller, user);
   });
+  const cron = createJobs(deps, webhooks);
   const { config, clock } = deps;
   const { runtime, metrics } = deps.platform;
   const hono = new Hono();
@@ -57,7 +62,9 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
       isOwnPath(targetOf(request.url)) ? hono.fetch(request, bindings) : forward(request, bindings),
     gateway,
     webhooks,
+    cron,
     async close() {
+      await cron?.close();
       gateway.close();
       await deps.close();
     },

@@ -5,6 +5,12 @@ import { toProblem } from '../shared/problem.ts';
 import { createApp, type App } from './app.ts';
 import { UnusableRules } from './gateway/rules-store.ts';
 
+interface Trigger {
+  readonly cron: string;
+  /** Milliseconds since the epoch. */
+  readonly scheduledTime: number;
+}
+
 type Bindings = Readonly<Record<string, unknown>>;
 
 // One isolate serves one configuration: parsed at its first request and kept. A value, never a promise.
@@ -51,5 +57,14 @@ export default {
   fetch(request: Request, bindings: Bindings): Response | Promise<Response> {
     const app = appFor(bindings);
     return app === undefined ? notConfigured() : app.fetch(request, bindings);
+  },
+
+  /** A trigger of wrangler.toml. Rejects when the job fails, so that Cloudflare shows it as failed. */
+  async scheduled({ cron, scheduledTime }: Trigger, bindings: Bindings): Promise<void> {
+    const app = appFor(bindings);
+    if (app === undefined) throw new Error('unusable configuration');
+    const result = await app.cron?.tick(cron, new Date(scheduledTime));
+    if (result === undefined) console.warn('no regular jobs: DATABASE_URL is not set');
+    if (result?.outcome === 'failed') throw new Error(`${result.job} failed`);
   },
 };

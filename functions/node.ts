@@ -7,6 +7,7 @@ import { parseEnvironment } from '../shared/env.ts';
 import type { SocketUpstreams } from '../shared/platform.ts';
 import type { RawEnvironment } from '../shared/variables.ts';
 import { createApp, type App } from './app.ts';
+import { startSchedule } from './cron/start.ts';
 import { gateway } from './gateway/index.ts';
 import { inboundOf, nodeTransport } from './gateway/node-transport.ts';
 import { UnusableRules } from './gateway/rules-store.ts';
@@ -49,11 +50,13 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   // The first request should not wait for keys; a provider that is away is said in /ready.
   deps.platform.background(app.gateway.warm());
   deps.platform.background(featureSync.run());
+  const stopSchedule = schedule(app, deps);
   const url = urlOf(server);
   deps.log.info('listening', { url });
   return {
     url,
     async close() {
+      stopSchedule();
       featureSync.stop();
       await drain();
       await sockets.close();
@@ -78,6 +81,13 @@ function compose(config: Parameters<typeof createDeps>[0]): {
     void deps.close();
     throw error instanceof UnusableRules ? new UnusableConfiguration(error.faults.map(inRules)) : error;
   }
+}
+
+/** Leases live in the database: without one there are no regular jobs. */
+function schedule({ cron }: App, { log, platform, clock }: Deps): () => void {
+  if (cron !== null) return startSchedule(cron, platform, clock);
+  log.info('no regular jobs: DATABASE_URL is not set');
+  return () => undefined;
 }
 
 /** The bundle's own routes go through Hono; what is to be forwarded keeps its raw bytes. */

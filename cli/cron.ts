@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { runJob, runList, type Output, type RunCommand } from './cron/commands.ts';
+import { withExamples } from './help.ts';
+
+export function registerCron(program: Command): void {
+  const cron = withExamples(
+    program.command('cron').description('The regular jobs, and their runs in DATABASE_URL.'),
+    [
+      ['sallyport cron list', 'every job, its schedule and its last run'],
+      ['sallyport cron run webhooks-apply', 'run one now'],
+    ],
+  );
+  withExamples(
+    cron
+      .command('list')
+      .description('List the jobs with their schedule (UTC) and their last run.')
+      .option('--json', 'print the list as JSON')
+      .action((options: Output) => runList(options)),
+    [['sallyport cron list --json', 'for monitoring']],
+  );
+  withExamples(
+    cron
+      .command('run <job>')
+      .description('Run a job now, unless a replica is running it.')
+      .option('--dry-run', 'print what it would do, change nothing')
+      .option('--json', 'print the result as JSON')
+      .action((job: string, options: RunCommand) => runJob(job, options)),
+    [['sallyport cron run webhooks-reconcile --dry-run', 'how many deliveries were missed']],
+  );
+}

@@ -1,0 +1,33 @@
+import { reconcileDeps } from '../../functions/jobs.ts';
+import { reconcile } from '../../functions/webhooks/reconcile.ts';
+import { Failure } from '../failure.ts';
+import { interruption } from '../interrupt.ts';
+import { colors, print, printJson } from '../terminal.ts';
+import { withDeps } from '../with-deps.ts';
+
+export interface ReconcileCommand {
+  readonly since?: Date;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+/** Puts missed events into the inbox, and prints which. */
+export async function runReconcile({ since, dryRun = false, json }: ReconcileCommand): Promise<void> {
+  const signal = interruption();
+  const result = await withDeps((deps) => {
+    const needs = reconcileDeps(deps);
+    if (needs === null) throw new Failure('set ZITADEL_ISSUER_URL and ZITADEL_SERVICE_TOKEN');
+    return reconcile(needs, { since, dryRun, signal });
+  });
+  if (json === true) {
+    printJson({ dry_run: dryRun, ...result });
+    return;
+  }
+  const { compared, missed, unusable } = result;
+  const became = dryRun ? 'nothing was changed' : 'now in the inbox';
+  print(`${compared} events since ${result.since.toISOString()}: ${missed.length} missed, ${became}`);
+  for (const { createdAt, type, subject, sequence } of missed)
+    print(`  ${createdAt} ${type} ${subject}#${sequence}`);
+  if (unusable > 0)
+    print(colors.yellow(`${unusable} cannot be stored: their shape is not that of a user's event`));
+}
