@@ -25,9 +25,12 @@ interface Entry {
 const DENY_TTL_MS = 5_000;
 
 /** Remembers verdicts; never an error. A `fresh` query is always asked, and its answer kept. */
-export function cachedRelations(inner: Relations, options: DecisionCacheOptions): CachedRelations {
+export function cachedRelations(
+  inner: Relations & Partial<CachedRelations>,
+  options: DecisionCacheOptions,
+): CachedRelations {
   const { scope, allowTtlMs, clock } = options;
-  if (allowTtlMs <= 0) return { ...passThrough(inner), forget: () => undefined };
+  if (allowTtlMs <= 0) return { ...passThrough(inner), forget: (user) => inner.forget?.(user) };
   const denyTtlMs = Math.min(DENY_TTL_MS, allowTtlMs);
   const entries = new LRUCache<string, Entry>({ max: options.maxEntries ?? 50_000 });
   // A verdict that was asked before a forget() and arrives after it must not be kept.
@@ -51,6 +54,7 @@ export function cachedRelations(inner: Relations, options: DecisionCacheOptions)
     ping: () => inner.ping(),
     forget(user) {
       epoch += 1;
+      inner.forget?.(user);
       for (const [key, entry] of entries.entries()) if (entry.user === user) entries.delete(key);
     },
   };
@@ -60,25 +64,28 @@ export function cachedRelations(inner: Relations, options: DecisionCacheOptions)
  * Identical checks under way at the same time become one. Node only: on Workers a promise of one request
  * cannot be awaited by another.
  */
-export function sharedInFlight(inner: Relations): Relations {
-  const underway = new Map<string, Promise<boolean>>();
+export function sharedInFlight(inner: Relations): CachedRelations {
+  const underway = new Map<string, { readonly user: string; readonly verdict: MaybePromise<boolean> }>();
   const ask = async (query: RelationQuery, key: string): Promise<boolean> => {
+    const mine = { user: query.user, verdict: inner.check(query) };
+    underway.set(key, mine);
     try {
-      return await inner.check(query);
+      return await mine.verdict;
     } finally {
-      underway.delete(key);
+      // After forget() a later question may have taken this place.
+      if (underway.get(key) === mine) underway.delete(key);
     }
   };
   return {
     check(query) {
       const key = `${query.consistency ?? 'fast'} ${keyOf('', query)}`;
-      const running = underway.get(key);
-      if (running !== undefined) return running;
-      const asked = ask(query, key);
-      underway.set(key, asked);
-      return asked;
+      return underway.get(key)?.verdict ?? ask(query, key);
     },
     ping: () => inner.ping(),
+    // Nobody joins a question that was asked before the rights changed.
+    forget(user) {
+      for (const [key, asked] of underway) if (asked.user === user) underway.delete(key);
+    },
   };
 }
 
