@@ -35,14 +35,15 @@ export function record(
     user: journey.principal?.user,
     address: request?.address,
     shadow: shadow && `${shadow.code}: ${shadow.reason}`,
-    ms: round(totalMs),
-    authenticate_ms: round(journey.authenticateMs),
-    limit_ms: round(journey.limitMs),
-    authorize_ms: round(journey.authorizeMs),
-    upstream_ms: round(journey.upstreamMs),
+    us: micros(totalMs),
+    authenticate_us: micros(journey.authenticateMs),
+    limit_us: micros(journey.limitMs),
+    authorize_us: micros(journey.authorizeMs),
+    upstream_us: micros(journey.upstreamMs),
   });
 }
 
-function round(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000;
+/** Whole microseconds: short in a line, and cheap to write there. */
+function micros(ms: number): number {
+  return Math.round(ms * 1_000);
 }

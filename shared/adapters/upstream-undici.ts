@@ -25,18 +25,14 @@ export function undiciUpstream(): NodeUpstream {
     return target;
   };
   return {
-    async forward(request, answer, exchange, events) {
+    forward(request, answer, exchange, events) {
       refuseDeclaredExcess(request);
       const attempt = (): Promise<Answer> =>
         new Passage(request, answer, exchange, events, targetOf(request.base)).through();
-      try {
-        return await attempt().catch((error: unknown) => {
-          if (neverOpened(error)) return attempt();
-          throw error;
-        });
-      } catch (error) {
-        throw asRefusal(error);
-      }
+      return attempt().catch((error: unknown) => {
+        if (neverOpened(error)) return attempt().catch(refuse);
+        return refuse(error);
+      });
     },
     async close() {
       await Promise.all([...targets.values()].map(({ pool }) => pool.close()));
@@ -57,6 +53,10 @@ function codeOf(error: unknown): string {
 function neverOpened(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.every(neverOpened);
   return NEVER_OPENED.has(codeOf(error));
+}
+
+function refuse(error: unknown): never {
+  throw asRefusal(error);
 }
 
 function asRefusal(error: unknown): unknown {
