@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { generateKey } from './keys.ts';
 import { METRICS_TOKEN } from './metrics-token.ts';
+import { migrate } from './migrate.ts';
+import { startNeonEndpoint, type NeonEndpoint } from './neon.ts';
 import { startOidc, type OidcServer } from './oidc/index.ts';
 import { startOpenFga } from './openfga/index.ts';
-import { startPostgres } from './postgres.ts';
+import { startPostgres, type Postgres } from './postgres.ts';
 import { seed } from './seed.ts';
 import { startUpstream } from './upstream/index.ts';
+import { startZitadel, type Zitadel } from './zitadel/index.ts';
 
 /** Variables of the gateway, by the names of docs/architecture.md. */
 export type StackVariables = Readonly<Record<string, string>>;
@@ -12,12 +16,13 @@ export type StackVariables = Readonly<Record<string, string>>;
 export interface Stack {
   readonly variables: StackVariables;
   readonly oidc: OidcServer;
+  readonly zitadel: Zitadel;
   /** Stops every part; safe to call twice. */
   close(): Promise<void>;
 }
 
 export interface StackOptions {
-  /** Where the gateway will listen, so that the upstream can fetch its assertion keys. */
+  /** Where the gateway will listen: the upstream fetches its assertion keys there, events go to its webhook. */
   readonly gatewayUrl: string;
 }
 
@@ -27,33 +32,50 @@ interface Part {
 }
 
 interface Parts {
+  readonly zitadel: Zitadel;
   readonly oidc: OidcServer;
   readonly openfga: Part;
   readonly upstream: Part;
   readonly postgres: Part;
+  readonly neon: NeonEndpoint;
 }
 
 /** Everything the gateway talks to, in this process, on free loopback ports, gone when it ends. */
 export async function startStack({ gatewayUrl }: StackOptions): Promise<Stack> {
-  const jwksUrl = `${gatewayUrl}/.well-known/sallyport/jwks.json`;
+  const signingKey = randomBytes(24).toString('base64url');
+  const zitadel = await startZitadel({ target: { url: `${gatewayUrl}/webhooks/zitadel`, signingKey } });
   const starting = [
-    startOidc(),
+    startOidc({ isUser: (id) => zitadel.users.has(id) }),
     startOpenFga(),
-    startUpstream({ gatewayJwksUrl: jwksUrl }),
-    startPostgres(),
+    startUpstream({ gatewayJwksUrl: `${gatewayUrl}/.well-known/sallyport/jwks.json` }),
+    startDatabase(),
+    startNeonEndpoint(),
   ] as const;
   let closing: Promise<void> | undefined;
-  const close = () => (closing ??= closeAll(starting));
+  const close = () => (closing ??= closeAll([Promise.resolve(zitadel), ...starting]));
   try {
-    const [oidc, openfga, upstream, postgres] = await Promise.all(starting);
-    return { oidc, close, variables: await variablesOf({ oidc, openfga, upstream, postgres }) };
+    const [oidc, openfga, upstream, postgres, neon] = await Promise.all(starting);
+    const parts = { zitadel, oidc, openfga, upstream, postgres, neon };
+    return { oidc, zitadel, close, variables: await variablesOf(parts, signingKey) };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function variablesOf({ oidc, openfga, upstream, postgres }: Parts): Promise<StackVariables> {
+async function startDatabase(): Promise<Postgres> {
+  const postgres = await startPostgres();
+  try {
+    await migrate(postgres.url);
+    return postgres;
+  } catch (error) {
+    await postgres.close();
+    throw error;
+  }
+}
+
+async function variablesOf(parts: Parts, signingKey: string): Promise<StackVariables> {
+  const { zitadel, oidc, openfga, upstream, postgres, neon } = parts;
   const { storeId, modelId } = await seed({ url: openfga.url });
   const assertionKey = await generateKey('ES256', 'demo-gateway');
   return {
@@ -65,7 +87,11 @@ async function variablesOf({ oidc, openfga, upstream, postgres }: Parts): Promis
     ZITADEL_AUDIENCE: oidc.audience,
     ZITADEL_CLIENT_ID: oidc.clientId,
     ZITADEL_CLIENT_SECRET: oidc.clientSecret,
+    ZITADEL_API_URL: zitadel.url,
+    ZITADEL_SERVICE_TOKEN: zitadel.token,
+    WEBHOOK_SIGNING_KEYS: signingKey,
     DATABASE_URL: postgres.url,
+    DATABASE_HTTP_ENDPOINT: neon.endpoint,
     ASSERTION_KEYS: JSON.stringify({ keys: [assertionKey] }),
     METRICS_TOKEN,
     // The demo's forward-auth lines come from this machine.

@@ -7,7 +7,7 @@ import { SIGNING_ALGORITHMS } from '../keys.ts';
 import { mint } from './mint.ts';
 import { homePage, problemPage, signInPage, tokenPage } from './pages.ts';
 import { SignIn } from './sign-in.ts';
-import { findUser } from './users.ts';
+import { findUser, type IsUser } from './users.ts';
 
 const STATE_COOKIE = 'demo_state';
 
@@ -25,7 +25,7 @@ interface Bindings {
 }
 
 /** The demo's own pages; what they do not know is the provider's. */
-export function demoApp(provider: Provider): Hono<Bindings> {
+export function demoApp(provider: Provider, isUser: IsUser): Hono<Bindings> {
   const app = new Hono<Bindings>();
   const signIn = new SignIn(provider.issuer);
   const host = new URL(provider.issuer).host;
@@ -54,7 +54,7 @@ export function demoApp(provider: Provider): Hono<Bindings> {
     return c.html(signInPage(uid));
   });
   app.post('/interaction/:uid', (c) => choose(c, provider));
-  app.post('/demo/token', (c) => mintForTerminal(c, provider));
+  app.post('/demo/token', (c) => mintForTerminal(c, provider, isUser));
   app.onError((error, c) => c.html(problemPage(error.message), 400));
   return app;
 }
@@ -78,11 +78,11 @@ async function choose(c: Context<Bindings>, provider: Provider) {
   return c.redirect(await provider.interactionResult(c.env.incoming, c.env.outgoing, login), 303);
 }
 
-async function mintForTerminal(c: Context<Bindings>, provider: Provider) {
+async function mintForTerminal(c: Context<Bindings>, provider: Provider, isUser: IsUser) {
   const query = MintQuery.safeParse(c.req.query());
   if (!query.success) return c.text(`${z.prettifyError(query.error)}\n`, 400);
   const { user, ttl, opaque, alg, audience } = query.data;
-  if (findUser(user) === undefined) return c.text('There is no such user; try alice, bob or carol.\n', 404);
+  if (!isUser(user)) return c.text('There is no such user; try alice, bob or carol.\n', 404);
   const token = await mint(provider, user, {
     opaque: opaque === '1',
     ...(ttl !== undefined && { ttlSeconds: ttl }),

@@ -8,6 +8,7 @@ import { AUDIENCE, configuration, GATEWAY_CLIENT_ID } from './configuration.ts';
 
 import { mint, type MintOptions } from './mint.ts';
 import { withoutAdvice } from './quiet.ts';
+import { findUser, type IsUser } from './users.ts';
 
 export interface OidcServer {
   /** The issuer, without a trailing slash. */
@@ -20,8 +21,21 @@ export interface OidcServer {
   close(): Promise<void>;
 }
 
-/** The demo's OpenID provider, in memory, on loopback. Port 0 = any free one. */
-export async function startOidc(options: { readonly port?: number } = {}): Promise<OidcServer> {
+export interface OidcOptions {
+  /** 0 = any free one. */
+  readonly port?: number;
+  /** Users beside those of the sign-in page, for whom the terminal may have tokens. */
+  readonly isUser?: IsUser;
+}
+
+export class UnknownUser extends Error {
+  override readonly name = 'UnknownUser';
+}
+
+/** The demo's OpenID provider, in memory, on loopback. */
+export async function startOidc(options: OidcOptions = {}): Promise<OidcServer> {
+  const { isUser: isOther = () => false } = options;
+  const isUser: IsUser = (id) => findUser(id) !== undefined || isOther(id);
   const keys = await Promise.all(
     SIGNING_ALGORITHMS.map((alg) => generateKey(alg, `demo-${alg.toLowerCase()}`)),
   );
@@ -34,7 +48,7 @@ export async function startOidc(options: { readonly port?: number } = {}): Promi
     return new Provider(url, configuration({ issuer: url, keys, gatewaySecret: clientSecret }));
   });
   const handle = provider.callback();
-  const app = demoApp(provider);
+  const app = demoApp(provider, isUser);
   const ownPages = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   server.on('request', (request, response) => {
     void (isOwnPage(request.url) ? ownPages : handle)(request, response);
@@ -44,7 +58,10 @@ export async function startOidc(options: { readonly port?: number } = {}): Promi
     audience: AUDIENCE,
     clientId: GATEWAY_CLIENT_ID,
     clientSecret,
-    mintToken: (user, mintOptions) => mint(provider, user, mintOptions),
+    async mintToken(user, mintOptions) {
+      if (!isUser(user)) throw new UnknownUser(`There is no demo user ${JSON.stringify(user)}`);
+      return mint(provider, user, mintOptions);
+    },
     close: () => stop(server),
   };
 }

@@ -12,6 +12,9 @@ export const DEMO_USERS: readonly DemoUser[] = [
   { id: 'carol', name: 'Carol', may: 'has no permission yet' },
 ];
 
-export function findUser(id: string | undefined): DemoUser | undefined {
+/** Whether the user directory behind the provider has or had this user. */
+export type IsUser = (id: string) => boolean;
+
+export function findUser(id: string): DemoUser | undefined {
   return DEMO_USERS.find((user) => user.id === id);
 }

@@ -76,15 +76,20 @@ const UNAUTHENTICATED = {
   message: { code: GRPC[401], message: 'Errors.Token.Invalid (AUTH-7fs1e)', details: [] },
 };
 
+/** Not of Zitadel: `lost` lets the deliveries of this command go astray. */
+const DELIVERY = 'x-demo-delivery';
+
 function userRoutes(app: Hono, users: Users): void {
   app.post('/v2/users/new', async (c) => {
     const { organizationId, userId, username, human } = CreateUser.parse(await c.req.json());
-    const user = users.create({
-      userName: username ?? human.email.email,
-      email: human.email.email,
-      ...(userId !== undefined && { id: userId }),
-      ...(organizationId !== undefined && { organization: organizationId }),
-    });
+    const create = () =>
+      users.create({
+        userName: username ?? human.email.email,
+        email: human.email.email,
+        ...(userId !== undefined && { id: userId }),
+        ...(organizationId !== undefined && { organization: organizationId }),
+      });
+    const user = c.req.header(DELIVERY) === 'lost' ? users.lost(create) : create();
     return c.json({ id: user.id, creationDate: user.events[0]?.creationDate });
   });
   app.get('/v2/users/:id', (c) => {
