@@ -11,7 +11,7 @@ import { webRandom } from '../../shared/random.ts';
 import { callerOf, userOf } from '../../shared/subjects.ts';
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
 import { manualClock, type ManualClock } from '../support/clock.ts';
-import { eventOf, ISSUER, type EnvelopeOptions } from './support.ts';
+import { eventOf, ISSUER, type EnvelopeOptions } from './events.ts';
 
 export const GRANTS = parseGrants(
   JSON.stringify([

@@ -1,21 +1,13 @@
 import { migrate } from '../../cli/db/migrate.ts';
 import { readMigrations } from '../../cli/db/files.ts';
 import { startPostgres as startPglite } from '../../dev/postgres.ts';
-import type { StorableEvent } from '../../functions/webhooks/event.ts';
-import { IGNORED, parseEvent } from '../../functions/webhooks/parse.ts';
 import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
 import { openPgSession } from '../../shared/adapters/database-session.ts';
-import type { IssuerConfig } from '../../shared/config.ts';
 import type { Database } from '../../shared/database.ts';
 import { MIGRATIONS, options } from '../db/support.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';
 
-export const ISSUER: IssuerConfig = {
-  name: 'zitadel',
-  url: 'https://id.example.org',
-  audiences: ['api'],
-  sharedSubjects: true,
-};
+export { envelope, eventOf, ISSUER, type EnvelopeOptions } from './events.ts';
 
 export interface TestDatabase {
   readonly url: string;
@@ -51,35 +43,4 @@ async function opened(starting: Promise<{ url: string; close(): Promise<void> }>
       await server.close();
     },
   };
-}
-
-export interface EnvelopeOptions {
-  readonly user?: string;
-  readonly sequence?: number;
-  readonly type?: string;
-  readonly payload?: unknown;
-  readonly instance?: string;
-  readonly organization?: string;
-}
-
-/** A delivery's body as Zitadel writes it. */
-export function envelope(options: EnvelopeOptions = {}): Record<string, unknown> {
-  return {
-    aggregateID: options.user ?? 'u1',
-    aggregateType: 'user',
-    resourceOwner: options.organization ?? 'org1',
-    instanceID: options.instance ?? 'instance1',
-    version: 'v2',
-    sequence: options.sequence ?? 1,
-    event_type: options.type ?? 'user.human.added',
-    created_at: '2026-01-01T00:00:00.123456789Z',
-    userID: 'editor',
-    ...(options.payload !== undefined && { event_payload: options.payload }),
-  };
-}
-
-export function eventOf(options: EnvelopeOptions = {}): StorableEvent {
-  const event = parseEvent(envelope(options), ISSUER);
-  if (event === IGNORED) throw new Error('nothing handles this type');
-  return event;
 }
