@@ -54,6 +54,8 @@ gatewaySuite('a relation decides who passes', {}, (stage) => {
       const answer = await as(stage, 'carol', '/shadow');
       expect(answer.status).toBe(200);
       expect(stage.upstream.requests).toHaveLength(1);
+      // The log is written in batches.
+      await expect.poll(() => stage.gateway.output()).toContain('"shadow":"forbidden: ');
     });
 
     it('does not let anybody through without a token', async () => {

@@ -36,25 +36,15 @@ gatewaySuite('round trips of a request, besides the one to the upstream', {}, (s
     expect(await added(stage, () => as(stage, 'somebody', '/me'))).toEqual({ openfga: 0, provider: 0 });
   });
 
+  it('keys are fetched once for all: discovery and the keys themselves', async () => {
+    await Promise.all(Array.from({ length: 20 }, (_, n) => as(stage, `user-${n}`, '/me')));
+    expect(stage.issuer.requests).toEqual(['/.well-known/openid-configuration', '/oauth/v2/keys']);
+  });
+
   it('a public path costs none', async () => {
     expect(await added(stage, () => stage.gateway.fetch('/public/x'))).toEqual({ openfga: 0, provider: 0 });
   });
 });
-
-gatewaySuite(
-  'cold keys',
-  { on: [node], before: ({ issuer }) => void issuer.faults.set('*', 'refused') },
-  (stage) => {
-    it('are fetched once for all who wait: discovery and keys', async () => {
-      // The provider was away at the start, and is asked again after its pause of 5 s at the earliest.
-      stage.issuer.faults.clear();
-      stage.issuer.requests.length = 0;
-      await expect.poll(() => as(stage, 'alice', '/me'), { timeout: 10_000, interval: 200 }).toBe(200);
-      await Promise.all(Array.from({ length: 20 }, (_, n) => as(stage, `user-${n}`, '/me')));
-      expect(stage.issuer.requests).toEqual(['/.well-known/openid-configuration', '/oauth/v2/keys']);
-    });
-  },
-);
 
 describe.skipIf(redis === undefined)('with redis-server', () => {
   gatewaySuite('counters in Redis', { on: [node], variables: () => ({ REDIS_URL: redis!.url }) }, (stage) => {
