@@ -100,6 +100,10 @@ function passOn(
   const fields = [...passing(message, answer), ...answer.set, 'connection', 'close'];
   socket.write(headText(status, message.statusMessage, fields));
   message.pipe(socket);
+  // Cut short by the upstream: the pipe alone would leave the client waiting for the rest.
+  message.once('close', () => {
+    if (!message.complete) socket.destroy();
+  });
   socket.once('close', () => {
     message.destroy();
     events.ended('complete');

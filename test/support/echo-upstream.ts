@@ -62,6 +62,10 @@ export async function startEchoUpstream(port = 0): Promise<EchoUpstream> {
       );
       return;
     }
+    if (recorded.target.startsWith('/ws/cut')) {
+      socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 50\r\n\r\nhalf');
+      return;
+    }
     sockets.handleUpgrade(incoming, socket, head, (peer) => {
       peer.on('message', (data, binary) => {
         peer.send(data as Buffer, { binary });
