@@ -46,7 +46,15 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   const server = serve(app, sockets);
   server.on('clientError', answerBrokenRequests(deps.random));
   const drain = drainable(server);
-  await listen(server, parsed.config.listen);
+  const release = async (): Promise<void> => {
+    await sockets.close();
+    await app.close();
+  };
+  // What is open would keep a process that cannot listen from ending.
+  await listen(server, parsed.config.listen).catch(async (error: unknown) => {
+    await release();
+    throw error;
+  });
   // The first request should not wait for keys; a provider that is away is said in /ready.
   deps.platform.background(app.gateway.warm());
   deps.platform.background(featureSync.run());
@@ -59,8 +67,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
       stopSchedule();
       featureSync.stop();
       await drain();
-      await sockets.close();
-      await app.close();
+      await release();
       deps.log.info('stopped');
       deps.log.flush();
     },
@@ -92,7 +99,11 @@ function schedule({ cron }: App, { log, platform, clock }: Deps): () => void {
 
 /** The bundle's own routes go through Hono; what is to be forwarded keeps its raw bytes. */
 function serve({ hono, gateway: own }: App, sockets: SocketUpstreams): Server {
-  const answerOwn = getRequestListener(hono.fetch, { overrideGlobalObjects: false });
+  const answerOwn = getRequestListener(hono.fetch, {
+    overrideGlobalObjects: false,
+    // HTTP/1.0 needs no Host, and load balancers' probes send none.
+    hostname: 'localhost',
+  });
   const requests = nodeTransport(own.guarded(sockets.requests));
   const upgrades = upgradeTransport(own.guarded(sockets.upgrades));
   const server = createServer((request, response) => {

@@ -42,6 +42,13 @@ const refusesConnections = (url: string): Promise<boolean> =>
     });
   });
 
+it('a port that is taken ends it with 1, whatever it has open by then', async () => {
+  const { port } = new URL(world.upstream.url);
+  const program = await nodeProgram({ ...world.variables, PORT: port, REDIS_URL: 'redis://127.0.0.1:1' });
+  expect(await program.ended).toBe(1);
+  expect(program.output()).toContain('EADDRINUSE');
+});
+
 describe('told to stop', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s: it accepts no more, finishes what is under way, and ends with 0',
