@@ -3,6 +3,7 @@ import { Refusal } from '../../shared/errors.ts';
 import type { UpstreamRequest } from '../../shared/upstream.ts';
 import type { Decision } from './decide.ts';
 import { stripPrefix } from './path.ts';
+import { isOwnRoute } from './rules/own-routes.ts';
 import type { GatewayRequest } from './request.ts';
 
 /** Who the caller is, in the gateway's words: for the upstream, and for the answer of /forward-auth. */
@@ -31,6 +32,8 @@ export function onward(
 ): UpstreamRequest {
   const { rule } = decision.match;
   const { read } = request;
+  // They win over every rule, also where they cannot be answered: percent-encoded, in absolute-form, as an upgrade.
+  if (isOwnRoute(decision.path.segments)) throw new Refusal('not_found', 'own route in another form');
   const base = config.targets[rule.target];
   if (base === undefined) throw new Refusal('internal_error', `target ${rule.target} is not configured`);
   const path = rule.stripPrefix === undefined ? decision.path : stripPrefix(decision.path, rule.stripPrefix);

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { exchange } from '../support/raw-socket.ts';
 import { expectRefusal, expectStopped } from '../support/refusal.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';
 import { METRICS_TOKEN } from '../support/world.ts';
@@ -171,3 +172,29 @@ gatewaySuite(
     });
   },
 );
+
+const EVERYTHING = [{ path: '/*rest', method: '*', feature: 'public_access' }];
+
+gatewaySuite('own routes win over a rule for everything', { rules: EVERYTHING }, (stage) => {
+  it.each(['/%68ealth', '/webhooks/%7Aitadel', '/.well-known/sallyport/jwks%2Ejson'])(
+    '%s is not forwarded',
+    async (target) => {
+      await expectStopped(stage.gateway.fetch(target), 'not_found', stage.upstream);
+    },
+  );
+
+  it.runIf(stage.runtime === 'node').each([
+    ['in absolute-form', 'GET http://a/metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'],
+    [
+      'as an upgrade',
+      'GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    ],
+  ])('nor %s', async (_name, bytes) => {
+    expect(await exchange(stage.gateway.url, bytes)).toMatch(/^HTTP\/1\.1 404 [^]*"not_found"/);
+    expect(stage.upstream.requests).toEqual([]);
+  });
+
+  it.runIf(stage.runtime === 'node')('a probe of HTTP/1.0 needs no Host', async () => {
+    expect(await exchange(stage.gateway.url, 'GET /health HTTP/1.0\r\n\r\n')).toMatch(/ 200 OK[^]*OK$/);
+  });
+});
