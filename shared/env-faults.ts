@@ -24,6 +24,11 @@ export function securityFaults(v: SoundVariables, runtime: Runtime, counters: Co
     'ALLOWED_ORIGINS',
     'holds *: answers carry Access-Control-Allow-Credentials, so list the origins, as in https://app.example.org',
   );
+  need(
+    v.KANIDM_ISSUER_URL !== undefined && v.KANIDM_ISSUER_URL === v.ZITADEL_ISSUER_URL,
+    'KANIDM_ISSUER_URL',
+    'is also ZITADEL_ISSUER_URL: whose audiences and users its tokens mean is not decided; write each issuer once',
+  );
   const production = v.ENVIRONMENT === 'production';
   need(
     production && counters.kind === 'memory',

@@ -41,14 +41,19 @@ function whole(minimum: number, maximum: number, unit: string) {
 const issuer = url(['https:', 'http:']);
 const audiences = list.pipe(z.array(z.string()).min(1, 'write at least one audience, comma-separated'));
 
+/** What OpenFGA names stores and models by; its SDK throws on anything else. https://github.com/ulid/spec */
+const ulid = z
+  .string()
+  .regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'write the id that `npx sallyport fga bootstrap` prints: a ULID');
+
 /** One line per variable of docs/architecture.md#variables: its shape and its default. */
 export const VARIABLES = z.object({
   UPSTREAM_URL: httpBase,
   ACCESS_RULES: z.string().default('config/access_rules.json'),
   ACCESS_RULES_PREV: z.string().optional(),
   OPENFGA_URL: httpBase,
-  OPENFGA_STORE_ID: z.string(),
-  OPENFGA_MODEL_ID: z.string().optional(),
+  OPENFGA_STORE_ID: ulid,
+  OPENFGA_MODEL_ID: ulid.optional(),
   OPENFGA_API_TOKEN: z.string().optional(),
   ZITADEL_ISSUER_URL: issuer.optional(),
   ZITADEL_API_URL: httpBase.optional(),

@@ -6,7 +6,7 @@ import type { Config, Runtime } from '../../shared/config.ts';
 const USABLE = {
   UPSTREAM_URL: 'https://api.example.org/base/',
   OPENFGA_URL: 'https://fga.example.org',
-  OPENFGA_STORE_ID: 'store',
+  OPENFGA_STORE_ID: '01J00000000000000000000000',
   ZITADEL_ISSUER_URL: 'https://auth.example.org',
   ZITADEL_AUDIENCE: 'api, web',
 };
@@ -56,6 +56,9 @@ describe('faults', () => {
   it.each<[string, string]>(
     [
       ['UPSTREAM_URL', 'api.example.org'],
+      ['OPENFGA_STORE_ID', 'store'],
+      ['OPENFGA_MODEL_ID', '8ZZZZZZZZZZZZZZZZZZZZZZZZZ'],
+      ['KANIDM_ISSUER_URL', USABLE.ZITADEL_ISSUER_URL],
       ['UPSTREAM_URL', 'https://user:secret@api.example.org'],
       ['UPSTREAM_URL', 'https://api.example.org?x=1'],
       ['OPENFGA_URL', 'redis://fga'],
