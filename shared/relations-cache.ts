@@ -55,6 +55,7 @@ export function cachedRelations(
     forget(user) {
       epoch += 1;
       inner.forget?.(user);
+      inner.forget?.(user);
       for (const [key, entry] of entries.entries()) if (entry.user === user) entries.delete(key);
     },
   };

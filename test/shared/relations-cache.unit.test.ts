@@ -177,3 +177,17 @@ describe('identical questions at the same time', () => {
     expect(server.asked).toHaveLength(2);
   });
 });
+
+describe('a check under way when rights change', () => {
+  it.each([30_000, 0])('is joined by nobody afterwards (allows kept for %i ms)', async (allowTtlMs) => {
+    const relations = cachedRelations(sharedInFlight(server), { scope: 'store/model', allowTtlMs, clock });
+    const before = pending();
+    const early = relations.check(VIEW);
+    relations.forget(VIEW.user);
+    server.answer = async () => false;
+    expect(await relations.check(VIEW)).toBe(false);
+    before.resolve(true);
+    expect(await early).toBe(true);
+    expect(await relations.check(VIEW)).toBe(false);
+  });
+});
