@@ -41,7 +41,8 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
       runtime,
       clock,
       metrics,
-      checks: [...gateway.checks, ...webhooks.checks, ...more],
+      collapse: deps.collapse,
+      checks: [...gateway.checks, ...databaseChecks(deps), ...webhooks.checks, ...more],
     }),
   );
   hono.route('/', gatewayRoutes(gateway, peerOf));
@@ -69,4 +70,12 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
       await deps.close();
     },
   };
+}
+
+/** Not needed: the gateway forwards without it. */
+function databaseChecks({ database }: Deps): ReadinessCheck[] {
+  if (database === null) return [];
+  return [
+    { name: 'database', needed: false, look: () => database.ping().then(() => ({ up: true, state: 'up' })) },
+  ];
 }

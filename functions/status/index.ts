@@ -4,12 +4,14 @@ import type { Config } from '../../shared/config.ts';
 import { Refusal } from '../../shared/errors.ts';
 import type { Clock, Metrics } from '../../shared/ports.ts';
 import type { Look, ReadinessCheck } from '../../shared/readiness.ts';
+import type { Collapse } from '../../shared/share-in-flight.ts';
 
 export interface StatusDeps {
   readonly config: Pick<Config, 'environment' | 'metricsToken'>;
   readonly runtime: 'node' | 'workers';
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly collapse: Collapse;
   readonly checks: readonly ReadinessCheck[];
 }
 
@@ -18,7 +20,8 @@ interface Report {
   readonly dependencies: Readonly<Record<string, Look & { readonly needed: boolean }>>;
 }
 
-// Probes come from everywhere and often: dependencies are looked at no more than once in this time.
+// Probes come from everywhere and often: dependencies are looked at no more than once in this time
+// (on Workers by each request that comes before the first look is over).
 const REPORT_TTL_MS = 1_000;
 const LOOK_TIMEOUT_MS = 2_000;
 
@@ -27,13 +30,16 @@ export function statusRoutes(deps: StatusDeps): Hono {
   const app = new Hono();
   let kept: { readonly report: Report; readonly until: number } | undefined;
 
+  const report = deps.collapse(async () => {
+    const fresh = await look(deps.checks);
+    kept = { report: fresh, until: deps.clock.now() + REPORT_TTL_MS };
+    return fresh;
+  });
+
   app.get('/health', (c) => c.text('OK'));
   app.get('/ready', async (c) => {
-    if (kept === undefined || deps.clock.now() >= kept.until) {
-      kept = { report: await look(deps.checks), until: deps.clock.now() + REPORT_TTL_MS };
-    }
-    const { report } = kept;
-    return c.json(report, report.ready ? 200 : 503, { 'cache-control': 'no-store' });
+    const known = kept !== undefined && deps.clock.now() < kept.until ? kept.report : await report('');
+    return c.json(known, known.ready ? 200 : 503, { 'cache-control': 'no-store' });
   });
   app.get('/metrics', async (c) => {
     admitScraper(c.req.header('authorization'), deps);

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { statusRoutes } from '../../functions/status/index.ts';
+import type { Look } from '../../shared/readiness.ts';
+import { shareInFlight } from '../../shared/share-in-flight.ts';
+import { manualClock } from '../support/clock.ts';
+
+it('probes that come together look at a slow dependency once', async () => {
+  let looks = 0;
+  let answer = (_look: Look): void => undefined;
+  const look = (): Promise<Look> => {
+    looks += 1;
+    return new Promise((resolve) => (answer = resolve));
+  };
+  const routes = statusRoutes({
+    config: { environment: 'production', metricsToken: null },
+    runtime: 'node',
+    clock: manualClock(),
+    metrics: {
+      request() {},
+      gauge() {},
+      counter: () => () => undefined,
+      render: () => Promise.reject(new Error()),
+    },
+    collapse: shareInFlight,
+    checks: [{ name: 'slow', needed: true, look }],
+  });
+  const probes = Array.from({ length: 50 }, () => routes.request('/ready'));
+  await Promise.resolve();
+  answer({ up: true, state: 'up' });
+  const answers = await Promise.all(probes);
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200));
+  expect(looks).toBe(1);
+});
