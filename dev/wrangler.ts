@@ -1,30 +1,25 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import { envFile } from './env-file.ts';
 import { LOOPBACK } from './listen.ts';
 import type { StackVariables } from './stack.ts';
 import type { RunningGateway } from './tour/run.ts';
+import { writeVariables } from './variables-file.ts';
 
 const ROOT = new URL('../', import.meta.url);
 const WRANGLER = fileURLToPath(new URL('node_modules/wrangler/bin/wrangler.js', ROOT));
-/** Ignored by git. */
-const VARIABLES_FOLDER = new URL('.wrangler/', ROOT);
 const STOP_MS = 5_000;
 
 /** The bundle in workerd, as `wrangler dev` runs it from wrangler.toml. Its log goes to stderr once it is up. */
 export async function startWrangler(variables: StackVariables): Promise<RunningGateway> {
   const { HOST: host = LOOPBACK, PORT: port = '3000', ...rest } = variables;
-  // Through a file, because every user of the machine can read a command line.
-  const file = new URL(`sallyport-${process.pid}.env`, VARIABLES_FOLDER);
-  await mkdir(VARIABLES_FOLDER, { recursive: true });
-  await writeFile(file, envFile({ ...rest, ACCESS_RULES: await rules() }), { mode: 0o600 });
-  const child = spawnWrangler(['--ip', host, '--port', port, '--env-file', fileURLToPath(file)]);
-  const ended = once(child, 'exit').then(() => rm(file, { force: true }));
+  const file = await writeVariables(`sallyport-${process.pid}`, { ...rest, ACCESS_RULES: await rules() });
+  const child = spawnWrangler(['--ip', host, '--port', port, '--env-file', file.path]);
+  const ended = once(child, 'exit').then(() => file.remove());
   try {
     await ready(child.stdout, child.stderr);
   } catch (error) {

@@ -1,44 +1,63 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import type { Step } from './steps.ts';
+import type { Bearer, Places, RequestStep } from './step.ts';
 
 /** Undefined = as promised; otherwise what was different, in one line. */
 export type Difference = string | undefined;
 
 export interface CheckOptions {
-  readonly gatewayUrl: string;
-  readonly mintToken: (user: string) => Promise<string>;
+  readonly places: Places;
+  readonly tokenOf: (bearer: Bearer) => Promise<string>;
 }
+
+/** The longest that something takes which happens by itself: a remembered refusal, 5 s. */
+const SOON_MS = 10_000;
+const BETWEEN_MS = 100;
 
 const Json = z.record(z.string(), z.unknown());
 
 /** Sends one step and compares the answer with the promise; no answer at all is a difference too. */
-export async function checkStep(step: Step, options: CheckOptions): Promise<Difference> {
-  try {
-    return await sendAndCompare(step, options);
-  } catch (error) {
-    return `no answer: ${error instanceof Error ? error.message : 'unknown'}`;
+export async function checkStep(step: RequestStep, options: CheckOptions): Promise<Difference> {
+  const started = performance.now();
+  for (;;) {
+    const difference = await sendAndCompare(step, options).catch(
+      (error: unknown) => `no answer: ${error instanceof Error ? error.message : 'unknown'}`,
+    );
+    const late = performance.now() - started > SOON_MS;
+    if (difference === undefined || step.soon !== true || late) return difference;
+    await pause(BETWEEN_MS);
   }
 }
 
-async function sendAndCompare(step: Step, { gatewayUrl, mintToken }: CheckOptions): Promise<Difference> {
+async function sendAndCompare(step: RequestStep, { places, tokenOf }: CheckOptions): Promise<Difference> {
   const headers = new Headers(step.headers);
-  if (step.as !== undefined) headers.set('authorization', `Bearer ${await mintToken(step.as)}`);
-  const answer = await fetch(gatewayUrl + step.path, {
-    method: step.method ?? 'GET',
+  if (step.as !== undefined) headers.set('authorization', `Bearer ${await tokenOf(step.as)}`);
+  if (step.body !== undefined) headers.set('content-type', 'application/json');
+  const answer = await fetch(places[step.at ?? 'gateway'] + step.path, {
+    method: methodOf(step),
     headers,
     redirect: 'manual',
+    ...(step.body !== undefined && { body: JSON.stringify(step.body) }),
   });
-  const body = parse(await answer.text());
+  const text = await answer.text();
+  const body = parse(text);
+  const { status, code, contains } = step.expect;
   return (
-    difference('status', step.expect.status, answer.status) ??
-    (step.expect.code === undefined ? undefined : difference('code', step.expect.code, body['code'])) ??
+    difference('status', status, answer.status) ??
+    (code === undefined ? undefined : difference('code', code, body['code'])) ??
     headerDifference(step, answer.headers) ??
-    echoDifference(step, body)
+    echoDifference(step, body) ??
+    (contains === undefined || text.includes(contains) ? undefined : `no ${contains} in the answer`)
   );
 }
 
-function headerDifference(step: Step, headers: Headers): Difference {
+/** As curl has it: a body makes a POST. */
+function methodOf({ method, body }: RequestStep): string {
+  return method ?? (body === undefined ? 'GET' : 'POST');
+}
+
+function headerDifference(step: RequestStep, headers: Headers): Difference {
   for (const [name, part] of Object.entries(step.expect.headers ?? {})) {
     const value = headers.get(name);
     if (value?.includes(part) !== true)
@@ -47,9 +66,9 @@ function headerDifference(step: Step, headers: Headers): Difference {
   return undefined;
 }
 
-function echoDifference(step: Step, body: Readonly<Record<string, unknown>>): Difference {
+function echoDifference(step: RequestStep, body: Readonly<Record<string, unknown>>): Difference {
   for (const [name, wanted] of Object.entries(step.expect.echo ?? {})) {
-    const found = difference(`upstream saw ${name}`, wanted, body[name]);
+    const found = difference(`${name} in the answer`, wanted, body[name]);
     if (found !== undefined) return found;
   }
   return undefined;

@@ -1,9 +1,9 @@
 import { LOOPBACK, PortBusy, reservePort } from '../listen.ts';
-import { startStack, type Stack, type StackVariables } from '../stack.ts';
-import { checkStep } from './check.ts';
+import { startStack, type StackVariables } from '../stack.ts';
+import { writeVariables } from '../variables-file.ts';
 import { readOptions, usage, UsageError, type RunOptions } from './options.ts';
-import { STEPS } from './steps.ts';
-import { colorsFor, picture, tour } from './text.ts';
+import { selfCheck } from './self-check.ts';
+import { colorsFor, picture, sceneOf, tour, type Scene } from './text.ts';
 
 export interface RunningGateway {
   readonly url: string;
@@ -46,27 +46,25 @@ async function withGateway(runner: Runner, options: RunOptions): Promise<number>
   const port = await reservePort(options.port);
   const stack = await startStack({ gatewayUrl: `http://${LOOPBACK}:${port}` });
   try {
-    const gateway = await runner.start({
-      LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'error',
-      ...stack.variables,
-      HOST: LOOPBACK,
-      PORT: String(port),
-    });
+    const variables = { LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'error', ...stack.variables };
+    const file = await writeVariables(`demo-${port}`, variables);
+    const gateway = await runner.start({ ...variables, HOST: LOOPBACK, PORT: String(port) });
     try {
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       console.log(`\n${colors.bold('Sallyport')} is up after ${seconds} s.\n`);
-      return options.once ? await selfCheck(gateway.url, stack) : await show(runner, gateway, stack);
+      const scene = sceneOf(runner.runtime, gateway.url, stack.variables, file.path);
+      return options.once ? await selfCheck(scene, stack, colors) : await show(gateway, scene);
     } finally {
       await gateway.close();
+      await file.remove();
     }
   } finally {
     await stack.close();
   }
 }
 
-async function show(runner: Runner, gateway: RunningGateway, stack: Stack): Promise<number> {
-  const places = { gatewayUrl: gateway.url, runtime: runner.runtime, variables: stack.variables };
-  console.log(`${picture(places, colors)}\n\n${tour(places, colors)}\n`);
+async function show(gateway: RunningGateway, scene: Scene): Promise<number> {
+  console.log(`${picture(scene, colors)}\n\n${tour(scene, colors)}\n`);
   const endings = [
     interrupted().then(() => 0),
     ...(gateway.ended === undefined ? [] : [gateway.ended.then(() => 1)]),
@@ -74,20 +72,6 @@ async function show(runner: Runner, gateway: RunningGateway, stack: Stack): Prom
   const code = await Promise.race(endings);
   console.log(code === 0 ? '\nStopping.' : '\nThe gateway has ended by itself.');
   return code;
-}
-
-async function selfCheck(gatewayUrl: string, stack: Stack): Promise<number> {
-  let failed = 0;
-  for (const step of STEPS) {
-    const difference = await checkStep(step, { gatewayUrl, mintToken: (user) => stack.oidc.mintToken(user) });
-    if (difference !== undefined) failed += 1;
-    const mark = difference === undefined ? colors.green('✓') : colors.red('✗');
-    console.log(`${mark} ${step.title}${difference === undefined ? '' : `: ${difference}`}`);
-  }
-  console.log(
-    failed === 0 ? `\nAll ${STEPS.length} steps hold.` : `\n${failed} of ${STEPS.length} steps failed.`,
-  );
-  return failed === 0 ? 0 : 1;
 }
 
 /** A second signal meets the default action: it ends the process at once. */

@@ -1,28 +1,9 @@
 import { METRICS_TOKEN } from '../metrics-token.ts';
+import { lifecycle } from './lifecycle.ts';
+import type { RequestStep, Step } from './step.ts';
 
-/** What a step's answer must show; everything given must hold. */
-export interface Expectation {
-  readonly status: number;
-  /** `code` of the problem document. */
-  readonly code?: string;
-  /** Header names (lower case) and what their values contain. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Members of the upstream's echo. */
-  readonly echo?: Readonly<Record<string, unknown>>;
-}
-
-/** One request of the tour: printed as a curl line, sent by the self-check. */
-export interface Step {
-  readonly title: string;
-  readonly path: string;
-  readonly method?: string;
-  /** Whose token goes along; the curl line names the shell variable of that person. */
-  readonly as?: 'alice' | 'bob' | 'carol';
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly expect: Expectation;
-}
-
-export const STEPS: readonly Step[] = [
+/** How the gateway judges requests. */
+export const REQUESTS: readonly RequestStep[] = [
   { title: 'A public route needs no token', path: '/public/hello', expect: { status: 200 } },
   {
     title: 'A forged identity does not reach the upstream',
@@ -93,3 +74,8 @@ export const STEPS: readonly Step[] = [
   },
   { title: 'Readiness, dependency by dependency', path: '/ready', expect: { status: 200 } },
 ];
+
+/** The whole tour, in order: later steps build on earlier ones. `storeId`: of OpenFGA. */
+export function stepsOf(storeId: string): readonly Step[] {
+  return [...REQUESTS, ...lifecycle(storeId)];
+}

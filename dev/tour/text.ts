@@ -1,7 +1,10 @@
 import pc from 'picocolors';
 import type { StackVariables } from '../stack.ts';
-import { curlLine, tokenLine } from './curl.ts';
-import { STEPS, type Step } from './steps.ts';
+import { commandLine } from './command.ts';
+import { curlLine, serviceTokenLine, tokenLine } from './curl.ts';
+import { lifecycle } from './lifecycle.ts';
+import { isRequest, type Bearer, type Places, type Step } from './step.ts';
+import { REQUESTS } from './steps.ts';
 
 export type Colors = ReturnType<typeof pc.createColors>;
 
@@ -10,56 +13,114 @@ export function colorsFor(stream: { readonly isTTY?: boolean }, noColor: string 
   return pc.createColors(stream.isTTY === true && (noColor ?? '') === '');
 }
 
-export interface Places {
-  readonly gatewayUrl: string;
+/** What the printed lines have to name. */
+export interface Scene {
   /** What runs the gateway: `Node 20`, `workerd`. */
   readonly runtime: string;
-  readonly variables: StackVariables;
+  readonly places: Places;
+  readonly upstream: string;
+  readonly issuer: string;
+  readonly database: string;
+  /** The OpenFGA store. */
+  readonly storeId: string;
+  readonly serviceToken: string;
+  /** Where the demo's variables are, from the project's folder. */
+  readonly envFile: string;
+}
+
+export function sceneOf(runtime: string, gateway: string, variables: StackVariables, envFile: string): Scene {
+  const named = (name: string): string => variables[name] ?? '';
+  return {
+    runtime,
+    places: { gateway, zitadel: named('ZITADEL_API_URL'), openfga: named('OPENFGA_URL') },
+    upstream: named('UPSTREAM_URL'),
+    issuer: named('ZITADEL_ISSUER_URL'),
+    database: named('DATABASE_URL'),
+    storeId: named('OPENFGA_STORE_ID'),
+    serviceToken: named('ZITADEL_SERVICE_TOKEN'),
+    envFile,
+  };
 }
 
 const BOX_WIDTH = 30;
 
 /** What runs where. */
-export function picture({ gatewayUrl, runtime, variables }: Places, colors: Colors): string {
+export function picture(scene: Scene, colors: Colors): string {
+  const { runtime, places, upstream, issuer, database } = scene;
   const rule = '─'.repeat(BOX_WIDTH);
   const row = (left: string, right: string) =>
     `│ ${left.padEnd(BOX_WIDTH - 1)}│`.concat(`     │ ${right.padEnd(BOX_WIDTH - 1)}│`);
-  const part = (branch: string, name: string, place: string | undefined) =>
-    `          ${branch} ${name.padEnd(17)}${place ?? ''}`;
+  const part = (branch: string, name: string, place: string) =>
+    `          ${branch} ${name.padEnd(17)}${place}`;
   return [
     `       ┌${rule}┐     ┌${rule}┐`,
     `       ${row(`Gateway (${runtime})`, 'Sample upstream')}`,
-    ` you ─▶${row(gatewayUrl, variables['UPSTREAM_URL'] ?? '')}`.replace('│     │', '│ ──▶ │'),
+    ` you ─▶${row(places.gateway, upstream)}`.replace('│     │', '│ ──▶ │'),
     `       └──┬${'─'.repeat(BOX_WIDTH - 3)}┘     └${rule}┘`,
-    part('├─▶', 'OpenID provider', variables['ZITADEL_ISSUER_URL']),
-    part('├─▶', 'OpenFGA', variables['OPENFGA_URL']),
-    part('└─▶', 'Postgres', variables['DATABASE_URL']),
+    part('├─▶', 'OpenID provider', issuer),
+    part('├◀▶', 'Zitadel stand-in', `${places.zitadel} (users; their events come to /webhooks/zitadel)`),
+    part('├─▶', 'OpenFGA', places.openfga),
+    part('└─▶', 'Postgres', database),
     colors.dim('           all of it in memory and on loopback; counters live in the gateway'),
   ].join('\n');
 }
 
 /** Lines to paste, in order. */
-export function tour({ gatewayUrl, variables }: Places, colors: Colors): string {
-  const issuer = variables['ZITADEL_ISSUER_URL'] ?? '';
-  const users = new Set(STEPS.flatMap((step) => step.as ?? []));
+export function tour(scene: Scene, colors: Colors): string {
+  const { issuer, places, serviceToken } = scene;
+  const number = numbering();
+  const lines = (steps: readonly Step[]) => steps.flatMap((step) => stepLines(step, number(), scene, colors));
   return [
     colors.bold('Tokens for the lines below') + colors.dim(' (good for one hour; run these first)'),
-    ...[...users].map((user) => `   ${tokenLine(user, issuer)}`),
+    ...bearersOf(REQUESTS).map((user) => `   ${tokenLine(user, issuer)}`),
     colors.dim('   other kinds: add &ttl=60 (seconds), &opaque=1, &alg=ES256 or &audience=… to the address'),
     '',
     colors.bold('The tour') + colors.dim(' (paste any line into a second terminal)'),
-    ...STEPS.flatMap((step, index) => stepLines(step, index, gatewayUrl, colors)),
+    ...lines(REQUESTS),
+    '',
+    colors.bold('The life of a user') +
+      colors.dim(' (one line after the other, in the folder of the project)'),
+    `   ${serviceTokenLine(serviceToken)}`,
+    ...withTokens(lifecycle(scene.storeId), issuer, lines),
     '',
     colors.bold('Sign in with a browser') + ` instead, and copy the token: ${colors.underline(`${issuer}/`)}`,
+    colors.dim(`Metrics of the webhooks: ${places.gateway}/metrics, their inbox: `) +
+      commandLine({ title: '', command: ['webhooks', 'list'] }, scene.envFile),
     colors.bold('Stop') + ' with Ctrl-C: nothing is left behind.',
   ].join('\n');
 }
 
-function stepLines(step: Step, index: number, gatewayUrl: string, colors: Colors): string[] {
-  const number = String(index + 1).padStart(2);
-  const outcome = [step.expect.status, step.expect.code].filter((part) => part !== undefined).join(' ');
-  return [
-    `${number} ${step.title} ${colors.dim(`→ ${outcome}`)}`,
-    `   ${colors.cyan(curlLine(step, gatewayUrl))}`,
-  ];
+/** A user's token line stands before its first use, because the user is made by a step before. */
+function withTokens(
+  steps: readonly Step[],
+  issuer: string,
+  lines: (steps: readonly Step[]) => readonly string[],
+): string[] {
+  const seen = new Set<Bearer>(['service']);
+  return steps.flatMap((step) => {
+    const [bearer] = bearersOf([step]).filter((each) => !seen.has(each));
+    if (bearer === undefined) return lines([step]);
+    seen.add(bearer);
+    return [`   ${tokenLine(bearer, issuer)}`, ...lines([step])];
+  });
+}
+
+function bearersOf(steps: readonly Step[]): Bearer[] {
+  return [...new Set(steps.flatMap((step) => (isRequest(step) ? (step.as ?? []) : [])))];
+}
+
+function numbering(): () => number {
+  let last = 0;
+  return () => (last += 1);
+}
+
+function stepLines(step: Step, number: number, scene: Scene, colors: Colors): string[] {
+  const line = isRequest(step) ? curlLine(step, scene.places) : commandLine(step, scene.envFile);
+  return [`${String(number).padStart(2)} ${step.title}${outcomeOf(step, colors)}`, `   ${colors.cyan(line)}`];
+}
+
+function outcomeOf(step: Step, colors: Colors): string {
+  if (!isRequest(step)) return '';
+  const { status, code } = step.expect;
+  return ` ${colors.dim(`→ ${[status, code].filter((part) => part !== undefined).join(' ')}`)}`;
 }

@@ -61,6 +61,15 @@ describe('tokens for the terminal', () => {
     await expect(oidc.mintToken('mallory')).rejects.toThrow('no demo user');
   });
 
+  it('come for users of the directory behind it too', async () => {
+    const wider = await startOidc({ isUser: (id) => id === 'dana' });
+    const answers = await Promise.all(
+      ['dana', 'mallory'].map((user) => fetch(`${wider.url}/demo/token?user=${user}`, { method: 'POST' })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 404]);
+    await wider.close();
+  });
+
   it('are out of reach for a name rebound to loopback', async () => {
     const { request } = await import('node:http');
     const status = await new Promise((resolve) => {

@@ -37,6 +37,15 @@ describe('the embedded stack', () => {
     expect(places.map(([name]) => name)).toContain('DATABASE_URL');
   });
 
+  it('has a database that the migrations have brought up to date', async () => {
+    const { execFile } = await import('node:child_process');
+    const { promisify } = await import('node:util');
+    const env = { ...process.env, DATABASE_URL: stack.variables['DATABASE_URL'] };
+    const verify = ['cli/sallyport.mjs', 'db', 'verify'];
+    const { stdout } = await promisify(execFile)(process.execPath, verify, { env });
+    expect(stdout).toContain('as the migrations promise');
+  });
+
   it('issues tokens for the issuer and audience it names', async () => {
     const { ZITADEL_ISSUER_URL: issuer, ZITADEL_AUDIENCE: audience } = stack.variables;
     const keys = createRemoteJWKSet(new URL(`${issuer!}/oauth/v2/keys`));

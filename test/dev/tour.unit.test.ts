@@ -1,20 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { envFile } from '../../dev/env-file.ts';
+import { commandLine } from '../../dev/tour/command.ts';
 import { curlLine, tokenLine } from '../../dev/tour/curl.ts';
 import { readOptions, UsageError } from '../../dev/tour/options.ts';
-import { STEPS } from '../../dev/tour/steps.ts';
-import { colorsFor, picture, tour } from '../../dev/tour/text.ts';
+import { isRequest } from '../../dev/tour/step.ts';
+import { REQUESTS, stepsOf } from '../../dev/tour/steps.ts';
+import { colorsFor, picture, sceneOf, tour } from '../../dev/tour/text.ts';
 
-const places = {
-  gatewayUrl: 'http://127.0.0.1:3000',
-  runtime: 'Node 20',
-  variables: {
+const scene = sceneOf(
+  'Node 20',
+  'http://127.0.0.1:3000',
+  {
     UPSTREAM_URL: 'http://127.0.0.1:40001',
     ZITADEL_ISSUER_URL: 'http://127.0.0.1:40002',
     OPENFGA_URL: 'http://127.0.0.1:40003',
+    OPENFGA_STORE_ID: '01STORE',
     DATABASE_URL: 'postgres://postgres@127.0.0.1:40004/postgres',
+    ZITADEL_API_URL: 'http://127.0.0.1:40005',
+    ZITADEL_SERVICE_TOKEN: 'token-of-the-service',
   },
-};
+  '.wrangler/demo-3000.env',
+);
+const { places } = scene;
+const STEPS = stepsOf(scene.storeId);
 const plain = colorsFor({ isTTY: false }, undefined);
 
 describe('arguments', () => {
@@ -33,26 +41,36 @@ describe('arguments', () => {
 });
 
 describe('the printed tour', () => {
-  it('has a numbered curl line for every step that is checked, and a token line before its first use', () => {
-    const text = tour(places, plain);
+  it('has a numbered line for every step that is checked', () => {
+    const text = tour(scene, plain);
     STEPS.forEach((step, index) => {
-      expect(text).toContain(`${index + 1} ${step.title}`);
-      expect(text).toContain(curlLine(step, places.gatewayUrl));
-      if (step.as) expect(text.indexOf(tokenLine(step.as, 'http://127.0.0.1:40002'))).toBeGreaterThan(-1);
+      const line = isRequest(step) ? curlLine(step, places) : commandLine(step, scene.envFile);
+      const [title, printed] = text.slice(text.indexOf(`${index + 1} ${step.title}`)).split('\n');
+      expect(title).toContain(step.title);
+      expect(printed).toBe(`   ${line}`);
     });
-    expect(text.indexOf('ALICE=$(')).toBeLessThan(text.indexOf('Bearer $ALICE'));
+  });
+
+  it('sets every token before its first use, and of a new user after the step that makes them', () => {
+    const text = tour(scene, plain);
+    for (const bearer of ['alice', 'bob', 'carol', 'dana', 'erin'] as const) {
+      const set = text.indexOf(tokenLine(bearer, scene.issuer));
+      expect(set).toBeGreaterThan(-1);
+      expect(set).toBeLessThan(text.indexOf(`Bearer $${bearer.toUpperCase()}`));
+    }
+    expect(text.indexOf('SERVICE=token-of-the-service')).toBeLessThan(text.indexOf('Bearer $SERVICE'));
+    expect(text.indexOf('"userId":"dana"')).toBeLessThan(text.indexOf('DANA=$('));
+    expect(text.indexOf('"userId":"erin"')).toBeLessThan(text.indexOf('ERIN=$('));
   });
 
   it('keeps curl from repairing a path that hides a slash', () => {
-    const step = STEPS.find(({ path }) => path.includes('%2f'))!;
-    expect(curlLine(step, places.gatewayUrl)).toBe(
-      "curl -i --path-as-is 'http://127.0.0.1:3000/public/..%2fadmin'",
-    );
+    const step = REQUESTS.find(({ path }) => path.includes('%2f'))!;
+    expect(curlLine(step, places)).toBe("curl -i --path-as-is 'http://127.0.0.1:3000/public/..%2fadmin'");
   });
 
   it('pictures every part with its place, in lines of equal boxes', () => {
-    const text = picture(places, plain);
-    for (const place of [places.gatewayUrl, ...Object.values(places.variables)])
+    const text = picture(scene, plain);
+    for (const place of [...Object.values(places), scene.upstream, scene.issuer, scene.database])
       expect(text).toContain(place);
     const boxes = text.split('\n').slice(0, 4);
     expect(new Set(boxes.map((line) => line.length)).size).toBe(1);

@@ -43,7 +43,11 @@ async function start(options: ZitadelOptions = {}): Promise<void> {
 const call = (path: string, init: RequestInit = {}) =>
   fetch(zitadel.url + path, {
     ...init,
-    headers: { authorization: `Bearer ${zitadel.token}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${zitadel.token}`,
+      'content-type': 'application/json',
+      ...(init.headers as Record<string, string> | undefined),
+    },
   });
 
 async function search(query: object): Promise<readonly string[]> {
@@ -93,6 +97,19 @@ describe('the stand-in for Zitadel', () => {
     await zitadel.close();
     expect(again).toEqual(first);
     expect(await arrivals(8)).not.toEqual(first);
+  });
+
+  it('keeps what happened, and delivers nothing, of a user whose deliveries are lost', async () => {
+    await start();
+    await call('/v2/users/new', {
+      method: 'POST',
+      headers: { 'x-demo-delivery': 'lost' },
+      body: JSON.stringify({ userId: 'erin', human: { email: { email: 'erin@example.org' } } }),
+    });
+    zitadel.users.create({ userName: 'alice', id: 'alice' });
+    await zitadel.deliveries.settled();
+    expect(received.map(({ body }) => body.aggregateID)).toEqual(['alice', 'alice']);
+    expect(await search({ aggregateId: 'erin' })).toHaveLength(2);
   });
 
   it('searches events as it is asked, and shows them to nobody without the token', async () => {

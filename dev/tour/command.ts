@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { Difference } from './check.ts';
+import type { CommandStep } from './step.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const CLI = 'cli/sallyport.mjs';
+
+/** The step as a line for a POSIX shell in the project's folder. `envFile`: where the demo's variables are. */
+export function commandLine({ command }: CommandStep, envFile: string): string {
+  return ['node', ...argumentsFor(command, envFile)].join(' ');
+}
+
+/** Runs one command; undefined = it ended well. */
+export async function checkCommand({ command }: CommandStep, envFile: string): Promise<Difference> {
+  const child = spawn(process.execPath, argumentsFor(command, envFile), {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  return child.exitCode === 0 ? undefined : `exit code ${String(child.exitCode)}: ${said.trim()}`;
+}
+
+function argumentsFor(command: readonly string[], envFile: string): string[] {
+  return [`--env-file=${envFile}`, CLI, ...command];
+}
