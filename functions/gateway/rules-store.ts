@@ -42,15 +42,17 @@ export function openRules(
   deps: RulesStoreDeps,
 ): RulesStore {
   const { platform, log } = deps;
-  let text = read(source, platform);
+  /** As last read; undefined when it could not be. */
+  let text: string | undefined = read(source, platform);
   let rules = compile(text, targets, log);
   let refused: string | undefined;
 
   const reload = (): void => {
     try {
-      const next = read(source, platform);
-      if (next === text) return;
-      text = next;
+      const before = text;
+      text = undefined;
+      const next = (text = read(source, platform));
+      if (next === before) return;
       rules = compile(next, targets, log);
       refused = undefined;
       log.info('access rules changed', { rules: rules.rules.length });
