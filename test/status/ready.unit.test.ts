@@ -6,7 +6,7 @@ import { manualClock } from '../support/clock.ts';
 
 it('probes that come together look at a slow dependency once', async () => {
   let looks = 0;
-  let answer = (_look: Look): void => undefined;
+  let answer: ((look: Look) => void) | undefined;
   const look = (): Promise<Look> => {
     looks += 1;
     return new Promise((resolve) => (answer = resolve));
@@ -24,9 +24,9 @@ it('probes that come together look at a slow dependency once', async () => {
     collapse: shareInFlight,
     checks: [{ name: 'slow', needed: true, look }],
   });
-  const probes = Array.from({ length: 50 }, () => routes.request('/ready'));
+  const probes = Array.from({ length: 50 }, async () => routes.request('/ready'));
   await Promise.resolve();
-  answer({ up: true, state: 'up' });
+  answer?.({ up: true, state: 'up' });
   const answers = await Promise.all(probes);
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200));
   expect(looks).toBe(1);
