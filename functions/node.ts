@@ -16,6 +16,7 @@ import { upgradeTransport } from './gateway/upgrade-transport.ts';
 import { answerBrokenRequests } from './node-broken-requests.ts';
 import { featureSyncAtStart, type FeatureSyncAtStart } from './node-feature-sync.ts';
 import { drainable } from './node-drain.ts';
+import { UnusableGrants } from './webhooks/grants.ts';
 
 export interface RunningServer {
   readonly url: string;
@@ -86,7 +87,9 @@ function compose(config: Parameters<typeof createDeps>[0]): {
     return { deps, app, featureSync };
   } catch (error) {
     void deps.close();
-    throw error instanceof UnusableRules ? new UnusableConfiguration(error.faults.map(inRules)) : error;
+    if (error instanceof UnusableRules) throw new UnusableConfiguration(error.faults.map(inRules));
+    if (error instanceof UnusableGrants) throw new UnusableConfiguration([`DEFAULT_GRANTS ${error.message}`]);
+    throw error;
   }
 }
 

@@ -74,6 +74,11 @@ describe('an unusable configuration ends with 1 before anything listens', () => 
       () => ({ ...without('ASSERTION_KEYS'), ENVIRONMENT: 'production' }),
     ],
     ['a short METRICS_TOKEN', 'METRICS_TOKEN', () => ({ ...world.variables, METRICS_TOKEN: 'short' })],
+    [
+      'grants that are no JSON',
+      'DEFAULT_GRANTS',
+      () => ({ ...world.variables, DATABASE_URL: 'postgres://127.0.0.1:1/x', DEFAULT_GRANTS: '[{' }),
+    ],
     ['rules that are no JSON', 'ACCESS_RULES', () => ({ ...world.variables, ACCESS_RULES: '[{' })],
     [
       'a rules file that is not there',
