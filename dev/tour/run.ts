@@ -48,14 +48,14 @@ async function withGateway(runner: Runner, options: RunOptions): Promise<number>
   try {
     const variables = { LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'error', ...stack.variables };
     const file = await writeVariables(`demo-${port}`, variables);
-    const gateway = await runner.start({ ...variables, HOST: LOOPBACK, PORT: String(port) });
     try {
+      const gateway = await runner.start({ ...variables, HOST: LOOPBACK, PORT: String(port) });
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       console.log(`\n${colors.bold('Sallyport')} is up after ${seconds} s.\n`);
       const scene = sceneOf(runner.runtime, gateway.url, stack.variables, file.path);
-      return options.once ? await selfCheck(scene, stack, colors) : await show(gateway, scene);
+      const toured = options.once ? selfCheck(scene, stack, colors) : show(gateway, scene);
+      return await toured.finally(() => gateway.close());
     } finally {
-      await gateway.close();
       await file.remove();
     }
   } finally {
