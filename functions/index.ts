@@ -2,6 +2,7 @@ import { createDeps } from '../shared/deps.ts';
 import { parseEnvironment } from '../shared/env.ts';
 import { Refusal } from '../shared/errors.ts';
 import { toProblem } from '../shared/problem.ts';
+import { webRandom } from '../shared/random.ts';
 import { createApp, type App } from './app.ts';
 import { UnusableRules } from './gateway/rules-store.ts';
 
@@ -10,6 +11,9 @@ interface Trigger {
   /** Milliseconds since the epoch. */
   readonly scheduledTime: number;
 }
+
+// Draws nothing before a request asks: Workers allow no randomness at start.
+const random = webRandom();
 
 type Bindings = Readonly<Record<string, unknown>>;
 
@@ -44,7 +48,7 @@ function report(faults: readonly string[]): void {
 /** One for each request: workerd lets no request answer with the Response of another. */
 function notConfigured(): Response {
   const refusal = new Refusal('not_configured', 'unusable configuration');
-  const { status, headers, body } = toProblem(refusal, crypto.randomUUID());
+  const { status, headers, body } = toProblem(refusal, random.uuid());
   return new Response(body, { status, headers });
 }
 
