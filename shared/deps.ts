@@ -36,6 +36,8 @@ export interface Deps {
   readonly proxies: TrustedProxies;
   readonly collapse: Collapse;
   readonly fetchUpstream: Upstream<Request, Response>;
+  /** Waits for connections that are made once; one that cannot be made is said in /ready. */
+  connect(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -89,6 +91,9 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
       fetch: platform.fetch,
       endsWithClient: platform.runtime === 'workers',
     }),
+    async connect() {
+      await Promise.allSettled([shared?.ready?.()]);
+    },
     async close() {
       shared?.close?.();
       await database?.close();

@@ -4,6 +4,8 @@ import type { Background, Clock, Counters, Digest, Fetch, Log, Metrics, Revocati
 import type { Answer, NodeExchange, UpgradeExchange, Upstream } from './upstream.ts';
 
 export interface SharedCounters extends Counters, Revocations {
+  /** Resolves when the store is connected; rejects with CountersUnavailable when it is not to be had for now. */
+  ready?(): Promise<void>;
   close?(): void;
 }
 
