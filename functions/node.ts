@@ -51,6 +51,8 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
     await sockets.close();
     await app.close();
   };
+  // Before it, requests would be counted here alone: eight new instances would admit eight quotas.
+  await deps.connect();
   // What is open would keep a process that cannot listen from ending.
   await listen(server, parsed.config.listen).catch(async (error: unknown) => {
     await release();

@@ -101,7 +101,8 @@ export function warningsOf(v: Variables, counters: CountersConfig): Fault[] {
   if (counters.kind === 'memory') {
     warnings.push({
       variable: 'REDIS_URL',
-      problem: 'is absent: counters live in this process and are not shared',
+      problem:
+        'is absent (on Workers: UPSTASH_REDIS_REST_URL): counters live in this process and are not shared',
     });
   }
   if (v.ASSERTION_KEYS === undefined) {

@@ -52,7 +52,8 @@ function init(
   if (request.upgrade) headers['Upgrade'] = 'websocket';
   const { method } = request;
   const bare = { method, headers, redirect: 'manual', encodeResponseBody: 'manual', signal } as const;
-  if (!request.hasBody || exchange.body === null) return bare;
+  // Not by the framing fields: over HTTP/2 a body needs neither of them.
+  if (exchange.body === null) return bare;
   // A declared length is enforced by the runtime's framing; only a chunked body has to be counted.
   const body = request.contentLength >= 0 ? exchange.body : counted(exchange.body, request.maxBodyBytes, cut);
   return { ...bare, body, duplex: 'half' };
