@@ -5,6 +5,7 @@ import { toProblem } from '../shared/problem.ts';
 import { webRandom } from '../shared/random.ts';
 import { createApp, type App } from './app.ts';
 import { UnusableRules } from './gateway/rules-store.ts';
+import { UnusableGrants } from './webhooks/grants.ts';
 
 interface Trigger {
   readonly cron: string;
@@ -36,7 +37,8 @@ function start(bindings: Bindings): App | undefined {
   try {
     return createApp(createDeps(parsed.config), peerOf);
   } catch (error) {
-    report(error instanceof UnusableRules ? error.faults : ['the configuration cannot be used']);
+    const listed = error instanceof UnusableRules || error instanceof UnusableGrants;
+    report(listed ? error.faults : ['the configuration cannot be used']);
     return undefined;
   }
 }
