@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { sql } from '../../shared/database.ts';
+import { serve, type Served } from '../support/serve.ts';
+import { createEngine, type Engine } from './engine.ts';
+import { DATABASES, type TestDatabase } from './support.ts';
+
+const KILLS = 200;
+/** Instances at the same time: what one leaves behind, others find. */
+const INSTANCES = 4;
+const USERS_PER_ROUND = 12;
+const Call = z.object({
+  method: z.enum(['read', 'write', 'objectTypes', 'revoke', 'restore']),
+  argument: z.array(z.unknown()),
+});
+const Counted = z.object({ status: z.string(), count: z.number() });
+const Mirror = z.object({ subject: z.string(), username: z.string().nullable(), state: z.string() });
+const real = DATABASES[1];
+
+/** The same numbers each time for a seed (mulberry32). */
+function seeded(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+describe.skipIf(real.missing)(`instances killed with SIGKILL on ${real.name}`, () => {
+  let folder: string;
+  let child: string;
+  let db: TestDatabase;
+  let engine: Engine;
+  let outside: Served;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sallyport-killed-'));
+    child = join(folder, 'child.cjs');
+    await build({
+      entryPoints: [fileURLToPath(new URL('killed.child.ts', import.meta.url))],
+      outfile: child,
+      bundle: true,
+      external: ['pg-native', 'pg-cloudflare'],
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+      logLevel: 'error',
+    });
+    db = await real.open();
+    engine = createEngine(db.database);
+    outside = await serve(0, async (request) => {
+      const { method, argument } = Call.parse(await request.json());
+      const port = method === 'revoke' || method === 'restore' ? engine.revocations : engine.tuples;
+      const call = (port as unknown as Record<string, (...values: unknown[]) => Promise<unknown>>)[method]!;
+      return Response.json((await call.apply(port, argument)) ?? null);
+    });
+  });
+  afterAll(async () => {
+    await outside.close();
+    await db.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** A user who is granted, renamed and locked, and then let in again or removed. */
+  async function live(user: string, end: string): Promise<void> {
+    const events = [
+      { sequence: 1, payload: { userName: 'first' } },
+      { sequence: 2, type: 'user.username.changed', payload: { userName: 'second' } },
+      { sequence: 3, type: 'user.locked' },
+      { sequence: 4, type: end },
+    ];
+    await Promise.all(events.map((event) => engine.arrive({ user, ...event })));
+  }
+
+  async function run(killAt: number, when: string): Promise<boolean> {
+    const args = [child, db.url, outside.url, engine.clock.now(), killAt, when].map(String);
+    const started = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const [code, signal] = (await once(started, 'exit')) as [number | null, string | null];
+    expect([code, signal]).toContainEqual(code === null ? 'SIGKILL' : 0);
+    return signal === 'SIGKILL';
+  }
+
+  const left = async (user: string) => ({
+    tuples: [...engine.tuples.all].filter((t) => t.includes(`user:${user}"`)).map((t) => t.replace(user, '')),
+    marked: engine.revocations.marked.has(`zitadel|${user}`),
+    mirror: (
+      await db.database.query(
+        sql`select subject, username, state from sallyport_identities where subject = ${user}`,
+        Mirror,
+      )
+    ).map(({ username, state }) => ({ username, state })),
+  });
+
+  it(
+    `at ${KILLS} random points of applying lose nothing and double nothing`,
+    { timeout: 120_000 },
+    async () => {
+      const random = seeded(20260101);
+      const ends = ['user.unlocked', 'user.removed'];
+      for (const end of ends) {
+        await live(end, end);
+        await engine.settle();
+      }
+      const undisturbed = await Promise.all(ends.map(left));
+      let [kills, users] = [0, 0];
+      while (kills < KILLS) {
+        const arriving = Array.from({ length: USERS_PER_ROUND }, () => users++);
+        await Promise.all(arriving.map((n) => live(`u${n}`, ends[n % 2]!)));
+        const points = Array.from({ length: INSTANCES }, () => [1 + random(40), random(2)] as const);
+        const killed = await Promise.all(
+          points.map(([at, when]) => run(at, when === 0 ? 'before' : 'after')),
+        );
+        kills += killed.filter(Boolean).length;
+        // Past the leases of the dead.
+        engine.clock.advance(61);
+      }
+      while ((await engine.settle()).applied > 0);
+
+      const counted = sql`select status, count(*) as count from sallyport_webhook_events group by status`;
+      expect(await db.database.query(counted, Counted)).toEqual([
+        { status: 'applied', count: 4 * (users + ends.length) },
+      ]);
+      for (let n = 0; n < users; n++) expect(await left(`u${n}`), `u${n}`).toEqual(undisturbed[n % 2]);
+    },
+  );
+});
