@@ -37,10 +37,14 @@ function start(bindings: Bindings): App | undefined {
   try {
     return createApp(createDeps(parsed.config), peerOf);
   } catch (error) {
-    const listed = error instanceof UnusableRules || error instanceof UnusableGrants;
-    report(listed ? error.faults : ['the configuration cannot be used']);
+    report(faultsOf(error));
     return undefined;
   }
+}
+
+function faultsOf(error: unknown): readonly string[] {
+  if (error instanceof UnusableRules) return error.faults;
+  return [error instanceof UnusableGrants ? error.message : 'the configuration cannot be used'];
 }
 
 function report(faults: readonly string[]): void {
