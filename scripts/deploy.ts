@@ -2,17 +2,25 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { deploy, type Run } from './deploy/steps.ts';
 
-/** npm run deploy -- [--dry-run] [--first] [--allow-widening]: the Worker and the features its rules ask for. */
-const { values } = parseArgs({
-  options: {
-    'dry-run': { type: 'boolean', default: false },
-    first: { type: 'boolean', default: false },
-    'allow-widening': { type: 'boolean', default: false },
-  },
-});
+interface Options {
+  readonly dryRun: boolean;
+  readonly first: boolean;
+  readonly allowWidening: boolean;
+}
+
+const options = new Command('npm run deploy --')
+  .description(
+    'Carry features over to the new rules (expand), deploy the Worker, delete what the old rules left (contract).',
+  )
+  .option('--dry-run', 'say what would happen, change nothing', false)
+  .option('--first', 'the first deployment: no rules serve yet', false)
+  .option('--allow-widening', 'go on although users gain what they did not have', false)
+  .addHelpText('after', '\nExamples:\n  npm run deploy -- --dry-run\n  npm run deploy -- --first\n')
+  .parse()
+  .opts<Options>();
 
 /** Ignored by git; kept, so that a failed deployment can be looked into. */
 const FOLDER = '.wrangler/deploy';
@@ -25,21 +33,18 @@ const run: Run = async ([program = '', ...args], { capture }) => {
 };
 
 try {
-  await deploy(
-    { dryRun: values['dry-run'], first: values.first, allowWidening: values['allow-widening'] },
-    {
-      run,
-      keepPrevious: async (rules) => {
-        await mkdir(FOLDER, { recursive: true });
-        const file = `${FOLDER}/access_rules_prev.json`;
-        await writeFile(file, rules);
-        return file;
-      },
-      say: (line) => {
-        console.error(line);
-      },
+  await deploy(options, {
+    run,
+    keepPrevious: async (rules) => {
+      await mkdir(FOLDER, { recursive: true });
+      const file = `${FOLDER}/access_rules_prev.json`;
+      await writeFile(file, rules);
+      return file;
     },
-  );
+    say: (line) => {
+      console.error(line);
+    },
+  });
 } catch (error) {
   console.error(`deploy stopped: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

@@ -39,9 +39,7 @@ apt_install() {
 has_redis() { command -v redis-server >/dev/null || command -v valkey-server >/dev/null; }
 
 has_postgres() {
-  local version
-  for version in 17 16 15; do [ -x "/usr/lib/postgresql/$version/bin/initdb" ] && return 0; done
-  return 1
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
 # The path of a go that is new enough.
@@ -58,21 +56,9 @@ go_binary() {
   return 1
 }
 
-# Debian 12's own Go is older than that; its backports are not.
-backported_go() {
-  local codename list=/etc/apt/sources.list.d/sallyport-backports.list status=0
-  codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
-  can_apt && [ "$codename" = bookworm ] || return 1
-  echo "deb http://deb.debian.org/debian $codename-backports main" | as_root tee "$list" >/dev/null
-  apt_install -t "$codename-backports" golang-go || status=$?
-  as_root rm -f "$list"
-  return "$status"
-}
-
 install_openfga() {
   local go
-  go=$(go_binary) || { apt_install ca-certificates golang-go && go=$(go_binary); } ||
-    { backported_go && go=$(go_binary); } || {
+  go=$(go_binary) || { apt_install ca-certificates golang-go && go=$(go_binary); } || {
     say "no Go $GO_MINIMUM or newer, so no OpenFGA: get Go from https://go.dev/dl/ and run this again"
     return 1
   }
