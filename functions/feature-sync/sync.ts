@@ -11,6 +11,7 @@ import {
 import { effectsOf, FeatureSyncRefused } from './effects.ts';
 import { contract, expand, type ExecuteDeps, type Verification } from './execute.ts';
 import { withLease, type Patience } from './lease.ts';
+import { rememberedArchive } from './remembered-archive.ts';
 import type { Run } from './runs.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
 import { overlapsOf, wideningOf, type Overlap, type Widening } from './widening.ts';
@@ -79,9 +80,10 @@ export async function planSync(
  * Carries the tuples of renamed, split, merged and removed features over; goes on with a run that was cut off.
  * Throws FeatureSyncRefused, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
  */
-export async function syncFeatures(request: SyncRequest, deps: SyncDeps): Promise<SyncOutcome> {
+export async function syncFeatures(request: SyncRequest, ports: SyncDeps): Promise<SyncOutcome> {
   const changes = compareRules(request.previous, request.current);
   if (changesNothing(changes)) return { kind: 'nothing' };
+  const deps = { ...ports, archive: rememberedArchive(ports.archive) };
   return withLease(deps.runs, deps.patience, async () => {
     const fingerprint = fingerprintOf(changes);
     const begun = await findBegun(fingerprint, deps);

@@ -28,12 +28,12 @@ const ARRIVALS_START = -9_000_000_000_000_000;
 
 /** Stores an event unless it is there already. Throws as `Database`; after a failure it may be stored or not: send it again. */
 export async function insertEvent(event: StorableEvent, deps: InboxDeps): Promise<Receipt> {
-  const [known] = await deps.database.query(insertion(event, deps), ReceiptRow);
-  if (known !== undefined) return known;
-  // The same event was committed by somebody else after this statement's snapshot: neither inserted nor seen.
-  const [other] = await deps.database.query(lookup(event.key, event.subject), ReceiptRow);
-  if (other === undefined) throw new Error('an event was neither stored nor there');
-  return other;
+  const [stored] = await deps.database.query(insertion(event, deps), ReceiptRow);
+  if (stored !== undefined) return stored;
+  // The insert has waited for whoever was storing the same event: by now it is committed, and a new statement sees it.
+  const [known] = await deps.database.query(lookup(event.key, event.subject), ReceiptRow);
+  if (known === undefined) throw new Error('an event was neither stored nor there');
+  return known;
 }
 
 function insertion(event: StorableEvent, { clock, random }: InboxDeps): Sql {
@@ -43,22 +43,15 @@ function insertion(event: StorableEvent, { clock, random }: InboxDeps): Sql {
   const [instanceId, sequence, digest] =
     'digest' in key ? ['', null, key.digest] : [key.instanceId, key.sequence, null];
   return sql`
-    with inserted as (
-      insert into sallyport_webhook_events (id, instance_id, subject, sequence, digest, position, type, source,
-        organization, payload, occurred_at, received_at, urgent, due_at)
-      values (${random.uuid()}, ${instanceId}, ${subject}, ${sequence}, ${digest}, ${sequence ?? ARRIVALS_START + now},
-        ${event.type}, ${event.source}, ${event.organization}, ${json(event.payload)}, ${event.occurredAt}, ${at},
-        ${isUrgent(kind)}, ${at})
-      on conflict do nothing
-      returning id, status, true as fresh
-    )
-    select * from inserted
-    union all
-    (${lookup(key, subject)})
-    limit 1`;
+    insert into sallyport_webhook_events (id, instance_id, subject, sequence, digest, position, type, source,
+      organization, payload, occurred_at, received_at, urgent, due_at)
+    values (${random.uuid()}, ${instanceId}, ${subject}, ${sequence}, ${digest}, ${sequence ?? ARRIVALS_START + now},
+      ${event.type}, ${event.source}, ${event.organization}, ${json(event.payload)}, ${event.occurredAt}, ${at},
+      ${isUrgent(kind)}, ${at})
+    on conflict do nothing
+    returning id, status, true as fresh`;
 }
 
-/** The row is the first one's even while a new one is being inserted: a statement does not see its own rows. */
 function lookup(key: EventKey, subject: string): Sql {
   const same =
     'digest' in key
