@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { path } from './bundles.ts';
 import { openGround, type Ground } from './ground.ts';
+import { measureLifecycle } from './lifecycle/index.ts';
 import { parseOptions, SECTIONS, type Options, type SectionName } from './options.ts';
 import { asMarkdown, asText } from './report.ts';
 import type { SectionResult } from './result.ts';
@@ -34,8 +35,8 @@ async function measureAll(options: Options): Promise<SectionResult[]> {
 }
 
 async function writeJson(results: readonly SectionResult[], options: Options): Promise<void> {
-  const { seconds, rounds, minutes } = options;
-  const settings = { seconds, rounds, minutes };
+  const { part, seconds, rounds, minutes, tuples } = options;
+  const settings = part === undefined ? { seconds, rounds, minutes } : { rounds, tuples };
   const made = {
     at: new Date().toISOString(),
     node: process.version,
@@ -44,13 +45,13 @@ async function writeJson(results: readonly SectionResult[], options: Options): P
     results,
   };
   await mkdir(path('bench/results'), { recursive: true });
-  await writeFile(path('bench/results/latest.json'), `${JSON.stringify(made, null, 2)}\n`);
+  await writeFile(path(`bench/results/${part ?? 'latest'}.json`), `${JSON.stringify(made, null, 2)}\n`);
 }
 
 // The exit that ends the children is the same when someone interrupts.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 const options = parseOptions(process.argv.slice(2));
-const results = await measureAll(options);
+const results = options.part === undefined ? await measureAll(options) : [await measureLifecycle(options)];
 if (options.json) await writeJson(results, options);
 console.log(options.markdown ? asMarkdown(results) : asText(results));
