@@ -45,6 +45,8 @@ export function openPgDatabase(options: PgOptions): Database {
   });
   // Without a listener a server restart would end the process.
   pool.on('error', (error) => options.onIdleError?.(toDatabaseError(error)));
+  // The pool listens to idle connections only; one that is lost in use fails its statement, which says enough.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return createDatabase(driverOf(pool));
 }
 

@@ -12,6 +12,9 @@ export interface PostgresService {
   readonly url: string;
   /** A new empty database on the same server. */
   createDatabase(name: string): Promise<string>;
+  /** Ends it as a crash would; `start` brings it back on the same port, with what was committed. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,22 +55,31 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
   const initdb = ['-D', cluster, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
   await run(...asPostgres(join(folder, 'initdb'), initdb));
   const port = await freePort();
-  const server = serve(join(folder, 'postgres'), cluster, data, port);
+  const launch = (): ChildProcess => serve(join(folder, 'postgres'), cluster, data, port);
+  let server = launch();
   const orphaned = (): void => void server.kill('SIGQUIT');
   process.once('exit', orphaned);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   await answering(port, server);
+  const kill = async (): Promise<void> => {
+    const gone = once(server, 'exit');
+    server.kill('SIGQUIT');
+    await gone;
+  };
   return {
     url,
     createDatabase: async (name) => {
       await run(join(folder, 'psql'), ['-q', '-c', `create database ${name}`, url]);
       return url.replace(/\/postgres$/, `/${name}`);
     },
+    kill,
+    start: async () => {
+      server = launch();
+      await answering(port, server);
+    },
     close: async () => {
       process.off('exit', orphaned);
-      const gone = once(server, 'exit');
-      server.kill('SIGQUIT');
-      await gone;
+      await kill();
       await rm(data, { recursive: true, force: true });
     },
   };
@@ -80,7 +92,6 @@ function serve(binary: string, cluster: string, sockets: string, port: number): 
     `unix_socket_directories=${sockets}`,
     'fsync=off',
     'full_page_writes=off',
-    'synchronous_commit=off',
     'max_connections=60',
     'log_min_messages=fatal',
   ];
