@@ -72,12 +72,13 @@ describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeou
 
   it('says what is missing instead of doing nothing', async () => {
     const ground = await openGround(server.url, database);
-    const { ACCESS_RULES_PREV: _prev, ...noPrevious } = variables(ground, {}, { x: 'a' });
+    // An empty variable is an absent one.
+    const noPrevious = { ...variables(ground, {}, { x: 'a' }), ACCESS_RULES_PREV: '' };
     expect(await sallyport(noPrevious, 'rules', 'sync')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('ACCESS_RULES_PREV') as unknown,
     });
-    const { DATABASE_URL: _url, ...noDatabase } = variables(ground, { x: 'a' }, { x: 'b' });
+    const noDatabase = { ...variables(ground, { x: 'a' }, { x: 'b' }), DATABASE_URL: '' };
     expect(await sallyport(noDatabase, 'rules', 'sync')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('DATABASE_URL') as unknown,

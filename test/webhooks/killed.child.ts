@@ -22,7 +22,7 @@ function asks(...methods: readonly string[]) {
   const ask = (method: string, argument: unknown[]) =>
     step(async () => {
       const answer = await fetch(outside, { method: 'POST', body: JSON.stringify({ method, argument }) });
-      return (await answer.json());
+      return await answer.json();
     });
   return Object.fromEntries(
     methods.map((method) => [method, (...argument: unknown[]) => ask(method, argument)]),
