@@ -20,7 +20,6 @@ export const CODES = {
   no_rule: { status: 403, title: 'No access rule matches', owner: 'operator' },
   forbidden: { status: 403, title: 'Not allowed', owner: 'caller' },
   not_found: { status: 404, title: 'Not found', owner: 'caller' },
-  method_not_allowed: { status: 405, title: 'Method not allowed', owner: 'caller' },
   body_too_large: { status: 413, title: 'The body is too large', owner: 'caller' },
   rate_limited: { status: 429, title: 'Too many requests', owner: 'caller' },
   internal_error: { status: 500, title: 'The gateway failed', owner: 'operator' },
