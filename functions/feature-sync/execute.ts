@@ -1,9 +1,10 @@
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
 import type { Archive } from './archive.ts';
+import { catchUp } from './catch-up.ts';
 import { touchedFeatures, type Changes } from './changes.ts';
 import { effectsOf, type Effects } from './effects.ts';
 import type { Run, Runs, RunState } from './runs.ts';
-import { keyOf, keysOf, readSnapshot, type Snapshot } from './snapshot.ts';
+import { keyOf, keysOf, readSnapshot } from './snapshot.ts';
 import { writeAll } from './write.ts';
 
 export interface ExecuteDeps {
@@ -66,60 +67,6 @@ export async function workOff(
 
 export async function loadEffects(run: Run, deps: Pick<ExecuteDeps, 'archive'>): Promise<Effects> {
   return effectsOf(run.changes, await deps.archive.load(run.run_id, touchedFeatures(run.changes)));
-}
-
-/**
- * Grants and removals on the old features since the snapshot, while the old rules still served, reach the new ones too.
- * A feature that is also a target is left out: nobody can tell under which meaning a tuple came to it.
- */
-async function catchUp(run: Run, deps: ExecuteDeps): Promise<void> {
-  const { changes, run_id: runId } = run;
-  const targets = new Set(changes.carries.map(({ to }) => to));
-  const sources = [...new Set(changes.carries.map(({ from }) => from)), ...changes.removed];
-  const watched = [...new Set(sources)].filter((feature) => !targets.has(feature));
-  const then = await deps.archive.load(runId, touchedFeatures(changes));
-  const now = await readSnapshot(deps.tuples, watched);
-  const late = differing(now, then);
-  const gone = differing(new Map(watched.map((feature) => [feature, then.get(feature) ?? []])), now);
-  if (gone.length > 0) await takeBack(runId, changes, then, gone, deps);
-  if (late.length === 0) return;
-  await deps.archive.add(runId, late);
-  const { writes } = await loadEffects(run, deps);
-  const lateKeys = new Set(late.map(keyOf));
-  const copies = writes.filter((tuple) => lateKeys.has(keyOf(tuple)));
-  await writeAll(deps.tuples, { kind: 'writes', tuples: copies, from: 0, onDone: () => Promise.resolve() });
-}
-
-/** Whose grant was taken away under the old name must not keep its copy. Deleted first, so that a crash repeats it. */
-async function takeBack(
-  runId: string,
-  changes: Changes,
-  then: Snapshot,
-  gone: readonly Tuple[],
-  deps: ExecuteDeps,
-): Promise<void> {
-  const lost = new Set(gone.map((tuple) => `${tuple.object}\0${keyOf(tuple)}`));
-  const remaining = new Map(
-    [...then].map(([feature, tuples]): [string, Tuple[]] => [
-      feature,
-      tuples.filter((tuple) => !lost.has(`${feature}\0${keyOf(tuple)}`)),
-    ]),
-  );
-  const wanted = new Set(
-    effectsOf(changes, remaining).writes.map((tuple) => `${tuple.object}\0${keyOf(tuple)}`),
-  );
-  const copies = effectsOf(changes, then).writes.filter(
-    (tuple) => !wanted.has(`${tuple.object}\0${keyOf(tuple)}`),
-  );
-  await writeAll(deps.tuples, { kind: 'deletes', tuples: copies, from: 0, onDone: () => Promise.resolve() });
-  await deps.archive.forget(runId, gone);
-}
-
-function differing(these: Snapshot, those: Snapshot): Tuple[] {
-  return [...these].flatMap(([feature, tuples]) => {
-    const keys = keysOf(those.get(feature) ?? []);
-    return tuples.filter((tuple) => !keys.has(keyOf(tuple)));
-  });
 }
 
 async function verify(changes: Changes, effects: Effects, deps: ExecuteDeps): Promise<Verification> {

@@ -12,6 +12,12 @@ import type { Database } from '../../shared/database.ts';
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
 import { show } from './memory.ts';
 
+/** How a process reaches the services. */
+export interface Via {
+  readonly fgaUrl: string;
+  readonly database: Database;
+}
+
 export interface Ground {
   readonly storeId: string;
   readonly tuples: Tuples;
@@ -19,19 +25,21 @@ export interface Ground {
   fill(tuples: readonly Tuple[]): Promise<void>;
   /** Every tuple of the store, sorted. */
   shown(): Promise<string[]>;
-  /** A process of its own: `crash` is called before each of its calls and may throw. */
-  process(crash?: () => void): SyncDeps;
+  /** A process of its own: `crash` is called around each of its calls and may throw; `via` leads elsewhere. */
+  process(crash?: () => void, via?: Via): SyncDeps;
 }
 
 /** A new store with the project's model, beside a database with the tables. */
 export async function openGround(fgaUrl: string, database: Database): Promise<Ground> {
-  const config = { url: fgaUrl, apiToken: null };
-  const stores = openFgaStores(config);
+  const stores = openFgaStores({ url: fgaUrl, apiToken: null });
   const storeId = await stores.create('feature-sync');
-  const models = stores.models(storeId);
   const dsl = await readFile('config/model.fga', 'utf8');
-  await models.write(authorizationModelSchema.parse(transformer.transformDSLToJSONObject(dsl)));
-  const tuples = openFgaTuples(openFgaClient({ ...config, storeId, modelId: null }));
+  await stores
+    .models(storeId)
+    .write(authorizationModelSchema.parse(transformer.transformDSLToJSONObject(dsl)));
+  const tuplesAt = (url: string): Tuples =>
+    openFgaTuples(openFgaClient({ url, apiToken: null, storeId, modelId: null }));
+  const tuples = tuplesAt(fgaUrl);
   return {
     storeId,
     tuples,
@@ -48,19 +56,20 @@ export async function openGround(fgaUrl: string, database: Database): Promise<Gr
       }
       return found.sort();
     },
-    process(crash = () => undefined) {
+    process(crash = () => undefined, via = { fgaUrl, database }) {
+      const reached = tuplesAt(via.fgaUrl);
       // Nothing of a killed process runs on, not even its finally blocks: so the lease runs out at once.
       const mortal: Database = {
-        ...database,
-        query: (statement, row) => dying(crash, () => database.query(statement, row)),
-        execute: (statement) => dying(crash, () => database.execute(statement)),
+        ...via.database,
+        query: (statement, row) => dying(crash, () => via.database.query(statement, row)),
+        execute: (statement) => dying(crash, () => via.database.execute(statement)),
       };
       return {
         tuples: {
-          read: (filter, next) => dying(crash, () => tuples.read(filter, next)),
-          write: (changes) => dying(crash, () => tuples.write(changes)),
+          read: (filter, next) => dying(crash, () => reached.read(filter, next)),
+          write: (changes) => dying(crash, () => reached.write(changes)),
         },
-        models,
+        models: openFgaStores({ url: via.fgaUrl, apiToken: null }).models(storeId),
         runs: openRuns(mortal, randomUUID(), 0),
         archive: openArchive(mortal),
         random: { uuid: randomUUID },

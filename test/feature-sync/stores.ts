@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Client } from 'pg';
 import { startPostgres as startPglite } from '../../dev/postgres.ts';
+import { SERVERS } from '../fga/servers.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';
 
 const MIGRATION = new URL('../../migrations/20260101000021_sallyport_feature_sync.sql', import.meta.url);
@@ -45,3 +46,13 @@ export const DATABASES = [
     },
   },
 ] as const;
+
+const [embedded, real] = [0, 1].map((kind) => ({ fga: SERVERS[kind]!, postgres: DATABASES[kind]! }));
+
+/** Both embedded and both real. */
+export const PAIRS = [embedded!, real!];
+
+/** For what takes long: the real ones where they are installed. */
+export const PAIR = [real!, embedded!]
+  .filter(({ fga, postgres }) => !fga.missing && !postgres.missing)
+  .map((pair) => ({ ...pair, name: `${pair.fga.name} and ${pair.postgres.name}` }))[0]!;

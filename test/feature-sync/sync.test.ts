@@ -3,47 +3,16 @@ import { restoreRun } from '../../functions/feature-sync/restore.ts';
 import { syncFeatures, type Phase, type SyncDeps } from '../../functions/feature-sync/sync.ts';
 import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
 import type { Database } from '../../shared/database.ts';
-import type { Tuple } from '../../shared/tuples.ts';
-import { SERVERS } from '../fga/servers.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
+import { AFTER, BEFORE, formerTuples, latterTuples, many, shown } from './change.ts';
 import { countCalls, Killed, killAt, openGround, type Ground } from './ground.ts';
-import { show, tuple } from './memory.ts';
+import { tuple } from './memory.ts';
 import { rules } from './rules.ts';
-import { DATABASES, type TestDatabase } from './stores.ts';
+import { PAIRS, type TestDatabase } from './stores.ts';
 
-const PAIRS = [
-  { fga: SERVERS[0]!, postgres: DATABASES[0] },
-  { fga: SERVERS[1]!, postgres: DATABASES[1] },
-];
-
-/** A chain, a split, a dropped feature, and one that no file names, over more than one page and one write. */
-const BEFORE = rules({ x: 'a', y: 'b', z: 'gone', w: 'whole', v: 'whole' });
-const AFTER = rules({ x: 'b', y: 'c', w: 'half', v: 'whole' });
-
-function many(feature: string, from: number, to: number): Tuple[] {
-  return Array.from({ length: to - from }, (_, n) => tuple(`user:${from + n} viewer feature:${feature}`));
-}
-
-const FORMER = [
-  ...many('a', 0, 130),
-  ...many('b', 100, 220),
-  ...many('gone', 0, 30),
-  ...many('whole', 0, 40),
-  tuple('role:r#assignee manager feature:a'),
-  tuple('user:7 admin feature:untouched'),
-];
-const LATTER = [
-  ...many('b', 0, 130),
-  ...many('c', 100, 220),
-  ...many('whole', 0, 40),
-  ...many('half', 0, 40),
-  tuple('role:r#assignee manager feature:b'),
-  tuple('user:7 admin feature:untouched'),
-];
+const [FORMER, LATTER] = [formerTuples(), latterTuples()];
 /** The last calls only give the lease back; a process that dies there has done everything. */
 const RELEASE = 2;
-
-const shown = (tuples: readonly Tuple[]): string[] => tuples.map(show).sort();
 
 describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, postgres }) => {
   describe.skipIf(fga.missing || postgres.missing)('', { timeout: 120_000 }, () => {
@@ -68,7 +37,7 @@ describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, pos
     });
 
     const sync = (deps: SyncDeps = ground.process(), phase: Phase = 'both', allowWidening = false) =>
-      syncFeatures({ previous: BEFORE, current: AFTER, phase, allowWidening }, deps);
+      syncFeatures({ previous: rules(BEFORE), current: rules(AFTER), phase, allowWidening }, deps);
 
     it('carries over, counts, does it once only, and restores the exact former tuples', async () => {
       await ground.fill(FORMER);
@@ -111,7 +80,12 @@ describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, pos
       await ground.fill(FORMER);
       await expect(sync(ground.process(), 'contract')).rejects.toThrow('run `--phase expand` first');
       await sync(ground.process(), 'expand');
-      const other = { previous: AFTER, current: BEFORE, phase: 'both', allowWidening: true } as const;
+      const other = {
+        previous: rules(AFTER),
+        current: rules(BEFORE),
+        phase: 'both',
+        allowWidening: true,
+      } as const;
       await expect(syncFeatures(other, ground.process())).rejects.toThrow('sallyport rules restore');
     });
 
