@@ -12,7 +12,7 @@ export interface Work {
   readonly onDone: (done: number) => Promise<void>;
 }
 
-/** At most 100 tuples a write; each may be repeated. */
+/** At most 100 tuples a write; each may be repeated. When one fails, nothing is under way any more. */
 export async function writeAll(
   tuples: Pick<Tuples, 'write'>,
   { kind, tuples: all, from, onDone }: Work,
@@ -23,9 +23,10 @@ export async function writeAll(
       const start = at + index * TUPLES_PER_WRITE;
       return all.slice(start, start + TUPLES_PER_WRITE);
     });
-    await Promise.all(
-      batches.filter(({ length }) => length > 0).map((batch) => tuples.write({ [kind]: batch })),
-    );
+    const writes = batches.filter(({ length }) => length > 0).map((batch) => tuples.write({ [kind]: batch }));
+    // A write that outlived its run could bring back what somebody took away since then.
+    await Promise.allSettled(writes);
+    await Promise.all(writes);
     await onDone(Math.min(at + round, all.length));
   }
 }
