@@ -46,33 +46,39 @@ const LEASE_SECONDS = 180;
 export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
   const { database, random, log, metrics, jobs } = deps;
   const { budgetMs = BUDGET_MS, leaseSeconds = LEASE_SECONDS } = options;
-  const closing = new AbortController();
-  const underWay = new Set<Promise<unknown>>();
+  let closing = false;
+  // One controller for each run: on Workers a run may not touch what another event's run has made.
+  const underWay = new Map<Promise<unknown>, AbortController>();
   measureSuccesses(metrics, database);
-  const signal = () => AbortSignal.any([closing.signal, AbortSignal.timeout(budgetMs)]);
 
-  const attempt = async (job: JobName, due: Date | null): Promise<RunResult> => {
+  const begin = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const stop = new AbortController();
+    if (closing) stop.abort();
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(budgetMs)]);
+    const running = work(signal).finally(() => underWay.delete(running));
+    underWay.set(running, stop);
+    return running;
+  };
+  const attempt = async (job: JobName, due: Date | null, signal: AbortSignal): Promise<RunResult> => {
     try {
       const lease = await claim(database, { job, runId: random.uuid(), due, leaseSeconds });
       if (lease === undefined) return { outcome: 'skipped', job };
-      return await work(lease, () => jobs[job].run({ signal: signal(), dryRun: false }), deps);
+      return await work(lease, () => jobs[job].run({ signal, dryRun: false }), deps);
     } catch (error) {
       log.error('cron job not recorded', { job, reason: reasonOf(error) });
       return { outcome: 'failed', job, error };
     }
   };
-  const start = (job: JobName, due: Date | null): Promise<RunResult> => {
-    const running = attempt(job, due).finally(() => underWay.delete(running));
-    underWay.add(running);
-    return running;
-  };
+  const start = (job: JobName, due: Date | null): Promise<RunResult> =>
+    begin((signal) => attempt(job, due, signal));
   return {
     tick: async (pattern, due) => start(jobAt(pattern), due),
     run: (job) => start(job, null),
-    preview: (job) => jobs[job].run({ signal: signal(), dryRun: true }),
+    preview: (job) => begin((signal) => jobs[job].run({ signal, dryRun: true })),
     async close() {
-      closing.abort();
-      await Promise.all(underWay);
+      closing = true;
+      for (const stop of underWay.values()) stop.abort();
+      await Promise.allSettled(underWay.keys());
     },
   };
 }
