@@ -12,7 +12,10 @@ export const BUNDLE_BUDGET_KIB = 300;
 const BYTES_PER_KIB = 1_024;
 
 const Metafile = z.object({
-  inputs: z.record(z.string(), z.object({ imports: z.array(z.object({ path: z.string() })) })),
+  inputs: z.record(
+    z.string(),
+    z.object({ imports: z.array(z.object({ path: z.string(), kind: z.string() })) }),
+  ),
   outputs: z.record(
     z.string(),
     z.object({ inputs: z.record(z.string(), z.object({ bytesInOutput: z.number() })) }),

@@ -19,8 +19,7 @@ export interface Config {
   readonly rateLimitFailure: 'local' | 'open' | 'closed';
   /** Milliseconds an allow is remembered; 0 = never. */
   readonly decisionTtlMs: number;
-  /** `endpoint`: where Workers speak SQL over HTTP, when it is not the address Neon's driver derives from the URL. */
-  readonly database: { readonly url: string; readonly endpoint: string | null } | null;
+  readonly database: DatabaseConfig | null;
   /** Listed origins; empty = no CORS headers at all. */
   readonly allowedOrigins: readonly string[];
   /** CIDRs whose X-Forwarded-* is believed. */
@@ -72,6 +71,12 @@ export interface IntrospectionConfig {
   /** Resource owners (organisation ids) whose tokens are accepted even without an accepted audience. */
   readonly organizations: readonly string[];
 }
+
+export type DatabaseConfig =
+  /** `endpoint`: where Workers speak SQL over HTTP, when it is not the address Neon's driver derives from the URL. */
+  | { readonly kind: 'url'; readonly url: string; readonly endpoint: string | null }
+  /** Workers only. */
+  | { readonly kind: 'hyperdrive'; readonly url: string };
 
 export type CountersConfig =
   | { readonly kind: 'memory' }

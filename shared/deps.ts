@@ -31,7 +31,7 @@ export interface Deps {
   readonly relations: CachedRelations;
   readonly tuples: Tuples;
   readonly models: AuthorizationModels;
-  /** Null without DATABASE_URL: functions that need it answer 503. */
+  /** Null without DATABASE_URL and, on Workers, HYPERDRIVE: functions that need it answer 503. */
   readonly database: Database | null;
   readonly proxies: TrustedProxies;
   readonly collapse: Collapse;

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
-import type { CountersConfig, Runtime } from './config.ts';
+import type { CountersConfig, DatabaseConfig, Runtime } from './config.ts';
+import { parseDatabaseUrl } from './database/url.ts';
 import { parseSigningKeys } from './keys/signing-keys.ts';
 import { parseUrl, type Fault, type SoundVariables, type Variables } from './variables.ts';
 
@@ -95,14 +96,21 @@ function canSign(jwks: string): boolean {
   }
 }
 
-/** What runs, but perhaps not as meant. */
-export function warningsOf(v: Variables, counters: CountersConfig): Fault[] {
+/** What runs, but perhaps not as meant. `database`: what a Worker would speak to; null on Node. */
+export function warningsOf(v: Variables, counters: CountersConfig, database: DatabaseConfig | null): Fault[] {
   const warnings: Fault[] = [];
   if (counters.kind === 'memory') {
     warnings.push({
       variable: 'REDIS_URL',
       problem:
         'is absent (on Workers: UPSTASH_REDIS_REST_URL): counters live in this process and are not shared',
+    });
+  }
+  if (database?.kind === 'url' && database.endpoint === null && !parseDatabaseUrl(database.url).neon) {
+    warnings.push({
+      variable: 'DATABASE_URL',
+      problem:
+        'is not at Neon, whose SQL over HTTP is all that a Worker speaks by itself: bind a Hyperdrive as HYPERDRIVE, or set DATABASE_HTTP_ENDPOINT',
     });
   }
   if (v.ASSERTION_KEYS === undefined) {

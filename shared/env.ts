@@ -2,11 +2,13 @@ import type {
   AssertionConfig,
   Config,
   CountersConfig,
+  DatabaseConfig,
   IssuerConfig,
   RulesSource,
   Runtime,
   Targets,
 } from './config.ts';
+import { readBindings } from './bindings.ts';
 import { securityFaults, shapeFaults, warningsOf } from './env-faults.ts';
 import {
   readVariables,
@@ -25,21 +27,28 @@ export type ParsedEnvironment =
  * and an absent security setting is a fault: it never weakens a check.
  */
 export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedEnvironment {
-  const { variables, sound, targets, faults } = readVariables(raw);
+  const { variables, sound, targets, faults: misshapen } = readVariables(raw);
+  const bindings = readBindings(raw, runtime);
+  const faults = [...misshapen, ...bindings.faults];
   const counters = countersOf(sound, runtime);
   const combined = [...securityFaults(sound, runtime, counters), ...shapeFaults(sound)];
   // Whose form is at fault is not called missing too.
   const faulty = new Set(faults.map(({ variable }) => variable));
   const together = [...faults, ...combined.filter(({ variable }) => !faulty.has(variable))];
   if (variables === undefined || together.length > 0) return { ok: false, faults: together };
+  const database = databaseOf(variables, bindings.hyperdriveUrl);
   return {
     ok: true,
-    config: toConfig(variables, targets, counters),
-    warnings: warningsOf(variables, counters),
+    config: { ...toConfig(variables, targets), counters, database },
+    warnings: warningsOf(variables, counters, runtime === 'workers' ? database : null),
   };
 }
 
-function toConfig(v: Variables, named: Readonly<Record<string, string>>, counters: CountersConfig): Config {
+/** All that one variable or two decide, whatever the runtime. */
+function toConfig(
+  v: Variables,
+  named: Readonly<Record<string, string>>,
+): Omit<Config, 'counters' | 'database'> {
   const issuers = issuersOf(v);
   const zitadel = issuers.find((issuer) => issuer.name === 'zitadel');
   return {
@@ -68,14 +77,9 @@ function toConfig(v: Variables, named: Readonly<Record<string, string>>, counter
             organizations: v.ZITADEL_ORGANIZATIONS,
           },
     zitadelApi: zitadelApiOf(v),
-    counters,
     rateLimit: v.RATE_LIMIT,
     rateLimitFailure: v.RATE_LIMIT_FAILURE,
     decisionTtlMs: v.DECISION_TTL * 1000,
-    database:
-      v.DATABASE_URL === undefined
-        ? null
-        : { url: v.DATABASE_URL, endpoint: v.DATABASE_HTTP_ENDPOINT ?? null },
     allowedOrigins: v.ALLOWED_ORIGINS,
     trustedProxies: v.TRUSTED_PROXIES,
     maxBodyBytes: v.MAX_BODY_BYTES,
@@ -131,6 +135,13 @@ function countersOf(v: SoundVariables, runtime: Runtime): CountersConfig {
     return { kind: 'upstash', url: v.UPSTASH_REDIS_REST_URL, token: v.UPSTASH_REDIS_REST_TOKEN };
   }
   return { kind: 'memory' };
+}
+
+/** Hyperdrive wins: DATABASE_URL may stand beside it for the commands. */
+function databaseOf(v: Variables, hyperdriveUrl: string | undefined): DatabaseConfig | null {
+  if (hyperdriveUrl !== undefined) return { kind: 'hyperdrive', url: hyperdriveUrl };
+  if (v.DATABASE_URL === undefined) return null;
+  return { kind: 'url', url: v.DATABASE_URL, endpoint: v.DATABASE_HTTP_ENDPOINT ?? null };
 }
 
 function assertionOf(v: Variables): AssertionConfig {

@@ -27,7 +27,7 @@ export interface Platform {
   log(level: Config['logLevel']): Log & { flush(): void };
   /** The shared store; null when the configuration names none. */
   counters(config: Config['counters'], clock: Clock): SharedCounters | null;
-  /** Postgres at this URL: over TCP on Node, over HTTP at Neon on Workers. */
+  /** Postgres: over TCP on Node; through Hyperdrive, or over HTTP at Neon, on Workers. */
   database(config: NonNullable<Config['database']>): Database;
   /** Streams between sockets without web streams; null where the runtime has none. */
   sockets(): SocketUpstreams | null;

@@ -37,6 +37,9 @@ function whole(minimum: number, maximum: number, unit: string) {
   return z.coerce.number(problem).int(problem).min(minimum, problem).max(maximum, problem);
 }
 
+/** Node's pool, Neon's driver and Hyperdrive all take it. */
+export const postgresUrl = url(['postgres:', 'postgresql:']);
+
 /** RFC 8414 §2 lets issuers carry a path; they are compared byte for byte, so nothing is normalised here. */
 const issuer = url(['https:', 'http:']);
 const audiences = list.pipe(z.array(z.string()).min(1, 'write at least one audience, comma-separated'));
@@ -72,7 +75,7 @@ export const VARIABLES = z.object({
   REDIS_URL: url(['redis:', 'rediss:']).optional(),
   UPSTASH_REDIS_REST_URL: httpBase.optional(),
   UPSTASH_REDIS_REST_TOKEN: z.string().optional(),
-  DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
+  DATABASE_URL: postgresUrl.optional(),
   DATABASE_HTTP_ENDPOINT: httpBase.optional(),
   ALLOWED_ORIGINS: list.default([]),
   WEBHOOK_SIGNING_KEYS: list.default([]),

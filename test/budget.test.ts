@@ -24,8 +24,14 @@ describe('the Worker bundle', () => {
     expect(weightKiB(bundle.metafile, 'functions/gateway/')).toBeGreaterThan(10);
   });
 
+  it('evaluates the driver behind Hyperdrive only where it is asked for', () => {
+    const imports = Object.values(bundle.metafile.inputs).flatMap((input) => input.imports);
+    const kinds = imports.filter(({ path }) => path.endsWith('database-pg.ts')).map(({ kind }) => kind);
+    expect(kinds).toEqual(['dynamic-import']);
+  });
+
   it('carries no package of the Node entry alone', () => {
-    for (const name of ['undici', 'pino', 'redis', 'pg', '@hono/node-server']) {
+    for (const name of ['undici', 'pino', 'redis', '@hono/node-server']) {
       expect(weightKiB(bundle.metafile, `node_modules/${name}/`), name).toBe(0);
     }
   });

@@ -2,6 +2,7 @@ import { env, waitUntil } from 'cloudflare:workers';
 import rules from '../../config/access_rules.json';
 import grants from '../../config/default_grants.json';
 import type { Platform } from '../platform.ts';
+import { openHyperdriveDatabase } from './database-hyperdrive.ts';
 import { openNeonDatabase } from './database-neon.ts';
 import { UpstashCounters } from './counters-upstash.ts';
 import { jsonLog } from './log-json.ts';
@@ -10,13 +11,14 @@ import { prometheusMetrics } from './metrics-prometheus.ts';
 
 /** Workers: many isolates that share nothing, requests that may not wait for one another. */
 export function createPlatform(): Platform {
+  const background: Platform['background'] = (work) => {
+    waitUntil(work.catch(() => undefined));
+  };
   const isolateMetrics = prometheusMetrics({ process: false });
   return {
     runtime: 'workers',
     joinsRequests: false,
-    background: (work) => {
-      waitUntil(work.catch(() => undefined));
-    },
+    background,
     digest: webDigest,
     fetch: (url, init) => fetch(url, init?.redirect === undefined ? { redirect: 'manual', ...init } : init),
     metrics: isDataset(env['METRICS'])
@@ -25,8 +27,16 @@ export function createPlatform(): Platform {
     // What Workers Logs and `wrangler tail` collect.
     log: (level) => ({ ...jsonLog(level, console.log), flush: () => undefined }),
     counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),
-    database: ({ url, endpoint }) =>
-      openNeonDatabase({ url, fetch: (to, init) => fetch(to, init), ...(endpoint !== null && { endpoint }) }),
+    database(config) {
+      const { url } = config;
+      if (config.kind === 'hyperdrive') return openHyperdriveDatabase({ url, background });
+      const { endpoint } = config;
+      return openNeonDatabase({
+        url,
+        fetch: (to, init) => fetch(to, init),
+        ...(endpoint !== null && { endpoint }),
+      });
+    },
     sockets: () => null,
     readText(path) {
       // A Worker has no files: those of the repository are part of the bundle, others come in the variable itself.

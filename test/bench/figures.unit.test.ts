@@ -45,12 +45,15 @@ describe('the figures of the bench', () => {
 
   it('count for a package what only it brings along, and not what others need too', () => {
     const file = (bytesInOutput: number) => ({ bytesInOutput });
+    const imports = (...paths: string[]) => ({
+      imports: paths.map((path) => ({ path, kind: 'import-statement' })),
+    });
     const metafile = {
       inputs: {
-        main: { imports: [{ path: 'sdk' }, { path: 'shared' }] },
-        sdk: { imports: [{ path: 'http' }, { path: 'shared' }] },
-        http: { imports: [] },
-        shared: { imports: [] },
+        main: imports('sdk', 'shared'),
+        sdk: imports('http', 'shared'),
+        http: imports(),
+        shared: imports(),
       },
       outputs: { out: { inputs: { main: file(1), sdk: file(1024), http: file(1024), shared: file(7) } } },
     };

@@ -1,3 +1,5 @@
+import { waitUntil } from 'cloudflare:workers';
+import { openHyperdriveDatabase } from '../../shared/adapters/database-hyperdrive.ts';
 import { openNeonDatabase } from '../../shared/adapters/database-neon.ts';
 import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
 import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../shared/database.ts';
@@ -5,23 +7,42 @@ import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../sh
 interface Variables {
   readonly DATABASE_URL: string;
   readonly NEON_ENDPOINT: string;
+  readonly HYPERDRIVE: { readonly connectionString: string };
 }
 
 /** Asks the database from inside workerd; the test outside judges the answers. */
 export default {
   async fetch(request: Request, variables: Variables): Promise<Response> {
-    const { DATABASE_URL: url, NEON_ENDPOINT: endpoint } = variables;
-    const db =
-      new URL(request.url).pathname === '/neon'
-        ? openNeonDatabase({ url, endpoint, fetch: (target, init) => fetch(target, init), timeoutMs: 2_000 })
-        : openPgDatabase({ url, max: 1, statementTimeoutMs: 1_000 });
+    const driver = new URL(request.url).pathname;
+    const db = open(driver, variables);
     try {
-      return Response.json(await answers(db));
+      if (driver === '/hyperdrive') return Response.json({ ...(await answers(db)), ...(await asked(db)) });
+      return Response.json({
+        ...(await answers(db)),
+        away: await failure(elsewhere(driver, variables).ping()),
+        slow: await failure(db.execute(sql`select pg_sleep(30)`)),
+      });
     } finally {
       await db.close();
     }
   },
 };
+
+function open(
+  driver: string,
+  { DATABASE_URL: url, NEON_ENDPOINT: endpoint, HYPERDRIVE }: Variables,
+): Database {
+  if (driver === '/pg') return openPgDatabase({ url, max: 1, statementTimeoutMs: 1_000 });
+  if (driver === '/neon')
+    return openNeonDatabase({ url, endpoint, fetch: (to, init) => fetch(to, init), timeoutMs: 2_000 });
+  return openHyperdriveDatabase({ url: HYPERDRIVE.connectionString, background: waitUntil });
+}
+
+/** The same driver at an address where nobody listens. */
+function elsewhere(driver: string, variables: Variables): Database {
+  const nobody = 'http://127.0.0.1:1/';
+  return open(driver, { ...variables, DATABASE_URL: 'postgres://u:p@127.0.0.1:1/db', NEON_ENDPOINT: nobody });
+}
 
 async function answers(db: Database) {
   const any = { parse: (row: unknown) => row as Record<string, unknown> };
@@ -39,8 +60,16 @@ async function answers(db: Database) {
     bytes: row?.['b'] instanceof Uint8Array,
     transaction: results.map(({ rows }) => rows),
     refused: await failure(db.execute(sql`select 1/0`)),
-    slow: await failure(db.execute(sql`select pg_sleep(30)`)),
   };
+}
+
+/** The text as it reached Postgres, by each way that leads there. */
+async function asked(db: Database) {
+  const text = sql`select current_query() as text`;
+  const row = { parse: (found: unknown) => (found as { text: string }).text };
+  const [queried] = await db.query(text, row);
+  const [batched] = await db.transaction([text]);
+  return { queried, batched: batched?.rows.map((each) => row.parse(each))[0] };
 }
 
 async function failure(work: Promise<unknown>): Promise<string> {

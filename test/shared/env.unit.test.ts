@@ -52,6 +52,47 @@ describe('what stands in for an absent variable', () => {
   });
 });
 
+describe('the HYPERDRIVE binding', () => {
+  const url = 'postgres://pool:secret@pool.hyperdrive.local:5432/app';
+  // The runtime's objects have getters on their prototype.
+  class Binding {
+    get connectionString(): string {
+      return url;
+    }
+  }
+
+  it('goes before DATABASE_URL on Workers, and is not looked at on Node', () => {
+    const both = { HYPERDRIVE: new Binding(), DATABASE_URL: 'postgres://db/app' };
+    expect(configOf(both, 'workers').database).toEqual({ kind: 'hyperdrive', url });
+    expect(configOf(both).database).toEqual({ kind: 'url', url: 'postgres://db/app', endpoint: null });
+    expect(configOf({}, 'workers').database).toBeNull();
+  });
+
+  it.each([
+    ['text', 'postgres://pool:secret@db'],
+    ['an object of another kind', { connection: url }],
+    ['of another kind of database', { connectionString: 'mysql://pool:secret@db' }],
+    ['empty', { connectionString: '' }],
+  ])('is a fault when it is %s, and is not quoted', (_what, HYPERDRIVE) => {
+    const parsed = parseEnvironment({ ...USABLE, HYPERDRIVE }, 'workers');
+    expect(parsed).toMatchObject({ ok: false, faults: [{ variable: 'HYPERDRIVE' }] });
+    expect(JSON.stringify(parsed)).not.toContain('secret');
+  });
+
+  it('is asked for where a Worker cannot reach the database by itself', () => {
+    const warned = (changes: Record<string, unknown>, runtime: Runtime = 'workers') => {
+      const parsed = parseEnvironment({ ...USABLE, ...changes }, runtime);
+      return parsed.ok && parsed.warnings.some(({ variable }) => variable === 'DATABASE_URL');
+    };
+    const DATABASE_URL = 'postgres://db.example.org/app';
+    expect(warned({ DATABASE_URL })).toBe(true);
+    expect(warned({ DATABASE_URL }, 'node')).toBe(false);
+    expect(warned({ DATABASE_URL, HYPERDRIVE: new Binding() })).toBe(false);
+    expect(warned({ DATABASE_URL, DATABASE_HTTP_ENDPOINT: 'https://sql.example.org' })).toBe(false);
+    expect(warned({ DATABASE_URL: 'postgres://u@ep-x.eu.aws.neon.tech/app' })).toBe(false);
+  });
+});
+
 describe('faults', () => {
   it.each<[string, string]>(
     [
