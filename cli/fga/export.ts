@@ -5,8 +5,9 @@ import { Failure } from '../failure.ts';
 import { checkpointBeside } from './checkpoint.ts';
 
 const State = z.object({
-  /** OpenFGA's continuation token of the next page. */
-  next: z.string(),
+  store: z.string(),
+  /** OpenFGA's continuation token of the next page; absent before the first. */
+  next: z.string().optional(),
   /** Bytes of whole pages in the partial file. */
   bytes: z.number().int().min(0),
   count: z.number().int().min(0),
@@ -14,6 +15,7 @@ const State = z.object({
 type State = z.output<typeof State>;
 
 export interface ExportOptions {
+  readonly store: string;
   readonly resume: boolean;
   readonly onProgress: (count: number) => void;
 }
@@ -39,25 +41,32 @@ export async function exportTo(
 export async function exportToFile(
   tuples: Pick<Tuples, 'read'>,
   file: string,
-  { resume, onProgress }: ExportOptions,
+  { store, resume, onProgress }: ExportOptions,
 ): Promise<number> {
   const partial = `${file}.partial`;
   const checkpoint = checkpointBeside(file, State);
   const from = resume ? await checkpoint.load() : undefined;
   if (resume && from === undefined) throw new Failure(`there is no cut-off export of ${file} to resume`);
+  if (from !== undefined && from.store !== store)
+    throw new Failure(
+      `the cut-off export of ${file} is of store ${from.store}, and OPENFGA_STORE_ID is another`,
+    );
+  // So that an export which fails within its first page can go on too, and not where an older one stopped.
+  if (from === undefined) await checkpoint.save({ store, bytes: 0, count: 0 });
   let count = from?.count ?? 0;
   let next = from?.next;
   const handle = await openAt(partial, from);
   try {
     for (let bytes = from?.bytes ?? 0; ;) {
       const page = await tuples.read({}, next);
-      const { bytesWritten } = await handle.write(toLines(page.tuples), bytes);
-      bytes += bytesWritten;
+      const text = toLines(page.tuples);
+      await handle.appendFile(text);
+      bytes += Buffer.byteLength(text);
       count += page.tuples.length;
       onProgress(count);
       if (page.next === undefined) break;
       next = page.next;
-      await checkpoint.save({ next, bytes, count });
+      await checkpoint.save({ store, next, bytes, count });
     }
     await handle.sync();
   } finally {
@@ -72,10 +81,10 @@ async function openAt(partial: string, from: State | undefined): Promise<FileHan
   if (from === undefined) return open(partial, 'w', 0o600);
   const size = await stat(partial).then(
     (found) => found.size,
-    () => -1,
+    () => 0,
   );
   if (size < from.bytes) throw new Failure(`${partial} is shorter than its checkpoint says: begin anew`);
-  const handle = await open(partial, 'r+');
+  const handle = await open(partial, 'a', 0o600);
   await handle.truncate(from.bytes);
   return handle;
 }

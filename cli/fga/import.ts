@@ -1,13 +1,20 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { TUPLES_PER_WRITE, tupleSchema, type Tuple, type Tuples } from '../../shared/tuples.ts';
 import { Failure } from '../failure.ts';
 
+/** The lines at the front of the file that are done, and what stands in them. */
+export interface Written {
+  readonly lines: number;
+  readonly digest: string;
+}
+
 export interface ImportOptions {
-  /** Lines that an earlier import has written. */
-  readonly skip: number;
+  /** What an earlier import has written. */
+  readonly from: Written | undefined;
   readonly dryRun: boolean;
-  /** After each write: the lines done so far. */
-  readonly onDone: (lines: number) => Promise<void>;
+  /** At the start and after each write. */
+  readonly onWritten: (written: Written) => Promise<void>;
 }
 
 interface Batch {
@@ -16,29 +23,44 @@ interface Batch {
   first: number;
 }
 
+/** Nothing a person meant is left out silently. */
+const lineSchema = tupleSchema
+  .extend({ condition: tupleSchema.shape.condition.unwrap().strict().optional() })
+  .strict();
+
 /** Writes the tuples of JSON lines; what is there already stays as it is. Answers with the number of lines read. */
 export async function importLines(
   tuples: Pick<Tuples, 'write'>,
   lines: AsyncIterable<string>,
-  { skip, dryRun, onDone }: ImportOptions,
+  { from, dryRun, onWritten }: ImportOptions,
 ): Promise<number> {
+  const skip = from?.lines ?? 0;
+  const seen = createHash('sha256');
   let batch: Batch = { tuples: new Map(), first: skip + 1 };
   let at = 0;
+  const digest = (): string => seen.copy().digest('hex');
   const flush = async (): Promise<void> => {
     if (!dryRun) await writeBatch(tuples, batch, at);
-    await onDone(at);
+    await onWritten({ lines: at, digest: digest() });
     batch = { tuples: new Map(), first: at + 1 };
   };
+  // So that an import which fails before its first write can go on too, and not where an older one stopped.
+  if (skip === 0) await onWritten({ lines: 0, digest: digest() });
   for await (const line of lines) {
     at += 1;
+    seen.update(line).update('\n');
+    if (at === from?.lines && digest() !== from.digest) throw anotherFile(skip);
     if (at <= skip || line.trim() === '') continue;
     add(batch, parseLine(line, at), at);
     if (batch.tuples.size === TUPLES_PER_WRITE) await flush();
   }
-  if (at < skip)
-    throw new Failure(`the file has ${at} lines, but ${skip} were written already: it is another file`);
+  if (at < skip) throw anotherFile(skip);
   await flush();
   return at;
+}
+
+function anotherFile(lines: number): Failure {
+  return new Failure(`the first ${lines} lines are not those that were written already: it is another file`);
 }
 
 async function writeBatch(tuples: Pick<Tuples, 'write'>, batch: Batch, last: number): Promise<void> {
@@ -60,7 +82,7 @@ function add({ tuples }: Batch, tuple: Tuple, at: number): void {
 
 function parseLine(line: string, at: number): Tuple {
   try {
-    return tupleSchema.strict().parse(JSON.parse(line));
+    return lineSchema.parse(JSON.parse(line));
   } catch (error) {
     throw new Failure(`line ${at} is no tuple: write {"user":…,"relation":…,"object":…}`, { cause: error });
   }

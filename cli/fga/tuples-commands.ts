@@ -1,6 +1,4 @@
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import * as z from 'zod';
 import { openTuples } from '../deps.ts';
 import { Failure } from '../failure.ts';
@@ -9,7 +7,8 @@ import { note, printJson } from '../terminal.ts';
 import { checkpointBeside } from './checkpoint.ts';
 import { orFailure, storeSettings } from './connect.ts';
 import { exportTo, exportToFile } from './export.ts';
-import { importLines } from './import.ts';
+import { importLines, type Written } from './import.ts';
+import { linesOf } from './lines.ts';
 
 export interface ExportCommand {
   readonly resume?: boolean;
@@ -20,10 +19,15 @@ export interface ImportCommand extends ExportCommand {
   readonly dryRun?: boolean;
 }
 
-const State = z.object({ lines: z.number().int().min(0) });
+const State = z.object({
+  store: z.string(),
+  lines: z.number().int().min(0),
+  digest: z.string(),
+});
 
 export async function runExport(file: string | undefined, options: ExportCommand): Promise<void> {
-  const tuples = openTuples(storeSettings());
+  const settings = storeSettings();
+  const tuples = openTuples(settings);
   const bar = progressBar('exporting');
   const onProgress = (count: number): void => {
     bar.update(count);
@@ -36,7 +40,11 @@ export async function runExport(file: string | undefined, options: ExportCommand
     note(`${count} tuples`);
     return;
   }
-  const work = exportToFile(tuples, file, { resume: options.resume === true, onProgress });
+  const work = exportToFile(tuples, file, {
+    store: settings.storeId,
+    resume: options.resume === true,
+    onProgress,
+  });
   const count = await orFailure(work).finally(() => {
     bar.end();
   });
@@ -49,33 +57,27 @@ async function toStdout(text: string): Promise<void> {
 }
 
 export async function runImport(file: string, options: ImportCommand): Promise<void> {
-  const tuples = openTuples(storeSettings());
+  const settings = storeSettings();
+  const { storeId: store } = settings;
   const dryRun = options.dryRun === true;
   const checkpoint = file === '-' ? undefined : checkpointBeside(file, State);
   const from = options.resume === true ? await checkpoint?.load() : undefined;
   if (options.resume === true && from === undefined)
     throw new Failure(`there is no cut-off import of ${file} to resume`);
+  if (from !== undefined && from.store !== store)
+    throw new Failure(
+      `the cut-off import of ${file} is to store ${from.store}, and OPENFGA_STORE_ID is another`,
+    );
   const bar = progressBar(dryRun ? 'reading' : 'importing');
-  const onDone = async (lines: number): Promise<void> => {
-    bar.update(lines);
-    if (!dryRun) await checkpoint?.save({ lines });
+  const onWritten = async (written: Written): Promise<void> => {
+    bar.update(written.lines);
+    if (!dryRun) await checkpoint?.save({ store, ...written });
   };
-  const work = importLines(tuples, linesOf(file), { skip: from?.lines ?? 0, dryRun, onDone });
+  const work = importLines(openTuples(settings), linesOf(file), { from, dryRun, onWritten });
   const lines = await orFailure(work).finally(() => {
     bar.end();
   });
   if (!dryRun) await checkpoint?.remove();
   if (options.json === true) printJson({ file, lines, dry_run: dryRun });
   else note(dryRun ? `${lines} lines can be read, nothing was written` : `${lines} lines written`);
-}
-
-async function* linesOf(file: string): AsyncGenerator<string> {
-  const input = file === '-' ? process.stdin : createReadStream(file);
-  try {
-    yield* createInterface({ input, crlfDelay: Infinity });
-  } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    if (why.startsWith('E')) throw new Failure(`cannot read ${file} (${why})`, { cause: error });
-    throw error;
-  }
 }
