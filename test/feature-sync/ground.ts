@@ -12,6 +12,11 @@ import type { Database } from '../../shared/database.ts';
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
 import { show } from './memory.ts';
 
+/** The project's, parsed once: tests open many stores. */
+const model = readFile('config/model.fga', 'utf8').then((dsl) =>
+  authorizationModelSchema.parse(transformer.transformDSLToJSONObject(dsl)),
+);
+
 /** How a process reaches the services. */
 export interface Via {
   readonly fgaUrl: string;
@@ -33,10 +38,7 @@ export interface Ground {
 export async function openGround(fgaUrl: string, database: Database): Promise<Ground> {
   const stores = openFgaStores({ url: fgaUrl, apiToken: null });
   const storeId = await stores.create('feature-sync');
-  const dsl = await readFile('config/model.fga', 'utf8');
-  await stores
-    .models(storeId)
-    .write(authorizationModelSchema.parse(transformer.transformDSLToJSONObject(dsl)));
+  await stores.models(storeId).write(await model);
   const tuplesAt = (url: string): Tuples =>
     openFgaTuples(openFgaClient({ url, apiToken: null, storeId, modelId: null }));
   const tuples = tuplesAt(fgaUrl);

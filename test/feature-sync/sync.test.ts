@@ -4,6 +4,7 @@ import { syncFeatures, type Phase, type SyncDeps } from '../../functions/feature
 import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
 import type { Database } from '../../shared/database.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
+import { seeded } from '../support/seeded.ts';
 import { AFTER, BEFORE, formerTuples, latterTuples, many, shown } from './change.ts';
 import { countCalls, Killed, killAt, openGround, type Ground } from './ground.ts';
 import { tuple } from './memory.ts';
@@ -129,11 +130,11 @@ describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, pos
       const random = seeded(7);
       for (let round = 0; round < 50; round += 1) {
         await tables.query('delete from sallyport_feature_runs');
-        const point = 1 + Math.floor(random() * (calls.count() - RELEASE));
+        const point = 1 + random(calls.count() - RELEASE);
         await expect(sync(ground.process(killAt(point))), `sync, call ${point}`).rejects.toThrow(Killed);
         const done = await sync();
         expect(await ground.shown(), `sync, call ${point}`).toEqual(shown(LATTER));
-        const back = 1 + Math.floor(random() * (undo.count() - RELEASE));
+        const back = 1 + random(undo.count() - RELEASE);
         const run = 'runId' in done ? done.runId : '';
         await expect(restoreRun(run, ground.process(killAt(back))), `restore, call ${back}`).rejects.toThrow(
           Killed,
@@ -144,14 +145,3 @@ describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, pos
     });
   });
 });
-
-/** mulberry32. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

@@ -8,6 +8,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sql } from '../../shared/database.ts';
+import { seeded } from '../support/seeded.ts';
 import { serve, type Served } from '../support/serve.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { DATABASES, type TestDatabase } from './support.ts';
@@ -23,17 +24,6 @@ const Call = z.object({
 const Counted = z.object({ status: z.string(), count: z.number() });
 const Mirror = z.object({ subject: z.string(), username: z.string().nullable(), state: z.string() });
 const real = DATABASES[1];
-
-/** The same numbers each time for a seed (mulberry32). */
-function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 describe.skipIf(real.missing)(`instances killed with SIGKILL on ${real.name}`, () => {
   let folder: string;

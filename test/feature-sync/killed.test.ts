@@ -1,0 +1,113 @@
+/**
+ * 200 processes of `sallyport rules sync` die by SIGKILL at a random call to OpenFGA or Postgres. All their calls go
+ * through this process, which counts them and kills at the chosen one: before it is passed on, when it was carried out
+ * but not answered, or with its answer. Nothing waits for a time, so a seed kills at the same calls each time.
+ *
+ * One change of rules takes more calls than a process here lives to make: so each change is killed and gone on with
+ * some seven times before it is done, instead of 200 changes that are killed once each. The command is bundled, and
+ * compiled once, so that a process costs about 0.15 s of computing; what is left is Node's own start. The lease of each
+ * dead one, which would hold the next one up for ten seconds, is ended by hand.
+ */
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
+import type { Database } from '../../shared/database.ts';
+import type { OpenFgaService } from '../services/openfga.ts';
+import { Border, type Fate } from '../support/border.ts';
+import { bundled, type Bundled } from '../support/bundled.ts';
+import { crossToPostgres } from '../support/crossing-postgres.ts';
+import { crossToHttp, type Crossing } from '../support/crossing.ts';
+import { seeded } from '../support/seeded.ts';
+import { booksOf, emptyBooks } from './books.ts';
+import { AFTER, BEFORE, formerTuples, latterTuples, MEANWHILE, shown, withMeanwhile } from './change.ts';
+import { openGround, type Ground } from './ground.ts';
+import { rulesFile } from './rules.ts';
+import { PAIR, type TestDatabase } from './stores.ts';
+
+const KILLS = 200;
+/** Calls that a process lives for, at most: the plan and its snapshot take 17 and are begun anew each time. */
+const WITHIN = 24;
+const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];
+/** Enough for more than one step of progress in each phase. */
+const TIMES = 2;
+/** Of the run when its process died: every one is to be met. */
+const STATES = ['contracting', 'done', 'expanded', 'expanding', 'no run', 'snapshot'];
+const PHASES = [['both'], ['expand', 'contract']] as const;
+
+describe(`feature sync on ${PAIR.name}`, () => {
+  const border = new Border();
+  const random = seeded(20260102);
+  let server: OpenFgaService;
+  let tables: TestDatabase;
+  let database: Database;
+  let crossings: Crossing[];
+  let command: Bundled;
+  beforeAll(async () => {
+    [server, tables] = [await PAIR.fga.start(), await PAIR.postgres.start()];
+    database = openPgDatabase({ url: tables.url, max: 1 });
+    crossings = [await crossToHttp(server.url, border), await crossToPostgres(tables.url, border)];
+    command = await bundled(fileURLToPath(new URL('killed.child.ts', import.meta.url)));
+  });
+  afterAll(async () => {
+    await command.close();
+    await Promise.all(crossings.map((crossing) => crossing.close()));
+    await database.close();
+    await tables.close();
+    await server.close();
+  });
+
+  /** One process, killed at its `at`th call unless it ends before that. */
+  async function run(ground: Ground, phase: string, at: number, fate: Fate): Promise<boolean> {
+    const [fga, postgres] = crossings.map(({ url }) => url);
+    const variables = {
+      OPENFGA_URL: fga!,
+      OPENFGA_STORE_ID: ground.storeId,
+      DATABASE_URL: postgres!,
+      ACCESS_RULES_PREV: rulesFile(BEFORE),
+      ACCESS_RULES: rulesFile(AFTER),
+    };
+    const child = command.spawn(variables, phase);
+    border.arm(at, fate, () => child.kill('SIGKILL'));
+    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    expect([0, 'SIGKILL']).toContain(code ?? signal);
+    await Promise.all(crossings.map((crossing) => crossing.settled()));
+    return signal === 'SIGKILL';
+  }
+
+  /** A change of rules from its first process to its last; `killed` hears of each dead one. */
+  async function carryOver(phases: readonly string[], killed?: () => Promise<void>) {
+    await emptyBooks(tables);
+    const ground = await openGround(server.url, database);
+    await ground.fill(formerTuples(TIMES));
+    for (const phase of phases) {
+      if (phase === 'contract') await ground.tuples.write(MEANWHILE);
+      const at = () => (killed === undefined ? Infinity : 1 + random(WITHIN));
+      while (await run(ground, phase, at(), FATES[random(FATES.length)]!)) await killed?.();
+    }
+    return { tuples: await ground.shown(), ...(await booksOf(tables)) };
+  }
+
+  it(
+    `killed at ${KILLS} random points, nothing is lost and nothing doubled`,
+    { timeout: 120_000 },
+    async () => {
+      const undisturbed = [await carryOver(PHASES[0]), await carryOver(PHASES[1])];
+      const latter = latterTuples(TIMES);
+      expect(undisturbed.map(({ tuples }) => tuples)).toEqual([shown(latter), shown(withMeanwhile(latter))]);
+      const where = new Set<string>();
+      let kills = 0;
+      const note = async (): Promise<void> => {
+        kills += 1;
+        const { rows } = await tables.query('select state from sallyport_feature_runs');
+        where.add(rows.map((row) => (row as { state: string }).state).join() || 'no run');
+        await tables.query('delete from sallyport_feature_lease');
+      };
+      for (let change = 0; kills < KILLS; change += 1) {
+        const kind = change % PHASES.length;
+        expect(await carryOver(PHASES[kind]!, note), `change ${change}`).toEqual(undisturbed[kind]);
+      }
+      expect([...where].sort()).toEqual(STATES);
+    },
+  );
+});
