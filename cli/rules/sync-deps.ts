@@ -1,11 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { openArchive } from '../../functions/feature-sync/archive.ts';
-import { FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
 import { patient } from '../../functions/feature-sync/patient.ts';
-import { LeaseLost, openRuns } from '../../functions/feature-sync/runs.ts';
+import { openRuns } from '../../functions/feature-sync/runs.ts';
 import type { PlanDeps, SyncDeps } from '../../functions/feature-sync/sync.ts';
-import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
-import { RelationsUnavailable } from '../../shared/errors.ts';
 import { webRandom } from '../../shared/random.ts';
 import { openDatabase, openStores, openTuples } from '../deps.ts';
 import { Failure } from '../failure.ts';
@@ -13,9 +10,9 @@ import { storeSettings } from '../fga/connect.ts';
 import { interruption } from '../interrupt.ts';
 import { progressBar } from '../progress.ts';
 import { environment } from '../terminal.ts';
+import { syncFailure } from './sync-failure.ts';
 
 const LABELS = { read: 'reading', keep: 'archiving', write: 'copying', delete: 'deleting' } as const;
-const UNDEFINED_TABLE = '42P01';
 
 /** For what only reads. */
 export async function withPlanDeps<T>(work: (deps: PlanDeps) => Promise<T>): Promise<T> {
@@ -33,7 +30,7 @@ export async function withPlanDeps<T>(work: (deps: PlanDeps) => Promise<T>): Pro
       },
     });
   } catch (error) {
-    throw toFailure(error);
+    throw syncFailure(error);
   } finally {
     for (const bar of bars.values()) bar.end();
   }
@@ -59,13 +56,4 @@ export async function withSyncDeps<T>(waitMs: number, work: (deps: SyncDeps) => 
   } finally {
     await database.close();
   }
-}
-
-function toFailure(error: unknown): unknown {
-  if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE)
-    return new Failure('the database has no tables for this: run `sallyport db migrate`', { cause: error });
-  const expected = [FeatureSyncRefused, LeaseLost, RelationsUnavailable, DatabaseError, DatabaseUnavailable];
-  if (error instanceof Error && expected.some((kind) => error instanceof kind))
-    return new Failure(error.message, { cause: error });
-  return error;
 }

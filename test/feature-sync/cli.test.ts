@@ -85,6 +85,22 @@ describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeou
     });
   });
 
+  it('says what to do when the database is away, and changes nothing', async () => {
+    const ground = await openGround(server.url, database);
+    await ground.fill(many('a', 3));
+    const away = {
+      ...variables(ground, { x: 'a' }, { x: 'b' }),
+      DATABASE_URL: 'postgres://postgres@127.0.0.1:1/postgres',
+    };
+    expect(await sallyport(away, 'rules', 'sync')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^error: .*ECONNREFUSED\nnothing is lost: look at DATABASE_URL/,
+      ) as unknown,
+    });
+    expect(await ground.shown()).toEqual(shown(many('a', 3)));
+  });
+
   it.each([
     ['while it archives', `state = 'snapshot'`],
     ['while it copies', `state = 'expanding' and progress > 400`],

@@ -1,0 +1,25 @@
+import { FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
+import { LeaseLost } from '../../functions/feature-sync/runs.ts';
+import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
+import { RelationsUnavailable } from '../../shared/errors.ts';
+import { Failure } from '../failure.ts';
+
+const UNDEFINED_TABLE = '42P01';
+
+/** Says what happened and what to do; what is no failure but a defect stays as it is. */
+export function syncFailure(error: unknown): unknown {
+  if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE)
+    return new Failure('the database has no tables for this: run `sallyport db migrate`', { cause: error });
+  if (error instanceof DatabaseUnavailable) return away(error, 'DATABASE_URL');
+  if (error instanceof RelationsUnavailable) return away(error, 'OPENFGA_URL');
+  const expected = [FeatureSyncRefused, LeaseLost, DatabaseError];
+  if (error instanceof Error && expected.some((kind) => error instanceof kind))
+    return new Failure(error.message, { cause: error });
+  return error;
+}
+
+/** A cut-off run goes on where it was. */
+function away(error: Error, variable: string): Failure {
+  const todo = `nothing is lost: look at ${variable} and what it leads to, then give the same command again`;
+  return new Failure(`${error.message}\n${todo}`, { cause: error });
+}
