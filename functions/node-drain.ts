@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { asksForWebSocket } from './node-upgrades.ts';
 
 /** Requests under way get this long once the server is told to stop; less than Kubernetes' usual 30 s. */
 const DRAIN_MS = 25_000;
@@ -11,7 +12,8 @@ const SWEEP_MS = 50;
  */
 export function drainable(server: Server): () => Promise<void> {
   const upgraded = new Set<Duplex>();
-  server.on('upgrade', (_message, socket: Duplex) => {
+  server.on('upgrade', (message, socket: Duplex) => {
+    if (!asksForWebSocket(message)) return;
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
   });

@@ -16,6 +16,7 @@ import { upgradeTransport } from './gateway/upgrade-transport.ts';
 import { answerBrokenRequests } from './node-broken-requests.ts';
 import { featureSyncAtStart, type FeatureSyncAtStart } from './node-feature-sync.ts';
 import { drainable } from './node-drain.ts';
+import { asksForWebSocket, ignoreUpgrade } from './node-upgrades.ts';
 import { UnusableGrants } from './webhooks/grants.ts';
 
 export interface RunningServer {
@@ -111,14 +112,18 @@ function serve({ hono, gateway: own }: App, sockets: SocketUpstreams): Server {
   });
   const requests = nodeTransport(own.guarded(sockets.requests));
   const upgrades = upgradeTransport(own.guarded(sockets.upgrades));
-  const server = createServer((request, response) => {
+  // Node would refuse a request without Host by itself, and not as a problem+json.
+  const server = createServer({ requireHostHeader: false }, (request, response) => {
     if (isOwnPath(request.url ?? '')) void answerOwn(request, response);
     else void gateway(inboundOf(request), { request, response }, requests, own.deps);
   });
+  // RFC 9110 §10.1.1: an expectation that nobody knows may be ignored.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Without a listener a reset connection would end the process.
     socket.on('error', () => socket.destroy());
-    void gateway(inboundOf(message), { message, socket, head }, upgrades, own.deps);
+    if (!asksForWebSocket(message)) ignoreUpgrade(server, message, socket, head);
+    else void gateway(inboundOf(message), { message, socket, head }, upgrades, own.deps);
   });
   return server;
 }

@@ -24,6 +24,7 @@ export function inboundOf(request: Request, peer: string): Inbound {
     headers,
     peer,
     scheme: request.url.startsWith('https:') ? 'https' : 'http',
+    needsHost: false,
   };
 }
 

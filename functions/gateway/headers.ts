@@ -188,6 +188,6 @@ function dropNominated(read: ReadHeaders, connection: string): void {
   read.onward = kept;
 }
 
-function malformed(reason: string): Refusal {
+export function malformed(reason: string): Refusal {
   return new Refusal('invalid_request', reason, { detail: reason });
 }

@@ -26,5 +26,6 @@ export function inboundOf(request: IncomingMessage): Inbound {
     peer: request.socket.remoteAddress ?? '',
     // TLS ends in front of the gateway; a trusted proxy says so in X-Forwarded-Proto.
     scheme: 'http',
+    needsHost: request.httpVersion === '1.1',
   };
 }

@@ -1,6 +1,6 @@
 import type { Random } from '../../shared/ports.ts';
 import type { TrustedProxies } from '../../shared/trusted-proxies.ts';
-import { readHeaders, type HeaderList, type ReadHeaders } from './headers.ts';
+import { malformed, readHeaders, type HeaderList, type ReadHeaders } from './headers.ts';
 
 /** A request as the runtime hands it over; nothing in it is believed yet. */
 export interface Inbound {
@@ -11,6 +11,8 @@ export interface Inbound {
   /** Address of the other end of the connection. */
   readonly peer: string;
   readonly scheme: 'http' | 'https';
+  /** HTTP/1.1 asks for a Host field (RFC 9112 §3.2); false where the runtime has seen to it. */
+  readonly needsHost: boolean;
 }
 
 /** A request read once: everything later steps ask for. */
@@ -36,6 +38,7 @@ const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]
 /** Throws Refusal `invalid_request`. */
 export function readRequest(inbound: Inbound, proxies: TrustedProxies, random: Random): GatewayRequest {
   const read = readHeaders(inbound.headers);
+  if (inbound.needsHost && read.host === undefined) throw malformed('no Host header');
   const trusted = read.forwardedFor !== undefined && proxies.trusts(inbound.peer);
   const trace = read.traceparent === undefined ? null : TRACEPARENT.exec(read.traceparent);
   const traceId = trace?.[1] ?? random.hex(16);

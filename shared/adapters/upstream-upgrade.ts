@@ -15,16 +15,11 @@ import { headText } from '../http-text.ts';
 
 /**
  * WebSocket upgrades on Node (RFC 6455 §4): the upstream's answer passes on, and once it agreed the two sockets are
- * joined. Other upgrades are refused. On Workers fetch passes upgrades by itself.
+ * joined. On Workers fetch passes upgrades by itself.
  */
 export function upgradeUpstream(): Upstream<UpgradeExchange, Answer> {
   return {
     async forward(request, answer, exchange, events) {
-      if (exchange.message.headers.upgrade?.toLowerCase() !== 'websocket') {
-        throw new Refusal('invalid_request', 'upgrade to another protocol', {
-          detail: 'Only upgrades to websocket pass.',
-        });
-      }
       // An upstream that does not switch would take what follows for this body, or for another request.
       if (request.hasBody)
         throw new Refusal('invalid_request', 'an upgrade with a body', { detail: NO_BODY });

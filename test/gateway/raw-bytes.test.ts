@@ -51,6 +51,7 @@ gatewaySuite('bytes that servers read in two ways', { on: SOCKETS }, (stage) => 
     ['a field without a colon', get('/public/x', 'X-A\r\n')],
     ['a field without a name', get('/public/x', ': b\r\n')],
     ['a space in the target', get('/public/x /admin/x')],
+    ['no Host', 'GET /public/x HTTP/1.1\r\nConnection: close\r\n\r\n'],
     ['no HTTP at all', `\x16\x03\x01\x02\x00\x01\x00\r\n\r\n`],
     ['a head of 40 KB', get('/public/x', `X-A: ${'a'.repeat(40_000)}\r\n`)],
   ])('%s: refused, nothing smuggled', async (_name, bytes) => {
@@ -120,6 +121,12 @@ gatewaySuite('bytes that servers read in two ways', { on: SOCKETS }, (stage) => 
     await raw.until(/HTTP\/1\.1 200/);
     raw.destroy();
     expect(targets(stage).filter((target) => target !== '/public/after')).toEqual([]);
+  });
+
+  it('an expectation that nobody knows changes nothing (RFC 9110 §10.1.1)', async () => {
+    const text = await exchange(stage.gateway.url, get('/public/x', 'Expect: a-miracle\r\n'));
+    expect(firstAnswer(text).status).toBe(200);
+    expect(stage.upstream.requests.map((request) => request.values('expect'))).toEqual([[]]);
   });
 
   it('CONNECT opens no tunnel', async () => {

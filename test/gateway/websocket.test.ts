@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { SOCKETS } from '../support/gateway/runtimes.ts';
 import { exchange } from '../support/raw-socket.ts';
@@ -91,14 +91,39 @@ gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS }, 
     if (stage.runtime === 'node') expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*invalid_request/);
   });
 
-  // workerd by itself passes no other upgrade on.
-  it.runIf(stage.runtime === 'node')('an upgrade to another protocol is refused', async () => {
-    const text = await exchange(
-      stage.gateway.url,
-      'GET /public/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
-    );
-    expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*invalid_request/);
-    expect(stage.upstream.requests).toEqual([]);
+  describe('an upgrade to another protocol is ignored (RFC 9110 §7.8)', () => {
+    const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
+
+    it('the request is answered in HTTP/1.1, and nothing of the offer reaches the upstream', async () => {
+      const text = await exchange(
+        stage.gateway.url,
+        `GET /public/x HTTP/1.1\r\nHost: a\r\n${offer}X-Kept: yes\r\n\r\n`,
+      );
+      expect(text).toMatch(/^HTTP\/1\.1 200 /);
+      const [request] = stage.upstream.requests;
+      expect(request?.values('x-kept')).toEqual(['yes']);
+      expect(request?.values('upgrade')).toEqual([]);
+      expect(request?.values('http2-settings')).toEqual([]);
+    });
+
+    it('its body arrives whole, and so does the request behind it', async () => {
+      const text = await exchange(
+        stage.gateway.url,
+        `POST /public/x HTTP/1.1\r\nHost: a\r\n${offer}Content-Length: 5\r\n\r\nhello` +
+          'GET /public/y HTTP/1.1\r\nHost: a\r\n\r\n',
+      );
+      expect(text.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
+      expect(stage.upstream.requests.map((request) => [request.target, request.body()])).toEqual([
+        ['/public/x', 'hello'],
+        ['/public/y', ''],
+      ]);
+    });
+
+    it('what is judged is still judged: the rules hold for it', async () => {
+      const text = await exchange(stage.gateway.url, `GET /nowhere HTTP/1.1\r\nHost: a\r\n${offer}\r\n`);
+      expect(text).toMatch(/^HTTP\/1\.1 403 |^HTTP\/1\.1 404 /);
+      expect(stage.upstream.requests).toEqual([]);
+    });
   });
 
   it('the gateway is still there', async () => {
