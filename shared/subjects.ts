@@ -3,11 +3,14 @@ import type { IssuerConfig, IssuerName } from './config.ts';
 /** Printable ASCII without whitespace, `#` and `:`, which mean something in an OpenFGA user or could end a header. */
 const PRINTABLE = /^[!"$-9;-~]{1,255}$/;
 
-const ISSUER_NAMES = Object.keys({
-  zitadel: true,
-  kanidm: true,
-  session: true,
-} satisfies Record<IssuerName, true>);
+const BY_NAME: Readonly<Record<IssuerName, IssuerName>> = {
+  zitadel: 'zitadel',
+  kanidm: 'kanidm',
+  session: 'session',
+};
+
+/** Every issuer there can be, trusted or not. */
+export const ISSUER_NAMES: readonly IssuerName[] = Object.values(BY_NAME);
 
 /** Whether a text can be part of an OpenFGA identifier as it stands. */
 export function isPrintable(text: string): boolean {
@@ -33,6 +36,16 @@ export function userOf(
   subject: string,
 ): string {
   return sharedSubjects ? `user:${subject}` : `user:${name}|${subject}`;
+}
+
+/** The subject that `userOf` makes this OpenFGA user of; undefined when it is of another issuer, or no single user. */
+export function subjectOf(
+  issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects'>,
+  user: string,
+): string | undefined {
+  const prefix = userOf(issuer, '');
+  const subject = user.startsWith(prefix) ? user.slice(prefix.length) : undefined;
+  return faultOfSubject(issuer, subject) === undefined ? subject : undefined;
 }
 
 /** `<issuer name>|<subject>`: one caller for quotas, logs and revocation. */

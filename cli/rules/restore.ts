@@ -16,10 +16,14 @@ export async function runRestore(runId: string, options: RestoreCommand): Promis
   if (!UUID.test(runId)) throw new Failure('a run is named by the id that `sallyport rules sync` printed');
   const restored = await withSyncDeps(options.wait * 1000, (deps) => restoreRun(runId, deps));
   if (options.json === true) {
-    const { written, deleted, already } = restored;
-    printJson({ run: runId, written, deleted, already });
+    const { written, leftOut, deleted, already } = restored;
+    printJson({ run: runId, written, left_out: leftOut, deleted, already });
     return;
   }
-  if (restored.already) print(`run ${runId} is restored already`);
-  else print(`restored: ${restored.written} tuples came back, ${restored.deleted} copies were taken away`);
+  if (restored.already) {
+    print(`run ${runId} is restored already`);
+    return;
+  }
+  print(`restored: ${restored.written} tuples came back, ${restored.deleted} copies were taken away`);
+  if (restored.leftOut > 0) print(`left out, since their users were removed meanwhile: ${restored.leftOut}`);
 }

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { openArchive } from '../../functions/feature-sync/archive.ts';
 import { patient } from '../../functions/feature-sync/patient.ts';
+import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import { openRuns } from '../../functions/feature-sync/runs.ts';
 import type { PlanDeps, SyncDeps } from '../../functions/feature-sync/sync.ts';
 import { webRandom } from '../../shared/random.ts';
@@ -10,6 +11,7 @@ import { storeSettings } from '../fga/connect.ts';
 import { interruption } from '../interrupt.ts';
 import { progressBar } from '../progress.ts';
 import { environment } from '../terminal.ts';
+import { removedUsers, sharedSubjectIssuers } from './removed-users.ts';
 import { syncFailure } from './sync-failure.ts';
 
 const LABELS = { read: 'reading', keep: 'archiving', write: 'copying', delete: 'deleting' } as const;
@@ -37,7 +39,10 @@ export async function withPlanDeps<T>(work: (deps: PlanDeps) => Promise<T>): Pro
 }
 
 /** For what writes: needs DATABASE_URL, which keeps the archive and the checkpoint. */
-export async function withSyncDeps<T>(waitMs: number, work: (deps: SyncDeps) => Promise<T>): Promise<T> {
+export async function withSyncDeps<T>(
+  waitMs: number,
+  work: (deps: SyncDeps & RestoreDeps) => Promise<T>,
+): Promise<T> {
   const url = environment['DATABASE_URL'] ?? '';
   if (url === '') throw new Failure('DATABASE_URL is not set: the archive and the checkpoint are kept there');
   const database = openDatabase(url);
@@ -50,6 +55,7 @@ export async function withSyncDeps<T>(waitMs: number, work: (deps: SyncDeps) => 
         random,
         runs: openRuns(database, random.uuid()),
         archive: openArchive(database),
+        removed: removedUsers(database, sharedSubjectIssuers()),
         patience: { waitMs, sleep: (ms) => setTimeout(ms, undefined, { signal }) },
       }),
     );

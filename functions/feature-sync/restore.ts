@@ -3,13 +3,22 @@ import { touchedFeatures } from './changes.ts';
 import { FeatureSyncRefused, type Effects } from './effects.ts';
 import { loadEffects, workOff, type ExecuteDeps } from './execute.ts';
 import { withLease, type Patience } from './lease.ts';
+import { partByRemoval, type RemovedUsers } from './removed.ts';
 import type { Run, RunState } from './runs.ts';
 import { keyOf, readSnapshot } from './snapshot.ts';
+import { writeAll } from './write.ts';
+
+export interface RestoreDeps extends ExecuteDeps {
+  readonly patience: Patience;
+  readonly removed: RemovedUsers;
+}
 
 export interface Restored {
   readonly runId: string;
   /** Tuples brought back. */
   readonly written: number;
+  /** Tuples not brought back, since their users were removed meanwhile. */
+  readonly leftOut: number;
   /** Copies taken away. */
   readonly deleted: number;
   /** True when an earlier restore did all of it. */
@@ -20,35 +29,43 @@ const NOTHING_DELETED: readonly RunState[] = ['snapshot', 'expanding', 'expanded
 
 /**
  * Undoes one run: what it deleted comes back, then what it wrote goes. A tuple whose copy somebody took away since then
- * stays away. Throws FeatureSyncRefused, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
+ * stays away, and so does one whose user was removed. Throws FeatureSyncRefused, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
  */
-export async function restoreRun(
-  runId: string,
-  deps: ExecuteDeps & { readonly patience: Patience },
-): Promise<Restored> {
+export async function restoreRun(runId: string, deps: RestoreDeps): Promise<Restored> {
   return withLease(deps.runs, deps.patience, async () => {
     const run = await deps.runs.find(runId);
     if (run === undefined) throw new FeatureSyncRefused(`there is no run ${runId}`);
-    if (run.state === 'restored') return { runId, written: 0, deleted: 0, already: true };
+    if (run.state === 'restored') return { runId, written: 0, leftOut: 0, deleted: 0, already: true };
     await refuseBuiltUpon(run, deps);
     return undo(run, deps);
   });
 }
 
-async function undo(run: Run, deps: ExecuteDeps): Promise<Restored> {
+async function undo(run: Run, deps: RestoreDeps): Promise<Restored> {
   const runId = run.run_id;
   const effects = await loadEffects(run, deps);
   const deleted = await stillGranted(run, effects, deps);
+  const { present, gone } = await partByRemoval(deleted, deps.removed);
   if (run.state !== 'removing') {
     if (run.state !== 'restoring') await deps.runs.advance(runId, 'restoring', 0);
-    await workOff({ ...run, progress: 0 }, 'restoring', { kind: 'writes', tuples: deleted }, deps);
+    await workOff({ ...run, progress: 0 }, 'restoring', { kind: 'writes', tuples: present }, deps);
+    await takeBackRemoved(deleted, deps);
     await deps.runs.advance(runId, 'removing', 0);
   }
   const progress = run.state === 'removing' ? run.progress : 0;
   const written = run.state === 'snapshot' ? [] : effects.writes;
   await workOff({ ...run, progress }, 'removing', { kind: 'deletes', tuples: written }, deps);
   await deps.runs.advance(runId, 'restored', 0);
-  return { runId, written: deleted.length, deleted: written.length, already: false };
+  return { runId, written: present.length, leftOut: gone.length, deleted: written.length, already: false };
+}
+
+/**
+ * A removal may have swept between the question and the write. The mark of a removal comes before its sweep: who is not
+ * marked by now is swept with these tuples. Of all, since a run that was killed may have written what this one left out.
+ */
+async function takeBackRemoved(deleted: readonly Tuple[], { tuples, removed }: RestoreDeps): Promise<void> {
+  const { gone } = await partByRemoval(deleted, removed);
+  await writeAll(tuples, { kind: 'deletes', tuples: gone, from: 0, onDone: () => Promise.resolve() });
 }
 
 /** What was deleted and is to come back: all of a dropped feature, and of a moved one what still holds under a new name. */

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { transformer } from '@openfga/syntax-transformer';
+import { removedUsers } from '../../cli/rules/removed-users.ts';
 import { openArchive } from '../../functions/feature-sync/archive.ts';
 import { openRuns } from '../../functions/feature-sync/runs.ts';
+import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import type { SyncDeps } from '../../functions/feature-sync/sync.ts';
 import { openFgaStores } from '../../shared/adapters/models-openfga.ts';
 import { openFgaClient } from '../../shared/adapters/openfga-client.ts';
@@ -31,7 +33,7 @@ export interface Ground {
   /** Every tuple of the store, sorted. */
   shown(): Promise<string[]>;
   /** A process of its own: `crash` is called around each of its calls and may throw; `via` leads elsewhere. */
-  process(crash?: () => void, via?: Via): SyncDeps;
+  process(crash?: () => void, via?: Via): SyncDeps & RestoreDeps;
 }
 
 /** A new store with the project's model, beside a database with the tables. */
@@ -74,6 +76,7 @@ export async function openGround(fgaUrl: string, database: Database): Promise<Gr
         models: openFgaStores({ url: via.fgaUrl, apiToken: null }).models(storeId),
         runs: openRuns(mortal, randomUUID(), 0),
         archive: openArchive(mortal),
+        removed: removedUsers(mortal, ['zitadel']),
         random: { uuid: randomUUID },
         patience: { waitMs: 0, sleep: () => Promise.resolve() },
         onProgress: () => undefined,

@@ -4,7 +4,9 @@ import { startPostgres as startPglite } from '../../dev/postgres.ts';
 import { SERVERS } from '../fga/servers.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';
 
-const MIGRATION = new URL('../../migrations/20260101000021_sallyport_feature_sync.sql', import.meta.url);
+const MIGRATIONS = ['20260101000002_identities', '20260101000021_sallyport_feature_sync'].map(
+  (name) => new URL(`../../migrations/${name}.sql`, import.meta.url),
+);
 
 export interface TestDatabase {
   readonly url: string;
@@ -16,7 +18,7 @@ async function prepared(url: string, close: () => Promise<void>): Promise<TestDa
   const client = new Client({ connectionString: url });
   client.on('error', () => undefined);
   await client.connect();
-  await client.query(await readFile(MIGRATION, 'utf8'));
+  for (const migration of MIGRATIONS) await client.query(await readFile(migration, 'utf8'));
   return {
     url,
     query: (text) => client.query(text),
@@ -27,7 +29,7 @@ async function prepared(url: string, close: () => Promise<void>): Promise<TestDa
   };
 }
 
-/** PGlite and, where it is installed, a real Postgres, each with the tables of feature sync. */
+/** PGlite and, where it is installed, a real Postgres, each with the tables of feature sync and the users it asks about. */
 export const DATABASES = [
   {
     name: 'PGlite',

@@ -1,0 +1,35 @@
+import type { RemovedUsers } from '../../functions/feature-sync/removed.ts';
+import { identitiesOf } from '../../functions/webhooks/identities.ts';
+import type { IssuerName } from '../../shared/config.ts';
+import type { Database } from '../../shared/database.ts';
+import { ISSUER_NAMES, subjectOf, userOf } from '../../shared/subjects.ts';
+import { VARIABLES } from '../../shared/variables.ts';
+import { Failure } from '../failure.ts';
+import { environment } from '../terminal.ts';
+
+/** Of the gateway's own variables the one that says which users OpenFGA's are. Throws Failure. */
+export function sharedSubjectIssuers(): readonly IssuerName[] {
+  const text = (environment['SHARED_SUBJECT_ISSUERS'] ?? '').trim();
+  const parsed = VARIABLES.shape.SHARED_SUBJECT_ISSUERS.safeParse(text === '' ? undefined : text);
+  if (parsed.success) return parsed.data;
+  throw new Failure(`SHARED_SUBJECT_ISSUERS: ${parsed.error.issues[0]?.message ?? 'cannot be used'}`);
+}
+
+/** Users of one question: bounds its parameter. */
+const BATCH = 1_000;
+
+/** By the tombstones that webhooks leave. `shared`: as in SHARED_SUBJECT_ISSUERS. */
+export function removedUsers(database: Pick<Database, 'query'>, shared: readonly IssuerName[]): RemovedUsers {
+  const issuers = ISSUER_NAMES.map((name) => ({ name, sharedSubjects: shared.includes(name) }));
+  return async (users) => {
+    const removed = new Set<string>();
+    for (const issuer of issuers) {
+      const subjects = users.flatMap((user) => subjectOf(issuer, user) ?? []);
+      for (let at = 0; at < subjects.length; at += BATCH) {
+        const known = await identitiesOf(issuer.name, database).states(subjects.slice(at, at + BATCH));
+        for (const { subject, state } of known) if (state === 'removed') removed.add(userOf(issuer, subject));
+      }
+    }
+    return removed;
+  };
+}
