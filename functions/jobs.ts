@@ -3,6 +3,7 @@ import { createCron, type Cron, type Jobs } from './cron/index.ts';
 import type { Job, JobDetail } from './cron/job.ts';
 import { readDepth } from './webhooks/depth.ts';
 import type { Webhooks } from './webhooks/create.ts';
+import { KEPT_DAYS, prune, wouldPrune, type PruneDeps } from './webhooks/prune.ts';
 import { reconcile, type ReconcileDeps } from './webhooks/reconcile.ts';
 
 /** Events one round applies: few enough that a round ends well within the lease even while OpenFGA is slow. */
@@ -17,6 +18,7 @@ export function createJobs(deps: Deps, webhooks: Webhooks): Cron | null {
     'webhooks-apply': applyJob(webhooks, () => readDepth(database, deps.clock)),
     'webhooks-reconcile': reconcileJob(deps),
     'revocations-remark': remarkJob(webhooks),
+    'webhooks-prune': pruneJob({ database, clock: deps.clock }),
   };
   return createCron({ database, random, log, metrics, jobs });
 }
@@ -86,6 +88,16 @@ function remarkJob({ inbox }: Webhooks): Job {
       if (inbox === null) return NO_ZITADEL;
       if (dryRun) return { state: 'would publish the states of the last 30 days again' };
       return { users: await inbox.remark() };
+    },
+  };
+}
+
+function pruneJob(deps: PruneDeps): Job {
+  return {
+    description: `Deletes applied webhook events that arrived more than ${KEPT_DAYS} days ago.`,
+    async run({ signal, dryRun }) {
+      if (dryRun) return { would_prune: await wouldPrune(deps) };
+      return { ...(await prune(deps, { signal })) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { reconcileDeps } from '../../functions/jobs.ts';
-import { reconcile } from '../../functions/webhooks/reconcile.ts';
+import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile.ts';
 import { Failure } from '../failure.ts';
 import { interruption } from '../interrupt.ts';
 import { colors, print, printJson } from '../terminal.ts';
@@ -17,7 +17,7 @@ export async function runReconcile({ since, dryRun = false, json }: ReconcileCom
   const result = await withDeps((deps) => {
     const needs = reconcileDeps(deps);
     if (needs === null) throw new Failure('set ZITADEL_ISSUER_URL and ZITADEL_SERVICE_TOKEN');
-    return reconcile(needs, { since, dryRun, signal });
+    return reconcile(needs, { since, dryRun, signal }).catch(orFailure);
   });
   if (json === true) {
     printJson({ dry_run: dryRun, ...result });
@@ -30,4 +30,8 @@ export async function runReconcile({ since, dryRun = false, json }: ReconcileCom
     print(`  ${createdAt} ${type} ${subject}#${sequence}`);
   if (unusable > 0)
     print(colors.yellow(`${unusable} cannot be stored: their shape is not that of a user's event`));
+}
+
+function orFailure(error: unknown): never {
+  throw error instanceof AlreadyPruned ? new Failure(error.message, { cause: error }) : error;
 }

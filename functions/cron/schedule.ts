@@ -3,6 +3,7 @@ export const SCHEDULE = {
   '* * * * *': 'webhooks-apply',
   '*/5 * * * *': 'webhooks-reconcile',
   '*/10 * * * *': 'revocations-remark',
+  '30 3 * * *': 'webhooks-prune',
 } as const;
 
 export type Pattern = keyof typeof SCHEDULE;

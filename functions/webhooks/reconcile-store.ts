@@ -2,7 +2,11 @@ import * as z from 'zod';
 import { sql, type Database } from '../../shared/database.ts';
 import type { ListedEvent } from './zitadel-events.ts';
 
+/** Events that were committed long after their date are still found. */
+export const OVERLAP_MS = 300_000;
+
 const Cursor = z.object({ seen_until: z.date() });
+const Until = z.object({ until: z.date() });
 const Position = z.object({ position: z.number() });
 
 /** Creation date of the newest event that was compared; undefined before the first time. */
@@ -24,7 +28,16 @@ export async function advanceCursor(database: Database, instanceId: string, to: 
   );
 }
 
-/** Those of the events that the inbox does not hold, in one question. */
+/** Events of before are gone from the inbox, applied or not; undefined while none is. */
+export async function readPrunedUntil(database: Database, instanceId: string): Promise<Date | undefined> {
+  const [row] = await database.query(
+    sql`select until from sallyport_webhook_pruned where instance_id = ${instanceId}`,
+    Until,
+  );
+  return row?.until;
+}
+
+/** Those of the events that the inbox does not hold and did not let go of, in one question. */
 export async function notInInbox(
   database: Database,
   instanceId: string,
@@ -33,11 +46,15 @@ export async function notInInbox(
   const rows = await database.query(
     sql`
       select asked.position
-      from unnest(${events.map(({ aggregateID }) => aggregateID)}::text[], ${events.map(({ sequence }) => sequence)}::bigint[])
-        with ordinality as asked (subject, sequence, position)
+      from unnest(${events.map(({ aggregateID }) => aggregateID)}::text[], ${events.map(({ sequence }) => sequence)}::bigint[],
+          ${events.map(({ created_at }) => new Date(created_at))}::timestamptz[])
+        with ordinality as asked (subject, sequence, created_at, position)
       where not exists (
         select from sallyport_webhook_events event
-        where event.instance_id = ${instanceId} and event.subject = asked.subject and event.sequence = asked.sequence)`,
+        where event.instance_id = ${instanceId} and event.subject = asked.subject and event.sequence = asked.sequence)
+        and not exists (
+          select from sallyport_webhook_pruned pruned
+          where pruned.instance_id = ${instanceId} and asked.created_at < pruned.until)`,
     Position,
   );
   const missing = new Set(rows.map(({ position }) => position - 1));

@@ -5,7 +5,7 @@ import type { Clock, Fetch, Log, Random } from '../../shared/ports.ts';
 import { insertEvent } from './inbox.ts';
 import { IGNORED, parseEvent } from './parse.ts';
 import { latest, pagesSince } from './reconcile-pages.ts';
-import { advanceCursor, notInInbox, readCursor } from './reconcile-store.ts';
+import { advanceCursor, notInInbox, OVERLAP_MS, readCursor, readPrunedUntil } from './reconcile-store.ts';
 import { openEventSource, type ListedEvent } from './zitadel-events.ts';
 
 export interface ReconcileDeps {
@@ -46,18 +46,27 @@ export interface Reconciled {
 }
 
 const FIRST_LOOK_MS = 3_600_000;
-/** Events that were committed long after their date are still found. */
-const OVERLAP_MS = 300_000;
+
+/** Whether events of that time were applied is not known any more: asking for them again could give access back. */
+export class AlreadyPruned extends Error {
+  override readonly name = 'AlreadyPruned';
+
+  constructor(until: Date) {
+    super(`events of before ${until.toISOString()} are pruned from the inbox: reconcile from then on`);
+  }
+}
 
 /**
  * Zitadel does not try a delivery again: asks it for its events and puts those that the inbox lacks there, by the same way
- * as deliveries. Throws ProviderUnavailable, or as `Database`; run again, it goes on from the last whole page.
+ * as deliveries. Throws ProviderUnavailable, AlreadyPruned, or as `Database`; run again, it goes on from the last whole page.
  */
 export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions): Promise<Reconciled> {
   const { database, clock } = deps;
   const { dryRun, signal } = options;
   const source = await openEventSource({ ...deps.api, fetch: deps.fetch });
   const since = options.since ?? (await startOf(database, source.instanceId, clock));
+  const pruned = await readPrunedUntil(database, source.instanceId);
+  if (pruned !== undefined && since < pruned) throw new AlreadyPruned(pruned);
   const missed: Missed[] = [];
   let [compared, unusable] = [0, 0];
   for await (const page of pagesSince(source, since, signal)) {

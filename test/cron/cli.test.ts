@@ -52,6 +52,7 @@ describe('the commands of jobs and of the reconcile', () => {
       { job: 'webhooks-apply', schedule: '* * * * *' },
       expect.objectContaining({ job: 'webhooks-reconcile', schedule: '*/5 * * * *', last_outcome: 'done' }),
       { job: 'revocations-remark', schedule: '*/10 * * * *' },
+      { job: 'webhooks-prune', schedule: '30 3 * * *' },
     ]);
   });
 

@@ -32,6 +32,7 @@ export function replica(database: Database, apply: Job['run'], options: CronOpti
     'webhooks-apply': { description: 'under test', run: apply },
     'webhooks-reconcile': idle,
     'revocations-remark': idle,
+    'webhooks-prune': idle,
   };
   const deps: CronDeps = {
     database,
