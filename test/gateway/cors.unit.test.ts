@@ -7,7 +7,14 @@ import { trustedProxies } from '../../shared/trusted-proxies.ts';
 const APP = 'https://app.example.org';
 
 function requestOf(method: string, ...headers: string[]): GatewayRequest {
-  const inbound = { method, target: '/x', headers, peer: '192.0.2.1', scheme: 'http', needsHost: false } as const;
+  const inbound = {
+    method,
+    target: '/x',
+    headers,
+    peer: '192.0.2.1',
+    scheme: 'http',
+    needsHost: false,
+  } as const;
   return readRequest(inbound, trustedProxies([]), webRandom());
 }
 
