@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { runJob, runList, type Output, type RunCommand } from './cron/commands.ts';
+import type { Output, RunCommand } from './cron/commands.ts';
 import { withExamples } from './help.ts';
 
 export function registerCron(program: Command): void {
@@ -15,7 +15,7 @@ export function registerCron(program: Command): void {
       .command('list')
       .description('List the jobs with their schedule (UTC) and their last run.')
       .option('--json', 'print the list as JSON')
-      .action((options: Output) => runList(options)),
+      .action(async (options: Output) => (await import('./cron/commands.ts')).runList(options)),
     [['sallyport cron list --json', 'for monitoring']],
   );
   withExamples(
@@ -24,7 +24,9 @@ export function registerCron(program: Command): void {
       .description('Run a job now, unless a replica is running it.')
       .option('--dry-run', 'print what it would do, change nothing')
       .option('--json', 'print the result as JSON')
-      .action((job: string, options: RunCommand) => runJob(job, options)),
+      .action(async (job: string, options: RunCommand) =>
+        (await import('./cron/commands.ts')).runJob(job, options),
+      ),
     [['sallyport cron run webhooks-reconcile --dry-run', 'how many deliveries were missed']],
   );
 }

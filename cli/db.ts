@@ -1,14 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import {
-  runBaseline,
-  runMigrate,
-  runSchema,
-  runStatus,
-  runVerify,
-  type MigrateCommand,
-  type Output,
-  type RunOptions,
-} from './db/commands.ts';
+import type { MigrateCommand, Output, RunOptions } from './db/commands.ts';
 import { withExamples } from './help.ts';
 
 export function registerDb(program: Command): void {
@@ -42,7 +33,7 @@ function registerMigrate(db: Command): void {
         milliseconds,
         1000,
       )
-      .action((options: MigrateCommand) => runMigrate(options)),
+      .action(async (options: MigrateCommand) => (await import('./db/commands.ts')).runMigrate(options)),
     [
       ['sallyport db migrate', 'bring the database up to date'],
       ['sallyport db migrate --dry-run --json', 'the plan, for a pipeline'],
@@ -60,7 +51,7 @@ function registerBaseline(db: Command): void {
       .option('--dry-run', 'print what would be recorded, change nothing')
       .option('--json', 'print the result as JSON')
       .option('--wait <seconds>', 'how long to wait for another run to end', wholeNumber, 60)
-      .action((options: RunOptions) => runBaseline(options)),
+      .action(async (options: RunOptions) => (await import('./db/commands.ts')).runBaseline(options)),
     [['sallyport db baseline --dry-run', 'whether and how the database can be adopted']],
   );
 }
@@ -71,7 +62,7 @@ function registerReaders(db: Command): void {
       .command('status')
       .description('List the migrations and which have run.')
       .option('--json', 'print the list as JSON')
-      .action((options: Output) => runStatus(options)),
+      .action(async (options: Output) => (await import('./db/commands.ts')).runStatus(options)),
     [['sallyport db status', 'applied, baselined and pending migrations']],
   );
   withExamples(
@@ -81,14 +72,14 @@ function registerReaders(db: Command): void {
         'Find what the live schema lacks: tables, columns, indexes, edited files. Exit code 1 when it does.',
       )
       .option('--json', 'print the differences as JSON')
-      .action((options: Output) => runVerify(options)),
+      .action(async (options: Output) => (await import('./db/commands.ts')).runVerify(options)),
     [['sallyport db verify', 'in a deployment, before traffic']],
   );
   withExamples(
     db
       .command('schema')
       .description('Print the live schema as JSON, in the form of migrations/schema/.')
-      .action(() => runSchema()),
+      .action(async () => (await import('./db/commands.ts')).runSchema()),
     [['sallyport db schema > before.json', 'to compare with later']],
   );
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { runBootstrap, type BootstrapCommand } from './fga/bootstrap-command.ts';
-import { runExport, runImport, type ExportCommand, type ImportCommand } from './fga/tuples-commands.ts';
+import type { BootstrapCommand } from './fga/bootstrap-command.ts';
+import type { ExportCommand, ImportCommand } from './fga/tuples-commands.ts';
 import { withExamples } from './help.ts';
 
 export function registerFga(program: Command): void {
@@ -32,7 +32,9 @@ function registerBootstrap(fga: Command): void {
       .option('--check', 'change nothing; exit 1 when store or model differ')
       .option('--dry-run', 'change nothing; print what would be done')
       .option('--json', 'print the result as JSON')
-      .action((options: BootstrapCommand) => runBootstrap(options)),
+      .action(async (options: BootstrapCommand) =>
+        (await import('./fga/bootstrap-command.ts')).runBootstrap(options),
+      ),
     [
       ['sallyport fga bootstrap >> .env', 'keep the ids as variables'],
       ['sallyport fga bootstrap --check', 'in a deployment: whether the model is the one of the file'],
@@ -48,7 +50,9 @@ function registerExport(tuples: Command): void {
       .argument('[file]', 'where to (default: stdout)')
       .option('--resume', 'go on with a cut-off export of this file')
       .option('--json', 'print the result as JSON, when a file is named')
-      .action((file: string | undefined, options: ExportCommand) => runExport(file, options)),
+      .action(async (file: string | undefined, options: ExportCommand) =>
+        (await import('./fga/tuples-commands.ts')).runExport(file, options),
+      ),
     [
       ['sallyport fga tuples export backup.jsonl', 'the file appears when it is whole'],
       ['sallyport fga tuples export | gzip > backup.jsonl.gz', 'through a pipe'],
@@ -65,7 +69,9 @@ function registerImport(tuples: Command): void {
       .option('--resume', 'go on where a cut-off import of this file stopped')
       .option('--dry-run', 'check every line, write nothing')
       .option('--json', 'print the result as JSON')
-      .action((file: string, options: ImportCommand) => runImport(file, options)),
+      .action(async (file: string, options: ImportCommand) =>
+        (await import('./fga/tuples-commands.ts')).runImport(file, options),
+      ),
     [['sallyport fga tuples import backup.jsonl', 'bring a backup back']],
   );
 }

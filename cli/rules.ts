@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { Failure } from './failure.ts';
 import { withExamples } from './help.ts';
-import { check, type CheckOptions } from './rules/check.ts';
-import { explainRequest, type ExplainOptions } from './rules/explain.ts';
+import type { CheckOptions } from './rules/check.ts';
+import type { ExplainOptions } from './rules/explain.ts';
 import { registerSync } from './rules/sync-commands.ts';
 
 export function registerRules(program: Command): void {
@@ -23,6 +23,7 @@ export function registerRules(program: Command): void {
       .option('--strict', 'fail on warnings too')
       .option('--json', 'print the findings as JSON')
       .action(async (file: string | undefined, options: CheckOptions) => {
+        const { check } = await import('./rules/check.ts');
         if (!(await check(file, options))) throw new Failure('');
       }),
     [
@@ -39,6 +40,7 @@ export function registerRules(program: Command): void {
       .option('--rules <file>', 'rules file (default: ACCESS_RULES, or config/access_rules.json)')
       .option('--json', 'print the explanation as JSON')
       .action(async (method: string, path: string, options: ExplainOptions) => {
+        const { explainRequest } = await import('./rules/explain.ts');
         if (!(await explainRequest(method, path, options))) throw new Failure('');
       }),
     [

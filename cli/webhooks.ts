@@ -1,8 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { withExamples } from './help.ts';
-import { runList, runReplay, runRetry, runShow, type ListCommand, type Output } from './webhooks/commands.ts';
-import { runReconcile, type ReconcileCommand } from './webhooks/reconcile.ts';
-import type { ReplayCommand, RetryCommand } from './webhooks/commands.ts';
+import type { ListCommand, Output, ReplayCommand, RetryCommand } from './webhooks/commands.ts';
+import type { ReconcileCommand } from './webhooks/reconcile.ts';
 
 export function registerWebhooks(program: Command): void {
   const webhooks = withExamples(
@@ -29,7 +28,7 @@ function registerReaders(webhooks: Command): void {
       .option('--since <when>', 'received since: an ISO date, or a time ago such as 30m, 12h, 7d', since)
       .option('--limit <n>', 'at most', limit, 50)
       .option('--json', 'print the list as JSON')
-      .action((options: ListCommand) => runList(options)),
+      .action(async (options: ListCommand) => (await import('./webhooks/commands.ts')).runList(options)),
     [
       ['sallyport webhooks list --status dead', 'events that were set aside, and why'],
       ['sallyport webhooks list --user 269083271862583298 --since 7d', 'what happened to one user'],
@@ -40,7 +39,9 @@ function registerReaders(webhooks: Command): void {
       .command('show <id>')
       .description('Show one event and its payload, which holds no secrets.')
       .option('--json', 'print it as JSON')
-      .action((id: string, options: Output) => runShow(id, options)),
+      .action(async (id: string, options: Output) =>
+        (await import('./webhooks/commands.ts')).runShow(id, options),
+      ),
     [['sallyport webhooks show 0b7d…', 'an event by the id that the sender got']],
   );
 }
@@ -53,7 +54,9 @@ function registerRetry(webhooks: Command): void {
       .option('--dead', 'all that were set aside')
       .option('--dry-run', 'print which, change nothing')
       .option('--json', 'print the ids as JSON')
-      .action((id: string | undefined, options: RetryCommand) => runRetry(id, options)),
+      .action(async (id: string | undefined, options: RetryCommand) =>
+        (await import('./webhooks/commands.ts')).runRetry(id, options),
+      ),
     [['sallyport webhooks retry --dead --dry-run', 'which events would be tried again']],
   );
 }
@@ -70,7 +73,7 @@ function registerReplay(webhooks: Command): void {
       .option('--since <when>', 'received since: an ISO date, or a time ago such as 30m, 12h, 7d', since)
       .option('--dry-run', 'print which, change nothing')
       .option('--json', 'print the ids as JSON')
-      .action((options: ReplayCommand) => runReplay(options)),
+      .action(async (options: ReplayCommand) => (await import('./webhooks/commands.ts')).runReplay(options)),
     [
       ['sallyport webhooks replay --user 269083271862583298 --dry-run', 'which events of one user'],
       ['sallyport webhooks replay --type user.human.added --since 1d', 'after OpenFGA lost a day of tuples'],
@@ -86,7 +89,9 @@ function registerReconcile(webhooks: Command): void {
       .option('--since <when>', 'created since: an ISO date, or a time ago such as 30m, 12h, 7d', since)
       .option('--dry-run', 'print what was missed, change nothing')
       .option('--json', 'print the result as JSON')
-      .action((options: ReconcileCommand) => runReconcile(options)),
+      .action(async (options: ReconcileCommand) =>
+        (await import('./webhooks/reconcile.ts')).runReconcile(options),
+      ),
     [['sallyport webhooks reconcile --since 7d --dry-run', 'what was missed within a week']],
   );
 }

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { withExamples } from '../help.ts';
 import type { RulesOptions } from './feature-rules.ts';
-import { runRestore, type RestoreCommand } from './restore.ts';
-import { runDiff, runSync, type SyncCommand } from './sync.ts';
+import type { RestoreCommand } from './restore.ts';
+import type { SyncCommand } from './sync.ts';
 
 const PREVIOUS = ['--previous <file>', 'the rules before (default: ACCESS_RULES_PREV)'] as const;
 const RULES = [
@@ -21,7 +21,9 @@ export function registerSync(rules: Command): void {
       .option(...PREVIOUS)
       .option(...RULES)
       .option(...JSON_OPTION)
-      .action((options: RulesOptions & { json?: boolean }) => runDiff(options)),
+      .action(async (options: RulesOptions & { json?: boolean }) =>
+        (await import('./sync.ts')).runDiff(options),
+      ),
     [['sallyport rules diff --previous serving.json', 'against the rules that serve now']],
   );
   registerSyncVerb(rules);
@@ -32,7 +34,9 @@ export function registerSync(rules: Command): void {
       .argument('<run>', 'id that rules sync printed')
       .option(...JSON_OPTION)
       .option(...WAIT)
-      .action((run: string, options: RestoreCommand) => runRestore(run, options)),
+      .action(async (run: string, options: RestoreCommand) =>
+        (await import('./restore.ts')).runRestore(run, options),
+      ),
     [['sallyport rules restore 4f6c…', 'the line that rules sync printed']],
   );
 }
@@ -56,7 +60,7 @@ function registerSyncVerb(rules: Command): void {
       .option(...RULES)
       .option(...JSON_OPTION)
       .option(...WAIT)
-      .action((options: SyncCommand) => runSync(options)),
+      .action(async (options: SyncCommand) => (await import('./sync.ts')).runSync(options)),
     [
       ['sallyport rules sync --dry-run', 'what would be written and deleted, and who would gain what'],
       ['sallyport rules sync --phase expand', 'before the deployment'],

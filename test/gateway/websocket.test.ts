@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { SOCKETS } from '../support/gateway/runtimes.ts';
-import { exchange } from '../support/raw-socket.ts';
+import { exchange, openRaw } from '../support/raw-socket.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';
 
 function dial(stage: Stage, path: string, headers: Record<string, string> = {}): WebSocket {
@@ -107,11 +107,12 @@ gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS }, 
     });
 
     it('its body arrives whole, and so does the request behind it', async () => {
-      const text = await exchange(
-        stage.gateway.url,
+      const raw = openRaw(stage.gateway.url);
+      raw.send(
         `POST /public/x HTTP/1.1\r\nHost: a\r\n${offer}Content-Length: 5\r\n\r\nhello` +
-          'GET /public/y HTTP/1.1\r\nHost: a\r\n\r\n',
+          'GET /public/y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
       );
+      const text = await raw.closed;
       expect(text.match(/HTTP\/1\.1 200 /g)).toHaveLength(2);
       expect(stage.upstream.requests.map((request) => [request.target, request.body()])).toEqual([
         ['/public/x', 'hello'],

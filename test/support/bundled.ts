@@ -11,13 +11,18 @@ export interface Bundled {
 
 /** Keeps what V8 compiled in the first process that ends by itself: the others start half again as fast. */
 const LAUNCHER = `
-const { existsSync, readFileSync, writeFileSync } = require('node:fs');
+const { existsSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
 const { wrap } = require('node:module');
 const { Script } = require('node:vm');
 const [filename, cache] = ['bundle.cjs', 'compiled'].map((name) => __dirname + '/' + name);
 const cachedData = existsSync(cache) ? readFileSync(cache) : undefined;
 const script = new Script(wrap(readFileSync(filename, 'utf8')), { filename, cachedData });
-if (cachedData === undefined) process.on('exit', () => writeFileSync(cache, script.createCachedData()));
+// Processes may start beside each other: none reads half a file.
+const keep = () => {
+  writeFileSync(cache + process.pid, script.createCachedData());
+  renameSync(cache + process.pid, cache);
+};
+if (cachedData === undefined) process.on('exit', keep);
 script.runInThisContext().call({}, {}, require, { exports: {} }, filename, __dirname);
 `;
 

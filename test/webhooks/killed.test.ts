@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sql } from '../../shared/database.ts';
+import { bundled, type Bundled } from '../support/bundled.ts';
 import { seeded } from '../support/seeded.ts';
 import { serve, type Served } from '../support/serve.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -26,24 +22,12 @@ const Mirror = z.object({ subject: z.string(), username: z.string().nullable(), 
 const real = DATABASES[1];
 
 describe.skipIf(real.missing)(`instances killed with SIGKILL on ${real.name}`, () => {
-  let folder: string;
-  let child: string;
+  let instance: Bundled;
   let db: TestDatabase;
   let engine: Engine;
   let outside: Served;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sallyport-killed-'));
-    child = join(folder, 'child.cjs');
-    await build({
-      entryPoints: [fileURLToPath(new URL('killed.child.ts', import.meta.url))],
-      outfile: child,
-      bundle: true,
-      external: ['pg-native', 'pg-cloudflare'],
-      platform: 'node',
-      format: 'cjs',
-      target: 'node20',
-      logLevel: 'error',
-    });
+    instance = await bundled(fileURLToPath(new URL('killed.child.ts', import.meta.url)));
     db = await real.open();
     engine = createEngine(db.database);
     outside = await serve(0, async (request) => {
@@ -56,7 +40,7 @@ describe.skipIf(real.missing)(`instances killed with SIGKILL on ${real.name}`, (
   afterAll(async () => {
     await outside.close();
     await db.close();
-    await rm(folder, { recursive: true, force: true });
+    await instance.close();
   });
 
   /** A user who is granted, renamed and locked, and then let in again or removed. */
@@ -71,8 +55,8 @@ describe.skipIf(real.missing)(`instances killed with SIGKILL on ${real.name}`, (
   }
 
   async function run(killAt: number, when: string): Promise<boolean> {
-    const args = [child, db.url, outside.url, engine.clock.now(), killAt, when].map(String);
-    const started = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const args = [db.url, outside.url, engine.clock.now(), killAt, when].map(String);
+    const started = instance.spawn({}, ...args);
     const [code, signal] = (await once(started, 'exit')) as [number | null, string | null];
     expect([code, signal]).toContainEqual(code === null ? 'SIGKILL' : 0);
     return signal === 'SIGKILL';
