@@ -1,31 +1,22 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { startOpenFga } from '../../dev/openfga/index.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startServer, type RunningServer } from '../../functions/node.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import type { Database } from '../../shared/database.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
-import { openGround, type Ground } from './ground.ts';
+import type { Ground } from './ground.ts';
 import { tuple } from './memory.ts';
 import { rulesFile } from './rules.ts';
-import { DATABASES, type TestDatabase } from './stores.ts';
+import { setStage } from './stage.ts';
+import { PAIRS, type TestDatabase } from './stores.ts';
 
 describe('FEATURE_SYNC=start', () => {
   let fga: OpenFgaService;
   let tables: TestDatabase;
-  let database: Database;
   let ground: Ground;
-  const running: RunningServer[] = [];
-  beforeEach(async () => {
-    fga = await startOpenFga();
-    tables = await DATABASES[0].start();
-    database = openPgDatabase({ url: tables.url, max: 2 });
-    ground = await openGround(fga.url, database);
+  setStage(PAIRS[0]!, (stage) => {
+    ({ server: fga, tables, ground } = stage);
   });
+  const running: RunningServer[] = [];
   afterEach(async () => {
-    for (const server of running.splice(0)) await server.close();
-    await database.close();
-    await tables.close();
-    await fga.close();
+    for (const each of running.splice(0)) await each.close();
   });
 
   const start = async (before: Record<string, string>, after: Record<string, string>, more = {}) => {

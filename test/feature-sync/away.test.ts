@@ -3,7 +3,6 @@ import { syncFeatures, type Phase } from '../../functions/feature-sync/sync.ts';
 import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
 import { DatabaseUnavailable, type Database } from '../../shared/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
-import type { OpenFgaService } from '../services/openfga.ts';
 import { Border, type Fate } from '../support/border.ts';
 import { crossToPostgres } from '../support/crossing-postgres.ts';
 import { crossToHttp, type Crossing } from '../support/crossing.ts';
@@ -11,7 +10,8 @@ import { booksOf, emptyBooks } from './books.ts';
 import { AFTER, BEFORE, formerTuples, latterTuples, MEANWHILE, shown, withMeanwhile } from './change.ts';
 import { openGround } from './ground.ts';
 import { rules } from './rules.ts';
-import { PAIR, type TestDatabase } from './stores.ts';
+import { setStage } from './stage.ts';
+import { PAIR } from './stores.ts';
 
 const FORMER = formerTuples();
 const END = shown(withMeanwhile(latterTuples()));
@@ -19,32 +19,26 @@ const END = shown(withMeanwhile(latterTuples()));
 const LEAST_CALLS = { Postgres: 15, OpenFGA: 25 } as const;
 
 describe(`feature sync when a service goes away, on ${PAIR.name}`, { timeout: 120_000 }, () => {
-  let server: OpenFgaService;
-  let tables: TestDatabase;
-  let direct: Database;
+  const stage = setStage(PAIR);
   let crossed: Database;
   let crossings: Record<keyof typeof LEAST_CALLS, Crossing>;
   const borders = { Postgres: new Border(), OpenFGA: new Border() };
   beforeAll(async () => {
-    [server, tables] = [await PAIR.fga.start(), await PAIR.postgres.start()];
     crossings = {
-      Postgres: await crossToPostgres(tables.url, borders.Postgres),
-      OpenFGA: await crossToHttp(server.url, borders.OpenFGA),
+      Postgres: await crossToPostgres(stage.tables.url, borders.Postgres),
+      OpenFGA: await crossToHttp(stage.server.url, borders.OpenFGA),
     };
-    direct = openPgDatabase({ url: tables.url, max: 1 });
     crossed = openPgDatabase({ url: crossings.Postgres.url, max: 2 });
   });
   afterAll(async () => {
-    await Promise.all([direct.close(), crossed.close()]);
+    await crossed.close();
     await Promise.all(Object.values(crossings).map((crossing) => crossing.close()));
-    await tables.close();
-    await server.close();
   });
 
   /** Both phases with a change in between; what `away` says happens once. Tells what the run that met it threw. */
   async function carryOver(service: keyof typeof borders, at: number, fate: Fate) {
-    await emptyBooks(tables);
-    const ground = await openGround(server.url, direct);
+    await emptyBooks(stage.tables);
+    const ground = await openGround(stage.server.url, stage.database);
     await ground.fill(FORMER);
     const [border, crossing] = [borders[service], crossings[service]];
     border.arm(at, fate, () => {
@@ -69,7 +63,12 @@ describe(`feature sync when a service goes away, on ${PAIR.name}`, { timeout: 12
     const outcome = await again('contract');
     const calls = border.calls;
     border.disarm();
-    return { calls, thrown, outcome, end: { tuples: await ground.shown(), ...(await booksOf(tables)) } };
+    return {
+      calls,
+      thrown,
+      outcome,
+      end: { tuples: await ground.shown(), ...(await booksOf(stage.tables)) },
+    };
   }
 
   describe.each(['Postgres', 'OpenFGA'] as const)('%s', (service) => {

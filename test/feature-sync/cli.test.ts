@@ -1,37 +1,26 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startOpenFga } from '../../dev/openfga/index.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import type { Database } from '../../shared/database.ts';
-import type { Tuple } from '../../shared/tuples.ts';
+import { describe, expect, it } from 'vitest';
+import { SERVERS } from '../fga/servers.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
 import { sallyport, spawnSallyport } from '../support/sallyport.ts';
-import { openGround, type Ground } from './ground.ts';
-import { show, tuple } from './memory.ts';
+import { many, shown } from './change.ts';
+import type { Ground } from './ground.ts';
+import { tuple } from './memory.ts';
 import { rulesFile } from './rules.ts';
+import { setStage } from './stage.ts';
 import { DATABASES, type TestDatabase } from './stores.ts';
 
-const postgres = DATABASES[1];
-const many = (feature: string, to: number): Tuple[] =>
-  Array.from({ length: to }, (_, n) => tuple(`user:${n} viewer feature:${feature}`));
-const shown = (tuples: readonly Tuple[]): string[] => tuples.map(show).sort();
+const PAIR = { fga: SERVERS[0]!, postgres: DATABASES[1] };
 
-describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeout: 120_000 }, () => {
+describe.skipIf(PAIR.postgres.missing)('sallyport rules sync, as a process', { timeout: 120_000 }, () => {
   let server: OpenFgaService;
   let tables: TestDatabase;
-  let database: Database;
-  beforeAll(async () => {
-    server = await startOpenFga();
-    tables = await postgres.start();
-    database = openPgDatabase({ url: tables.url, max: 2 });
-  });
-  afterAll(async () => {
-    await database.close();
-    await tables.close();
-    await server.close();
+  let ground: Ground;
+  setStage(PAIR, (stage) => {
+    ({ server, tables, ground } = stage);
   });
 
-  const variables = (ground: Ground, before: Record<string, string>, after: Record<string, string>) => ({
+  const variables = (before: Record<string, string>, after: Record<string, string>) => ({
     OPENFGA_URL: server.url,
     OPENFGA_STORE_ID: ground.storeId,
     DATABASE_URL: tables.url,
@@ -40,27 +29,25 @@ describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeou
   });
 
   it('previews, renames with or without the type in the name, and prints the line that undoes it', async () => {
-    const ground = await openGround(server.url, database);
-    await ground.fill(many('a', 3));
-    const env = variables(ground, { x: 'feature:a' }, { x: 'b' });
+    await ground.fill(many('a', 0, 3));
+    const env = variables({ x: 'feature:a' }, { x: 'b' });
     const preview = await sallyport(env, 'rules', 'sync', '--dry-run');
     expect(preview).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('3 tuples to write, 3 to delete') as unknown,
     });
-    expect(await ground.shown()).toEqual(shown(many('a', 3)));
+    expect(await ground.shown()).toEqual(shown(many('a', 0, 3)));
     const done = await sallyport(env, 'rules', 'sync');
     expect(done.code).toBe(0);
-    expect(await ground.shown()).toEqual(shown(many('b', 3)));
+    expect(await ground.shown()).toEqual(shown(many('b', 0, 3)));
     const run = /sallyport rules restore ([\w-]{36})/.exec(done.stdout)?.[1] ?? '';
     expect((await sallyport(env, 'rules', 'restore', run)).code).toBe(0);
-    expect(await ground.shown()).toEqual(shown(many('a', 3)));
+    expect(await ground.shown()).toEqual(shown(many('a', 0, 3)));
   });
 
   it('exits 1 and changes nothing when somebody would gain, naming the feature and how many', async () => {
-    const ground = await openGround(server.url, database);
-    await ground.fill([...many('a', 3), tuple('user:z viewer feature:b')]);
-    const env = variables(ground, { x: 'a', y: 'b' }, { x: 'c', y: 'c' });
+    await ground.fill([...many('a', 0, 3), tuple('user:z viewer feature:b')]);
+    const env = variables({ x: 'a', y: 'b' }, { x: 'c', y: 'c' });
     const refused = await sallyport(env, 'rules', 'sync');
     expect(refused).toMatchObject({
       code: 1,
@@ -71,14 +58,13 @@ describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeou
   });
 
   it('says what is missing instead of doing nothing', async () => {
-    const ground = await openGround(server.url, database);
     // An empty variable is an absent one.
-    const noPrevious = { ...variables(ground, {}, { x: 'a' }), ACCESS_RULES_PREV: '' };
+    const noPrevious = { ...variables({}, { x: 'a' }), ACCESS_RULES_PREV: '' };
     expect(await sallyport(noPrevious, 'rules', 'sync')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('ACCESS_RULES_PREV') as unknown,
     });
-    const noDatabase = { ...variables(ground, { x: 'a' }, { x: 'b' }), DATABASE_URL: '' };
+    const noDatabase = { ...variables({ x: 'a' }, { x: 'b' }), DATABASE_URL: '' };
     expect(await sallyport(noDatabase, 'rules', 'sync')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('DATABASE_URL') as unknown,
@@ -86,10 +72,9 @@ describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeou
   });
 
   it('says what to do when the database is away, and changes nothing', async () => {
-    const ground = await openGround(server.url, database);
-    await ground.fill(many('a', 3));
+    await ground.fill(many('a', 0, 3));
     const away = {
-      ...variables(ground, { x: 'a' }, { x: 'b' }),
+      ...variables({ x: 'a' }, { x: 'b' }),
       DATABASE_URL: 'postgres://postgres@127.0.0.1:1/postgres',
     };
     expect(await sallyport(away, 'rules', 'sync')).toMatchObject({
@@ -98,7 +83,7 @@ describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeou
         /^error: .*ECONNREFUSED\nnothing is lost: look at DATABASE_URL/,
       ) as unknown,
     });
-    expect(await ground.shown()).toEqual(shown(many('a', 3)));
+    expect(await ground.shown()).toEqual(shown(many('a', 0, 3)));
   });
 
   it.each([
@@ -106,10 +91,8 @@ describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeou
     ['while it copies', `state = 'expanding' and progress > 400`],
     ['while it deletes', `state = 'contracting' and progress > 400`],
   ])('killed with SIGKILL %s ends as if never killed', async (_where, reached) => {
-    const ground = await openGround(server.url, database);
-    await tables.query('delete from sallyport_feature_runs');
-    await ground.fill(many('a', 6_000));
-    const env = variables(ground, { x: 'a' }, { x: 'b' });
+    await ground.fill(many('a', 0, 6_000));
+    const env = variables({ x: 'a' }, { x: 'b' });
     const victim = spawnSallyport(env, 'rules', 'sync');
     const state = `select 1 from sallyport_feature_runs where ${reached}`;
     while (victim.exitCode === null && (await tables.query(state)).rows.length === 0);
@@ -118,6 +101,6 @@ describe.skipIf(postgres.missing)('sallyport rules sync, as a process', { timeou
     victim.kill('SIGKILL');
     await gone;
     expect((await sallyport(env, 'rules', 'sync')).code).toBe(0);
-    expect(await ground.shown()).toEqual(shown(many('b', 6_000)));
+    expect(await ground.shown()).toEqual(shown(many('b', 0, 6_000)));
   });
 });

@@ -11,9 +11,6 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import type { Database } from '../../shared/database.ts';
-import type { OpenFgaService } from '../services/openfga.ts';
 import { Border, type Fate } from '../support/border.ts';
 import { bundled, type Bundled } from '../support/bundled.ts';
 import { crossToPostgres } from '../support/crossing-postgres.ts';
@@ -23,7 +20,8 @@ import { booksOf, emptyBooks } from './books.ts';
 import { AFTER, BEFORE, formerTuples, latterTuples, MEANWHILE, shown, withMeanwhile } from './change.ts';
 import { openGround, type Ground } from './ground.ts';
 import { rulesFile } from './rules.ts';
-import { PAIR, type TestDatabase } from './stores.ts';
+import { setStage } from './stage.ts';
+import { PAIR } from './stores.ts';
 
 const KILLS = 200;
 /** Calls that a process lives for, at most: the plan and its snapshot take 17 and are begun anew each time. */
@@ -38,23 +36,19 @@ const PHASES = [['both'], ['expand', 'contract']] as const;
 describe(`feature sync on ${PAIR.name}`, () => {
   const border = new Border();
   const random = seeded(20260102);
-  let server: OpenFgaService;
-  let tables: TestDatabase;
-  let database: Database;
+  const stage = setStage(PAIR);
   let crossings: Crossing[];
   let command: Bundled;
   beforeAll(async () => {
-    [server, tables] = [await PAIR.fga.start(), await PAIR.postgres.start()];
-    database = openPgDatabase({ url: tables.url, max: 1 });
-    crossings = [await crossToHttp(server.url, border), await crossToPostgres(tables.url, border)];
+    crossings = [
+      await crossToHttp(stage.server.url, border),
+      await crossToPostgres(stage.tables.url, border),
+    ];
     command = await bundled(fileURLToPath(new URL('killed.child.ts', import.meta.url)));
   });
   afterAll(async () => {
     await command.close();
     await Promise.all(crossings.map((crossing) => crossing.close()));
-    await database.close();
-    await tables.close();
-    await server.close();
   });
 
   /** One process, killed at its `at`th call unless it ends before that. */
@@ -77,15 +71,15 @@ describe(`feature sync on ${PAIR.name}`, () => {
 
   /** A change of rules from its first process to its last; `killed` hears of each dead one. */
   async function carryOver(phases: readonly string[], killed?: () => Promise<void>) {
-    await emptyBooks(tables);
-    const ground = await openGround(server.url, database);
+    await emptyBooks(stage.tables);
+    const ground = await openGround(stage.server.url, stage.database);
     await ground.fill(formerTuples(TIMES));
     for (const phase of phases) {
       if (phase === 'contract') await ground.tuples.write(MEANWHILE);
       const at = () => (killed === undefined ? Infinity : 1 + random(WITHIN));
       while (await run(ground, phase, at(), FATES[random(FATES.length)]!)) await killed?.();
     }
-    return { tuples: await ground.shown(), ...(await booksOf(tables)) };
+    return { tuples: await ground.shown(), ...(await booksOf(stage.tables)) };
   }
 
   it(
@@ -99,9 +93,9 @@ describe(`feature sync on ${PAIR.name}`, () => {
       let kills = 0;
       const note = async (): Promise<void> => {
         kills += 1;
-        const { rows } = await tables.query('select state from sallyport_feature_runs');
+        const { rows } = await stage.tables.query('select state from sallyport_feature_runs');
         where.add(rows.map((row) => (row as { state: string }).state).join() || 'no run');
-        await tables.query('delete from sallyport_feature_lease');
+        await stage.tables.query('delete from sallyport_feature_lease');
       };
       for (let change = 0; kills < KILLS; change += 1) {
         const kind = change % PHASES.length;

@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { removedUsers } from '../../cli/rules/removed-users.ts';
 import { restoreRun, type RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import { syncFeatures } from '../../functions/feature-sync/sync.ts';
 import { identitiesOf } from '../../functions/webhooks/identities.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
 import type { Database } from '../../shared/database.ts';
 import type { Tuple } from '../../shared/tuples.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
@@ -12,6 +11,7 @@ import { many, shown } from './change.ts';
 import { countCalls, Killed, killAt, openGround, type Ground } from './ground.ts';
 import { tuple } from './memory.ts';
 import { rules } from './rules.ts';
+import { setStage } from './stage.ts';
 import { PAIRS, type TestDatabase } from './stores.ts';
 
 const FORMER = [...many('dropped', 0, 20), tuple('role:r#assignee manager feature:dropped')];
@@ -23,21 +23,9 @@ describe.each(PAIRS)('restore after a removal, on $fga.name and $postgres.name',
     let tables: TestDatabase;
     let database: Database;
     let ground: Ground;
-    beforeAll(async () => {
-      server = await fga.start();
-      tables = await postgres.start();
-      database = openPgDatabase({ url: tables.url, max: 2 });
-    });
-    afterAll(async () => {
-      await database.close();
-      await tables.close();
-      await server.close();
-    });
-    beforeEach(async () => {
-      await tables.query('delete from sallyport_feature_runs');
-      await tables.query('delete from sallyport_feature_lease');
+    setStage({ fga, postgres }, async (stage) => {
+      ({ server, tables, database, ground } = stage);
       await tables.query('delete from sallyport_identities');
-      ground = await openGround(server.url, database);
     });
 
     const tell = (subject: string, state: 'removed' | 'suspended', issuer = 'zitadel') =>

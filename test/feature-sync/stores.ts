@@ -49,7 +49,15 @@ export const DATABASES = [
   },
 ] as const;
 
-const [embedded, real] = [0, 1].map((kind) => ({ fga: SERVERS[kind]!, postgres: DATABASES[kind]! }));
+export interface Pair {
+  readonly fga: (typeof SERVERS)[number];
+  readonly postgres: (typeof DATABASES)[number];
+}
+
+const [embedded, real]: readonly Pair[] = [0, 1].map((kind) => ({
+  fga: SERVERS[kind]!,
+  postgres: DATABASES[kind]!,
+}));
 
 /** Both embedded and both real. */
 export const PAIRS = [embedded!, real!];

@@ -1,14 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { restoreRun } from '../../functions/feature-sync/restore.ts';
 import { syncFeatures, type Phase, type SyncDeps } from '../../functions/feature-sync/sync.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import type { Database } from '../../shared/database.ts';
-import type { OpenFgaService } from '../services/openfga.ts';
 import { seeded } from '../support/seeded.ts';
 import { AFTER, BEFORE, formerTuples, latterTuples, many, shown } from './change.ts';
-import { countCalls, Killed, killAt, openGround, type Ground } from './ground.ts';
+import { countCalls, Killed, killAt, type Ground } from './ground.ts';
 import { tuple } from './memory.ts';
 import { rules } from './rules.ts';
+import { setStage } from './stage.ts';
 import { PAIRS, type TestDatabase } from './stores.ts';
 
 const [FORMER, LATTER] = [formerTuples(), latterTuples()];
@@ -17,24 +15,10 @@ const RELEASE = 2;
 
 describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, postgres }) => {
   describe.skipIf(fga.missing || postgres.missing)('', { timeout: 120_000 }, () => {
-    let server: OpenFgaService;
     let tables: TestDatabase;
-    let database: Database;
     let ground: Ground;
-    beforeAll(async () => {
-      server = await fga.start();
-      tables = await postgres.start();
-      database = openPgDatabase({ url: tables.url, max: 2 });
-    });
-    afterAll(async () => {
-      await database.close();
-      await tables.close();
-      await server.close();
-    });
-    beforeEach(async () => {
-      await tables.query('delete from sallyport_feature_runs');
-      await tables.query('delete from sallyport_feature_lease');
-      ground = await openGround(server.url, database);
+    setStage({ fga, postgres }, (stage) => {
+      ({ tables, ground } = stage);
     });
 
     const sync = (deps: SyncDeps = ground.process(), phase: Phase = 'both', allowWidening = false) =>
