@@ -75,9 +75,12 @@ function refuse(outcome: SyncOutcome): void {
     throw new Failure('');
   }
   if (outcome.kind !== 'done') return;
-  const { missing, left } = outcome.verification;
-  if (missing + left > 0)
-    throw new Failure(
-      `${missing} tuples are missing and ${left} are left: somebody else wrote meanwhile; look at them`,
-    );
+  const { missing, left, examples } = outcome.verification;
+  if (missing + left === 0) return;
+  for (const kind of ['missing', 'left'] as const)
+    for (const { user, relation, object } of examples[kind]) note(`${kind}: ${user} ${relation} ${object}`);
+  throw new Failure(
+    `${missing} tuples are missing and ${left} are left: somebody else wrote meanwhile\n` +
+      'write those that are missing, delete those that are left, then give the same command again: it counts again',
+  );
 }

@@ -1,7 +1,7 @@
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
 import type { Archive } from './archive.ts';
 import { catchUp } from './catch-up.ts';
-import { touchedFeatures, type Changes } from './changes.ts';
+import { touchedFeatures } from './changes.ts';
 import { effectsOf, type Effects } from './effects.ts';
 import type { Run, Runs, RunState } from './runs.ts';
 import { keyOf, keysOf, readSnapshot } from './snapshot.ts';
@@ -22,7 +22,11 @@ export interface Verification {
   readonly missing: number;
   /** Tuples that should be gone. */
   readonly left: number;
+  /** The first of each, for whoever puts them right. */
+  readonly examples: { readonly missing: readonly Tuple[]; readonly left: readonly Tuple[] };
 }
+
+const EXAMPLES = 10;
 
 /** From `expanding` to `expanded`: writes the copies; nobody loses anything by it. */
 export async function expand(run: Run, deps: ExecuteDeps): Promise<void> {
@@ -40,9 +44,7 @@ export async function contract(run: Run, deps: ExecuteDeps): Promise<Verificatio
   const effects = await loadEffects(run, deps);
   const progress = run.state === 'contracting' ? run.progress : 0;
   await workOff({ ...run, progress }, 'contracting', { kind: 'deletes', tuples: effects.deletes }, deps);
-  const verification = await verify(run.changes, effects, deps);
-  await deps.runs.advance(run.run_id, 'done', 0);
-  return verification;
+  return verify(run, effects, deps);
 }
 
 /** `run.progress` tuples of the list are done already. */
@@ -69,18 +71,21 @@ export async function loadEffects(run: Run, deps: Pick<ExecuteDeps, 'archive'>):
   return effectsOf(run.changes, await deps.archive.load(run.run_id, touchedFeatures(run.changes)));
 }
 
-async function verify(changes: Changes, effects: Effects, deps: ExecuteDeps): Promise<Verification> {
-  const found = await readSnapshot(deps.tuples, touchedFeatures(changes), (count) => {
+/** Counts, and keeps with the run how many tuples were not where they belong: as long as there are any, it is counted again. */
+export async function verify(run: Run, effects: Effects, deps: ExecuteDeps): Promise<Verification> {
+  const found = await readSnapshot(deps.tuples, touchedFeatures(run.changes), (count) => {
     deps.onProgress('read', count);
   });
-  const present = (tuples: readonly Tuple[]): number => {
-    const keys = new Map([...found].map(([feature, there]) => [feature, keysOf(there)]));
-    return tuples.filter((tuple) => keys.get(tuple.object)?.has(keyOf(tuple)) === true).length;
-  };
+  const keys = new Map([...found].map(([feature, there]) => [feature, keysOf(there)]));
+  const isThere = (tuple: Tuple): boolean => keys.get(tuple.object)?.has(keyOf(tuple)) === true;
   const wanted = [...effects.after.values()].flat();
+  const missing = wanted.filter((tuple) => !isThere(tuple));
+  const left = effects.deletes.filter(isThere);
+  await deps.runs.advance(run.run_id, 'done', missing.length + left.length);
   return {
     expected: wanted.length,
-    missing: wanted.length - present(wanted),
-    left: present(effects.deletes),
+    missing: missing.length,
+    left: left.length,
+    examples: { missing: missing.slice(0, EXAMPLES), left: left.slice(0, EXAMPLES) },
   };
 }

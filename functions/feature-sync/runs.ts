@@ -19,6 +19,7 @@ const runSchema = z.object({
   fingerprint: z.string(),
   changes: changesSchema,
   state: z.enum(STATES),
+  /** Tuples of the state's work that are done; of a run that is `done`, those its count did not find where they belong. */
   progress: z.number(),
 });
 

@@ -9,7 +9,7 @@ import {
   type FeatureRule,
 } from './changes.ts';
 import { effectsOf, FeatureSyncRefused } from './effects.ts';
-import { contract, expand, type ExecuteDeps, type Verification } from './execute.ts';
+import { contract, expand, loadEffects, verify, type ExecuteDeps, type Verification } from './execute.ts';
 import { withLease, type Patience } from './lease.ts';
 import { rememberedArchive } from './remembered-archive.ts';
 import type { Run } from './runs.ts';
@@ -87,7 +87,7 @@ export async function syncFeatures(request: SyncRequest, ports: SyncDeps): Promi
   return withLease(deps.runs, deps.patience, async () => {
     const fingerprint = fingerprintOf(changes);
     const begun = await findBegun(fingerprint, deps);
-    if (begun?.state === 'done') return { kind: 'already', runId: begun.run_id };
+    if (begun?.state === 'done') return foundDone(begun, deps);
     if (begun !== undefined) return goOn(begun, request.phase, undefined, deps);
     if (request.phase === 'contract')
       throw new FeatureSyncRefused(
@@ -97,6 +97,14 @@ export async function syncFeatures(request: SyncRequest, ports: SyncDeps): Promi
     if (plan.widening.length > 0 && !request.allowWidening) return { kind: 'widening', plan };
     return goOn(await begin(fingerprint, changes, snapshot, deps), request.phase, plan, deps);
   });
+}
+
+/** What a count found wrong may be right by now: such a run is counted again, and never passes for done unseen. */
+async function foundDone(run: Run, deps: SyncDeps): Promise<SyncOutcome> {
+  const runId = run.run_id;
+  if (run.progress === 0) return { kind: 'already', runId };
+  const verification = await verify(run, await loadEffects(run, deps), deps);
+  return { kind: 'done', runId, plan: undefined, verification };
 }
 
 /** The run of these two files that is under way or the last one done. */
