@@ -23,6 +23,7 @@ const archived = z
 
 /** The tuples of a run's features as they were before it. */
 export interface Archive {
+  /** A tuple that is there already gets its new condition. */
   add(runId: string, tuples: readonly Tuple[], onRows?: (count: number) => void): Promise<void>;
   forget(runId: string, tuples: readonly Tuple[]): Promise<void>;
   /** With an entry for each of `features`, be it empty. */
@@ -35,10 +36,10 @@ export function openArchive(database: Database): Archive {
       for (let at = 0; at < tuples.length; at += ROWS) {
         await database.execute(sql`
           insert into sallyport_feature_archive (run_id, object, relation, subject, condition)
-          select ${runId}::uuid, object, relation, "user", condition
+          select distinct on (object, relation, "user") ${runId}::uuid, object, relation, "user", condition
           from jsonb_to_recordset(${json(tuples.slice(at, at + ROWS))}::jsonb)
             as t (object text, relation text, "user" text, condition jsonb)
-          on conflict do nothing`);
+          on conflict (run_id, object, relation, subject) do update set condition = excluded.condition`);
         onRows(Math.min(at + ROWS, tuples.length));
       }
     },

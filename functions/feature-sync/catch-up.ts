@@ -1,9 +1,9 @@
-import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/tuples.ts';
 import type { Archive } from './archive.ts';
 import { touchedFeatures, type Changes } from './changes.ts';
 import { effectsOf } from './effects.ts';
 import type { Run } from './runs.ts';
-import { keyOf, keysOf, readSnapshot, type Snapshot } from './snapshot.ts';
+import { conditionOf, keyOf, readSnapshot, type Snapshot } from './snapshot.ts';
 import { writeAll } from './write.ts';
 
 export interface CatchUpDeps {
@@ -12,24 +12,52 @@ export interface CatchUpDeps {
 }
 
 /**
- * Grants and removals on the old features since the snapshot, while the old rules still served, reach the new ones too.
- * A feature that is also a target is left out: nobody can tell under which meaning a tuple came to it.
+ * Grants, removals and new conditions on the old features since the snapshot, while the old rules still served, reach the
+ * new ones too. A feature that is also a target is left out: nobody can tell under which meaning a tuple came to it.
  * OpenFGA comes first and the archive after: what the archive does not know yet is found again after a crash.
  */
 export async function catchUp({ run_id: runId, changes }: Run, deps: CatchUpDeps): Promise<void> {
   const watched = watchedFeatures(changes);
   const then = await deps.archive.load(runId, touchedFeatures(changes));
   const now = await readSnapshot(deps.tuples, watched);
-  const gone = differing(new Map(watched.map((feature) => [feature, then.get(feature) ?? []])), now);
-  const late = differing(now, then);
-  const kept = without(then, gone);
+  const before = watched.flatMap((feature) => then.get(feature) ?? []);
+  const gone = less(before, [...now.values()].flat());
+  const left = without(then, gone);
   if (gone.length > 0) {
-    await apply('deletes', newCopies(changes, kept, then), deps);
+    await apply('deletes', newCopies(changes, left, then), deps);
     await deps.archive.forget(runId, gone);
   }
+  const late = differing(now, then);
   if (late.length > 0) {
-    await apply('writes', newCopies(changes, kept, and(kept, late)), deps);
+    await bring(late, left, changes, deps);
     await deps.archive.add(runId, late);
+  }
+}
+
+/** Writes the copies of late grants, and those of tuples whose condition is another by now. */
+async function bring(
+  late: readonly Tuple[],
+  left: Snapshot,
+  changes: Changes,
+  deps: CatchUpDeps,
+): Promise<void> {
+  const kept = without(left, late);
+  const writes = newCopies(changes, kept, and(kept, late));
+  const fresh = less(writes, newCopies(changes, kept, left));
+  await replace(less(writes, fresh), deps);
+  await apply('writes', fresh, deps);
+}
+
+/**
+ * OpenFGA neither changes a condition nor deletes and writes one tuple in one call. The new rules may serve by now, so a
+ * hundred copies at a time are deleted and written before the next: who holds them may be refused for that moment, as when
+ * the old tuple was changed. To write first is impossible, and to leave the copy would keep a condition that was taken away.
+ */
+async function replace(copies: readonly Tuple[], { tuples }: CatchUpDeps): Promise<void> {
+  for (let at = 0; at < copies.length; at += TUPLES_PER_WRITE) {
+    const batch = copies.slice(at, at + TUPLES_PER_WRITE);
+    await tuples.write({ deletes: batch });
+    await tuples.write({ writes: batch });
   }
 }
 
@@ -43,24 +71,28 @@ async function apply(kind: 'writes' | 'deletes', tuples: readonly Tuple[], deps:
   await writeAll(deps.tuples, { kind, tuples, from: 0, onDone: () => Promise.resolve() });
 }
 
-/** Copies that `more` asks for and `less` does not: those that others have a hand in stay as they are. */
-function newCopies(changes: Changes, less: Snapshot, more: Snapshot): Tuple[] {
-  const there = new Set(effectsOf(changes, less).writes.map(idOf));
-  return effectsOf(changes, more).writes.filter((tuple) => !there.has(idOf(tuple)));
+/** Copies that `more` asks for and `few` does not: those that others have a hand in stay as they are. */
+function newCopies(changes: Changes, few: Snapshot, more: Snapshot): Tuple[] {
+  return less(effectsOf(changes, more).writes, effectsOf(changes, few).writes);
 }
 
+/** Those that the others do not have, or have under another condition. */
 function differing(these: Snapshot, those: Snapshot): Tuple[] {
+  const print = (tuple: Tuple): string => `${keyOf(tuple)}\0${conditionOf(tuple)}`;
   return [...these].flatMap(([feature, tuples]) => {
-    const keys = keysOf(those.get(feature) ?? []);
-    return tuples.filter((tuple) => !keys.has(keyOf(tuple)));
+    const prints = new Set((those.get(feature) ?? []).map(print));
+    return tuples.filter((tuple) => !prints.has(print(tuple)));
   });
 }
 
+/** The first without the second, whatever their conditions. */
+function less(tuples: readonly Tuple[], others: readonly Tuple[]): Tuple[] {
+  const ids = new Set(others.map(idOf));
+  return tuples.filter((tuple) => !ids.has(idOf(tuple)));
+}
+
 function without(snapshot: Snapshot, tuples: readonly Tuple[]): Snapshot {
-  const ids = new Set(tuples.map(idOf));
-  return new Map(
-    [...snapshot].map(([feature, all]) => [feature, all.filter((each) => !ids.has(idOf(each)))]),
-  );
+  return new Map([...snapshot].map(([feature, all]) => [feature, less(all, tuples)]));
 }
 
 function and(snapshot: Snapshot, tuples: readonly Tuple[]): Snapshot {

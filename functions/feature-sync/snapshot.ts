@@ -34,6 +34,12 @@ export function keysOf(tuples: readonly Tuple[]): Set<string> {
   return new Set(tuples.map(keyOf));
 }
 
+/** The same for the same condition, however the keys of its context are ordered: OpenFGA and Postgres each have an order of their own. */
 export function conditionOf({ condition }: Tuple): string {
-  return condition === undefined ? '' : JSON.stringify([condition.name, condition.context ?? {}]);
+  if (condition === undefined) return '';
+  return JSON.stringify([condition.name, condition.context ?? {}], (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : value,
+  );
 }

@@ -35,3 +35,12 @@ it('a late grant brings back no copy that somebody took away on purpose', async 
   await run();
   expect(tuples.shown).not.toContain('user:1 viewer feature:c');
 });
+
+it('a condition that clashes with that of another feature is refused, and takes no copy away', async () => {
+  const both = [tuple('user:1 viewer feature:a'), tuple('user:1 viewer feature:b')];
+  const changed: Tuple = { ...tuple('user:1 viewer feature:a'), condition: { name: 'office_hours' } };
+  const { tuples, kept, run } = between(both, [changed, ...both.slice(1), tuple('user:1 viewer feature:c')]);
+  await expect(run()).rejects.toThrow(FeatureSyncRefused);
+  expect(tuples.shown).toContain('user:1 viewer feature:c');
+  expect(kept).toEqual(both);
+});

@@ -9,15 +9,16 @@ import type { SyncDeps } from '../../functions/feature-sync/sync.ts';
 import { openFgaStores } from '../../shared/adapters/models-openfga.ts';
 import { openFgaClient } from '../../shared/adapters/openfga-client.ts';
 import { openFgaTuples } from '../../shared/adapters/tuples-openfga.ts';
-import { authorizationModelSchema } from '../../shared/authorization-models.ts';
+import { authorizationModelSchema, type AuthorizationModel } from '../../shared/authorization-models.ts';
 import type { Database } from '../../shared/database.ts';
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
 import { show } from './memory.ts';
 
-/** The project's, parsed once: tests open many stores. */
-const model = readFile('config/model.fga', 'utf8').then((dsl) =>
-  authorizationModelSchema.parse(transformer.transformDSLToJSONObject(dsl)),
-);
+const parsed = (dsl: string): AuthorizationModel =>
+  authorizationModelSchema.parse(transformer.transformDSLToJSONObject(dsl));
+
+/** Parsed once: tests open many stores. */
+const projectModel = readFile('config/model.fga', 'utf8').then(parsed);
 
 /** How a process reaches the services. */
 export interface Via {
@@ -36,11 +37,11 @@ export interface Ground {
   process(crash?: () => void, via?: Via): SyncDeps & RestoreDeps;
 }
 
-/** A new store with the project's model, beside a database with the tables. */
-export async function openGround(fgaUrl: string, database: Database): Promise<Ground> {
+/** A new store with the project's model or one's own, beside a database with the tables. */
+export async function openGround(fgaUrl: string, database: Database, dsl?: string): Promise<Ground> {
   const stores = openFgaStores({ url: fgaUrl, apiToken: null });
   const storeId = await stores.create('feature-sync');
-  await stores.models(storeId).write(await model);
+  await stores.models(storeId).write(dsl === undefined ? await projectModel : parsed(dsl));
   const tuplesAt = (url: string): Tuples =>
     openFgaTuples(openFgaClient({ url, apiToken: null, storeId, modelId: null }));
   const tuples = tuplesAt(fgaUrl);
