@@ -1,3 +1,4 @@
+import { CODES } from '../../shared/errors.ts';
 import { compileRules } from '../../functions/gateway/rules/compile.ts';
 import { explain, type Explanation, type Lost } from '../../functions/gateway/rules/explain.ts';
 import { readJson } from '../../functions/gateway/rules/json.ts';
@@ -51,7 +52,9 @@ export function toLines(method: string, path: string, explanation: Explanation):
   const request = colors.bold(`${method} ${path}`);
   switch (explanation.kind) {
     case 'refused':
-      return [`${request} is refused (400 invalid_path) before any rule: ${explanation.reason}`];
+      return [
+        `${request} is refused (${CODES[explanation.code].status} ${explanation.code}) whatever a rule says: ${explanation.reason}`,
+      ];
     case 'own_route':
       return [`${request} is answered by the gateway itself, before any rule`];
     case 'unmatched':
@@ -94,7 +97,7 @@ function describe(rule: Rule): string {
 }
 
 export function toJson(explanation: Explanation): unknown {
-  if (explanation.kind === 'refused') return { ...explanation, status: 400, code: 'invalid_path' };
+  if (explanation.kind === 'refused') return { ...explanation, status: CODES[explanation.code].status };
   if (explanation.kind === 'own_route') return explanation;
   const lost = explanation.lost.map(({ rule, why }) => ({ ...brief(rule), why }));
   if (explanation.kind === 'unmatched') return { ...explanation, lost, status: 403, code: 'no_rule' };

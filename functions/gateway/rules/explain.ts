@@ -1,7 +1,7 @@
 import { Refusal } from '../../../shared/errors.ts';
 import { judgePath, type JudgedPath } from '../path.ts';
 import { objectOf } from './object.ts';
-import { isOwnRoute } from './own-routes.ts';
+import { isOwnPath, isOwnRoute } from './own-routes.ts';
 import { fits } from './pattern.ts';
 import type { CompiledRules, Match, PathSegment, Rule } from './types.ts';
 
@@ -12,7 +12,7 @@ export interface Lost {
 }
 
 export type Explanation =
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly code: 'invalid_path' | 'not_found'; readonly reason: string }
   | { readonly kind: 'own_route' }
   | { readonly kind: 'unmatched'; readonly lost: readonly Lost[]; readonly hint: string | undefined }
   | {
@@ -28,9 +28,12 @@ export type Explanation =
 /** What the gateway decides on before it looks at the caller. `path`: a raw request target. */
 export function explain(rules: CompiledRules, method: string, path: string): Explanation {
   const judged = judge(path);
-  if (typeof judged === 'string') return { kind: 'refused', reason: judged };
+  if (typeof judged === 'string') return { kind: 'refused', code: 'invalid_path', reason: judged };
   const { segments } = judged;
-  if (isOwnRoute(segments)) return { kind: 'own_route' };
+  if (isOwnPath(path)) return { kind: 'own_route' };
+  // As onward.ts refuses it, whatever a rule says.
+  if (isOwnRoute(segments))
+    return { kind: 'refused', code: 'not_found', reason: 'own route in another form' };
   const candidates = rules.rules.filter((rule) => fits(rule.segments, segments));
   const match = rules.match(method, segments);
   const lost = candidates

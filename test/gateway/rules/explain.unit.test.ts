@@ -44,5 +44,6 @@ describe('explain', () => {
 
   it("knows the bundle's own routes", () => {
     expect(explain(rules, 'GET', '/ready')).toEqual({ kind: 'own_route' });
+    expect(explain(rules, 'GET', '/re%61dy')).toMatchObject({ kind: 'refused', code: 'not_found' });
   });
 });
