@@ -1,9 +1,16 @@
 import { z } from 'zod';
+import { runRestore } from '../../cli/rules/restore.ts';
 import { runSync } from '../../cli/rules/sync.ts';
 
-/** `sallyport rules sync` without the other commands, which would only make it start more slowly. */
-const phase = z.enum(['expand', 'contract', 'both']).parse(process.argv[2]);
-runSync({ ...(phase !== 'both' && { phase }), wait: 0 }).catch((error: unknown) => {
+/** `sallyport rules sync` and `rules restore` without the other commands, which would only make them start more slowly. */
+const [step, run] = z
+  .tuple([z.enum(['expand', 'contract', 'both', 'restore']), z.string().optional()])
+  .parse([process.argv[2], process.argv[3]]);
+const work =
+  step === 'restore'
+    ? runRestore(run ?? '', { wait: 0 })
+    : runSync({ ...(step !== 'both' && { phase: step }), wait: 0 });
+work.catch((error: unknown) => {
   console.error(error);
   process.exitCode = 1;
 });

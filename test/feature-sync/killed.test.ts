@@ -1,7 +1,8 @@
 /**
- * 200 processes of `sallyport rules sync` die by SIGKILL at a random call to OpenFGA or Postgres. All their calls go
- * through this process, which counts them and kills at the chosen one: before it is passed on, when it was carried out
- * but not answered, or with its answer. Nothing waits for a time, so a seed kills at the same calls each time.
+ * 200 processes of `sallyport rules sync`, and 20 of `rules restore`, die by SIGKILL at a random call to OpenFGA or
+ * Postgres. All their calls go through this process, which counts them and kills at the chosen one: before it is passed
+ * on, when it was carried out but not answered, or with its answer. Nothing waits for a time, so a seed kills at the same
+ * calls each time.
  *
  * One change of rules takes more calls than a process here lives to make: so each change is killed and gone on with
  * some seven times before it is done, instead of 200 changes that are killed once each. The command is bundled, and
@@ -26,11 +27,15 @@ import { PAIR } from './stores.ts';
 const KILLS = 200;
 /** Calls that a process lives for, at most: the plan and its snapshot take 17 and are begun anew each time. */
 const WITHIN = 24;
+const RESTORE_KILLS = 20;
+/** A restore takes 33, and brings all tuples back again as long as it has not brought back the last. */
+const RESTORE_WITHIN = 36;
 const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];
 /** Enough for more than one step of progress in each phase. */
 const TIMES = 2;
 /** Of the run when its process died: every one is to be met. */
 const STATES = ['contracting', 'done', 'expanded', 'expanding', 'no run', 'snapshot'];
+const RESTORE_STATES = ['done', 'removing', 'restored', 'restoring'];
 const PHASES = [['both'], ['expand', 'contract']] as const;
 
 describe(`feature sync on ${PAIR.name}`, () => {
@@ -52,7 +57,7 @@ describe(`feature sync on ${PAIR.name}`, () => {
   });
 
   /** One process, killed at its `at`th call unless it ends before that. */
-  async function run(ground: Ground, phase: string, at: number, fate: Fate): Promise<boolean> {
+  async function run(ground: Ground, args: readonly string[], at: number, fate: Fate): Promise<boolean> {
     const [fga, postgres] = crossings.map(({ url }) => url);
     const variables = {
       OPENFGA_URL: fga!,
@@ -61,7 +66,7 @@ describe(`feature sync on ${PAIR.name}`, () => {
       ACCESS_RULES_PREV: rulesFile(BEFORE),
       ACCESS_RULES: rulesFile(AFTER),
     };
-    const child = command.spawn(variables, phase);
+    const child = command.spawn(variables, ...args);
     border.arm(at, fate, () => child.kill('SIGKILL'));
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
     expect([0, 'SIGKILL']).toContain(code ?? signal);
@@ -69,39 +74,74 @@ describe(`feature sync on ${PAIR.name}`, () => {
     return signal === 'SIGKILL';
   }
 
-  /** A change of rules from its first process to its last; `killed` hears of each dead one. */
+  /** The same command until it ends by itself; `killed` hears of each dead process. */
+  async function toItsEnd(
+    ground: Ground,
+    args: readonly string[],
+    killed?: () => Promise<void>,
+  ): Promise<void> {
+    const within = args[0] === 'restore' ? RESTORE_WITHIN : WITHIN;
+    const at = () => (killed === undefined ? Infinity : 1 + random(within));
+    while (await run(ground, args, at(), FATES[random(FATES.length)]!)) await killed?.();
+  }
+
+  const endOf = async (ground: Ground) => ({
+    tuples: await ground.shown(),
+    ...(await booksOf(stage.tables)),
+  });
+
+  /** A change of rules from its first process to its last. */
   async function carryOver(phases: readonly string[], killed?: () => Promise<void>) {
     await emptyBooks(stage.tables);
     const ground = await openGround(stage.server.url, stage.database);
     await ground.fill(formerTuples(TIMES));
     for (const phase of phases) {
       if (phase === 'contract') await ground.tuples.write(MEANWHILE);
-      const at = () => (killed === undefined ? Infinity : 1 + random(WITHIN));
-      while (await run(ground, phase, at(), FATES[random(FATES.length)]!)) await killed?.();
+      await toItsEnd(ground, [phase], killed);
     }
-    return { tuples: await ground.shown(), ...(await booksOf(stage.tables)) };
+    return { ground, end: await endOf(ground) };
+  }
+
+  async function undo(ground: Ground, killed?: () => Promise<void>) {
+    const { rows } = await stage.tables.query('select run_id from sallyport_feature_runs');
+    await toItsEnd(ground, ['restore', (rows[0] as { run_id: string }).run_id], killed);
+    return endOf(ground);
+  }
+
+  /** Counts the dead, notes in which state of the run they died, and ends their lease. */
+  function deaths() {
+    const where = new Set<string>();
+    let count = 0;
+    const killed = async (): Promise<void> => {
+      count += 1;
+      const { rows } = await stage.tables.query('select state from sallyport_feature_runs');
+      where.add(rows.map((row) => (row as { state: string }).state).join() || 'no run');
+      await stage.tables.query('delete from sallyport_feature_lease');
+    };
+    return { killed, count: () => count, states: () => [...where].sort() };
   }
 
   it(
-    `killed at ${KILLS} random points, nothing is lost and nothing doubled`,
+    `killed at ${KILLS} random points, and ${RESTORE_KILLS} more of restore, nothing is lost and nothing doubled`,
     { timeout: 120_000 },
     async () => {
-      const undisturbed = [await carryOver(PHASES[0]), await carryOver(PHASES[1])];
+      const split = await carryOver(PHASES[1]);
+      const whole = await carryOver(PHASES[0]);
+      const undisturbed = [whole.end, split.end];
+      const undone = await undo(whole.ground);
       const latter = latterTuples(TIMES);
       expect(undisturbed.map(({ tuples }) => tuples)).toEqual([shown(latter), shown(withMeanwhile(latter))]);
-      const where = new Set<string>();
-      let kills = 0;
-      const note = async (): Promise<void> => {
-        kills += 1;
-        const { rows } = await stage.tables.query('select state from sallyport_feature_runs');
-        where.add(rows.map((row) => (row as { state: string }).state).join() || 'no run');
-        await stage.tables.query('delete from sallyport_feature_lease');
-      };
-      for (let change = 0; kills < KILLS; change += 1) {
+      expect(undone.tuples).toEqual(shown(formerTuples(TIMES)));
+      const [syncs, restores] = [deaths(), deaths()];
+      for (let change = 0; syncs.count() < KILLS; change += 1) {
         const kind = change % PHASES.length;
-        expect(await carryOver(PHASES[kind]!, note), `change ${change}`).toEqual(undisturbed[kind]);
+        const { ground, end } = await carryOver(PHASES[kind]!, syncs.killed);
+        expect(end, `change ${change}`).toEqual(undisturbed[kind]);
+        if (kind === 0 && restores.count() < RESTORE_KILLS)
+          expect(await undo(ground, restores.killed), `restore of change ${change}`).toEqual(undone);
       }
-      expect([...where].sort()).toEqual(STATES);
+      expect(syncs.states()).toEqual(STATES);
+      expect(restores.states()).toEqual(RESTORE_STATES);
     },
   );
 });
