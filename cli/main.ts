@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import * as z from 'zod';
 import { registerCron } from './cron.ts';
@@ -8,6 +9,7 @@ import { registerFga } from './fga.ts';
 import { withExamples } from './help.ts';
 import { handleInterrupts, interruptedWith } from './interrupt.ts';
 import { registerKeys } from './keys.ts';
+import { PROJECT } from './project.ts';
 import { registerRules } from './rules.ts';
 import { colors, note } from './terminal.ts';
 import { registerWebhooks } from './webhooks.ts';
@@ -40,9 +42,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function program(): Promise<Command> {
-  const { version } = packageFile.parse(
-    JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')),
-  );
+  const { version } = packageFile.parse(JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')));
   const command = new Command('sallyport')
     .description('The command line of the Sallyport auth gateway.')
     .version(version)

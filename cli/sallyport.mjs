@@ -1,8 +1,6 @@
 #!/usr/bin/env node
+// From the sources; `npm run build` makes dist/sallyport.js of the same, which starts faster and needs no tsx.
 import { register } from 'tsx/esm/api';
 
 register();
-const { main } = await import('./main.ts');
-const code = await main(process.argv);
-// A command may have set its own; and stdout may still be draining into a pipe, so no process.exit().
-if (code !== 0) process.exitCode = code;
+await import('./bin.ts');

@@ -1,15 +1,16 @@
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openSession } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { interruption } from '../interrupt.ts';
+import { PROJECT } from '../project.ts';
 import { environment } from '../terminal.ts';
 import type { Waiting } from './run-lock.ts';
 
-export const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
+export const MIGRATIONS = join(PROJECT, 'migrations');
 
 export interface Connected {
   readonly session: DatabaseSession;

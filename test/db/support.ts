@@ -1,14 +1,13 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import type { MigrateOptions } from '../../cli/db/migrate.ts';
 import { postgresBinaries } from '../services/postgres.ts';
+import { sallyport, spawnSallyport } from '../support/sallyport.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const MIGRATIONS = join(ROOT, 'migrations');
@@ -71,20 +70,9 @@ export async function dump(url: string): Promise<string> {
 }
 
 export function spawnCli(url: string, args: readonly string[]): ChildProcess {
-  const { PATH = '' } = process.env;
-  return spawn(process.execPath, [join(ROOT, 'cli/sallyport.mjs'), 'db', ...args], {
-    cwd: ROOT,
-    env: { PATH, DATABASE_URL: url },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  return spawnSallyport({ DATABASE_URL: url }, 'db', ...args);
 }
 
 export async function cli(url: string, ...args: readonly string[]) {
-  const child = spawnCli(url, args);
-  const [stdout, stderr] = await Promise.all([
-    text(child.stdout!),
-    text(child.stderr!),
-    once(child, 'close'),
-  ]);
-  return { code: child.exitCode, stdout, stderr };
+  return sallyport({ DATABASE_URL: url }, 'db', ...args);
 }

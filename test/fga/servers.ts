@@ -14,3 +14,6 @@ export const SERVERS: readonly {
     start: async () => (await startRealOpenFga())!,
   },
 ];
+
+/** For what starts many processes: the real one where it is. Every promise about the API holds on both: test/contracts. */
+export const SERVER = SERVERS.filter(({ missing }) => !missing).at(-1)!;

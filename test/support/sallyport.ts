@@ -1,16 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { built } from './gateway/built.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export type Variables = Readonly<Record<string, string>>;
 
-/** The command line as a process with these variables and no others. */
+const PROGRAM = join(await built('node'), 'sallyport.js');
+
+/** The command line as it is built, as a process with these variables and no others. */
 export function spawnSallyport(variables: Variables, ...args: readonly string[]): ChildProcess {
   const { PATH = '' } = process.env;
-  return spawn(process.execPath, [`${ROOT}cli/sallyport.mjs`, ...args], {
+  return spawn(process.execPath, [PROGRAM, ...args], {
     cwd: ROOT,
     env: { PATH, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Ignored by git; inside the repository, because the Node bundle finds its packages from there. */
 const FOLDER = join(ROOT, '.wrangler/test');
-const SOURCES = ['functions', 'shared', 'config', 'scripts', 'package-lock.json', 'wrangler.toml'];
+const SOURCES = ['functions', 'shared', 'cli', 'config', 'scripts', 'package-lock.json', 'wrangler.toml'];
 const KEEP_MS = 3_600_000;
 
 const BUILDS = {
@@ -22,7 +22,7 @@ const BUILDS = {
     }),
 } as const;
 
-/** The folder with what production runs, built once per state of the sources: `node.js`, or `index.js` of the Worker. */
+/** The folder with what production runs, built once per state of the sources: `node.js` and `sallyport.js`, or `index.js` of the Worker. */
 export async function built(artifact: keyof typeof BUILDS): Promise<string> {
   const folder = join(FOLDER, `${artifact}-${await fingerprint()}`);
   if (existsSync(folder)) return folder;
