@@ -1,9 +1,10 @@
-import { restoreRun } from '../../functions/feature-sync/restore.ts';
+import { previewRestore, restoreRun, type Restored } from '../../functions/feature-sync/restore.ts';
 import { Failure } from '../failure.ts';
 import { print, printJson } from '../terminal.ts';
 import { withSyncDeps } from './sync-deps.ts';
 
 export interface RestoreCommand {
+  readonly dryRun?: boolean;
   readonly json?: boolean;
   /** Seconds. */
   readonly wait: number;
@@ -11,19 +12,29 @@ export interface RestoreCommand {
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
-/** Undoes one run of `rules sync`. */
+/** Undoes one run of `rules sync`, or prints what that would do. */
 export async function runRestore(runId: string, options: RestoreCommand): Promise<void> {
   if (!UUID.test(runId)) throw new Failure('a run is named by the id that `sallyport rules sync` printed');
-  const restored = await withSyncDeps(options.wait * 1000, (deps) => restoreRun(runId, deps));
+  const dryRun = options.dryRun === true;
+  const restored = await withSyncDeps(options.wait * 1000, (deps) =>
+    dryRun ? previewRestore(runId, deps) : restoreRun(runId, deps),
+  );
   if (options.json === true) {
     const { written, leftOut, deleted, already } = restored;
-    printJson({ run: runId, written, left_out: leftOut, deleted, already });
+    printJson({ run: runId, dry_run: dryRun, written, left_out: leftOut, deleted, already });
     return;
   }
-  if (restored.already) {
-    print(`run ${runId} is restored already`);
-    return;
-  }
-  print(`restored: ${restored.written} tuples came back, ${restored.deleted} copies were taken away`);
-  if (restored.leftOut > 0) print(`left out, since their users were removed meanwhile: ${restored.leftOut}`);
+  for (const line of restored.already ? [`run ${runId} is restored already`] : toLines(restored, dryRun))
+    print(line);
+}
+
+function toLines({ written, deleted, leftOut }: Restored, dryRun: boolean): string[] {
+  const counts = dryRun
+    ? `${written} tuples would come back, ${deleted} copies would be taken away`
+    : `restored: ${written} tuples came back, ${deleted} copies were taken away`;
+  return [
+    counts,
+    ...(leftOut > 0 ? [`left out, since their users were removed meanwhile: ${leftOut}`] : []),
+    ...(dryRun ? ['nothing was changed'] : []),
+  ];
 }

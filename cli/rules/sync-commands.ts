@@ -32,12 +32,16 @@ export function registerSync(rules: Command): void {
       .command('restore')
       .description('Undo one run of rules sync: what it deleted comes back, what it wrote goes.')
       .argument('<run>', 'id that rules sync printed')
+      .option('--dry-run', 'print how many tuples would come back and go, change nothing')
       .option(...JSON_OPTION)
       .option(...WAIT)
       .action(async (run: string, options: RestoreCommand) =>
         (await import('./restore.ts')).runRestore(run, options),
       ),
-    [['sallyport rules restore 4f6c…', 'the line that rules sync printed']],
+    [
+      ['sallyport rules restore 4f6c… --dry-run', 'how many tuples would come back and go'],
+      ['sallyport rules restore 4f6c…', 'the line that rules sync printed'],
+    ],
   );
 }
 

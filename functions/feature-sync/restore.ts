@@ -33,30 +33,62 @@ const NOTHING_DELETED: readonly RunState[] = ['snapshot', 'expanding', 'expanded
  */
 export async function restoreRun(runId: string, deps: RestoreDeps): Promise<Restored> {
   return withLease(deps.runs, deps.patience, async () => {
-    const run = await deps.runs.find(runId);
-    if (run === undefined) throw new FeatureSyncRefused(`there is no run ${runId}`);
-    if (run.state === 'restored') return { runId, written: 0, leftOut: 0, deleted: 0, already: true };
-    await refuseBuiltUpon(run, deps);
-    return undo(run, deps);
+    const run = await findRun(runId, deps);
+    return run === undefined ? doneBefore(runId) : undo(run, deps);
   });
+}
+
+/** What `restoreRun` would do as of now. Only reads, so it asks for no lease. Throws the same. */
+export async function previewRestore(runId: string, deps: RestoreDeps): Promise<Restored> {
+  const run = await findRun(runId, deps);
+  return run === undefined ? doneBefore(runId) : countsOf(run, await planUndo(run, deps));
+}
+
+/** Undefined when it is undone already. */
+async function findRun(runId: string, deps: RestoreDeps): Promise<Run | undefined> {
+  const run = await deps.runs.find(runId);
+  if (run === undefined) throw new FeatureSyncRefused(`there is no run ${runId}`);
+  if (run.state === 'restored') return undefined;
+  await refuseBuiltUpon(run, deps);
+  return run;
+}
+
+interface Undoing {
+  /** What the run deleted and is still granted: of users who are there, and of those who were removed. */
+  readonly present: readonly Tuple[];
+  readonly gone: readonly Tuple[];
+  /** What the run wrote. */
+  readonly copies: readonly Tuple[];
+}
+
+async function planUndo(run: Run, deps: RestoreDeps): Promise<Undoing> {
+  const effects = await loadEffects(run, deps);
+  const parts = await partByRemoval(await stillGranted(run, effects, deps), deps.removed);
+  return { ...parts, copies: run.state === 'snapshot' ? [] : effects.writes };
+}
+
+function doneBefore(runId: string): Restored {
+  return { runId, written: 0, leftOut: 0, deleted: 0, already: true };
+}
+
+function countsOf({ run_id: runId }: Run, { present, gone, copies }: Undoing): Restored {
+  return { runId, written: present.length, leftOut: gone.length, deleted: copies.length, already: false };
 }
 
 async function undo(run: Run, deps: RestoreDeps): Promise<Restored> {
   const runId = run.run_id;
-  const effects = await loadEffects(run, deps);
-  const deleted = await stillGranted(run, effects, deps);
-  const { present, gone } = await partByRemoval(deleted, deps.removed);
+  const plan = await planUndo(run, deps);
+  const { present, gone, copies } = plan;
   if (run.state !== 'removing') {
     if (run.state !== 'restoring') await deps.runs.advance(runId, 'restoring', 0);
     await workOff({ ...run, progress: 0 }, 'restoring', { kind: 'writes', tuples: present }, deps);
-    await takeBackRemoved(deleted, deps);
+    await takeBackRemoved([...present, ...gone], deps);
     await deps.runs.advance(runId, 'removing', 0);
   }
   const progress = run.state === 'removing' ? run.progress : 0;
-  const written = run.state === 'snapshot' ? [] : effects.writes;
-  await workOff({ ...run, progress }, 'removing', { kind: 'deletes', tuples: written }, deps);
+  await workOff({ ...run, progress }, 'removing', { kind: 'deletes', tuples: copies }, deps);
   await deps.runs.advance(runId, 'restored', 0);
-  return { runId, written: present.length, leftOut: gone.length, deleted: written.length, already: false };
+  return countsOf(run, plan);
 }
 
 /**

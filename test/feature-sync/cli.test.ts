@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SERVERS } from '../fga/servers.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
 import { sallyport, spawnSallyport } from '../support/sallyport.ts';
+import { booksOf } from './books.ts';
 import { many, shown } from './change.ts';
 import type { Ground } from './ground.ts';
 import { tuple } from './memory.ts';
@@ -11,6 +12,7 @@ import { setStage } from './stage.ts';
 import { DATABASES, type TestDatabase } from './stores.ts';
 
 const PAIR = { fga: SERVERS[0]!, postgres: DATABASES[1] };
+const ANOTHER = '00000000-0000-4000-8000-000000000000';
 
 describe.skipIf(PAIR.postgres.missing)('sallyport rules sync, as a process', { timeout: 120_000 }, () => {
   let server: OpenFgaService;
@@ -43,6 +45,27 @@ describe.skipIf(PAIR.postgres.missing)('sallyport rules sync, as a process', { t
     const run = /sallyport rules restore ([\w-]{36})/.exec(done.stdout)?.[1] ?? '';
     expect((await sallyport(env, 'rules', 'restore', run)).code).toBe(0);
     expect(await ground.shown()).toEqual(shown(many('a', 0, 3)));
+  });
+
+  it('previews a restore with what it then does, although another run holds the lease, and changes nothing', async () => {
+    await ground.fill([...many('a', 0, 3), tuple('user:1 viewer feature:b')]);
+    const env = variables({ x: 'a', y: 'b' }, { x: 'b', y: 'b' });
+    const done = await sallyport(env, 'rules', 'sync', '--allow-widening', '--json');
+    const { run } = JSON.parse(done.stdout) as { run: string };
+    const [held, books] = [await ground.shown(), await booksOf(tables)];
+    await tables.query(
+      `insert into sallyport_feature_lease values (1, '${ANOTHER}', now() + interval '1 hour')`,
+    );
+    const preview = await sallyport(env, 'rules', 'restore', run, '--dry-run', '--json', '--wait', '0');
+    const counts = { run, written: 3, left_out: 0, deleted: 2, already: false };
+    expect(preview.code).toBe(0);
+    expect(JSON.parse(preview.stdout)).toEqual({ dry_run: true, ...counts });
+    expect([await ground.shown(), await booksOf(tables)]).toEqual([held, books]);
+    const leases = await tables.query('select holder from sallyport_feature_lease');
+    expect(leases.rows).toEqual([{ holder: ANOTHER }]);
+    await tables.query('delete from sallyport_feature_lease');
+    const restored = await sallyport(env, 'rules', 'restore', run, '--json');
+    expect(JSON.parse(restored.stdout)).toEqual({ dry_run: false, ...counts });
   });
 
   it('exits 1 and changes nothing when somebody would gain, naming the feature and how many', async () => {

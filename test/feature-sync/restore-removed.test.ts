@@ -7,6 +7,7 @@ import type { Database } from '../../shared/database.ts';
 import type { Tuple } from '../../shared/tuples.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
 import { sallyport } from '../support/sallyport.ts';
+import { booksOf } from './books.ts';
 import { many, shown } from './change.ts';
 import { countCalls, Killed, killAt, openGround, type Ground } from './ground.ts';
 import { tuple } from './memory.ts';
@@ -48,6 +49,16 @@ describe.each(PAIRS)('restore after a removal, on $fga.name and $postgres.name',
         OPENFGA_STORE_ID: ground.storeId,
         DATABASE_URL: tables.url,
       };
+      const books = await booksOf(tables);
+      const preview = await sallyport(variables, 'rules', 'restore', runId, '--dry-run');
+      expect(preview).toMatchObject({
+        code: 0,
+        stdout:
+          '20 tuples would come back, 0 copies would be taken away\n' +
+          'left out, since their users were removed meanwhile: 1\n' +
+          'nothing was changed\n',
+      });
+      expect([await ground.shown(), await booksOf(tables)]).toEqual([[], books]);
       expect(await sallyport(variables, 'rules', 'restore', runId)).toMatchObject({
         code: 0,
         stdout:
