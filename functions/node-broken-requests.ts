@@ -23,4 +23,12 @@ function refusal(requestId: string): string {
   return problemText(toProblem(new Refusal('invalid_request', 'not HTTP', { detail: DETAIL }), requestId));
 }
 
+/** RFC 9110 §9.3.6: CONNECT asks for a tunnel, and there is none here. Node would close without a word. */
+export function refuseTunnels(random: Random) {
+  return (_request: unknown, socket: Duplex): void => {
+    socket.on('error', () => socket.destroy());
+    socket.end(refusal(random.uuid()), () => socket.destroy());
+  };
+}
+
 const DETAIL = 'The bytes of this request do not make one HTTP request.';

@@ -1,9 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { isOwnPath } from './gateway/rules/own-routes.ts';
 
-/** The one protocol that the gateway switches to. */
-export function asksForWebSocket({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === 'websocket';
+/** The one protocol that the gateway switches to; on the bundle's own routes to none, and no rule may take one over. */
+export function asksForWebSocket({ headers, url }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket' && !isOwnPath(url ?? '');
 }
 
 /**

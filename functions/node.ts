@@ -13,7 +13,7 @@ import { inboundOf, nodeTransport } from './gateway/node-transport.ts';
 import { UnusableRules } from './gateway/rules-store.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { upgradeTransport } from './gateway/upgrade-transport.ts';
-import { answerBrokenRequests } from './node-broken-requests.ts';
+import { answerBrokenRequests, refuseTunnels } from './node-broken-requests.ts';
 import { featureSyncAtStart, type FeatureSyncAtStart } from './node-feature-sync.ts';
 import { drainable } from './node-drain.ts';
 import { asksForWebSocket, ignoreUpgrade } from './node-upgrades.ts';
@@ -47,6 +47,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   if (sockets === null) throw new Error('this platform has no sockets');
   const server = serve(app, sockets);
   server.on('clientError', answerBrokenRequests(deps.random));
+  server.on('connect', refuseTunnels(deps.random));
   const drain = drainable(server);
   const release = async (): Promise<void> => {
     await sockets.close();

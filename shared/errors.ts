@@ -8,28 +8,115 @@ export type Owner = 'caller' | 'operator' | 'provider';
 interface CodeEntry {
   readonly status: number;
   readonly title: string;
+  /** What a caller is told when nothing more exact may be said. */
+  readonly detail: string;
   readonly owner: Owner;
 }
 
 export const CODES = {
-  invalid_path: { status: 400, title: 'The path cannot be judged safely', owner: 'caller' },
-  invalid_request: { status: 400, title: 'The request is malformed', owner: 'caller' },
-  missing_token: { status: 401, title: 'A bearer token is needed', owner: 'caller' },
-  invalid_token: { status: 401, title: 'The bearer token is not accepted', owner: 'caller' },
-  invalid_signature: { status: 401, title: 'The delivery is not signed as it must be', owner: 'operator' },
-  no_rule: { status: 403, title: 'No access rule matches', owner: 'operator' },
-  forbidden: { status: 403, title: 'Not allowed', owner: 'caller' },
-  not_found: { status: 404, title: 'Not found', owner: 'caller' },
-  body_too_large: { status: 413, title: 'The body is too large', owner: 'caller' },
-  rate_limited: { status: 429, title: 'Too many requests', owner: 'caller' },
-  internal_error: { status: 500, title: 'The gateway failed', owner: 'operator' },
-  not_configured: { status: 503, title: 'This function is not configured', owner: 'operator' },
-  upstream_unreachable: { status: 502, title: 'The upstream cannot be reached', owner: 'provider' },
-  identity_provider_unavailable: { status: 503, title: 'The identity provider is away', owner: 'provider' },
-  authorization_unavailable: { status: 503, title: 'The authorization service is away', owner: 'provider' },
-  database_unavailable: { status: 503, title: 'The database is away', owner: 'provider' },
-  limiter_unavailable: { status: 503, title: 'The counter store is away', owner: 'provider' },
-  upstream_timeout: { status: 504, title: 'The upstream did not answer in time', owner: 'provider' },
+  invalid_path: {
+    status: 400,
+    title: 'The path cannot be judged safely',
+    detail: 'Send the path in its plain form, without dot segments, encoded slashes or control characters.',
+    owner: 'caller',
+  },
+  invalid_request: {
+    status: 400,
+    title: 'The request is malformed',
+    detail: 'Look at the request line, the header fields and the framing of the body.',
+    owner: 'caller',
+  },
+  missing_token: {
+    status: 401,
+    title: 'A bearer token is needed',
+    detail: 'Send an access token as Authorization: Bearer.',
+    owner: 'caller',
+  },
+  invalid_token: {
+    status: 401,
+    title: 'The bearer token is not accepted',
+    detail: 'Get a new access token for this API and send the request again.',
+    owner: 'caller',
+  },
+  invalid_signature: {
+    status: 401,
+    title: 'The delivery is not signed as it must be',
+    detail: 'Sign with a key that is configured here, within five minutes.',
+    owner: 'operator',
+  },
+  no_rule: {
+    status: 403,
+    title: 'No access rule matches',
+    detail: 'No access rule covers this method and path, so nobody is let through.',
+    owner: 'operator',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Not allowed',
+    detail: 'The caller is known, but lacks the permission that this request needs.',
+    owner: 'caller',
+  },
+  not_found: { status: 404, title: 'Not found', detail: 'Nothing is served at this path.', owner: 'caller' },
+  body_too_large: {
+    status: 413,
+    title: 'The body is too large',
+    detail: 'Send a smaller body.',
+    owner: 'caller',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'Wait as long as Retry-After says.',
+    owner: 'caller',
+  },
+  internal_error: {
+    status: 500,
+    title: 'The gateway failed',
+    detail: 'The failure was logged under this request_id.',
+    owner: 'operator',
+  },
+  not_configured: {
+    status: 503,
+    title: 'This function is not configured',
+    detail: 'The operator has not set the variables that it needs.',
+    owner: 'operator',
+  },
+  upstream_unreachable: {
+    status: 502,
+    title: 'The upstream cannot be reached',
+    detail: 'The API behind the gateway gave no answer. Try again later.',
+    owner: 'provider',
+  },
+  identity_provider_unavailable: {
+    status: 503,
+    title: 'The identity provider is away',
+    detail: 'The token cannot be checked at present. Try again later.',
+    owner: 'provider',
+  },
+  authorization_unavailable: {
+    status: 503,
+    title: 'The authorization service is away',
+    detail: 'The permission cannot be checked at present. Try again later.',
+    owner: 'provider',
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'The database is away',
+    detail: 'Try again later.',
+    owner: 'provider',
+  },
+  limiter_unavailable: {
+    status: 503,
+    title: 'The counter store is away',
+    detail: 'Requests cannot be counted at present. Try again later.',
+    owner: 'provider',
+  },
+  upstream_timeout: {
+    status: 504,
+    title: 'The upstream did not answer in time',
+    detail: 'Whether the API behind the gateway acted on the request is unknown.',
+    owner: 'provider',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type Code = keyof typeof CODES;

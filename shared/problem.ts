@@ -13,7 +13,7 @@ const TYPE = 'urn:sallyport:problem';
 
 /** The one way from a domain error to an answer: exact reasons stay inside, few codes go out. */
 export function toProblem(refusal: Refusal, requestId: string): Problem {
-  const { status, title } = CODES[refusal.code];
+  const { status, title, detail } = CODES[refusal.code];
   return {
     status,
     headers: {
@@ -26,7 +26,7 @@ export function toProblem(refusal: Refusal, requestId: string): Problem {
       type: `${TYPE}:${refusal.code}`,
       title,
       status,
-      ...(refusal.detail !== undefined && { detail: refusal.detail }),
+      detail: refusal.detail ?? detail,
       code: refusal.code,
       request_id: requestId,
     }),

@@ -53,6 +53,7 @@ function receiveDeps({ deps, database, issuer }: LifecycleGround): ReceiveDeps {
   const { clock, random, log } = deps;
   return {
     webhooks: { signingKeys: [SIGNING_KEY], sharedSecret: null },
+    maxBodyBytes: 1_048_576,
     database,
     clock,
     random,

@@ -48,6 +48,9 @@ function fate(what: Fate, names: string): [string, Fate][] {
 /** Families of fields that only the gateway may set. */
 const OWNED = /^(?:x-user-|x-gateway-|x-forwarded-|x-envoy-)|^x-(?:user|gateway|forwarded)$/;
 
+/** RFC 9110 §7.2, RFC 3986 §3.2.2: characters of a name or an address with its port. */
+const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
+
 /** Read, and passed on too. */
 const PASSES = new Set([
   'origin',
@@ -122,6 +125,7 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
       return;
     case 'host':
       if (read.host !== undefined) throw malformed('two Host headers');
+      if (!HOST.test(value)) throw malformed('malformed Host');
       read.host = value;
       return;
     case 'origin':

@@ -37,6 +37,8 @@ const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]
 
 /** Throws Refusal `invalid_request`. */
 export function readRequest(inbound: Inbound, proxies: TrustedProxies, random: Random): GatewayRequest {
+  // RFC 9110 §9.3.8: it would send back the token and the assertion; fetch() cannot send it either.
+  if (inbound.method === 'TRACE') throw malformed('TRACE is not passed on');
   const read = readHeaders(inbound.headers);
   if (inbound.needsHost && read.host === undefined) throw malformed('no Host header');
   const trusted = read.forwardedFor !== undefined && proxies.trusts(inbound.peer);

@@ -83,7 +83,8 @@ function admitScraper(authorization: string | undefined, deps: StatusDeps): void
     });
   }
   if (authorization === undefined) throw new Refusal('missing_token', 'no token for /metrics', BEARER);
-  if (!sameSecret(authorization, `Bearer ${metricsToken}`)) {
+  // RFC 9110 §11.1: the name of a scheme has no case.
+  if (!sameSecret(authorization.replace(/^bearer /i, 'Bearer '), `Bearer ${metricsToken}`)) {
     throw new Refusal('invalid_token', 'wrong token for /metrics', BEARER);
   }
 }

@@ -3,9 +3,13 @@ import { Refusal } from '../../shared/errors.ts';
 /** An event is a few kilobytes; more is none of ours. */
 export const MAX_BODY_BYTES = 1_048_576;
 
-/** The raw bytes of a request, which a signature is over. Throws Refusal `body_too_large`, declared or streamed. */
-export async function readBody(request: Request): Promise<Uint8Array> {
-  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+/**
+ * The raw bytes of a request, which a signature is over. Throws Refusal `body_too_large`, declared or streamed, over
+ * `maxBytes` or MAX_BODY_BYTES, whichever is less.
+ */
+export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const most = Math.min(maxBytes, MAX_BODY_BYTES);
+  if (Number(request.headers.get('content-length') ?? 0) > most) throw tooLarge(most);
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -13,7 +17,7 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   for await (const chunk of request.body) {
     if (!(chunk instanceof Uint8Array)) throw new TypeError('a request body is read as bytes');
     length += chunk.byteLength;
-    if (length > MAX_BODY_BYTES) throw tooLarge();
+    if (length > most) throw tooLarge(most);
     chunks.push(chunk);
   }
   return joined(chunks, length);
@@ -31,9 +35,9 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   return all;
 }
 
-function tooLarge(): Refusal {
-  return new Refusal('body_too_large', `webhook body over ${MAX_BODY_BYTES} bytes`, {
-    detail: `A webhook body may have at most ${MAX_BODY_BYTES} bytes.`,
+function tooLarge(most: number): Refusal {
+  return new Refusal('body_too_large', `webhook body over ${most} bytes`, {
+    detail: `A webhook body may have at most ${most} bytes.`,
     headers: { connection: 'close' },
   });
 }

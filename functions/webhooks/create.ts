@@ -49,6 +49,7 @@ export function createWebhooks(deps: Deps, forget: Forget): Webhooks {
     checks: database === null ? [] : [inboxCheck(database, clock)],
     routes: webhookRoutes({
       webhooks: config.webhooks,
+      maxBodyBytes: config.maxBodyBytes,
       database,
       clock,
       random,

@@ -63,14 +63,17 @@ export function parseEvent(
   });
 }
 
-/** Bodies of Actions v1 scripts. `eventId` is what tells two alike events apart, where a script can name it. */
-const scriptBody = z.strictObject({
+/**
+ * Bodies of Actions v1 scripts. What else a script sends is left out, not refused: nobody would send the event again.
+ * `eventId` is what tells two alike events apart, where a script can name it.
+ */
+const scriptBody = z.object({
   userId: z.string(),
-  userName: z.string().max(1000).optional(),
-  userType: z.union([z.string().max(50), z.number()]).optional(),
-  email: z.string().max(1000).optional(),
-  organizationId: z.string().max(255).optional(),
-  eventId: z.string().max(255).optional(),
+  userName: z.string().max(1000).nullish(),
+  userType: z.union([z.string().max(50), z.number()]).nullish(),
+  email: z.string().max(1000).nullish(),
+  organizationId: z.string().max(255).nullish(),
+  eventId: z.string().max(255).nullish(),
 });
 
 export type ScriptEvent = 'created' | 'updated' | 'deleted';

@@ -15,6 +15,7 @@ const verified = prove<'signed'>();
 
 export interface VerifyDeps {
   readonly webhooks: Pick<Config['webhooks'], 'signingKeys' | 'sharedSecret'>;
+  readonly maxBodyBytes: number;
   readonly clock: Clock;
 }
 
@@ -30,19 +31,19 @@ export async function verify(request: Request, accepts: Accepts, deps: VerifyDep
   const { sharedSecret } = deps.webhooks;
   if (sharedSecret === null) throw unsigned('WEBHOOK_SHARED_SECRET is not set');
   if (!sameSecret(secret, sharedSecret)) throw unsigned('wrong X-Webhook-Secret');
-  return verified(await readBody(request));
+  return verified(await readBody(request, deps.maxBodyBytes));
 }
 
 async function verifySignature(
   request: Request,
   header: string,
-  { webhooks, clock }: VerifyDeps,
+  { webhooks, maxBodyBytes, clock }: VerifyDeps,
 ): Promise<VerifiedBody> {
   if (webhooks.signingKeys.length === 0) throw unsigned('WEBHOOK_SIGNING_KEYS is not set');
   const signature = parseSignature(header);
   if (signature === undefined) throw unsigned('malformed ZITADEL-Signature');
   checkTime(signature, clock);
-  const body = await readBody(request);
+  const body = await readBody(request, maxBodyBytes);
   if (!isSignedBy(webhooks.signingKeys, signature, body)) throw unsigned('no key fits the signature');
   return verified(body);
 }

@@ -7,7 +7,7 @@ const problemSchema = z.object({
   type: z.string(),
   title: z.string(),
   status: z.number(),
-  detail: z.string().optional(),
+  detail: z.string().min(1),
   code: z.string(),
   request_id: z.string().min(8),
 });

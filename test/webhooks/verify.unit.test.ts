@@ -24,6 +24,7 @@ async function judge({ headers = {}, body = BODY, keys = [KEY], secret = null, a
   try {
     const bytes = await verify(request, accepts ?? 'signature', {
       webhooks: { signingKeys: keys, sharedSecret: secret },
+      maxBodyBytes: 10_000,
       clock: manualClock(atS * 1000),
     });
     return new TextDecoder().decode(bytes);

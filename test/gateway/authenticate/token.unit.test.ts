@@ -150,22 +150,18 @@ describe("the algorithm is the key's, never the token's choice", () => {
   });
 });
 
-describe('RFC 9068: at+jwt tokens carry all their claims', () => {
-  const complete = { client_id: 'app', jti: 'id-1' };
-
-  it.each(['at+jwt', 'application/at+jwt', 'AT+JWT'])('accepts a complete %s', async (typ) => {
-    expect(await gate.admit(await gate.zitadel.sign(complete, { header: { typ } }))).toBeDefined();
+describe('RFC 9068 §4: an at+jwt token is held to what a resource server has to check', () => {
+  it.each(['at+jwt', 'application/at+jwt', 'AT+JWT'])('accepts %s without client_id and jti', async (typ) => {
+    expect(await gate.admit(await gate.zitadel.sign({}, { header: { typ } }))).toBeDefined();
   });
 
-  it.each([
-    { jti: 'id-1' },
-    { client_id: 'app' },
-    { ...complete, iat: undefined },
-    { ...complete, client_id: 5 },
-  ])('refuses %j', async (claims) => {
-    const token = await gate.zitadel.sign(claims, { header: { typ: 'at+jwt' } });
-    expect((await gate.refuse(token)).code).toBe('invalid_token');
-  });
+  it.each([{ aud: 'other' }, { iss: 'https://other.test' }, { exp: undefined }, { sub: undefined }])(
+    'refuses %j',
+    async (claims) => {
+      const token = await gate.zitadel.sign(claims, { header: { typ: 'at+jwt' } });
+      expect((await gate.refuse(token)).code).toBe('invalid_token');
+    },
+  );
 });
 
 describe('a refusal keeps the secret', () => {
