@@ -2,3 +2,8 @@
 export class Failure extends Error {
   override readonly name = 'Failure';
 }
+
+/** A command that was called in a way it does not understand: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander';
 import * as z from 'zod';
 import { registerCron } from './cron.ts';
 import { registerDb } from './db.ts';
-import { Failure } from './failure.ts';
+import { Failure, UsageError } from './failure.ts';
 import { registerFga } from './fga.ts';
 import { withExamples } from './help.ts';
 import { handleInterrupts, interruptedWith } from './interrupt.ts';
@@ -28,6 +28,8 @@ const DONE = 0;
 const FAILED = 1;
 const USAGE = 2;
 
+const HELP_HINT = '(add --help for usage)';
+
 const packageFile = z.object({ version: z.string() });
 
 /** Runs one command; answers with its exit code: 0 done, 1 refused or failed, 2 usage, 130 interrupted. */
@@ -46,7 +48,7 @@ async function program(): Promise<Command> {
   const command = new Command('sallyport')
     .description('The command line of the Sallyport auth gateway.')
     .version(version)
-    .showHelpAfterError('(add --help for usage)')
+    .showHelpAfterError(HELP_HINT)
     .exitOverride();
   for (const register of GROUPS) register(command);
   return withExamples(command, [
@@ -61,6 +63,10 @@ function tell(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : USAGE;
   const message = error instanceof Error ? error.message : String(error);
   if (message !== '') note(`${colors.red('error:')} ${message}`);
+  if (error instanceof UsageError) {
+    note(HELP_HINT);
+    return USAGE;
+  }
   if (!(error instanceof Failure) && error instanceof Error && error.stack !== undefined)
     note(colors.dim(error.stack));
   return FAILED;

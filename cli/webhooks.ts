@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { withExamples } from './help.ts';
+import { uuid } from './uuid.ts';
 import type { ListCommand, Output, ReplayCommand, RetryCommand } from './webhooks/commands.ts';
 import type { ReconcileCommand } from './webhooks/reconcile.ts';
 
@@ -36,8 +37,9 @@ function registerReaders(webhooks: Command): void {
   );
   withExamples(
     webhooks
-      .command('show <id>')
+      .command('show')
       .description('Show one event and its payload, which holds no secrets.')
+      .argument('<id>', 'id of the event', eventId)
       .option('--json', 'print it as JSON')
       .action(async (id: string, options: Output) =>
         (await import('./webhooks/commands.ts')).runShow(id, options),
@@ -49,8 +51,9 @@ function registerReaders(webhooks: Command): void {
 function registerRetry(webhooks: Command): void {
   withExamples(
     webhooks
-      .command('retry [id]')
+      .command('retry')
       .description('Make an event that failed due now: one by its id, or all that were set aside.')
+      .argument('[id]', 'id of the event', eventId)
       .option('--dead', 'all that were set aside')
       .option('--dry-run', 'print which, change nothing')
       .option('--json', 'print the ids as JSON')
@@ -95,6 +98,8 @@ function registerReconcile(webhooks: Command): void {
     [['sallyport webhooks reconcile --since 7d --dry-run', 'what was missed within a week']],
   );
 }
+
+const eventId = uuid('the id of an event, as webhooks list prints it');
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

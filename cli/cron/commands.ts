@@ -3,7 +3,7 @@ import type { Cron } from '../../functions/cron/index.ts';
 import { readStates, type JobState } from '../../functions/cron/runs.ts';
 import { isJobName, scheduleEntries, type JobName } from '../../functions/cron/schedule.ts';
 import type { Deps } from '../../shared/deps.ts';
-import { Failure } from '../failure.ts';
+import { Failure, UsageError } from '../failure.ts';
 import { colors, print, printJson } from '../terminal.ts';
 import { withDeps } from '../with-deps.ts';
 
@@ -36,7 +36,7 @@ function lineOf(job: string, schedule: string, state: JobState | undefined): str
 
 /** Runs one job now, or prints what it would do. */
 export async function runJob(name: string, { dryRun = false, json }: RunCommand): Promise<void> {
-  if (!isJobName(name)) throw new Failure(`there is no job ${name}: see \`sallyport cron list\``);
+  if (!isJobName(name)) throw new UsageError(`there is no job ${name}: see \`sallyport cron list\``);
   const detail = await withDeps((deps) =>
     withCron(deps, (cron) => (dryRun ? cron.preview(name) : now(cron, name))),
   );

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import * as z from 'zod';
 import { openTuples } from '../deps.ts';
-import { Failure } from '../failure.ts';
+import { Failure, UsageError } from '../failure.ts';
 import { progressBar } from '../progress.ts';
 import { note, printJson } from '../terminal.ts';
 import { checkpointBeside } from './checkpoint.ts';
@@ -26,14 +26,15 @@ const State = z.object({
 });
 
 export async function runExport(file: string | undefined, options: ExportCommand): Promise<void> {
+  const toFile = file !== undefined && file !== '-';
+  if (!toFile && options.resume === true) throw new UsageError('--resume needs a file');
   const settings = storeSettings();
   const tuples = openTuples(settings);
   const bar = progressBar('exporting');
   const onProgress = (count: number): void => {
     bar.update(count);
   };
-  if (file === undefined || file === '-') {
-    if (options.resume === true) throw new Failure('--resume needs a file');
+  if (!toFile) {
     const count = await orFailure(exportTo(tuples, toStdout, onProgress)).finally(() => {
       bar.end();
     });
@@ -57,6 +58,7 @@ async function toStdout(text: string): Promise<void> {
 }
 
 export async function runImport(file: string, options: ImportCommand): Promise<void> {
+  if (file === '-' && options.resume === true) throw new UsageError('--resume needs a file');
   const settings = storeSettings();
   const { storeId: store } = settings;
   const dryRun = options.dryRun === true;

@@ -1,5 +1,4 @@
 import { previewRestore, restoreRun, type Restored } from '../../functions/feature-sync/restore.ts';
-import { Failure } from '../failure.ts';
 import { print, printJson } from '../terminal.ts';
 import { withSyncDeps } from './sync-deps.ts';
 
@@ -10,11 +9,8 @@ export interface RestoreCommand {
   readonly wait: number;
 }
 
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
-
 /** Undoes one run of `rules sync`, or prints what that would do. */
 export async function runRestore(runId: string, options: RestoreCommand): Promise<void> {
-  if (!UUID.test(runId)) throw new Failure('a run is named by the id that `sallyport rules sync` printed');
   const dryRun = options.dryRun === true;
   const restored = await withSyncDeps(options.wait * 1000, (deps) =>
     dryRun ? previewRestore(runId, deps) : restoreRun(runId, deps),

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { withExamples } from '../help.ts';
+import { uuid } from '../uuid.ts';
 import type { RulesOptions } from './feature-rules.ts';
 import type { RestoreCommand } from './restore.ts';
 import type { SyncCommand } from './sync.ts';
@@ -31,7 +32,7 @@ export function registerSync(rules: Command): void {
     rules
       .command('restore')
       .description('Undo one run of rules sync: what it deleted comes back, what it wrote goes.')
-      .argument('<run>', 'id that rules sync printed')
+      .argument('<run>', 'id that rules sync printed', uuid('the id of a run, as rules sync printed it'))
       .option('--dry-run', 'print how many tuples would come back and go, change nothing')
       .option(...JSON_OPTION)
       .option(...WAIT)

@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import {
   listEvents,
   requeue,
@@ -7,7 +6,7 @@ import {
   type Filter,
   type StoredEvent,
 } from '../../functions/webhooks/manage.ts';
-import { Failure } from '../failure.ts';
+import { Failure, UsageError } from '../failure.ts';
 import { colors, print, printJson } from '../terminal.ts';
 import { withInbox } from './connect.ts';
 
@@ -60,7 +59,7 @@ function lineOf({
 
 /** Prints one event with its payload. */
 export async function runShow(id: string, { json }: Output): Promise<void> {
-  const event = await withInbox((database) => showEvent(database, uuid(id)));
+  const event = await withInbox((database) => showEvent(database, id));
   if (event === undefined) throw new Failure(`there is no event ${id}`);
   if (json === true) {
     printJson(event);
@@ -73,14 +72,15 @@ export async function runShow(id: string, { json }: Output): Promise<void> {
 /** Makes one event, or all that were set aside, due now. */
 export async function runRetry(id: string | undefined, options: RetryCommand): Promise<void> {
   const dead = options.dead === true;
-  if (dead === (id !== undefined)) throw new Failure('name one event, or say --dead');
-  await change(dead ? { status: 'dead' } : { id: uuid(id ?? '') }, options);
+  if (dead && id === undefined) await change({ status: 'dead' }, options);
+  else if (!dead && id !== undefined) await change({ id }, options);
+  else throw new UsageError('name one event, or say --dead');
 }
 
 /** Makes events due that were applied before. */
 export async function runReplay({ user, type, since, ...options }: ReplayCommand): Promise<void> {
   if (user === undefined && type === undefined && since === undefined)
-    throw new Failure('say which: --user, --type or --since');
+    throw new UsageError('say which: --user, --type or --since');
   await change({ status: 'applied', subject: user, type, since }, options);
 }
 
@@ -100,10 +100,4 @@ async function change(
   }
   print(`${ids.length} ${dryRun ? 'would be' : 'are'} due now${dryRun ? ', nothing was changed' : ''}`);
   for (const each of ids) print(`  ${each}`);
-}
-
-function uuid(text: string): string {
-  const parsed = z.guid().safeParse(text);
-  if (!parsed.success) throw new Failure(`${text} is not the id of an event`);
-  return parsed.data;
 }

@@ -69,6 +69,6 @@ describe('the commands of jobs and of the reconcile', () => {
 
   it('refuses a job that does not exist', async () => {
     const { code, stderr } = await sallyport(variables, 'cron', 'run', 'nonsense');
-    expect([code, stderr]).toEqual([1, expect.stringContaining('there is no job nonsense') as unknown]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('there is no job nonsense') as unknown]);
   });
 });

@@ -57,7 +57,6 @@ describe('sallyport webhooks, as a process', { timeout: 60_000 }, () => {
     expect(stdout).not.toContain('hunter2');
     const unknown = '00000000-0000-4000-8000-000000000000';
     expect(await webhooks('show', unknown)).toMatchObject({ code: 1, stderr: says(`no event ${unknown}`) });
-    expect(await webhooks('show', 'x')).toMatchObject({ code: 1, stderr: says('is not the id') });
   });
 
   it('retry makes what was set aside due, and in a dry run only says which', async () => {
@@ -65,10 +64,9 @@ describe('sallyport webhooks, as a process', { timeout: 60_000 }, () => {
     expect(await statuses()).toEqual(['applied', 'dead']);
     expect(await requeued('retry', '--dead')).toEqual({ dry_run: false, events: [dead] });
     expect(await statuses()).toEqual(['applied', 'pending']);
-    expect(await webhooks('retry')).toMatchObject({ code: 1, stderr: says('--dead') });
   });
 
-  it('replay takes what was applied, and refuses to take everything', async () => {
+  it('replay takes what was applied', async () => {
     expect(await requeued('replay', '--user', 'ann', '--dry-run')).toEqual({
       dry_run: true,
       events: [applied],
@@ -79,7 +77,6 @@ describe('sallyport webhooks, as a process', { timeout: 60_000 }, () => {
       events: [applied],
     });
     expect(await statuses()).toEqual(['dead', 'pending']);
-    expect(await webhooks('replay')).toMatchObject({ code: 1, stderr: says('--user, --type or --since') });
   });
 
   it('a value that cannot be read is a usage error', async () => {
