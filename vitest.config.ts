@@ -8,6 +8,8 @@ const USES_HYPERDRIVE = /test\/(webhooks\/hyperdrive|contracts\/database-workerd
  */
 export default defineConfig({
   test: {
+    // No file mocks a module or leaves a global changed: one process for many files imports what they share once.
+    isolate: false,
     testTimeout: 20_000,
     hookTimeout: 120_000,
     reporters: ['default', './test/support/closing-line.ts'],

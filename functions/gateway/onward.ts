@@ -32,7 +32,7 @@ export function onward(
 ): UpstreamRequest {
   const { rule } = decision.match;
   const { read } = request;
-  // They win over every rule, also where they cannot be answered: percent-encoded, in absolute-form, as an upgrade.
+  // They win over every rule, also where they cannot be answered: percent-encoded, in absolute-form.
   if (isOwnRoute(decision.path.segments)) throw new Refusal('not_found', 'own route in another form');
   const base = config.targets[rule.target];
   if (base === undefined) throw new Refusal('internal_error', `target ${rule.target} is not configured`);

@@ -31,7 +31,7 @@ export interface GatewayRequest {
   readonly continuesTrace: boolean;
 }
 
-const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{7,127}$/;
+const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 // https://www.w3.org/TR/trace-context/#traceparent-header: version 00; all-zero ids are invalid.
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
