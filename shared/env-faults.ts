@@ -1,22 +1,31 @@
 import ipaddr from 'ipaddr.js';
-import type { CountersConfig, DatabaseConfig, Runtime } from './config.ts';
-import { parseDatabaseUrl } from './database/url.ts';
+import type { Runtime } from './config.ts';
 import { parseSigningKeys } from './keys/signing-keys.ts';
-import { parseUrl, type Fault, type SoundVariables, type Variables } from './variables.ts';
+import { parseUrl, type Fault, type SoundVariables, type Variables, type Written } from './variables.ts';
 
-/** An absent security setting is a fault: it never weakens a check. `counters`: the store that would be used. */
-export function securityFaults(v: SoundVariables, runtime: Runtime, counters: CountersConfig): Fault[] {
+/**
+ * An absent security setting is a fault: it never weakens a check. Absent is what is not written at all: who wrote a
+ * variable in a wrong form hears of that form, and of all that the variable needs.
+ */
+export function securityFaults(v: SoundVariables, written: Written, runtime: Runtime): Fault[] {
   const faults: Fault[] = [];
   const need = (broken: boolean, variable: string, problem: string) => {
     if (broken) faults.push({ variable, problem });
   };
+  const any = (...names: readonly (keyof Variables)[]) => names.some((name) => written[name] !== undefined);
+  const introspects = any('ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET');
   need(
-    v.ZITADEL_ISSUER_URL !== undefined && v.ZITADEL_AUDIENCE === undefined,
+    introspects && !any('ZITADEL_ISSUER_URL'),
+    'ZITADEL_ISSUER_URL',
+    'is missing: ZITADEL_CLIENT_ID needs it',
+  );
+  need(
+    (introspects || any('ZITADEL_ISSUER_URL')) && !any('ZITADEL_AUDIENCE'),
     'ZITADEL_AUDIENCE',
     'is missing: an issuer is trusted only for named audiences; write the project id or client ids its tokens carry in aud',
   );
   need(
-    v.KANIDM_ISSUER_URL !== undefined && v.KANIDM_AUDIENCE === undefined,
+    any('KANIDM_ISSUER_URL') && !any('KANIDM_AUDIENCE'),
     'KANIDM_AUDIENCE',
     'is missing: an issuer is trusted only for named audiences; write the OAuth2 client name',
   );
@@ -30,53 +39,60 @@ export function securityFaults(v: SoundVariables, runtime: Runtime, counters: Co
     'KANIDM_ISSUER_URL',
     'is also ZITADEL_ISSUER_URL: whose audiences and users its tokens mean is not decided; write each issuer once',
   );
-  const production = v.ENVIRONMENT === 'production';
+  const upstash = any('UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
+  const production = meansProduction(written);
   need(
-    production && counters.kind === 'memory',
+    production && !upstash && (runtime === 'workers' || !any('REDIS_URL')),
     runtime === 'workers' ? 'UPSTASH_REDIS_REST_URL' : 'REDIS_URL',
     'is missing: in production instances must share their counters' +
       (runtime === 'workers' ? '; Workers reach Redis by UPSTASH_REDIS_REST_URL and its token' : ''),
   );
   need(
-    production && v.ASSERTION_KEYS === undefined,
+    production && !any('ASSERTION_KEYS'),
     'ASSERTION_KEYS',
     'is missing: run `npx sallyport keys generate`, or write off to send no assertion',
-  );
-  need(
-    v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ISSUER_URL === undefined,
-    'ZITADEL_ISSUER_URL',
-    'is missing',
   );
   return faults;
 }
 
+/** Who writes prod or Production hears at once what production needs; any other word may mean development. */
+function meansProduction({ ENVIRONMENT = '' }: Written): boolean {
+  return /^\s*prod/i.test(ENVIRONMENT);
+}
+
 /** Variables that are well-formed one by one, but not as written or not together. */
-export function shapeFaults(v: SoundVariables): Fault[] {
+export function shapeFaults(v: SoundVariables, written: Written): Fault[] {
   const faults: Fault[] = [];
   const together = (first: keyof Variables, second: keyof Variables) => {
-    if ((v[first] === undefined) === (v[second] === undefined)) return;
-    const missing = v[first] === undefined ? first : second;
+    if ((written[first] === undefined) === (written[second] === undefined)) return;
+    const missing = written[first] === undefined ? first : second;
     faults.push({ variable: missing, problem: `is missing: ${first} and ${second} go together` });
   };
   together('ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET');
   together('UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
   for (const needed of ['DATABASE_URL', 'ACCESS_RULES_PREV'] as const) {
-    if (v.FEATURE_SYNC === 'start' && v[needed] === undefined)
+    if (v.FEATURE_SYNC === 'start' && written[needed] === undefined)
       faults.push({ variable: needed, problem: 'is missing: FEATURE_SYNC=start needs it' });
   }
-  for (const cidr of v.TRUSTED_PROXIES ?? []) {
-    if (!ipaddr.isValid(cidr) && !ipaddr.isValidCIDR(cidr)) {
-      faults.push({ variable: 'TRUSTED_PROXIES', problem: 'write addresses or CIDRs, as in 10.0.0.0/8,::1' });
-    }
-  }
-  for (const origin of v.ALLOWED_ORIGINS ?? []) {
-    if (origin !== '*' && parseUrl(origin)?.origin !== origin) {
-      faults.push({
-        variable: 'ALLOWED_ORIGINS',
-        problem: 'write origins without a path, as in https://app.example.org',
-      });
-    }
-  }
+  const each = (
+    variable: 'TRUSTED_PROXIES' | 'ALLOWED_ORIGINS',
+    fits: (entry: string) => boolean,
+    wanted: string,
+  ) => {
+    // By place and not by value: an origin with a path may be a URL with a password.
+    const wrong = (v[variable] ?? []).flatMap((entry, index) => (fits(entry) ? [] : [index + 1]));
+    if (wrong.length > 0) faults.push({ variable, problem: `entry ${wrong.join(', ')}: ${wanted}` });
+  };
+  each(
+    'TRUSTED_PROXIES',
+    (entry) => ipaddr.isValid(entry) || ipaddr.isValidCIDR(entry),
+    'write addresses or CIDRs, as in 10.0.0.0/8,::1',
+  );
+  each(
+    'ALLOWED_ORIGINS',
+    (entry) => entry === '*' || parseUrl(entry)?.origin === entry,
+    'write origins without a path, as in https://app.example.org',
+  );
   if (v.ASSERTION_KEYS !== undefined && v.ASSERTION_KEYS !== 'off' && !canSign(v.ASSERTION_KEYS)) {
     faults.push({
       variable: 'ASSERTION_KEYS',
@@ -94,45 +110,4 @@ function canSign(jwks: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** What runs, but perhaps not as meant. `database`: what a Worker would speak to; null on Node. */
-export function warningsOf(v: Variables, counters: CountersConfig, database: DatabaseConfig | null): Fault[] {
-  const warnings: Fault[] = [];
-  if (counters.kind === 'memory') {
-    warnings.push({
-      variable: 'REDIS_URL',
-      problem:
-        'is absent (on Workers: UPSTASH_REDIS_REST_URL): counters live in this process and are not shared',
-    });
-  }
-  if (database?.kind === 'url' && database.endpoint === null && !parseDatabaseUrl(database.url).neon) {
-    warnings.push({
-      variable: 'DATABASE_URL',
-      problem:
-        'is not at Neon, whose SQL over HTTP is all that a Worker speaks by itself: bind a Hyperdrive as HYPERDRIVE, or set DATABASE_HTTP_ENDPOINT',
-    });
-  }
-  if (v.ASSERTION_KEYS === undefined) {
-    warnings.push({
-      variable: 'ASSERTION_KEYS',
-      problem: 'is absent: an assertion key is made for this run only',
-    });
-  }
-  if (v.ZITADEL_ISSUER_URL === undefined && v.KANIDM_ISSUER_URL === undefined) {
-    warnings.push({
-      variable: 'ZITADEL_ISSUER_URL',
-      problem: 'is absent, and KANIDM_ISSUER_URL too: no token is accepted',
-    });
-  }
-  if (v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ORGANIZATIONS.length === 0) {
-    if (v.ZITADEL_AUDIENCE?.every((audience) => audience === v.ZITADEL_CLIENT_ID) === true) {
-      warnings.push({
-        variable: 'ZITADEL_AUDIENCE',
-        problem:
-          'names only ZITADEL_CLIENT_ID, which introspection adds to every token: opaque tokens are refused; add the project id or set ZITADEL_ORGANIZATIONS',
-      });
-    }
-  }
-  return warnings;
 }

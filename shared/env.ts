@@ -4,44 +4,48 @@ import type {
   CountersConfig,
   DatabaseConfig,
   IssuerConfig,
-  RulesSource,
   Runtime,
   Targets,
 } from './config.ts';
 import { readBindings } from './bindings.ts';
-import { securityFaults, shapeFaults, warningsOf } from './env-faults.ts';
-import {
-  readVariables,
-  type Fault,
-  type RawEnvironment,
-  type SoundVariables,
-  type Variables,
-} from './variables.ts';
+import { securityFaults, shapeFaults } from './env-faults.ts';
+import { namedTexts, rulesSource, type NamedTexts } from './env-texts.ts';
+import { warningsOf } from './env-warnings.ts';
+import { readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
 
-export type ParsedEnvironment =
+export type ParsedEnvironment = (
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Fault[] }
-  | { readonly ok: false; readonly faults: readonly Fault[] };
+  | { readonly ok: false; readonly faults: readonly Fault[] }
+) & { readonly texts: NamedTexts };
 
 /**
  * The one door from raw variables to a checked configuration. All faults are found before any is reported,
- * and an absent security setting is a fault: it never weakens a check.
+ * and an absent security setting is a fault: it never weakens a check. What `texts` hold is checked by who knows it.
  */
 export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedEnvironment {
-  const { variables, sound, targets, faults: misshapen } = readVariables(raw);
+  const { variables, sound, written, targets, faults: misshapen } = readVariables(raw);
   const bindings = readBindings(raw, runtime);
-  const faults = [...misshapen, ...bindings.faults];
-  const counters = countersOf(sound, runtime);
-  const combined = [...securityFaults(sound, runtime, counters), ...shapeFaults(sound)];
-  // Whose form is at fault is not called missing too.
-  const faulty = new Set(faults.map(({ variable }) => variable));
-  const together = [...faults, ...combined.filter(({ variable }) => !faulty.has(variable))];
-  if (variables === undefined || together.length > 0) return { ok: false, faults: together };
+  const faults = distinct([
+    ...misshapen,
+    ...bindings.faults,
+    ...securityFaults(sound, written, runtime),
+    ...shapeFaults(sound, written),
+  ]);
+  const texts = namedTexts(sound, written, faults, runtime);
+  if (variables === undefined || faults.length > 0) return { ok: false, faults, texts };
+  const counters = countersOf(variables, runtime);
   const database = databaseOf(variables, bindings.hyperdriveUrl);
   return {
     ok: true,
     config: { ...toConfig(variables, targets), counters, database },
     warnings: warningsOf(variables, counters, runtime === 'workers' ? database : null),
+    texts,
   };
+}
+
+/** Several entries of one list may be wrong in the same way. */
+function distinct(faults: readonly Fault[]): Fault[] {
+  return [...new Map(faults.map((fault) => [`${fault.variable} ${fault.problem}`, fault])).values()];
 }
 
 /** All that one variable or two decide, whatever the runtime. */
@@ -128,7 +132,7 @@ function targetsOf(v: Variables, named: Readonly<Record<string, string>>): Targe
   };
 }
 
-function countersOf(v: SoundVariables, runtime: Runtime): CountersConfig {
+function countersOf(v: Variables, runtime: Runtime): CountersConfig {
   // A Worker cannot keep one TCP connection across requests, so there only the REST form is a shared store.
   if (runtime === 'node' && v.REDIS_URL !== undefined) return { kind: 'redis', url: v.REDIS_URL };
   if (v.UPSTASH_REDIS_REST_URL !== undefined && v.UPSTASH_REDIS_REST_TOKEN !== undefined) {
@@ -147,8 +151,4 @@ function databaseOf(v: Variables, hyperdriveUrl: string | undefined): DatabaseCo
 function assertionOf(v: Variables): AssertionConfig {
   if (v.ASSERTION_KEYS === undefined) return { kind: 'ephemeral' };
   return v.ASSERTION_KEYS === 'off' ? { kind: 'off' } : { kind: 'keys', jwks: v.ASSERTION_KEYS };
-}
-
-function rulesSource(text: string): RulesSource {
-  return text.trimStart().startsWith('[') ? { kind: 'inline', json: text } : { kind: 'file', path: text };
 }

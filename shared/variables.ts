@@ -24,24 +24,39 @@ function url(protocols: readonly string[]) {
     .refine((text) => protocols.includes(parseUrl(text)?.protocol ?? ''), `write a URL: ${wanted}`);
 }
 
+/** Text that is no URL at all has been told so: it is not told to leave something out, too. */
+function withoutParts(...parts: readonly ('search' | 'hash' | 'username' | 'password')[]) {
+  return (text: string): boolean => {
+    const parsed = parseUrl(text);
+    return parsed === undefined || parts.every((part) => parsed[part] === '');
+  };
+}
+
 /** A base URL that paths are appended to: no query, no fragment, no credentials, no trailing slash kept. */
 const httpBase = url(['http:', 'https:'])
-  .refine((text) => {
-    const parsed = parseUrl(text);
-    return parsed !== undefined && parsed.search === '' && parsed.hash === '' && parsed.username === '';
-  }, 'write a URL without query, fragment or credentials')
+  .refine(
+    withoutParts('search', 'hash', 'username', 'password'),
+    'write a URL without query, fragment or credentials',
+  )
   .transform((text) => text.replace(/\/+$/, ''));
 
 function whole(minimum: number, maximum: number, unit: string) {
   const problem = `write a whole number of ${unit} from ${minimum} to ${maximum}`;
-  return z.coerce.number(problem).int(problem).min(minimum, problem).max(maximum, problem);
+  return z
+    .string()
+    .regex(/^\s*\d+\s*$/, problem)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, problem);
 }
 
 /** Node's pool, Neon's driver and Hyperdrive all take it. */
 export const postgresUrl = url(['postgres:', 'postgresql:']);
 
 /** RFC 8414 §2 lets issuers carry a path; they are compared byte for byte, so nothing is normalised here. */
-const issuer = url(['https:', 'http:']);
+const issuer = url(['https:', 'http:']).refine(
+  withoutParts('username', 'password'),
+  'write the issuer without credentials: it is shown in the log and in /ready',
+);
 const audiences = list.pipe(z.array(z.string()).min(1, 'write at least one audience, comma-separated'));
 
 /** What OpenFGA names stores and models by; its SDK throws on anything else. https://github.com/ulid/spec */
@@ -78,7 +93,9 @@ export const VARIABLES = z.object({
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_HTTP_ENDPOINT: httpBase.optional(),
   ALLOWED_ORIGINS: list.default([]),
-  WEBHOOK_SIGNING_KEYS: list.default([]),
+  WEBHOOK_SIGNING_KEYS: list
+    .pipe(z.array(z.string()).min(1, 'write at least one signing key, comma-separated'))
+    .default([]),
   WEBHOOK_SHARED_SECRET: z.string().optional(),
   DEFAULT_GRANTS: z.string().default('config/default_grants.json'),
   RATE_LIMIT: z
@@ -97,7 +114,7 @@ export const VARIABLES = z.object({
   UPSTREAM_TIMEOUT_MS: whole(1, 3_600_000, 'milliseconds').default(30_000),
   ASSERTION_KEYS: z.string().optional(),
   FEATURE_SYNC: z.enum(['off', 'start'], 'write off or start').default('off'),
-  METRICS_TOKEN: z.string().min(16, 'write at least 16 characters').optional(),
+  METRICS_TOKEN: z.string().optional(),
   ENVIRONMENT: z
     .enum(['development', 'production'], 'write development or production')
     .default('development'),
@@ -115,37 +132,46 @@ const SOUND_VARIABLES = VARIABLES.partial();
 /** Those that are well-formed, whatever is wrong with others. */
 export type SoundVariables = z.output<typeof SOUND_VARIABLES>;
 
-const TARGET = /^TARGET_([A-Z0-9_]+)_URL$/;
+/** What is set at all, well-formed or not. */
+export type Written = Readonly<Record<string, string | undefined>>;
+
+/** The target that TARGET_<NAME>_URL names; undefined for any other variable. */
+export function targetNamedBy(variable: string): string | undefined {
+  return /^TARGET_([A-Z0-9_]+)_URL$/.exec(variable)?.[1]?.toLowerCase();
+}
 
 /** Every variable read and checked by itself; shared/env.ts checks what they mean together. */
 export function readVariables(raw: RawEnvironment): {
   readonly variables: Variables | undefined;
   readonly sound: SoundVariables;
+  readonly written: Written;
   readonly targets: Readonly<Record<string, string>>;
   readonly faults: readonly Fault[];
 } {
   // An empty variable is an absent one: that is how Kubernetes and .env files leave a setting out.
-  const present = Object.fromEntries(
-    Object.entries(raw).filter(([, value]) => typeof value === 'string' && value.trim() !== ''),
+  const written: Written = Object.fromEntries(
+    Object.entries(raw).flatMap(([name, value]) =>
+      typeof value === 'string' && value.trim() !== '' ? [[name, value]] : [],
+    ),
   );
   const faults: Fault[] = [];
   const targets: Record<string, string> = {};
-  for (const [name, value] of Object.entries(present)) {
-    const match = TARGET.exec(name)?.[1];
-    if (match === undefined) continue;
+  for (const [name, value] of Object.entries(written)) {
+    const target = targetNamedBy(name);
+    if (target === undefined) continue;
     const parsed = httpBase.safeParse(value);
-    if (parsed.success) targets[match.toLowerCase()] = parsed.data;
+    if (parsed.success) targets[target] = parsed.data;
     else faults.push(...toFaults(parsed.error, name));
   }
-  const parsed = VARIABLES.safeParse(present, { reportInput: true });
-  if (parsed.success) return { variables: parsed.data, sound: parsed.data, targets, faults };
+  const parsed = VARIABLES.safeParse(written, { reportInput: true });
+  if (parsed.success) return { variables: parsed.data, sound: parsed.data, written, targets, faults };
   faults.push(...toFaults(parsed.error));
-  return { variables: undefined, sound: soundOf(present, faults), targets, faults };
+  return { variables: undefined, sound: soundOf(written, faults), written, targets, faults };
 }
 
-function soundOf(present: RawEnvironment, faults: readonly Fault[]): SoundVariables {
+function soundOf(written: Written, faults: readonly Fault[]): SoundVariables {
   const faulty = new Set(faults.map(({ variable }) => variable));
-  const others = Object.fromEntries(Object.entries(present).filter(([name]) => !faulty.has(name)));
+  const others = Object.fromEntries(Object.entries(written).filter(([name]) => !faulty.has(name)));
   return SOUND_VARIABLES.safeParse(others).data ?? {};
 }
 

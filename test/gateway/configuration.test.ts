@@ -73,7 +73,6 @@ describe('an unusable configuration ends with 1 before anything listens', () => 
       'ASSERTION_KEYS',
       () => ({ ...without('ASSERTION_KEYS'), ENVIRONMENT: 'production' }),
     ],
-    ['a short METRICS_TOKEN', 'METRICS_TOKEN', () => ({ ...world.variables, METRICS_TOKEN: 'short' })],
     [
       'grants that are no JSON',
       'DEFAULT_GRANTS',
@@ -102,17 +101,17 @@ describe('an unusable configuration ends with 1 before anything listens', () => 
       REDIS_URL: 'http://user:redis-password@redis',
       DATABASE_URL: 'mysql://user:database-password@db',
       UPSTASH_REDIS_REST_TOKEN: 'upstash-token',
-      METRICS_TOKEN: 'tiny-secret',
+      ZITADEL_ISSUER_URL: 'https://user:issuer-password@auth.example.org',
     });
     for (const name of [
       'ASSERTION_KEYS',
       'REDIS_URL',
       'DATABASE_URL',
-      'METRICS_TOKEN',
+      'ZITADEL_ISSUER_URL',
       'UPSTASH_REDIS_REST_URL',
     ])
       expect(said).toContain(name);
-    expect(said).not.toMatch(/private-part|redis-password|database-password|upstash-token|tiny-secret/);
+    expect(said).not.toMatch(/private-part|redis-password|database-password|upstash-token|issuer-password/);
   });
 });
 
