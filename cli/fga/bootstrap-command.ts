@@ -26,8 +26,10 @@ export async function runBootstrap(options: BootstrapCommand): Promise<void> {
     tell(await orFailure(bootstrap(stores, wanted)), options, settings, wanted);
     return;
   }
-  const { storeId, modelId, drift } = await orFailure(survey(stores, wanted));
-  if (storeId === undefined || modelId === undefined) {
+  const { storeId, modelId, drift: found } = await orFailure(survey(stores, wanted));
+  // No bootstrap mends a pin, so it is nothing that a dry run could announce.
+  const drift = options.check === true ? [...found, ...otherPin(modelId, options, settings)] : found;
+  if (storeId === undefined || modelId === undefined || drift.length > 0) {
     if (options.json === true) printJson({ ok: false, drift });
     else for (const line of drift) note(line);
     if (options.check === true) throw new Failure('');
@@ -36,14 +38,23 @@ export async function runBootstrap(options: BootstrapCommand): Promise<void> {
   tell({ storeId, modelId, madeStore: false, wroteModel: false }, options, settings, wanted);
 }
 
+/** The gateway asks by the model that is pinned, whatever the store holds since. */
+function otherPin(
+  modelId: string | undefined,
+  { model }: BootstrapCommand,
+  { modelId: pinned }: OpenFgaSettings,
+): string[] {
+  if (pinned === null || modelId === undefined || pinned === modelId) return [];
+  return [`OPENFGA_MODEL_ID pins ${pinned}, but ${model} is ${modelId}: set it to that, or leave it out`];
+}
+
 function tell(
   done: Bootstrapped,
   options: BootstrapCommand,
   settings: OpenFgaSettings,
   wanted: Wanted,
 ): void {
-  if (settings.modelId !== null && settings.modelId !== done.modelId)
-    note(`OPENFGA_MODEL_ID pins ${settings.modelId}, but ${options.model} is ${done.modelId}`);
+  for (const line of otherPin(done.modelId, options, settings)) note(line);
   if (options.json === true) {
     printJson({
       store_id: done.storeId,

@@ -46,6 +46,20 @@ describe(`sallyport fga bootstrap, on ${SERVER.name}`, { timeout: 60_000 }, () =
     expect(ids?.['model']).not.toBe(model);
   });
 
+  it('checks that OPENFGA_MODEL_ID pins the model of the file, and names both when it does not', async () => {
+    const { store = '', model = '' } = IDS.exec((await fga({}, 'bootstrap')).stdout)?.groups ?? {};
+    const pinning = (id: string, ...args: string[]) =>
+      fga({ OPENFGA_STORE_ID: store, OPENFGA_MODEL_ID: id }, 'bootstrap', ...args);
+    const other = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
+    const drift = expect.stringMatching(`OPENFGA_MODEL_ID pins ${other}, but .* is ${model}`) as unknown;
+    expect(await pinning(other, '--check')).toMatchObject({ code: 1, stdout: '', stderr: drift });
+    const machine = await pinning(other, '--check', '--json');
+    expect(machine.code).toBe(1);
+    expect(JSON.parse(machine.stdout)).toEqual({ ok: false, drift: [drift] });
+    expect(await pinning(other, '--dry-run')).toMatchObject({ code: 0, stderr: drift });
+    expect(await pinning(model, '--check')).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('refuses a model with faults and a store that is not there, without a stack', async () => {
     const broken = join(folder, 'broken.fga');
     await writeFile(broken, 'model\n  schema 1.1\ntype a\n  relations\n    define x: [\n');
