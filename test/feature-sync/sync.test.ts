@@ -1,17 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { restoreRun } from '../../functions/feature-sync/restore.ts';
 import { syncFeatures, type Phase, type SyncDeps } from '../../functions/feature-sync/sync.ts';
-import { seeded } from '../support/seeded.ts';
 import { AFTER, BEFORE, formerTuples, latterTuples, many, shown } from './change.ts';
-import { countCalls, Killed, killAt, type Ground } from './ground.ts';
+import type { Ground } from './ground.ts';
 import { tuple } from './memory.ts';
 import { rules } from './rules.ts';
 import { setStage } from './stage.ts';
 import { PAIRS, type TestDatabase } from './stores.ts';
 
 const [FORMER, LATTER] = [formerTuples(), latterTuples()];
-/** The last calls only give the lease back; a process that dies there has done everything. */
-const RELEASE = 2;
 
 describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, postgres }) => {
   describe.skipIf(fga.missing || postgres.missing)('', { timeout: 120_000 }, () => {
@@ -102,30 +99,6 @@ describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, pos
       );
       await expect(sync()).rejects.toThrow('another feature sync is running');
       expect(await ground.shown()).toEqual(shown(FORMER));
-    });
-
-    it('killed at 100 seeded points, sync and restore each end as if never killed', async () => {
-      await ground.fill(FORMER);
-      const calls = countCalls();
-      const whole = await sync(ground.process(calls.crash));
-      const runId = 'runId' in whole ? whole.runId : '';
-      const undo = countCalls();
-      await restoreRun(runId, ground.process(undo.crash));
-      const random = seeded(7);
-      for (let round = 0; round < 50; round += 1) {
-        await tables.query('delete from sallyport_feature_runs');
-        const point = 1 + random(calls.count() - RELEASE);
-        await expect(sync(ground.process(killAt(point))), `sync, call ${point}`).rejects.toThrow(Killed);
-        const done = await sync();
-        expect(await ground.shown(), `sync, call ${point}`).toEqual(shown(LATTER));
-        const back = 1 + random(undo.count() - RELEASE);
-        const run = 'runId' in done ? done.runId : '';
-        await expect(restoreRun(run, ground.process(killAt(back))), `restore, call ${back}`).rejects.toThrow(
-          Killed,
-        );
-        await restoreRun(run, ground.process());
-        expect(await ground.shown(), `restore, call ${back}`).toEqual(shown(FORMER));
-      }
     });
   });
 });
