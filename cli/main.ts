@@ -11,7 +11,7 @@ import { handleInterrupts, interruptedWith } from './interrupt.ts';
 import { registerKeys } from './keys.ts';
 import { PROJECT } from './project.ts';
 import { registerRules } from './rules.ts';
-import { colors, note } from './terminal.ts';
+import { colors, endWithoutReader, note } from './terminal.ts';
 import { registerWebhooks } from './webhooks.ts';
 
 /** One line per group of commands. */
@@ -35,6 +35,7 @@ const packageFile = z.object({ version: z.string() });
 /** Runs one command; answers with its exit code: 0 done, 1 refused or failed, 2 usage, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
   handleInterrupts();
+  endWithoutReader();
   try {
     await (await program()).parseAsync(argv);
     return interruptedWith() ?? DONE;

@@ -24,3 +24,21 @@ export function printJson(value: unknown): void {
 export function note(text: string): void {
   stderr.write(`${text}\n`);
 }
+
+/** What a shell says of a program that SIGPIPE ended; Node ignores the signal. */
+const NO_READER = 141;
+
+/** Whoever reads the result may stop early (`| head -1`): then nobody waits for the rest. Notes that nobody reads stop nothing. */
+export function endWithoutReader(): void {
+  stdout.on('error', (error: Error) => {
+    if (!isBrokenPipe(error)) throw error;
+    process.exit(NO_READER);
+  });
+  stderr.on('error', (error: Error) => {
+    if (!isBrokenPipe(error)) throw error;
+  });
+}
+
+function isBrokenPipe(error: Error): boolean {
+  return 'code' in error && error.code === 'EPIPE';
+}

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openTuples } from '../../cli/deps.ts';
 import { seed } from '../../dev/seed.ts';
@@ -63,6 +64,13 @@ describe(`sallyport fga tuples, on ${SERVER.name}`, { timeout: 60_000 }, () => {
     expect(await killedUntilDone(store, 'export', file)).toBeGreaterThanOrEqual(4);
     expect(await readFile(file, 'utf8')).toBe(await exported(store));
     expect(await readdir(folder)).toEqual(['backup.jsonl']);
+  });
+
+  it('an export whose reader has seen enough ends without a word', async () => {
+    const child = spawnSallyport(variables(await filled()), 'fga', 'tuples', 'export');
+    child.stdout!.destroy();
+    const [stderr] = await Promise.all([text(child.stderr!), once(child, 'close')]);
+    expect([child.exitCode, stderr]).toEqual([141, '']);
   });
 
   it('an import that is killed again and again makes the store of the file', async () => {
