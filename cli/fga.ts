@@ -12,7 +12,10 @@ export function registerFga(program: Command): void {
     ],
   );
   registerBootstrap(fga);
-  const tuples = fga.command('tuples').description('Back tuples up and bring them back.');
+  const tuples = withExamples(fga.command('tuples').description('Back tuples up and bring them back.'), [
+    ['sallyport fga tuples export backup.jsonl', 'every tuple, one a line'],
+    ['sallyport fga tuples import backup.jsonl', 'bring them back'],
+  ]);
   registerExport(tuples);
   registerImport(tuples);
 }
@@ -72,7 +75,10 @@ function registerImport(tuples: Command): void {
       .action(async (file: string, options: ImportCommand) =>
         (await import('./fga/tuples-commands.ts')).runImport(file, options),
       ),
-    [['sallyport fga tuples import backup.jsonl', 'bring a backup back']],
+    [
+      ['sallyport fga tuples import backup.jsonl --dry-run', 'whether every line can be read'],
+      ['sallyport fga tuples import backup.jsonl', 'bring a backup back'],
+    ],
   );
 }
 

@@ -44,7 +44,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function program(): Promise<Command> {
+/** The tree of all commands. */
+export async function program(): Promise<Command> {
   const { version } = packageFile.parse(JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')));
   const command = new Command('sallyport')
     .description('The command line of the Sallyport auth gateway.')
