@@ -1,11 +1,9 @@
-import { createDeps } from '../shared/deps.ts';
-import { parseEnvironment } from '../shared/env.ts';
+import { createDeps, createPlatform } from '../shared/deps.ts';
 import { Refusal } from '../shared/errors.ts';
 import { toProblem } from '../shared/problem.ts';
 import { webRandom } from '../shared/random.ts';
 import { createApp, type App } from './app.ts';
-import { UnusableRules } from './gateway/rules-store.ts';
-import { UnusableGrants } from './webhooks/grants.ts';
+import { openConfigured } from './configuration.ts';
 
 interface Trigger {
   readonly cron: string;
@@ -28,23 +26,18 @@ function appFor(bindings: Bindings): App | undefined {
 
 /** A Worker cannot refuse to start: without an app it answers 503 to everything, and its log says every fault. */
 function start(bindings: Bindings): App | undefined {
-  const parsed = parseEnvironment(bindings, 'workers');
-  if (!parsed.ok) {
-    report(parsed.faults.map(({ variable, problem }) => `${variable} ${problem}`));
-    return undefined;
-  }
-  for (const { variable, problem } of parsed.warnings) console.warn(`${variable} ${problem}`);
+  const platform = createPlatform();
   try {
-    return createApp(createDeps(parsed.config), peerOf);
-  } catch (error) {
-    report(faultsOf(error));
-    return undefined;
+    const opened = openConfigured(bindings, platform, (config, warnings) => {
+      for (const { variable, problem } of warnings) console.warn(`${variable} ${problem}`);
+      return createApp(createDeps(config, { platform }), peerOf);
+    });
+    if (opened.ok) return opened.value;
+    report(opened.faults);
+  } catch {
+    report(['the configuration cannot be used']);
   }
-}
-
-function faultsOf(error: unknown): readonly string[] {
-  if (error instanceof UnusableRules) return error.faults;
-  return [error instanceof UnusableGrants ? error.message : 'the configuration cannot be used'];
+  return undefined;
 }
 
 function report(faults: readonly string[]): void {

@@ -2,22 +2,21 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
-import { createDeps, type Deps } from '../shared/deps.ts';
-import { parseEnvironment } from '../shared/env.ts';
-import type { SocketUpstreams } from '../shared/platform.ts';
+import type { Config } from '../shared/config.ts';
+import { createDeps, createPlatform, type Deps } from '../shared/deps.ts';
+import type { Platform, SocketUpstreams } from '../shared/platform.ts';
 import type { RawEnvironment } from '../shared/variables.ts';
 import { createApp, type App } from './app.ts';
+import { openConfigured } from './configuration.ts';
 import { startSchedule } from './cron/start.ts';
 import { gateway } from './gateway/index.ts';
 import { inboundOf, nodeTransport } from './gateway/node-transport.ts';
-import { UnusableRules } from './gateway/rules-store.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { upgradeTransport } from './gateway/upgrade-transport.ts';
 import { answerBrokenRequests, refuseTunnels } from './node-broken-requests.ts';
 import { featureSyncAtStart, type FeatureSyncAtStart } from './node-feature-sync.ts';
 import { drainable } from './node-drain.ts';
 import { asksForWebSocket, ignoreUpgrade } from './node-upgrades.ts';
-import { UnusableGrants } from './webhooks/grants.ts';
 
 export interface RunningServer {
   readonly url: string;
@@ -38,11 +37,7 @@ export class UnusableConfiguration extends Error {
 
 /** Starts the bundle on Node from variables alone. Throws UnusableConfiguration before it listens. */
 export async function startServer(variables: RawEnvironment): Promise<RunningServer> {
-  const parsed = parseEnvironment(variables, 'node');
-  if (!parsed.ok)
-    throw new UnusableConfiguration(parsed.faults.map((fault) => `${fault.variable} ${fault.problem}`));
-  const { deps, app, featureSync } = compose(parsed.config);
-  for (const { variable, problem } of parsed.warnings) deps.log.warn(`${variable} ${problem}`);
+  const { deps, app, featureSync } = compose(variables);
   const sockets = deps.platform.sockets();
   if (sockets === null) throw new Error('this platform has no sockets');
   const server = serve(app, sockets);
@@ -56,7 +51,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   // Before it, requests would be counted here alone: eight new instances would admit eight quotas.
   await deps.connect();
   // What is open would keep a process that cannot listen from ending.
-  await listen(server, parsed.config.listen).catch(async (error: unknown) => {
+  await listen(server, deps.config.listen).catch(async (error: unknown) => {
     await release();
     throw error;
   });
@@ -79,20 +74,31 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   };
 }
 
-function compose(config: Parameters<typeof createDeps>[0]): {
-  deps: Deps;
-  app: App;
-  featureSync: FeatureSyncAtStart;
-} {
-  const deps = createDeps(config);
+interface Composed {
+  readonly deps: Deps;
+  readonly app: App;
+  readonly featureSync: FeatureSyncAtStart;
+}
+
+function compose(variables: RawEnvironment): Composed {
+  const platform = createPlatform();
+  const opened = openConfigured(variables, platform, (config, warnings) => {
+    const composed = wire(config, platform);
+    for (const { variable, problem } of warnings) composed.deps.log.warn(`${variable} ${problem}`);
+    return composed;
+  });
+  if (!opened.ok) throw new UnusableConfiguration(opened.faults);
+  return opened.value;
+}
+
+function wire(config: Config, platform: Platform): Composed {
+  const deps = createDeps(config, { platform });
   const featureSync = featureSyncAtStart(deps);
   try {
     const app = createApp(deps, (_request, bindings) => peerOf(bindings), featureSync.checks);
     return { deps, app, featureSync };
   } catch (error) {
     void deps.close();
-    if (error instanceof UnusableRules) throw new UnusableConfiguration(error.faults.map(inRules));
-    if (error instanceof UnusableGrants) throw new UnusableConfiguration([`DEFAULT_GRANTS ${error.message}`]);
     throw error;
   }
 }
@@ -132,10 +138,6 @@ function serve({ hono, gateway: own }: App, sockets: SocketUpstreams): Server {
 function peerOf(bindings: unknown): string {
   const { incoming } = bindings as { readonly incoming: IncomingMessage };
   return incoming.socket.remoteAddress ?? '';
-}
-
-function inRules(fault: string): string {
-  return `ACCESS_RULES ${fault}`;
 }
 
 function listen(

@@ -18,6 +18,9 @@ import { trustedProxies, type TrustedProxies } from './trusted-proxies.ts';
 import type { Tuples } from './tuples.ts';
 import type { Upstream } from './upstream.ts';
 
+// For what is needed before there is a configuration.
+export { createPlatform };
+
 /** The ports of one running bundle, wired to their adapters. The composition root: only here are adapters imported. */
 export interface Deps {
   readonly config: Config;

@@ -49,6 +49,27 @@ describe('an unusable configuration ends with 1 before anything listens', () => 
     expect(said.match(/^unusable configuration:$/gm)).toHaveLength(1);
   });
 
+  it('faults of rules and grants stand beside those of variables', async () => {
+    const texts = { ACCESS_RULES: '/nonexistent', DEFAULT_GRANTS: '[{]' };
+    const wellFormed = await lastWords({ ...world.variables, ...texts });
+    const illFormed = await lastWords({
+      ...without('ZITADEL_AUDIENCE'),
+      ...texts,
+      ENVIRONMENT: 'production',
+    });
+    for (const said of [wellFormed, illFormed]) {
+      expect(said).toContain('- ACCESS_RULES ');
+      expect(said).toContain('- DEFAULT_GRANTS 1:');
+    }
+    expect(illFormed).toContain('- ZITADEL_AUDIENCE ');
+  });
+
+  it('previous rules that cannot be used do not wait for the feature sync to be found out', async () => {
+    const sync = { FEATURE_SYNC: 'start', DATABASE_URL: 'postgres://127.0.0.1:1/x' };
+    const said = await lastWords({ ...world.variables, ...sync, ACCESS_RULES_PREV: '{}' });
+    expect(said).toMatch(/- ACCESS_RULES_PREV 1:1 .*array/);
+  });
+
   it.each<[string, string, () => GatewayVariables]>([
     ['an issuer without audience', 'ZITADEL_AUDIENCE', () => without('ZITADEL_AUDIENCE')],
     [
@@ -72,6 +93,15 @@ describe('an unusable configuration ends with 1 before anything listens', () => 
       'no signing key in production',
       'ASSERTION_KEYS',
       () => ({ ...without('ASSERTION_KEYS'), ENVIRONMENT: 'production' }),
+    ],
+    [
+      'grants that are not there',
+      'DEFAULT_GRANTS',
+      () => ({
+        ...world.variables,
+        DATABASE_URL: 'postgres://127.0.0.1:1/x',
+        DEFAULT_GRANTS: 'no/such/file.json',
+      }),
     ],
     [
       'grants that are no JSON',
@@ -120,13 +150,16 @@ describe('on workerd, which cannot refuse to start', () => {
     const gateway = await workerd.start({
       ...without('ZITADEL_AUDIENCE', 'UPSTREAM_URL'),
       RATE_LIMIT: 'lots',
+      ACCESS_RULES: '{}',
+      DEFAULT_GRANTS: '[{]',
     });
     try {
       for (const target of ['/public/x', '/health']) {
         const answer = await gateway.fetch(target);
         await expectRefusal(answer, 'not_configured');
       }
-      for (const name of ['UPSTREAM_URL', 'RATE_LIMIT']) expect(gateway.output()).toContain(name);
+      for (const name of ['UPSTREAM_URL', 'RATE_LIMIT', 'ACCESS_RULES 1:1', 'DEFAULT_GRANTS 1:'])
+        expect(gateway.output()).toContain(name);
     } finally {
       await gateway.close();
     }

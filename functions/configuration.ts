@@ -1,0 +1,97 @@
+import type { Config, RulesSource } from '../shared/config.ts';
+import { parseEnvironment } from '../shared/env.ts';
+import type { NamedTexts } from '../shared/env-texts.ts';
+import type { Platform } from '../shared/platform.ts';
+import type { Fault, RawEnvironment } from '../shared/variables.ts';
+import { compileRules } from './gateway/rules/compile.ts';
+import { readJson, type Position } from './gateway/rules/json.ts';
+import { readFeatureRules } from './synced-rules.ts';
+import { grantsFile } from './webhooks/grants.ts';
+
+export type Opened<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly string[] };
+
+type Files = Pick<Platform, 'readText' | 'runtime'>;
+
+/**
+ * Opens a bundle from raw variables, or lists every fault of them and of the texts they name. Those are compiled by
+ * `open` alone when all goes well: compiling is most of a start, and is done again only to find what is wrong.
+ */
+export function openConfigured<T>(
+  raw: RawEnvironment,
+  files: Files,
+  open: (config: Config, warnings: readonly Fault[]) => T,
+): Opened<T> {
+  const parsed = parseEnvironment(raw, files.runtime);
+  const { texts } = parsed;
+  if (!parsed.ok) return unusable([...parsed.faults, ...textFaults(texts, files)]);
+  // Not read by `open`, but later, beside the requests.
+  if (previousFaults(texts, files).length > 0) return unusable(textFaults(texts, files));
+  try {
+    return { ok: true, value: open(parsed.config, parsed.warnings) };
+  } catch (error) {
+    const faults = textFaults(texts, files);
+    if (faults.length === 0) throw error;
+    return unusable(faults);
+  }
+}
+
+function unusable(faults: readonly Fault[]): Opened<never> {
+  return { ok: false, faults: faults.map(({ variable, problem }) => `${variable} ${problem}`) };
+}
+
+function textFaults(texts: NamedTexts, files: Files): Fault[] {
+  return [
+    ...faultsIn('ACCESS_RULES', texts.rules, files, (text) => rulesFaults(text, texts.targets)),
+    ...previousFaults(texts, files),
+    ...faultsIn('DEFAULT_GRANTS', texts.grants, files, grantsFaults),
+  ];
+}
+
+function previousFaults({ previous }: NamedTexts, files: Files): Fault[] {
+  return faultsIn('ACCESS_RULES_PREV', previous, files, (text) => {
+    const read = readFeatureRules(text);
+    return read.ok ? [] : read.faults;
+  });
+}
+
+function faultsIn(
+  variable: string,
+  source: RulesSource | null,
+  { readText }: Files,
+  check: (text: string) => readonly string[],
+): Fault[] {
+  if (source === null) return [];
+  let text: string;
+  try {
+    text = source.kind === 'inline' ? source.json : readText(source.path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unreadable';
+    return [{ variable, problem: `cannot be read: ${reason}` }];
+  }
+  return check(text).map((problem) => ({ variable, problem }));
+}
+
+function rulesFaults(text: string, targets: ReadonlySet<string>): string[] {
+  const compilation = compileRules(text, { targets });
+  if (compilation.ok) return [];
+  const errors = compilation.findings.filter(({ severity }) => severity === 'error');
+  return errors.map((finding) => at(finding, finding.message));
+}
+
+function grantsFaults(text: string): string[] {
+  const read = readJson(text);
+  if (!read.ok) return [at(read.position, `not JSON: ${read.problem}`)];
+  const { json } = read;
+  if (!Array.isArray(json.value)) return [at(json.locate([]), 'default grants are a JSON array of grants')];
+  const issues = grantsFile.safeParse(json.value).error?.issues ?? [];
+  return issues.map(({ path, message }) => {
+    const steps = path.map((step) => (typeof step === 'number' ? step : String(step)));
+    const field = steps.slice(1).join('.');
+    return at(json.locate(steps), field === '' ? message : `${field}: ${message}`);
+  });
+}
+
+function at({ line, column }: Position, message: string): string {
+  return `${line}:${column} ${message}`;
+}
