@@ -11,7 +11,7 @@ import { faultsOfSqlx, readSqlx } from './sqlx.ts';
 
 /** The last migration a database has that is adopted. */
 export const LAST_LEGACY = '20250110000013';
-export const LEGACY_TABLES = ['tenants', 'users', 'sessions', 'kanidm_tenant_groups'] as const;
+const LEGACY_TABLES = ['tenants', 'users', 'sessions', 'kanidm_tenant_groups'] as const;
 
 export interface Baseline {
   /** What is (or would be) recorded as already there. */
@@ -32,7 +32,7 @@ export async function planBaseline(
   if ((await readLedger(session)).length > 0) {
     throw new Failure('the database already has a record of migrations: nothing to adopt');
   }
-  if (!(await hasAnyTable(session))) {
+  if ((await legacyTable(session)) === undefined) {
     throw new Failure('the database is empty: nothing to adopt, run `sallyport db migrate`');
   }
   const sqlx = await readSqlx(session);
@@ -62,7 +62,19 @@ export async function baseline(
   return plan;
 }
 
-async function hasAnyTable(session: DatabaseSession): Promise<boolean> {
-  for (const table of LEGACY_TABLES) if (await tableExists(session, table)) return true;
-  return false;
+/** Why its migrations only seem to be pending: it has tables that no record speaks of. */
+export async function faultsOfUnadopted(
+  session: DatabaseSession,
+  ledger: readonly unknown[],
+): Promise<string[]> {
+  const table = ledger.length === 0 ? await legacyTable(session) : undefined;
+  if (table === undefined) return [];
+  return [
+    `the database already has a table ${table}, but no record of migrations: adopt it with \`sallyport db baseline\``,
+  ];
+}
+
+async function legacyTable(session: DatabaseSession): Promise<string | undefined> {
+  for (const table of LEGACY_TABLES) if (await tableExists(session, table)) return table;
+  return undefined;
 }

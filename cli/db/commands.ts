@@ -1,7 +1,7 @@
 import { Failure } from '../failure.ts';
 import { interruptedWith } from '../interrupt.ts';
 import { colors, note, print, printJson } from '../terminal.ts';
-import { baseline, planBaseline } from './baseline.ts';
+import { baseline, faultsOfUnadopted, planBaseline } from './baseline.ts';
 import { readCatalog } from './catalog.ts';
 import { MIGRATIONS, withSession } from './connect.ts';
 import { readExpected } from './expected.ts';
@@ -64,7 +64,7 @@ export async function runStatus(options: Output): Promise<void> {
   await withSession(async ({ session, shown }) => {
     const ledger = await readLedger(session);
     const entries = new Map(ledger.map((entry) => [entry.name, entry]));
-    const { faults } = planMigrations(files, ledger);
+    const faults = [...(await faultsOfUnadopted(session, ledger)), ...planMigrations(files, ledger).faults];
     const migrations = files.map(({ name }) => {
       const entry = entries.get(name);
       return { name, state: entry?.origin ?? 'pending', at: entry?.applied_at.toISOString() ?? null };

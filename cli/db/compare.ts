@@ -1,17 +1,21 @@
 import type { Catalog } from './catalog.ts';
 import type { Expected } from './expected.ts';
 
+const NOT_NULL = ' NOT NULL';
+
 /**
  * What the live schema lacks of the promised one. What came with an adopted database is asked for by name or by effect
  * (columns, indexes, foreign keys); its types and checks are its owner's. What our migrations added must be exact.
  */
 export function missingFrom(live: Catalog, { legacy, current }: Expected): string[] {
   const added = (kind: keyof Catalog): string[] => without(current[kind], legacy[kind]);
+  const liveColumns = new Map(live.columns.map((line) => [nameOf(line), line]));
   return [
     ...without(namesOf(current.columns), namesOf(live.columns)).map((line) => `column ${line} is missing`),
-    ...without(added('columns'), live.columns)
-      .filter((line) => namesOf(live.columns).includes(nameOf(line)))
-      .map((line) => `column ${nameOf(line)} is not ${line.slice(nameOf(line).length + 1)}`),
+    ...without(added('columns'), live.columns).flatMap((line) => {
+      const found = liveColumns.get(nameOf(line));
+      return found === undefined ? [] : [columnDifference(line, found)];
+    }),
     ...without(current.indexes, live.indexes).map((line) => `index on ${line} is missing`),
     ...without([...foreignKeys(current), ...added('constraints')], live.constraints).map(
       (line) => `constraint on ${line} is missing or not validated`,
@@ -23,6 +27,13 @@ export function missingFrom(live: Catalog, { legacy, current }: Expected): strin
 /** What an adopted database must have. */
 export function missingOfLegacy(live: Catalog, { legacy }: Expected): string[] {
   return missingFrom(live, { legacy, current: legacy });
+}
+
+function columnDifference(wanted: string, found: string): string {
+  const name = nameOf(wanted);
+  if (found === `${wanted}${NOT_NULL}`) return `column ${name} is${NOT_NULL}, but must allow null`;
+  if (wanted === `${found}${NOT_NULL}`) return `column ${name} allows null, but must be${NOT_NULL}`;
+  return `column ${name} is not ${wanted.slice(name.length + 1)}`;
 }
 
 function without(wanted: readonly string[], found: readonly string[]): string[] {

@@ -2,10 +2,10 @@ import { MigrationError, Umzug } from 'umzug';
 import { sql } from '../../shared/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { Failure } from '../failure.ts';
-import { LEGACY_TABLES } from './baseline.ts';
+import { faultsOfUnadopted } from './baseline.ts';
 import { executeMigration, type ExecuteOptions } from './execute.ts';
 import type { MigrationFile } from './files.ts';
-import { createLedger, readLedger, tableExists } from './ledger.ts';
+import { createLedger, readLedger } from './ledger.ts';
 import { planMigrations, type Plan } from './plan.ts';
 import { lockRun } from './run-lock.ts';
 
@@ -30,8 +30,8 @@ export class MigrationFailed extends Failure {
 export async function planRun(session: DatabaseSession, files: readonly MigrationFile[]): Promise<Plan> {
   const ledger = await readLedger(session);
   const plan = planMigrations(files, ledger);
-  if (plan.faults.length > 0) throw new Failure(plan.faults.join('\n'));
-  if (ledger.length === 0) await refuseForeign(session);
+  const faults = [...plan.faults, ...(await faultsOfUnadopted(session, ledger))];
+  if (faults.length > 0) throw new Failure(faults.join('\n'));
   return plan;
 }
 
@@ -89,14 +89,4 @@ async function watchForLoss(session: DatabaseSession): Promise<void> {
     // Postgres 13, or a platform without it: the next run waits for the old statement instead.
   }
   await session.execute(sql`set statement_timeout = 0`);
-}
-
-async function refuseForeign(session: DatabaseSession): Promise<void> {
-  for (const table of LEGACY_TABLES) {
-    if (await tableExists(session, table)) {
-      throw new Failure(
-        `the database already has a table ${table}, but no record of migrations: adopt it with \`sallyport db baseline\``,
-      );
-    }
-  }
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSession } from '../../shared/database/session.ts';
+import { faultsOfUnadopted } from './baseline.ts';
 import { readCatalog, readInvalidIndexes } from './catalog.ts';
 import { missingFrom } from './compare.ts';
 import type { Expected } from './expected.ts';
@@ -12,8 +13,10 @@ export async function verify(
   files: readonly MigrationFile[],
   expected: Expected,
 ): Promise<string[]> {
-  const { faults, pending } = planMigrations(files, await readLedger(session));
+  const ledger = await readLedger(session);
+  const { faults, pending } = planMigrations(files, ledger);
   return [
+    ...(await faultsOfUnadopted(session, ledger)),
     ...faults,
     ...pending.map(({ name }) => `${name}: pending`),
     ...missingFrom(await readCatalog(session), expected),

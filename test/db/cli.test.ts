@@ -1,6 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startPostgres, type Postgres } from '../../dev/postgres.ts';
-import { cli } from './support.ts';
+import {
+  postgresMissing,
+  startPostgres as startRealPostgres,
+  type PostgresService,
+} from '../services/postgres.ts';
+import { cli, connect, makeLegacy, sqlxUpTo } from './support.ts';
 
 describe('sallyport db', { timeout: 60_000 }, () => {
   let pglite: Postgres;
@@ -17,6 +22,7 @@ describe('sallyport db', { timeout: 60_000 }, () => {
     const unverified = await cli(url, 'verify');
     expect(unverified).toMatchObject({ code: 1 });
     expect(unverified.stdout).toContain('20250110000001_uuid_ossp.sql: pending');
+    expect(unverified.stdout).not.toContain('db baseline');
     const ran = await cli(url, 'migrate');
     expect(ran.stdout).toMatch(/: \d+ ran, up to date/);
     expect(ran.stderr).toContain('✓ 20250110000016_sessions_kanidm_support.sql');
@@ -43,5 +49,50 @@ describe('sallyport db', { timeout: 60_000 }, () => {
     expect(answer).toMatchObject({ code, stdout: '' });
     expect(answer.stderr).toMatch(message);
     expect(answer.stderr).not.toMatch(/s3cret|\n +at /);
+  });
+});
+
+describe.skipIf(postgresMissing)('sallyport db (needs the postgresql package)', { timeout: 60_000 }, () => {
+  const HINT = expect.stringMatching(/no record of migrations: .*`sallyport db baseline`/) as unknown;
+  let service: PostgresService;
+  let url: string;
+  let serial = 0;
+  beforeAll(async () => {
+    service = (await startRealPostgres())!;
+  });
+  afterAll(() => service.close());
+  beforeEach(async () => {
+    serial += 1;
+    url = await service.createDatabase(`cli_${serial}`);
+  });
+
+  it.each([
+    ['of its own', []],
+    ['of sqlx', sqlxUpTo(13)],
+  ])('says in status and verify how it is adopted, with tables %s, until it is', async (_whose, sqlx) => {
+    await makeLegacy(url, sqlx);
+    expect(await cli(url, 'status')).toMatchObject({ code: 0, stdout: HINT });
+    const status = await cli(url, 'status', '--json');
+    expect(JSON.parse(status.stdout)).toMatchObject({ faults: [HINT] });
+    expect(await cli(url, 'verify')).toMatchObject({ code: 1, stdout: HINT });
+    await cli(url, 'baseline');
+    for (const verb of ['status', 'verify'])
+      expect((await cli(url, verb)).stdout).not.toContain('db baseline');
+  });
+
+  it('verify names what differs: whether a column may be null, or its type', async () => {
+    await cli(url, 'migrate');
+    const client = await connect(url);
+    await client.query(`alter table users alter column password_hash set not null;
+      alter table users alter column auth_method drop not null;
+      alter table users alter column migration_completed_at type text`);
+    await client.end();
+    const { code, stdout } = await cli(url, 'verify', '--json');
+    expect(code).toBe(1);
+    expect((JSON.parse(stdout) as { differences: string[] }).differences.sort()).toEqual([
+      'column users.auth_method allows null, but must be NOT NULL',
+      'column users.migration_completed_at is not timestamp with time zone',
+      'column users.password_hash is NOT NULL, but must allow null',
+    ]);
   });
 });
