@@ -73,8 +73,22 @@ export async function runShow(id: string, { json }: Output): Promise<void> {
 export async function runRetry(id: string | undefined, options: RetryCommand): Promise<void> {
   const dead = options.dead === true;
   if (dead && id === undefined) await change({ status: 'dead' }, options);
-  else if (!dead && id !== undefined) await change({ id }, options);
+  else if (!dead && id !== undefined) await change({ id, status: await statusOfFailed(id) }, options);
   else throw new UsageError('name one event, or say --dead');
+}
+
+/** Its status goes into the change as well, so that an event which is applied in between is not applied twice. */
+async function statusOfFailed(id: string): Promise<'pending' | 'dead'> {
+  const event = await withInbox((database) => showEvent(database, id));
+  if (event === undefined) throw new Failure(`there is no event ${id}`);
+  const { status, attempts, subject, type } = event;
+  if (status === 'applied')
+    throw new Failure(
+      `event ${id} did not fail, it was applied; to apply it again: \`sallyport webhooks replay --user ${subject} --type ${type}\``,
+    );
+  if (status === 'pending' && attempts === 0)
+    throw new Failure(`event ${id} has not failed: its turn comes by itself`);
+  return status === 'dead' ? 'dead' : 'pending';
 }
 
 /** Makes events due that were applied before. */
@@ -93,7 +107,9 @@ async function change(
     dryRun ? wouldRequeue(database, filter, at) : requeue(database, filter, at),
   );
   if (ids.length === 0 && filter.id !== undefined)
-    throw new Failure(`there is no event ${filter.id}, or it is under way`);
+    throw new Failure(
+      `event ${filter.id} is under way: \`sallyport webhooks show ${filter.id}\` tells how it ends`,
+    );
   if (json === true) {
     printJson({ dry_run: dryRun, events: ids });
     return;

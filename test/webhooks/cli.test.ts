@@ -66,6 +66,30 @@ describe('sallyport webhooks, as a process', { timeout: 60_000 }, () => {
     expect(await statuses()).toEqual(['applied', 'pending']);
   });
 
+  it('retry of one event takes it when it failed, and points to replay when it was applied', async () => {
+    const refused = await webhooks('retry', applied!);
+    expect(refused).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: says('sallyport webhooks replay --user ann --type user.human.added'),
+    });
+    expect(await webhooks('retry', applied!, '--dry-run')).toMatchObject({ code: 1, stdout: '' });
+    expect(await statuses()).toEqual(['applied', 'dead']);
+    expect(await requeued('retry', dead!)).toEqual({ dry_run: false, events: [dead] });
+    expect(await statuses()).toEqual(['applied', 'pending']);
+    expect(await webhooks('retry', dead!)).toMatchObject({ code: 1, stderr: says('has not failed') });
+    const unknown = '00000000-0000-4000-8000-000000000000';
+    expect(await webhooks('retry', unknown)).toMatchObject({ code: 1, stderr: says(`no event ${unknown}`) });
+  });
+
+  it('retry does not wait for the next attempt of an event that failed and is not set aside yet', async () => {
+    const patient = createEngine(db.database, { mostAttempts: 2 });
+    patient.tuples.away = true;
+    const failed = await patient.arrive({ user: 'cleo' });
+    await patient.settle();
+    expect(await requeued('retry', failed, '--dry-run')).toEqual({ dry_run: true, events: [failed] });
+  });
+
   it('replay takes what was applied', async () => {
     expect(await requeued('replay', '--user', 'ann', '--dry-run')).toEqual({
       dry_run: true,
