@@ -5,7 +5,6 @@ import type { Platform } from '../shared/platform.ts';
 import type { Fault, RawEnvironment } from '../shared/variables.ts';
 import { compileRules } from './gateway/rules/compile.ts';
 import { readJson, type Position } from './gateway/rules/json.ts';
-import { readFeatureRules } from './synced-rules.ts';
 import { grantsFile } from './webhooks/grants.ts';
 
 export type Opened<T> =
@@ -25,8 +24,6 @@ export function openConfigured<T>(
   const parsed = parseEnvironment(raw, files.runtime);
   const { texts } = parsed;
   if (!parsed.ok) return unusable([...parsed.faults, ...textFaults(texts, files)]);
-  // Not read by `open`, but later, beside the requests.
-  if (previousFaults(texts, files).length > 0) return unusable(textFaults(texts, files));
   try {
     return { ok: true, value: open(parsed.config, parsed.warnings) };
   } catch (error) {
@@ -43,16 +40,8 @@ function unusable(faults: readonly Fault[]): Opened<never> {
 function textFaults(texts: NamedTexts, files: Files): Fault[] {
   return [
     ...faultsIn('ACCESS_RULES', texts.rules, files, (text) => rulesFaults(text, texts.targets)),
-    ...previousFaults(texts, files),
     ...faultsIn('DEFAULT_GRANTS', texts.grants, files, grantsFaults),
   ];
-}
-
-function previousFaults({ previous }: NamedTexts, files: Files): Fault[] {
-  return faultsIn('ACCESS_RULES_PREV', previous, files, (text) => {
-    const read = readFeatureRules(text);
-    return read.ok ? [] : read.faults;
-  });
 }
 
 function faultsIn(

@@ -7,7 +7,6 @@ import { targetNamedBy, type Fault, type SoundVariables, type Written } from './
  */
 export interface NamedTexts {
   readonly rules: RulesSource | null;
-  readonly previous: RulesSource | null;
   readonly grants: RulesSource | null;
   /** What rules may name as their target. */
   readonly targets: ReadonlySet<string>;
@@ -25,7 +24,6 @@ export function namedTexts(
     (written['DATABASE_URL'] !== undefined && written['ZITADEL_ISSUER_URL'] !== undefined);
   return {
     rules: sourceOf(v.ACCESS_RULES),
-    previous: runtime === 'node' && v.FEATURE_SYNC === 'start' ? sourceOf(v.ACCESS_RULES_PREV) : null,
     // Written text has to hold, read or not; the default file may be absent where nobody would read it.
     grants: granting || written['DEFAULT_GRANTS'] !== undefined ? sourceOf(v.DEFAULT_GRANTS) : null,
     targets: targetNames(written, faults),

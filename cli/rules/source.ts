@@ -1,3 +1,4 @@
+import { rulesSource } from '../../shared/env-texts.ts';
 import { readVariables } from '../../shared/variables.ts';
 import { readText } from '../files.ts';
 
@@ -18,9 +19,12 @@ export interface KnownTargets {
 /** The rules a command is about: the file named, or those that the gateway would load. */
 export async function readRules(file: string | undefined, env: Environment): Promise<RulesText> {
   const configured = env['ACCESS_RULES']?.trim() ?? '';
-  if (file === undefined && configured.startsWith('[')) return { name: 'ACCESS_RULES', text: configured };
-  const name = file ?? (configured === '' ? 'config/access_rules.json' : configured);
-  return { name, text: await readText(name) };
+  const source =
+    file === undefined
+      ? rulesSource(configured || 'config/access_rules.json')
+      : ({ kind: 'file', path: file } as const);
+  if (source.kind === 'inline') return { name: 'ACCESS_RULES', text: source.json };
+  return { name: source.path, text: await readText(source.path) };
 }
 
 /** The targets that rules may name, from the variables the gateway reads. */

@@ -82,6 +82,15 @@ describe('FEATURE_SYNC=start', () => {
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
   });
 
+  it.each(['/nowhere/rules.json', '[{'])(
+    'shows previous rules %j, which it cannot use, and serves on',
+    async (prev) => {
+      const server = await start({}, { x: 'a' }, { ACCESS_RULES_PREV: prev });
+      expect(await settled(server, /^refused|^failed/)).toMatchObject({ up: false, needed: false });
+      expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    },
+  );
+
   it('refuses to begin without the previous rules', async () => {
     await expect(start({}, {}, { ACCESS_RULES_PREV: '' })).rejects.toThrow('ACCESS_RULES_PREV');
   });

@@ -64,12 +64,6 @@ describe('an unusable configuration ends with 1 before anything listens', () => 
     expect(illFormed).toContain('- ZITADEL_AUDIENCE ');
   });
 
-  it('previous rules that cannot be used do not wait for the feature sync to be found out', async () => {
-    const sync = { FEATURE_SYNC: 'start', DATABASE_URL: 'postgres://127.0.0.1:1/x' };
-    const said = await lastWords({ ...world.variables, ...sync, ACCESS_RULES_PREV: '{}' });
-    expect(said).toMatch(/- ACCESS_RULES_PREV 1:1 .*array/);
-  });
-
   it.each<[string, string, () => GatewayVariables]>([
     ['an issuer without audience', 'ZITADEL_AUDIENCE', () => without('ZITADEL_AUDIENCE')],
     [

@@ -8,7 +8,6 @@ const USABLE = {
   OPENFGA_STORE_ID: '01J00000000000000000000000',
   ACCESS_RULES: '[]',
 };
-const SYNC = { FEATURE_SYNC: 'start', DATABASE_URL: 'postgres://db/app' };
 const TO_BILLING = '[{"path":"/b","method":"GET","feature":"public_access","target":"billing"}]';
 const TO_ZITADEL = TO_BILLING.replace('billing', 'zitadel');
 
@@ -33,30 +32,18 @@ function refuse(): never {
 const names = (faults: readonly string[]) => faults.map((fault) => fault.split(' ')[0]);
 
 describe('faults of a configuration are told together', () => {
-  it('those of variables, rules, previous rules and grants', () => {
+  it('those of variables, rules and grants', () => {
     const faults = faultsOf({
-      ...SYNC,
       PORT: 'x',
       ACCESS_RULES: 'gone.json',
-      ACCESS_RULES_PREV: '[{',
       DEFAULT_GRANTS: '[{',
     });
-    expect(names(faults)).toEqual(['PORT', 'ACCESS_RULES', 'ACCESS_RULES_PREV', 'DEFAULT_GRANTS']);
+    expect(names(faults)).toEqual(['PORT', 'ACCESS_RULES', 'DEFAULT_GRANTS']);
   });
 
   it('those of all texts, where every variable is well-formed', () => {
     const faults = faultsOf({ ACCESS_RULES: 'gone.json', DEFAULT_GRANTS: '[{' }, refuse);
     expect(names(faults)).toEqual(['ACCESS_RULES', 'DEFAULT_GRANTS']);
-  });
-
-  it('those of previous rules before anything opens, when they are to be carried over', () => {
-    const opened: string[] = [];
-    const open = () => void opened.push('opened');
-    const rules = { ACCESS_RULES_PREV: 'gone.json', DATABASE_URL: SYNC.DATABASE_URL };
-    expect(names(faultsOf({ ...rules, FEATURE_SYNC: 'start' }, open))).toEqual(['ACCESS_RULES_PREV']);
-    expect(opened).toEqual([]);
-    expect(faultsOf({ ...rules, FEATURE_SYNC: 'off' }, open)).toEqual([]);
-    expect(faultsOf({ ...rules, FEATURE_SYNC: 'start' }, open, 'workers')).toEqual([]);
   });
 
   it('each rule and each grant with its place', () => {
