@@ -3,15 +3,10 @@ import { createDeps, type Deps } from '../shared/deps.ts';
 import { parseEnvironment } from '../shared/env.ts';
 import { CountersUnavailable, ProviderUnavailable, RelationsUnavailable } from '../shared/errors.ts';
 import { Failure } from './failure.ts';
+import { openFgaFailure } from './fga/openfga-failure.ts';
 import { environment } from './terminal.ts';
 
-const OURS = [
-  DatabaseUnavailable,
-  DatabaseError,
-  ProviderUnavailable,
-  RelationsUnavailable,
-  CountersUnavailable,
-];
+const OURS = [DatabaseUnavailable, DatabaseError, ProviderUnavailable, CountersUnavailable];
 
 /** The bundle of the configured variables for one command; what is away or not configured is a Failure. */
 export async function withDeps<T>(work: (deps: Deps) => Promise<T>): Promise<T> {
@@ -25,6 +20,7 @@ export async function withDeps<T>(work: (deps: Deps) => Promise<T>): Promise<T> 
   try {
     return await work(deps);
   } catch (error) {
+    if (error instanceof RelationsUnavailable) throw new Failure(openFgaFailure(error), { cause: error });
     const known = OURS.some((kind) => error instanceof kind);
     throw known && error instanceof Error ? new Failure(error.message, { cause: error }) : error;
   } finally {

@@ -3,6 +3,7 @@ import { RelationsUnavailable } from '../../shared/errors.ts';
 import { VARIABLES } from '../../shared/variables.ts';
 import { Failure } from '../failure.ts';
 import { environment } from '../terminal.ts';
+import { openFgaFailure } from './openfga-failure.ts';
 
 const Variables = VARIABLES.pick({
   OPENFGA_URL: true,
@@ -56,7 +57,7 @@ export async function orFailure<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof RelationsUnavailable) throw new Failure(error.message, { cause: error });
+    if (error instanceof RelationsUnavailable) throw new Failure(openFgaFailure(error), { cause: error });
     throw error;
   }
 }

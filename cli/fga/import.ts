@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { RelationsUnavailable } from '../../shared/errors.ts';
 import { TUPLES_PER_WRITE, tupleSchema, type Tuple, type Tuples } from '../../shared/tuples.ts';
 import { Failure } from '../failure.ts';
+import { openFgaFailure } from './openfga-failure.ts';
 
 /** The lines at the front of the file that are done, and what stands in them. */
 export interface Written {
@@ -67,9 +69,15 @@ async function writeBatch(tuples: Pick<Tuples, 'write'>, batch: Batch, last: num
   try {
     await tuples.write({ writes: [...batch.tuples.values()] });
   } catch (error) {
-    const why = error instanceof Error ? error.message : 'unknown error';
-    throw new Failure(`lines ${batch.first} to ${last} were not written: ${why}`, { cause: error });
+    throw new Failure(`lines ${batch.first} to ${last} were not written: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof RelationsUnavailable) return openFgaFailure(error);
+  return error instanceof Error ? error.message : 'unknown error';
 }
 
 function add({ tuples }: Batch, tuple: Tuple, at: number): void {

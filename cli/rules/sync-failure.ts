@@ -3,6 +3,7 @@ import { LeaseLost } from '../../functions/feature-sync/runs.ts';
 import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import { Failure } from '../failure.ts';
+import { openFgaFailure } from '../fga/openfga-failure.ts';
 
 const UNDEFINED_TABLE = '42P01';
 
@@ -10,8 +11,8 @@ const UNDEFINED_TABLE = '42P01';
 export function syncFailure(error: unknown): unknown {
   if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE)
     return new Failure('the database has no tables for this: run `sallyport db migrate`', { cause: error });
-  if (error instanceof DatabaseUnavailable) return away(error, 'DATABASE_URL');
-  if (error instanceof RelationsUnavailable) return away(error, 'OPENFGA_URL');
+  if (error instanceof DatabaseUnavailable) return away(error.message, error, 'DATABASE_URL');
+  if (error instanceof RelationsUnavailable) return away(openFgaFailure(error), error, 'OPENFGA_URL');
   const expected = [FeatureSyncRefused, LeaseLost, DatabaseError];
   if (error instanceof Error && expected.some((kind) => error instanceof kind))
     return new Failure(error.message, { cause: error });
@@ -19,7 +20,7 @@ export function syncFailure(error: unknown): unknown {
 }
 
 /** A cut-off run goes on where it was. */
-function away(error: Error, variable: string): Failure {
+function away(what: string, cause: Error, variable: string): Failure {
   const todo = `nothing is lost: look at ${variable} and what it leads to, then give the same command again`;
-  return new Failure(`${error.message}\n${todo}`, { cause: error });
+  return new Failure(`${what}\n${todo}`, { cause });
 }

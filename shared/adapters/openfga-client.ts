@@ -1,4 +1,4 @@
-import { CredentialsMethod, OpenFgaClient } from '@openfga/sdk';
+import { CredentialsMethod, FgaApiValidationError, OpenFgaClient } from '@openfga/sdk';
 import type { OpenFgaConfig } from '../config.ts';
 import { RelationsUnavailable } from '../errors.ts';
 
@@ -19,12 +19,15 @@ export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
   });
 }
 
-/** The SDK's errors carry request headers (the API token among them): only kind and message-free facts go on. */
+/**
+ * The SDK's errors carry request headers (the API token among them): only kind and message-free facts go on. Why the
+ * server refused what was sent names tuples, so it is the cause: for whoever sent them, never in a log.
+ */
 export async function guarded<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {
-    throw new RelationsUnavailable(describe(error));
+    throw new RelationsUnavailable(describe(error), { cause: refusalOf(error) });
   }
 }
 
@@ -33,5 +36,17 @@ function describe(error: unknown): string {
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? ` ${error.statusCode}` : '';
   const code =
     'apiErrorCode' in error && typeof error.apiErrorCode === 'string' ? ` ${error.apiErrorCode}` : '';
-  return `OpenFGA failed: ${error.name}${status}${code}`;
+  return `OpenFGA failed: ${error.name}${status}${code}${networkFault(error)}`;
+}
+
+/** The SDK keeps the code of a connection that failed within its message alone. */
+function networkFault({ name, message }: Error): string {
+  const found = name === 'FgaError' ? /\bE[A-Z]{4,}\b|\btimeout\b/.exec(message) : null;
+  return found === null ? '' : ` ${found[0]}`;
+}
+
+function refusalOf(error: unknown): Error | undefined {
+  if (!(error instanceof FgaApiValidationError)) return undefined;
+  const { apiErrorMessage } = error;
+  return apiErrorMessage === undefined ? undefined : new Error(apiErrorMessage);
 }

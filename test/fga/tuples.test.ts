@@ -104,9 +104,26 @@ describe(`sallyport fga tuples, on ${SERVER.name}`, { timeout: 60_000 }, () => {
   it('a line that OpenFGA refuses is named with those written together with it', async () => {
     const file = join(folder, 'backup.jsonl');
     await writeFile(file, linesFor([...MANY, { user: 'user:x', relation: 'owner', object: 'document:1' }]));
-    expect(await tuples(await newStore(), 'import', file)).toMatchObject({
+    const refused = await tuples(await newStore(), 'import', file);
+    expect(refused).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('lines 301 to 343 were not written') as unknown,
     });
+    expect(refused.stderr).toContain('document:1#owner@user:x');
+    expect(refused.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it('an OpenFGA that is away is named by its host, without path or token', async () => {
+    const away = {
+      OPENFGA_URL: 'http://127.0.0.1:1/s3cret-path',
+      OPENFGA_STORE_ID: '01J00000000000000000000000',
+      OPENFGA_API_TOKEN: 's3cret-token',
+    };
+    const { code, stdout, stderr } = await sallyport(away, 'fga', 'tuples', 'export');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /^error: OpenFGA failed: .*ECONNREFUSED.*OPENFGA_URL leads to 127\.0\.0\.1:1\)\n$/,
+    );
+    expect(stderr).not.toContain('s3cret');
   });
 });
