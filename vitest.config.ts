@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const USES_HYPERDRIVE = /test\/(webhooks\/hyperdrive|contracts\/database-workerd)\.test\.ts$/;
 
 /**
- * unit: no socket, no process; the inner loop. contracts and system start servers and measure time-outs, so one
- * project runs after the other, and their files one by one.
+ * unit: no socket, no process; the inner loop. contracts and system start servers and measure time-outs, so no more than
+ * two of their files run at a time.
  */
 export default defineConfig({
   test: {
@@ -33,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'contracts',
           include: ['test/contracts/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
@@ -44,7 +44,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.unit.test.ts', 'test/contracts/**', 'node_modules/**'],
           maxWorkers: 2,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],
