@@ -1,13 +1,19 @@
 // Bundles the Node entry for `npm start`, and the command line: packages stay in node_modules.
 // An argument names another folder than dist/.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
+const outdir = process.argv[2] ?? 'dist';
+// Their names change with what they hold.
+await rm(join(outdir, 'chunks'), { recursive: true, force: true });
 await build({
   entryPoints: { node: 'functions/node.ts', sallyport: 'cli/bin.ts' },
-  outdir: process.argv[2] ?? 'dist',
+  outdir,
   bundle: true,
   // What both need is one file; what only one command needs is loaded by it alone.
   splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
   packages: 'external',
   platform: 'node',
   format: 'esm',
