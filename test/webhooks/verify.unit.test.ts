@@ -105,6 +105,13 @@ describe('a shared secret', () => {
     expect(await judge(sent)).toBe('invalid_signature');
   });
 
+  it('opens the way to no body over MAX_BODY_BYTES', async () => {
+    const headers = { 'x-webhook-secret': secret };
+    const most = 'x'.repeat(10_000);
+    expect(await judge({ headers, secret, accepts, body: most })).toBe(most);
+    expect(await judge({ headers, secret, accepts, body: `${most}x` })).toBe('body_too_large');
+  });
+
   it('does not help a signature that does not hold', async () => {
     const headers = { 'x-webhook-secret': secret, ...signed(`t=${T},v1=${'0'.repeat(64)}`) };
     expect(await judge({ headers, secret, accepts })).toBe('invalid_signature');
