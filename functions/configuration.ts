@@ -4,7 +4,8 @@ import type { NamedTexts } from '../shared/env-texts.ts';
 import type { Platform } from '../shared/platform.ts';
 import type { Fault, RawEnvironment } from '../shared/variables.ts';
 import { compileRules } from './gateway/rules/compile.ts';
-import { readJson, type Position } from './gateway/rules/json.ts';
+import { place } from './gateway/rules-store.ts';
+import { readJson } from './gateway/rules/json.ts';
 import { grantsFile } from './webhooks/grants.ts';
 
 export type Opened<T> =
@@ -64,23 +65,19 @@ function faultsIn(
 function rulesFaults(text: string, targets: ReadonlySet<string>): string[] {
   const compilation = compileRules(text, { targets });
   if (compilation.ok) return [];
-  const errors = compilation.findings.filter(({ severity }) => severity === 'error');
-  return errors.map((finding) => at(finding, finding.message));
+  return compilation.findings.filter(({ severity }) => severity === 'error').map(place);
 }
 
 function grantsFaults(text: string): string[] {
   const read = readJson(text);
-  if (!read.ok) return [at(read.position, `not JSON: ${read.problem}`)];
+  if (!read.ok) return [place({ ...read.position, message: `not JSON: ${read.problem}` })];
   const { json } = read;
-  if (!Array.isArray(json.value)) return [at(json.locate([]), 'default grants are a JSON array of grants')];
+  if (!Array.isArray(json.value))
+    return [place({ ...json.locate([]), message: 'default grants are a JSON array of grants' })];
   const issues = grantsFile.safeParse(json.value).error?.issues ?? [];
   return issues.map(({ path, message }) => {
     const steps = path.map((step) => (typeof step === 'number' ? step : String(step)));
     const field = steps.slice(1).join('.');
-    return at(json.locate(steps), field === '' ? message : `${field}: ${message}`);
+    return place({ ...json.locate(steps), message: field === '' ? message : `${field}: ${message}` });
   });
-}
-
-function at({ line, column }: Position, message: string): string {
-  return `${line}:${column} ${message}`;
 }

@@ -88,6 +88,7 @@ function compile(text: string, targets: ReadonlySet<string>, log: Log): Compiled
   return compilation.rules;
 }
 
-function place({ line, column, message }: Finding): string {
+/** `line:column message`, as faults of a text are listed. */
+export function place({ line, column, message }: Pick<Finding, 'line' | 'column' | 'message'>): string {
   return `${line}:${column} ${message}`;
 }
