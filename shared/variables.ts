@@ -64,7 +64,7 @@ const ulid = z
   .string()
   .regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'write the id that `npx sallyport fga bootstrap` prints: a ULID');
 
-/** One line per variable of docs/architecture.md#variables: its shape and its default. */
+/** One line per variable of docs/reference/variables.md: its shape and its default. */
 export const VARIABLES = z.object({
   UPSTREAM_URL: httpBase,
   ACCESS_RULES: z.string().default('config/access_rules.json'),
