@@ -12,6 +12,8 @@ export interface UpstreamRequest {
   readonly path: string;
   /** Names and values in turn. */
   readonly headers: string[];
+  /** The Host to send instead of the target's own; Workers cannot. */
+  readonly host: string | undefined;
   /** Until the answer begins, and between two pieces of its body. */
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;

@@ -20,6 +20,15 @@ export function identityHeaders(
   return headers;
 }
 
+/** A name or an address with its port: not the list that a chain of proxies makes of X-Forwarded-Host. */
+const ONE_HOST = /^[\w.:[\]-]+$/;
+
+/** As a trusted proxy or the caller wrote it; undefined when neither wrote one. */
+function callersHost({ host, read }: GatewayRequest): string | undefined {
+  const given = ONE_HOST.test(host) ? host : read.host;
+  return given === undefined || given === '' ? undefined : given;
+}
+
 /**
  * The request for the upstream. It takes a Decision, which only decide() makes: without principal, admission and
  * grant there is nothing to forward. Identity fields were stripped when the request was read; they are set last.
@@ -51,6 +60,7 @@ export function onward(
     method: request.method,
     path: path.query === '' ? path.path : path.path + path.query,
     headers,
+    host: rule.preserveHost ? callersHost(request) : undefined,
     timeoutMs: rule.timeoutMs ?? config.upstreamTimeoutMs,
     maxBodyBytes: config.maxBodyBytes,
     contentLength: read.contentLength,

@@ -2,6 +2,7 @@ import type { RulesSource } from '../../shared/config.ts';
 import type { Platform } from '../../shared/platform.ts';
 import type { Log } from '../../shared/ports.ts';
 import { compileRules } from './rules/compile.ts';
+import type { Known } from './rules/rule.ts';
 import type { CompiledRules, Finding } from './rules/types.ts';
 
 export interface RulesState {
@@ -17,7 +18,7 @@ export interface RulesStore {
 }
 
 export interface RulesStoreDeps {
-  readonly platform: Pick<Platform, 'readText' | 'watchText'>;
+  readonly platform: Pick<Platform, 'readText' | 'watchText' | 'runtime'>;
   readonly log: Log;
 }
 
@@ -44,7 +45,8 @@ export function openRules(
   const { platform, log } = deps;
   /** As last read; undefined when it could not be. */
   let text: string | undefined = read(source, platform);
-  let rules = compile(text, targets, log);
+  const known: Known = { targets, runtime: platform.runtime };
+  let rules = compile(text, known, log);
   let refused: string | undefined;
 
   const reload = (): void => {
@@ -53,7 +55,7 @@ export function openRules(
       text = undefined;
       const next = (text = read(source, platform));
       if (next === before) return;
-      rules = compile(next, targets, log);
+      rules = compile(next, known, log);
       refused = undefined;
       log.info('access rules changed', { rules: rules.rules.length });
     } catch (error) {
@@ -71,7 +73,7 @@ export function openRules(
   };
 }
 
-function read(source: RulesSource, platform: RulesStoreDeps['platform']): string {
+function read(source: RulesSource, platform: Pick<Platform, 'readText'>): string {
   if (source.kind === 'inline') return source.json;
   try {
     return platform.readText(source.path);
@@ -81,8 +83,8 @@ function read(source: RulesSource, platform: RulesStoreDeps['platform']): string
   }
 }
 
-function compile(text: string, targets: ReadonlySet<string>, log: Log): CompiledRules {
-  const compilation = compileRules(text, { targets });
+function compile(text: string, known: Known, log: Log): CompiledRules {
+  const compilation = compileRules(text, known);
   if (!compilation.ok) throw new UnusableRules(compilation.findings.map(place));
   for (const warning of compilation.warnings) log.warn('access rules', { finding: place(warning) });
   return compilation.rules;

@@ -51,22 +51,23 @@ export class Passage implements Dispatcher.DispatchHandler {
   /** Rejects with undici's error while nothing was answered yet. */
   through(): Promise<Answer> {
     const { request, exchange, target } = this;
+    const { host, headers } = request;
+    const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
+      path: target.basePath + request.path,
+      method: request.method,
+      headers: host === undefined ? headers : [...headers, 'Host', host],
+      // Otherwise undici takes a caller's Host for the name in the target's certificate, and reconnects for each.
+      servername: target.servername,
+      // A generator is untouched until undici reads it: a connection that never opened leaves the body whole.
+      body: request.hasBody ? Readable.from(boundedBody(exchange.request, request.maxBodyBytes)) : null,
+      headersTimeout: request.timeoutMs,
+      bodyTimeout: request.timeoutMs,
+    };
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
       exchange.response.on('close', this.clientClosed);
-      target.pool.dispatch(
-        {
-          path: target.basePath + request.path,
-          method: request.method,
-          headers: request.headers,
-          // A generator is untouched until undici reads it: a connection that never opened leaves the body whole.
-          body: request.hasBody ? Readable.from(boundedBody(exchange.request, request.maxBodyBytes)) : null,
-          headersTimeout: request.timeoutMs,
-          bodyTimeout: request.timeoutMs,
-        },
-        this,
-      );
+      target.pool.dispatch(options, this);
     });
   }
 

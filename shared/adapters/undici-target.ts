@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { buildConnector, Pool } from 'undici';
 
 // A connection that takes longer will hardly open at all.
@@ -14,6 +14,8 @@ export interface Paused {
 export class UndiciTarget {
   readonly pool: Pool;
   readonly basePath: string;
+  /** What the certificate of an https target must name, whatever Host a request carries. */
+  readonly servername: string;
   /** Answers that wait for their client. */
   readonly paused = new Set<Paused>();
   /** True while a connection that has ended is read to its end: then nothing may pause. */
@@ -22,12 +24,15 @@ export class UndiciTarget {
   constructor(base: string) {
     const url = new URL(base);
     this.basePath = url.pathname.replace(/\/+$/, '');
+    this.servername = url.hostname.replace(/^\[|\]$/g, '');
     const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
     this.pool = new Pool(url.origin, {
       connections: CONNECTIONS_PER_TARGET,
       pipelining: 1,
       connect: (options, callback) => {
-        connect(options, (...outcome) => {
+        // RFC 6066 §3: an address is no server name; a certificate is then held against the address.
+        const named = isIP(this.servername) === 0 ? options : { ...options, servername: '' };
+        connect(named, (...outcome) => {
           // By the error: where there is one, undici leaves the socket out altogether.
           if (outcome[0] === null) this.readToItsEnd(outcome[1]);
           callback(...outcome);

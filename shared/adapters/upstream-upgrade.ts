@@ -1,5 +1,6 @@
 import { request as dial, type IncomingMessage } from 'node:http';
 import { request as dialTls } from 'node:https';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { nominatedBy, passesOn } from '../answer-headers.ts';
 import { Refusal } from '../errors.ts';
@@ -50,10 +51,16 @@ interface Joined {
 function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const url = new URL(request.base);
+    const hostname = url.hostname.replace(/^\[|\]$/g, '');
     const call = (url.protocol === 'https:' ? dialTls : dial)(url.origin, {
       method: request.method,
       path: url.pathname.replace(/\/+$/, '') + request.path,
-      headers: [...request.headers, 'Host', url.host, 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
+      headers: [
+        ...request.headers,
+        ...['Host', request.host ?? url.host, 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
+      ],
+      // Otherwise Node takes a caller's Host for the name in the target's certificate.
+      servername: isIP(hostname) === 0 ? hostname : '',
       timeout: request.timeoutMs,
       // A connection of its own: what a client sends early must not precede somebody else's request.
       agent: false,

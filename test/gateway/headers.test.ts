@@ -83,6 +83,16 @@ gatewaySuite('what a client says about itself is not believed', {}, (stage) => {
     expect(request.values('host')).toEqual([new URL(stage.upstream.url).host]);
   });
 
+  it('Host is kept where the rule says preserve_host, as far as the runtime sends another', async () => {
+    const own = new URL(stage.upstream.url).host;
+    const authorization = await stage.bearer();
+    const { request } = await reach(stage, '/hosted/x', { authorization, host: 'api.example.org:8443' });
+    // fetch() sends the host of its URL, whatever is set.
+    const kept = stage.runtime === 'node' ? 'api.example.org:8443' : own;
+    expect(request.values('host')).toEqual([kept]);
+    expect(request.values('x-forwarded-host')).toEqual(['api.example.org:8443']);
+  });
+
   it('hop-by-hop fields end here', async () => {
     const { request } = await reach(stage, '/public/x', {
       te: 'trailers',

@@ -8,6 +8,7 @@ it('a rules file that comes back as it was is no longer called refused', () => {
   let text: string | undefined = RULES;
   let changed = (): void => undefined;
   const platform = {
+    runtime: 'node' as const,
     readText() {
       if (text === undefined) throw new Error('ENOENT');
       return text;

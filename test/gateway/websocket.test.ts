@@ -46,6 +46,15 @@ gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS }, 
     socket.terminate();
   });
 
+  it('Host is kept where the rule says preserve_host, as for any request', async () => {
+    const headers = { authorization: await stage.bearer(), host: 'api.example.org' };
+    const socket = dial(stage, '/hosted/echo', headers);
+    await once(socket, 'open');
+    const kept = stage.runtime === 'node' ? 'api.example.org' : new URL(stage.upstream.url).host;
+    expect(stage.upstream.requests[0]?.values('host')).toEqual([kept]);
+    socket.terminate();
+  });
+
   it('without a token there is no upgrade', async () => {
     expect(await refusedWith(dial(stage, '/ws/echo'))).toBe(401);
     expect(stage.upstream.requests).toEqual([]);

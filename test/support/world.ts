@@ -38,6 +38,7 @@ export const RULES: readonly object[] = [
   { path: '/documents/:id', method: 'DELETE', object: 'document:{id}', action: 'delete' },
   { path: '/api/v1/*rest', method: '*', feature: 'public_access', strip_prefix: '/api' },
   { path: '/shadow', method: 'GET', feature: 'admin_panel', mode: 'shadow' },
+  { path: '/hosted/*rest', method: 'GET', feature: 'authenticated', preserve_host: true },
   { path: '/discreet', method: 'GET', feature: 'authenticated', forward_authorization: false },
   { path: '/few', method: 'GET', feature: 'authenticated', rate_limit: '3/1h' },
   { path: '/few/public', method: 'GET', feature: 'public_access', rate_limit: '2/1h' },

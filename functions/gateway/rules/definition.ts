@@ -11,7 +11,7 @@ export const ruleDefinition = z
     path: z.string('write a path, as in /documents/:id').meta({
       title: 'Path',
       description:
-        'Literal segments, :name for one segment, *name (last only) for the rest, at least one character. A trailing slash counts. The most specific path wins, whatever the order.',
+        'Literal segments, :name for one segment, *name (last only) for the rest: /a/*rest covers /a/ and all below, not /a. A trailing slash counts. The most specific path wins, whatever the order.',
       pattern: '^/',
       examples: ['/documents/:id', '/public/*rest'],
     }),
@@ -96,6 +96,12 @@ export const ruleDefinition = z
       title: 'Forward authorization',
       description: 'Whether the target sees the Authorization header of the caller.',
       default: true,
+    }),
+    preserve_host: z.boolean('write true or false').optional().meta({
+      title: 'Preserve host',
+      description:
+        'Whether the target sees the Host of the caller instead of its own. On Node; Workers cannot set it.',
+      default: false,
     }),
   })
   .meta({

@@ -72,7 +72,7 @@ export function fits(pattern: readonly PathSegment[], segments: readonly string[
   for (const [at, part] of pattern.entries()) {
     const segment = segments[at];
     if (segment === undefined) return false;
-    if (part.kind === 'rest') return segment !== '' || at < segments.length - 1;
+    if (part.kind === 'rest') return true;
     if (part.kind === 'literal' ? segment !== part.value : segment === '') return false;
   }
   return pattern.length === segments.length;

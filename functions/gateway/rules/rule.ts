@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Runtime } from '../../../shared/config.ts';
 import type { RatePolicy } from '../../../shared/ports.ts';
 import { parseRate } from '../../../shared/rate.ts';
 import { parseFeature, parseObject } from './object.ts';
@@ -11,6 +12,8 @@ import type { Access, PathSegment, Rule } from './types.ts';
 /** What the rules may refer to. */
 export interface Known {
   readonly targets: ReadonlySet<string>;
+  /** Where the rules are to serve; absent: anywhere. */
+  readonly runtime?: Runtime;
 }
 
 /** The rule an entry means. Undefined when the report was told why it means none. */
@@ -19,6 +22,8 @@ export function toRule(entry: Entry, known: Known, report: Report): Rule | undef
   const { path, method } = definition;
   const target = definition.target ?? 'upstream';
   checkTarget(entry, target, known, report);
+  if (definition.preserve_host === true && known.runtime === 'workers')
+    report.warning('no_effect', [index, 'preserve_host'], HOST_STAYS);
   const rateLimit = rateOf(entry, report);
   const access = accessOf(entry, report);
   const segments = path === undefined ? undefined : segmentsOf(index, path, report);
@@ -38,8 +43,11 @@ export function toRule(entry: Entry, known: Known, report: Report): Rule | undef
     stripPrefix,
     mode: definition.mode ?? 'enforce',
     forwardAuthorization: definition.forward_authorization ?? true,
+    preserveHost: definition.preserve_host ?? false,
   };
 }
+
+const HOST_STAYS = 'preserve_host has no effect on Workers: their fetch always sends the host of the target';
 
 function checkTarget({ index }: Entry, target: string, known: Known, report: Report): void {
   if (known.targets.has(target)) return;

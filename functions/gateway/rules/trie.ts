@@ -64,12 +64,11 @@ function find(node: Node, method: string, segments: readonly string[], depth: nu
     const found = find(literal, method, segments, depth + 1);
     if (found !== undefined) return found;
   }
-  const last = depth === segments.length - 1;
   if (node.param !== undefined && segment !== '') {
     const found = find(node.param, method, segments, depth + 1);
     if (found !== undefined) return found;
   }
-  return last && segment === '' ? undefined : entryFor(node.rest, method);
+  return entryFor(node.rest, method);
 }
 
 function entryFor(leaf: Leaf | undefined, method: string): Entry | undefined {

@@ -39,6 +39,8 @@ export interface Rule {
   readonly stripPrefix: string | undefined;
   readonly mode: 'enforce' | 'shadow';
   readonly forwardAuthorization: boolean;
+  /** The target sees the caller's Host instead of its own. */
+  readonly preserveHost: boolean;
 }
 
 /** Values of the path's parameters, decoded. Has no prototype: `__proto__` is a name like any other. */

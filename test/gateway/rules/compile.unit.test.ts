@@ -16,6 +16,7 @@ describe('a rule as the steps of the gateway read it', () => {
       target: 'upstream',
       mode: 'enforce',
       forwardAuthorization: true,
+      preserveHost: false,
       rateLimit: undefined,
       timeoutMs: undefined,
     });
@@ -25,6 +26,7 @@ describe('a rule as the steps of the gateway read it', () => {
     const written = {
       mode: 'shadow',
       forward_authorization: false,
+      preserve_host: true,
       timeout_ms: 5,
       target: 'zitadel',
       action: 'edit',
@@ -34,6 +36,7 @@ describe('a rule as the steps of the gateway read it', () => {
       target: 'zitadel',
       mode: 'shadow',
       forwardAuthorization: false,
+      preserveHost: true,
       timeoutMs: 5,
     });
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findingsOf, summary } from './support.ts';
+import { compileRules } from '../../../functions/gateway/rules/compile.ts';
+import { findingsOf, summary, TARGETS } from './support.ts';
 
 const sound = { path: '/a', method: 'GET', feature: 'x' };
 
@@ -127,6 +128,16 @@ describe('rules against each other', () => {
     expect(summary([{ ...sound, path: '/health' }])).toEqual(['unreachable /0/path']);
     expect(summary([{ ...sound, path: '/*rest' }])).toEqual([]);
   });
+});
+
+it('preserve_host, which Workers cannot keep, is warned of there and nowhere else', () => {
+  const text = JSON.stringify([{ ...sound, preserve_host: true }]);
+  const warned = (runtime?: 'node' | 'workers') => {
+    const compilation = compileRules(text, { targets: TARGETS, ...(runtime && { runtime }) });
+    return compilation.ok ? compilation.warnings.map(({ code, pointer }) => `${code} ${pointer}`) : undefined;
+  };
+  expect(warned('workers')).toEqual(['no_effect /0/preserve_host']);
+  expect([warned('node'), warned()]).toEqual([[], []]);
 });
 
 describe('exposure', () => {

@@ -32,7 +32,7 @@ function reference(
   const path = `/${segments.join('/')}`;
   const fitting = lines.filter((line) => {
     const [ruled = '', pattern = ''] = line.split(' ');
-    const source = pattern.replaceAll(/:\w+/g, '[^/]+').replace(/\*\w+$/, '.+');
+    const source = pattern.replaceAll(/:\w+/g, '[^/]+').replace(/\*\w+$/, '.*');
     return (ruled === '*' || ruled === method) && new RegExp(`^${source}$`).test(path);
   });
   const rank = (line: string) => {

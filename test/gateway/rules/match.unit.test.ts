@@ -49,15 +49,24 @@ describe('slashes and empty segments', () => {
     ['GET /c/1', 'GET /c/:id'],
     ['GET /c/1/', 'GET /c/:id/'],
     ['GET /d', undefined],
-    ['GET /d/', undefined],
+    ['GET /d/', 'GET /d/*rest'],
     ['GET /d/x/', 'GET /d/*rest'],
   ])('%s -> %s', (request, expected) => {
     expect(winner(rules, request)).toBe(expected);
   });
 
-  it('a rest above takes the slash that ends the path, but never nothing', () => {
+  it('a rest takes the slash it begins with, alone too, and never the path before that slash', () => {
     expect(winner(open('GET /*rest'), 'GET /a/')).toBe('GET /*rest');
-    expect(winner(open('GET /*rest'), 'GET /')).toBeUndefined();
+    expect(winner(open('GET /*rest'), 'GET /')).toBe('GET /*rest');
+    expect(winner(open('GET /a/*rest'), 'GET /a')).toBeUndefined();
+    expect({ ...open('GET /a/*rest').match('GET', ['a', ''])?.params }).toEqual({ rest: '' });
+  });
+
+  it('/admin/ belongs to the rule for /admin/*rest, whatever is public around it', () => {
+    const guarded = open('GET /*rest', '* /admin/*rest', 'GET /admin');
+    expect(winner(guarded, 'GET /admin/')).toBe('* /admin/*rest');
+    expect(winner(open('GET /*rest', '* /admin/*rest', 'GET /admin/'), 'GET /admin/')).toBe('GET /admin/');
+    expect(winner(open('GET /*rest', '* /:a/:b', '* /:a/*rest'), 'GET /admin/')).toBe('* /:a/*rest');
   });
 });
 
