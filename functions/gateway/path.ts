@@ -23,9 +23,8 @@ const QUERY = /^[\x21-\x7e]*$/;
 const TRIPLET = /%([0-9A-Fa-f]{2})/g;
 const UNRESERVED = /[A-Za-z0-9._~-]/;
 // Decoded characters that some server, somewhere, takes for structure: / \ ; ? # controls, and % before two hex digits
-// (a second decoding would make a new path).
-
-const STRUCTURE = /[/\\;?#\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}/;
+// (a second decoding would make a new path). Controls are all of Unicode's: U+0085 ends a line, too.
+const STRUCTURE = /[/\\;?#\p{Cc}]|%[0-9A-Fa-f]{2}/u;
 
 /**
  * Judges a raw request target (RFC 9112 §3.2 origin-form or absolute-form).
@@ -98,6 +97,6 @@ export function stripPrefix(whole: JudgedPath, prefix: string): JudgedPath {
 
 function refuse(reason: string): Refusal {
   return new Refusal('invalid_path', reason, {
-    detail: 'The path has parts that servers read in different ways.',
+    detail: `Servers read this path in different ways: ${reason}.`,
   });
 }

@@ -87,8 +87,10 @@ function fill(template: string, { subject, type, organization }: NewUser): strin
 }
 
 function parseJson(text: string): unknown {
+  // What a decoder writes for bytes that are not UTF-8 would become part of an object's name.
+  if (text.includes('\uFFFD')) throw new UnusableGrants('default grants: not UTF-8');
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch {
     throw new UnusableGrants('default grants: not JSON');
   }

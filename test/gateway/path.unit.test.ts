@@ -26,6 +26,7 @@ describe('a path that servers could read in two ways is refused', () => {
     ['encoded backslash', '/public/%5cadmin'],
     ['NUL', '/public/%00'],
     ['encoded line feed', '/a%0ab'],
+    ['a control character beyond ASCII', '/a%C2%85b'],
     ['semicolon', '/admin;x=1'],
     ['semicolon dots', '/public/..;/admin'],
     ['encoded semicolon', '/a%3bb'],

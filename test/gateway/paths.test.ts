@@ -45,10 +45,31 @@ gatewaySuite('a path is judged as it is forwarded', {}, (stage) => {
   it.each([
     ['a path below no rule', '/elsewhere'],
     ['a rule in another case', '/PUBLIC/x'],
-    ['a rest of no characters', '/public/'],
-    ['a trailing slash', '/me/'],
+    ['a trailing slash', '/reports/'],
+    ['the path before the slash of a rest', '/public'],
   ])('%s matches no rule', async (_name, target) => {
     await expectStopped(stage.gateway.fetch(target), 'no_rule', stage.upstream);
+  });
+
+  it('a rest covers the slash it begins with: /admin/ is protected as /admin/x is', async () => {
+    await expectStopped(stage.gateway.fetch('/admin/'), 'missing_token', stage.upstream);
+    expect((await stage.gateway.fetch('/public/')).status).toBe(200);
+  });
+
+  it.each([
+    ['a%C2%85b', 'control character'],
+    ['a%C2%9Fb', 'control character'],
+    ['a%20b', 'white space'],
+    ['a%C2%A0b', 'white space'],
+    ['a%E2%80%A8b', 'white space'],
+    ['a:b', 'colon'],
+    ['*', 'every object'],
+    ['x'.repeat(300), '256 bytes'],
+  ])('what OpenFGA cannot name is the fault of its caller, and says why: %s', async (id, why) => {
+    const headers = { authorization: await stage.bearer() };
+    const sent = stage.gateway.fetch(`/documents/${id}`, { headers });
+    const problem = await expectStopped(sent, 'invalid_path', stage.upstream);
+    expect(problem).toMatchObject({ detail: expect.stringContaining(why) as string });
   });
 
   it('the rule is chosen by the method too', async () => {

@@ -15,6 +15,13 @@ describe('default grants', () => {
     expect(await config('default_grants.schema.json')).toBe(grantsJsonSchema());
   });
 
+  it('may begin with a byte order mark, and hold no bytes that are not UTF-8', () => {
+    const text = JSON.stringify([{ relation: 'viewer', object: 'document:café' }]);
+    expect(parseGrants(`\ufeff${text}`)).toHaveLength(1);
+    const latin1 = Buffer.from(text, 'latin1').toString('utf8');
+    expect(() => parseGrants(latin1)).toThrow('not UTF-8');
+  });
+
   it('fill in user, type and organisation', () => {
     const object = 'document:{organization}-{type}-{user_id}';
     expect(objectsOf([{ relation: 'admin', object }], ANN)).toEqual(['document:org1-human-ann']);

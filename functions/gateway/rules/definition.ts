@@ -42,8 +42,8 @@ export const ruleDefinition = z
     action: z
       .string('write a relation')
       .regex(
-        /^[^:#@\s]{1,50}$/,
-        'write a relation of the OpenFGA model: at most 50 characters, none of : # @ or space',
+        /^[^:#@\s\p{Cc}]{1,50}$/u,
+        'write a relation of the OpenFGA model: at most 50 characters, none of : # @, space or control characters',
       )
       .optional()
       .meta({

@@ -22,15 +22,18 @@ export type ReadJson =
   | { readonly ok: true; readonly json: JsonText }
   | { readonly ok: false; readonly problem: string; readonly position: Position };
 
-export function readJson(source: string): ReadJson {
+export function readJson(text: string): ReadJson {
+  // RFC 8259 §8.1: a parser may ignore the mark that some editors begin a file with.
+  const source = text.replace(/^\uFEFF/, '');
+  const broken = source.indexOf(REPLACEMENT);
+  if (broken >= 0) return { ok: false, problem: NOT_UTF_8, position: positionAt(source, broken) };
   let document: DocumentNode;
   let value: unknown;
   try {
     document = parse(source);
     value = JSON.parse(source);
   } catch (error) {
-    const position = positionOf(error);
-    return { ok: false, problem: problemAt(source, position), position };
+    return { ok: false, ...faultOf(source, error) };
   }
   const { body } = document;
   return {
@@ -39,7 +42,51 @@ export function readJson(source: string): ReadJson {
   };
 }
 
-/** The parser speaks of tokens; the reader looks at a character. */
+/** What a decoder writes for bytes that are not UTF-8; read as a character, it would be part of a path that nobody can ask for. */
+const REPLACEMENT = '\uFFFD';
+const NOT_UTF_8 = 'here are bytes that are not UTF-8 (or U+FFFD, which stands for such): save the file as UTF-8';
+
+/** The parser speaks of tokens, and takes control characters in strings, which JSON.parse refuses without a place. */
+function faultOf(source: string, error: unknown): { problem: string; position: Position } {
+  const control = controlInString(source);
+  const parsers = offsetOf(error);
+  if (control !== undefined && (parsers === undefined || control < parsers))
+    return { problem: problemOf(source.charCodeAt(control)), position: positionAt(source, control) };
+  const position = positionOf(error);
+  return { problem: problemAt(source, position), position };
+}
+
+function problemOf(control: number): string {
+  if (control === 0x0a || control === 0x0d)
+    return 'a string ends with its line: is its closing quote missing? A line break in a string is written \\n';
+  if (control === 0x09) return 'a raw tab (U+0009) in a string: write \\t';
+  const code = control.toString(16).toUpperCase().padStart(4, '0');
+  return `a raw control character (U+${code}) in a string: write \\u${code}`;
+}
+
+/** Where the first raw control character within a string stands (RFC 8259 §7). */
+function controlInString(source: string): number | undefined {
+  let inside = false;
+  for (let at = 0; at < source.length; at += 1) {
+    const code = source.charCodeAt(at);
+    if (code === 0x22) inside = !inside;
+    else if (inside && code < 0x20) return at;
+    else if (inside && code === 0x5c) at += 1;
+  }
+  return undefined;
+}
+
+function positionAt(source: string, offset: number): Position {
+  const lines = source.slice(0, offset).split(/\r\n|[\n\r]/);
+  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
+}
+
+function offsetOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('offset' in error)) return undefined;
+  return typeof error.offset === 'number' ? error.offset : undefined;
+}
+
+/** Of what the parser refuses: the reader looks at a character. */
 function problemAt(source: string, { line, column }: Position): string {
   const lines = source.split(/\r\n|[\n\r]/);
   const before = [...lines.slice(0, line - 1), lines[line - 1]?.slice(0, column - 1) ?? ''].join('\n');
@@ -48,7 +95,10 @@ function problemAt(source: string, { line, column }: Position): string {
   if (found === '/') return 'JSON has no comments';
   if ((found === '}' || found === ']') && before.trimEnd().endsWith(','))
     return 'JSON has no trailing commas';
-  return `unexpected ${JSON.stringify(found)}`;
+  if (/^[\x21-\x7e]$/.test(found)) return `unexpected ${JSON.stringify(found)}`;
+  // Look-alikes of a space or a quote can only be told apart by their number.
+  const code = (lines[line - 1]?.codePointAt(column - 1) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return `unexpected U+${code}${/\p{L}|\p{P}|\p{S}/u.test(found) ? ` (${found})` : ''}`;
 }
 
 function positionOf(error: unknown): Position {

@@ -7,9 +7,9 @@ export type ParsedTemplate =
 
 /** OpenFGA's limit on `type:id`, in bytes of UTF-8. */
 const MAX_OBJECT_BYTES = 256;
-const TYPE = /^[^:#@\s{}*]{1,254}$/;
-// What an OpenFGA id may not carry: white space, `#`, `:`; control characters besides.
-const NOT_AN_ID = /[\s#:\x00-\x1f\x7f]/;
+const TYPE = /^[^:#@\s\p{Cc}{}*]{1,254}$/u;
+// What an OpenFGA id may not carry: white space, `#`, `:`, control characters of Unicode (U+0085 among them), half a character.
+const NOT_AN_ID = /[\s#:\p{Cc}\p{Cs}]/u;
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/;
 
 /** `document:{id}` or a fixed `type:id`. */
@@ -71,9 +71,9 @@ export function objectOf(access: RelationAccess, params: Params): string {
   if (typeof access.object === 'string') return access.object;
   let object = '';
   for (const part of access.object) object += part.kind === 'text' ? part.text : idPart(part.name, params);
-  if (object.endsWith(':*')) throw refuse('a path parameter would make the object a wildcard');
+  if (object.endsWith(':*')) throw refuse('a path parameter is *, which would mean every object');
   if (object.length * 3 > MAX_OBJECT_BYTES && byteLength(object) > MAX_OBJECT_BYTES) {
-    throw refuse('the object named by the path is longer than 256 bytes');
+    throw refuse('the path parameters make a name of more than 256 bytes');
   }
   return object;
 }
@@ -82,7 +82,7 @@ function idPart(name: string, params: Params): string {
   const value = params[name];
   if (value === undefined || value === '') throw refuse(`the path parameter "${name}" is empty`);
   if (NOT_AN_ID.test(value))
-    throw refuse(`the path parameter "${name}" has a character no OpenFGA id may carry`);
+    throw refuse(`the path parameter "${name}" has white space, #, a colon or a control character`);
   return value;
 }
 
@@ -91,5 +91,5 @@ function byteLength(text: string): number {
 }
 
 function refuse(reason: string): Refusal {
-  return new Refusal('invalid_path', reason, { detail: 'A part of the path cannot name an object.' });
+  return new Refusal('invalid_path', reason, { detail: `The path names no object: ${reason}.` });
 }

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { objectOf } from '../../../functions/gateway/rules/object.ts';
+import type { RelationAccess } from '../../../functions/gateway/rules/types.ts';
 import { StoreClient, tupleKey, tupleKeys, type Fact } from './client.ts';
 
 const DSL = `model
@@ -61,6 +63,19 @@ const REFUSED: readonly (readonly [fact: Fact, message: string])[] = [
   ],
 ];
 
+const TEMPLATE = [
+  { kind: 'text', text: 'doc:' },
+  { kind: 'param', name: 'id' },
+] as const;
+
+function names(access: RelationAccess, id: string): boolean {
+  try {
+    return objectOf(access, { id }) === `doc:${id}`;
+  } catch {
+    return false;
+  }
+}
+
 export function checkPromises(url: () => string): void {
   const open = () => StoreClient.with(url(), DSL, FACTS);
 
@@ -79,6 +94,25 @@ export function checkPromises(url: () => string): void {
     for (const [fact, message] of REFUSED) {
       expect(await store.check(fact)).toEqual({ status: 400, body: { code: 'validation_error', message } });
     }
+  });
+
+  it('names every object that the gateway lets a path name, and refuses no other character', async () => {
+    const store = await open();
+    const characters = Array.from({ length: 0x300 }, (_, code) => String.fromCodePoint(code));
+    const beyond = ['\u2028', '\u3000', '\ufeff', '\ufffd', '\u{1f600}'];
+    const access = { kind: 'relation', relation: 'viewer', object: TEMPLATE } as const;
+    const statuses = await Promise.all(
+      [...characters, ...beyond].map(async (character) => {
+        const id = `a${character}b`;
+        const { status } = await store.check(['user:anne', 'viewer', `doc:${id}`]);
+        return { character, status, named: names(access, id) };
+      }),
+    );
+    const unnamed = statuses.filter(({ status, named }) => named && status !== 200);
+    expect(unnamed).toEqual([]);
+    const refused = statuses.filter(({ status }) => status !== 200).map(({ character }) => character);
+    expect(refused.join('')).toMatch(/^[\p{Cc} #:]+$/u);
+    expect(refused).toHaveLength(68);
   });
 
   it('says which value is missing', async () => {

@@ -11,11 +11,32 @@ describe('what is not RFC 8259 is refused at its place', () => {
     ['', 1, 1, 'ends too early'],
     ["['a']", 1, 2, 'unexpected "\'"'],
     ['[] []', 1, 4, 'unexpected "["'],
+    ['[\n  {"path": "/a\tb"}]', 2, 15, 'raw tab (U+0009)'],
+    ['[{"path":"/a\u0001"}]', 1, 13, 'U+0001'],
+    ['[{"path": "/a,\n "method": "GET"}]', 1, 15, 'closing quote'],
+    ['// "don\'t\n[]', 1, 1, 'comments'],
+    ['[\u00a0]', 1, 2, 'unexpected U+00A0'],
+    ['[\u200b]', 1, 2, 'unexpected U+200B'],
+    ['[\u201ca\u201d]', 1, 2, 'unexpected U+201C (\u201c)'],
+    ['[{},\u{1f600}]', 1, 5, 'unexpected U+1F600'],
+    ['[\r\n {"path": "/caf\ufffd"}]', 2, 16, 'not UTF-8'],
+    ['\ufffd\ufffd[\0', 1, 1, 'not UTF-8'],
   ])('%j', (source, line, column, words) => {
     const [finding, ...others] = findingsOf(source);
     expect(others).toEqual([]);
     expect(finding).toMatchObject({ severity: 'error', code: 'invalid_json', line, column });
     expect(finding?.message).toContain(words);
+  });
+
+  it('a byte order mark is taken, and moves no place', () => {
+    expect(summary(`\ufeff${JSON.stringify([sound])}`)).toEqual([]);
+    expect(findingsOf('\ufeff[1]')).toMatchObject([{ code: 'invalid_value', line: 1, column: 2 }]);
+  });
+
+  it('bytes of ISO-8859-1 are refused, not read as a path that nobody can ask for', () => {
+    const text = Buffer.from(JSON.stringify([{ ...sound, path: '/café' }]), 'latin1').toString('utf8');
+    expect(findingsOf(text)).toMatchObject([{ code: 'invalid_json', line: 1, column: 15 }]);
+    expect(findingsOf(text)[0]?.message).toContain('not UTF-8');
   });
 
   it('a field written twice is a fault, not the last one silently', () => {

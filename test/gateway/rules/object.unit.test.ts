@@ -34,6 +34,9 @@ describe('object templates', () => {
     'user:1',
     'a\u0007',
     'a\u2028',
+    'a\u0085b',
+    'a\u009f',
+    'a\ud800',
     'x'.repeat(256),
     'é'.repeat(125),
   ])('never take a value that OpenFGA reads otherwise: %j', (id) => {
