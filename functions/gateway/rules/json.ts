@@ -44,7 +44,8 @@ export function readJson(text: string): ReadJson {
 
 /** What a decoder writes for bytes that are not UTF-8; read as a character, it would be part of a path that nobody can ask for. */
 const REPLACEMENT = '\uFFFD';
-const NOT_UTF_8 = 'here are bytes that are not UTF-8 (or U+FFFD, which stands for such): save the file as UTF-8';
+const NOT_UTF_8 =
+  'here are bytes that are not UTF-8 (or U+FFFD, which stands for such): save the file as UTF-8';
 
 /** The parser speaks of tokens, and takes control characters in strings, which JSON.parse refuses without a place. */
 function faultOf(source: string, error: unknown): { problem: string; position: Position } {
