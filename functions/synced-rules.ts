@@ -18,17 +18,17 @@ export function readFeatureRules(source: string): ReadFeatureRules {
     const faults = compilation.findings.filter(({ severity }) => severity === 'error');
     return { ok: false, faults: faults.map(({ line, column, message }) => `${line}:${column} ${message}`) };
   }
-  const rules = compilation.rules.rules.map(({ segments, path, methods, access }): FeatureRule => ({
+  const rules = compilation.rules.rules.map(({ segments, path, methods, access, claims }): FeatureRule => ({
     shape: shapeOf(segments),
     path,
     methods,
-    asked: askedBy(access),
+    asked: askedBy(access, claims !== undefined),
   }));
   return { ok: true, rules };
 }
 
-function askedBy(access: Access): Asked {
-  if (access.kind !== 'relation') return { kind: 'open' };
+function askedBy(access: Access, claims: boolean): Asked {
+  if (access.kind !== 'relation') return { kind: claims ? 'other' : 'open' };
   const { object, relation } = access;
   if (typeof object !== 'string' || !object.startsWith('feature:')) return { kind: 'other' };
   return { kind: 'feature', object, relation };

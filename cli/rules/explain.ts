@@ -74,6 +74,10 @@ function detailLines({ match, object, refusal, lost }: Extract<Explanation, { ki
   const rate = rule.rateLimit;
   return [
     `  asks    ${refusal === undefined ? question(rule, object) : `nothing: refused (400 invalid_path), ${refusal}`}`,
+    ...(rule.claims ?? []).map(
+      ({ name, values }) =>
+        `  claim   ${name}: ${values.map((value) => JSON.stringify(value)).join(' and ')}`,
+    ),
     `  target  ${rule.target}${rule.stripPrefix === undefined ? '' : `, without ${rule.stripPrefix}`}`,
     ...(values.length === 0 ? [] : [`  params  ${values.join(', ')}`]),
     ...(rate === undefined ? [] : [`  limit   ${rate.limit} in ${rate.windowMs / 1000} s (${rate.name})`]),
@@ -83,7 +87,8 @@ function detailLines({ match, object, refusal, lost }: Extract<Explanation, { ki
 
 function question(rule: Rule, object: string | undefined): string {
   if (rule.access.kind === 'public') return 'nothing: anyone may pass';
-  if (rule.access.kind === 'authenticated') return 'for any valid token';
+  if (rule.access.kind === 'authenticated')
+    return rule.claims === undefined ? 'for any valid token' : 'for a valid token with the claims below';
   const shadow = rule.mode === 'shadow' ? ' (shadow: a no is logged, not enforced)' : '';
   return `whether the caller is ${rule.access.relation} of ${object ?? ''}${shadow}`;
 }
@@ -106,6 +111,6 @@ export function toJson(explanation: Explanation): unknown {
 }
 
 function brief(rule: Rule) {
-  const { index, path, methods, access, target, mode } = rule;
-  return { pointer: `/${index}`, path, methods, access: access.kind, target, mode };
+  const { index, path, methods, access, claims, target, mode } = rule;
+  return { pointer: `/${index}`, path, methods, access: access.kind, claims, target, mode };
 }

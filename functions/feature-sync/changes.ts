@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 
-/** What one rule asks for. `open`: anyone, or any valid token. `other`: an object that is no fixed feature. */
+/** What one rule asks for. `open`: anyone, or any valid token. `other`: an object that is no fixed feature, or claims alone. */
 export type Asked =
   | { readonly kind: 'feature'; readonly object: string; readonly relation: string }
   | { readonly kind: 'open' }

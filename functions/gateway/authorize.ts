@@ -4,6 +4,7 @@ import type { MaybePromise, Relations } from '../../shared/ports.ts';
 import { prove, type Proof } from '../../shared/proof.ts';
 import type { Principal } from './authenticate/principal.ts';
 import { objectOf } from './rules/object.ts';
+import { isScope, unmet, type ClaimDemand } from './rules/claims.ts';
 import type { Match } from './rules/types.ts';
 
 /** What was allowed, and why. */
@@ -22,7 +23,7 @@ const PUBLIC = granted<Granted>({ kind: 'public' });
 const AUTHENTICATED = granted<Granted>({ kind: 'authenticated' });
 
 /**
- * Asks whether the principal holds the rule's relation. Throws Refusal `forbidden`, or `authorization_unavailable`
+ * Looks whether the token has the rule's claims, and asks whether the principal holds its relation. Throws Refusal `forbidden`, or `authorization_unavailable`
  * when there is no verdict; a shadow rule grants all the same, and says what it would have refused.
  */
 export function authorize(
@@ -30,16 +31,31 @@ export function authorize(
   principal: Principal | undefined,
   relations: Relations,
 ): MaybePromise<Grant> {
-  const { access, mode } = match.rule;
+  const { access, claims, mode } = match.rule;
   if (access.kind === 'public') return PUBLIC;
   // authenticate() makes a principal for every rule that is not public; without one nothing is granted.
   if (principal === undefined) throw new Refusal('missing_token', 'no principal');
+  const lacking = claims === undefined ? undefined : unmet(claims, principal.claims);
+  if (lacking !== undefined) {
+    const wouldRefuse = claimMissing(lacking);
+    if (mode === 'shadow') return granted<Granted>({ kind: access.kind, wouldRefuse });
+    throw wouldRefuse;
+  }
   if (access.kind === 'authenticated') return AUTHENTICATED;
   const { relation } = access;
   const object = objectOf(access, match.params);
   const verdict = relations.check({ user: principal.user, relation, object });
   if (mode === 'shadow') return shadow(verdict, relation, object);
   return typeof verdict === 'boolean' ? grant(verdict, relation, object) : later(verdict, relation, object);
+}
+
+/** RFC 6750 §3.1: a lack of scope is said in the challenge. The reason quotes the rule, never the token. */
+function claimMissing({ name, values }: ClaimDemand): Refusal {
+  const wanted = values.join(' ');
+  const challenge = `Bearer realm="sallyport", error="insufficient_scope", scope="${wanted}"`;
+  return new Refusal('forbidden', `claim ${name} lacks ${wanted}`, {
+    ...(isScope(name) && { headers: { 'WWW-Authenticate': challenge } }),
+  });
 }
 
 async function later(verdict: Promise<boolean>, relation: string, object: string): Promise<Grant> {

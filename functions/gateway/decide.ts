@@ -38,9 +38,10 @@ const decided = prove<'decided'>();
  */
 export async function decide(request: GatewayRequest, journey: Journey, deps: DecideDeps): Promise<Decision> {
   const path = judgePath(request.target);
-  const match = matchRule(request.method, path, deps.rules());
+  const rules = deps.rules();
+  const match = matchRule(request.method, path, rules);
   journey.matched(match);
-  const principal = await deps.authenticate(match.rule.access, request);
+  const principal = await deps.authenticate(match.rule.access, request, rules.claimNames);
   journey.authenticated(principal);
   const caller = callerOf(principal, request.address);
   const admission = await limit(caller, match.rule.rateLimit ?? deps.defaultRate, deps);

@@ -11,7 +11,19 @@ export interface TokenCacheOptions {
   readonly maxRejected?: number;
 }
 
-type VerifyFrom<Who> = (token: string, address: string) => Promise<Outcome<Who>>;
+/** `wanted`: the claims to be kept. */
+type VerifyFrom<Who> = (token: string, address: string, wanted: ReadonlySet<string>) => Promise<Outcome<Who>>;
+
+interface Remembered<Who> extends Accepted<Who> {
+  /** The claims that rules demanded when it was verified. */
+  readonly kept: ReadonlySet<string>;
+}
+
+interface Asked {
+  readonly token: string;
+  readonly address: string;
+  readonly wanted: ReadonlySet<string>;
+}
 
 /**
  * Remembers verdicts by the SHA-256 of the whole token: never longer than the verdict allows, nor than the key
@@ -21,7 +33,7 @@ export class TokenCache<Who extends { readonly caller: string }> {
   readonly #verify: VerifyFrom<Who>;
   readonly #clock: Clock;
   readonly #digest: Digest;
-  readonly #accepted: LRUCache<string, Accepted<Who>>;
+  readonly #accepted: LRUCache<string, Remembered<Who>>;
   readonly #rejected: LRUCache<string, Rejected>;
   /** Counts `forget` calls: a verdict begun before one must not be remembered after it. */
   #forgotten = 0;
@@ -34,21 +46,22 @@ export class TokenCache<Who extends { readonly caller: string }> {
     this.#rejected = new LRUCache({ max: options.maxRejected ?? 1_000 });
   }
 
-  /** Throws or rejects as the verifier does. `address` is handed to it. */
-  verify(token: string, address: string): MaybePromise<Who> {
-    const digest = this.#digest(token);
-    if (typeof digest === 'string') return this.#recall(digest, token, address);
-    return digest.then((later) => this.#recall(later, token, address));
+  /** Throws or rejects as the verifier does. */
+  verify(asked: Asked): MaybePromise<Who> {
+    const digest = this.#digest(asked.token);
+    if (typeof digest === 'string') return this.#recall(digest, asked);
+    return digest.then((later) => this.#recall(later, asked));
   }
 
-  #recall(digest: string, token: string, address: string): MaybePromise<Who> {
+  #recall(digest: string, asked: Asked): MaybePromise<Who> {
     const known = this.#accepted.get(digest);
-    if (known === undefined) return this.#unknown(digest, token, address);
-    if (this.#clock.now() >= known.untilMs) return this.#again(digest, token, address);
+    if (known === undefined) return this.#unknown(digest, asked);
+    // After a change of rules other claims may be demanded than were kept.
+    if (this.#clock.now() >= known.untilMs || known.kept !== asked.wanted) return this.#again(digest, asked);
     const holds = known.evidence === undefined || known.evidence.source.holds(known.evidence.keyId);
     if (holds === true) return known.identity;
-    if (holds === false) return this.#again(digest, token, address);
-    return holds.then((still) => (still ? known.identity : this.#again(digest, token, address)));
+    if (holds === false) return this.#again(digest, asked);
+    return holds.then((still) => (still ? known.identity : this.#again(digest, asked)));
   }
 
   /** Drops every remembered token of a caller, `<issuer name>|<sub>`. */
@@ -59,26 +72,27 @@ export class TokenCache<Who extends { readonly caller: string }> {
     }
   }
 
-  #again(digest: string, token: string, address: string): Promise<Who> {
+  #again(digest: string, asked: Asked): Promise<Who> {
     this.#accepted.delete(digest);
-    return this.#ask(digest, token, address);
+    return this.#ask(digest, asked);
   }
 
-  #unknown(digest: string, token: string, address: string): Promise<Who> {
+  #unknown(digest: string, asked: Asked): Promise<Who> {
     const rejected = this.#rejected.get(digest);
     if (rejected !== undefined && this.#clock.now() < rejected.untilMs) throw rejected.refusal;
-    return this.#ask(digest, token, address);
+    return this.#ask(digest, asked);
   }
 
-  async #ask(digest: string, token: string, address: string): Promise<Who> {
+  async #ask(digest: string, { token, address, wanted }: Asked): Promise<Who> {
     const forgotten = this.#forgotten;
-    const outcome = await this.#verify(token, address);
+    const outcome = await this.#verify(token, address, wanted);
     const now = this.#clock.now();
     if ('refusal' in outcome) {
       if (now < outcome.untilMs) this.#rejected.set(digest, outcome);
       throw outcome.refusal;
     }
-    if (now < outcome.untilMs && forgotten === this.#forgotten) this.#accepted.set(digest, outcome);
+    if (now < outcome.untilMs && forgotten === this.#forgotten)
+      this.#accepted.set(digest, { ...outcome, kept: wanted });
     return outcome.identity;
   }
 }

@@ -6,7 +6,7 @@ import { bearerToken, checkToken } from './bearer.ts';
 import { TokenCache, type TokenCacheOptions } from './cache.ts';
 import { isJws } from './jws.ts';
 import type { Outcome, Verify } from './outcome.ts';
-import type { Principal } from './principal.ts';
+import type { Claims, Principal } from './principal.ts';
 import { invalidToken, missingToken } from './refusals.ts';
 
 /** What authentication reads of a request. */
@@ -19,10 +19,12 @@ export interface Credentials {
  * The principal behind a request, or undefined on public rules, where no token is looked at: a bad one is neither a
  * fault nor an identity. Throws or rejects with Refusal `missing_token`, `invalid_token`, `invalid_request` or
  * `identity_provider_unavailable`. At once, without a promise, for a remembered token.
+ * `wanted`: the claims that rules demand.
  */
 export type Authenticate = (
   access: Pick<Access, 'kind'>,
   request: Credentials,
+  wanted: ReadonlySet<string>,
 ) => MaybePromise<Principal | undefined>;
 
 export interface Authenticator {
@@ -43,13 +45,17 @@ export interface AuthenticatorDeps extends Omit<TokenCacheOptions, 'clock'> {
 const authenticated = prove<'authenticated'>();
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
-  const tokens = new TokenCache((token, address) => verify(token, address, deps), deps);
+  const tokens = new TokenCache((token, address, wanted) => verify(token, address, wanted, deps), deps);
   return {
-    authenticate: (access, request) => {
+    authenticate: (access, request, wanted) => {
       if (access.kind === 'public') return undefined;
       const { authorization } = request.read;
       if (authorization === undefined) throw missingToken();
-      const principal = tokens.verify(bearerToken(authorization), request.address);
+      const principal = tokens.verify({
+        token: bearerToken(authorization),
+        address: request.address,
+        wanted,
+      });
       return principal instanceof Promise ? principal.catch(refuse) : principal;
     },
     forget: (caller) => {
@@ -58,12 +64,26 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   };
 }
 
-async function verify(token: string, address: string, deps: AuthenticatorDeps): Promise<Outcome<Principal>> {
+async function verify(
+  token: string,
+  address: string,
+  wanted: ReadonlySet<string>,
+  deps: AuthenticatorDeps,
+): Promise<Outcome<Principal>> {
   checkToken(token);
   await deps.beforeVerify?.(address);
-  const outcome = await verifierFor(token, deps)(token);
-  if ('refusal' in outcome) return outcome;
-  return { ...outcome, identity: authenticated(outcome.identity) };
+  const verdict = await verifierFor(token, deps)(token);
+  if ('refusal' in verdict) return verdict;
+  const { claims, identity, ...rest } = verdict;
+  return { ...rest, identity: authenticated({ ...identity, claims: pick(claims, wanted) }) };
+}
+
+const NONE: Claims = Object.freeze({});
+
+/** All claims of 10,000 tokens would be a multiple of what the tokens themselves take. */
+function pick(claims: Claims, wanted: ReadonlySet<string>): Claims {
+  if (wanted.size === 0) return NONE;
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => wanted.has(name)));
 }
 
 function verifierFor(token: string, deps: AuthenticatorDeps): Verify {

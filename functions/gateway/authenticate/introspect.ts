@@ -3,7 +3,7 @@ import type { IntrospectionConfig } from '../../../shared/config.ts';
 import { ProviderUnavailable } from '../../../shared/errors.ts';
 import type { Discovery, ProviderDeps } from '../../../shared/keys/discovery.ts';
 import { fetchJson } from '../../../shared/keys/fetch-json.ts';
-import type { Outcome, Verify } from './outcome.ts';
+import type { Verdict, Verify } from './outcome.ts';
 import { identify, ORGANIZATION_CLAIM } from './principal.ts';
 import { expiredToken, invalidToken } from './refusals.ts';
 import { CLOCK_TOLERANCE_S } from './verify.ts';
@@ -12,7 +12,7 @@ import { CLOCK_TOLERANCE_S } from './verify.ts';
 export const ACTIVE_MS = 30_000;
 export const INACTIVE_MS = 5_000;
 
-const answerSchema = z.object({
+const answerSchema = z.looseObject({
   active: z.boolean(),
   iss: z.string().optional(),
   sub: z.string().optional(),
@@ -62,9 +62,9 @@ async function ask(
   return parsed.data;
 }
 
-function judge(answer: Answer, config: IntrospectionConfig, now: number): Outcome {
+function judge(answer: Answer, config: IntrospectionConfig, now: number): Verdict {
   const { issuer } = config;
-  const reject = (refusal = invalidToken('inactive')): Outcome => ({ refusal, untilMs: now + INACTIVE_MS });
+  const reject = (refusal = invalidToken('inactive')): Verdict => ({ refusal, untilMs: now + INACTIVE_MS });
   if (!answer.active) return reject();
   if (answer.iss !== undefined && answer.iss !== issuer.url)
     return reject(invalidToken('issuer not trusted'));
@@ -75,6 +75,7 @@ function judge(answer: Answer, config: IntrospectionConfig, now: number): Outcom
     return reject(invalidToken('neither audience nor organisation accepted'));
   return {
     identity: identify(issuer, answer.sub, answer[ORGANIZATION_CLAIM]),
+    claims: answer,
     untilMs: Math.min(exp * 1000, now + ACTIVE_MS),
   };
 }

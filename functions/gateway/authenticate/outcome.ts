@@ -1,6 +1,6 @@
 import type { Refusal } from '../../../shared/errors.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
-import type { Identity } from './principal.ts';
+import type { Claims, Identity } from './principal.ts';
 
 /** The key a token was verified with: once it is gone from its source, so is what it proved. */
 export interface Evidence {
@@ -24,5 +24,8 @@ export interface Rejected {
 
 export type Outcome<Who = Identity> = Accepted<Who> | Rejected;
 
+/** What a provider says of a token, signed or in answer to a question. */
+export type Verdict = (Accepted & { readonly claims: Claims }) | Rejected;
+
 /** Throws Refusal for a token that is not accepted, `ProviderUnavailable` when that cannot be known. */
-export type Verify = (token: string) => Promise<Outcome>;
+export type Verify = (token: string) => Promise<Verdict>;

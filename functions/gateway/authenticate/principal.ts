@@ -17,8 +17,10 @@ export interface Identity {
   readonly organization?: string;
 }
 
-/** An identity whose token was verified: only authenticate() makes one. */
-export type Principal = Proof<Identity, 'authenticated'>;
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** An identity whose token was verified: only authenticate() makes one. `claims`: those that rules demand. */
+export type Principal = Proof<Identity & { readonly claims: Claims }, 'authenticated'>;
 
 export const ORGANIZATION_CLAIM = 'urn:zitadel:iam:user:resourceowner:id';
 

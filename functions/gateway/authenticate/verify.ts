@@ -10,7 +10,7 @@ import type { IssuerConfig } from '../../../shared/config.ts';
 import { ALLOWED_ALGORITHMS } from '../../../shared/keys/algorithms.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
 import type { Clock } from '../../../shared/ports.ts';
-import type { Accepted, Verify } from './outcome.ts';
+import type { Verdict, Verify } from './outcome.ts';
 import { identify, ORGANIZATION_CLAIM } from './principal.ts';
 import { expiredToken, invalidToken } from './refusals.ts';
 
@@ -49,7 +49,7 @@ async function verifyFor(
   token: string,
   header: ProtectedHeaderParameters,
   clock: Clock,
-): Promise<Accepted> {
+): Promise<Verdict> {
   const { alg, kid, typ } = header;
   if (alg === undefined || !ALLOWED_ALGORITHMS.includes(alg)) throw invalidToken('algorithm not allowed');
   if (kid !== undefined && typeof kid !== 'string') throw invalidToken('kid is no text');
@@ -66,6 +66,7 @@ async function verifyFor(
   });
   return {
     identity: identify(issuer.config, claims.sub, claims[ORGANIZATION_CLAIM]),
+    claims,
     untilMs: (claims.exp ?? 0) * 1000,
     evidence: { source: issuer.keys, keyId: found.id },
   };

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { claimsDefinition } from './claims.ts';
 
 /** fetch() refuses CONNECT, TRACE and TRACK, so a rule for them could never forward. */
 const METHOD = /^(?!(?:CONNECT|TRACE|TRACK)$)[A-Z]+(?:-[A-Z]+)*$/;
@@ -27,7 +28,7 @@ export const ruleDefinition = z
       .meta({
         title: 'Feature',
         description:
-          'The OpenFGA object feature:x, written feature:x or x; public_access lets anyone in, authenticated anyone with a valid token. Either feature or object.',
+          'The OpenFGA object feature:x, written feature:x or x; public_access lets anyone in, authenticated anyone with a valid token. Either feature or object, or claims alone.',
         examples: ['report_viewer', 'public_access', 'authenticated'],
       }),
     object: z
@@ -39,6 +40,12 @@ export const ruleDefinition = z
         description: 'The OpenFGA object, with path parameters in braces. Either object or feature.',
         examples: ['document:{id}'],
       }),
+    claims: claimsDefinition.optional().meta({
+      title: 'Claims',
+      description:
+        'What the token has to say of its bearer: claim to value, or to a list of values. All of them must be in the claim: as its value, in its list, among the space-separated words of scope or scp, or as a key of its object. Alone, or beside feature or object.',
+      examples: [{ scope: 'reports:read' }, { 'urn:zitadel:iam:org:project:roles': 'admin' }],
+    }),
     action: z
       .string('write a relation')
       .regex(
@@ -106,7 +113,8 @@ export const ruleDefinition = z
   })
   .meta({
     title: 'Access rule',
-    oneOf: [{ required: ['feature'] }, { required: ['object'] }],
+    anyOf: [{ required: ['feature'] }, { required: ['object'] }, { required: ['claims'] }],
+    not: { required: ['feature', 'object'] },
   });
 
 export type RuleDefinition = z.output<typeof ruleDefinition>;

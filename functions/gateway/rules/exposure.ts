@@ -36,7 +36,8 @@ export function adviseOnExposure(rule: Rule, report: Report): void {
 
 function audience(rule: Rule): string | undefined {
   if (rule.access.kind === 'public') return 'anyone';
-  const open = rule.access.kind === 'authenticated' || rule.mode === 'shadow';
+  const unasked = rule.access.kind === 'authenticated' && rule.claims === undefined;
+  const open = unasked || rule.mode === 'shadow';
   return open ? 'any holder of a valid token' : undefined;
 }
 

@@ -29,11 +29,11 @@ function checkReach(rule: Rule, report: Report): void {
 }
 
 function checkEffect(rule: Rule, report: Report): void {
-  if (rule.access.kind === 'relation' || rule.mode === 'enforce') return;
+  if (rule.access.kind === 'relation' || rule.claims !== undefined || rule.mode === 'enforce') return;
   report.warning(
     'no_effect',
     [rule.index, 'mode'],
-    'mode shadow changes nothing where no relation is asked for',
+    'mode shadow changes nothing where no relation and no claim is asked for',
   );
 }
 

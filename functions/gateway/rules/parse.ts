@@ -56,12 +56,21 @@ function parseEntry(value: unknown, index: number, report: Report): Entry | unde
     report.error('invalid_value', [index], 'a rule is a JSON object');
     return undefined;
   }
+  if ('claims' in value && namesPrototype(value.claims)) {
+    report.error('invalid_value', [index, 'claims', '__proto__'], 'claims: no claim is named __proto__');
+    return undefined;
+  }
   const whole = ruleDefinition.safeParse(value);
   if (whole.success) return { index, definition: whole.data, faulty: NONE };
   for (const issue of whole.error.issues) tell(issue, value, index, report);
   const faulty = new Set(whole.error.issues.flatMap(fieldsOf));
   const sound = Object.entries(value).filter(([name]) => !faulty.has(name));
   return { index, definition: partialDefinition.parse(Object.fromEntries(sound)), faulty };
+}
+
+/** Records are read without this member: its demand would be lost in silence. */
+function namesPrototype(claims: unknown): boolean {
+  return typeof claims === 'object' && claims !== null && Object.hasOwn(claims, '__proto__');
 }
 
 function fieldsOf(issue: z.core.$ZodIssue): string[] {

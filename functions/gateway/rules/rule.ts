@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Runtime } from '../../../shared/config.ts';
 import type { RatePolicy } from '../../../shared/ports.ts';
 import { parseRate } from '../../../shared/rate.ts';
+import { demandsOf } from './claims.ts';
 import { parseFeature, parseObject } from './object.ts';
 import type { Entry } from './parse.ts';
 import { parsePattern } from './pattern.ts';
@@ -37,6 +38,7 @@ export function toRule(entry: Entry, known: Known, report: Report): Rule | undef
     segments,
     methods: methodsOf(method),
     access,
+    claims: definition.claims && demandsOf(definition.claims),
     target,
     rateLimit,
     timeoutMs: definition.timeout_ms,
@@ -77,13 +79,23 @@ function accessOf({ index, definition, faulty }: Entry, report: Report): Access 
     report.error('ambiguous_access', [index, 'object'], 'a rule has either feature or object');
     return undefined;
   }
+  if (feature === 'public_access' && definition.claims !== undefined) {
+    report.error(
+      'ambiguous_access',
+      [index, 'claims'],
+      'claims need a token, and public_access asks for none',
+    );
+    return undefined;
+  }
   if (feature === 'public_access') return { kind: 'public' };
   if (feature === 'authenticated') return { kind: 'authenticated' };
   const field = feature === undefined ? 'object' : 'feature';
   const text = feature ?? object;
   if (text === undefined) {
-    if (faulty.has('feature') || faulty.has('object')) return undefined;
-    const message = 'who may pass is not said: add feature (or public_access, authenticated) or object';
+    if (['feature', 'object', 'claims'].some((name) => faulty.has(name))) return undefined;
+    if (definition.claims !== undefined) return { kind: 'authenticated' };
+    const message =
+      'who may pass is not said: add feature (or public_access, authenticated), object or claims';
     report.error('missing_access', [index], message);
     return undefined;
   }

@@ -26,6 +26,9 @@ interface Node {
   rest: Leaf | undefined;
 }
 
+/** One and the same for all rules without claims: what is remembered of tokens then outlives a change of rules. */
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 const NO_PARAMS: Params = Object.freeze(emptyParams());
 
 /** Two rules of equal path shape that claim the same method. */
@@ -41,11 +44,14 @@ export interface Conflict {
  */
 export class RuleTrie implements CompiledRules {
   readonly rules: readonly Rule[];
+  readonly claimNames: ReadonlySet<string>;
   readonly conflicts: readonly Conflict[];
   readonly #root = newNode();
 
   constructor(rules: readonly Rule[]) {
     this.rules = rules;
+    const named = rules.flatMap(({ claims = [] }) => claims.map(({ name }) => name));
+    this.claimNames = named.length === 0 ? NO_NAMES : new Set(named);
     this.conflicts = rules.flatMap((rule) => insert(this.#root, rule));
   }
 

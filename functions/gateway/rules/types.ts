@@ -1,4 +1,5 @@
 import type { RatePolicy } from '../../../shared/ports.ts';
+import type { ClaimDemand } from './claims.ts';
 
 /** One segment of a rule's path; a literal is decoded. */
 export type PathSegment =
@@ -29,6 +30,8 @@ export interface Rule {
   readonly segments: readonly PathSegment[];
   readonly methods: '*' | readonly string[];
   readonly access: Access;
+  /** Absent: nothing is demanded of the token's claims. */
+  readonly claims: readonly ClaimDemand[] | undefined;
   /** Name of a configured target. */
   readonly target: string;
   /** Absent: the gateway's default policy. */
@@ -54,6 +57,8 @@ export interface Match {
 export interface CompiledRules {
   /** In the order of the file. */
   readonly rules: readonly Rule[];
+  /** Claims that any rule demands: what is remembered of a token. */
+  readonly claimNames: ReadonlySet<string>;
   /** `segments`: the decoded segments of a judged path (`/a/` is `['a', '']`). Undefined: no rule, so refuse. */
   match(method: string, segments: readonly string[]): Match | undefined;
 }

@@ -18,7 +18,7 @@ export interface Gate extends TestDeps {
   readonly zitadel: FakeIssuer;
   readonly kanidm: FakeIssuer;
   /** The value, or the promise, exactly as the step gave it. */
-  present(authorization: string | undefined): ReturnType<Authenticate>;
+  present(authorization: string | undefined, wanted?: ReadonlySet<string>): ReturnType<Authenticate>;
   /** The principal a bearer token gives. */
   admit(token: string): Promise<Principal | undefined>;
   /** The refusal a bearer token meets; fails when it is let in. */
@@ -31,6 +31,8 @@ export interface Gate extends TestDeps {
 export interface GateOptions extends Pick<AuthenticatorDeps, 'maxAccepted' | 'maxRejected'> {
   readonly alg?: string;
   readonly collapse?: Collapse;
+  /** Claims that rules demand. */
+  readonly wanted?: ReadonlySet<string>;
   readonly introspection?: Omit<IntrospectionConfig, 'issuer'>;
 }
 
@@ -66,8 +68,9 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
     clock,
     beforeVerify: (address) => void guarded.push(address),
   });
-  const present: Gate['present'] = (authorization) =>
-    authenticate({ kind: 'authenticated' }, { read: { authorization }, address: '192.0.2.1' });
+  const { wanted: demanded = new Set<string>() } = options;
+  const present: Gate['present'] = (authorization, wanted = demanded) =>
+    authenticate({ kind: 'authenticated' }, { read: { authorization }, address: '192.0.2.1' }, wanted);
   const admit = async (token: string) => present(`Bearer ${token}`);
   const refuse = (token: string): Promise<Refusal> => refusal(() => present(`Bearer ${token}`));
   return { ...deps, zitadel, kanidm, present, admit, refuse, forget, guarded };

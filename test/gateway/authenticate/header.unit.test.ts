@@ -52,7 +52,9 @@ describe('on a public rule', () => {
       verifyOpaque: never,
     });
     for (const authorization of ['Bearer x', 'nonsense, twice', await gate.zitadel.sign()])
-      expect(authenticate({ kind: 'public' }, { read: { authorization }, address: '' })).toBeUndefined();
+      expect(
+        authenticate({ kind: 'public' }, { read: { authorization }, address: '' }, new Set()),
+      ).toBeUndefined();
   });
 });
 

@@ -73,11 +73,12 @@ describe('a verdict under way while its caller is forgotten', () => {
       return { identity: { caller: 'zitadel|alice' }, untilMs: Infinity };
     };
     const cache = new TokenCache(verify, { clock: manualClock(), digest: sha256 });
-    const first = cache.verify('token', '');
+    const asked = { token: 'token', address: '', wanted: new Set<string>() };
+    const first = cache.verify(asked);
     cache.forget('zitadel|alice');
     finish();
     await first;
-    const second = cache.verify('token', '');
+    const second = cache.verify(asked);
     finish();
     await second;
     expect(verified).toBe(2);
@@ -129,5 +130,26 @@ describe('a key that leaves the issuer takes its tokens along', () => {
     expect(await gate.admit(token)).toBeDefined();
     gate.clock.advance(KEY_REFRESH.staleMs / 1000);
     expect((await gate.refuse(token)).code).toBe('identity_provider_unavailable');
+  });
+});
+
+describe('claims that rules demand', () => {
+  it('are kept with the token, and no others', async () => {
+    const wanted = new Set(['scope', 'absent']);
+    gate = await createGate({ wanted });
+    const token = await gate.zitadel.sign({ scope: 'a b', email: 'alice@example.org' });
+    await gate.admit(token);
+    expect(await gate.present(`Bearer ${token}`)).toMatchObject({ claims: { scope: 'a b' } });
+    expect(gate.guarded).toHaveLength(1);
+    expect(JSON.stringify(await gate.admit(token))).not.toContain('example.org');
+  });
+
+  it('are looked for anew, once, when other rules demand others', async () => {
+    const token = await gate.zitadel.sign({ scope: 'a b' });
+    await gate.admit(token);
+    const wanted = new Set(['scope']);
+    for (let i = 0; i < 2; i++)
+      expect(await gate.present(`Bearer ${token}`, wanted)).toMatchObject({ claims: { scope: 'a b' } });
+    expect(gate.guarded).toHaveLength(2);
   });
 });
