@@ -28,7 +28,9 @@ export const claimsDefinition = z
     'a scope has no spaces, quotes or backslashes: write several as a list',
   );
 
-export function demandsOf(claims: Readonly<Record<string, Scalar | readonly Scalar[]>>): readonly ClaimDemand[] {
+export function demandsOf(
+  claims: Readonly<Record<string, Scalar | readonly Scalar[]>>,
+): readonly ClaimDemand[] {
   return Object.entries(claims).map(([name, wanted]) => ({ name, values: [wanted].flat() }));
 }
 
