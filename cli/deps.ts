@@ -2,6 +2,7 @@
  * The command line's composition root: what only commands need, and only on Node, so that no bundle for Workers carries it.
  */
 import { openPgDatabase } from '../shared/adapters/database-pg.ts';
+import { connectionTo } from '../shared/adapters/pg-tls.ts';
 import { openFgaStores } from '../shared/adapters/models-openfga.ts';
 import { openFgaClient } from '../shared/adapters/openfga-client.ts';
 import { openFgaTuples } from '../shared/adapters/tuples-openfga.ts';
@@ -21,5 +22,5 @@ export function openTuples(config: OpenFgaConfig): Tuples {
 }
 
 export function openDatabase(url: string): Database {
-  return openPgDatabase({ url, max: 4 });
+  return openPgDatabase({ url, max: 4, connectionTo });
 }

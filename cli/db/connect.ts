@@ -4,6 +4,7 @@ import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openSession } from '../deps.ts';
+import { grantFor } from './grants.ts';
 import { Failure } from '../failure.ts';
 import { interruption } from '../interrupt.ts';
 import { PROJECT } from '../project.ts';
@@ -60,9 +61,18 @@ async function orFailure<T>(work: Promise<T>, shown: string): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof DatabaseUnavailable || error instanceof DatabaseError) {
-      throw new Failure(`${shown}: ${error.message}`, { cause: error });
+    const refused = error instanceof Failure ? error.cause : error;
+    if (refused instanceof DatabaseError) {
+      const message = error instanceof Failure ? error.message : `${shown}: ${refused.message}`;
+      throw new Failure(`${message}${grantFor(refused, roleOf(shown))}`, { cause: error });
     }
+    if (error instanceof DatabaseUnavailable)
+      throw new Failure(`${shown}: ${error.message}`, { cause: error });
     throw error;
   }
+}
+
+function roleOf(shown: string): string {
+  const role = decodeURIComponent(shown.slice(0, Math.max(0, shown.indexOf('@'))));
+  return role === '' ? 'ROLE' : role;
 }

@@ -88,5 +88,4 @@ async function watchForLoss(session: DatabaseSession): Promise<void> {
   } catch {
     // Postgres 13, or a platform without it: the next run waits for the old statement instead.
   }
-  await session.execute(sql`set statement_timeout = 0`);
 }

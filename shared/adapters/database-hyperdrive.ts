@@ -15,7 +15,7 @@ export function openHyperdriveDatabase({ url, background }: HyperdriveOptions): 
   const connected = async <T>(work: (database: Database) => Promise<T>): Promise<T> => {
     // Only here: an isolate that asks no database does not even evaluate the driver.
     const { openPgDatabase } = await import('./database-pg.ts');
-    const database = openPgDatabase({ url, max: 1, serverTimeout: false });
+    const database = openPgDatabase({ url, max: 1, pooled: true });
     try {
       return await work(database);
     } finally {

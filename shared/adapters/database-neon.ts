@@ -3,7 +3,9 @@ import * as z from 'zod';
 import type { Database, Isolation } from '../database.ts';
 import { createDatabase } from '../database/create.ts';
 import type { RawResult } from '../database/decode.ts';
-import { toDatabaseError } from '../database/errors.ts';
+import { DatabaseUnavailable, toDatabaseError } from '../database/errors.ts';
+import { settingsStatement } from '../database/settings.ts';
+import type { Statement } from '../database/sql.ts';
 import type { Fetch } from '../ports.ts';
 
 export interface NeonOptions {
@@ -45,17 +47,22 @@ export function openNeonDatabase(options: NeonOptions): Database {
       signal: AbortSignal.timeout(options.timeoutMs ?? 15_000),
     },
   });
+  /** The first statement sets what the others rely on; each call is a transaction, so nothing of it outlives the call. */
+  const transact = (statements: readonly Statement[], isolation: Isolation): Promise<RawResult[]> =>
+    answered(async () => {
+      const queries = [{ text: settingsStatement('transaction'), params: [] }, ...statements].map(
+        ({ text, params }) => query.query(text, [...params], { types: AS_TEXT }),
+      );
+      const results = await query.transaction(queries, { ...call(), isolationLevel: ISOLATION[isolation] });
+      return results.slice(1).map(parse);
+    });
   return createDatabase({
-    run: ({ text, params }) =>
-      answered(async () => parse(await query.query(text, [...params], { types: AS_TEXT, ...call() }))),
-    transact: (statements, isolation) =>
-      answered(async () => {
-        const queries = statements.map(({ text, params }) =>
-          query.query(text, [...params], { types: AS_TEXT }),
-        );
-        const results = await query.transaction(queries, { ...call(), isolationLevel: ISOLATION[isolation] });
-        return results.map(parse);
-      }),
+    run: async (statement) => {
+      const [result] = await transact([statement], 'read committed');
+      if (result === undefined) throw new DatabaseUnavailable('an answer without its result');
+      return result;
+    },
+    transact,
     close: () => Promise.resolve(),
   });
 }

@@ -1,9 +1,11 @@
-import { Pool, type ClientBase, type PoolClient, type QueryArrayConfig } from 'pg';
+import { Pool, type ClientBase, type ClientConfig, type PoolClient, type QueryArrayConfig } from 'pg';
 import type { Database, Isolation } from '../database.ts';
 import { createDatabase, type DatabaseDriver } from '../database/create.ts';
 import type { RawResult } from '../database/decode.ts';
 import { DatabaseError, toDatabaseError } from '../database/errors.ts';
+import { settingsStatement } from '../database/settings.ts';
 import type { Statement } from '../database/sql.ts';
+import { setUp } from './pg-connection.ts';
 
 export interface PgOptions {
   readonly url: string;
@@ -13,8 +15,10 @@ export interface PgOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds a statement may run: the server's bound, and a second more on this side. Default 15000. */
   readonly statementTimeoutMs?: number;
-  /** False behind a pooler that refuses start-up parameters (PgBouncer, Hyperdrive): this side's bound alone. */
-  readonly serverTimeout?: boolean;
+  /** True: known to be a transaction pooler, which spares the question; otherwise each new connection is asked. */
+  readonly pooled?: boolean;
+  /** The driver's form of the URL; by default the URL as it is. */
+  readonly connectionTo?: (url: string, timeoutMs: number) => Promise<ClientConfig>;
   /** A connection was lost while nobody used it. */
   readonly onIdleError?: (reason: Error) => void;
 }
@@ -33,35 +37,75 @@ interface RawQuery extends QueryArrayConfig<(string | null)[]> {
 const AS_TEXT = { getTypeParser: () => (text: string) => text };
 
 export function openPgDatabase(options: PgOptions): Database {
-  const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
-  const pool = new Pool({
-    connectionString: options.url,
-    application_name: 'sallyport',
-    max: options.max ?? 10,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-    idleTimeoutMillis: 30_000,
-    query_timeout: statementTimeoutMs + 1_000,
-    ...(options.serverTimeout === false ? {} : { statement_timeout: statementTimeoutMs }),
-  });
-  // Without a listener a server restart would end the process.
-  pool.on('error', (error) => options.onIdleError?.(toDatabaseError(error)));
-  // The pool listens to idle connections only; one that is lost in use fails its statement, which says enough.
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  return createDatabase(driverOf(pool));
+  const { statementTimeoutMs = 15_000, connectTimeoutMs = 5_000 } = options;
+  const connectionTo = options.connectionTo ?? asItIs;
+  const direct = new WeakSet<ClientBase>();
+  const open = async (): Promise<Pool> => {
+    const pool = new Pool({
+      ...(await connectionTo(options.url, connectTimeoutMs)),
+      application_name: 'sallyport',
+      max: options.max ?? 10,
+      connectionTimeoutMillis: connectTimeoutMs,
+      idleTimeoutMillis: 30_000,
+      query_timeout: statementTimeoutMs + 1_000,
+      // Not as start-up parameters: PgBouncer refuses a connection that carries one it cannot keep (08P01).
+      onConnect: async (client: ClientBase) => {
+        if (options.pooled !== true && (await setUp(client, statementTimeoutMs))) direct.add(client);
+      },
+    });
+    // Without a listener a server restart would end the process.
+    pool.on('error', (error) => options.onIdleError?.(toDatabaseError(error)));
+    // The pool listens to idle connections only; one that is lost in use fails its statement, which says enough.
+    pool.on('connect', (client) => client.on('error', () => undefined));
+    return pool;
+  };
+  return createDatabase(
+    driverOf(onceOpened(open), direct, settingsStatement('transaction', statementTimeoutMs)),
+  );
 }
 
-function driverOf(pool: Pool): DatabaseDriver {
+const asItIs = async (url: string): Promise<ClientConfig> => ({ connectionString: url });
+
+/** One pool, made at its first use; a failure is not kept. */
+function onceOpened(open: () => Promise<Pool>): { get(): Promise<Pool>; end(): Promise<void> } {
+  let opening: Promise<Pool> | undefined;
   return {
-    run: (statement) => borrow(pool, (client) => runOnClient(client, statement)),
-    transact: (statements, isolation) => borrow(pool, (client) => transact(client, statements, isolation)),
+    get: () =>
+      (opening ??= open().catch((error: unknown) => {
+        opening = undefined;
+        throw error;
+      })),
+    end: async () => {
+      const pool = await opening?.catch(() => undefined);
+      await pool?.end();
+    },
+  };
+}
+
+type LazyPool = ReturnType<typeof onceOpened>;
+
+/** `direct`: the connections whose settings hold from one transaction to the next; on others `local` opens each of them. */
+function driverOf(pool: LazyPool, direct: WeakSet<ClientBase>, local: string): DatabaseDriver {
+  const begin = (client: PoolClient, isolation: Isolation): string =>
+    direct.has(client) ? BEGIN[isolation] : `${BEGIN[isolation]}; ${local}`;
+  return {
+    run: (statement) =>
+      borrow(pool, async (client) => {
+        if (direct.has(client)) return runOnClient(client, statement);
+        const [result] = await transact(client, [statement], begin(client, 'read committed'));
+        if (result === undefined) throw new Error('a transaction answers each of its statements');
+        return result;
+      }),
+    transact: (statements, isolation) =>
+      borrow(pool, (client) => transact(client, statements, begin(client, isolation))),
     close: () => pool.end(),
   };
 }
 
-async function borrow<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+async function borrow<T>(pool: LazyPool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   let client: PoolClient | undefined;
   try {
-    client = await pool.connect();
+    client = await (await pool.get()).connect();
     const result = await work(client);
     client.release();
     return result;
@@ -93,9 +137,9 @@ export async function runOnClient(client: ClientBase, statement: Statement): Pro
 async function transact(
   client: PoolClient,
   statements: readonly Statement[],
-  isolation: Isolation,
+  begin: string,
 ): Promise<RawResult[]> {
-  await client.query(BEGIN[isolation]);
+  await client.query(begin);
   try {
     const results: RawResult[] = [];
     for (const statement of statements) results.push(await runOnClient(client, statement));

@@ -1,16 +1,17 @@
 import { Client } from 'pg';
-import * as z from 'zod';
 import { createDatabase } from '../database/create.ts';
 import { DatabaseUnavailable, toDatabaseError } from '../database/errors.ts';
 import type { DatabaseSession, OpenSession } from '../database/session.ts';
 import { runOnClient } from './database-pg.ts';
+import { isDirect, processId, setUp } from './pg-connection.ts';
+import { connectionTo } from './pg-tls.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Node only. No statement time-out: an index over ten million rows takes what it takes; locks are bounded instead. */
 export const openPgSession: OpenSession = async (url) => {
   const connection = {
-    connectionString: url,
+    ...(await guarded(() => connectionTo(url, CONNECT_TIMEOUT_MS))),
     application_name: 'sallyport db',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -19,6 +20,7 @@ export const openPgSession: OpenSession = async (url) => {
   // The statement under way rejects by itself; without a listener a lost connection would end the process.
   client.on('error', () => undefined);
   await guarded(() => client.connect());
+  await guarded(() => setUp(client, 0));
   return sessionOf(client, () => new Client(connection));
 };
 
@@ -34,25 +36,10 @@ function sessionOf(client: Client, another: () => Client): DatabaseSession {
     script: async (text) => {
       await guarded(() => client.query(text), true);
     },
-    direct: () => isDirect(client),
+    direct: () => guarded(() => isDirect(client)),
     cancel: () => cancel(client, another()),
     close: () => database.close(),
   };
-}
-
-/** A pooler makes up the process id it sends at the start of a connection; the server's own answer tells. */
-async function isDirect(client: Client): Promise<boolean> {
-  const announced = processId(client);
-  if (announced === 0) return true;
-  const found = await guarded(() => client.query('select 1 where pg_backend_pid() = $1', [announced]));
-  return found.rowCount === 1;
-}
-
-const Connected = z.object({ processID: z.number().int() });
-
-/** Of the server's BackendKeyData message; 0 when it sent none. The driver's types leave the field out. */
-function processId(client: Client): number {
-  return Connected.safeParse(client).data?.processID ?? 0;
 }
 
 async function cancel(client: Client, second: Client): Promise<void> {

@@ -5,6 +5,7 @@ import { openPgDatabase } from './database-pg.ts';
 import { RedisCounters } from './counters-redis.ts';
 import { UpstashCounters } from './counters-upstash.ts';
 import { jsonLog } from './log-json.ts';
+import { connectionTo } from './pg-tls.ts';
 import { prometheusMetrics } from './metrics-prometheus.ts';
 import { cronerSchedule } from './schedule-croner.ts';
 import { stdoutLines } from './stdout.ts';
@@ -38,7 +39,7 @@ export function createPlatform(): Platform {
       if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });
       return config.kind === 'upstash' ? new UpstashCounters(config) : null;
     },
-    database: ({ url }) => openPgDatabase({ url }),
+    database: ({ url }) => openPgDatabase({ url, connectionTo }),
     sockets() {
       const requests = undiciUpstream();
       return { requests, upgrades: upgradeUpstream(), close: () => requests.close() };

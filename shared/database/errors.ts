@@ -56,8 +56,14 @@ const Refusal = z.object({
 /** 57014 statement time-out; 57P0x shutdown, crash, starting up; 53300 too many connections. */
 const AWAY = new Set(['57014', '57P01', '57P02', '57P03', '53300']);
 
-/** Undefined or ambiguous names and syntax: the message quotes the statement's own text, whose values are all `$n`. */
-const ABOUT_NAMES = new Set(['42601', '42703', '42P01', '42883', '42P02', '42702']);
+/**
+ * Undefined or ambiguous names, syntax, rights, and who may sign in: the message quotes names and the statement's own text,
+ * whose values are all `$n`.
+ */
+const ABOUT_NAMES = new Set([
+  ...['42601', '42703', '42P01', '42883', '42P02', '42702', '42501'],
+  ...['28000', '28P01', '3D000', '25006'],
+]);
 
 /** `trusted`: the statement has no parameters, so that Postgres' message may be shown whatever the code. */
 export function toDatabaseError(error: unknown, trusted = false): DatabaseError | DatabaseUnavailable {

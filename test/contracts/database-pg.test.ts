@@ -16,9 +16,9 @@ describe.skipIf(postgresMissing)('pg over Postgres (needs the postgresql package
       ? openPgDatabase({ url: 'postgres://postgres@127.0.0.1:1/postgres' })
       : openPgDatabase({ url: service!.url, statementTimeoutMs: 200, max: 1 }),
   );
-  unavailableContract('pg without the server’s time-out', async (state) =>
+  unavailableContract('pg as behind a pooler', async (state) =>
     state === 'away'
-      ? openPgDatabase({ url: 'postgres://postgres@127.0.0.1:1/postgres', serverTimeout: false })
-      : openPgDatabase({ url: service!.url, statementTimeoutMs: 200, max: 1, serverTimeout: false }),
+      ? openPgDatabase({ url: 'postgres://postgres@127.0.0.1:1/postgres', pooled: true })
+      : openPgDatabase({ url: service!.url, statementTimeoutMs: 200, max: 1, pooled: true }),
   );
 });

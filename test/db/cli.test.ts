@@ -95,4 +95,46 @@ describe.skipIf(postgresMissing)('sallyport db (needs the postgresql package)', 
       'column users.password_hash is NOT NULL, but must allow null',
     ]);
   });
+
+  it.each([
+    ['an empty database', false],
+    ['tables of another owner', true],
+  ])(
+    'says what to grant a role that lacks a right, one by one until it has all: %s',
+    async (_what, legacy) => {
+      if (legacy) await makeLegacy(url);
+      const owner = await connect(url);
+      await owner.query(`create role "mover-${serial}" login`);
+      const asRole = url.replace('postgres@', `mover-${serial}@`);
+      const given: string[] = [];
+      const verb = legacy ? 'baseline' : 'migrate';
+      for (let answer = await cli(asRole, verb); answer.code !== 0; answer = await cli(asRole, verb)) {
+        const remedy = /what is missing: (.+)$/m.exec(answer.stderr)?.[1];
+        expect(remedy, answer.stderr).toBeDefined();
+        expect(given).not.toContain(remedy);
+        await owner.query(remedy!);
+        given.push(remedy!);
+      }
+      expect(given.join('\n')).toContain(`to "mover-${serial}";`);
+      await owner.end();
+    },
+  );
+
+  it('works in a database whose settings are somebody else’s', async () => {
+    const owner = await connect(url);
+    for (const setting of [`datestyle = 'German'`, `bytea_output = 'escape'`, 'quote_all_identifiers = on'])
+      await owner.query(`alter database cli_${serial} set ${setting}`);
+    await owner.end();
+    for (const verb of ['migrate', 'status', 'verify'])
+      expect(await cli(url, verb)).toMatchObject({ code: 0 });
+  });
+
+  it('says why it may not sign in', async () => {
+    expect((await cli(url.replace('postgres@', 'nobody_here@'), 'status')).stderr).toContain(
+      'role "nobody_here" does not exist',
+    );
+    expect((await cli(`${url}_gone`, 'status')).stderr).toContain(
+      `database "cli_${serial}_gone" does not exist`,
+    );
+  });
 });

@@ -35,8 +35,8 @@ export const postgresBinaries = folder ?? '';
 /** A test run that is killed leaves no server behind (Linux). */
 const DIE_WITH_US = ['--pdeathsig', 'QUIT'];
 
-/** Postgres refuses to run as root; `setpriv` changes the user without a shell in between. */
-function asPostgres(command: string, args: readonly string[]): [string, string[]] {
+/** Postgres and PgBouncer refuse to run as root; `setpriv` changes the user without a shell in between. */
+export function asPostgres(command: string, args: readonly string[]): [string, string[]] {
   if (process.getuid?.() !== 0) return [command, [...args]];
   return [
     'setpriv',
@@ -99,7 +99,7 @@ function serve(binary: string, cluster: string, sockets: string, port: number): 
   return spawn(...asPostgres(binary, args), { stdio: 'ignore' });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

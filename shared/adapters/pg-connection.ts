@@ -1,0 +1,28 @@
+import type { ClientBase } from 'pg';
+import * as z from 'zod';
+import { settingsStatement } from '../database/settings.ts';
+
+/**
+ * Sets a new connection up. Returns false when a pooler answers in the server's place: then only what poolers keep for a
+ * client is set, and the rest belongs into each transaction.
+ */
+export async function setUp(client: ClientBase, statementTimeoutMs: number): Promise<boolean> {
+  const direct = await isDirect(client);
+  await client.query(settingsStatement(direct ? 'session' : 'pooled session', statementTimeoutMs));
+  return direct;
+}
+
+/** A pooler makes up the process id that it sends at the start of a connection; the server's own answer tells. */
+export async function isDirect(client: ClientBase): Promise<boolean> {
+  const announced = processId(client);
+  if (announced === 0) return true;
+  const found = await client.query('select 1 where pg_backend_pid() = $1', [announced]);
+  return found.rowCount === 1;
+}
+
+const Connected = z.object({ processID: z.number().int() });
+
+/** Of the server's BackendKeyData message; 0 when it sent none. The driver's types leave the field out. */
+export function processId(client: ClientBase): number {
+  return Connected.safeParse(client).data?.processID ?? 0;
+}
