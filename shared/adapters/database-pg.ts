@@ -1,6 +1,6 @@
 import { Pool, type ClientBase, type ClientConfig, type PoolClient, type QueryArrayConfig } from 'pg';
 import type { Database, Isolation } from '../database.ts';
-import { createDatabase, type DatabaseDriver } from '../database/create.ts';
+import { createDatabase } from '../database/create.ts';
 import type { RawResult } from '../database/decode.ts';
 import { DatabaseError, toDatabaseError } from '../database/errors.ts';
 import { settingsStatement } from '../database/settings.ts';
@@ -39,7 +39,17 @@ const AS_TEXT = { getTypeParser: () => (text: string) => text };
 export function openPgDatabase(options: PgOptions): Database {
   const { statementTimeoutMs = 15_000, connectTimeoutMs = 5_000 } = options;
   const connectionTo = options.connectionTo ?? asItIs;
-  const direct = new WeakSet<ClientBase>();
+  /** Known connections: true for the server's own, whose settings hold from one transaction to the next. */
+  const direct = new WeakMap<ClientBase, boolean>();
+  // Not as start-up parameters: PgBouncer refuses a connection that carries one it cannot keep (08P01).
+  const isSettled = async (client: ClientBase): Promise<boolean> => {
+    if (options.pooled === true) return false;
+    const known = direct.get(client);
+    if (known !== undefined) return known;
+    const settled = await setUp(client, statementTimeoutMs);
+    direct.set(client, settled);
+    return settled;
+  };
   const open = async (): Promise<Pool> => {
     const pool = new Pool({
       ...(await connectionTo(options.url, connectTimeoutMs)),
@@ -48,10 +58,6 @@ export function openPgDatabase(options: PgOptions): Database {
       connectionTimeoutMillis: connectTimeoutMs,
       idleTimeoutMillis: 30_000,
       query_timeout: statementTimeoutMs + 1_000,
-      // Not as start-up parameters: PgBouncer refuses a connection that carries one it cannot keep (08P01).
-      onConnect: async (client: ClientBase) => {
-        if (options.pooled !== true && (await setUp(client, statementTimeoutMs))) direct.add(client);
-      },
     });
     // Without a listener a server restart would end the process.
     pool.on('error', (error) => options.onIdleError?.(toDatabaseError(error)));
@@ -83,24 +89,6 @@ function onceOpened(open: () => Promise<Pool>): { get(): Promise<Pool>; end(): P
 }
 
 type LazyPool = ReturnType<typeof onceOpened>;
-
-/** `direct`: the connections whose settings hold from one transaction to the next; on others `local` opens each of them. */
-function driverOf(pool: LazyPool, direct: WeakSet<ClientBase>, local: string): DatabaseDriver {
-  const begin = (client: PoolClient, isolation: Isolation): string =>
-    direct.has(client) ? BEGIN[isolation] : `${BEGIN[isolation]}; ${local}`;
-  return {
-    run: (statement) =>
-      borrow(pool, async (client) => {
-        if (direct.has(client)) return runOnClient(client, statement);
-        const [result] = await transact(client, [statement], begin(client, 'read committed'));
-        if (result === undefined) throw new Error('a transaction answers each of its statements');
-        return result;
-      }),
-    transact: (statements, isolation) =>
-      borrow(pool, (client) => transact(client, statements, begin(client, isolation))),
-    close: () => pool.end(),
-  };
-}
 
 async function borrow<T>(pool: LazyPool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   let client: PoolClient | undefined;
