@@ -37,37 +37,52 @@ interface RawQuery extends QueryArrayConfig<(string | null)[]> {
 const AS_TEXT = { getTypeParser: () => (text: string) => text };
 
 export function openPgDatabase(options: PgOptions): Database {
-  const { statementTimeoutMs = 15_000, connectTimeoutMs = 5_000 } = options;
-  const connectionTo = options.connectionTo ?? asItIs;
-  /** Known connections: true for the server's own, whose settings hold from one transaction to the next. */
-  const direct = new WeakMap<ClientBase, boolean>();
+  const { statementTimeoutMs = 15_000 } = options;
+  const pool = onceOpened(() => openPool(options, statementTimeoutMs + 1_000));
+  const local = settingsStatement('transaction', statementTimeoutMs);
+  /** Connections seen before: true for the server's own, whose settings hold from one transaction to the next. */
+  const seen = new WeakMap<ClientBase, boolean>();
   // Not as start-up parameters: PgBouncer refuses a connection that carries one it cannot keep (08P01).
   const isSettled = async (client: ClientBase): Promise<boolean> => {
     if (options.pooled === true) return false;
-    const known = direct.get(client);
+    const known = seen.get(client);
     if (known !== undefined) return known;
     const settled = await setUp(client, statementTimeoutMs);
-    direct.set(client, settled);
+    seen.set(client, settled);
     return settled;
   };
-  const open = async (): Promise<Pool> => {
-    const pool = new Pool({
-      ...(await connectionTo(options.url, connectTimeoutMs)),
-      application_name: 'sallyport',
-      max: options.max ?? 10,
-      connectionTimeoutMillis: connectTimeoutMs,
-      idleTimeoutMillis: 30_000,
-      query_timeout: statementTimeoutMs + 1_000,
-    });
-    // Without a listener a server restart would end the process.
-    pool.on('error', (error) => options.onIdleError?.(toDatabaseError(error)));
-    // The pool listens to idle connections only; one that is lost in use fails its statement, which says enough.
-    pool.on('connect', (client) => client.on('error', () => undefined));
-    return pool;
-  };
-  return createDatabase(
-    driverOf(onceOpened(open), direct, settingsStatement('transaction', statementTimeoutMs)),
-  );
+  return createDatabase({
+    run: (statement) =>
+      borrow(pool, async (client) => {
+        if (await isSettled(client)) return runOnClient(client, statement);
+        const [result] = await transact(client, [statement], `${BEGIN['read committed']}; ${local}`);
+        if (result === undefined) throw new Error('a transaction answers each of its statements');
+        return result;
+      }),
+    transact: (statements, isolation) =>
+      borrow(pool, async (client) => {
+        const begin = BEGIN[isolation];
+        return transact(client, statements, (await isSettled(client)) ? begin : `${begin}; ${local}`);
+      }),
+    close: () => pool.end(),
+  });
+}
+
+async function openPool(options: PgOptions, queryTimeoutMs: number): Promise<Pool> {
+  const { url, max = 10, connectTimeoutMs = 5_000, connectionTo = asItIs } = options;
+  const pool = new Pool({
+    ...(await connectionTo(url, connectTimeoutMs)),
+    application_name: 'sallyport',
+    max,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 30_000,
+    query_timeout: queryTimeoutMs,
+  });
+  // Without a listener a server restart would end the process.
+  pool.on('error', (error) => options.onIdleError?.(toDatabaseError(error)));
+  // The pool listens to idle connections only; one that is lost in use fails its statement, which says enough.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
 }
 
 const asItIs = async (url: string): Promise<ClientConfig> => ({ connectionString: url });
