@@ -3,7 +3,7 @@ import type { RulesSource } from '../shared/config.ts';
 import { DatabaseUnavailable } from '../shared/database.ts';
 import type { Deps } from '../shared/deps.ts';
 import { RelationsUnavailable } from '../shared/errors.ts';
-import type { ReadinessCheck } from '../shared/readiness.ts';
+import type { Look, ReadinessCheck } from '../shared/readiness.ts';
 import { openArchive } from './feature-sync/archive.ts';
 import type { FeatureRule } from './feature-sync/changes.ts';
 import { FeatureSyncRefused } from './feature-sync/effects.ts';
@@ -23,7 +23,8 @@ export interface FeatureSyncAtStart {
 const WAIT_MS = 600_000;
 const AWAY_PAUSE_MS = 15_000;
 
-type Settled = { readonly up: boolean; readonly state: string };
+/** `reason` names rules and servers: it is for the log and for whoever holds METRICS_TOKEN. */
+type Settled = Pick<Look, 'up' | 'state'> & { readonly reason?: string };
 
 /** FEATURE_SYNC=start: one replica carries the change of rules over, the others find it done. */
 export function featureSyncAtStart(deps: Deps): FeatureSyncAtStart {
@@ -34,7 +35,7 @@ export function featureSyncAtStart(deps: Deps): FeatureSyncAtStart {
   let settled: Settled = { up: true, state: 'running' };
   const settle = (next: Settled): void => {
     settled = next;
-    log[next.up ? 'info' : 'error']('feature sync', { state: next.state });
+    log[next.up ? 'info' : 'error']('feature sync', next);
   };
   return {
     checks: [{ name: 'feature_sync', needed: false, look: () => settled }],
@@ -42,7 +43,7 @@ export function featureSyncAtStart(deps: Deps): FeatureSyncAtStart {
       try {
         settle(told(await untilThere(deps, stopped.signal, settle)));
       } catch (error) {
-        if (!stopped.signal.aborted) settle({ up: false, state: `failed: ${reasonOf(error)}` });
+        if (!stopped.signal.aborted) settle({ up: false, state: 'failed', reason: reasonOf(error) });
       }
     },
     stop: () => {
@@ -69,7 +70,7 @@ async function untilThere(
       return await syncFeatures(request, syncDeps(deps, sleep, signal));
     } catch (error) {
       if (!(error instanceof RelationsUnavailable || error instanceof DatabaseUnavailable)) throw error;
-      settle({ up: false, state: `waiting: ${error.message}` });
+      settle({ up: false, state: 'waiting', reason: error.message });
     }
     await sleep(AWAY_PAUSE_MS);
   }
@@ -103,16 +104,15 @@ function told(outcome: SyncOutcome): Settled {
     const features = outcome.plan.widening
       .map(({ feature, users }) => `${feature} (${users} users)`)
       .join(', ');
-    const state = `refused: it would widen ${features}; see \`sallyport rules sync --dry-run\``;
-    return { up: false, state };
+    const reason = `it would widen ${features}; see \`sallyport rules sync --dry-run\``;
+    return { up: false, state: 'refused', reason };
   }
-  if (outcome.kind !== 'done') return { up: true, state: outcome.kind };
+  if (outcome.kind === 'nothing') return { up: true, state: 'unchanged' };
+  const run = `run ${outcome.runId}`;
+  if (outcome.kind !== 'done') return { up: true, state: 'done', reason: `${outcome.kind}: ${run}` };
   const { missing, left } = outcome.verification;
-  if (missing + left === 0) return { up: true, state: `done: run ${outcome.runId}` };
-  return {
-    up: false,
-    state: `done: run ${outcome.runId}, but ${missing} tuples are missing and ${left} left`,
-  };
+  if (missing + left === 0) return { up: true, state: 'done', reason: run };
+  return { up: false, state: 'done', reason: `${run}: ${missing} tuples are missing and ${left} left` };
 }
 
 function reasonOf(error: unknown): string {

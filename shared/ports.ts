@@ -55,7 +55,7 @@ export interface Taken {
 /** Shared request counters. A store that is away throws `CountersUnavailable`. */
 export interface Counters {
   take(request: TakeRequest): MaybePromise<Taken>;
-  /** Resolves when the store answers. */
+  /** Resolves when the store would count a request now. */
   ping(): MaybePromise<void>;
 }
 

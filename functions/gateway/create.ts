@@ -79,7 +79,7 @@ function readiness(deps: Deps, trusted: Trust, rules: RulesStore, circuits: Brea
   return [
     ...trusted.issuers.map(({ config: issuer, keys }): ReadinessCheck => ({
       name: `keys_${issuer.name}`,
-      needed: true,
+      needed: () => rules.current().rules.some(({ access }) => access.kind !== 'public'),
       async look() {
         await Promise.allSettled([keys.ping()]);
         const { state, ageSeconds, lastError } = keys.state();
@@ -93,7 +93,9 @@ function readiness(deps: Deps, trusted: Trust, rules: RulesStore, circuits: Brea
     })),
     {
       name: 'authorization',
-      needed: rules.current().rules.some(({ access }) => access.kind === 'relation'),
+      // A shadow rule lets through without a verdict.
+      needed: () =>
+        rules.current().rules.some(({ access, mode }) => access.kind === 'relation' && mode === 'enforce'),
       look: () => deps.relations.ping().then(() => ({ up: true, state: 'up' })),
     },
     {

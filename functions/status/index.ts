@@ -17,7 +17,11 @@ export interface StatusDeps {
 
 interface Report {
   readonly ready: boolean;
-  readonly dependencies: Readonly<Record<string, Look & { readonly needed: boolean }>>;
+  readonly dependencies: Readonly<Record<string, Look & Seen>>;
+}
+
+interface Seen extends Pick<Look, 'up' | 'state'> {
+  readonly needed: boolean;
 }
 
 // Probes come from everywhere and often: dependencies are looked at no more than once in this time
@@ -39,7 +43,8 @@ export function statusRoutes(deps: StatusDeps): Hono {
   app.get('/health', (c) => c.text('OK'));
   app.get('/ready', async (c) => {
     const known = kept !== undefined && deps.clock.now() < kept.until ? kept.report : await report('');
-    return c.json(known, known.ready ? 200 : 503, { 'cache-control': 'no-store' });
+    const shown = isScraper(c.req.header('authorization'), deps.config) ? known : statesOf(known);
+    return c.json(shown, known.ready ? 200 : 503, { 'cache-control': 'no-store' });
   });
   app.get('/metrics', async (c) => {
     admitScraper(c.req.header('authorization'), deps);
@@ -50,11 +55,26 @@ export function statusRoutes(deps: StatusDeps): Hono {
 }
 
 async function look(checks: readonly ReadinessCheck[]): Promise<Report> {
-  const looks = await Promise.all(checks.map(async (check) => [check, await lookAt(check)] as const));
+  const looks = await Promise.all(
+    checks.map(async (check): Promise<[string, Look & Seen]> => {
+      const look = await lookAt(check);
+      // Rules may have changed since the start, and what they need with them.
+      const needed = typeof check.needed === 'function' ? check.needed() : check.needed;
+      return [check.name, { needed, ...look }];
+    }),
+  );
   return {
-    ready: looks.every(([{ needed }, { up }]) => up || !needed),
-    dependencies: Object.fromEntries(looks.map(([{ name, needed }, seen]) => [name, { needed, ...seen }])),
+    ready: looks.every(([, { up, needed }]) => up || !needed),
+    dependencies: Object.fromEntries(looks),
   };
+}
+
+/** For anyone: details hold addresses, errors of providers and names out of the rules. */
+function statesOf({ ready, dependencies }: Report): { ready: boolean; dependencies: Record<string, Seen> } {
+  const seen = Object.entries(dependencies).map(
+    ([name, { needed, up, state }]) => [name, { needed, up, state }] as const,
+  );
+  return { ready, dependencies: Object.fromEntries(seen) };
 }
 
 async function lookAt(check: ReadinessCheck): Promise<Look> {
@@ -83,10 +103,17 @@ function admitScraper(authorization: string | undefined, deps: StatusDeps): void
     });
   }
   if (authorization === undefined) throw new Refusal('missing_token', 'no token for /metrics', BEARER);
-  // RFC 9110 §11.1: the name of a scheme has no case.
-  if (!sameSecret(authorization.replace(/^bearer /i, 'Bearer '), `Bearer ${metricsToken}`)) {
+  if (!isScraper(authorization, deps.config))
     throw new Refusal('invalid_token', 'wrong token for /metrics', BEARER);
-  }
+}
+
+function isScraper(
+  authorization: string | undefined,
+  { metricsToken }: Pick<Config, 'metricsToken'>,
+): boolean {
+  if (authorization === undefined || metricsToken === null) return false;
+  // RFC 9110 §11.1: the name of a scheme has no case.
+  return sameSecret(authorization.replace(/^bearer +/i, 'Bearer '), `Bearer ${metricsToken}`);
 }
 
 const BEARER = { headers: { 'www-authenticate': 'Bearer realm="sallyport metrics"' } };

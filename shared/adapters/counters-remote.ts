@@ -11,6 +11,8 @@ export type Send = (command: [string, ...string[]]) => Promise<unknown>;
 const count = z.number().int().nonnegative();
 const takeReply = z.tuple([count, count, count, count, count]);
 const MAX_REASON = 200;
+/** No caller's name is without a `|`. */
+const PROBE: TakeRequest = { caller: 'readiness', policy: { name: 'probe', limit: 1_000, windowMs: 1_000 } };
 
 /** Counters and marks in a store that speaks Redis: one command per take. */
 export class RemoteCounters implements Counters, Revocations {
@@ -37,8 +39,9 @@ export class RemoteCounters implements Counters, Revocations {
     };
   }
 
+  /** A take like any other: a read-only replica, a full memory and a missing permission answer PING all the same. */
   async ping(): Promise<void> {
-    await this.#command(['PING']);
+    await this.take(PROBE);
   }
 
   async revoke(caller: string, seconds: number): Promise<void> {

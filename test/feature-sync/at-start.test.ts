@@ -5,6 +5,7 @@ import type { Ground } from './ground.ts';
 import { tuple } from './memory.ts';
 import { rulesFile } from './rules.ts';
 import { setStage } from './stage.ts';
+import { METRICS_TOKEN } from '../support/world.ts';
 import { PAIRS, type TestDatabase } from './stores.ts';
 
 describe('FEATURE_SYNC=start', () => {
@@ -31,15 +32,17 @@ describe('FEATURE_SYNC=start', () => {
       HOST: '127.0.0.1',
       PORT: '0',
       LOG_LEVEL: 'silent',
+      METRICS_TOKEN,
       ...more,
     });
     running.push(server);
     return server;
   };
   const ready = async ({ url }: RunningServer) => {
-    const answer = await fetch(`${url}/ready`);
+    const headers = { authorization: `Bearer ${METRICS_TOKEN}` };
+    const answer = await fetch(`${url}/ready`, { headers });
     return (await answer.json()) as {
-      dependencies: { feature_sync?: { up: boolean; state: string; needed: boolean } };
+      dependencies: { feature_sync?: { up: boolean; state: string; reason?: string; needed: boolean } };
     };
   };
   const settled = (server: RunningServer, state: RegExp) =>
@@ -55,7 +58,7 @@ describe('FEATURE_SYNC=start', () => {
     await ground.fill([tuple('user:ann viewer feature:a')]);
     const replicas = await Promise.all([1, 2].map(() => start({ x: 'a' }, { x: 'b' })));
     for (const replica of replicas)
-      expect(await settled(replica, /^(?:done|already)/)).toMatchObject({ up: true });
+      expect(await settled(replica, /^done$/)).toMatchObject({ up: true });
     expect(await ground.shown()).toEqual(['user:ann viewer feature:b']);
     expect((await tables.query('select 1 from sallyport_feature_runs')).rows).toHaveLength(1);
   });
@@ -66,7 +69,7 @@ describe('FEATURE_SYNC=start', () => {
     expect(await settled(server, /^refused/)).toMatchObject({
       up: false,
       needed: false,
-      state: expect.stringContaining('feature:c (2 users)') as unknown,
+      reason: expect.stringContaining('feature:c (2 users)') as unknown,
     });
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
     expect(await ground.shown()).toHaveLength(2);

@@ -10,7 +10,7 @@ import { LISTENING, nodeProgram } from '../support/gateway/node.ts';
 import type { Program } from '../support/gateway/program.ts';
 import type { GatewayVariables } from '../support/gateway/runtime.ts';
 import { openRaw } from '../support/raw-socket.ts';
-import { openWorld, type World } from '../support/world.ts';
+import { METRICS_TOKEN, openWorld, type World } from '../support/world.ts';
 
 let world: World;
 let folder: string;
@@ -124,7 +124,7 @@ describe('a rules file that changes while the gateway runs', () => {
     await write('[{ "path": "broken');
     await program.printed(/access rules refused/);
     expect(await statusOf('/new')).toBe(200);
-    const ready = await client.fetch('/ready');
+    const ready = await client.fetch('/ready', { headers: { authorization: `Bearer ${METRICS_TOKEN}` } });
     expect(ready.status).toBe(200);
     expect(await ready.json()).toMatchObject({
       dependencies: { access_rules: { up: true, refused: expect.stringMatching(/^1:/) as string } },

@@ -194,7 +194,8 @@ gatewaySuite(
     });
 
     it('/ready shows the inbox, and does not depend on it', async () => {
-      const report: unknown = await (await stage.gateway.fetch('/ready')).json();
+      const headers = { authorization: `Bearer ${METRICS_TOKEN}` };
+      const report: unknown = await (await stage.gateway.fetch('/ready', { headers })).json();
       expect(report).toMatchObject({
         dependencies: { webhook_inbox: { needed: false, up: true, pending: expect.any(Number) as unknown } },
       });
