@@ -57,8 +57,7 @@ describe('FEATURE_SYNC=start', () => {
   it('carries a rename over once, however many replicas start', async () => {
     await ground.fill([tuple('user:ann viewer feature:a')]);
     const replicas = await Promise.all([1, 2].map(() => start({ x: 'a' }, { x: 'b' })));
-    for (const replica of replicas)
-      expect(await settled(replica, /^done$/)).toMatchObject({ up: true });
+    for (const replica of replicas) expect(await settled(replica, /^done$/)).toMatchObject({ up: true });
     expect(await ground.shown()).toEqual(['user:ann viewer feature:b']);
     expect((await tables.query('select 1 from sallyport_feature_runs')).rows).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { withAdmin } from '../services/redis-time.ts';
 import { startRedis } from '../services/redis.ts';
@@ -20,18 +20,25 @@ const Report = z.object({
 });
 const SCRAPER = { authorization: `Bearer ${METRICS_TOKEN}` };
 
+interface Seen {
+  readonly status: number;
+  readonly report: z.infer<typeof Report>;
+}
+
 /** A report is kept for a second: what comes after a change is a look of its own. */
-async function fresh(
+function fresh(
   fetch: Stage['gateway']['fetch'],
   headers: Record<string, string>,
-  as: (report: z.infer<typeof Report>) => boolean,
-): Promise<{ status: number; report: z.infer<typeof Report> }> {
-  for (;;) {
-    const answer = await fetch('/ready', { headers });
-    const report = Report.parse(await answer.json());
-    if (as(report)) return { status: answer.status, report };
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  as: (report: Seen['report']) => boolean,
+): Promise<Seen> {
+  return vi.waitUntil(
+    async () => {
+      const answer = await fetch('/ready', { headers });
+      const report = Report.parse(await answer.json());
+      return as(report) ? { status: answer.status, report } : undefined;
+    },
+    { timeout: 120_000, interval: 50 },
+  );
 }
 
 const redis = await startRedis();
@@ -67,7 +74,9 @@ describe.skipIf(!redis)('a counter store that answers but cannot count (skipped:
         async (fault, begin, end) => {
           await fresh(stage.gateway.fetch, SCRAPER, ({ ready }) => ready);
           await ask(...begin);
-          onTestFinished(async () => void (await ask(...end)));
+          onTestFinished(async () => {
+            await ask(...end);
+          });
           const { status, report } = await fresh(stage.gateway.fetch, SCRAPER, ({ ready }) => !ready);
           expect(status).toBe(503);
           expect(report.dependencies['counters']).toMatchObject({ needed: true, up: false, state: 'away' });
