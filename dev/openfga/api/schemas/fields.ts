@@ -27,20 +27,27 @@ export function patternFault(field: string, pattern: RegExp, code: ErrorCode = '
   );
 }
 
+/** Go reads \s as white space of ASCII alone, and counts characters, not their halves. */
+function asInGo({ source }: RegExp): RegExp {
+  return new RegExp(source.replaceAll('\\s', '\\t\\n\\f\\r '), 'u');
+}
+
 /** The empty string must match too. */
 export function matching(field: string, pattern: RegExp, code: ErrorCode = 'validation_error') {
+  const exact = asInGo(pattern);
   return z
     .string()
     .default('')
-    .refine((value) => pattern.test(value), patternFault(field, pattern, code));
+    .refine((value) => exact.test(value), patternFault(field, pattern, code));
 }
 
 /** The empty string stands for "not given". */
 export function matchingIfSet(field: string, pattern: RegExp, code: ErrorCode = 'validation_error') {
+  const exact = asInGo(pattern);
   return z
     .string()
     .default('')
-    .refine((value) => value === '' || pattern.test(value), patternFault(field, pattern, code));
+    .refine((value) => value === '' || exact.test(value), patternFault(field, pattern, code));
 }
 
 export function typeName(field: string) {
