@@ -69,6 +69,12 @@ export const CODES = {
     detail: 'Wait as long as Retry-After says.',
     owner: 'caller',
   },
+  authorization_misconfigured: {
+    status: 500,
+    title: 'The permission cannot be asked for',
+    detail: 'The authorization service refuses the question that the access rule asks. The operator has to act.',
+    owner: 'operator',
+  },
   internal_error: {
     status: 500,
     title: 'The gateway failed',
@@ -158,7 +164,12 @@ export class CountersUnavailable extends Error {
 
 /** Is thrown when the authorization server gives no verdict: away, slow, or refusing the question. */
 export class RelationsUnavailable extends Error {
-  override readonly name = 'RelationsUnavailable';
+  override readonly name: string = 'RelationsUnavailable';
+}
+
+/** Is thrown when the authorization server answered, and will not take the question or the credentials however often they come. */
+export class RelationsRefused extends RelationsUnavailable {
+  override readonly name = 'RelationsRefused';
 }
 
 /** Is thrown when no usable key or introspection answer is to be had from an identity provider. */

@@ -78,7 +78,7 @@ export interface RelationQuery {
   readonly consistency?: 'fast' | 'fresh';
 }
 
-/** Relationship checks. A server that is away, slow or refuses the question throws `RelationsUnavailable`; it never answers false. */
+/** Relationship checks. A server that is away or slow throws `RelationsUnavailable`, one that refuses the question `RelationsRefused`; it never answers false. */
 export interface Relations {
   check(query: RelationQuery): MaybePromise<boolean>;
   ping(): Promise<void>;

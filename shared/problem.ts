@@ -1,5 +1,12 @@
 import { DatabaseError, DatabaseUnavailable } from './database/errors.ts';
-import { CODES, CountersUnavailable, ProviderUnavailable, Refusal, RelationsUnavailable } from './errors.ts';
+import {
+  CODES,
+  CountersUnavailable,
+  ProviderUnavailable,
+  Refusal,
+  RelationsRefused,
+  RelationsUnavailable,
+} from './errors.ts';
 
 /** RFC 9457. */
 export interface Problem {
@@ -38,6 +45,8 @@ export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   const cause = { cause: error };
   if (error instanceof CountersUnavailable) return new Refusal('limiter_unavailable', error.message, cause);
+  if (error instanceof RelationsRefused)
+    return new Refusal('authorization_misconfigured', error.message, cause);
   if (error instanceof RelationsUnavailable)
     return new Refusal('authorization_unavailable', error.message, cause);
   if (error instanceof ProviderUnavailable)

@@ -23,8 +23,9 @@ const PUBLIC = granted<Granted>({ kind: 'public' });
 const AUTHENTICATED = granted<Granted>({ kind: 'authenticated' });
 
 /**
- * Looks whether the token has the rule's claims, and asks whether the principal holds its relation. Throws Refusal `forbidden`, or `authorization_unavailable`
- * when there is no verdict; a shadow rule grants all the same, and says what it would have refused.
+ * Looks whether the token has the rule's claims, and asks whether the principal holds its relation. Throws Refusal `forbidden`,
+ * `authorization_unavailable` when there is no verdict, `authorization_misconfigured` when OpenFGA refuses the question; a
+ * shadow rule grants all the same, and says what it would have refused.
  */
 export function authorize(
   match: Match,

@@ -1,7 +1,10 @@
+import type { Refusal } from '../../shared/errors.ts';
 import type { Log, Metrics } from '../../shared/ports.ts';
 import type { Ending } from '../../shared/upstream.ts';
 import type { Journey } from './journey.ts';
 import type { GatewayRequest } from './request.ts';
+import { typeOf } from './rules/object.ts';
+import type { Rule } from './rules/types.ts';
 
 /** One line and one measure per request. The path is the rule's pattern: a real path may name people or carry secrets. */
 export function record(
@@ -24,6 +27,8 @@ export function record(
     totalMs,
     upstreamMs: journey.upstreamMs,
   });
+  for (const refusal of [journey.refusal, shadow])
+    if (refusal?.code === 'authorization_misconfigured') sayMisconfigured(refusal, request, rule, to.log);
   to.log.info('request', {
     request_id: request?.id,
     method: request?.method,
@@ -40,6 +45,23 @@ export function record(
     limit_us: micros(journey.limitMs),
     authorize_us: micros(journey.authorizeMs),
     upstream_us: micros(journey.upstreamMs),
+  });
+}
+
+/** Nobody but the operator can end it, and requests of this rule fail until then. OpenFGA's own words name tuples: not here. */
+function sayMisconfigured(
+  { reason }: Refusal,
+  request: GatewayRequest | undefined,
+  rule: Rule | undefined,
+  log: Log,
+): void {
+  const asked = rule?.access.kind === 'relation' ? rule.access : undefined;
+  log.error('OpenFGA refuses what a rule asks', {
+    request_id: request?.id,
+    rule: rule?.path,
+    type: asked && typeOf(asked.object),
+    relation: asked?.relation,
+    reason,
   });
 }
 

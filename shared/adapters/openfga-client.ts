@@ -1,6 +1,6 @@
 import { CredentialsMethod, FgaApiValidationError, OpenFgaClient } from '@openfga/sdk';
 import type { OpenFgaConfig } from '../config.ts';
-import { RelationsUnavailable } from '../errors.ts';
+import { RelationsRefused, RelationsUnavailable } from '../errors.ts';
 
 const TIMEOUT_MS = 3_000;
 
@@ -27,8 +27,17 @@ export async function guarded<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {
-    throw new RelationsUnavailable(describe(error), { cause: refusalOf(error) });
+    const Kind = isRefusal(error) ? RelationsRefused : RelationsUnavailable;
+    throw new Kind(describe(error), { cause: refusalOf(error) });
   }
+}
+
+/** 422 and 429 throttle. Without a code of its own it was no OpenFGA: a proxy in front answers 404 while a server moves. */
+const REFUSALS: readonly unknown[] = [400, 401, 403, 404];
+
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error) || !('statusCode' in error && 'apiErrorCode' in error)) return false;
+  return REFUSALS.includes(error.statusCode) && typeof error.apiErrorCode === 'string';
 }
 
 function describe(error: unknown): string {

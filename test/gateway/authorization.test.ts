@@ -101,3 +101,59 @@ gatewaySuite('with DECISION_TTL=0', { variables: () => ({ DECISION_TTL: '0' }) }
     expect(checks(stage) - before).toBe(2);
   });
 });
+
+const UNASKABLE = [
+  { path: '/relation/:id', method: 'GET', object: 'document:{id}', action: 'veiw' },
+  { path: '/type/:id', method: 'GET', object: 'docment:{id}', action: 'view' },
+  { path: '/shadow', method: 'GET', object: 'docment:1', mode: 'shadow' },
+  { path: '/admin/*rest', method: '*', feature: 'admin_panel', action: 'manager' },
+];
+const unheld = () => ({ OPENFGA_MODEL: 'off' });
+
+gatewaySuite('a question that OpenFGA refuses', { rules: UNASKABLE, variables: unheld }, (stage) => {
+  it.each([
+    ['/relation/1', '"type":"document"', '"relation":"veiw"'],
+    ['/type/1', '"type":"docment"', '"relation":"view"'],
+  ])('is the fault of its operator: %s, logged as an error with type and relation', async (target, ...said) => {
+    await expectStopped(as(stage, 'bob', target), 'authorization_misconfigured', stage.upstream);
+    await expect.poll(() => lineWith(stage, 'OpenFGA refuses what a rule asks', ...said)).toBeDefined();
+  });
+
+  it('is asked again each time, and nobody else has to do with it', async () => {
+    const before = checks(stage);
+    await expectStopped(as(stage, 'bob', '/type/2'), 'authorization_misconfigured', stage.upstream);
+    await expectStopped(as(stage, 'bob', '/type/2'), 'authorization_misconfigured', stage.upstream);
+    expect(checks(stage) - before).toBe(2);
+    expect((await as(stage, 'bob', '/admin/x')).status).toBe(200);
+  });
+
+  it('in shadow mode the request passes, and the error is logged all the same', async () => {
+    expect((await as(stage, 'bob', '/shadow')).status).toBe(200);
+    await expect
+      .poll(() => lineWith(stage, 'OpenFGA refuses what a rule asks', '"rule":"/shadow"'))
+      .toBeDefined();
+  });
+
+  it('is told to the caller without the type, and to the log without the user', async () => {
+    const problem = await expectRefusal(await as(stage, 'bob', '/type/3'), 'authorization_misconfigured');
+    expect(JSON.stringify(problem)).not.toContain('docment');
+    const said = () => lineWith(stage, 'OpenFGA refuses what a rule asks', problem.request_id);
+    await expect.poll(said).toBeDefined();
+    expect(said()).not.toContain('bob');
+  });
+});
+
+gatewaySuite(
+  'a store that is not there',
+  { variables: () => ({ OPENFGA_STORE_ID: '01ARZ3NDEKTSV4RRFFQ69G5FAV' }) },
+  (stage) => {
+    it('is no reason to say that OpenFGA is away', async () => {
+      await expectStopped(as(stage, 'bob', '/admin/x'), 'authorization_misconfigured', stage.upstream);
+    });
+  },
+);
+
+function lineWith(stage: Stage, ...parts: readonly string[]): string | undefined {
+  const lines = stage.gateway.output().split('\n');
+  return lines.find((line) => parts.every((part) => line.includes(part)));
+}

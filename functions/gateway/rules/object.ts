@@ -63,6 +63,13 @@ function toParts(prefix: string, pieces: readonly string[]): TemplatePart[] {
   return parts.filter((part) => part.kind === 'param' || part.text !== '');
 }
 
+/** The type of an object or of all that a template names. */
+export function typeOf(object: ObjectTemplate): string {
+  const [first] = typeof object === 'string' ? [{ kind: 'text', text: object } as const] : object;
+  const text = first?.kind === 'text' ? first.text : '';
+  return text.slice(0, text.indexOf(':'));
+}
+
 /**
  * The OpenFGA object a request asks for. Throws Refusal `invalid_path` when a parameter's value cannot stand in an
  * OpenFGA id: such a path names no object, so there is nothing to ask.

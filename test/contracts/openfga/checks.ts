@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest';
 import { objectOf } from '../../../functions/gateway/rules/object.ts';
 import type { RelationAccess } from '../../../functions/gateway/rules/types.ts';
+import { openFgaClient } from '../../../shared/adapters/openfga-client.ts';
+import { openFgaRelations } from '../../../shared/adapters/relations-openfga.ts';
+import { RelationsRefused } from '../../../shared/errors.ts';
 import { StoreClient, tupleKey, tupleKeys, type Fact } from './client.ts';
 
 const DSL = `model
@@ -113,6 +116,26 @@ export function checkPromises(url: () => string): void {
     const refused = statuses.filter(({ status }) => status !== 200).map(({ character }) => character);
     expect(refused.join('')).toMatch(/^[\p{Cc} #:]+$/u);
     expect(refused).toHaveLength(68);
+  });
+
+  it('is told apart from one that is away, as far as the question is at fault', async () => {
+    const { id } = await open();
+    const elsewhere = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
+    const asks = async (relation: string, object: string, storeId = id, modelId: string | null = null) => {
+      const client = openFgaClient({ url: url(), storeId, modelId, apiToken: null });
+      return openFgaRelations(client).check({ user: 'user:anne', relation, object });
+    };
+    expect(await asks('viewer', 'doc:1')).toBe(true);
+    for (const refused of [
+      asks('veiw', 'doc:1'),
+      asks('viewer', 'dco:1'),
+      asks('viewer', 'doc:1', elsewhere),
+      asks('viewer', 'doc:1', id, elsewhere),
+    ])
+      await expect(refused).rejects.toBeInstanceOf(RelationsRefused);
+    const nobody = openFgaClient({ url: 'http://127.0.0.1:1', storeId: id, modelId: null, apiToken: null });
+    const away = openFgaRelations(nobody).check({ user: 'user:anne', relation: 'viewer', object: 'doc:1' });
+    await expect(away).rejects.toMatchObject({ name: 'RelationsUnavailable' });
   });
 
   it('says which value is missing', async () => {
