@@ -72,7 +72,8 @@ export const CODES = {
   authorization_misconfigured: {
     status: 500,
     title: 'The permission cannot be asked for',
-    detail: 'The authorization service refuses the question that the access rule asks. The operator has to act.',
+    detail:
+      'The authorization service refuses the question that the access rule asks. The operator has to act.',
     owner: 'operator',
   },
   internal_error: {

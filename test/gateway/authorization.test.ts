@@ -114,10 +114,13 @@ gatewaySuite('a question that OpenFGA refuses', { rules: UNASKABLE, variables: u
   it.each([
     ['/relation/1', '"type":"document"', '"relation":"veiw"'],
     ['/type/1', '"type":"docment"', '"relation":"view"'],
-  ])('is the fault of its operator: %s, logged as an error with type and relation', async (target, ...said) => {
-    await expectStopped(as(stage, 'bob', target), 'authorization_misconfigured', stage.upstream);
-    await expect.poll(() => lineWith(stage, 'OpenFGA refuses what a rule asks', ...said)).toBeDefined();
-  });
+  ])(
+    'is the fault of its operator: %s, logged as an error with type and relation',
+    async (target, ...said) => {
+      await expectStopped(as(stage, 'bob', target), 'authorization_misconfigured', stage.upstream);
+      await expect.poll(() => lineWith(stage, 'OpenFGA refuses what a rule asks', ...said)).toBeDefined();
+    },
+  );
 
   it('is asked again each time, and nobody else has to do with it', async () => {
     const before = checks(stage);
