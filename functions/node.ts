@@ -117,8 +117,8 @@ function serve({ hono, gateway: own }: App, sockets: SocketUpstreams): Server {
     // HTTP/1.0 needs no Host, and load balancers' probes send none.
     hostname: 'localhost',
   });
-  const requests = nodeTransport(own.guarded(sockets.requests));
-  const upgrades = upgradeTransport(own.guarded(sockets.upgrades));
+  const requests = nodeTransport(sockets.requests);
+  const upgrades = upgradeTransport(sockets.upgrades);
   // Node would refuse a request without Host by itself, and not as a problem+json.
   const server = createServer({ requireHostHeader: false }, (request, response) => {
     if (isOwnPath(request.url ?? '')) void answerOwn(request, response);

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 
 /** A request as an upstream will get it: judged, decided and cleaned. */
 export interface UpstreamRequest {
-  /** Name of the rule's target, for breakers and logs. */
+  /** Name of the rule's target, for logs. */
   readonly target: string;
   /** Scheme, host and base path; from the configuration, never from the request. */
   readonly base: string;

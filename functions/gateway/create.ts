@@ -4,18 +4,15 @@ import { guardAddress } from './address-guard.ts';
 import { createAsserter, type Asserter } from './assertion.ts';
 import { createAuthenticator } from './authenticate/index.ts';
 import { trust, type Trust } from './authenticate/trust.ts';
-import { breakers, guarded, type Breakers } from './breakers.ts';
 import { cors } from './cors.ts';
 import type { GatewayDeps } from './index.ts';
 import { openRules, type RulesStore } from './rules-store.ts';
-import type { Answer, Upstream } from '../../shared/upstream.ts';
+import { targetChecks } from './target-checks.ts';
 
 export interface Gateway {
   readonly deps: GatewayDeps;
   readonly asserter: Asserter;
   readonly checks: readonly ReadinessCheck[];
-  /** An upstream behind this gateway's circuit breakers. */
-  guarded<Exchange, Out extends Answer>(inner: Upstream<Exchange, Out>): Upstream<Exchange, Out>;
   /** Drops what is remembered of a caller: tokens now, and decisions of the user. */
   forget(caller: string, user: string): void;
   /** Fetches what the first request would otherwise wait for. */
@@ -39,10 +36,6 @@ export function createGateway(deps: Deps): Gateway {
   });
   const asserter = createAsserter(config.assertion, { clock, random, log });
   const rules = openRules(config.rules.current, new Set(Object.keys(config.targets)), deps);
-  const circuits = breakers(Object.keys(config.targets), clock);
-  metrics.gauge('sallyport_circuit_open', '1 while a target rests after failures.', 'target', () =>
-    mapValues(circuits.states(), (state) => (state === 'closed' ? 0 : 1)),
-  );
   return {
     deps: {
       config,
@@ -59,8 +52,7 @@ export function createGateway(deps: Deps): Gateway {
       metrics,
     },
     asserter,
-    checks: readiness(deps, trusted, rules, circuits),
-    guarded: (inner) => guarded(inner, circuits),
+    checks: readiness(deps, trusted, rules),
     forget(caller, user) {
       authenticator.forget(caller);
       relations.forget(user);
@@ -74,7 +66,7 @@ export function createGateway(deps: Deps): Gateway {
   };
 }
 
-function readiness(deps: Deps, trusted: Trust, rules: RulesStore, circuits: Breakers): ReadinessCheck[] {
+function readiness(deps: Deps, trusted: Trust, rules: RulesStore): ReadinessCheck[] {
   const { config, counters } = deps;
   return [
     ...trusted.issuers.map(({ config: issuer, keys }): ReadinessCheck => ({
@@ -106,18 +98,7 @@ function readiness(deps: Deps, trusted: Trust, rules: RulesStore, circuits: Brea
         return { up: true, state: config.counters.kind };
       },
     },
-    ...[...circuits.states().keys()].map((target): ReadinessCheck => ({
-      name: `target_${target}`,
-      needed: target === 'upstream',
-      look: () => {
-        const state = circuits.states().get(target) ?? 'closed';
-        return { up: state !== 'open', state: `circuit ${state}` };
-      },
-    })),
+    ...targetChecks(config.targets, rules, deps),
     { name: 'access_rules', needed: true, look: () => ({ up: true, state: 'loaded', ...rules.state() }) },
   ];
-}
-
-function mapValues<A, B>(map: ReadonlyMap<string, A>, change: (value: A) => B): ReadonlyMap<string, B> {
-  return new Map([...map].map(([key, value]) => [key, change(value)]));
 }

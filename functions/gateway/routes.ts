@@ -20,7 +20,7 @@ export function gatewayRoutes(own: Gateway, peerOf: PeerOf): Hono {
 
 /** Everything else: judged by the access rules and forwarded. Not through Hono, which has nothing to add to it. */
 export function gatewayFetch(own: Gateway, upstream: Upstream<Request, Response>, peerOf: PeerOf) {
-  const transport = fetchTransport(own.guarded(upstream));
+  const transport = fetchTransport(upstream);
   return (request: Request, bindings: unknown): Promise<Response> =>
     gateway(inboundOf(request, peerOf(request, bindings)), request, transport, own.deps);
 }
