@@ -11,7 +11,7 @@ export type State =
   | 'memory'
   | 'redis'
   | 'upstash'
-  | `circuit ${'closed' | 'open' | 'half-open'}`
+  | 'not tried yet'
   | 'loaded'
   | 'empty'
   | 'applying'
