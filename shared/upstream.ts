@@ -30,6 +30,11 @@ export interface AnswerHeaders {
   readonly set: readonly string[];
   /** True: the gateway speaks CORS, so the upstream's own Access-Control-* fields stay behind. */
   readonly ownsCors: boolean;
+  /**
+   * The subprotocol that carried the token, for a WebSocket whose upstream agrees on none: a browser that offered
+   * protocols closes the connection when the answer names none of them.
+   */
+  readonly protocol?: string | undefined;
 }
 
 export interface Answer {

@@ -2,6 +2,7 @@ import { CODES } from '../../shared/errors.ts';
 import { compileRules } from '../../functions/gateway/rules/compile.ts';
 import { explain, type Explanation, type Lost } from '../../functions/gateway/rules/explain.ts';
 import { readJson } from '../../functions/gateway/rules/json.ts';
+import type { TokenPlace } from '../../functions/gateway/rules/token-places.ts';
 import type { Rule } from '../../functions/gateway/rules/types.ts';
 import { Failure } from '../failure.ts';
 import { colors, environment, note, print, printJson } from '../terminal.ts';
@@ -78,11 +79,16 @@ function detailLines({ match, object, refusal, lost }: Extract<Explanation, { ki
       ({ name, values }) =>
         `  claim   ${name}: ${values.map((value) => JSON.stringify(value)).join(' and ')}`,
     ),
+    ...(rule.token === undefined ? [] : [`  token   ${rule.token.map(placeText).join(', ')}`]),
     `  target  ${rule.target}${rule.stripPrefix === undefined ? '' : `, without ${rule.stripPrefix}`}`,
     ...(values.length === 0 ? [] : [`  params  ${values.join(', ')}`]),
     ...(rate === undefined ? [] : [`  limit   ${rate.limit} in ${rate.windowMs / 1000} s (${rate.name})`]),
     ...lost.map(lostLine),
   ];
+}
+
+function placeText(place: TokenPlace): string {
+  return 'name' in place ? `${place.kind}:${place.name}` : place.kind;
 }
 
 function question(rule: Rule, object: string | undefined): string {
@@ -112,5 +118,6 @@ export function toJson(explanation: Explanation): unknown {
 
 function brief(rule: Rule) {
   const { index, path, methods, access, claims, target, mode } = rule;
-  return { pointer: `/${index}`, path, methods, access: access.kind, claims, target, mode };
+  const token = rule.token?.map(placeText);
+  return { pointer: `/${index}`, path, methods, access: access.kind, claims, token, target, mode };
 }

@@ -30,6 +30,7 @@ export function createGateway(deps: Deps): Gateway {
     digest: deps.platform.digest,
     verifySigned: trusted.verifySigned,
     verifyOpaque: trusted.verifyOpaque,
+    allowedOrigins: config.allowedOrigins,
     beforeVerify: (address) => {
       guardAddress(address, deps.localCounters);
     },

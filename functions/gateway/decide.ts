@@ -41,7 +41,7 @@ export async function decide(request: GatewayRequest, journey: Journey, deps: De
   const rules = deps.rules();
   const match = matchRule(request.method, path, rules);
   journey.matched(match);
-  const principal = await deps.authenticate(match.rule.access, request, rules.claimNames);
+  const principal = await deps.authenticate(match.rule, request, rules.claimNames);
   journey.authenticated(principal);
   const caller = callerOf(principal, request.address);
   const admission = await limit(caller, match.rule.rateLimit ?? deps.defaultRate, deps);

@@ -6,6 +6,12 @@ export type HeaderList = readonly string[];
 /** What the gateway itself reads of a request, and what may go on to the upstream. */
 export interface ReadHeaders {
   authorization: string | undefined;
+  /** Several lines are one list, RFC 9113 §8.2.3. */
+  cookie: string | undefined;
+  /** RFC 6455 §11.3.4. */
+  protocols: string | undefined;
+  /** https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header */
+  fetchSite: string | undefined;
   origin: string | undefined;
   host: string | undefined;
   requestId: string | undefined;
@@ -33,7 +39,7 @@ type Fate = 'read' | 'drop';
  */
 const FATES = new Map<string, Fate>([
   ...fate('read', 'authorization host origin content-length transfer-encoding connection upgrade'),
-  ...fate('read', 'x-request-id traceparent tracestate'),
+  ...fate('read', 'x-request-id traceparent tracestate cookie sec-websocket-protocol sec-fetch-site'),
   ...fate('read', 'access-control-request-method access-control-request-headers'),
   ...fate('drop', 'keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer expect'),
   ...fate('drop', 'http2-settings forwarded x-real-ip x-client-ip x-cluster-client-ip true-client-ip'),
@@ -54,6 +60,9 @@ const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 /** Read, and passed on too. */
 const PASSES = new Set([
   'origin',
+  'cookie',
+  'sec-websocket-protocol',
+  'sec-fetch-site',
   'content-length',
   'access-control-request-method',
   'access-control-request-headers',
@@ -88,6 +97,9 @@ export function readHeaders(list: HeaderList): ReadHeaders {
 function emptyHeaders(): ReadHeaders {
   return {
     authorization: undefined,
+    cookie: undefined,
+    protocols: undefined,
+    fetchSite: undefined,
     origin: undefined,
     host: undefined,
     requestId: undefined,
@@ -130,6 +142,15 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
       return;
     case 'origin':
       read.origin = value;
+      return;
+    case 'cookie':
+      read.cookie = read.cookie === undefined ? value : `${read.cookie};${value}`;
+      return;
+    case 'sec-websocket-protocol':
+      read.protocols = read.protocols === undefined ? value : `${read.protocols},${value}`;
+      return;
+    case 'sec-fetch-site':
+      read.fetchSite = value;
       return;
     case 'x-request-id':
       read.requestId = value;

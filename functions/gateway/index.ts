@@ -7,7 +7,7 @@ import type { Answer, Ending, Upstream } from '../../shared/upstream.ts';
 import type { Cors } from './cors.ts';
 import { decide, type DecideDeps, type Decision } from './decide.ts';
 import { Journey } from './journey.ts';
-import { identityHeaders, onward } from './onward.ts';
+import { answeredProtocol, identityHeaders, onward } from './onward.ts';
 import { record } from './record.ts';
 import { readRequest, type GatewayRequest, type Inbound } from './request.ts';
 
@@ -45,7 +45,11 @@ export async function gateway<Exchange, Out extends Answer>(
     if (preflight !== undefined) return transport.answer(preflightAnswer(preflight, request), exchange);
     const decision = await decide(request, journey, deps);
     const identity = identityHeaders(request, decision, await deps.assertion(decision));
-    const passing = { set: answerHeaders(request, journey, deps), ownsCors: deps.cors.active };
+    const passing = {
+      set: answerHeaders(request, journey, deps),
+      ownsCors: deps.cors.active,
+      protocol: answeredProtocol(request, decision),
+    };
     out = await transport.upstream.forward(
       onward(request, decision, identity, deps.config),
       passing,

@@ -1,6 +1,7 @@
 import type { Config } from '../../shared/config.ts';
 import { Refusal } from '../../shared/errors.ts';
 import type { UpstreamRequest } from '../../shared/upstream.ts';
+import { bearerProtocol, withoutTokenParameters, withoutTokens } from './authenticate/places.ts';
 import type { Decision } from './decide.ts';
 import { stripPrefix } from './path.ts';
 import { isOwnRoute } from './rules/own-routes.ts';
@@ -46,8 +47,12 @@ export function onward(
   const base = config.targets[rule.target];
   if (base === undefined) throw new Refusal('internal_error', `target ${rule.target} is not configured`);
   const path = rule.stripPrefix === undefined ? decision.path : stripPrefix(decision.path, rule.stripPrefix);
-  const headers = read.onward;
-  if (rule.forwardAuthorization && read.authorization !== undefined)
+  const places = rule.access.kind === 'public' ? undefined : rule.token;
+  const headers =
+    places === undefined ? read.onward : withoutTokens(read.onward, places, rule.forwardAuthorization);
+  // Where a rule looks elsewhere, nobody has judged Authorization: the upstream could believe another caller.
+  const judged = places === undefined || places.some(({ kind }) => kind === 'header');
+  if (rule.forwardAuthorization && judged && read.authorization !== undefined)
     headers.push('Authorization', read.authorization);
   if (request.continuesTrace && read.tracestate !== undefined) headers.push('tracestate', read.tracestate);
   headers.push('traceparent', request.traceparent);
@@ -58,7 +63,7 @@ export function onward(
     target: rule.target,
     base,
     method: request.method,
-    path: path.query === '' ? path.path : path.path + path.query,
+    path: path.path + (places === undefined ? path.query : withoutTokenParameters(path.query, places)),
     headers,
     host: rule.preserveHost ? callersHost(request) : undefined,
     timeoutMs: rule.timeoutMs ?? config.upstreamTimeoutMs,
@@ -67,4 +72,10 @@ export function onward(
     hasBody: read.chunked || read.contentLength > 0,
     upgrade: read.upgrade === 'websocket',
   };
+}
+
+/** What the caller's WebSocket may take for the agreed subprotocol when the upstream names none. */
+export function answeredProtocol({ read }: GatewayRequest, { match }: Decision): string | undefined {
+  const looked = match.rule.token?.some(({ kind }) => kind === 'protocol') === true;
+  return looked ? bearerProtocol(read.protocols) : undefined;
 }

@@ -119,7 +119,9 @@ function outgoing(upstream: Response, answer: AnswerHeaders): Response {
   fields.forEach((_value, name) => {
     if (!passesOn(name, answer.ownsCors, nominated)) out.headers.delete(name);
   });
-  const { set } = answer;
+  const { set, protocol } = answer;
+  if (status === 101 && protocol !== undefined && !fields.has('sec-websocket-protocol'))
+    out.headers.set('sec-websocket-protocol', protocol);
   for (let i = 0; i + 1 < set.length; i += 2) {
     const name = set[i] ?? '';
     if (name === 'vary') out.headers.append(name, set[i + 1] ?? '');

@@ -129,6 +129,8 @@ function joinSockets(
     'upgrade',
     'websocket',
   ];
+  if (answer.protocol !== undefined && message.headers['sec-websocket-protocol'] === undefined)
+    fields.push('sec-websocket-protocol', answer.protocol);
   client.write(headText(status, message.statusMessage, fields));
   if (joined.head.length > 0) client.write(joined.head);
   if (head.length > 0) upstream.write(head);

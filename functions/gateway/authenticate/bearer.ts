@@ -14,8 +14,14 @@ const MALFORMED = /[,\u0000-\u001f\u007f]/;
 export function bearerToken(authorization: string): string {
   // The way nearly all clients write it, without a regular expression.
   const start = authorization.startsWith('Bearer ey') ? 7 : tokenStart(authorization);
-  if (authorization.length - start > MAX_TOKEN_LENGTH) throw invalidToken('token too long');
-  return authorization.slice(start);
+  const token = authorization.slice(start);
+  checkLength(token);
+  return token;
+}
+
+/** Throws Refusal `invalid_token`. */
+export function checkLength(token: string): void {
+  if (token.length > MAX_TOKEN_LENGTH) throw invalidToken('token too long');
 }
 
 function tokenStart(authorization: string): number {

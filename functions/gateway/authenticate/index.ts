@@ -1,28 +1,28 @@
 import { toRefusal } from '../../../shared/problem.ts';
 import type { Clock, MaybePromise } from '../../../shared/ports.ts';
 import { prove } from '../../../shared/proof.ts';
-import type { Access } from '../rules/types.ts';
+import type { Rule } from '../rules/types.ts';
 import { bearerToken, checkToken } from './bearer.ts';
 import { TokenCache, type TokenCacheOptions } from './cache.ts';
 import { isJws } from './jws.ts';
 import type { Outcome, Verify } from './outcome.ts';
+import { presentedToken, type Presented } from './places.ts';
 import type { Claims, Principal } from './principal.ts';
 import { invalidToken, missingToken } from './refusals.ts';
 
 /** What authentication reads of a request. */
-export interface Credentials {
-  readonly read: { readonly authorization: string | undefined };
+export interface Credentials extends Presented {
   readonly address: string;
 }
 
 /**
  * The principal behind a request, or undefined on public rules, where no token is looked at: a bad one is neither a
- * fault nor an identity. Throws or rejects with Refusal `missing_token`, `invalid_token`, `invalid_request` or
- * `identity_provider_unavailable`. At once, without a promise, for a remembered token.
+ * fault nor an identity. Throws or rejects with Refusal `missing_token`, `invalid_token`, `invalid_request`, `forbidden`
+ * (a cookie from another site's page) or `identity_provider_unavailable`. At once, without a promise, for a remembered token.
  * `wanted`: the claims that rules demand.
  */
 export type Authenticate = (
-  access: Pick<Access, 'kind'>,
+  rule: Pick<Rule, 'access' | 'token'>,
   request: Credentials,
   wanted: ReadonlySet<string>,
 ) => MaybePromise<Principal | undefined>;
@@ -38,6 +38,8 @@ export interface AuthenticatorDeps extends Omit<TokenCacheOptions, 'clock'> {
   readonly verifySigned: Verify;
   /** Absent: opaque tokens are refused. */
   readonly verifyOpaque: Verify | undefined;
+  /** Whose pages may send a token in a cookie, beside the API's own origin. */
+  readonly allowedOrigins?: readonly string[];
   /** Called before a token that is not remembered is verified; throws to refuse. */
   readonly beforeVerify?: (address: string) => MaybePromise<void>;
 }
@@ -46,22 +48,23 @@ const authenticated = prove<'authenticated'>();
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   const tokens = new TokenCache((token, address, wanted) => verify(token, address, wanted, deps), deps);
+  const origins = new Set(deps.allowedOrigins);
   return {
-    authenticate: (access, request, wanted) => {
+    authenticate: ({ access, token: places }, request, wanted) => {
       if (access.kind === 'public') return undefined;
-      const { authorization } = request.read;
-      if (authorization === undefined) throw missingToken();
-      const principal = tokens.verify({
-        token: bearerToken(authorization),
-        address: request.address,
-        wanted,
-      });
+      const token = places === undefined ? tokenInHeader(request) : presentedToken(places, request, origins);
+      const principal = tokens.verify({ token, address: request.address, wanted });
       return principal instanceof Promise ? principal.catch(refuse) : principal;
     },
     forget: (caller) => {
       tokens.forget(caller);
     },
   };
+}
+
+function tokenInHeader({ read: { authorization } }: Credentials): string {
+  if (authorization === undefined) throw missingToken();
+  return bearerToken(authorization);
 }
 
 async function verify(

@@ -13,8 +13,8 @@ function challenge(description: string): Readonly<Record<string, string>> {
   return { 'WWW-Authenticate': `${CHALLENGE}, error="invalid_token", error_description="${description}"` };
 }
 
-export function missingToken(): Refusal {
-  return new Refusal('missing_token', 'no Authorization header', { headers: MISSING_HEADERS });
+export function missingToken(reason = 'no Authorization header'): Refusal {
+  return new Refusal('missing_token', reason, { headers: MISSING_HEADERS });
 }
 
 /** `reason` is for the log and must not quote the token. */
@@ -27,6 +27,9 @@ export function expiredToken(): Refusal {
 }
 
 export function malformedHeader(): Refusal {
-  const reason = 'malformed Authorization header';
+  return malformedRequest('malformed Authorization header');
+}
+
+export function malformedRequest(reason: string): Refusal {
   return new Refusal('invalid_request', reason, { detail: reason });
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { claimsDefinition } from './claims.ts';
+import { tokenDefinition } from './token-places.ts';
 
 /** fetch() refuses CONNECT, TRACE and TRACK, so a rule for them could never forward. */
 const METHOD = /^(?!(?:CONNECT|TRACE|TRACK)$)[A-Z]+(?:-[A-Z]+)*$/;
@@ -45,6 +46,16 @@ export const ruleDefinition = z
       description:
         'What the token has to say of its bearer: claim to value, or to a list of values. All of them must be in the claim: as its value, in its list, among the space-separated words of scope or scp, or as a key of its object. Alone, or beside feature or object.',
       examples: [{ scope: 'reports:read' }, { 'urn:zitadel:iam:org:project:roles': 'admin' }],
+    }),
+    token: tokenDefinition.optional().meta({
+      title: 'Token',
+      description:
+        'Where the token is looked for: header (Authorization: Bearer), cookie:NAME, protocol (a WebSocket subprotocol bearer.TOKEN), query:NAME. Different tokens in two of them are refused.',
+      default: ['header'],
+      examples: [
+        ['header', 'cookie:sid'],
+        ['header', 'protocol'],
+      ],
     }),
     action: z
       .string('write a relation')

@@ -16,6 +16,7 @@ export function checkRules(trie: RuleTrie, report: Report): void {
   for (const rule of trie.rules) {
     checkReach(rule, report);
     checkEffect(rule, report);
+    checkToken(rule, report);
     checkObject(rule, report);
   }
   checkGaps(trie, report);
@@ -35,6 +36,18 @@ function checkEffect(rule: Rule, report: Report): void {
     [rule.index, 'mode'],
     'mode shadow changes nothing where no relation and no claim is asked for',
   );
+}
+
+function checkToken({ index, access, token = [] }: Rule, report: Report): void {
+  if (token.length > 0 && access.kind === 'public') {
+    report.warning('no_effect', [index, 'token'], 'no token is looked for where anyone may pass');
+    return;
+  }
+  const at = token.findIndex(({ kind }) => kind === 'query');
+  if (at < 0) return;
+  const message =
+    'a URL is kept in histories and in the logs of every server on its way, and so is a token in it';
+  report.warning('token_in_query', [index, 'token', at], message);
 }
 
 /** Values side by side can be cut apart in several ways, so that two paths would share one object. */

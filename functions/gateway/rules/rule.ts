@@ -8,6 +8,7 @@ import type { Entry } from './parse.ts';
 import { parsePattern } from './pattern.ts';
 import type { Report } from './report.ts';
 import { parseStripPrefix } from './strip.ts';
+import { placesOf } from './token-places.ts';
 import type { Access, PathSegment, Rule } from './types.ts';
 
 /** What the rules may refer to. */
@@ -39,6 +40,7 @@ export function toRule(entry: Entry, known: Known, report: Report): Rule | undef
     methods: methodsOf(method),
     access,
     claims: definition.claims && demandsOf(definition.claims),
+    token: placesOf(definition.token),
     target,
     rateLimit,
     timeoutMs: definition.timeout_ms,

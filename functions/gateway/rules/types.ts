@@ -1,5 +1,6 @@
 import type { RatePolicy } from '../../../shared/ports.ts';
 import type { ClaimDemand } from './claims.ts';
+import type { TokenPlace } from './token-places.ts';
 
 /** One segment of a rule's path; a literal is decoded. */
 export type PathSegment =
@@ -32,6 +33,8 @@ export interface Rule {
   readonly access: Access;
   /** Absent: nothing is demanded of the token's claims. */
   readonly claims: readonly ClaimDemand[] | undefined;
+  /** Where the token is looked for; absent: in Authorization alone. */
+  readonly token: readonly TokenPlace[] | undefined;
   /** Name of a configured target. */
   readonly target: string;
   /** Absent: the gateway's default policy. */
@@ -41,6 +44,7 @@ export interface Rule {
   /** Canonically encoded, without a trailing slash. */
   readonly stripPrefix: string | undefined;
   readonly mode: 'enforce' | 'shadow';
+  /** Whether the target sees Authorization, or the cookie that holds the token. */
   readonly forwardAuthorization: boolean;
   /** The target sees the caller's Host instead of its own. */
   readonly preserveHost: boolean;

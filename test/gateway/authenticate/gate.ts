@@ -3,6 +3,7 @@ import {
   type Authenticate,
   type Authenticator,
   type AuthenticatorDeps,
+  type Credentials,
 } from '../../../functions/gateway/authenticate/index.ts';
 import type { Principal } from '../../../functions/gateway/authenticate/principal.ts';
 import { trust } from '../../../functions/gateway/authenticate/trust.ts';
@@ -70,10 +71,25 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
   });
   const { wanted: demanded = new Set<string>() } = options;
   const present: Gate['present'] = (authorization, wanted = demanded) =>
-    authenticate({ kind: 'authenticated' }, { read: { authorization }, address: '192.0.2.1' }, wanted);
+    authenticate(
+      { access: { kind: 'authenticated' }, token: undefined },
+      requestWith({ authorization }),
+      wanted,
+    );
   const admit = async (token: string) => present(`Bearer ${token}`);
   const refuse = (token: string): Promise<Refusal> => refusal(() => present(`Bearer ${token}`));
   return { ...deps, zitadel, kanidm, present, admit, refuse, forget, guarded };
+}
+
+/** A GET of `/` with the given fields. */
+export function requestWith(
+  fields: Partial<Credentials['read']>,
+  about: Partial<Omit<Credentials, 'read'>> = {},
+): Credentials {
+  const none = { authorization: undefined, cookie: undefined, protocols: undefined };
+  const read = { ...none, origin: undefined, fetchSite: undefined, upgrade: undefined, ...fields };
+  const plain = { method: 'GET', target: '/', scheme: 'http', host: 'api.example.org', address: '192.0.2.1' };
+  return { ...plain, ...about, read };
 }
 
 /** The Refusal that `attempt` throws or rejects with. */

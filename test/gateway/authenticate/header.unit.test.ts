@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../../functions/gateway/authenticate/index.ts';
 import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';
-import { createGate, refusal, type Gate } from './gate.ts';
+import { createGate, refusal, requestWith, type Gate } from './gate.ts';
 
 let gate: Gate;
 
@@ -53,7 +53,11 @@ describe('on a public rule', () => {
     });
     for (const authorization of ['Bearer x', 'nonsense, twice', await gate.zitadel.sign()])
       expect(
-        authenticate({ kind: 'public' }, { read: { authorization }, address: '' }, new Set()),
+        authenticate(
+          { access: { kind: 'public' }, token: undefined },
+          requestWith({ authorization }),
+          new Set(),
+        ),
       ).toBeUndefined();
   });
 });

@@ -191,3 +191,36 @@ describe('exposure', () => {
     expect(finding?.message).not.toContain('/management/');
   });
 });
+
+describe('places of a token', () => {
+  const path = { path: '/a', method: 'GET', feature: 'authenticated' };
+
+  it.each<[unknown, string]>([
+    [[], 'invalid_value /0/token'],
+    ['header', 'invalid_value /0/token'],
+    [['head'], 'invalid_value /0/token'],
+    [['cookie:'], 'invalid_value /0/token'],
+    [['cookie:a b'], 'invalid_value /0/token'],
+    [['query:a=b'], 'invalid_value /0/token'],
+    [['header', 'header'], 'invalid_value /0/token'],
+    [null, 'invalid_value /0/token'],
+  ])('%j are refused', (token, finding) => {
+    expect(summary([{ ...path, token }])).toEqual([finding]);
+  });
+
+  it('in a URL are warned of', () => {
+    expect(summary([{ ...path, token: ['header', 'query:access_token'] }])).toEqual([
+      'token_in_query /0/token/1',
+    ]);
+  });
+
+  it('have no effect where anyone may pass', () => {
+    expect(summary([{ ...path, feature: 'public_access', token: ['cookie:sid'] }])).toEqual([
+      'no_effect /0/token',
+    ]);
+  });
+
+  it('of the header alone are those of a rule that names none', () => {
+    expect(summary([{ ...path, token: ['header'] }])).toEqual([]);
+  });
+});
