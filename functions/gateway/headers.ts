@@ -55,7 +55,7 @@ function fate(what: Fate, names: string): [string, Fate][] {
 const OWNED = /^(?:x-user-|x-gateway-|x-forwarded-|x-envoy-)|^x-(?:user|gateway|forwarded)$/;
 
 /** RFC 9110 §7.2, RFC 3986 §3.2.2: characters of a name or an address with its port. */
-const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
+export const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 
 /** Read, and passed on too. */
 const PASSES = new Set([

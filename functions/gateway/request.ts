@@ -1,6 +1,6 @@
 import type { Random } from '../../shared/ports.ts';
-import type { TrustedProxies } from '../../shared/trusted-proxies.ts';
-import { malformed, readHeaders, type HeaderList, type ReadHeaders } from './headers.ts';
+import { nearest, type TrustedProxies } from '../../shared/trusted-proxies.ts';
+import { HOST, malformed, readHeaders, type HeaderList, type ReadHeaders } from './headers.ts';
 
 /** A request as the runtime hands it over; nothing in it is believed yet. */
 export interface Inbound {
@@ -31,6 +31,8 @@ export interface GatewayRequest {
   readonly continuesTrace: boolean;
 }
 
+// Traefik says ws and wss of WebSocket upgrades.
+const SCHEME = /^(?:http|ws)s?$/i;
 const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 // https://www.w3.org/TR/trace-context/#traceparent-header: version 00; all-zero ids are invalid.
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
@@ -41,16 +43,16 @@ export function readRequest(inbound: Inbound, proxies: TrustedProxies, random: R
   if (inbound.method === 'TRACE') throw malformed('TRACE is not passed on');
   const read = readHeaders(inbound.headers);
   if (inbound.needsHost && read.host === undefined) throw malformed('no Host header');
-  const trusted = read.forwardedFor !== undefined && proxies.trusts(inbound.peer);
+  const trusted = proxies.trusts(inbound.peer);
   const trace = read.traceparent === undefined ? null : TRACEPARENT.exec(read.traceparent);
   const traceId = trace?.[1] ?? random.hex(16);
   return {
     method: inbound.method,
     target: inbound.target,
     read,
-    address: trusted ? proxies.client(inbound.peer, read.forwardedFor ?? '') : inbound.peer,
-    scheme: (trusted && read.forwardedProto) || inbound.scheme,
-    host: (trusted && read.forwardedHost) || (read.host ?? ''),
+    address: proxies.client(inbound.peer, read.forwardedFor),
+    scheme: (trusted && nearest(read.forwardedProto, SCHEME)) || inbound.scheme,
+    host: (trusted && nearest(read.forwardedHost, HOST)) || (read.host ?? ''),
     // Without an id of the caller's, the trace's serves: one name in logs and traces.
     id: requestId(read.requestId) ?? traceId,
     traceparent: `00-${traceId}-${random.hex(8)}-${trace?.[2] ?? '01'}`,

@@ -219,6 +219,26 @@ gatewaySuite('behind a trusted proxy', { variables: () => ({ TRUSTED_PROXIES: '1
     expect(request.values('x-forwarded-host')).toEqual(['api.example.org']);
   });
 
+  it('its scheme and host count without X-Forwarded-For, when they have the form of one', async () => {
+    const said = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'api.example.org:8443' };
+    const { request } = await reach(stage, '/public/x', { ...proxied, ...said });
+    expect(request.values('x-forwarded-proto')).toEqual(['https']);
+    expect(request.values('x-forwarded-host')).toEqual(['api.example.org:8443']);
+    const nonsense = { 'x-forwarded-proto': 'gopher', 'x-forwarded-host': 'a/b?c' };
+    const other = (await reach(stage, '/public/x', { ...proxied, ...nonsense, host: 'own.example' })).request;
+    expect(other.values('x-forwarded-proto')).toEqual(['http']);
+    expect(other.values('x-forwarded-host')).toEqual(['own.example']);
+  });
+
+  it.each([
+    ['203.0.113.7:51234', '203.0.113.7'],
+    ['[2001:db8::1]:443', '2001:db8::1'],
+    ['198.51.100.1, ::ffff:203.0.113.7,', '203.0.113.7'],
+  ])('the caller of X-Forwarded-For: %s is %s', async (forwardedFor, caller) => {
+    const { request } = await reach(stage, '/public/x', { ...proxied, 'x-forwarded-for': forwardedFor });
+    expect(request.values('x-forwarded-for')).toEqual([caller]);
+  });
+
   describe('path and method', () => {
     it('are those of the request, whatever the proxy passes along', async () => {
       const sent = stage.gateway.fetch('/admin/x', {
