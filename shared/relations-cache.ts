@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { OwnedCache } from './owned-cache.ts';
 import type { Clock, MaybePromise, RelationQuery, Relations } from './ports.ts';
 
 export interface DecisionCacheOptions {
@@ -16,7 +16,6 @@ export interface CachedRelations extends Relations {
 }
 
 interface Entry {
-  readonly user: string;
   readonly allowed: boolean;
   readonly until: number;
 }
@@ -32,17 +31,14 @@ export function cachedRelations(
   const { scope, allowTtlMs, clock } = options;
   if (allowTtlMs <= 0) return { ...passThrough(inner), forget: (user) => inner.forget?.(user) };
   const denyTtlMs = Math.min(DENY_TTL_MS, allowTtlMs);
-  const entries = new LRUCache<string, Entry>({ max: options.maxEntries ?? 50_000 });
-  // A verdict that was asked before a forget() and arrives after it must not be kept.
-  let epoch = 0;
+  const entries = new OwnedCache<Entry>(options.maxEntries ?? 50_000);
 
-  const ask = async (query: RelationQuery, key: string): Promise<boolean> => {
-    const asked = epoch;
-    const allowed = await inner.check(query);
-    const until = clock.now() + (allowed ? allowTtlMs : denyTtlMs);
-    if (asked === epoch) entries.set(key, { user: query.user, allowed, until });
-    return allowed;
-  };
+  const ask = (query: RelationQuery, key: string): Promise<boolean> =>
+    entries.asking(async (keep) => {
+      const allowed = await inner.check(query);
+      keep(key, query.user, { allowed, until: clock.now() + (allowed ? allowTtlMs : denyTtlMs) });
+      return allowed;
+    });
 
   return {
     check(query): MaybePromise<boolean> {
@@ -53,10 +49,8 @@ export function cachedRelations(
     },
     ping: () => inner.ping(),
     forget(user) {
-      epoch += 1;
       inner.forget?.(user);
-      inner.forget?.(user);
-      for (const [key, entry] of entries.entries()) if (entry.user === user) entries.delete(key);
+      entries.forget(user);
     },
   };
 }
@@ -66,26 +60,28 @@ export function cachedRelations(
  * cannot be awaited by another.
  */
 export function sharedInFlight(inner: Relations): CachedRelations {
-  const underway = new Map<string, { readonly user: string; readonly verdict: MaybePromise<boolean> }>();
+  const underway = new Map<string, Map<string, MaybePromise<boolean>>>();
   const ask = async (query: RelationQuery, key: string): Promise<boolean> => {
-    const mine = { user: query.user, verdict: inner.check(query) };
-    underway.set(key, mine);
+    const mine = underway.get(query.user) ?? new Map<string, MaybePromise<boolean>>();
+    const verdict = inner.check(query);
+    underway.set(query.user, mine.set(key, verdict));
     try {
-      return await mine.verdict;
+      return await verdict;
     } finally {
-      // After forget() a later question may have taken this place.
-      if (underway.get(key) === mine) underway.delete(key);
+      mine.delete(key);
+      // After forget() the user's later questions stand in another map.
+      if (mine.size === 0 && underway.get(query.user) === mine) underway.delete(query.user);
     }
   };
   return {
     check(query) {
       const key = `${query.consistency ?? 'fast'} ${keyOf('', query)}`;
-      return underway.get(key)?.verdict ?? ask(query, key);
+      return underway.get(query.user)?.get(key) ?? ask(query, key);
     },
     ping: () => inner.ping(),
     // Nobody joins a question that was asked before the rights changed.
     forget(user) {
-      for (const [key, asked] of underway) if (asked.user === user) underway.delete(key);
+      underway.delete(user);
     },
   };
 }

@@ -51,16 +51,18 @@ export function openPgDatabase(options: PgOptions): Database {
     seen.set(client, settled);
     return settled;
   };
+  const bounded = <T>(work: (client: PoolClient) => Promise<T>) =>
+    borrow(pool, statementTimeoutMs + 1_000, work);
   return createDatabase({
     run: (statement) =>
-      borrow(pool, async (client) => {
+      bounded(async (client) => {
         if (await isSettled(client)) return runOnClient(client, statement);
         const [result] = await transact(client, [statement], `${BEGIN['read committed']}; ${local}`);
         if (result === undefined) throw new Error('a transaction answers each of its statements');
         return result;
       }),
     transact: (statements, isolation) =>
-      borrow(pool, async (client) => {
+      bounded(async (client) => {
         const begin = BEGIN[isolation];
         return transact(client, statements, (await isSettled(client)) ? begin : `${begin}; ${local}`);
       }),
@@ -105,18 +107,30 @@ function onceOpened(open: () => Promise<Pool>): { get(): Promise<Pool>; end(): P
 
 type LazyPool = ReturnType<typeof onceOpened>;
 
-async function borrow<T>(pool: LazyPool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+/** `withinMs`: for the whole, however many statements it has; what is not over by then ends with its connection. */
+async function borrow<T>(
+  pool: LazyPool,
+  withinMs: number,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
   let client: PoolClient | undefined;
+  const giveBack = (broken: boolean): void => {
+    client?.release(broken);
+    client = undefined;
+  };
+  const timer = setTimeout(giveBack, withinMs, true);
   try {
     client = await (await pool.get()).connect();
     const result = await work(client);
-    client.release();
+    giveBack(false);
     return result;
   } catch (error) {
     const known = error instanceof DatabaseError ? error : toDatabaseError(error);
     // After a time-out the connection may still be busy with the old statement: nobody else may get it.
-    client?.release(!(known instanceof DatabaseError));
+    giveBack(!(known instanceof DatabaseError));
     throw known;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

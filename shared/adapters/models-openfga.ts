@@ -19,11 +19,11 @@ const request = z.custom<WriteAuthorizationModelRequest>(
 export function openFgaModels(client: OpenFgaClient): AuthorizationModels {
   return {
     async latest() {
-      const { authorization_model: found } = await guarded(client.readLatestAuthorizationModel());
+      const { authorization_model: found } = await guarded(() => client.readLatestAuthorizationModel());
       return found && { id: found.id, model: authorizationModelSchema.parse(found) };
     },
     async write(model) {
-      const { authorization_model_id: id } = await guarded(
+      const { authorization_model_id: id } = await guarded(() =>
         client.writeAuthorizationModel(request.parse(model)),
       );
       return id;
@@ -40,7 +40,7 @@ export function openFgaStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): 
       const ids: string[] = [];
       let continuationToken = '';
       do {
-        const page = await guarded(
+        const page = await guarded(() =>
           client.listStores({ pageSize: PAGE_SIZE, ...(continuationToken !== '' && { continuationToken }) }),
         );
         ids.push(...page.stores.flatMap((store) => (store.name === name ? [store.id] : [])));
@@ -48,9 +48,9 @@ export function openFgaStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): 
       } while (continuationToken !== '');
       return ids;
     },
-    exists: (id) => guarded(found(clientOf(id))),
+    exists: (id) => guarded(() => found(clientOf(id))),
     async create(name) {
-      return (await guarded(client.createStore({ name }))).id;
+      return (await guarded(() => client.createStore({ name }))).id;
     },
     models: (storeId) => openFgaModels(clientOf(storeId)),
   };

@@ -1,10 +1,14 @@
-import { CredentialsMethod, FgaApiValidationError, OpenFgaClient } from '@openfga/sdk';
+import { CredentialsMethod, FgaApiError, FgaApiValidationError, FgaError, OpenFgaClient } from '@openfga/sdk';
 import type { OpenFgaConfig } from '../config.ts';
 import { RelationsRefused, RelationsUnavailable } from '../errors.ts';
 
-const TIMEOUT_MS = 3_000;
+/** Milliseconds for one exchange, its answer read to the end. */
+const EXCHANGE_MS = 3_000;
+/** Only what fails within this time is tried once more, so that a whole call is over after some 3.4 s. */
+const QUICKLY_MS = 250;
+const PAUSE_MS = 50;
 
-/** OpenFGA over HTTP by its own SDK; works on Node and inside workerd. */
+/** Signal and retry are ours: the SDK's time-out starts anew with every byte, and its retry sleeps as long as Retry-After says. */
 export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
   return new OpenFgaClient({
     apiUrl: config.url,
@@ -13,19 +17,24 @@ export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
     ...(config.apiToken !== null && {
       credentials: { method: CredentialsMethod.ApiToken, config: { token: config.apiToken } },
     }),
-    // A person waits behind most of these calls: one quick second try, then a clear 503.
-    retryParams: { maxRetry: 1, minWaitInMs: 50 },
-    baseOptions: { timeout: TIMEOUT_MS },
+    retryParams: { maxRetry: 0 },
+    baseOptions: {
+      // Read by the SDK for every call, so that each has a signal of its own.
+      get signal() {
+        return AbortSignal.timeout(EXCHANGE_MS);
+      },
+    },
   });
 }
 
 /**
+ * Bounded in time, one quick second try included: a person waits behind most of these calls, so then a clear 503.
  * The SDK's errors carry request headers (the API token among them): only kind and message-free facts go on. Why the
  * server refused what was sent names tuples, so it is the cause: for whoever sent them, never in a log.
  */
-export async function guarded<T>(call: Promise<T>): Promise<T> {
+export async function guarded<T>(call: () => Promise<T>): Promise<T> {
   try {
-    return await call;
+    return await twice(call);
   } catch (error) {
     const Kind = isRefusal(error) ? RelationsRefused : RelationsUnavailable;
     throw new Kind(describe(error), { cause: refusalOf(error) });
@@ -40,6 +49,32 @@ function isRefusal(error: unknown): boolean {
   return REFUSALS.includes(error.statusCode) && typeof error.apiErrorCode === 'string';
 }
 
+async function twice<T>(call: () => Promise<T>): Promise<T> {
+  const quick = AbortSignal.timeout(QUICKLY_MS);
+  try {
+    return await call();
+  } catch (error) {
+    if (!mayPass(error) || quick.aborted) throw error;
+  }
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  return call();
+}
+
+/** A connection that failed, or a server's fault that names no time to come back: nobody waits for that here. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof FgaApiError) {
+    const { statusCode = 0, responseHeader } = error;
+    return (statusCode === 429 || statusCode >= 500) && retryAfterOf(responseHeader) === undefined;
+  }
+  return error instanceof FgaError && error.name === 'FgaError';
+}
+
+function retryAfterOf(headers: unknown): unknown {
+  return typeof headers === 'object' && headers !== null && 'retry-after' in headers
+    ? headers['retry-after']
+    : undefined;
+}
+
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'OpenFGA failed';
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? ` ${error.statusCode}` : '';
@@ -50,8 +85,9 @@ function describe(error: unknown): string {
 
 /** The SDK keeps the code of a connection that failed within its message alone. */
 function networkFault({ name, message }: Error): string {
-  const found = name === 'FgaError' ? /\bE[A-Z]{4,}\b|\btimeout\b/.exec(message) : null;
-  return found === null ? '' : ` ${found[0]}`;
+  const found = name === 'FgaError' ? /\bE[A-Z]{4,}\b|\bcanceled\b/.exec(message) : null;
+  if (found === null) return '';
+  return found[0] === 'canceled' ? ' timeout' : ` ${found[0]}`;
 }
 
 function refusalOf(error: unknown): Error | undefined {

@@ -12,7 +12,7 @@ export function openFgaRelations(client: OpenFgaClient): Relations {
           ? ConsistencyPreference.HigherConsistency
           : ConsistencyPreference.MinimizeLatency;
       const { user, relation, object, context } = query;
-      const answer = await guarded(
+      const answer = await guarded(() =>
         client.check({ user, relation, object, ...(context && { context }) }, { consistency }),
       );
       if (typeof answer.allowed !== 'boolean')
@@ -20,7 +20,7 @@ export function openFgaRelations(client: OpenFgaClient): Relations {
       return answer.allowed;
     },
     async ping() {
-      await guarded(client.getStore());
+      await guarded(() => client.getStore());
     },
   };
 }

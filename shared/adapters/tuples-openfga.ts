@@ -13,7 +13,7 @@ const PAGE_SIZE = 100;
 export function openFgaTuples(client: OpenFgaClient): Tuples {
   return {
     async read(filter, continuation) {
-      const page = await guarded(
+      const page = await guarded(() =>
         client.read(filter, {
           pageSize: PAGE_SIZE,
           ...(continuation && { continuationToken: continuation }),
@@ -24,7 +24,7 @@ export function openFgaTuples(client: OpenFgaClient): Tuples {
     },
     async write({ writes = [], deletes = [] }) {
       if (writes.length + deletes.length === 0) return;
-      await guarded(
+      await guarded(() =>
         client.write(
           {
             writes: writes.map(toKey),
@@ -40,7 +40,7 @@ export function openFgaTuples(client: OpenFgaClient): Tuples {
       );
     },
     async objectTypes() {
-      const { authorization_model: model } = await guarded(client.readLatestAuthorizationModel());
+      const { authorization_model: model } = await guarded(() => client.readLatestAuthorizationModel());
       const types = model?.type_definitions ?? [];
       return types.flatMap(({ type, relations }) => (Object.keys(relations ?? {}).length > 0 ? [type] : []));
     },

@@ -8,6 +8,8 @@ export interface FetchJsonOptions {
   readonly init?: RequestInit;
   /** Milliseconds until the whole exchange is given up; 3 s unless told. */
   readonly timeoutMs?: number | undefined;
+  /** Instead of `timeoutMs`, where this exchange is one of several that are bounded together. */
+  readonly bound?: AbortSignal;
   /** 256 KiB unless told. */
   readonly maxBytes?: number;
 }
@@ -17,7 +19,7 @@ export interface FetchJsonOptions {
  * Everything else is `ProviderUnavailable`, whose message names the address and the fault, never the content.
  */
 export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOptions = {}): Promise<unknown> {
-  const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const signal = options.bound ?? boundOf(options);
   try {
     // `manual`, because Workers know no `error`; any 3xx then fails as a status.
     const response = await fetch(url, { ...options.init, redirect: 'manual', signal });
@@ -30,6 +32,11 @@ export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOpt
     if (cause instanceof ProviderUnavailable) throw cause;
     throw new ProviderUnavailable(`${url}: ${describe(cause, signal)}`, { cause });
   }
+}
+
+/** To be made where the waiting begins: whoever waits for two exchanges waits no longer than for one. */
+export function boundOf({ timeoutMs = TIMEOUT_MS }: Pick<FetchJsonOptions, 'timeoutMs'>): AbortSignal {
+  return AbortSignal.timeout(timeoutMs);
 }
 
 function describe(cause: unknown, signal: AbortSignal): string {

@@ -2,7 +2,7 @@ import { ProviderUnavailable } from '../errors.ts';
 import type { MaybePromise } from '../ports.ts';
 import { FAILURE_COOLDOWN_MS, Refreshed } from '../refreshed.ts';
 import type { Discovery, ProviderDeps, ProviderMetadata } from './discovery.ts';
-import { fetchJson } from './fetch-json.ts';
+import { boundOf, fetchJson } from './fetch-json.ts';
 import { KeySet } from './key-set.ts';
 import type { KeySource, KeyState, VerificationKey } from './key-source.ts';
 
@@ -69,10 +69,10 @@ class RemoteKeys implements KeySource {
   }
 
   async #load(held: KeySet | undefined): Promise<KeySet> {
-    const { fetch, timeoutMs } = this.#deps;
+    const bound = boundOf(this.#deps);
     const { jwksUri } = await this.#metadata();
     this.#addressDoubtful = true;
-    const keys = await KeySet.parse(await fetchJson(fetch, jwksUri, { timeoutMs }), held);
+    const keys = await KeySet.parse(await fetchJson(this.#deps.fetch, jwksUri, { bound }), held);
     this.#addressDoubtful = false;
     return keys;
   }

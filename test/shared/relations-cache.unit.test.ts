@@ -145,6 +145,38 @@ describe('forget', () => {
     expect(await relations.check(VIEW)).toBe(false);
   });
 
+  it('of 50,000 users, one after the other, costs nothing that grows with what is remembered', async () => {
+    const relations = cached('store/model', 3_600_000);
+    const users = Array.from({ length: 50_000 }, (_, n) => `user:${n}`);
+    for (const user of users) await relations.check({ ...VIEW, user });
+    // Looking at every entry each time would take half an hour.
+    for (const user of users) relations.forget(user);
+    await relations.check({ ...VIEW, user: 'user:49999' });
+    expect(server.asked).toHaveLength(50_001);
+  }, 120_000);
+
+  it('of others does not keep a verdict under way from being remembered', async () => {
+    const relations = cached();
+    const late = pending();
+    const verdict = relations.check(VIEW);
+    relations.forget('user:bob');
+    late.resolve(true);
+    await verdict;
+    expect(relations.check(VIEW)).toBe(true);
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it('leaves nothing behind of a user: what is asked anew is remembered anew', async () => {
+    const relations = cached();
+    for (let round = 0; round < 3; round++) {
+      await relations.check(VIEW);
+      relations.forget('user:alice');
+    }
+    await relations.check(VIEW);
+    expect(relations.check(VIEW)).toBe(true);
+    expect(server.asked).toHaveLength(4);
+  });
+
   it('nobody joins a question that was asked before it', async () => {
     const relations = cachedRelations(sharedInFlight(server), { scope: 's', allowTtlMs: 30_000, clock });
     const late = pending();

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { OwnedCache } from '../../../shared/owned-cache.ts';
 import type { Clock, Digest, MaybePromise } from '../../../shared/ports.ts';
 import type { Accepted, Outcome, Rejected } from './outcome.ts';
 
@@ -33,16 +34,14 @@ export class TokenCache<Who extends { readonly caller: string }> {
   readonly #verify: VerifyFrom<Who>;
   readonly #clock: Clock;
   readonly #digest: Digest;
-  readonly #accepted: LRUCache<string, Remembered<Who>>;
+  readonly #accepted: OwnedCache<Remembered<Who>>;
   readonly #rejected: LRUCache<string, Rejected>;
-  /** Counts `forget` calls: a verdict begun before one must not be remembered after it. */
-  #forgotten = 0;
 
   constructor(verify: VerifyFrom<Who>, options: TokenCacheOptions) {
     this.#verify = verify;
     this.#clock = options.clock;
     this.#digest = options.digest;
-    this.#accepted = new LRUCache({ max: options.maxAccepted ?? 10_000 });
+    this.#accepted = new OwnedCache(options.maxAccepted ?? 10_000);
     this.#rejected = new LRUCache({ max: options.maxRejected ?? 1_000 });
   }
 
@@ -64,12 +63,9 @@ export class TokenCache<Who extends { readonly caller: string }> {
     return holds.then((still) => (still ? known.identity : this.#again(digest, asked)));
   }
 
-  /** Drops every remembered token of a caller, `<issuer name>|<sub>`. */
+  /** Drops every remembered token of a caller, `<issuer name>|<sub>`; a verdict begun before is not remembered after it. */
   forget(caller: string): void {
-    this.#forgotten += 1;
-    for (const [digest, { identity }] of this.#accepted.entries()) {
-      if (identity.caller === caller) this.#accepted.delete(digest);
-    }
+    this.#accepted.forget(caller);
   }
 
   #again(digest: string, asked: Asked): Promise<Who> {
@@ -83,16 +79,16 @@ export class TokenCache<Who extends { readonly caller: string }> {
     return this.#ask(digest, asked);
   }
 
-  async #ask(digest: string, { token, address, wanted }: Asked): Promise<Who> {
-    const forgotten = this.#forgotten;
-    const outcome = await this.#verify(token, address, wanted);
-    const now = this.#clock.now();
-    if ('refusal' in outcome) {
-      if (now < outcome.untilMs) this.#rejected.set(digest, outcome);
-      throw outcome.refusal;
-    }
-    if (now < outcome.untilMs && forgotten === this.#forgotten)
-      this.#accepted.set(digest, { ...outcome, kept: wanted });
-    return outcome.identity;
+  #ask(digest: string, { token, address, wanted }: Asked): Promise<Who> {
+    return this.#accepted.asking(async (keep) => {
+      const outcome = await this.#verify(token, address, wanted);
+      const now = this.#clock.now();
+      if ('refusal' in outcome) {
+        if (now < outcome.untilMs) this.#rejected.set(digest, outcome);
+        throw outcome.refusal;
+      }
+      if (now < outcome.untilMs) keep(digest, outcome.identity.caller, { ...outcome, kept: wanted });
+      return outcome.identity;
+    });
   }
 }

@@ -63,6 +63,36 @@ describe('a remembered token', () => {
   });
 });
 
+const NOTHING = new Set<string>();
+const asking = (token: string) => ({ token, address: '', wanted: NOTHING });
+
+describe('forgetting callers, as a bulk import does', () => {
+  it('costs nothing that grows with the tokens remembered, and leaves those of others', async () => {
+    const verify = async (token: string) => ({ identity: { caller: `zitadel|${token}` }, untilMs: Infinity });
+    const cache = new TokenCache(verify, { clock: manualClock(), digest: sha256 });
+    const tokens = Array.from({ length: 10_000 }, (_, n) => `${n}`);
+    for (const token of tokens) await cache.verify(asking(token));
+    for (let round = 0; round < 50; round++) for (const token of tokens) cache.forget(`zitadel|x${token}`);
+    for (const token of tokens) expect(cache.verify(asking(token))).not.toBeInstanceOf(Promise);
+  }, 120_000);
+
+  it('lets a verdict of another under way be remembered', async () => {
+    const finish: (() => void)[] = [];
+    const cache = new TokenCache(
+      async () => {
+        await new Promise<void>((done) => finish.push(done));
+        return { identity: { caller: 'zitadel|alice' }, untilMs: Infinity };
+      },
+      { clock: manualClock(), digest: sha256 },
+    );
+    const first = cache.verify(asking('token'));
+    cache.forget('zitadel|bob');
+    finish[0]!();
+    await first;
+    expect(cache.verify(asking('token'))).toEqual({ caller: 'zitadel|alice' });
+  });
+});
+
 describe('a verdict under way while its caller is forgotten', () => {
   it('is given but not remembered', async () => {
     let finish: () => void = () => undefined;

@@ -65,6 +65,22 @@ describe('keys at hand', () => {
   });
 });
 
+describe('discovery and keys', () => {
+  it('have one bound together: keys are not waited for when discovery took all the time', async () => {
+    let spent: boolean | undefined;
+    deps = providerDeps(async (url, init) => {
+      if (url.endsWith(JWKS)) spent = init?.signal?.aborted;
+      // Longer than the bound, by the bound's own timer.
+      else
+        await new Promise((done) => AbortSignal.timeout(deps.timeoutMs! * 2).addEventListener('abort', done));
+      return issuer.fetch(url, init);
+    });
+    keys = createKeySource(createDiscovery(issuer.url, deps), deps);
+    await keys.ping().catch(() => undefined);
+    expect(spent).toBe(true);
+  });
+});
+
 describe('cold requests', () => {
   it('share one fetch where promises may be shared', async () => {
     await Promise.all(Array.from({ length: 50 }, async () => keys.find('key-1', 'ES256')));
