@@ -72,7 +72,9 @@ describe('discovery and keys', () => {
       if (url.endsWith(JWKS)) spent = init?.signal?.aborted;
       // Longer than the bound, by the bound's own timer.
       else
-        await new Promise((done) => { AbortSignal.timeout(deps.timeoutMs! * 2).addEventListener('abort', done); });
+        await new Promise((done) => {
+          AbortSignal.timeout(deps.timeoutMs! * 2).addEventListener('abort', done);
+        });
       return issuer.fetch(url, init);
     });
     keys = createKeySource(createDiscovery(issuer.url, deps), deps);
