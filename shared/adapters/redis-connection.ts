@@ -17,7 +17,11 @@ const MAX_BACKOFF_MS = 500;
 const SILENCE_MS = 2_000;
 const MAX_PENDING = 10_000;
 
-type Client = ReturnType<typeof clientFor>;
+interface Client {
+  readonly redis: ReturnType<typeof clientFor>;
+  /** Destroys the client, and a socket of it that is still opening. */
+  discard(): void;
+}
 
 /**
  * One connection that answers or rejects within its deadline, and comes back by itself. Node only.
@@ -38,13 +42,13 @@ export class RedisConnection {
   /** Rejects at once while not connected. */
   async send(command: string[]): Promise<unknown> {
     const client = this.#client;
-    if (!client.isReady) {
+    if (!client.redis.isReady) {
       this.#replaceIfSilent(client);
       throw new Error('not connected');
     }
     const bound = deadline(this.#options.deadlineMs ?? 250);
     try {
-      const reply = await Promise.race([client.sendCommand(command), bound.expired]);
+      const reply = await Promise.race([client.redis.sendCommand(command), bound.expired]);
       this.#lastSignMs = this.#options.clock.now();
       return reply;
     } catch (error) {
@@ -57,36 +61,44 @@ export class RedisConnection {
 
   /** Resolves when connected, rejects after `withinMs`; attempts go on either way. */
   async ready(withinMs: number): Promise<void> {
-    const client = this.#client;
-    if (client.isReady) return;
+    const { redis } = this.#client;
+    if (redis.isReady) return;
     const bound = deadline(withinMs);
     const connected = new Promise<void>((resolve) => {
-      client.once('ready', resolve);
+      redis.once('ready', resolve);
     });
     await Promise.race([connected, bound.expired]).finally(bound.clear);
   }
 
   close(): void {
     this.#closed = true;
-    this.#client.destroy();
+    this.#client.discard();
   }
 
   #open(): Client {
-    const client = clientFor(this.#options.url);
+    const opening = new AbortController();
+    const redis = clientFor(this.#options.url, opening.signal);
     const alive = () => {
       this.#lastSignMs = this.#options.clock.now();
     };
     alive();
-    client.on('ready', alive);
-    client.on('reconnecting', alive);
+    redis.on('ready', alive);
+    redis.on('reconnecting', alive);
     // Without a listener an 'error' event would end the process.
-    client.on('error', (error: Error) => {
+    redis.on('error', (error: Error) => {
       alive();
       this.#options.onFault?.(error);
     });
     // Rejects only when closed: the strategy never gives up.
-    client.connect().catch(() => undefined);
-    return client;
+    redis.connect().catch(() => undefined);
+    return {
+      redis,
+      discard() {
+        redis.destroy();
+        // node-redis would keep a socket that opens only now, and with it the process.
+        opening.abort();
+      },
+    };
   }
 
   #replaceIfSilent(client: Client): void {
@@ -94,11 +106,11 @@ export class RedisConnection {
     if (this.#closed || client !== this.#client) return;
     if (this.#options.clock.now() - this.#lastSignMs < SILENCE_MS) return;
     this.#client = this.#open();
-    client.destroy();
+    client.discard();
   }
 }
 
-function clientFor(url: string) {
+function clientFor(url: string, signal: AbortSignal) {
   // The URL holds a password, and the fault of a bad URL would quote it.
   if (!URL.canParse(url)) throw new Error('REDIS_URL is not a URL');
   return createClient({
@@ -109,6 +121,7 @@ function clientFor(url: string) {
     maintNotifications: 'disabled',
     commandsQueueMaxLength: MAX_PENDING,
     socket: {
+      signal,
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectStrategy: (retries) => Math.min(25 * 2 ** Math.min(retries, 10), MAX_BACKOFF_MS),
     },
