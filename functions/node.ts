@@ -1,10 +1,13 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
 import type { Config } from '../shared/config.ts';
+import { withEnvFiles } from '../shared/env-file.ts';
 import { createDeps, createPlatform, type Deps } from '../shared/deps.ts';
 import type { Platform, SocketUpstreams } from '../shared/platform.ts';
+import { systemCode } from '../shared/system-errors.ts';
 import type { RawEnvironment } from '../shared/variables.ts';
 import { createApp, type App } from './app.ts';
 import { openConfigured } from './configuration.ts';
@@ -53,7 +56,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   // What is open would keep a process that cannot listen from ending.
   await listen(server, deps.config.listen).catch(async (error: unknown) => {
     await release();
-    throw error;
+    throw cannotListen(error, deps.config.listen);
   });
   // The first request should not wait for keys; a provider that is away is said in /ready.
   deps.platform.background(app.gateway.warm());
@@ -153,6 +156,23 @@ function listen(
   });
 }
 
+const REASONS: Readonly<Record<string, (port: number) => string>> = {
+  EADDRINUSE: (port) =>
+    `another program listens there: end it (\`lsof -i :${port}\` shows it), or set PORT to a free port, as in PORT=${port + 1}`,
+  EACCES: () => 'permission is denied: set PORT to a port above 1023, as in PORT=3000',
+  EADDRNOTAVAIL: () => 'this machine has no such address: set HOST to one of its own, as in HOST=0.0.0.0',
+  ENOTFOUND: () => 'no such host name: set HOST to an address of this machine, as in HOST=0.0.0.0',
+};
+
+function cannotListen(
+  error: unknown,
+  { host, port }: { readonly host: string; readonly port: number },
+): Error {
+  const code = systemCode(error) ?? 'unknown error';
+  const reason = REASONS[code]?.(port) ?? 'the system refused';
+  return new Error(`cannot listen on ${host}:${port}: ${reason} (${code})`, { cause: error });
+}
+
 function urlOf(server: Server): string {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server has no TCP address');
@@ -162,10 +182,15 @@ function urlOf(server: Server): string {
   return `http://${host}:${port}`;
 }
 
-/** As a program: variables from the process, SIGTERM and SIGINT end it with 0, an unusable configuration with 1. */
-async function main(): Promise<void> {
+/** As a program: SIGTERM and SIGINT end it with 0, an unusable configuration with 1, arguments that it does not take with 2. */
+async function main(args: readonly string[]): Promise<void> {
   try {
-    const server = await startServer(process.env);
+    const { variables, files } = withEnvFiles(process.env, envFilesOf(args));
+    const server = await startServer(variables).catch((error: unknown) => {
+      throw error instanceof UnusableConfiguration
+        ? new Error(`${error.message}\n${originOf(files)}`)
+        : error;
+    });
     const stop = (): void => {
       void server.close().then(() => process.exit(0));
     };
@@ -173,8 +198,30 @@ async function main(): Promise<void> {
     process.once('SIGINT', stop);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof UnknownArguments ? 2 : 1;
   }
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main();
+class UnknownArguments extends Error {
+  override readonly name = 'UnknownArguments';
+}
+
+function envFilesOf(args: readonly string[]): readonly string[] {
+  try {
+    const options = { 'env-file': { type: 'string', multiple: true } } as const;
+    return parseArgs({ args: [...args], options }).values['env-file'] ?? [];
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split('. ')[0] ?? '') : 'unknown arguments';
+    throw new UnknownArguments(
+      `${why}\nThe one option is --env-file <file>; all else is variables, as in PORT=4000 npm start`,
+    );
+  }
+}
+
+function originOf(files: readonly string[]): string {
+  const from = files.length === 0 ? 'alone: there is no .env here' : `and ${files.join(', ')}`;
+  return `Variables come from the environment ${from}. Where to write them: docs/configuration.md`;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  await main(process.argv.slice(2));

@@ -9,6 +9,7 @@ import type {
 } from './config.ts';
 import { readBindings } from './bindings.ts';
 import { securityFaults, shapeFaults } from './env-faults.ts';
+import { misspelled, missingHint } from './env-names.ts';
 import { namedTexts, rulesSource, type NamedTexts } from './env-texts.ts';
 import { warningsOf } from './env-warnings.ts';
 import { readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
@@ -32,15 +33,30 @@ export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedE
     ...shapeFaults(sound, written),
   ]);
   const texts = namedTexts(sound, written, faults, runtime);
-  if (variables === undefined || faults.length > 0) return { ok: false, faults, texts };
+  if (variables === undefined || faults.length > 0) return { ok: false, faults: inFull(faults, raw), texts };
   const counters = countersOf(variables, runtime);
   const database = databaseOf(variables, bindings.hyperdriveUrl);
   return {
     ok: true,
     config: { ...toConfig(variables, targets), counters, database },
-    warnings: warningsOf(variables, counters, runtime === 'workers' ? database : null),
+    warnings: [
+      ...misspelled(raw),
+      ...warningsOf(variables, counters, runtime === 'workers' ? database : null),
+    ],
     texts,
   };
+}
+
+/** What is missing comes with an example, and with the name that was perhaps meant for it. */
+function inFull(faults: readonly Fault[], raw: RawEnvironment): Fault[] {
+  const told = faults.map(({ variable, problem }) => {
+    const hint = problem.startsWith('is missing') ? missingHint(variable, raw) : '';
+    return { variable, problem: `${problem}${hint}` };
+  });
+  return [
+    ...told,
+    ...misspelled(raw).filter(({ variable }) => !told.some(({ problem }) => problem.includes(variable))),
+  ];
 }
 
 /** Several entries of one list may be wrong in the same way. */

@@ -1,6 +1,7 @@
 import type { RulesSource } from '../../shared/config.ts';
 import type { Platform } from '../../shared/platform.ts';
 import type { Log } from '../../shared/ports.ts';
+import { systemFault } from '../../shared/system-errors.ts';
 import { compileRules } from './rules/compile.ts';
 import type { Known } from './rules/rule.ts';
 import type { CompiledRules, Finding } from './rules/types.ts';
@@ -78,7 +79,7 @@ function read(source: RulesSource, platform: Pick<Platform, 'readText'>): string
   try {
     return platform.readText(source.path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'unreadable';
+    const reason = systemFault(error) ?? (error instanceof Error ? error.message : 'unreadable');
     throw new UnusableRules([`${source.path} cannot be read: ${reason}`]);
   }
 }
