@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
+import { scheduleEntries } from '../functions/cron/schedule.ts';
 import type { Output, RunCommand } from './cron/commands.ts';
 import { withExamples } from './help.ts';
 
@@ -20,8 +21,9 @@ export function registerCron(program: Command): void {
   );
   withExamples(
     cron
-      .command('run <job>')
+      .command('run')
       .description('Run a job now, unless a replica is running it.')
+      .addArgument(jobArgument())
       .option('--dry-run', 'print what it would do, change nothing')
       .option('--json', 'print the result as JSON')
       .action(async (job: string, options: RunCommand) =>
@@ -29,4 +31,11 @@ export function registerCron(program: Command): void {
       ),
     [['sallyport cron run webhooks-reconcile --dry-run', 'how many deliveries were missed']],
   );
+}
+
+/** Its names are for help and completion: the command refuses others in words of its own. */
+function jobArgument(): Argument {
+  const argument = new Argument('<job>', 'as `sallyport cron list` names it');
+  argument.argChoices = scheduleEntries().map(({ job }) => job);
+  return argument;
 }

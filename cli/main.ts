@@ -1,17 +1,29 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import * as z from 'zod';
+import { UnreadableEnvFile, withEnvFiles } from '../shared/env-file.ts';
+import { misspelled } from '../shared/env-names.ts';
+import { systemFault } from '../shared/system-errors.ts';
+import { registerCompletion } from './completion.ts';
 import { registerCron } from './cron.ts';
 import { registerDb } from './db.ts';
 import { Failure, UsageError } from './failure.ts';
 import { registerFga } from './fga.ts';
-import { withExamples } from './help.ts';
+import { elsewhere, registerHelp, withExamples } from './help.ts';
 import { handleInterrupts, interruptedWith } from './interrupt.ts';
 import { registerKeys } from './keys.ts';
 import { PROJECT } from './project.ts';
 import { registerRules } from './rules.ts';
-import { colors, endWithoutReader, note } from './terminal.ts';
+import {
+  colors,
+  endWithoutReader,
+  environment,
+  note,
+  printJson,
+  resultBegun,
+  takeVariables,
+} from './terminal.ts';
 import { registerWebhooks } from './webhooks.ts';
 
 /** One line per group of commands. */
@@ -22,6 +34,7 @@ const GROUPS: readonly ((program: Command) => void)[] = [
   registerDb,
   registerWebhooks,
   registerCron,
+  registerCompletion,
 ];
 
 const DONE = 0;
@@ -36,11 +49,12 @@ const packageFile = z.object({ version: z.string() });
 export async function main(argv: readonly string[]): Promise<number> {
   handleInterrupts();
   endWithoutReader();
+  const root = await program();
   try {
-    await (await program()).parseAsync(argv);
+    await root.parseAsync(argv);
     return interruptedWith() ?? DONE;
   } catch (error) {
-    return interruptedWith() ?? tell(error);
+    return interruptedWith() ?? tell(error, root, argv);
   }
 }
 
@@ -50,26 +64,74 @@ export async function program(): Promise<Command> {
   const command = new Command('sallyport')
     .description('The command line of the Sallyport auth gateway.')
     .version(version)
+    .addOption(
+      new Option(
+        '--env-file <file>',
+        'variables for any command, below those of the environment (default: .env)',
+      ).argParser((file: string, before: readonly string[] | undefined) => [...(before ?? []), file]),
+    )
     .showHelpAfterError(HELP_HINT)
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_program, action) => {
+      if (action.name() !== 'completion' && action.name() !== 'help') readVariables(command.opts());
+    });
   for (const register of GROUPS) register(command);
+  registerHelp(command);
   return withExamples(command, [
     ['sallyport rules check', 'find every fault of the access rules'],
     ['sallyport rules explain GET /documents/7', 'see which rule decides, and why'],
     ['sallyport keys generate', 'make a key for X-Gateway-Assertion'],
+    ['sallyport db status --env-file production.env', 'with the variables of a file'],
+    ['sallyport help rules check', 'the help of one command'],
   ]).addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 2 usage, 130 interrupted.');
 }
 
-function tell(error: unknown): number {
-  // Commander has already said what it had to say.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : USAGE;
-  const message = error instanceof Error ? error.message : String(error);
-  if (message !== '') note(`${colors.red('error:')} ${message}`);
-  if (error instanceof UsageError) {
-    note(HELP_HINT);
+/** Those of the files, and a warning of names that nothing reads. */
+function readVariables({ envFile }: { readonly envFile?: readonly string[] }): void {
+  try {
+    takeVariables(withEnvFiles(environment, envFile).variables);
+  } catch (error) {
+    throw error instanceof UnreadableEnvFile ? new Failure(error.message, { cause: error }) : error;
+  }
+  for (const { variable, problem } of misspelled(environment))
+    note(`${colors.yellow('warning:')} ${variable} ${problem}`);
+}
+
+/** Says what went wrong, in words to a person and with --json as JSON too; answers with the exit code. */
+function tell(error: unknown, root: Command, argv: readonly string[]): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return DONE;
+  const usage = error instanceof UsageError || error instanceof CommanderError;
+  const message = systemMessage(error) ?? (error instanceof Error ? error.message : String(error));
+  // A result that has begun stays one document.
+  if (message !== '' && argv.includes('--json') && !resultBegun())
+    printJson({ ok: false, error: message.replace(/^error: /, '') });
+  if (error instanceof CommanderError) {
+    // Commander has said the rest.
+    for (const line of unknownCommand(error, root)) note(line);
     return USAGE;
   }
-  if (!(error instanceof Failure) && error instanceof Error && error.stack !== undefined)
-    note(colors.dim(error.stack));
-  return FAILED;
+  if (message !== '') note(`${colors.red('error:')} ${message}`);
+  if (usage) note(HELP_HINT);
+  else if (isDefect(error) && error.stack !== undefined) note(colors.dim(error.stack));
+  return usage ? USAGE : FAILED;
+}
+
+/** What the operating system refused is nobody's defect: no stack helps. */
+function isDefect(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof Failure) && systemFault(error) === undefined;
+}
+
+function systemMessage(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const fault = systemFault(error);
+  const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
+  return fault === undefined ? undefined : `${path}${fault}`;
+}
+
+/** `sallyport check` is meant as `sallyport rules check`. */
+function unknownCommand({ code, message }: CommanderError, root: Command): string[] {
+  const [, word] = /unknown command '([^']*)'/.exec(message) ?? [];
+  if (code !== 'commander.unknownCommand' || word === undefined || message.includes('Did you mean'))
+    return [];
+  return elsewhere(root, word).map((path) => `(Did you mean ${path}?)`);
 }

@@ -1,5 +1,6 @@
 import { isatty } from 'node:tty';
 import pc from 'picocolors';
+import { systemFault } from '../shared/system-errors.ts';
 
 const { env, stdout, stderr } = process;
 
@@ -11,9 +12,27 @@ export const colors = pc.createColors(colored);
 /** The variables a command may refer to. */
 export const environment: Readonly<Record<string, string | undefined>> = env;
 
+/** Adds variables to those a command may refer to, and to those of what it starts. */
+export function takeVariables(more: Readonly<Record<string, string | undefined>>): void {
+  for (const [name, value] of Object.entries(more)) if (value !== undefined) env[name] = value;
+}
+
+let begun = false;
+
+/** True once a part of the result was printed. */
+export function resultBegun(): boolean {
+  return begun;
+}
+
 /** The result of a command, to stdout. */
 export function print(text: string): void {
-  stdout.write(`${text}\n`);
+  write(`${text}\n`);
+}
+
+/** A part of the result. False: wait for `drain`. */
+export function write(text: string): boolean {
+  begun = true;
+  return stdout.write(text);
 }
 
 export function printJson(value: unknown): void {
@@ -27,12 +46,14 @@ export function note(text: string): void {
 
 /** What a shell says of a program that SIGPIPE ended; Node ignores the signal. */
 const NO_READER = 141;
+const FAILED = 1;
 
 /** Whoever reads the result may stop early (`| head -1`): then nobody waits for the rest. Notes that nobody reads stop nothing. */
 export function endWithoutReader(): void {
   stdout.on('error', (error: Error) => {
-    if (!isBrokenPipe(error)) throw error;
-    process.exit(NO_READER);
+    if (isBrokenPipe(error)) process.exit(NO_READER);
+    note(`${colors.red('error:')} cannot write the result: ${systemFault(error) ?? error.message}`);
+    process.exit(FAILED);
   });
   stderr.on('error', (error: Error) => {
     if (!isBrokenPipe(error)) throw error;

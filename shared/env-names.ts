@@ -48,7 +48,7 @@ const SHORTEST = 8;
 
 /**
  * The variable of ours that a name is a slip of; undefined for our own names and for all that is not near one. Two
- * letters are near (one in names under twelve letters), so is another case, a lost underscore, and a lost last word.
+ * letters are near (one in names under twelve letters), so is another case, a lost underscore, one proxy for many, and a lost last word.
  */
 export function nearestVariable(name: string): string | undefined {
   if (KNOWN.includes(name) || targetNamedBy(name) !== undefined) return undefined;
@@ -60,7 +60,7 @@ export function nearestVariable(name: string): string | undefined {
   if (target !== undefined || upper.length < SHORTEST - 1) return target;
   const candidates = KNOWN.filter((known) => known.length >= SHORTEST);
   const same = candidates.find((known) => bare(known) === bare(upper));
-  return same ?? withoutLastWord(upper, candidates) ?? nearest(upper, candidates);
+  return same ?? withoutLastWord(upper, candidates) ?? closest(upper, candidates);
 }
 
 /** TARGET_BILLING_URI, TARGETS_BILLING_URL, target_billing_url. */
@@ -76,17 +76,18 @@ function withoutLastWord(upper: string, candidates: readonly string[]): string |
   return longer.length === 1 ? longer[0] : undefined;
 }
 
-function nearest(upper: string, candidates: readonly string[]): string | undefined {
+/** The candidate that a word is a slip of: one letter off, in words of twelve letters and more two. */
+export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
-    .filter((known) => Math.abs(known.length - upper.length) <= 2)
-    .map((known) => ({ known, far: distance(upper, known), most: known.length < 12 ? 1 : 2 }))
+    .filter((known) => Math.abs(known.length - word.length) <= 2)
+    .map((known) => ({ known, far: distance(word, known), most: known.length < 12 ? 1 : 2 }))
     .filter(({ far, most }) => far <= most)
     .sort((a, b) => a.far - b.far);
   return near[0]?.known;
 }
 
 function bare(name: string): string {
-  return name.replaceAll('_', '');
+  return name.replaceAll('_', '').replace(/IES$/, 'Y');
 }
 
 /** Letters to add, leave out, change or swap with their neighbour (optimal string alignment). */

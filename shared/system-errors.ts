@@ -26,5 +26,6 @@ export function systemCode(error: unknown): string | undefined {
 /** The fault in words with its code, as in `there is no such file … (ENOENT)`; undefined for what is no fault of the system. */
 export function systemFault(error: unknown): string | undefined {
   const code = systemCode(error);
-  return code === undefined ? undefined : `${MEANINGS[code] ?? 'the system refused'} (${code})`;
+  if (code === undefined || !(error instanceof Error)) return undefined;
+  return `${MEANINGS[code] ?? (error.message || 'the system refused')} (${code})`;
 }

@@ -3,9 +3,10 @@ import type { Cron } from '../../functions/cron/index.ts';
 import { readStates, type JobState } from '../../functions/cron/runs.ts';
 import { isJobName, scheduleEntries, type JobName } from '../../functions/cron/schedule.ts';
 import type { Deps } from '../../shared/deps.ts';
-import { Failure, UsageError } from '../failure.ts';
+import { Failure, missing, UsageError } from '../failure.ts';
 import { colors, print, printJson } from '../terminal.ts';
-import { withDeps } from '../with-deps.ts';
+import { withInbox } from '../webhooks/connect.ts';
+import { withDeps, type Uses } from '../with-deps.ts';
 
 export interface Output {
   readonly json?: boolean;
@@ -15,11 +16,17 @@ export interface RunCommand extends Output {
   readonly dryRun?: boolean;
 }
 
+/** So that a job asks for no more variables than it uses. */
+const USES: Readonly<Record<JobName, Uses>> = {
+  'webhooks-apply': 'everything',
+  'webhooks-reconcile': 'events',
+  'revocations-remark': 'marks',
+  'webhooks-prune': 'database',
+};
+
 /** Prints each job, its schedule and its last run. */
 export async function runList({ json }: Output): Promise<void> {
-  const states = await withDeps(({ database }) =>
-    database === null ? Promise.resolve([]) : readStates(database),
-  );
+  const states = await withInbox(readStates);
   const byJob = new Map(states.map((state) => [state.job, state]));
   const jobs = scheduleEntries().map(({ pattern, job }) => ({ job, schedule: pattern, ...byJob.get(job) }));
   if (json === true) printJson(jobs);
@@ -37,7 +44,7 @@ function lineOf(job: string, schedule: string, state: JobState | undefined): str
 /** Runs one job now, or prints what it would do. */
 export async function runJob(name: string, { dryRun = false, json }: RunCommand): Promise<void> {
   if (!isJobName(name)) throw new UsageError(`there is no job ${name}: see \`sallyport cron list\``);
-  const detail = await withDeps((deps) =>
+  const detail = await withDeps(USES[name], (deps) =>
     withCron(deps, (cron) => (dryRun ? cron.preview(name) : now(cron, name))),
   );
   if (json === true) printJson({ job: name, dry_run: dryRun, ...detail });
@@ -46,7 +53,7 @@ export async function runJob(name: string, { dryRun = false, json }: RunCommand)
 
 async function withCron<T>(deps: Deps, work: (cron: Cron) => Promise<T>): Promise<T> {
   const { cron, gateway } = createApp(deps, () => '');
-  if (cron === null) throw new Failure('DATABASE_URL is not set');
+  if (cron === null) throw missing('DATABASE_URL');
   try {
     return await work(cron);
   } finally {

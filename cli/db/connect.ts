@@ -5,7 +5,7 @@ import type { DatabaseSession } from '../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openSession } from '../deps.ts';
 import { grantFor } from './grants.ts';
-import { Failure } from '../failure.ts';
+import { Failure, missing } from '../failure.ts';
 import { interruption } from '../interrupt.ts';
 import { PROJECT } from '../project.ts';
 import { environment } from '../terminal.ts';
@@ -43,7 +43,7 @@ export async function withSession<T>(work: (connected: Connected) => Promise<T>)
 
 function databaseUrl(): { url: string; shown: string } {
   const url = environment['DATABASE_URL'] ?? '';
-  if (url === '') throw new Failure('DATABASE_URL is not set');
+  if (url === '') throw missing('DATABASE_URL');
   const { shown, pooled } = address(url);
   if (pooled) throw new Failure(`${shown} is a connection pooler: use the direct address of the database`);
   return { url, shown };

@@ -1,5 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type * as z from 'zod';
+import { orUnwritable } from '../files.ts';
 import { Failure } from '../failure.ts';
 
 export interface Checkpoint<T> {
@@ -25,8 +26,10 @@ export function checkpointBeside<T>(file: string, schema: z.ZodType<T>): Checkpo
       }
     },
     async save(state) {
-      await writeFile(`${name}.tmp`, JSON.stringify(state));
-      await rename(`${name}.tmp`, name);
+      await orUnwritable(name, async () => {
+        await writeFile(`${name}.tmp`, JSON.stringify(state));
+        await rename(`${name}.tmp`, name);
+      });
     },
     remove: () => rm(name, { force: true }),
   };

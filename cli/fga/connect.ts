@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import { VARIABLES } from '../../shared/variables.ts';
-import { Failure } from '../failure.ts';
+import { Failure, missing } from '../failure.ts';
 import { environment } from '../terminal.ts';
 import { openFgaFailure } from './openfga-failure.ts';
 
@@ -42,14 +42,13 @@ export function openFgaSettings(): OpenFgaSettings {
 export function storeSettings(): OpenFgaSettings & { readonly storeId: string } {
   const settings = openFgaSettings();
   const { storeId } = settings;
-  if (storeId === undefined)
-    throw new Failure('OPENFGA_STORE_ID is not set: `sallyport fga bootstrap` prints it');
+  if (storeId === undefined) throw missing('OPENFGA_STORE_ID');
   return { ...settings, storeId };
 }
 
 function toFault({ path, message, code }: z.core.$ZodIssue): string {
   const name = String(path[0]);
-  return code === 'invalid_type' ? `${name} is not set` : `${name}: ${message}`;
+  return code === 'invalid_type' ? missing(name).message : `${name}: ${message}`;
 }
 
 /** A server that is away is a Failure to say, not a defect with a stack. */

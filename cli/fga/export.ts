@@ -2,6 +2,7 @@ import { open, rename, stat, type FileHandle } from 'node:fs/promises';
 import * as z from 'zod';
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
 import { Failure } from '../failure.ts';
+import { orUnwritable } from '../files.ts';
 import { checkpointBeside } from './checkpoint.ts';
 
 const State = z.object({
@@ -55,12 +56,12 @@ export async function exportToFile(
   if (from === undefined) await checkpoint.save({ store, bytes: 0, count: 0 });
   let count = from?.count ?? 0;
   let next = from?.next;
-  const handle = await openAt(partial, from);
+  const handle = await orUnwritable(partial, () => openAt(partial, from));
   try {
     for (let bytes = from?.bytes ?? 0; ;) {
       const page = await tuples.read({}, next);
       const text = toLines(page.tuples);
-      await handle.appendFile(text);
+      await orUnwritable(partial, () => handle.appendFile(text));
       bytes += Buffer.byteLength(text);
       count += page.tuples.length;
       onProgress(count);
@@ -68,11 +69,11 @@ export async function exportToFile(
       next = page.next;
       await checkpoint.save({ store, next, bytes, count });
     }
-    await handle.sync();
+    await orUnwritable(partial, () => handle.sync());
   } finally {
     await handle.close();
   }
-  await rename(partial, file);
+  await orUnwritable(file, () => rename(partial, file));
   await checkpoint.remove();
   return count;
 }

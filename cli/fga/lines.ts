@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { systemFault } from '../../shared/system-errors.ts';
 import { Failure } from '../failure.ts';
 
 /** Lines of a file, or of stdin (`-`). Throws Failure when it cannot be read. */
@@ -7,9 +8,8 @@ export async function* linesOf(file: string): AsyncGenerator<string> {
   try {
     yield* splitLines(input.setEncoding('utf8'));
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    if (why.startsWith('E')) throw new Failure(`cannot read ${file} (${why})`, { cause: error });
-    throw error;
+    const why = systemFault(error);
+    throw why === undefined ? error : new Failure(`cannot read ${file}: ${why}`, { cause: error });
   }
 }
 

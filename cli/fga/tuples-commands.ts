@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { openTuples } from '../deps.ts';
 import { Failure, UsageError } from '../failure.ts';
 import { progressBar } from '../progress.ts';
-import { note, printJson } from '../terminal.ts';
+import { note, printJson, write } from '../terminal.ts';
 import { checkpointBeside } from './checkpoint.ts';
 import { orFailure, storeSettings } from './connect.ts';
 import { exportTo, exportToFile } from './export.ts';
@@ -54,7 +54,7 @@ export async function runExport(file: string | undefined, options: ExportCommand
 }
 
 async function toStdout(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+  if (!write(text)) await once(process.stdout, 'drain');
 }
 
 export async function runImport(file: string, options: ImportCommand): Promise<void> {

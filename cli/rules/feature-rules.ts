@@ -1,6 +1,6 @@
 import type { FeatureRule } from '../../functions/feature-sync/changes.ts';
 import { readFeatureRules } from '../../functions/synced-rules.ts';
-import { Failure } from '../failure.ts';
+import { Failure, missing } from '../failure.ts';
 import { readText } from '../files.ts';
 import { environment } from '../terminal.ts';
 import { readRules, type RulesText } from './source.ts';
@@ -29,8 +29,7 @@ async function readPrevious(file: string | undefined): Promise<RulesText> {
     return { name: 'ACCESS_RULES_PREV', text: configured };
   const name = file ?? configured;
   // Without it every feature would look new, and a rename would pass unseen.
-  if (name === '')
-    throw new Failure('ACCESS_RULES_PREV is not set: write the rules that serve now, or [] for none');
+  if (name === '') throw missing('ACCESS_RULES_PREV', 'write the rules that serve now, or [] for none');
   return { name, text: await readText(name) };
 }
 

@@ -6,7 +6,7 @@ import { openRuns } from '../../functions/feature-sync/runs.ts';
 import type { PlanDeps, SyncDeps } from '../../functions/feature-sync/sync.ts';
 import { webRandom } from '../../shared/random.ts';
 import { openDatabase, openStores, openTuples } from '../deps.ts';
-import { Failure } from '../failure.ts';
+import { missing } from '../failure.ts';
 import { storeSettings } from '../fga/connect.ts';
 import { interruption } from '../interrupt.ts';
 import { progressBar } from '../progress.ts';
@@ -44,7 +44,7 @@ export async function withSyncDeps<T>(
   work: (deps: SyncDeps & RestoreDeps) => Promise<T>,
 ): Promise<T> {
   const url = environment['DATABASE_URL'] ?? '';
-  if (url === '') throw new Failure('DATABASE_URL is not set: the archive and the checkpoint are kept there');
+  if (url === '') throw missing('DATABASE_URL', 'the archive and the checkpoint are kept there');
   const database = openDatabase(url);
   const random = webRandom();
   const signal = interruption();

@@ -2,15 +2,13 @@ import { FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
 import { LeaseLost } from '../../functions/feature-sync/runs.ts';
 import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
-import { Failure } from '../failure.ts';
+import { Failure, withoutTables } from '../failure.ts';
 import { openFgaFailure } from '../fga/openfga-failure.ts';
-
-const UNDEFINED_TABLE = '42P01';
 
 /** Says what happened and what to do; what is no failure but a defect stays as it is. */
 export function syncFailure(error: unknown): unknown {
-  if (error instanceof DatabaseError && error.code === UNDEFINED_TABLE)
-    return new Failure('the database has no tables for this: run `sallyport db migrate`', { cause: error });
+  const untold = withoutTables(error);
+  if (untold !== undefined) return untold;
   if (error instanceof DatabaseUnavailable) return away(error.message, error, 'DATABASE_URL');
   if (error instanceof RelationsUnavailable) return away(openFgaFailure(error), error, 'OPENFGA_URL');
   const expected = [FeatureSyncRefused, LeaseLost, DatabaseError];

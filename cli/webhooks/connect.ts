@@ -1,18 +1,20 @@
 import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/database.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openDatabase } from '../deps.ts';
-import { Failure } from '../failure.ts';
+import { Failure, missing, withoutTables } from '../failure.ts';
 import { environment } from '../terminal.ts';
 
 /** Opens DATABASE_URL for one command; what the database refuses or cannot do is a Failure. */
 export async function withInbox<T>(work: (database: Database) => Promise<T>): Promise<T> {
   const url = environment['DATABASE_URL'] ?? '';
-  if (url === '') throw new Failure('DATABASE_URL is not set');
+  if (url === '') throw missing('DATABASE_URL');
   const shown = shownOf(url);
   const database = openDatabase(url);
   try {
     return await work(database);
   } catch (error) {
+    const untold = withoutTables(error);
+    if (untold !== undefined) throw untold;
     if (error instanceof DatabaseUnavailable || error instanceof DatabaseError)
       throw new Failure(`${shown}: ${error.message}`, { cause: error });
     throw error;

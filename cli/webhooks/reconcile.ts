@@ -1,8 +1,8 @@
 import { reconcileDeps } from '../../functions/jobs.ts';
 import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile.ts';
-import { Failure } from '../failure.ts';
+import { Failure, missing } from '../failure.ts';
 import { interruption } from '../interrupt.ts';
-import { colors, print, printJson } from '../terminal.ts';
+import { colors, environment, print, printJson } from '../terminal.ts';
 import { withDeps } from '../with-deps.ts';
 
 export interface ReconcileCommand {
@@ -14,9 +14,9 @@ export interface ReconcileCommand {
 /** Puts missed events into the inbox, and prints which. */
 export async function runReconcile({ since, dryRun = false, json }: ReconcileCommand): Promise<void> {
   const signal = interruption();
-  const result = await withDeps((deps) => {
+  const result = await withDeps('events', (deps) => {
     const needs = reconcileDeps(deps);
-    if (needs === null) throw new Failure('set ZITADEL_ISSUER_URL and ZITADEL_SERVICE_TOKEN');
+    if (needs === null) throw unconfigured();
     return reconcile(needs, { since, dryRun, signal }).catch(orFailure);
   });
   if (json === true) {
@@ -30,6 +30,12 @@ export async function runReconcile({ since, dryRun = false, json }: ReconcileCom
     print(`  ${createdAt} ${type} ${subject}#${sequence}`);
   if (unusable > 0)
     print(colors.yellow(`${unusable} cannot be stored: their shape is not that of a user's event`));
+}
+
+function unconfigured(): Failure {
+  const needed = ['ZITADEL_ISSUER_URL', 'ZITADEL_SERVICE_TOKEN'];
+  const absent = needed.filter((name) => (environment[name] ?? '').trim() === '');
+  return new Failure(absent.map((name) => missing(name).message).join('\n'));
 }
 
 function orFailure(error: unknown): never {

@@ -11,7 +11,10 @@ const ESCAPE = '\u001b';
 
 async function sallyport(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: ROOT, env: { PATH, CI: '1', ...env } });
+  const child = spawn(process.execPath, [BIN, '--env-file=/dev/null', ...args], {
+    cwd: ROOT,
+    env: { PATH, CI: '1', ...env },
+  });
   child.stdin.end();
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { code: child.exitCode, stdout, stderr };

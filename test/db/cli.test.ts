@@ -38,7 +38,7 @@ describe('sallyport db', { timeout: 60_000 }, () => {
   });
 
   it.each([
-    ['no DATABASE_URL', '', ['status'], 1, /DATABASE_URL is not set/],
+    ['no DATABASE_URL', '', ['status'], 1, /DATABASE_URL is missing: set it, as in DATABASE_URL=postgres:/],
     ['a URL of another kind', 'mysql://me:s3cret@db/x', ['status'], 1, /not a postgres:\/\/ URL/],
     ['a pooler', 'postgres://me:s3cret@ep-a-pooler.eu.neon.tech/x', ['migrate'], 1, /direct address/],
     ['a server that is away', 'postgres://me:s3cret@127.0.0.1:1/x', ['migrate'], 1, /ECONNREFUSED/],

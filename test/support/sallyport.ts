@@ -11,10 +11,10 @@ export type Variables = Readonly<Record<string, string>>;
 
 const PROGRAM = join(await built('node'), 'sallyport.js');
 
-/** The command line as it is built, as a process with these variables and no others. */
+/** The command line as it is built, as a process with these variables and no others, not even those of a .env. */
 export function spawnSallyport(variables: Variables, ...args: readonly string[]): ChildProcess {
   const { PATH = '' } = process.env;
-  return spawn(process.execPath, [PROGRAM, ...args], {
+  return spawn(process.execPath, [PROGRAM, '--env-file=/dev/null', ...args], {
     cwd: ROOT,
     env: { PATH, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -121,7 +121,7 @@ describe('the commands of the inbox and of jobs', { timeout: 60_000 }, () => {
         ZITADEL_AUDIENCE: 'api',
       };
       const { code, stdout, stderr } = await sallyport(others, ...command.split(' '));
-      expect([code, stdout, stderr]).toEqual([1, '', says('DATABASE_URL is not set')]);
+      expect([code, stdout, stderr]).toEqual([1, '', says('DATABASE_URL is missing')]);
     },
   );
 

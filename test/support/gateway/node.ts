@@ -5,9 +5,13 @@ import { startProgram, type Program } from './program.ts';
 import type { GatewayVariables, RunningGateway, Runtime } from './runtime.ts';
 
 /** The production bundle as a program of its own. It takes any free loopback port unless told. */
-export async function nodeProgram(variables: GatewayVariables, cwd?: string): Promise<Program> {
+export async function nodeProgram(
+  variables: GatewayVariables,
+  cwd?: string,
+  args: readonly string[] = ['--env-file=/dev/null'],
+): Promise<Program> {
   const entry = join(await built('node'), 'node.js');
-  return startProgram(process.execPath, ['--enable-source-maps', entry], {
+  return startProgram(process.execPath, ['--enable-source-maps', '--', entry, ...args], {
     env: { HOST: '127.0.0.1', PORT: '0', ...variables },
     ...(cwd !== undefined && { cwd }),
   });
