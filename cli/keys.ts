@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import * as z from 'zod';
 import { parseSigningKeys } from '../shared/keys/signing-keys.ts';
-import { Failure } from './failure.ts';
+import { Failure, missing } from './failure.ts';
 import { readText } from './files.ts';
 import { withExamples } from './help.ts';
 import { environment, print } from './terminal.ts';
@@ -69,7 +69,7 @@ async function readKeys(from: string | true): Promise<string> {
   if (from === '-') return text(process.stdin);
   if (from !== true) return readText(from);
   const existing = environment['ASSERTION_KEYS'] ?? '';
-  if (existing === '') throw new Failure('--add without a file needs ASSERTION_KEYS');
+  if (existing === '') throw missing('ASSERTION_KEYS', '--add without a file takes the keys from there');
   return existing;
 }
 

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { systemFault } from '../../shared/system-errors.ts';
 import { Failure } from '../failure.ts';
 
@@ -8,9 +9,24 @@ export async function* linesOf(file: string): AsyncGenerator<string> {
   try {
     yield* splitLines(input.setEncoding('utf8'));
   } catch (error) {
-    const why = systemFault(error);
-    throw why === undefined ? error : new Failure(`cannot read ${file}: ${why}`, { cause: error });
+    throw unreadable(file, error);
   }
+}
+
+/** Throws Failure for a file that cannot be read, before anything is done because of it. */
+export async function assertReadable(file: string): Promise<void> {
+  try {
+    const handle = await open(file);
+    // A folder opens; only reading from it fails.
+    await handle.read(Buffer.alloc(1)).finally(() => handle.close());
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): unknown {
+  const why = systemFault(error);
+  return why === undefined ? error : new Failure(`cannot read ${file}: ${why}`, { cause: error });
 }
 
 /** At line feeds alone: newer versions of node:readline also cut at U+2028 and U+2029, which JSON may hold within a string. */

@@ -8,7 +8,7 @@ import { checkpointBeside } from './checkpoint.ts';
 import { orFailure, storeSettings } from './connect.ts';
 import { exportTo, exportToFile } from './export.ts';
 import { importLines, type Written } from './import.ts';
-import { linesOf } from './lines.ts';
+import { assertReadable, linesOf } from './lines.ts';
 
 export interface ExportCommand {
   readonly resume?: boolean;
@@ -62,6 +62,7 @@ export async function runImport(file: string, options: ImportCommand): Promise<v
   const settings = storeSettings();
   const { storeId: store } = settings;
   const dryRun = options.dryRun === true;
+  if (file !== '-') await assertReadable(file);
   const checkpoint = file === '-' ? undefined : checkpointBeside(file, State);
   const from = options.resume === true ? await checkpoint?.load() : undefined;
   if (options.resume === true && from === undefined)

@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export type Variables = Readonly<Record<string, string>>;
 
-const PROGRAM = join(await built('node'), 'sallyport.js');
+export const PROGRAM = join(await built('node'), 'sallyport.js');
 
 /** The command line as it is built, as a process with these variables and no others, not even those of a .env. */
 export function spawnSallyport(variables: Variables, ...args: readonly string[]): ChildProcess {
