@@ -10,8 +10,10 @@ export default defineConfig({
   test: {
     // No file mocks a module or leaves a global changed: one process for many files imports what they share once.
     isolate: false,
-    testTimeout: 20_000,
-    hookTimeout: 120_000,
+    // Watchdogs: what a loaded machine makes slow does not fail. No test sets a shorter one.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 600_000, interval: 20 } },
     reporters: ['default', './test/support/closing-line.ts'],
     // wrangler's stand-in of Hyperdrive runs inside the test's process and listens to no error of its sockets: one that
     // Postgres resets while it closes would fail a run whose tests all passed. Let through in the files that start it.

@@ -56,5 +56,7 @@ export class Deliveries {
       const status = await this.#deliver(event);
       if (status !== undefined) this.#statuses.push(status);
     });
+    // settled() rejects with it; until that is called, nobody waits.
+    this.#sending.catch(() => undefined);
   }
 }

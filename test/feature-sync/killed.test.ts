@@ -1,5 +1,5 @@
 /**
- * 200 processes of `sallyport rules sync`, and 20 of `rules restore`, die by SIGKILL at a random call to OpenFGA or
+ * 200 processes of `sallyport rules sync`, and 20 of `rules restore` (fewer unless run in full), die by SIGKILL at a random call to OpenFGA or
  * Postgres. All their calls go through this process, which counts them and kills at the chosen one: before it is passed
  * on, when it was carried out but not answered, or with its answer. Nothing waits for a time, so a seed kills at the same
  * calls each time.
@@ -16,6 +16,7 @@ import { Border, type Fate } from '../support/border.ts';
 import { bundled, type Bundled } from '../support/bundled.ts';
 import { crossToPostgres } from '../support/crossing-postgres.ts';
 import { crossToHttp, type Crossing } from '../support/crossing.ts';
+import { FULL, times } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';
 import { booksOf, emptyBooks } from './books.ts';
 import { AFTER, BEFORE, formerTuples, latterTuples, MEANWHILE, shown, withMeanwhile } from './change.ts';
@@ -24,16 +25,16 @@ import { rulesFile } from './rules.ts';
 import { setStage } from './stage.ts';
 import { PAIR } from './stores.ts';
 
-const KILLS = 200;
+const KILLS = times(200, 28);
 /** Calls that a process lives for, at most: the plan and its snapshot take 17 and are begun anew each time. */
 const WITHIN = 24;
-const RESTORE_KILLS = 20;
+const RESTORE_KILLS = times(20, 3);
 /** A restore takes 33, and brings all tuples back again as long as it has not brought back the last. */
 const RESTORE_WITHIN = 36;
 const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];
 /** Enough for more than one step of progress in each phase. */
 const TIMES = 2;
-/** Of the run when its process died: every one is to be met. */
+/** Of the run when its process died. */
 const STATES = ['contracting', 'done', 'expanded', 'expanding', 'no run', 'snapshot'];
 const RESTORE_STATES = ['done', 'removing', 'restored', 'restoring'];
 const PHASES = [['both'], ['expand', 'contract']] as const;
@@ -121,27 +122,25 @@ describe(`feature sync on ${PAIR.name}`, () => {
     return { killed, count: () => count, states: () => [...where].sort() };
   }
 
-  it(
-    `killed at ${KILLS} random points, and ${RESTORE_KILLS} more of restore, nothing is lost and nothing doubled`,
-    { timeout: 120_000 },
-    async () => {
-      const split = await carryOver(PHASES[1]);
-      const whole = await carryOver(PHASES[0]);
-      const undisturbed = [whole.end, split.end];
-      const undone = await undo(whole.ground);
-      const latter = latterTuples(TIMES);
-      expect(undisturbed.map(({ tuples }) => tuples)).toEqual([shown(latter), shown(withMeanwhile(latter))]);
-      expect(undone.tuples).toEqual(shown(formerTuples(TIMES)));
-      const [syncs, restores] = [deaths(), deaths()];
-      for (let change = 0; syncs.count() < KILLS; change += 1) {
-        const kind = change % PHASES.length;
-        const { ground, end } = await carryOver(PHASES[kind]!, syncs.killed);
-        expect(end, `change ${change}`).toEqual(undisturbed[kind]);
-        if (kind === 0 && restores.count() < RESTORE_KILLS)
-          expect(await undo(ground, restores.killed), `restore of change ${change}`).toEqual(undone);
-      }
-      expect(syncs.states()).toEqual(STATES);
-      expect(restores.states()).toEqual(RESTORE_STATES);
-    },
-  );
+  it(`killed at ${KILLS} random points, and ${RESTORE_KILLS} more of restore, nothing is lost and nothing doubled`, async () => {
+    const split = await carryOver(PHASES[1]);
+    const whole = await carryOver(PHASES[0]);
+    const undisturbed = [whole.end, split.end];
+    const undone = await undo(whole.ground);
+    const latter = latterTuples(TIMES);
+    expect(undisturbed.map(({ tuples }) => tuples)).toEqual([shown(latter), shown(withMeanwhile(latter))]);
+    expect(undone.tuples).toEqual(shown(formerTuples(TIMES)));
+    const [syncs, restores] = [deaths(), deaths()];
+    for (let change = 0; syncs.count() < KILLS; change += 1) {
+      const kind = change % PHASES.length;
+      const { ground, end } = await carryOver(PHASES[kind]!, syncs.killed);
+      expect(end, `change ${change}`).toEqual(undisturbed[kind]);
+      if (kind === 0 && restores.count() < RESTORE_KILLS)
+        expect(await undo(ground, restores.killed), `restore of change ${change}`).toEqual(undone);
+    }
+    expect(STATES).toEqual(expect.arrayContaining(syncs.states()));
+    expect(RESTORE_STATES).toEqual(expect.arrayContaining(restores.states()));
+    // A few deaths cannot be in every state.
+    if (FULL) expect([syncs.states(), restores.states()]).toEqual([STATES, RESTORE_STATES]);
+  });
 });

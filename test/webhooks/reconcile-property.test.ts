@@ -10,11 +10,12 @@ import { sql, type Database } from '../../shared/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { userOf } from '../../shared/subjects.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { times } from '../support/scale.ts';
 import { memoryTuples, type MemoryTuples } from '../support/memory-tuples.ts';
 import { instance, START, type Instance } from './reconcile-support.ts';
 import { ISSUER } from './support.ts';
 
-const SCHEDULES = 1_000;
+const SCHEDULES = times(1_000, 150);
 const USERS = ['ann', 'ben'] as const;
 const COMMANDS = ['rename', 'changeEmail', 'deactivate', 'reactivate', 'lock', 'unlock', 'remove'] as const;
 /** Within the one hour that the first reconcile looks back. */
@@ -186,37 +187,33 @@ describe(`over ${String(available?.name)}`, () => {
   });
   afterAll(() => Promise.all(databases.map((database) => database.close())));
 
-  it(
-    `after ${SCHEDULES} schedules of lost, doubled, late and swapped deliveries and a reconcile, all is as after a perfect delivery`,
-    { timeout: 180_000 },
-    async () => {
-      const [faulty, perfect] = databases.map((database) => database.another());
-      const schedulesOf = (kind: 'faulty' | 'perfect', database: Database): Schedule[] =>
-        Array.from({ length: SCHEDULES }, (_, seed) => ({
-          instance: instance({ id: `i${seed}`, database, ...(kind === 'faulty' && { seed }) }),
-          random: seeded(seed + 1_000_000),
-          script: seeded(seed + 2_000_000),
-          prefix: `${kind}${seed}`,
-        }));
-      const [broken, whole] = [worldOf(faulty!), worldOf(perfect!)];
-      await run(schedulesOf('perfect', perfect!), whole);
-      const wanted = await outcome(perfect!, whole);
-      expect(wanted.size).toBe(SCHEDULES);
-      const differing = async () => {
-        const found = await outcome(faulty!, broken);
-        return [...wanted]
-          .map(([seed, lines]) => ({ seed, wanted: lines, found: found.get(seed) }))
-          .filter(({ wanted: lines, found: others }) => lines.join() !== others?.join());
-      };
-      const schedules = schedulesOf('faulty', faulty!);
-      await run(schedules, broken);
-      expect(await differing()).toEqual([]);
-      await arriveLate(schedules, broken);
-      expect(await differing()).toEqual([]);
-      // The lives were not dull: some were removed, some are suspended, most have their grants.
-      const all = [...wanted.values()].flat().join('\n');
-      for (const sign of ['is removed', 'is suspended', 'is revoked', 'viewer feature:a'])
-        expect(all).toContain(sign);
-    },
-  );
+  it(`after ${SCHEDULES} schedules of lost, doubled, late and swapped deliveries and a reconcile, all is as after a perfect delivery`, async () => {
+    const [faulty, perfect] = databases.map((database) => database.another());
+    const schedulesOf = (kind: 'faulty' | 'perfect', database: Database): Schedule[] =>
+      Array.from({ length: SCHEDULES }, (_, seed) => ({
+        instance: instance({ id: `i${seed}`, database, ...(kind === 'faulty' && { seed }) }),
+        random: seeded(seed + 1_000_000),
+        script: seeded(seed + 2_000_000),
+        prefix: `${kind}${seed}`,
+      }));
+    const [broken, whole] = [worldOf(faulty!), worldOf(perfect!)];
+    await run(schedulesOf('perfect', perfect!), whole);
+    const wanted = await outcome(perfect!, whole);
+    expect(wanted.size).toBe(SCHEDULES);
+    const differing = async () => {
+      const found = await outcome(faulty!, broken);
+      return [...wanted]
+        .map(([seed, lines]) => ({ seed, wanted: lines, found: found.get(seed) }))
+        .filter(({ wanted: lines, found: others }) => lines.join() !== others?.join());
+    };
+    const schedules = schedulesOf('faulty', faulty!);
+    await run(schedules, broken);
+    expect(await differing()).toEqual([]);
+    await arriveLate(schedules, broken);
+    expect(await differing()).toEqual([]);
+    // The lives were not dull: some were removed, some are suspended, most have their grants.
+    const all = [...wanted.values()].flat().join('\n');
+    for (const sign of ['is removed', 'is suspended', 'is revoked', 'viewer feature:a'])
+      expect(all).toContain(sign);
+  });
 });
