@@ -3,18 +3,23 @@
  */
 import { openPgDatabase } from '../shared/adapters/database-pg.ts';
 import { connectionTo } from '../shared/adapters/pg-tls.ts';
-import { openFgaStores } from '../shared/adapters/models-openfga.ts';
+import { openFgaModels, openFgaStores } from '../shared/adapters/models-openfga.ts';
 import { openFgaClient } from '../shared/adapters/openfga-client.ts';
 import { openFgaTuples } from '../shared/adapters/tuples-openfga.ts';
-import type { AuthorizationStores } from '../shared/authorization-models.ts';
+import type { AuthorizationModels, AuthorizationStores } from '../shared/authorization-models.ts';
 import type { OpenFgaConfig } from '../shared/config.ts';
 import type { Database } from '../shared/database.ts';
 import type { Tuples } from '../shared/tuples.ts';
 
+export { parseModel } from '../shared/adapters/model-file.ts';
 export { openPgSession as openSession } from '../shared/adapters/database-session.ts';
 
 export function openStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): AuthorizationStores {
   return openFgaStores(config);
+}
+
+export function openModels(config: OpenFgaConfig): AuthorizationModels {
+  return openFgaModels(openFgaClient(config));
 }
 
 export function openTuples(config: OpenFgaConfig): Tuples {

@@ -21,6 +21,11 @@ export function registerRules(program: Command): void {
       .description('Find every fault of a rules file, with its line and column.')
       .argument('[file]', 'rules file (default: ACCESS_RULES, or config/access_rules.json)')
       .option('--strict', 'fail on warnings too')
+      .option(
+        '--any-target',
+        'take every target as configured: where the gateway’s variables are not at hand',
+      )
+      .option('--store', 'ask OpenFGA for its model, instead of reading OPENFGA_MODEL')
       .option('--json', 'print the findings as JSON')
       .action(async (file: string | undefined, options: CheckOptions) => {
         const { check } = await import('./rules/check.ts');
@@ -29,6 +34,7 @@ export function registerRules(program: Command): void {
     [
       ['sallyport rules check', 'check the configured rules'],
       ['sallyport rules check config/access_rules.json --strict', 'for CI: warnings fail too'],
+      ['sallyport rules check --store', 'against the model that OpenFGA answers by'],
     ],
   );
   withExamples(

@@ -1,4 +1,5 @@
-import type { Config, RulesSource } from '../shared/config.ts';
+import { UnusableModel } from '../shared/authorization-models.ts';
+import type { Config, ModelFile, RulesSource } from '../shared/config.ts';
 import { parseEnvironment } from '../shared/env.ts';
 import type { NamedTexts } from '../shared/env-texts.ts';
 import type { Platform } from '../shared/platform.ts';
@@ -7,12 +8,14 @@ import type { Fault, RawEnvironment } from '../shared/variables.ts';
 import { compileRules } from './gateway/rules/compile.ts';
 import { place } from './gateway/rules-store.ts';
 import { readJson } from './gateway/rules/json.ts';
+import { holdBy, readModel, type HeldModel } from './gateway/rules/model.ts';
+import type { Known } from './gateway/rules/rule.ts';
 import { grantsFile } from './webhooks/grants.ts';
 
 export type Opened<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly string[] };
 
-type Files = Pick<Platform, 'readText' | 'runtime'>;
+type Files = Pick<Platform, 'readText' | 'parseModel' | 'runtime'>;
 
 /**
  * Opens a bundle from raw variables, or lists every fault of them and of the texts they name. Those are compiled by
@@ -40,8 +43,11 @@ function unusable(faults: readonly Fault[]): Opened<never> {
 }
 
 function textFaults(texts: NamedTexts, files: Files): Fault[] {
+  const { model, faults } = modelFaults(texts.model, files);
+  const known = { targets: texts.targets, ...(model && { model }) };
   return [
-    ...faultsIn('ACCESS_RULES', texts.rules, files, (text) => rulesFaults(text, texts.targets)),
+    ...faults,
+    ...faultsIn('ACCESS_RULES', texts.rules, files, (text) => rulesFaults(text, known)),
     ...faultsIn('DEFAULT_GRANTS', texts.grants, files, grantsFaults),
   ];
 }
@@ -65,8 +71,20 @@ function faultsIn(
   return check(text).map((problem) => ({ variable, problem }));
 }
 
-function rulesFaults(text: string, targets: ReadonlySet<string>): string[] {
-  const compilation = compileRules(text, { targets });
+function modelFaults(
+  file: ModelFile | null,
+  files: Files,
+): { readonly model?: HeldModel | undefined; readonly faults: readonly Fault[] } {
+  try {
+    return { model: holdBy(readModel(file, files), files), faults: [] };
+  } catch (error) {
+    if (!(error instanceof UnusableModel)) throw error;
+    return { faults: [{ variable: 'OPENFGA_MODEL', problem: error.message }] };
+  }
+}
+
+function rulesFaults(text: string, known: Known): string[] {
+  const compilation = compileRules(text, known);
   if (compilation.ok) return [];
   return compilation.findings.filter(({ severity }) => severity === 'error').map(place);
 }

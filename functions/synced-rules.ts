@@ -1,6 +1,5 @@
 import type { Asked, FeatureRule } from './feature-sync/changes.ts';
-import { compileRules } from './gateway/rules/compile.ts';
-import { parseRules } from './gateway/rules/parse.ts';
+import { compileRules, targetsNamedIn } from './gateway/rules/compile.ts';
 import { shapeOf } from './gateway/rules/pattern.ts';
 import type { Access } from './gateway/rules/types.ts';
 
@@ -10,10 +9,7 @@ export type ReadFeatureRules =
 
 /** A rules file as feature sync sees it. Targets may be any: those of the previous rules need not be configured any more. */
 export function readFeatureRules(source: string): ReadFeatureRules {
-  const parsed = parseRules(source);
-  const entries = parsed.ok ? parsed.entries : [];
-  const targets = new Set(entries.map(({ definition }) => definition.target ?? 'upstream'));
-  const compilation = compileRules(source, { targets });
+  const compilation = compileRules(source, { targets: targetsNamedIn(source) });
   if (!compilation.ok) {
     const faults = compilation.findings.filter(({ severity }) => severity === 'error');
     return { ok: false, faults: faults.map(({ line, column, message }) => `${line}:${column} ${message}`) };

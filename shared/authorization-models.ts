@@ -15,9 +15,78 @@ export const authorizationModelSchema = z.object({
 
 export type AuthorizationModel = z.output<typeof authorizationModelSchema>;
 
+/** A text is no authorization model. */
+export class UnusableModel extends Error {
+  override readonly name = 'UnusableModel';
+}
+
+const named = z.object({ relation: z.string() });
+
+/** One level of a rewrite: https://openfga.dev/docs/configuration-language. */
+export const rewriteSchema = z.looseObject({
+  this: z.unknown().optional(),
+  computedUserset: named.optional(),
+  tupleToUserset: z.object({ tupleset: named, computedUserset: named }).optional(),
+  union: z.object({ child: z.array(z.unknown()) }).optional(),
+  intersection: z.object({ child: z.array(z.unknown()) }).optional(),
+  difference: z.object({ base: z.unknown(), subtract: z.unknown() }).optional(),
+});
+
+const assignable = z.looseObject({
+  directly_related_user_types: z
+    .array(z.looseObject({ type: z.string(), relation: z.string().nullish() }))
+    .nullish(),
+});
+const metadataSchema = z.looseObject({ relations: z.record(z.string(), assignable.nullish()).nullish() });
+
+/** What a model lets be asked: its types, their relations, and whether a `user` can ever hold each. */
+export type Askable = ReadonlyMap<string, ReadonlyMap<string, boolean>>;
+
+export function askableOf(model: AuthorizationModel): Askable {
+  const types = new Map(model.type_definitions.map((each) => [each.type, each]));
+  const holds = (type: string, relation: string, seen: ReadonlySet<string>): boolean => {
+    const key = `${type}#${relation}`;
+    const definition = types.get(type);
+    if (seen.has(key) || definition?.relations?.[relation] === undefined) return false;
+    const direct = directTypes(definition.metadata, relation);
+    const within = new Set([...seen, key]);
+    const reaches = (node: unknown): boolean => {
+      const parsed = rewriteSchema.safeParse(node);
+      // What is not understood counts as a way: it is no fault of the one who asks.
+      if (!parsed.success) return true;
+      const { computedUserset, tupleToUserset, union, intersection, difference } = parsed.data;
+      if (parsed.data.this !== undefined)
+        return direct.some(({ type: to, relation: of }) =>
+          of == null || of === '' ? to === 'user' : holds(to, of, within),
+        );
+      if (computedUserset !== undefined) return holds(type, computedUserset.relation, within);
+      if (tupleToUserset !== undefined)
+        return directTypes(definition.metadata, tupleToUserset.tupleset.relation).some(({ type: to }) =>
+          holds(to, tupleToUserset.computedUserset.relation, within),
+        );
+      if (intersection !== undefined) return intersection.child.every(reaches);
+      if (difference !== undefined) return reaches(difference.base);
+      return union === undefined || union.child.some(reaches);
+    };
+    return reaches(definition.relations[relation]);
+  };
+  return new Map(
+    [...types].map(([type, { relations }]) => [
+      type,
+      new Map(Object.keys(relations ?? {}).map((relation) => [relation, holds(type, relation, new Set())])),
+    ]),
+  );
+}
+
+function directTypes(metadata: unknown, relation: string) {
+  return metadataSchema.safeParse(metadata).data?.relations?.[relation]?.directly_related_user_types ?? [];
+}
+
 /** The models of one store; each write adds one, none is ever changed. Throws `RelationsUnavailable`. */
 export interface AuthorizationModels {
   latest(): Promise<{ readonly id: string; readonly model: AuthorizationModel } | undefined>;
+  /** By which checks are answered: the pinned one, or the latest. */
+  served(): Promise<{ readonly id: string; readonly model: AuthorizationModel } | undefined>;
   /** Answers with the new model's id. */
   write(model: AuthorizationModel): Promise<string>;
 }

@@ -8,7 +8,12 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly listen: { readonly host: string; readonly port: number };
   readonly targets: Targets;
-  readonly rules: { readonly current: RulesSource; readonly previous: RulesSource | null };
+  readonly rules: {
+    readonly current: RulesSource;
+    readonly previous: RulesSource | null;
+    /** What they are held against; null: nothing. */
+    readonly model: ModelFile | null;
+  };
   readonly openfga: OpenFgaConfig;
   readonly issuers: readonly IssuerConfig[];
   readonly introspection: IntrospectionConfig | null;
@@ -43,6 +48,12 @@ export type Targets = Readonly<{ upstream: string }> & Readonly<Record<string, s
 
 export type RulesSource =
   { readonly kind: 'file'; readonly path: string } | { readonly kind: 'inline'; readonly json: string };
+
+/** `optional`: no fault when it is not there. */
+export interface ModelFile {
+  readonly path: string;
+  readonly optional: boolean;
+}
 
 export interface OpenFgaConfig {
   readonly url: string;

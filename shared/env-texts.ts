@@ -1,4 +1,4 @@
-import type { RulesSource, Runtime } from './config.ts';
+import type { ModelFile, RulesSource, Runtime } from './config.ts';
 import { targetNamedBy, type Fault, type SoundVariables, type Written } from './variables.ts';
 
 /**
@@ -8,6 +8,7 @@ import { targetNamedBy, type Fault, type SoundVariables, type Written } from './
 export interface NamedTexts {
   readonly rules: RulesSource | null;
   readonly grants: RulesSource | null;
+  readonly model: ModelFile | null;
   /** What rules may name as their target. */
   readonly targets: ReadonlySet<string>;
 }
@@ -26,6 +27,7 @@ export function namedTexts(
     rules: sourceOf(v.ACCESS_RULES),
     // Written text has to hold, read or not; the default file may be absent where nobody would read it.
     grants: granting || written['DEFAULT_GRANTS'] !== undefined ? sourceOf(v.DEFAULT_GRANTS) : null,
+    model: modelFile(v.OPENFGA_MODEL),
     targets: targetNames(written, faults),
   };
 }
@@ -40,6 +42,12 @@ function targetNames(written: Written, faults: readonly Fault[]): ReadonlySet<st
 
 function sourceOf(text: string | undefined): RulesSource | null {
   return text === undefined ? null : rulesSource(text);
+}
+
+/** OPENFGA_MODEL */
+export function modelFile(text: string | undefined): ModelFile | null {
+  if (text === undefined) return { path: 'config/model.fga', optional: true };
+  return text === 'off' ? null : { path: text, optional: false };
 }
 
 /** JSON of any kind is taken for the text itself: an object is told that a list is wanted, not that no such file is there. */

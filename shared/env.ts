@@ -10,7 +10,7 @@ import type {
 import { readBindings } from './bindings.ts';
 import { securityFaults, shapeFaults } from './env-faults.ts';
 import { misspelled, missingHint } from './env-names.ts';
-import { namedTexts, rulesSource, type NamedTexts } from './env-texts.ts';
+import { modelFile, namedTexts, rulesSource, type NamedTexts } from './env-texts.ts';
 import { warningsOf } from './env-warnings.ts';
 import { readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
 
@@ -79,6 +79,7 @@ function toConfig(
     rules: {
       current: rulesSource(v.ACCESS_RULES),
       previous: v.ACCESS_RULES_PREV === undefined ? null : rulesSource(v.ACCESS_RULES_PREV),
+      model: modelFile(v.OPENFGA_MODEL),
     },
     openfga: {
       url: v.OPENFGA_URL,

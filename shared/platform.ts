@@ -1,3 +1,4 @@
+import type { AuthorizationModel } from './authorization-models.ts';
 import type { Config, Runtime } from './config.ts';
 import type { Database } from './database.ts';
 import type { Background, Clock, Counters, Digest, Fetch, Log, Metrics, Revocations } from './ports.ts';
@@ -33,6 +34,8 @@ export interface Platform {
   sockets(): SocketUpstreams | null;
   /** A configuration file as text. Throws when it cannot be read. */
   readText(path: string): string;
+  /** A text in OpenFGA's language; null where the parser is too heavy. Throws UnusableModel. */
+  readonly parseModel: ((text: string) => AuthorizationModel) | null;
   /** Calls back after the file's content may have changed; returns the way to stop. */
   watchText(path: string, changed: () => void): () => void;
   /** Calls back at each time of a cron pattern (five fields, UTC); returns the way to stop. Workers have triggers instead. */

@@ -13,6 +13,8 @@ export type State =
   | 'upstash'
   | 'not tried yet'
   | 'loaded'
+  | 'fits'
+  | 'lacks what rules ask'
   | 'empty'
   | 'applying'
   | 'events set aside'

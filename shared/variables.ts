@@ -72,6 +72,7 @@ export const VARIABLES = z.object({
   OPENFGA_URL: httpBase,
   OPENFGA_STORE_ID: ulid,
   OPENFGA_MODEL_ID: ulid.optional(),
+  OPENFGA_MODEL: z.string().optional(),
   OPENFGA_API_TOKEN: z.string().optional(),
   ZITADEL_ISSUER_URL: issuer.optional(),
   ZITADEL_API_URL: httpBase.optional(),

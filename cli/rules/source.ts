@@ -1,5 +1,11 @@
-import { rulesSource } from '../../shared/env-texts.ts';
+import { readFileSync } from 'node:fs';
+import { holdBy, readModel, type HeldModel } from '../../functions/gateway/rules/model.ts';
+import { askableOf, UnusableModel } from '../../shared/authorization-models.ts';
+import { modelFile, rulesSource } from '../../shared/env-texts.ts';
 import { readVariables } from '../../shared/variables.ts';
+import { openModels, parseModel } from '../deps.ts';
+import { Failure } from '../failure.ts';
+import { orFailure, storeSettings } from '../fga/connect.ts';
 import { readText } from '../files.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -25,6 +31,26 @@ export async function readRules(file: string | undefined, env: Environment): Pro
       : ({ kind: 'file', path: file } as const);
   if (source.kind === 'inline') return { name: 'ACCESS_RULES', text: source.json };
   return { name: source.path, text: await readText(source.path) };
+}
+
+/** The model that the gateway would hold rules against as it starts. Throws Failure. */
+export function configuredModel(env: Environment): HeldModel | undefined {
+  const files = { readText: (path: string) => readFileSync(path, 'utf8'), parseModel };
+  try {
+    return holdBy(readModel(modelFile(env['OPENFGA_MODEL']?.trim() || undefined), files), files);
+  } catch (error) {
+    if (error instanceof UnusableModel) throw new Failure(`OPENFGA_MODEL ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** The model by which the configured OpenFGA answers. Throws Failure. */
+export async function storedModel(): Promise<HeldModel> {
+  const settings = storeSettings();
+  const served = await orFailure(openModels(settings).served());
+  if (served === undefined)
+    throw new Failure(`store ${settings.storeId} has no model: \`sallyport fga bootstrap\` writes one`);
+  return { name: `model ${served.id} of store ${settings.storeId}`, askable: askableOf(served.model) };
 }
 
 /** The targets that rules may name, from the variables the gateway reads. */

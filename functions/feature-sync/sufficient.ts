@@ -1,22 +1,10 @@
-import * as z from 'zod';
-import type { AuthorizationModel } from '../../shared/authorization-models.ts';
+import { rewriteSchema, type AuthorizationModel } from '../../shared/authorization-models.ts';
 
 /** Relations whose tuples give another relation: surely, or only together with what one tuple does not tell. */
 export interface Sufficient {
   readonly surely: ReadonlySet<string>;
   readonly perhaps: ReadonlySet<string>;
 }
-
-const named = z.object({ relation: z.string() });
-/** One level of a rewrite: https://openfga.dev/docs/configuration-language. */
-const rewrite = z.looseObject({
-  this: z.unknown().optional(),
-  computedUserset: named.optional(),
-  tupleToUserset: z.object({ tupleset: named }).optional(),
-  union: z.object({ child: z.array(z.unknown()) }).optional(),
-  intersection: z.object({ child: z.array(z.unknown()) }).optional(),
-  difference: z.object({ base: z.unknown(), subtract: z.unknown() }).optional(),
-});
 
 /** Which tuples of a feature make `relation` hold, by the model. Without a model a relation stands for itself alone. */
 export function sufficientFor(model: AuthorizationModel | undefined, relation: string): Sufficient {
@@ -26,7 +14,7 @@ export function sufficientFor(model: AuthorizationModel | undefined, relation: s
   const perhaps = new Set<string>();
   const seen = new Set<string>();
   const walk = (name: string, node: unknown, sure: boolean): void => {
-    const parsed = rewrite.safeParse(node);
+    const parsed = rewriteSchema.safeParse(node);
     // What is not understood counts as a way in.
     if (!parsed.success) {
       perhaps.add(name);

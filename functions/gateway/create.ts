@@ -6,6 +6,7 @@ import { createAuthenticator } from './authenticate/index.ts';
 import { trust, type Trust } from './authenticate/trust.ts';
 import { cors } from './cors.ts';
 import type { GatewayDeps } from './index.ts';
+import { modelCheck } from './model-check.ts';
 import { openRules, type RulesStore } from './rules-store.ts';
 import { targetChecks } from './target-checks.ts';
 
@@ -20,7 +21,7 @@ export interface Gateway {
   close(): void;
 }
 
-/** Wires the gateway's steps to the bundle's ports. Throws UnusableRules. */
+/** Wires the gateway's steps to the bundle's ports. Throws UnusableRules and UnusableModel. */
 export function createGateway(deps: Deps): Gateway {
   const { config, clock, random, log, counters, relations } = deps;
   const { background, fetch, metrics } = deps.platform;
@@ -36,7 +37,8 @@ export function createGateway(deps: Deps): Gateway {
     },
   });
   const asserter = createAsserter(config.assertion, { clock, random, log });
-  const rules = openRules(config.rules.current, new Set(Object.keys(config.targets)), deps);
+  const rules = openRules(config.rules, new Set(Object.keys(config.targets)), deps);
+  const model = modelCheck({ models: deps.models, rules: () => rules.current(), clock, log });
   return {
     deps: {
       config,
@@ -53,13 +55,13 @@ export function createGateway(deps: Deps): Gateway {
       metrics,
     },
     asserter,
-    checks: readiness(deps, trusted, rules),
+    checks: [...readiness(deps, trusted, rules), model],
     forget(caller, user) {
       authenticator.forget(caller);
       relations.forget(user);
     },
     async warm() {
-      await Promise.allSettled(trusted.issuers.map(async ({ keys }) => keys.ping()));
+      await Promise.allSettled([model.look(), ...trusted.issuers.map(async ({ keys }) => keys.ping())]);
     },
     close: () => {
       rules.close();

@@ -1,8 +1,10 @@
-import type { RulesSource } from '../../shared/config.ts';
+import { UnusableModel } from '../../shared/authorization-models.ts';
+import type { Config, RulesSource } from '../../shared/config.ts';
 import type { Platform } from '../../shared/platform.ts';
 import type { Log } from '../../shared/ports.ts';
 import { systemFault } from '../../shared/system-errors.ts';
 import { compileRules } from './rules/compile.ts';
+import { holdBy, readModel } from './rules/model.ts';
 import type { Known } from './rules/rule.ts';
 import type { CompiledRules, Finding } from './rules/types.ts';
 
@@ -19,7 +21,7 @@ export interface RulesStore {
 }
 
 export interface RulesStoreDeps {
-  readonly platform: Pick<Platform, 'readText' | 'watchText' | 'runtime'>;
+  readonly platform: Pick<Platform, 'readText' | 'watchText' | 'parseModel' | 'runtime'>;
   readonly log: Log;
 }
 
@@ -35,43 +37,60 @@ export class UnusableRules extends Error {
 }
 
 /**
- * The rules now in force. Throws UnusableRules when there are none to start with; later, a changed file is taken up
- * whole or refused whole, and then the old rules stay.
+ * The rules now in force. Throws UnusableRules or UnusableModel when there are none to start with; later, a changed file,
+ * of rules or of the model they are held against, is taken up whole or refused whole, and then the old rules stay.
  */
 export function openRules(
-  source: RulesSource,
+  { current: source, model }: Pick<Config['rules'], 'current' | 'model'>,
   targets: ReadonlySet<string>,
   deps: RulesStoreDeps,
 ): RulesStore {
   const { platform, log } = deps;
-  /** As last read; undefined when it could not be. */
-  let text: string | undefined = read(source, platform);
-  const known: Known = { targets, runtime: platform.runtime };
-  let rules = compile(text, known, log);
+  const readBoth = () => ({ text: read(source, platform), model: readModel(model, platform) });
+  const compileBoth = (texts: ReturnType<typeof readBoth>): CompiledRules => {
+    const held = holdBy(texts.model, platform);
+    return compile(texts.text, { targets, runtime: platform.runtime, ...(held && { model: held }) }, log);
+  };
+  let texts = readBoth();
+  /** Whether they were read again since, and one of them could not be. */
+  let unread = false;
+  let rules = compileBoth(texts);
   let refused: string | undefined;
 
   const reload = (): void => {
     try {
-      const before = text;
-      text = undefined;
-      const next = (text = read(source, platform));
-      if (next === before) return;
-      rules = compile(next, known, log);
+      const before = texts;
+      const again = unread;
+      unread = true;
+      texts = readBoth();
+      unread = false;
+      if (!again && texts.text === before.text && texts.model?.text === before.model?.text) return;
+      rules = compileBoth(texts);
       refused = undefined;
       log.info('access rules changed', { rules: rules.rules.length });
     } catch (error) {
-      if (!(error instanceof UnusableRules)) throw error;
-      refused = error.faults[0] ?? error.message;
-      log.error('access rules refused, the old ones stay', { faults: error.faults });
+      const faults = faultsOf(error);
+      refused = faults[0] ?? 'unusable';
+      log.error('access rules refused, the old ones stay', { faults });
     }
   };
-  const stop = source.kind === 'file' ? platform.watchText(source.path, reload) : () => undefined;
+  const files = [source.kind === 'file' ? source.path : [], platform.parseModel && model ? model.path : []];
+  const stops = files.flat().map((path) => platform.watchText(path, reload));
 
   return {
     current: () => rules,
     state: () => ({ rules: rules.rules.length, ...(refused !== undefined && { refused }) }),
-    close: stop,
+    close: () => {
+      for (const stop of stops) stop();
+    },
   };
+}
+
+/** Of what may be wrong with the texts; anything else is thrown on. */
+function faultsOf(error: unknown): readonly string[] {
+  if (error instanceof UnusableRules) return error.faults;
+  if (error instanceof UnusableModel) return [`OPENFGA_MODEL ${error.message}`];
+  throw error;
 }
 
 function read(source: RulesSource, platform: Pick<Platform, 'readText'>): string {

@@ -29,6 +29,9 @@ const Version = z.object({ annotations: z.object({ 'workers/tag': z.string() }) 
 export async function deploy(options: DeployOptions, ports: DeployPorts): Promise<void> {
   const { run, say } = ports;
   const commit = await currentCommit(run);
+  // A Worker cannot do it as it starts: it carries no parser, and its rules are part of what is deployed.
+  const check = ['node', 'cli/sallyport.mjs', 'rules', 'check', RULES, '--store', '--any-target'];
+  await run(check, { capture: false });
   const previous = await ports.keepPrevious(options.first ? '[]' : await servingRules(run));
   const sync = (...more: string[]): Promise<string> => {
     const files = ['--previous', previous, '--rules', RULES];

@@ -22,6 +22,15 @@ export function openFgaModels(client: OpenFgaClient): AuthorizationModels {
       const { authorization_model: found } = await guarded(() => client.readLatestAuthorizationModel());
       return found && { id: found.id, model: authorizationModelSchema.parse(found) };
     },
+    async served() {
+      const { authorizationModelId: pinned } = client;
+      const reading =
+        pinned === undefined
+          ? client.readLatestAuthorizationModel()
+          : client.readAuthorizationModel({ authorizationModelId: pinned });
+      const { authorization_model: found } = await guarded(reading);
+      return found && { id: found.id, model: authorizationModelSchema.parse(found) };
+    },
     async write(model) {
       const { authorization_model_id: id } = await guarded(() =>
         client.writeAuthorizationModel(request.parse(model)),

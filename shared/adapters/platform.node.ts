@@ -5,6 +5,7 @@ import { openPgDatabase } from './database-pg.ts';
 import { RedisCounters } from './counters-redis.ts';
 import { UpstashCounters } from './counters-upstash.ts';
 import { jsonLog } from './log-json.ts';
+import { parseModel } from './model-file.ts';
 import { connectionTo } from './pg-tls.ts';
 import { prometheusMetrics } from './metrics-prometheus.ts';
 import { cronerSchedule } from './schedule-croner.ts';
@@ -46,6 +47,7 @@ export function createPlatform(): Platform {
     },
     schedule: cronerSchedule,
     readText: (path) => readFileSync(path, 'utf8'),
+    parseModel,
     watchText(path, changed) {
       // Polling, because Kubernetes swaps a mounted ConfigMap by symbolic links, which change events miss.
       watchFile(path, { interval: WATCH_MS, persistent: false }, changed);

@@ -44,6 +44,8 @@ export function createPlatform(): Platform {
       if (path === 'config/default_grants.json') return JSON.stringify(grants);
       throw new Error('a Worker cannot read files: put the JSON itself into the variable');
     },
+    // 60 KiB for a parser of what a deployment has looked at before: docs/deploy.md.
+    parseModel: null,
     watchText: () => () => undefined,
     schedule: () => () => undefined,
   };

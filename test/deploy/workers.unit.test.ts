@@ -47,6 +47,14 @@ describe('npm run deploy', () => {
     ]);
   });
 
+  it('changes nothing when the rules ask what the live model lacks', async () => {
+    const check = 'rules check config/access_rules.json --store --any-target';
+    const { commands, changing, failure } = await deployed({}, { [check]: new Error('refused') });
+    expect(commands).toContain(check);
+    expect(changing).toEqual([]);
+    expect(failure).toBeInstanceOf(Error);
+  });
+
   it('does not deploy when expand fails, nor contract when the deployment fails', async () => {
     const expand = await deployed({}, { [`rules sync ${FILES} --phase expand`]: new Error('refused') });
     expect(expand.changing).toEqual([`rules sync ${FILES} --phase expand`]);

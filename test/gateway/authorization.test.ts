@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { expectRefusal, expectStopped } from '../support/refusal.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';
+import { METRICS_TOKEN } from '../support/world.ts';
 
 async function as(stage: Stage, sub: string, target: string, method = 'GET'): Promise<Response> {
   return stage.gateway.fetch(target, { method, headers: { authorization: await stage.bearer({ sub }) } });
@@ -128,6 +129,21 @@ gatewaySuite('a question that OpenFGA refuses', { rules: UNASKABLE, variables: u
     await expectStopped(as(stage, 'bob', '/type/2'), 'authorization_misconfigured', stage.upstream);
     expect(checks(stage) - before).toBe(2);
     expect((await as(stage, 'bob', '/admin/x')).status).toBe(200);
+  });
+
+  it('is seen in /ready before anybody asks, and keeps no instance from being ready', async () => {
+    const answer = await stage.gateway.fetch('/ready', {
+      headers: { authorization: `Bearer ${METRICS_TOKEN}` },
+    });
+    expect(answer.status).toBe(200);
+    const { dependencies } = (await answer.json()) as { dependencies: Record<string, { rules?: string[] }> };
+    expect(dependencies['authorization_model']).toMatchObject({ needed: false, up: false });
+    expect(dependencies['authorization_model']?.rules).toEqual([
+      expect.stringMatching(/^\/0 \(GET \/relation\/:id\): .*did you mean "view"/) as string,
+      expect.stringMatching(/^\/1 \(GET \/type\/:id\): .*did you mean "document"/) as string,
+      expect.stringMatching(/^\/2 \(GET \/shadow\): /) as string,
+    ]);
+    expect(dependencies['authorization']).toMatchObject({ up: true });
   });
 
   it('in shadow mode the request passes, and the error is logged all the same', async () => {

@@ -118,6 +118,13 @@ describe('an unusable configuration ends with 1 before anything listens', () => 
     expect(await lastWords({ ...world.variables, ACCESS_RULES: rules })).toMatch(/ACCESS_RULES 3:\d+ /);
   });
 
+  it('a rule that asks what the shipped model lacks is named with its place', async () => {
+    const rules = '[\n  { "path": "/a", "method": "GET", "object": "document:1", "action": "veiw" }\n]';
+    const said = await lastWords({ ...world.variables, ACCESS_RULES: rules });
+    expect(said).toMatch(/ACCESS_RULES 2:\d+ action: config\/model\.fga has no relation "veiw".*"view"/);
+    expect(await lastWords({ ...world.variables, OPENFGA_MODEL: 'gone.fga' })).toContain('- OPENFGA_MODEL ');
+  });
+
   it('secrets are not printed, not even those at fault', async () => {
     const said = await lastWords({
       ...world.variables,

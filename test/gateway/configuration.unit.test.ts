@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openConfigured } from '../../functions/configuration.ts';
+import { parseModel } from '../../shared/adapters/model-file.ts';
 import type { Runtime } from '../../shared/config.ts';
 
 const USABLE = {
@@ -8,19 +9,21 @@ const USABLE = {
   OPENFGA_STORE_ID: '01J00000000000000000000000',
   ACCESS_RULES: '[]',
 };
+const MODEL = 'model\n  schema 1.1\ntype user\ntype document\n  relations\n    define viewer: [user]\n';
 const TO_BILLING = '[{"path":"/b","method":"GET","feature":"public_access","target":"billing"}]';
 const TO_ZITADEL = TO_BILLING.replace('billing', 'zitadel');
 
-/** As a runtime without any file. */
+/** As a runtime without any file but a model. */
 function faultsOf(
   changes: Record<string, string>,
   open: () => void = () => undefined,
   runtime: Runtime = 'node',
 ): readonly string[] {
   const readText = (path: string): string => {
-    throw new Error(`no ${path}`);
+    if (path === 'model.fga') return MODEL;
+    throw Object.assign(new Error(`no ${path}`), { code: 'ENOENT' });
   };
-  const opened = openConfigured({ ...USABLE, ...changes }, { readText, runtime }, open);
+  const opened = openConfigured({ ...USABLE, ...changes }, { readText, parseModel, runtime }, open);
   return opened.ok ? [] : opened.faults;
 }
 
@@ -39,6 +42,18 @@ describe('faults of a configuration are told together', () => {
       DEFAULT_GRANTS: '[{',
     });
     expect(names(faults)).toEqual(['PORT', 'ACCESS_RULES', 'DEFAULT_GRANTS']);
+  });
+
+  it('those of rules against the model, and of the model itself', () => {
+    const rules = '[\n{"path":"/a","method":"GET","object":"docment:1"}]';
+    const held = { ACCESS_RULES: rules, OPENFGA_MODEL: 'model.fga' };
+    for (const faults of [faultsOf(held, refuse), faultsOf({ ...held, PORT: 'x' }).slice(1)])
+      expect(faults).toEqual([expect.stringMatching(/^ACCESS_RULES 2:\d+ .*mean "document"/) as string]);
+    expect(names(faultsOf({ ACCESS_RULES: '[{', OPENFGA_MODEL: 'gone.fga' }, refuse))).toEqual([
+      'OPENFGA_MODEL',
+      'ACCESS_RULES',
+    ]);
+    expect(faultsOf({ ACCESS_RULES: rules, OPENFGA_MODEL: 'off', PORT: 'x' })).toHaveLength(1);
   });
 
   it('those of all texts, where every variable is well-formed', () => {

@@ -1,31 +1,81 @@
 import { expect, it } from 'vitest';
-import { openRules } from '../../functions/gateway/rules-store.ts';
+import { openRules, type RulesStore } from '../../functions/gateway/rules-store.ts';
+import { parseModel } from '../../shared/adapters/model-file.ts';
 
 const RULES = JSON.stringify([{ path: '/a', method: 'GET', feature: 'public_access' }]);
+const INVOICES = JSON.stringify([{ path: '/a', method: 'GET', object: 'invoice:1' }]);
+const MODEL = 'model\n  schema 1.1\ntype user\ntype document\n  relations\n    define viewer: [user]\n';
 const log = { debug() {}, info() {}, warn() {}, error() {} };
+const missing = (): never => {
+  throw Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' });
+};
 
-it('a rules file that comes back as it was is no longer called refused', () => {
-  let text: string | undefined = RULES;
-  let changed = (): void => undefined;
+interface Stage {
+  readonly store: RulesStore;
+  /** Writes a file, or removes it, and lets the watcher see it. */
+  change(path: string, text: string | undefined): void;
+}
+
+function stage(files: Record<string, string | undefined>, optional = true): Stage {
+  const listeners = new Map<string, () => void>();
   const platform = {
     runtime: 'node' as const,
-    readText() {
-      if (text === undefined) throw new Error('ENOENT');
-      return text;
-    },
-    watchText(_path: string, listener: () => void) {
-      changed = listener;
+    parseModel,
+    readText: (path: string) => files[path] ?? missing(),
+    watchText(path: string, listener: () => void) {
+      listeners.set(path, listener);
       return () => undefined;
     },
   };
-  const store = openRules({ kind: 'file', path: 'rules.json' }, new Set(['upstream']), { platform, log });
-  text = undefined;
-  changed();
+  const sources = {
+    current: { kind: 'file', path: 'rules.json' },
+    model: { path: 'model.fga', optional },
+  } as const;
+  return {
+    store: openRules(sources, new Set(['upstream']), { platform, log }),
+    change(path, text) {
+      files[path] = text;
+      listeners.get(path)?.();
+    },
+  };
+}
+
+it('a rules file that comes back as it was is no longer called refused', () => {
+  const { store, change } = stage({ 'rules.json': RULES });
+  change('rules.json', undefined);
   expect(store.state()).toMatchObject({
     rules: 1,
     refused: expect.stringContaining('cannot be read') as string,
   });
-  text = RULES;
-  changed();
+  change('rules.json', RULES);
   expect(store.state()).toEqual({ rules: 1 });
+});
+
+it('changed rules that ask what the model lacks are refused, until the model has it', () => {
+  const { store, change } = stage({ 'rules.json': RULES, 'model.fga': MODEL });
+  change('rules.json', INVOICES);
+  expect(store.state().refused).toContain('model.fga has no type "invoice"');
+  expect(store.current().rules[0]?.access.kind).toBe('public');
+  change('model.fga', MODEL.replace('document', 'invoice'));
+  expect(store.state()).toEqual({ rules: 1 });
+  expect(store.current().rules[0]?.access.kind).toBe('relation');
+});
+
+it('a model that changes under the rules, or breaks, leaves those in force', () => {
+  const { store, change } = stage({
+    'rules.json': INVOICES.replace('invoice', 'document'),
+    'model.fga': MODEL,
+  });
+  change('model.fga', MODEL.replace('viewer', 'reader'));
+  expect(store.state().refused).toContain('no relation "viewer" on document');
+  change('model.fga', 'typ');
+  expect(store.state().refused).toMatch(/^OPENFGA_MODEL model\.fga is no OpenFGA model: 1:1 /);
+  expect(store.current().rules).toHaveLength(1);
+  change('model.fga', MODEL);
+  expect(store.state()).toEqual({ rules: 1 });
+});
+
+it('a default model that is not there holds nothing; one that is named has to be there', () => {
+  expect(stage({ 'rules.json': INVOICES }).store.state()).toEqual({ rules: 1 });
+  expect(() => stage({ 'rules.json': INVOICES }, false)).toThrow('cannot be read');
 });

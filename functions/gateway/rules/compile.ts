@@ -5,6 +5,13 @@ import { toRule, type Known } from './rule.ts';
 import { RuleTrie } from './trie.ts';
 import type { CompiledRules, Finding } from './types.ts';
 
+/** The targets that the entries name: for who cannot see what is configured where the rules serve. */
+export function targetsNamedIn(source: string): ReadonlySet<string> {
+  const parsed = parseRules(source);
+  const entries = parsed.ok ? parsed.entries : [];
+  return new Set(entries.map(({ definition }) => definition.target ?? 'upstream'));
+}
+
 export type Compilation =
   | { readonly ok: true; readonly rules: CompiledRules; readonly warnings: readonly Finding[] }
   | { readonly ok: false; readonly findings: readonly Finding[] };

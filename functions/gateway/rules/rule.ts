@@ -1,21 +1,25 @@
 import { createHash } from 'node:crypto';
 import type { Runtime } from '../../../shared/config.ts';
 import type { RatePolicy } from '../../../shared/ports.ts';
+import { slips } from '../../../shared/nearest.ts';
 import { parseRate } from '../../../shared/rate.ts';
 import { demandsOf } from './claims.ts';
+import { lackOf, type HeldModel } from './model.ts';
 import { parseFeature, parseObject } from './object.ts';
 import type { Entry } from './parse.ts';
 import { parsePattern } from './pattern.ts';
 import type { Report } from './report.ts';
 import { parseStripPrefix } from './strip.ts';
 import { placesOf } from './token-places.ts';
-import type { Access, PathSegment, Rule } from './types.ts';
+import type { Access, PathSegment, RelationAccess, Rule } from './types.ts';
 
 /** What the rules may refer to. */
 export interface Known {
   readonly targets: ReadonlySet<string>;
   /** Where the rules are to serve; absent: anywhere. */
   readonly runtime?: Runtime;
+  /** By which OpenFGA answers; absent: types and relations are taken as they are. */
+  readonly model?: HeldModel;
 }
 
 /** The rule an entry means. Undefined when the report was told why it means none. */
@@ -28,6 +32,7 @@ export function toRule(entry: Entry, known: Known, report: Report): Rule | undef
     report.warning('no_effect', [index, 'preserve_host'], HOST_STAYS);
   const rateLimit = rateOf(entry, report);
   const access = accessOf(entry, report);
+  if (access?.kind === 'relation') holdAgainstModel(entry, access, known, report);
   const segments = path === undefined ? undefined : segmentsOf(index, path, report);
   if (path === undefined || segments === undefined) return undefined;
   checkParameters(entry, segments, report);
@@ -101,10 +106,46 @@ function accessOf({ index, definition, faulty }: Entry, report: Report): Access 
     report.error('missing_access', [index], message);
     return undefined;
   }
+  const meant = field === 'feature' ? meantWord(text) : undefined;
+  if (meant !== undefined) {
+    const message = `feature: "${text}" looks like ${meant}; if it is a feature of that name, write it as object: "feature:…"`;
+    report.error('invalid_feature', [index, 'feature'], message);
+    return undefined;
+  }
   const parsed = field === 'feature' ? parseFeature(text) : parseObject(text);
   if (parsed.ok) return { kind: 'relation', relation: definition.action ?? 'viewer', object: parsed.object };
   report.error(`invalid_${field}`, [index, field], `${field}: ${parsed.problem}`);
   return undefined;
+}
+
+const WORDS = ['public_access', 'authenticated'];
+
+/**
+ * The word that a slip of the hand made a feature. Two slips only where the ends of the word are right: an authenticator may
+ * be a feature.
+ */
+function meantWord(feature: string): string | undefined {
+  const bare = feature.replace(/^feature:/, '');
+  if (WORDS.includes(bare)) return undefined;
+  const plain = bare.toLowerCase().replace(/[^a-z0-9]/g, '');
+  return WORDS.find((word) => {
+    const target = word.replace('_', '');
+    const away = slips(plain, target);
+    return away <= 1 || (away === 2 && plain[0] === target[0] && plain.at(-1) === target.at(-1));
+  });
+}
+
+function holdAgainstModel(
+  { index, definition }: Entry,
+  access: RelationAccess,
+  { model }: Known,
+  report: Report,
+): void {
+  const lack = model && lackOf(access, model);
+  if (lack === undefined) return;
+  const named = definition.feature === undefined ? 'object' : 'feature';
+  const field = lack.of === 'relation' && definition.action !== undefined ? 'action' : named;
+  report.error(`unknown_${lack.of}`, [index, field], `${field}: ${lack.message}`);
 }
 
 function checkParameters(
