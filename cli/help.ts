@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { closest } from '../shared/env-names.ts';
+import { closest } from '../shared/nearest.ts';
 import { UsageError } from './failure.ts';
 
 /** Examples below a command's help: what to type, and what it does. */

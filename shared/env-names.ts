@@ -1,3 +1,4 @@
+import { closest } from './nearest.ts';
 import { targetNamedBy, VARIABLES, type Fault, type RawEnvironment } from './variables.ts';
 
 /** What a person could write, for those variables whose absence is a fault. */
@@ -76,32 +77,6 @@ function withoutLastWord(upper: string, candidates: readonly string[]): string |
   return longer.length === 1 ? longer[0] : undefined;
 }
 
-/** The candidate that a word is a slip of: one letter off, in words of twelve letters and more two. */
-export function closest(word: string, candidates: readonly string[]): string | undefined {
-  const near = candidates
-    .filter((known) => Math.abs(known.length - word.length) <= 2)
-    .map((known) => ({ known, far: distance(word, known), most: known.length < 12 ? 1 : 2 }))
-    .filter(({ far, most }) => far <= most)
-    .sort((a, b) => a.far - b.far);
-  return near[0]?.known;
-}
-
 function bare(name: string): string {
   return name.replaceAll('_', '').replace(/IES$/, 'Y');
-}
-
-/** Letters to add, leave out, change or swap with their neighbour (optimal string alignment). */
-function distance(a: string, b: string): number {
-  let [before, last]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, at) => at)];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const changed = (last?.[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const others = swapped ? [(before?.[j - 2] ?? 0) + 1] : [];
-      row.push(Math.min(changed, (last?.[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, ...others));
-    }
-    [before, last] = [last, row];
-  }
-  return last?.[b.length] ?? 0;
 }

@@ -1,31 +1,25 @@
-/** Out of `names` the one that was probably meant by a misspelt word; undefined when none is near. */
-export function nearest(word: string, names: Iterable<string>): string | undefined {
-  // One slip in a short word, two in a longer one: beyond that a guess would mislead.
-  let [best, least] = [undefined as string | undefined, word.length < 5 ? 2 : 3];
-  for (const name of names) {
-    const steps = slips(word.toLowerCase(), name.toLowerCase());
-    if (steps < least) [best, least] = [name, steps];
-  }
-  return best;
+/** The candidate that a word is a slip of: one letter off, in words of twelve letters and more two. */
+export function closest(word: string, candidates: readonly string[]): string | undefined {
+  const near = candidates
+    .filter((known) => Math.abs(known.length - word.length) <= 2)
+    .map((known) => ({ known, far: distance(word, known), most: known.length < 12 ? 1 : 2 }))
+    .filter(({ far, most }) => far <= most)
+    .sort((a, b) => a.far - b.far);
+  return near[0]?.known;
 }
 
-/** How many slips part two words: a letter too much, too little, another one, or two neighbours swapped. */
-export function slips(one: string, other: string): number {
-  let before: number[] = [];
-  let last = Array.from({ length: other.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= one.length; i += 1) {
+/** Letters to add, leave out, change or swap with their neighbour (optimal string alignment). */
+export function distance(a: string, b: string): number {
+  let [before, last]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, at) => at)];
+  for (let i = 1; i <= a.length; i++) {
     const row = [i];
-    for (let j = 1; j <= other.length; j += 1) {
-      const same = one[i - 1] === other[j - 1];
-      const swapped = i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1];
-      row[j] = Math.min(
-        (last[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (last[j - 1] ?? 0) + (same ? 0 : 1),
-        swapped ? (before[j - 2] ?? 0) + 1 : Infinity,
-      );
+    for (let j = 1; j <= b.length; j++) {
+      const changed = (last?.[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const others = swapped ? [(before?.[j - 2] ?? 0) + 1] : [];
+      row.push(Math.min(changed, (last?.[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, ...others));
     }
     [before, last] = [last, row];
   }
-  return last[other.length] ?? one.length;
+  return last?.[b.length] ?? 0;
 }

@@ -24,11 +24,11 @@ export function openFgaModels(client: OpenFgaClient): AuthorizationModels {
     },
     async served() {
       const { authorizationModelId: pinned } = client;
-      const reading =
+      const { authorization_model: found } = await guarded(() =>
         pinned === undefined
           ? client.readLatestAuthorizationModel()
-          : client.readAuthorizationModel({ authorizationModelId: pinned });
-      const { authorization_model: found } = await guarded(reading);
+          : client.readAuthorizationModel({ authorizationModelId: pinned }),
+      );
       return found && { id: found.id, model: authorizationModelSchema.parse(found) };
     },
     async write(model) {

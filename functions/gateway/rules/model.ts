@@ -1,6 +1,6 @@
 import { askableOf, UnusableModel, type Askable } from '../../../shared/authorization-models.ts';
 import type { ModelFile } from '../../../shared/config.ts';
-import { nearest } from '../../../shared/nearest.ts';
+import { closest } from '../../../shared/nearest.ts';
 import type { Platform } from '../../../shared/platform.ts';
 import { typeOf } from './object.ts';
 import type { RelationAccess } from './types.ts';
@@ -40,7 +40,7 @@ export function lackOf({ object, relation }: RelationAccess, model: HeldModel): 
 }
 
 function instead(word: string, names: readonly string[], otherwise: string): string {
-  const near = nearest(word, names);
+  const near = closest(word, names);
   if (near !== undefined) return `: did you mean "${near}"?`;
   return `: it has ${names.join(', ') || 'none'}${otherwise}`;
 }

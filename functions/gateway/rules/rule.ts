@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Runtime } from '../../../shared/config.ts';
 import type { RatePolicy } from '../../../shared/ports.ts';
-import { slips } from '../../../shared/nearest.ts';
+import { distance } from '../../../shared/nearest.ts';
 import { parseRate } from '../../../shared/rate.ts';
 import { demandsOf } from './claims.ts';
 import { lackOf, type HeldModel } from './model.ts';
@@ -130,7 +130,7 @@ function meantWord(feature: string): string | undefined {
   const plain = bare.toLowerCase().replace(/[^a-z0-9]/g, '');
   return WORDS.find((word) => {
     const target = word.replace('_', '');
-    const away = slips(plain, target);
+    const away = distance(plain, target);
     return away <= 1 || (away === 2 && plain[0] === target[0] && plain.at(-1) === target.at(-1));
   });
 }

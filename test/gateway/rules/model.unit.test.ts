@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compileRules } from '../../../functions/gateway/rules/compile.ts';
 import { parseModel } from '../../../shared/adapters/model-file.ts';
 import { askableOf, UnusableModel } from '../../../shared/authorization-models.ts';
-import { nearest } from '../../../shared/nearest.ts';
+import { closest } from '../../../shared/nearest.ts';
 import { TARGETS } from './support.ts';
 
 const DSL = `model
@@ -108,9 +108,9 @@ describe('slips of the hand in the special words', () => {
 });
 
 it('a guess is made only of what is near', () => {
-  expect(nearest('docmuent', ['feature', 'document'])).toBe('document');
-  expect(nearest('edit', ['view', 'viewer'])).toBeUndefined();
-  expect(nearest('', [])).toBeUndefined();
+  expect(closest('docmuent', ['feature', 'document'])).toBe('document');
+  expect(closest('edit', ['view', 'viewer'])).toBeUndefined();
+  expect(closest('', [])).toBeUndefined();
 });
 
 describe('a model file', () => {
