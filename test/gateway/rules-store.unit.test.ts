@@ -13,7 +13,7 @@ const missing = (): never => {
 interface Stage {
   readonly store: RulesStore;
   /** Writes a file, or removes it, and lets the watcher see it. */
-  change(path: string, text: string | undefined): void;
+  readonly change: (path: string, text: string | undefined) => void;
 }
 
 function stage(files: Record<string, string | undefined>, optional = true): Stage {
