@@ -1,12 +1,14 @@
-import { Hono } from 'hono';
+import { Hono, type Context } from 'hono';
 import type { Deps } from '../shared/deps.ts';
+import { framed, type OwnRoute } from '../shared/edge/frame.ts';
 import { Refusal } from '../shared/errors.ts';
-import { toProblem, toRefusal } from '../shared/problem.ts';
 import type { ReadinessCheck } from '../shared/readiness.ts';
 import type { Cron } from './cron/index.ts';
 import { createGateway, type Gateway } from './gateway/create.ts';
-import { targetOf } from './gateway/fetch-transport.ts';
-import { gatewayFetch, gatewayRoutes, type PeerOf } from './gateway/routes.ts';
+import { inboundOf, targetOf } from './gateway/fetch-transport.ts';
+import { forwardAuth } from './gateway/forward-auth.ts';
+import { readRequest, type Inbound } from './gateway/request.ts';
+import { gatewayFetch, jwksRoute, type PeerOf } from './gateway/routes.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { createJobs } from './jobs.ts';
 import { statusRoutes } from './status/index.ts';
@@ -33,29 +35,16 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
   const cron = createJobs(deps, webhooks);
   const { config, clock } = deps;
   const { runtime, metrics } = deps.platform;
-  const hono = new Hono();
-  hono.route(
-    '/',
-    statusRoutes({
-      config,
-      runtime,
-      clock,
-      metrics,
-      collapse: deps.collapse,
-      checks: [...gateway.checks, ...databaseChecks(deps), ...webhooks.checks, ...more],
-    }),
-  );
-  hono.route('/', gatewayRoutes(gateway, peerOf));
-  hono.route('/', webhooks.routes);
-  hono.notFound(() => {
-    throw new Refusal('not_found', 'no such route of the bundle');
+  const status = statusRoutes({
+    config,
+    runtime,
+    clock,
+    metrics,
+    collapse: deps.collapse,
+    checks: [...gateway.checks, ...databaseChecks(deps), ...webhooks.checks, ...more],
   });
-  hono.onError((error) => {
-    const refusal = toRefusal(error);
-    if (refusal.code === 'internal_error') deps.log.error('internal error', { reason: refusal.reason });
-    const { status, headers, body } = toProblem(refusal, deps.random.uuid());
-    return new Response(body, { status, headers: new Headers(headers) });
-  });
+  const routes = [...status, jwksRoute(gateway), ...webhooks.routes];
+  const hono = ownRoutes(routes, gateway, deps, peerOf);
   const forward = gatewayFetch(gateway, deps.fetchUpstream, peerOf);
   return {
     hono,
@@ -71,6 +60,29 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
     },
   };
 }
+
+/** Own routes in their frame; /forward-auth answers for other requests, with the gateway's own. */
+function ownRoutes(routes: readonly OwnRoute[], gateway: Gateway, deps: Deps, peerOf: PeerOf): Hono {
+  const { proxies, random } = deps;
+  const frame = { ...gateway.deps, uuid: () => random.uuid() };
+  const inbound = ({ req, env }: Context): Inbound => inboundOf(req.raw, peerOf(req.raw, env));
+  const answer = (route: OwnRoute, c: Context): Promise<Response> =>
+    framed(route, c.req.raw, () => readRequest(inbound(c), proxies, random), frame);
+  const hono = new Hono();
+  for (const route of routes) hono.all(route.path, (c) => answer(route, c));
+  hono.all('/forward-auth', (c) => forwardAuth(inbound(c), gateway.deps));
+  hono.notFound((c) => answer(NOWHERE, c));
+  return hono;
+}
+
+const NOWHERE: OwnRoute = {
+  path: '',
+  methods: ['GET', 'POST'],
+  guarded: false,
+  answer() {
+    throw new Refusal('not_found', 'no such route of the bundle');
+  },
+};
 
 /** Not needed: the gateway forwards without it. */
 function databaseChecks({ database }: Deps): ReadinessCheck[] {

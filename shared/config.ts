@@ -1,3 +1,4 @@
+import type { LoggingConfig } from './edge/request-log.ts';
 import type { RatePolicy } from './ports.ts';
 
 export type Runtime = 'node' | 'workers';
@@ -6,6 +7,7 @@ export type Runtime = 'node' | 'workers';
 export interface Config {
   readonly environment: 'development' | 'production';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly logging: LoggingConfig;
   readonly listen: { readonly host: string; readonly port: number };
   readonly targets: Targets;
   readonly rules: {

@@ -38,7 +38,7 @@ export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedE
   const database = databaseOf(variables, bindings.hyperdriveUrl);
   return {
     ok: true,
-    config: { ...toConfig(variables, targets), counters, database },
+    config: { ...toConfig(variables, targets), counters, database, logging: loggingOf(variables, runtime) },
     warnings: [
       ...misspelled(raw),
       ...warningsOf(variables, counters, runtime === 'workers' ? database : null),
@@ -68,7 +68,7 @@ function distinct(faults: readonly Fault[]): Fault[] {
 function toConfig(
   v: Variables,
   named: Readonly<Record<string, string>>,
-): Omit<Config, 'counters' | 'database'> {
+): Omit<Config, 'counters' | 'database' | 'logging'> {
   const issuers = issuersOf(v);
   const zitadel = issuers.find((issuer) => issuer.name === 'zitadel');
   return {
@@ -114,6 +114,11 @@ function toConfig(
     featureSync: v.FEATURE_SYNC,
     metricsToken: v.METRICS_TOKEN ?? null,
   };
+}
+
+/** Cloudflare logs every invocation of a Worker by itself, and a line costs it more than most of a request. */
+function loggingOf(v: Variables, runtime: Runtime): Config['logging'] {
+  return { passing: v.LOG_REQUESTS ?? (runtime === 'workers' ? 0 : 1), paths: v.LOG_PATHS === 'on' };
 }
 
 function issuersOf(v: Variables): IssuerConfig[] {

@@ -56,6 +56,12 @@ export const CODES = {
     detail: 'The caller is known, but lacks the permission that this request needs.',
     owner: 'caller',
   },
+  method_not_allowed: {
+    status: 405,
+    title: 'The method is not allowed',
+    detail: 'Allow names the methods that this path takes.',
+    owner: 'caller',
+  },
   not_found: { status: 404, title: 'Not found', detail: 'Nothing is served at this path.', owner: 'caller' },
   body_too_large: {
     status: 413,

@@ -96,7 +96,9 @@ export interface Log {
 
 /** What one request through the gateway came to. */
 export interface RequestMeasure {
-  /** Path pattern of the rule; `` when none matched. */
+  /** Answered by the bundle itself, without access rules: probes and scrapes are no part of how long requests take. */
+  readonly own: boolean;
+  /** Path pattern of the rule, or of the own route; `` when none matched. */
   readonly rule: string;
   readonly target: string;
   readonly status: number;

@@ -64,6 +64,14 @@ const ulid = z
   .string()
   .regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'write the id that `npx sallyport fga bootstrap` prints: a ULID');
 
+/** The share of passed requests that get a line in the log; undefined for what is none of the three forms. */
+function passingShare(text: string): number | undefined {
+  if (text === 'all') return 1;
+  if (text === 'refused') return 0;
+  const share = /^sample:(0|1|0?\.\d{1,9}|1\.0{1,9})$/.exec(text)?.[1];
+  return share === undefined ? undefined : Number(share);
+}
+
 /** One line per variable of docs/reference/variables.md: its shape and its default. */
 export const VARIABLES = z.object({
   UPSTREAM_URL: httpBase,
@@ -122,6 +130,16 @@ export const VARIABLES = z.object({
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'write debug, info, warn, error or silent')
     .default('info'),
+  LOG_REQUESTS: z
+    .string()
+    .transform((text, context) => {
+      const share = passingShare(text);
+      if (share !== undefined) return share;
+      context.addIssue({ code: 'custom', message: 'write all, refused or a share, as in sample:0.01' });
+      return z.NEVER;
+    })
+    .optional(),
+  LOG_PATHS: z.enum(['on', 'off'], 'write on or off').default('on'),
   PORT: whole(0, 65_535, 'the port').default(3000),
   HOST: z.string().default('0.0.0.0'),
 });

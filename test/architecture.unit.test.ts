@@ -65,8 +65,8 @@ const RULES: readonly Row[] = [
     { 'functions/gateway/limit.ts': 'const now = Date.now();' },
   ],
   [
-    'durations are taken in the journey of a request',
-    code.durationsAreTakenInTheJourney,
+    'durations are taken in the journey of a request and in the frame of own routes',
+    code.durationsAreTakenInTheFrame,
     { 'functions/gateway/limit.ts': 'const now = performance.now();' },
   ],
   [

@@ -1,10 +1,11 @@
 import type { Deps } from '../../shared/deps.ts';
 import type { ReadinessCheck } from '../../shared/readiness.ts';
-import { guardAddress } from './address-guard.ts';
+import { guardAddress } from '../../shared/edge/address-guard.ts';
+import { cors } from '../../shared/edge/cors.ts';
+import { requestLog } from '../../shared/edge/request-log.ts';
 import { createAsserter, type Asserter } from './assertion.ts';
 import { createAuthenticator } from './authenticate/index.ts';
 import { trust, type Trust } from './authenticate/trust.ts';
-import { cors } from './cors.ts';
 import type { GatewayDeps } from './index.ts';
 import { modelCheck } from './model-check.ts';
 import { openRules, type RulesStore } from './rules-store.ts';
@@ -45,6 +46,7 @@ export function createGateway(deps: Deps): Gateway {
       proxies: deps.proxies,
       random,
       cors: cors(config.allowedOrigins),
+      guard: deps.localCounters,
       rules: () => rules.current(),
       authenticate: authenticator.authenticate,
       counters,
@@ -52,6 +54,7 @@ export function createGateway(deps: Deps): Gateway {
       defaultRate: config.rateLimit,
       assertion: (decision) => asserter.assert(decision),
       log,
+      requests: requestLog(config.logging, { log, random }),
       metrics,
     },
     asserter,

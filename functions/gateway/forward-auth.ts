@@ -1,9 +1,13 @@
+import { countRefusal } from '../../shared/edge/address-guard.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { toProblem, toRefusal } from '../../shared/problem.ts';
+import { callerOf } from './caller.ts';
 import { decide } from './decide.ts';
 import { answerHeaders, type GatewayDeps } from './index.ts';
 import { Journey } from './journey.ts';
+import { limit } from './limit.ts';
 import { identityHeaders } from './onward.ts';
+import { judgePath } from './path.ts';
 import { record } from './record.ts';
 import { readRequest, type GatewayRequest, type Inbound } from './request.ts';
 
@@ -13,33 +17,50 @@ import { readRequest, type GatewayRequest, type Inbound } from './request.ts';
  */
 export async function forwardAuth(inbound: Inbound, deps: GatewayDeps): Promise<Response> {
   const journey = new Journey();
-  let asked: GatewayRequest | undefined;
+  let call: GatewayRequest | undefined;
+  let ending: 'complete' | 'preflight' = 'complete';
   let answer: Response;
   try {
-    asked = askedRequest(inbound, deps);
-    const decision = await decide(asked, journey, deps);
-    const headers = toHeaders(identityHeaders(asked, decision, await deps.assertion(decision)));
-    for (const [name, value] of toHeaders(answerHeaders(asked, journey, deps))) headers.set(name, value);
+    call = readRequest(inbound, deps.proxies, deps.random);
+    checkProxy(call, inbound, deps);
+    const asked = (call = askedRequest(call));
+    const preflight = deps.cors.preflight(asked.method, asked.read);
+    let fields: readonly string[];
+    if (preflight !== undefined) {
+      ending = 'preflight';
+      await admitPreflight(asked, journey, deps);
+      fields = preflight;
+    } else {
+      const decision = await decide(asked, journey, deps);
+      fields = identityHeaders(asked, decision, await deps.assertion(decision));
+    }
+    const headers = toHeaders([...answerHeaders(asked, journey, deps), ...fields]);
     answer = new Response(null, { status: 200, headers });
   } catch (error) {
-    journey.refusal = toRefusal(error);
-    const problem = toProblem(journey.refusal, asked?.id ?? deps.random.uuid());
-    const headers = asked === undefined ? new Headers() : toHeaders(answerHeaders(asked, journey, deps));
+    const refusal = toRefusal(error);
+    journey.refused(refusal);
+    const id = call?.id ?? deps.random.uuid();
+    deps.requests.fault(refusal, { id, method: inbound.method });
+    const problem = toProblem(refusal, id);
+    const headers = call === undefined ? new Headers() : toHeaders(answerHeaders(call, journey, deps));
     for (const [name, value] of Object.entries(problem.headers)) headers.set(name, value);
     answer = new Response(problem.body, { status: problem.status, headers });
   }
-  record(asked, journey, answer.status, 'complete', deps);
+  record(call, journey, answer.status, ending, deps);
   return answer;
 }
 
-function askedRequest(inbound: Inbound, deps: GatewayDeps): GatewayRequest {
-  if (!deps.proxies.trusts(inbound.peer)) {
-    throw new Refusal('forbidden', 'the peer is not one of TRUSTED_PROXIES', {
-      detail: 'Only a proxy listed in TRUSTED_PROXIES may ask for decisions.',
-    });
-  }
-  const request = readRequest(inbound, deps.proxies, deps.random);
-  const { forwardedMethod, forwardedUri, contentLength, chunked } = request.read;
+/** Strangers are counted by their address, as on every own route; the proxy's calls are counted by whom they are about. */
+function checkProxy({ address }: GatewayRequest, { peer }: Inbound, { proxies, guard }: GatewayDeps): void {
+  if (proxies.trusts(peer)) return;
+  const refusal = new Refusal('forbidden', 'the peer is not one of TRUSTED_PROXIES', {
+    detail: 'Only a proxy listed in TRUSTED_PROXIES may ask for decisions.',
+  });
+  throw countRefusal(refusal, address, guard);
+}
+
+function askedRequest(call: GatewayRequest): GatewayRequest {
+  const { forwardedMethod, forwardedUri, contentLength, chunked } = call.read;
   if (forwardedMethod === undefined || forwardedUri === undefined) {
     const detail = 'X-Forwarded-Method and X-Forwarded-Uri say which request is meant.';
     throw new Refusal('invalid_request', 'X-Forwarded-Method or X-Forwarded-Uri is missing', { detail });
@@ -51,7 +72,20 @@ function askedRequest(inbound: Inbound, deps: GatewayDeps): GatewayRequest {
   }
   if (!/^[A-Z]{1,32}$/.test(forwardedMethod))
     throw new Refusal('invalid_request', 'malformed X-Forwarded-Method');
-  return { ...request, method: forwardedMethod, target: forwardedUri };
+  return { ...call, method: forwardedMethod, target: forwardedUri };
+}
+
+/**
+ * A preflight carries no token, and is passed on to the API: so only for a path and a method that some rule names, and on
+ * the quota of its address. Throws Refusal as decide() does.
+ */
+async function admitPreflight(asked: GatewayRequest, journey: Journey, deps: GatewayDeps): Promise<void> {
+  const { segments } = judgePath(asked.target);
+  const match = deps.rules().match(asked.read.preflightMethod ?? '', segments);
+  if (match === undefined) throw new Refusal('no_rule', 'no rule for the method and path of this preflight');
+  journey.matched(match);
+  journey.authenticated(undefined);
+  journey.limited(await limit(callerOf(undefined, asked.address), deps.defaultRate, deps));
 }
 
 function toHeaders(list: readonly string[]): Headers {

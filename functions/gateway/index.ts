@@ -1,25 +1,26 @@
 import type { Refusal } from '../../shared/errors.ts';
 import { toProblem, toRefusal, type Problem } from '../../shared/problem.ts';
-import type { Log, MaybePromise, Metrics, Random } from '../../shared/ports.ts';
+import type { LocalCounters } from '../../shared/edge/address-guard.ts';
+import type { Cors } from '../../shared/edge/cors.ts';
+import type { MaybePromise, Random } from '../../shared/ports.ts';
 import type { Config } from '../../shared/config.ts';
 import type { TrustedProxies } from '../../shared/trusted-proxies.ts';
 import type { Answer, Ending, Upstream } from '../../shared/upstream.ts';
-import type { Cors } from './cors.ts';
 import { decide, type DecideDeps, type Decision } from './decide.ts';
 import { Journey } from './journey.ts';
 import { answeredProtocol, identityHeaders, onward } from './onward.ts';
-import { record } from './record.ts';
+import { record, type RecordDeps } from './record.ts';
 import { readRequest, type GatewayRequest, type Inbound } from './request.ts';
 
-export interface GatewayDeps extends DecideDeps {
+export interface GatewayDeps extends DecideDeps, RecordDeps {
   readonly config: Pick<Config, 'targets' | 'upstreamTimeoutMs' | 'maxBodyBytes'>;
   readonly proxies: TrustedProxies;
   readonly random: Random;
   readonly cors: Cors;
+  /** For what own routes refuse. */
+  readonly guard: LocalCounters;
   /** X-Gateway-Assertion for a decision; undefined when assertions are off. */
   readonly assertion: (decision: Decision) => MaybePromise<string | undefined>;
-  readonly log: Log;
-  readonly metrics: Metrics;
 }
 
 /** How a runtime answers by itself and passes a request on. */
@@ -41,8 +42,11 @@ export async function gateway<Exchange, Out extends Answer>(
   let out: Out;
   try {
     request = readRequest(inbound, deps.proxies, deps.random);
-    const preflight = deps.cors.preflight(request);
-    if (preflight !== undefined) return transport.answer(preflightAnswer(preflight, request), exchange);
+    const preflight = deps.cors.preflight(request.method, request.read);
+    if (preflight !== undefined) {
+      record(request, journey, 204, 'preflight', deps);
+      return transport.answer(preflightAnswer(preflight, request), exchange);
+    }
     const decision = await decide(request, journey, deps);
     const identity = identityHeaders(request, decision, await deps.assertion(decision));
     const passing = {
@@ -64,8 +68,9 @@ export async function gateway<Exchange, Out extends Answer>(
       },
     );
   } catch (error) {
-    journey.refusal = toRefusal(error);
-    out = transport.answer(refusalAnswer(journey.refusal, request, journey, inbound, deps), exchange);
+    const refusal = toRefusal(error);
+    journey.refused(refusal);
+    out = transport.answer(refusalAnswer(refusal, request, journey, inbound, deps), exchange);
   }
   record(request, journey, out.status, ending, deps);
   return out;
@@ -77,7 +82,7 @@ export function answerHeaders(request: GatewayRequest, journey: Journey, deps: G
   const limited = journey.admission?.headers;
   if (limited !== undefined)
     set.push('ratelimit-policy', limited['RateLimit-Policy'], 'ratelimit', limited.RateLimit);
-  set.push(...deps.cors.headers(request));
+  set.push(...deps.cors.headers(request.read.origin));
   return set;
 }
 
@@ -88,14 +93,9 @@ function refusalAnswer(
   inbound: Inbound,
   deps: GatewayDeps,
 ): Problem {
-  if (refusal.code === 'internal_error') {
-    deps.log.error('internal error', {
-      reason: refusal.reason,
-      method: inbound.method,
-      cause: stackOf(refusal),
-    });
-  }
-  const problem = toProblem(refusal, request?.id ?? deps.random.uuid());
+  const id = request?.id ?? deps.random.uuid();
+  deps.requests.fault(refusal, { id, method: inbound.method });
+  const problem = toProblem(refusal, id);
   if (request === undefined) return problem;
   const headers = { ...pairs(answerHeaders(request, journey, deps)), ...problem.headers };
   return { ...problem, headers };
@@ -109,10 +109,4 @@ function pairs(list: readonly string[]): Record<string, string> {
   const made: Record<string, string> = {};
   for (let i = 0; i + 1 < list.length; i += 2) made[list[i] ?? ''] = list[i + 1] ?? '';
   return made;
-}
-
-/** Only where in the code: a message could quote what the caller sent. */
-function stackOf(refusal: Refusal): string | undefined {
-  const { cause } = refusal;
-  return cause instanceof Error ? cause.stack?.split('\n').slice(1, 6).join('\n') : undefined;
 }

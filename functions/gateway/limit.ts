@@ -2,7 +2,7 @@ import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
 import type { Counters, MaybePromise, RatePolicy, Taken } from '../../shared/ports.ts';
 import type { Proof } from '../../shared/proof.ts';
 import type { Caller } from './caller.ts';
-import { rateHeaders, rateLimited, type RateHeaders } from './rate-headers.ts';
+import { rateHeaders, rateLimited, type RateHeaders } from '../../shared/edge/rate-headers.ts';
 
 /** The caller was counted, has quota left and is not revoked. `headers` belong on the answer, whatever it becomes. */
 export type Admission = Proof<

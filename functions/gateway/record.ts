@@ -1,4 +1,5 @@
 import type { Refusal } from '../../shared/errors.ts';
+import type { RequestLog } from '../../shared/edge/request-log.ts';
 import type { Log, Metrics } from '../../shared/ports.ts';
 import type { Ending } from '../../shared/upstream.ts';
 import type { Journey } from './journey.ts';
@@ -6,41 +7,57 @@ import type { GatewayRequest } from './request.ts';
 import { typeOf } from './rules/object.ts';
 import type { Rule } from './rules/types.ts';
 
-/** One line and one measure per request. The path is the rule's pattern: a real path may name people or carry secrets. */
+export interface RecordDeps {
+  readonly log: Log;
+  readonly requests: RequestLog;
+  readonly metrics: Metrics;
+}
+
+type Recorded = Pick<GatewayRequest, 'id' | 'method' | 'target' | 'address'>;
+
+/**
+ * One line and one measure per request. What passed is named by the pattern of its rule: a real path may name people. A
+ * refusal names the path too, without its query: no rule, or the wrong one, is explained by nothing else.
+ */
 export function record(
-  request: GatewayRequest | undefined,
+  request: Recorded | undefined,
   journey: Journey,
   status: number,
-  ending: Ending,
-  to: { readonly log: Log; readonly metrics: Metrics },
+  ending: Ending | 'preflight',
+  { log, requests, metrics }: RecordDeps,
 ): void {
+  const { refusal } = journey;
   const rule = journey.match?.rule;
-  const shadow = journey.grant?.wouldRefuse;
-  const passed = shadow === undefined ? 'ok' : (`shadow_${shadow.code}` as const);
-  const code = journey.refusal?.code ?? (ending === 'complete' ? passed : ending);
+  const code = codeOf(journey, ending);
   const totalMs = journey.totalMs();
-  to.metrics.request({
+  metrics.request({
+    own: false,
     rule: rule?.path ?? '',
     target: rule?.target ?? '',
     status,
     code,
     totalMs,
-    upstreamMs: journey.upstreamMs,
+    // Without an answer there is no time to its first byte.
+    upstreamMs: refusal === undefined ? journey.upstreamMs : 0,
   });
-  for (const refusal of [journey.refusal, shadow])
-    if (refusal?.code === 'authorization_misconfigured') sayMisconfigured(refusal, request, rule, to.log);
-  to.log.info('request', {
+  const shadow = journey.grant?.wouldRefuse;
+  for (const each of [refusal, shadow])
+    if (each?.code === 'authorization_misconfigured') sayMisconfigured(each, request, rule, log);
+  if (!requests.wants(code)) return;
+  log.info('request', {
     request_id: request?.id,
     method: request?.method,
     rule: rule?.path,
     target: rule?.target,
     status,
     code,
-    reason: journey.refusal?.reason,
+    reason: refusal?.reason,
+    path: refusal === undefined || request === undefined ? undefined : requests.path(request.target),
     user: journey.principal?.user,
     address: request?.address,
     shadow: shadow && `${shadow.code}: ${shadow.reason}`,
     us: micros(totalMs),
+    match_us: rule === undefined ? micros(journey.matchMs) : undefined,
     authenticate_us: micros(journey.authenticateMs),
     limit_us: micros(journey.limitMs),
     authorize_us: micros(journey.authorizeMs),
@@ -48,10 +65,17 @@ export function record(
   });
 }
 
+function codeOf(journey: Journey, ending: Ending | 'preflight'): string {
+  if (journey.refusal !== undefined) return journey.refusal.code;
+  if (ending !== 'complete') return ending;
+  const shadow = journey.grant?.wouldRefuse;
+  return shadow === undefined ? 'ok' : `shadow_${shadow.code}`;
+}
+
 /** Nobody but the operator can end it, and requests of this rule fail until then. OpenFGA's own words name tuples: not here. */
 function sayMisconfigured(
   { reason }: Refusal,
-  request: GatewayRequest | undefined,
+  request: Recorded | undefined,
   rule: Rule | undefined,
   log: Log,
 ): void {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Hono } from 'hono';
 import type { Config } from '../../shared/config.ts';
+import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { Refusal } from '../../shared/errors.ts';
 import type { Clock, Metrics } from '../../shared/ports.ts';
 import type { Look, ReadinessCheck } from '../../shared/readiness.ts';
@@ -30,8 +30,7 @@ const REPORT_TTL_MS = 1_000;
 const LOOK_TIMEOUT_MS = 2_000;
 
 /** /health: the process answers. /ready: what requests need is there. /metrics: Prometheus text. */
-export function statusRoutes(deps: StatusDeps): Hono {
-  const app = new Hono();
+export function statusRoutes(deps: StatusDeps): OwnRoute[] {
   let kept: { readonly report: Report; readonly until: number } | undefined;
 
   const report = deps.collapse(async () => {
@@ -40,18 +39,30 @@ export function statusRoutes(deps: StatusDeps): Hono {
     return fresh;
   });
 
-  app.get('/health', (c) => c.text('OK'));
-  app.get('/ready', async (c) => {
-    const known = kept !== undefined && deps.clock.now() < kept.until ? kept.report : await report('');
-    const shown = isScraper(c.req.header('authorization'), deps.config) ? known : statesOf(known);
-    return c.json(shown, known.ready ? 200 : 503, { 'cache-control': 'no-store' });
+  // Unguarded: a caller who shares an address with the probes must not make an instance unready. What costs work is kept, or
+  // needs a token.
+  const get = (path: string, answer: OwnRoute['answer']): OwnRoute => ({
+    path,
+    methods: ['GET'],
+    guarded: false,
+    answer,
   });
-  app.get('/metrics', async (c) => {
-    admitScraper(c.req.header('authorization'), deps);
-    const { contentType, body } = await deps.metrics.render();
-    return c.body(body, 200, { 'content-type': contentType });
-  });
-  return app;
+  return [
+    get('/health', () => new Response('OK', { headers: { 'content-type': 'text/plain; charset=UTF-8' } })),
+    get('/ready', async ({ headers }) => {
+      const known = kept !== undefined && deps.clock.now() < kept.until ? kept.report : await report('');
+      const shown = isScraper(headers.get('authorization'), deps.config) ? known : statesOf(known);
+      return Response.json(shown, {
+        status: known.ready ? 200 : 503,
+        headers: { 'cache-control': 'no-store' },
+      });
+    }),
+    get('/metrics', async ({ headers }) => {
+      admitScraper(headers.get('authorization'), deps);
+      const { contentType, body } = await deps.metrics.render();
+      return new Response(body, { headers: { 'content-type': contentType } });
+    }),
+  ];
 }
 
 async function look(checks: readonly ReadinessCheck[]): Promise<Report> {
@@ -94,7 +105,7 @@ async function lookAt(check: ReadinessCheck): Promise<Look> {
 }
 
 /** Metrics name routes and targets: open only where nobody else can reach them, on a Node that is not in production. */
-function admitScraper(authorization: string | undefined, deps: StatusDeps): void {
+function admitScraper(authorization: string | null, deps: StatusDeps): void {
   const { metricsToken, environment } = deps.config;
   if (metricsToken === null) {
     if (deps.runtime === 'node' && environment !== 'production') return;
@@ -102,16 +113,13 @@ function admitScraper(authorization: string | undefined, deps: StatusDeps): void
       detail: 'Set METRICS_TOKEN to open /metrics.',
     });
   }
-  if (authorization === undefined) throw new Refusal('missing_token', 'no token for /metrics', BEARER);
+  if (authorization === null) throw new Refusal('missing_token', 'no token for /metrics', BEARER);
   if (!isScraper(authorization, deps.config))
     throw new Refusal('invalid_token', 'wrong token for /metrics', BEARER);
 }
 
-function isScraper(
-  authorization: string | undefined,
-  { metricsToken }: Pick<Config, 'metricsToken'>,
-): boolean {
-  if (authorization === undefined || metricsToken === null) return false;
+function isScraper(authorization: string | null, { metricsToken }: Pick<Config, 'metricsToken'>): boolean {
+  if (authorization === null || metricsToken === null) return false;
   // RFC 9110 §11.1: the name of a scheme has no case.
   return sameSecret(authorization.replace(/^bearer +/i, 'Bearer '), `Bearer ${metricsToken}`);
 }

@@ -1,7 +1,7 @@
-import type { Hono } from 'hono';
 import type { IssuerConfig } from '../../shared/config.ts';
 import type { Database } from '../../shared/database.ts';
 import type { Deps } from '../../shared/deps.ts';
+import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { createDiscovery } from '../../shared/keys/discovery.ts';
 import { createKeySource } from '../../shared/keys/remote-keys.ts';
 import type { ReadinessCheck } from '../../shared/readiness.ts';
@@ -27,7 +27,7 @@ export interface Inbox {
 }
 
 export interface Webhooks {
-  readonly routes: Hono;
+  readonly routes: readonly OwnRoute[];
   readonly checks: readonly ReadinessCheck[];
   /** Null without a database or without Zitadel as an issuer. */
   readonly inbox: Inbox | null;

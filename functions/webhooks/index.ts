@@ -1,5 +1,4 @@
-import { Hono, type Context } from 'hono';
-import { toRefusal } from '../../shared/problem.ts';
+import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { receive, type Delivery, type ReceiveDeps } from './receive.ts';
 
 const DELIVERIES = {
@@ -12,25 +11,26 @@ const DELIVERIES = {
 const STATUS = { accepted: 202, duplicate: 200, ignored: 200 } as const;
 
 /** Events of the identity provider: verify, record once, apply, acknowledge. */
-export function webhookRoutes(deps: ReceiveDeps): Hono {
-  const app = new Hono();
-  for (const [path, delivery] of Object.entries(DELIVERIES)) {
-    app.post(path, (c) => answer(c, delivery, deps));
-  }
-  return app;
+export function webhookRoutes(deps: ReceiveDeps): OwnRoute[] {
+  return Object.entries(DELIVERIES).map(([path, delivery]) => ({
+    path,
+    methods: ['POST'],
+    // All deliveries come from one address, and none that is refused comes again.
+    guarded: false,
+    answer: (request) => answer(request, delivery, deps),
+  }));
 }
 
-async function answer(c: Context, delivery: Delivery, deps: ReceiveDeps): Promise<Response> {
+async function answer(request: Request, delivery: Delivery, deps: ReceiveDeps): Promise<Response> {
   try {
-    const received = await receive(c.req.raw, delivery, deps);
+    const received = await receive(request, delivery, deps);
     deps.count(received.status);
     // Also after a duplicate: whoever sends again may be waiting for an event that failed.
     if (received.status !== 'ignored') deps.nudge();
-    return c.json(received, STATUS[received.status], { 'cache-control': 'no-store' });
+    const headers = { 'cache-control': 'no-store' };
+    return Response.json(received, { status: STATUS[received.status], headers });
   } catch (error) {
-    const refusal = toRefusal(error);
     deps.count('refused');
-    deps.log.warn('webhook refused', { delivery, code: refusal.code, reason: refusal.reason });
-    throw refusal;
+    throw error;
   }
 }

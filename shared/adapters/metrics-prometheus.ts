@@ -41,6 +41,7 @@ export function prometheusMetrics(options: { readonly process: boolean }): Metri
     request(measure) {
       const tally = tallyOf(tallies, measure);
       tally.count += 1;
+      if (measure.own) return;
       total.observe(measure.totalMs / 1_000);
       if (measure.upstreamMs > 0) upstream.observe(measure.upstreamMs / 1_000);
     },

@@ -45,8 +45,8 @@ export const timeComesFromTheClock = object(
 );
 
 /** performance.now() measures how long a step took; nothing is decided by it. */
-export const durationsAreTakenInTheJourney = object(
-  everywhereBut('functions/gateway/journey.ts', 'cli'),
+export const durationsAreTakenInTheFrame = object(
+  everywhereBut('functions/gateway/journey.ts', 'shared/edge/frame.ts', 'cli'),
   (node) => (isAccess(node, 'performance', 'now') ? 'performance.now' : undefined),
 );
 

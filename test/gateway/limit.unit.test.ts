@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { guardAddress } from '../../functions/gateway/address-guard.ts';
-import { callerOf, network } from '../../functions/gateway/caller.ts';
+import { callerOf } from '../../functions/gateway/caller.ts';
 import { limit } from '../../functions/gateway/limit.ts';
+import { guardAddress, network } from '../../shared/edge/address-guard.ts';
 import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
 import type { Counters, Taken } from '../../shared/ports.ts';
 

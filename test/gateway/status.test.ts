@@ -37,7 +37,7 @@ gatewaySuite('the bundle answers for itself', {}, (stage) => {
 
   it('these paths are not forwarded, whatever is asked of them', async () => {
     await stage.gateway.fetch('/health?x=1');
-    await expectStopped(stage.gateway.fetch('/health', { method: 'DELETE' }), 'not_found', stage.upstream);
+    await expectStopped(stage.gateway.fetch('/health', { method: 'DELETE' }), 'method_not_allowed', stage.upstream);
     expect(stage.upstream.requests).toEqual([]);
   });
 

@@ -129,8 +129,8 @@ gatewaySuite(
       },
     );
 
-    it('a body over 1 MiB is a 413 and stores nothing', async () => {
-      const answer = await deliver(stage, envelope({ payload: { userName: 'x'.repeat(1_048_576) } }));
+    it('a body over 64 KiB is a 413 and stores nothing', async () => {
+      const answer = await deliver(stage, envelope({ payload: { userName: 'x'.repeat(65_536) } }));
       await expectRefusal(answer, 'body_too_large');
       expect(await rows()).toEqual([]);
     });

@@ -3,7 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { MAX_BODY_BYTES } from '../../functions/webhooks/body.ts';
+import { MAX_OWN_BODY_BYTES } from '../../shared/edge/frame.ts';
 import { sql } from '../../shared/database.ts';
 import { node } from '../support/gateway/node.ts';
 import { gatewaySuite } from '../support/suite.ts';
@@ -11,7 +11,7 @@ import { signature } from './sign.ts';
 import { DATABASES, envelope, type TestDatabase } from './support.ts';
 
 const KEY = 'signing-key-of-this-test';
-const CHUNK = 65_536;
+const CHUNK = 16_384;
 
 let db: TestDatabase;
 beforeAll(async () => {
@@ -39,8 +39,8 @@ gatewaySuite(
   'webhooks of undeclared length',
   { on: [node], variables: () => ({ DATABASE_URL: db.url, WEBHOOK_SIGNING_KEYS: KEY }) },
   (stage) => {
-    it('over 1 MiB are a 413 and store nothing', async () => {
-      const body = JSON.stringify(envelope({ payload: { userName: 'x'.repeat(MAX_BODY_BYTES) } }));
+    it('over 64 KiB are a 413 and store nothing', async () => {
+      const body = JSON.stringify(envelope({ payload: { userName: 'x'.repeat(MAX_OWN_BODY_BYTES) } }));
       expect(await stream(stage.gateway.url, body)).toMatchObject({
         status: 413,
         body: { code: 'body_too_large' },
@@ -48,8 +48,10 @@ gatewaySuite(
       expect(await rows()).toEqual([]);
     });
 
-    it('of up to 1 MiB are taken', async () => {
-      const body = JSON.stringify(envelope({ payload: { userName: 'x'.repeat(MAX_BODY_BYTES - 1_000) } }));
+    it('of up to 64 KiB are taken', async () => {
+      const body = JSON.stringify(
+        envelope({ payload: { userName: 'x'.repeat(MAX_OWN_BODY_BYTES - 1_000) } }),
+      );
       expect(await stream(stage.gateway.url, body)).toMatchObject({ status: 202 });
       expect(await rows()).toHaveLength(1);
     });

@@ -1,10 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { cors } from '../../functions/gateway/cors.ts';
 import { readRequest, type GatewayRequest } from '../../functions/gateway/request.ts';
+import { cors as edgeCors } from '../../shared/edge/cors.ts';
 import { webRandom } from '../../shared/random.ts';
 import { trustedProxies } from '../../shared/trusted-proxies.ts';
 
 const APP = 'https://app.example.org';
+
+/** As the gateway asks. */
+function cors(origins: readonly string[]) {
+  const inner = edgeCors(origins);
+  return {
+    active: inner.active,
+    headers: ({ read }: GatewayRequest) => inner.headers(read.origin),
+    preflight: ({ method, read }: GatewayRequest) => inner.preflight(method, read),
+  };
+}
 
 function requestOf(method: string, ...headers: string[]): GatewayRequest {
   const inbound = {

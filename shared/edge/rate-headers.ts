@@ -1,5 +1,5 @@
-import { Refusal } from '../../shared/errors.ts';
-import type { RatePolicy, Taken } from '../../shared/ports.ts';
+import { Refusal } from '../errors.ts';
+import type { RatePolicy, Taken } from '../ports.ts';
 
 /** draft-ietf-httpapi-ratelimit-headers-11. */
 export interface RateHeaders {

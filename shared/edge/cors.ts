@@ -1,14 +1,19 @@
-import type { GatewayRequest } from './request.ts';
-
 const PREFLIGHT_SECONDS = '600';
 
 export interface Cors {
   /** True when ALLOWED_ORIGINS names any: then the upstream's own CORS fields stay behind. */
   readonly active: boolean;
   /** Fields for any answer to this request, refusals too: a single-page app must be able to read its 401. */
-  headers(request: GatewayRequest): readonly string[];
+  headers(origin: string | undefined): readonly string[];
   /** Fields of the answer to a preflight from a listed origin; undefined when the request is not one. */
-  preflight(request: GatewayRequest): readonly string[] | undefined;
+  preflight(method: string, fields: CorsFields): readonly string[] | undefined;
+}
+
+/** The fields of a request that browsers set and pages cannot (Fetch standard §4.9). */
+export interface CorsFields {
+  readonly origin: string | undefined;
+  readonly preflightMethod: string | undefined;
+  readonly preflightHeaders: string | undefined;
 }
 
 const NONE: readonly string[] = [];
@@ -19,28 +24,22 @@ const EXPOSED = 'X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, WWW-Aut
 export function cors(allowedOrigins: readonly string[]): Cors {
   const allowed = new Set(allowedOrigins);
   const active = allowed.size > 0;
-  const listed = (request: GatewayRequest): string | undefined => {
-    const { origin } = request.read;
-    return origin !== undefined && allowed.has(origin) ? origin : undefined;
-  };
+  const isListed = (origin: string | undefined): origin is string =>
+    origin !== undefined && allowed.has(origin);
   return {
     active,
-    headers(request) {
+    headers(origin) {
       if (!active) return NONE;
-      const origin = listed(request);
-      if (origin === undefined) return VARY;
+      if (!isListed(origin)) return VARY;
       return [...granting(origin), 'access-control-expose-headers', EXPOSED, ...VARY];
     },
-    preflight(request) {
-      if (request.method !== 'OPTIONS' || request.read.preflightMethod === undefined) return undefined;
-      const origin = listed(request);
-      if (origin === undefined) return undefined;
-      const requested = request.read.preflightHeaders;
+    preflight(method, { origin, preflightMethod, preflightHeaders }) {
+      if (method !== 'OPTIONS' || preflightMethod === undefined || !isListed(origin)) return undefined;
       return [
         ...granting(origin),
         'access-control-allow-methods',
-        request.read.preflightMethod,
-        ...(requested === undefined ? [] : ['access-control-allow-headers', requested]),
+        preflightMethod,
+        ...(preflightHeaders === undefined ? [] : ['access-control-allow-headers', preflightHeaders]),
         'access-control-max-age',
         PREFLIGHT_SECONDS,
         'vary',

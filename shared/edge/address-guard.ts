@@ -1,0 +1,78 @@
+import ipaddr from 'ipaddr.js';
+import { CountersUnavailable, Refusal, type Code } from '../errors.ts';
+import type { RatePolicy, Taken, TakeRequest } from '../ports.ts';
+import { rateLimited } from './rate-headers.ts';
+
+/** Counters of this process: the guard is there to save work, so it must not cost a round trip. */
+export interface LocalCounters {
+  take(request: TakeRequest): Taken;
+}
+
+/** Per address and instance. Coarse: many people may share one address, and their own quotas come after it. */
+const ADDRESS_POLICY: RatePolicy = { name: 'address', limit: 6_000, windowMs: 60_000 };
+/** Far above what a sender with a stale secret makes, far below what guessing one needs. */
+const REFUSED_POLICY: RatePolicy = { name: 'refused', limit: 600, windowMs: 60_000 };
+const IPV6_PREFIX_PARTS = 4;
+
+/** What is refused before anybody has proved who it is. */
+const UNPROVED: ReadonlySet<Code> = new Set<Code>([
+  'invalid_signature',
+  'missing_token',
+  'invalid_token',
+  'forbidden',
+  'not_found',
+  'method_not_allowed',
+  'body_too_large',
+]);
+
+/**
+ * An IPv4 address as it is, an IPv6 address by its /64 (what one customer usually owns, RFC 6177);
+ * all that is no address shares one name.
+ */
+export function network(address: string): string {
+  if (!ipaddr.isValid(address)) return 'unknown';
+  const parsed = ipaddr.process(address);
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  const prefix = parsed.parts.slice(0, IPV6_PREFIX_PARTS).map((part) => part.toString(16));
+  return `${prefix.join(':')}::/64`;
+}
+
+/** Who is limited where nobody is signed in. No issuer is named `address`. */
+export function addressCaller(address: string): string {
+  return `address|${network(address)}`;
+}
+
+/**
+ * Bounds the work that one address can make: unknown tokens to verify (to be called only when one is about to be, not when
+ * it is remembered), own routes that answer anybody. Throws Refusal `rate_limited`, or `limiter_unavailable` when its
+ * memory is full.
+ */
+export function guardAddress(address: string, counters: LocalCounters): void {
+  try {
+    const taken = counters.take({ caller: addressCaller(address), policy: ADDRESS_POLICY });
+    if (!taken.allowed) throw rateLimited(ADDRESS_POLICY, taken);
+  } catch (error) {
+    if (!(error instanceof CountersUnavailable)) throw error;
+    throw new Refusal('limiter_unavailable', error.message, { cause: error });
+  }
+}
+
+/**
+ * The refusal to answer with, once it is counted against its address: `rate_limited` when there were too many. Only what is
+ * refused counts, and only after the proof was looked at: a signed delivery passes whatever else comes from its address.
+ */
+export function countRefusal(refusal: Refusal, address: string, counters: LocalCounters): Refusal {
+  if (!UNPROVED.has(refusal.code)) return refusal;
+  try {
+    const taken = counters.take({ caller: addressCaller(address), policy: REFUSED_POLICY });
+    if (taken.allowed) return refusal;
+    const { reason, detail, headers } = rateLimited(REFUSED_POLICY, taken);
+    return new Refusal('rate_limited', `${reason}: ${refusal.reason}`, {
+      ...(detail && { detail }),
+      headers,
+    });
+  } catch (error) {
+    if (!(error instanceof CountersUnavailable)) throw error;
+    return refusal;
+  }
+}

@@ -1,0 +1,244 @@
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { SOCKETS } from '../support/gateway/runtimes.ts';
+import { exchange } from '../support/raw-socket.ts';
+import { expectRefusal } from '../support/refusal.ts';
+import { gatewaySuite, type Stage } from '../support/suite.ts';
+import { METRICS_TOKEN } from '../support/world.ts';
+import { signature } from '../webhooks/sign.ts';
+
+const ORIGIN = 'https://app.example.org';
+const KEY = 'signing-key-of-this-test';
+const SCRAPER = { authorization: `Bearer ${METRICS_TOKEN}` };
+const OWN = [
+  ['GET', '/health', 200],
+  ['GET', '/ready', 200],
+  ['GET', '/metrics', 401],
+  ['GET', '/.well-known/sallyport/jwks.json', 200],
+  ['GET', '/forward-auth', 403],
+  ['POST', '/webhooks/zitadel', 401],
+  ['POST', '/webhooks/user-created', 401],
+] as const;
+
+const Line = z.looseObject({ request_id: z.string().optional() });
+type Line = z.infer<typeof Line>;
+
+/** The line of a request in the log, once it is written there. */
+async function lineOf(stage: Stage, id: string): Promise<Line | undefined> {
+  const find = (): Line | undefined =>
+    stage.gateway
+      .output()
+      .split('\n')
+      .filter((text) => text.startsWith('{') && text.includes(`"request_id":"${id}"`))
+      .map((text) => Line.parse(JSON.parse(text)))
+      .find(({ request_id }) => request_id === id);
+  await expect.poll(find, { timeout: 60_000 }).toBeDefined();
+  return find();
+}
+
+let counted = 0;
+/** Sends a request under an id of its own; gives its answer and its line. */
+async function seen(stage: Stage, target: string, method = 'GET', headers: Record<string, string> = {}) {
+  const id = `frame-${stage.runtime.replace(' ', '-')}-${(counted += 1)}`;
+  const answer = await stage.gateway.fetch(target, { method, headers: { ...headers, 'x-request-id': id } });
+  expect(answer.headers.get('x-request-id')).toBe(id);
+  return { answer, line: await lineOf(stage, id) };
+}
+
+async function countOf(stage: Stage, labels: RegExp): Promise<number> {
+  const text = await (await stage.gateway.fetch('/metrics', { headers: SCRAPER })).text();
+  const line = text
+    .split('\n')
+    .find((each) => each.startsWith('sallyport_requests_total{') && labels.test(each));
+  return Number(line?.split(' ').at(-1) ?? 0);
+}
+
+gatewaySuite(
+  'every answer of the bundle itself',
+  { variables: () => ({ ALLOWED_ORIGINS: ORIGIN, LOG_REQUESTS: 'all', WEBHOOK_SIGNING_KEYS: KEY }) },
+  (stage) => {
+    it.each(OWN)(
+      '%s %s has the request id of its caller, a line and a count',
+      async (method, path, status) => {
+        const { answer, line } = await seen(stage, path, method);
+        expect(answer.status).toBe(status);
+        const rule = path === '/forward-auth' ? undefined : path;
+        expect(line).toMatchObject({ method, status, address: expect.any(String) as string });
+        expect(line?.['rule']).toBe(rule);
+        // workerd's clock stands still while no input or output happens.
+        expect(line?.['us']).toBeGreaterThan(stage.runtime === 'workerd' ? -1 : 0);
+        if (status >= 400) expect(line?.['path']).toBe(path);
+        const labels = new RegExp(`rule="${rule ?? ''}",target="",status="${status}"`);
+        expect(await countOf(stage, labels)).toBeGreaterThan(0);
+      },
+    );
+
+    it('has a new request id where the caller sends none, or a malformed one', async () => {
+      for (const id of [undefined, 'two words', 'x'.repeat(129)]) {
+        const headers = id === undefined ? {} : { 'x-request-id': id };
+        const answer = await stage.gateway.fetch('/health', { headers });
+        expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f]{32}$/);
+      }
+    });
+
+    it.each([
+      ['DELETE', '/health', 'GET, HEAD'],
+      ['POST', '/ready', 'GET, HEAD'],
+      ['OPTIONS', '/metrics', 'GET, HEAD'],
+      ['GET', '/webhooks/zitadel', 'POST'],
+      ['HEAD', '/webhooks/user-deleted', 'POST'],
+    ])('%s %s is a 405 that says what is allowed: %s', async (method, path, allow) => {
+      const { answer, line } = await seen(stage, path, method);
+      expect(answer.headers.get('allow')).toBe(allow);
+      expect(line).toMatchObject({ status: 405, code: 'method_not_allowed', rule: path });
+      if (method === 'HEAD') expect([answer.status, await answer.text()]).toEqual([405, '']);
+      else await expectRefusal(answer, 'method_not_allowed');
+    });
+
+    it('to HEAD is that to GET without its content', async () => {
+      for (const path of ['/health', '/ready', '/.well-known/sallyport/jwks.json']) {
+        const { answer } = await seen(stage, path, 'HEAD');
+        expect([answer.status, await answer.text()]).toEqual([200, '']);
+      }
+    });
+
+    it('can be read by a listed origin, and by no other', async () => {
+      for (const path of ['/ready', '/metrics', '/webhooks/zitadel']) {
+        const listed = await stage.gateway.fetch(path, { headers: { origin: ORIGIN } });
+        expect(listed.headers.get('access-control-allow-origin')).toBe(ORIGIN);
+        expect(listed.headers.get('access-control-expose-headers')).toContain('X-Request-ID');
+        const other = await stage.gateway.fetch(path, { headers: { origin: 'https://evil.test' } });
+        expect(other.headers.get('access-control-allow-origin')).toBeNull();
+        expect(other.headers.get('vary')).toContain('Origin');
+      }
+    });
+
+    it('to a preflight of a listed origin needs nothing, and is recorded', async () => {
+      for (const path of ['/ready', '/me']) {
+        const asked = { origin: ORIGIN, 'access-control-request-method': 'GET' };
+        const { answer, line } = await seen(stage, path, 'OPTIONS', asked);
+        expect(answer.status).toBe(204);
+        expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN);
+        expect(line).toMatchObject({ method: 'OPTIONS', status: 204, code: 'preflight' });
+        expect(line).not.toHaveProperty('path');
+      }
+      expect(await countOf(stage, /rule="",target="",status="204",code="preflight"/)).toBe(1);
+      expect(await countOf(stage, /rule="\/ready",target="",status="204",code="preflight"/)).toBe(1);
+    });
+
+    it.runIf(stage.runtime !== 'in process')(
+      'to a declared body over 64 KiB is a 413, before anything of it is read or hashed',
+      async () => {
+        for (const path of ['/webhooks/zitadel', '/webhooks/user-created']) {
+          const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n`;
+          const answer = await exchange(stage.gateway.url, `${head}ZITADEL-Signature: t=1,v1=2\r\n\r\n`);
+          expect(answer).toMatch(/^HTTP\/1\.1 413 [^]*"body_too_large"/);
+        }
+      },
+    );
+  },
+);
+
+gatewaySuite(
+  'whoever is refused again and again by own routes',
+  { variables: () => ({ WEBHOOK_SIGNING_KEYS: KEY }) },
+  (stage) => {
+    it('is limited by address; signed deliveries, probes and scrapers of that address never are', async () => {
+      const forged = (n: number) =>
+        stage.gateway.fetch('/webhooks/zitadel', {
+          method: 'POST',
+          headers: { 'zitadel-signature': signature('guessed', '{}'), 'x-request-id': `forged-${n}` },
+          body: '{}',
+        });
+      for (let n = 0; n < 600; n++) expect((await forged(n)).status).toBe(401);
+      // One comes free every 100 ms, so how many more are answered with 401 is a matter of time.
+      let more = 600;
+      const over = async (): Promise<Response> => {
+        const answer = await forged((more += 1));
+        return answer.status === 401 ? over() : answer;
+      };
+      const limited = await over();
+      expect(limited.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+      expect(limited.headers.get('ratelimit-policy')).toBe('"refused";q=600;w=60');
+      await expectRefusal(limited, 'rate_limited');
+
+      const body = '{"aggregateID":"signed"}';
+      const headers = { 'zitadel-signature': signature(KEY, body) };
+      const signed = stage.gateway.fetch('/webhooks/zitadel', { method: 'POST', headers, body });
+      // Looked at, and known for what it is: this stage has no database.
+      await expectRefusal(await signed, 'not_configured');
+      expect((await stage.gateway.fetch('/health')).status).toBe(200);
+      expect((await stage.gateway.fetch('/ready')).status).toBe(200);
+      expect((await stage.gateway.fetch('/metrics', { headers: SCRAPER })).status).toBe(200);
+      const guess = async (): Promise<Response> => {
+        const headers = { authorization: 'Bearer a-guess-of-the-token' };
+        const answer = await stage.gateway.fetch('/metrics', { headers });
+        return answer.status === 401 ? guess() : answer;
+      };
+      await expectRefusal(await guess(), 'rate_limited');
+      // Requests that rules judge have quotas of their own.
+      await expectRefusal(await stage.gateway.fetch('/me'), 'missing_token');
+    });
+  },
+);
+
+gatewaySuite('the line of a refusal', { variables: () => ({ LOG_REQUESTS: 'refused' }) }, (stage) => {
+  it.each([
+    ['no_rule', '/nowhere/of?access_token=s3cret-in-the-query', '/nowhere/of'],
+    ['invalid_path', '/public/%2e%2e%2fadmin?x=s3cret-in-the-query', '/public/%2e%2e%2fadmin'],
+    ['missing_token', '/me', '/me'],
+    ['no_rule', `/nowhere/${'%C3%A9'.repeat(200)}`, `/nowhere/${'%C3%A9'.repeat(83)}`],
+  ])('%s names the path without its query: %s', async (code, target, path) => {
+    const { line } = await seen(stage, target);
+    expect(line).toMatchObject({ code, path });
+    expect(stage.gateway.output()).not.toContain('s3cret');
+  });
+
+  it('holds no token of the path', async () => {
+    const token = (await stage.bearer({ sub: 'path' })).slice('Bearer '.length);
+    const { line } = await seen(stage, `/nowhere/${token}`);
+    expect(line).toMatchObject({ path: '/nowhere/[hidden]' });
+  });
+
+  it('says how long the step took that failed', async () => {
+    const times: [string, string, Record<string, string>][] = [
+      ['match_us', '/nowhere', {}],
+      ['authenticate_us', '/me', { authorization: await stage.bearer({ aud: 'other' }) }],
+      ['authorize_us', '/reports', { authorization: await stage.bearer({ sub: 'nobody' }) }],
+      ['upstream_us', '/closed/x', {}],
+    ];
+    for (const [step, target, headers] of times) {
+      const { answer, line } = await seen(stage, target, 'GET', headers);
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(line?.[step], step).toBeTypeOf('number');
+      if (stage.runtime !== 'workerd') expect(line?.[step], step).toBeGreaterThan(0);
+    }
+  });
+
+  it('is all there is: what passed has none, and is counted', async () => {
+    const id = `passed-${stage.runtime.replace(' ', '-')}`;
+    const headers = { 'x-request-id': id };
+    expect((await stage.gateway.fetch('/public/x', { headers })).status).toBe(200);
+    expect((await stage.gateway.fetch('/health', { headers })).status).toBe(200);
+    await seen(stage, '/nowhere');
+    expect(stage.gateway.output()).not.toContain(id);
+    expect(await countOf(stage, /rule="\/public\/\*rest".*code="ok"/)).toBeGreaterThan(0);
+  });
+});
+
+gatewaySuite('LOG_PATHS=off', { on: SOCKETS, variables: () => ({ LOG_PATHS: 'off' }) }, (stage) => {
+  it('keeps paths out of the log', async () => {
+    const { line } = await seen(stage, '/nowhere/private-name');
+    expect(line).toMatchObject({ code: 'no_rule' });
+    expect(stage.gateway.output()).not.toContain('private-name');
+  });
+});
+
+gatewaySuite('without LOG_REQUESTS', { on: SOCKETS }, (stage) => {
+  it('Node logs every request, Workers those that were refused', async () => {
+    const headers = { 'x-request-id': 'passed-by-default' };
+    expect((await stage.gateway.fetch('/public/x', { headers })).status).toBe(200);
+    await seen(stage, '/nowhere');
+    expect(stage.gateway.output().includes('passed-by-default')).toBe(stage.runtime === 'node');
+  });
+});
