@@ -37,7 +37,11 @@ gatewaySuite('the bundle answers for itself', {}, (stage) => {
 
   it('these paths are not forwarded, whatever is asked of them', async () => {
     await stage.gateway.fetch('/health?x=1');
-    await expectStopped(stage.gateway.fetch('/health', { method: 'DELETE' }), 'method_not_allowed', stage.upstream);
+    await expectStopped(
+      stage.gateway.fetch('/health', { method: 'DELETE' }),
+      'method_not_allowed',
+      stage.upstream,
+    );
     expect(stage.upstream.requests).toEqual([]);
   });
 
@@ -93,11 +97,12 @@ gatewaySuite('X-Gateway-Assertion', {}, (stage) => {
   });
 });
 
+const ORIGIN = 'https://app.example.org';
 const PROXY = { 'cf-connecting-ip': '127.0.0.1' };
 
 gatewaySuite(
   '/forward-auth for a trusted proxy',
-  { variables: () => ({ TRUSTED_PROXIES: '127.0.0.1/32' }) },
+  { variables: () => ({ TRUSTED_PROXIES: '127.0.0.1/32', ALLOWED_ORIGINS: ORIGIN }) },
   (stage) => {
     const decide = (method: string, uri: string, headers: Record<string, string> = {}) =>
       stage.gateway.fetch('/forward-auth', {
@@ -121,6 +126,27 @@ gatewaySuite(
       ['no_rule', 'POST', '/reports'],
     ] as const)('refuses with %s: %s %s', async (code, method, uri) => {
       await expectStopped(decide(method, uri), code, stage.upstream);
+    });
+
+    it.each([
+      ['PUT', '/nowhere', 'no_rule'],
+      ['PUT', '/public/..%2fadmin', 'invalid_path'],
+      ['POST', '/reports', 'no_rule'],
+    ] as const)('a preflight for %s %s does not pass: %s', async (asked, uri, code) => {
+      const fields = { origin: ORIGIN, 'access-control-request-method': asked };
+      await expectStopped(decide('OPTIONS', uri, fields), code, stage.upstream);
+    });
+
+    it('a preflight of a listed origin passes without a token, and names nobody', async () => {
+      const asked = { origin: ORIGIN, 'access-control-request-method': 'GET' };
+      const answer = await decide('OPTIONS', '/reports', asked);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN);
+      expect(answer.headers.get('access-control-allow-methods')).toBe('GET');
+      expect(answer.headers.get('x-user-id')).toBeNull();
+      expect(answer.headers.get('x-gateway-assertion')).toBeNull();
+      const other = { ...asked, origin: 'https://evil.test' };
+      await expectStopped(decide('OPTIONS', '/admin/x', other), 'missing_token', stage.upstream);
     });
 
     it('the method of the decision is that of the asked request', async () => {
