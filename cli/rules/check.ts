@@ -21,7 +21,7 @@ export async function check(file: string | undefined, options: CheckOptions): Pr
   const compilation = compileRules(text, { targets, ...(model && { model }) });
   const findings = findingsOf(compilation);
   const warnings = findings.filter((finding) => finding.severity === 'warning').length;
-  const errors = findings.length - warnings;
+  const errors = findings.filter((finding) => finding.severity === 'error').length;
   const passed = errors === 0 && (warnings === 0 || options.strict !== true);
   const rules = compilation.ok ? compilation.rules.rules.length : undefined;
   if (options.json === true) {
@@ -46,7 +46,7 @@ export function findingsOf(compilation: Compilation): readonly Finding[] {
 
 /** `file:line:column`, as editors and terminals make links of it. */
 export function line(name: string, { severity, code, message, line, column }: Finding): string {
-  const paint = severity === 'error' ? colors.red : colors.yellow;
+  const paint = { error: colors.red, warning: colors.yellow, note: colors.cyan }[severity];
   return `${name}:${line}:${column}: ${paint(severity)}: ${message} ${colors.dim(`[${code}]`)}`;
 }
 

@@ -106,7 +106,8 @@ function read(source: RulesSource, platform: Pick<Platform, 'readText'>): string
 function compile(text: string, known: Known, log: Log): CompiledRules {
   const compilation = compileRules(text, known);
   if (!compilation.ok) throw new UnusableRules(compilation.findings.map(place));
-  for (const warning of compilation.warnings) log.warn('access rules', { finding: place(warning) });
+  for (const finding of compilation.warnings)
+    if (finding.severity === 'warning') log.warn('access rules', { finding: place(finding) });
   return compilation.rules;
 }
 

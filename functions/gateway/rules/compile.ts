@@ -17,7 +17,7 @@ export type Compilation =
   | { readonly ok: false; readonly findings: readonly Finding[] };
 
 /**
- * A rules file, from its text to a matcher. All faults are found before any is told; `findings` holds the warnings too.
+ * A rules file, from its text to a matcher. All faults are found before any is told; `findings` and `warnings` hold notes too.
  */
 export function compileRules(source: string, known: Known): Compilation {
   const parsed = parseRules(source);

@@ -1,11 +1,8 @@
+import { checkGaps } from './gaps.ts';
 import { isOwnRoute } from './own-routes.ts';
-import { shapeOf } from './pattern.ts';
 import type { Report } from './report.ts';
 import type { RuleTrie } from './trie.ts';
-import type { PathSegment, Rule } from './types.ts';
-
-/** No rule names it, so only rules for any method serve it. */
-const ANY_OTHER = 'any other method';
+import type { Rule } from './types.ts';
 
 /** What can only be seen of the rules together, and what a rule says without effect. */
 export function checkRules(trie: RuleTrie, report: Report): void {
@@ -66,36 +63,4 @@ function checkObject(rule: Rule, report: Report): void {
   if (!takesRest && between.every((text) => text.includes('/'))) return;
   const message = 'different paths can name the same object: put a / between placeholders';
   report.warning('ambiguous_object', [rule.index, 'object'], message);
-}
-
-/** Protected paths whose other methods fall through to a public rule. */
-function checkGaps(trie: RuleTrie, report: Report): void {
-  const named = trie.rules.flatMap((rule) => (rule.methods === '*' ? [] : rule.methods));
-  const methods = [...new Set(named), ANY_OTHER];
-  const shapes = new Set<string>();
-  for (const rule of trie.rules) {
-    const shape = shapeOf(rule.segments);
-    if (rule.access.kind === 'public' || shapes.has(shape)) continue;
-    shapes.add(shape);
-    for (const [winner, through] of publicWinners(trie, rule, methods)) {
-      const message = `protects ${rule.path}, but ${through.join(', ')} there falls to the public rule /${winner.index} (${winner.path})`;
-      report.warning('method_gap', [rule.index, 'method'], message);
-    }
-  }
-}
-
-function publicWinners(trie: RuleTrie, rule: Rule, methods: readonly string[]): Map<Rule, string[]> {
-  const sample = rule.segments.map(sampleOf);
-  const winners = new Map<Rule, string[]>();
-  for (const method of methods) {
-    const winner = trie.match(method, sample)?.rule;
-    if (winner?.access.kind !== 'public' || shapeOf(winner.segments) === shapeOf(rule.segments)) continue;
-    winners.set(winner, [...(winners.get(winner) ?? []), method]);
-  }
-  return winners;
-}
-
-/** A segment that no literal equals: judged paths hold no NUL. */
-function sampleOf(segment: PathSegment): string {
-  return segment.kind === 'literal' ? segment.value : '\0';
 }

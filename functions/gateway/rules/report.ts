@@ -19,6 +19,10 @@ export class Report {
     this.#add('warning', code, path, message);
   }
 
+  note(code: string, path: JsonPath, message: string): void {
+    this.#add('note', code, path, message);
+  }
+
   get failed(): boolean {
     return this.#findings.some((finding) => finding.severity === 'error');
   }

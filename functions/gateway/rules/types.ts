@@ -69,7 +69,8 @@ export interface CompiledRules {
 
 /** Something to say about a rules file, with its place in the text. */
 export interface Finding {
-  readonly severity: 'error' | 'warning';
+  /** A note names what no rule can change; it fails nothing. */
+  readonly severity: 'error' | 'warning' | 'note';
   readonly code: string;
   readonly message: string;
   /** From 1. */

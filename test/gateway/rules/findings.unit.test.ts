@@ -136,15 +136,6 @@ describe('rules against each other', () => {
     ]);
   });
 
-  it('a protected path whose other methods fall to a public rule is told', () => {
-    const rules = [
-      { path: '/documents/:id', method: 'GET', object: 'document:{id}' },
-      { path: '/*rest', method: '*', feature: 'public_access' },
-    ];
-    expect(summary(rules)).toEqual(['method_gap /0/method']);
-    expect(summary([...rules, { path: '/documents/:x', method: '*', feature: 'authenticated' }])).toEqual([]);
-  });
-
   it("a rule for one of the bundle's own routes is told to be unreachable", () => {
     expect(summary([{ ...sound, path: '/health' }])).toEqual(['unreachable /0/path']);
     expect(summary([{ ...sound, path: '/*rest' }])).toEqual([]);
