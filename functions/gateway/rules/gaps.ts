@@ -123,12 +123,12 @@ function asksAsMuch(other: Match, own: Match): boolean {
 function question({ rule, params }: Match): string {
   const { access, claims } = rule;
   if (access.kind !== 'relation') return JSON.stringify(claims);
-  const values = Object.entries(params).map(([name, value]) => [
+  const values = Object.entries(params).map(([name, value]): [string, string] => [
     name,
     value.replaceAll(ANYTHING, '-') || '-',
   ]);
   try {
-    return JSON.stringify([access.relation, objectOf(access, Object.fromEntries(values)), claims]);
+    return JSON.stringify([access.relation, objectOf(access, Object.fromEntries<string>(values)), claims]);
   } catch (error) {
     if (error instanceof Refusal) return 'nothing';
     throw error;
