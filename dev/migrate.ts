@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { atExit } from './ending.ts';
 
 const CLI = fileURLToPath(new URL('../cli/sallyport.mjs', import.meta.url));
 
@@ -11,6 +12,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
     env: { ...process.env, DATABASE_URL: databaseUrl },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  const leave = atExit(() => child.kill());
+  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]).finally(leave);
   if (child.exitCode !== 0) throw new Error(`sallyport db migrate failed:\n${said}`);
 }

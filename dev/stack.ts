@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { openInbox, type Inbox } from './inbox.ts';
 import { generateKey } from './keys.ts';
 import { METRICS_TOKEN } from './metrics-token.ts';
 import { migrate } from './migrate.ts';
@@ -24,7 +25,12 @@ export interface Stack {
 export interface StackOptions {
   /** Where the gateway will listen: the upstream fetches its assertion keys there, events go to its webhook. */
   readonly gatewayUrl: string;
+  /** Called with the name of each of PARTS as it is up. */
+  readonly onUp?: (part: string) => void;
 }
+
+/** How many times `onUp` is called. */
+export const PARTS = 4;
 
 interface Part {
   readonly url: string;
@@ -41,20 +47,30 @@ interface Parts {
 }
 
 /** Everything the gateway talks to, in this process, on free loopback ports, gone when it ends. */
-export async function startStack({ gatewayUrl }: StackOptions): Promise<Stack> {
+export async function startStack({ gatewayUrl, onUp }: StackOptions): Promise<Stack> {
   const signingKey = randomBytes(24).toString('base64url');
-  const zitadel = await startZitadel({ target: { url: `${gatewayUrl}/webhooks/zitadel`, signingKey } });
+  let inbox: Inbox | undefined;
+  const zitadel = await startZitadel({
+    target: { url: `${gatewayUrl}/webhooks/zitadel`, signingKey },
+    applied: async (userId) => inbox?.applied(userId),
+  });
+  const told = <T>(part: string, start: Promise<T>): Promise<T> =>
+    start.then((started) => {
+      onUp?.(part);
+      return started;
+    });
   const starting = [
-    startOidc({ isUser: (id) => zitadel.users.has(id) }),
-    startOpenFga(),
-    startUpstream({ gatewayJwksUrl: `${gatewayUrl}/.well-known/sallyport/jwks.json` }),
-    startDatabase(),
+    told('the OpenID provider', startOidc({ isUser: (id) => zitadel.users.has(id) })),
+    told('OpenFGA', startOpenFga()),
+    told('the upstream', startUpstream({ gatewayJwksUrl: `${gatewayUrl}/.well-known/sallyport/jwks.json` })),
+    told('Postgres', startDatabase()),
     startNeonEndpoint(),
   ] as const;
   let closing: Promise<void> | undefined;
-  const close = () => (closing ??= closeAll([Promise.resolve(zitadel), ...starting]));
+  const close = () => (closing ??= closeAll(inbox, [Promise.resolve(zitadel), ...starting]));
   try {
     const [oidc, openfga, upstream, postgres, neon] = await Promise.all(starting);
+    inbox = openInbox(postgres.url);
     const parts = { zitadel, oidc, openfga, upstream, postgres, neon };
     return { oidc, zitadel, close, variables: await variablesOf(parts, signingKey) };
   } catch (error) {
@@ -101,7 +117,8 @@ async function variablesOf(parts: Parts, signingKey: string): Promise<StackVaria
 }
 
 /** Waits for the parts still starting, so that none outlives a start that failed elsewhere. */
-async function closeAll(parts: readonly Promise<Part>[]): Promise<void> {
+async function closeAll(inbox: Inbox | undefined, parts: readonly Promise<Part>[]): Promise<void> {
+  await inbox?.close();
   const settled = await Promise.allSettled(parts);
   await Promise.all(settled.flatMap((part) => (part.status === 'fulfilled' ? part.value.close() : [])));
 }

@@ -1,4 +1,6 @@
+import { rmSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { atExit } from './ending.ts';
 import { envFile } from './env-file.ts';
 import type { StackVariables } from './stack.ts';
 
@@ -17,6 +19,11 @@ export async function writeVariables(name: string, variables: StackVariables): P
   const path = `${FOLDER}/${name}.env`;
   const url = new URL(path, ROOT);
   await mkdir(new URL(`${FOLDER}/`, ROOT), { recursive: true });
+  const keep = atExit(() => {
+    rmSync(url, { force: true });
+  });
+  // One that a killed demo left may have another mode.
+  await rm(url, { force: true });
   await writeFile(url, envFile(variables), { mode: 0o600 });
-  return { path, remove: () => rm(url, { force: true }) };
+  return { path, remove: () => rm(url, { force: true }).finally(keep) };
 }

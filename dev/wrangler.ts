@@ -1,10 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { atExit } from './ending.ts';
 import { LOOPBACK } from './listen.ts';
 import type { StackVariables } from './stack.ts';
 import type { RunningGateway } from './tour/run.ts';
@@ -18,8 +21,23 @@ const STOP_MS = 5_000;
 export async function startWrangler(variables: StackVariables): Promise<RunningGateway> {
   const { HOST: host = LOOPBACK, PORT: port = '3000', ...rest } = variables;
   const file = await writeVariables(`sallyport-${process.pid}`, { ...rest, ACCESS_RULES: await rules() });
-  const child = spawnWrangler(['--ip', host, '--port', port, '--env-file', file.path]);
-  const ended = once(child, 'exit').then(() => file.remove());
+  const state = `${dirname(file.path)}/state-${process.pid}`;
+  const child = spawnWrangler([
+    ...['--ip', host, '--port', port],
+    ...['--env-file', file.path, '--persist-to', state],
+  ]);
+  const forget = (): void => {
+    rmSync(new URL(state, ROOT), { recursive: true, force: true });
+  };
+  const leave = atExit(() => {
+    child.kill();
+    forget();
+  });
+  const ended = once(child, 'exit').then(async () => {
+    leave();
+    forget();
+    await file.remove();
+  });
   try {
     await ready(child.stdout, child.stderr);
   } catch (error) {

@@ -8,10 +8,11 @@ export type Difference = string | undefined;
 
 export interface CheckOptions {
   readonly places: Places;
-  readonly tokenOf: (bearer: Bearer) => Promise<string>;
+  /** `anew`: not the one from before. */
+  readonly tokenOf: (bearer: Bearer, anew: boolean) => Promise<string>;
 }
 
-/** The longest that something takes which happens by itself: a remembered refusal, 5 s. */
+/** The longest that something takes which happens by itself: twice a remembered refusal. */
 const SOON_MS = 10_000;
 const BETWEEN_MS = 100;
 
@@ -25,14 +26,15 @@ export async function checkStep(step: RequestStep, options: CheckOptions): Promi
       (error: unknown) => `no answer: ${error instanceof Error ? error.message : 'unknown'}`,
     );
     const late = performance.now() - started > SOON_MS;
-    if (difference === undefined || step.soon !== true || late) return difference;
+    if (difference === undefined || step.afterSeconds === undefined || late) return difference;
     await pause(BETWEEN_MS);
   }
 }
 
 async function sendAndCompare(step: RequestStep, { places, tokenOf }: CheckOptions): Promise<Difference> {
   const headers = new Headers(step.headers);
-  if (step.as !== undefined) headers.set('authorization', `Bearer ${await tokenOf(step.as)}`);
+  if (step.as !== undefined)
+    headers.set('authorization', `Bearer ${await tokenOf(step.as, step.newToken === true)}`);
   if (step.body !== undefined) headers.set('content-type', 'application/json');
   const answer = await fetch(places[step.at ?? 'gateway'] + step.path, {
     method: methodOf(step),

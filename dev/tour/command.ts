@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { Difference } from './check.ts';
 import type { CommandStep } from './step.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** The project's folder. */
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CLI = 'cli/sallyport.mjs';
 
 /** The step as a line for a POSIX shell in the project's folder. `envFile`: where the demo's variables are. */
@@ -24,5 +25,5 @@ export async function checkCommand({ command }: CommandStep, envFile: string): P
 }
 
 function argumentsFor(command: readonly string[], envFile: string): string[] {
-  return [`--env-file=${envFile}`, CLI, ...command];
+  return [CLI, ...command, `--env-file=${envFile}`];
 }

@@ -1,4 +1,4 @@
-import type { Bearer, Places, RequestStep } from './step.ts';
+import { RUN, userOf, type Bearer, type Places, type RequestStep } from './step.ts';
 
 /** The step as a line for a POSIX shell; tokens come from the variables that `tokenLine` sets. */
 export function curlLine(step: RequestStep, places: Places): string {
@@ -6,20 +6,29 @@ export function curlLine(step: RequestStep, places: Places): string {
   if (step.path.includes('..')) parts.push('--path-as-is');
   if (step.method !== undefined) parts.push(`-X ${step.method}`);
   if (step.as !== undefined) parts.push(`-H "Authorization: Bearer $${variableOf(step.as)}"`);
-  for (const [name, value] of Object.entries(step.headers ?? {})) parts.push(`-H '${name}: ${value}'`);
+  for (const [name, value] of Object.entries(step.headers ?? {}))
+    parts.push(`-H ${quoted(`${name}: ${value}`)}`);
   if (step.body !== undefined)
-    parts.push(`-H 'Content-Type: application/json' -d '${JSON.stringify(step.body)}'`);
-  parts.push(`'${places[step.at ?? 'gateway']}${step.path}'`);
+    parts.push(`-H 'Content-Type: application/json' -d ${quoted(JSON.stringify(step.body))}`);
+  parts.push(quoted(`${places[step.at ?? 'gateway']}${step.path}`));
   return parts.join(' ');
 }
 
 export function tokenLine(user: Bearer, issuer: string): string {
-  return `${variableOf(user)}=$(curl -s -X POST '${issuer}/demo/token?user=${user}')`;
+  return `${variableOf(user)}=$(curl -s -X POST ${quoted(`${issuer}/demo/token?user=${userOf(user)}`)})`;
 }
 
 /** The service account has no sign-in: its token was made when the demo started. */
 export function serviceTokenLine(token: string): string {
   return `${variableOf('service')}=${token}`;
+}
+
+/** Names that no run before has used, in any POSIX shell. */
+export const RUN_LINE = `${RUN.slice(1)}=$(date +%s)`;
+
+/** In single quotes, but for the name of the run, which the shell fills in. */
+function quoted(text: string): string {
+  return `'${text.replaceAll(RUN, `'${RUN}'`)}'`.replace(/''$/, '');
 }
 
 function variableOf(bearer: Bearer): string {

@@ -1,6 +1,7 @@
-import type { Step } from './step.ts';
+import { userOf, type Bearer, type Step } from './step.ts';
 
-function create(userId: string, headers: Readonly<Record<string, string>> = {}) {
+function create(bearer: Bearer, headers: Readonly<Record<string, string>> = {}) {
+  const userId = userOf(bearer);
   return {
     at: 'zitadel',
     path: '/v2/users/new',
@@ -12,15 +13,15 @@ function create(userId: string, headers: Readonly<Record<string, string>> = {}) 
 }
 
 const DANA = { at: 'zitadel', as: 'service', expect: { status: 200 } } as const;
-const WELCOME = { path: '/welcome', soon: true } as const;
+const WELCOME = { path: '/welcome' } as const;
+const dana = userOf('dana');
 
 /** A user's life at the identity provider, and what the gateway makes of it. `storeId`: of OpenFGA. */
 export function lifecycle(storeId: string): readonly Step[] {
   const tuplesOfDana = {
     at: 'openfga',
     path: `/stores/${storeId}/read`,
-    body: { tuple_key: { user: 'user:dana', object: 'feature:' } },
-    soon: true,
+    body: { tuple_key: { user: `user:${dana}`, object: 'feature:' } },
   } as const;
   return [
     { title: 'Dana is made at the identity provider, whose event reaches the webhook', ...create('dana') },
@@ -33,23 +34,24 @@ export function lifecycle(storeId: string): readonly Step[] {
       title: 'and is let in',
       ...WELCOME,
       as: 'dana',
-      expect: { status: 200, echo: { user: 'dana' } },
+      expect: { status: 200, echo: { user: dana } },
     },
-    { title: 'She is deactivated', ...DANA, method: 'POST', path: '/v2/users/dana/deactivate' },
+    { title: 'She is deactivated', ...DANA, method: 'POST', path: `/v2/users/${dana}/deactivate` },
     {
       title: 'and her token is refused, an hour before it expires',
       ...WELCOME,
       as: 'dana',
       expect: { status: 401, code: 'invalid_token' },
     },
-    { title: 'She is reactivated', ...DANA, method: 'POST', path: '/v2/users/dana/reactivate' },
+    { title: 'She is reactivated', ...DANA, method: 'POST', path: `/v2/users/${dana}/reactivate` },
     {
-      title: 'and let in again, with the same token',
+      title: 'and let in again, with a new token',
       ...WELCOME,
       as: 'dana',
-      expect: { status: 200, echo: { user: 'dana' } },
+      newToken: true,
+      expect: { status: 200, echo: { user: dana } },
     },
-    { title: 'She is removed', ...DANA, method: 'DELETE', path: '/v2/users/dana' },
+    { title: 'She is removed', ...DANA, method: 'DELETE', path: `/v2/users/${dana}` },
     {
       title: 'and refused',
       ...WELCOME,
@@ -74,7 +76,7 @@ export function lifecycle(storeId: string): readonly Step[] {
     },
     {
       title: 'so nobody here knows her',
-      path: '/welcome',
+      ...WELCOME,
       as: 'erin',
       expect: { status: 403, code: 'forbidden' },
     },
@@ -87,7 +89,8 @@ export function lifecycle(storeId: string): readonly Step[] {
       title: 'so she is let in, as soon as the refusal is forgotten (5 s)',
       ...WELCOME,
       as: 'erin',
-      expect: { status: 200, echo: { user: 'erin' } },
+      afterSeconds: 5,
+      expect: { status: 200, echo: { user: userOf('erin') } },
     },
   ];
 }

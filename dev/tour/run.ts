@@ -1,7 +1,9 @@
+import { endingBySignal, type Ending } from '../ending.ts';
 import { LOOPBACK, PortBusy, reservePort } from '../listen.ts';
-import { startStack, type StackVariables } from '../stack.ts';
+import { PARTS, startStack, type StackVariables } from '../stack.ts';
 import { writeVariables } from '../variables-file.ts';
 import { readOptions, usage, UsageError, type RunOptions } from './options.ts';
+import { startProgress } from './progress.ts';
 import { selfCheck } from './self-check.ts';
 import { colorsFor, picture, sceneOf, tour, type Scene } from './text.ts';
 
@@ -44,17 +46,36 @@ export async function run(runner: Runner, args: readonly string[]): Promise<numb
 async function withGateway(runner: Runner, options: RunOptions): Promise<number> {
   const started = performance.now();
   const port = await reservePort(options.port);
-  const stack = await startStack({ gatewayUrl: `http://${LOOPBACK}:${port}` });
+  const ending = endingBySignal();
+  const progress = startProgress(process.stderr, PARTS + 1, process.env['TERM']);
+  void ending.asked.then(() => {
+    progress.stopping();
+  });
+  const stack = await startStack({
+    gatewayUrl: `http://${LOOPBACK}:${port}`,
+    onUp: (part) => {
+      progress.up(part);
+    },
+  }).catch((error: unknown) => {
+    progress.end();
+    throw error;
+  });
   try {
     const variables = { LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'error', ...stack.variables };
     const file = await writeVariables(`demo-${port}`, variables);
     try {
-      const gateway = await runner.start({ ...variables, HOST: LOOPBACK, PORT: String(port) });
-      const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      console.log(`\n${colors.bold('Sallyport')} is up after ${seconds} s.\n`);
+      const starting = runner.start({ ...variables, HOST: LOOPBACK, PORT: String(port) });
+      const gateway = await starting.finally(() => {
+        progress.end();
+      });
       const scene = sceneOf(runner.runtime, gateway.url, stack.variables, file.path);
-      const toured = options.once ? selfCheck(scene, stack, colors) : show(gateway, scene);
-      return await toured.finally(() => gateway.close());
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      const visit = (): Promise<number> => {
+        console.log(`\n${colors.bold('Sallyport')} is up after ${seconds} s.\n`);
+        return options.once ? selfCheck(scene, stack, colors, ending) : show(gateway, scene, ending);
+      };
+      const visited = ending.code() ?? visit();
+      return await Promise.resolve(visited).finally(() => gateway.close());
     } finally {
       await file.remove();
     }
@@ -63,24 +84,11 @@ async function withGateway(runner: Runner, options: RunOptions): Promise<number>
   }
 }
 
-async function show(gateway: RunningGateway, scene: Scene): Promise<number> {
+async function show(gateway: RunningGateway, scene: Scene, ending: Ending): Promise<number> {
   console.log(`${picture(scene, colors)}\n\n${tour(scene, colors)}\n`);
-  const endings = [
-    interrupted().then(() => 0),
-    ...(gateway.ended === undefined ? [] : [gateway.ended.then(() => 1)]),
-  ];
-  const code = await Promise.race(endings);
+  const code = await Promise.race([ending.asked.then(() => 0), gateway.ended?.then(() => 1) ?? NEVER]);
   console.log(code === 0 ? '\nStopping.' : '\nThe gateway has ended by itself.');
   return code;
 }
 
-/** A second signal meets the default action: it ends the process at once. */
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        resolve();
-      });
-    }
-  });
-}
+const NEVER = new Promise<never>(() => undefined);

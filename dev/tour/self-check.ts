@@ -1,16 +1,20 @@
 import type { Stack } from '../stack.ts';
 import { checkStep, type CheckOptions } from './check.ts';
 import { checkCommand } from './command.ts';
-import { isRequest, type Bearer } from './step.ts';
+import type { Ending } from '../ending.ts';
+import { inRun, isRequest, RUN, userOf, type Bearer } from './step.ts';
 import { stepsOf } from './steps.ts';
 import type { Colors, Scene } from './text.ts';
 
-/** Takes the whole tour and says what held; resolves to the exit code. */
-export async function selfCheck(scene: Scene, stack: Stack, colors: Colors): Promise<number> {
-  const options: CheckOptions = { places: scene.places, tokenOf: keptTokens(stack) };
-  const steps = stepsOf(scene.storeId);
+/** Takes the whole tour and says what held; resolves to the exit code, after a signal to that of the signal. */
+export async function selfCheck(scene: Scene, stack: Stack, colors: Colors, ending: Ending): Promise<number> {
+  const run = String(Date.now());
+  const options: CheckOptions = { places: scene.places, tokenOf: keptTokens(stack, run) };
+  const steps = stepsOf(scene.storeId).map((step) => inRun(step, run));
   let failed = 0;
   for (const step of steps) {
+    const code = ending.code();
+    if (code !== undefined) return code;
     const difference = isRequest(step)
       ? await checkStep(step, options)
       : await checkCommand(step, scene.envFile);
@@ -24,11 +28,12 @@ export async function selfCheck(scene: Scene, stack: Stack, colors: Colors): Pro
   return failed === 0 ? 0 : 1;
 }
 
-/** One token each for the whole tour: what happens to a user must meet a token from before. */
-function keptTokens({ oidc, zitadel }: Stack): CheckOptions['tokenOf'] {
+/** One token each, until a step wants another: what happens to a user must meet a token from before. */
+function keptTokens({ oidc, zitadel }: Stack, run: string): CheckOptions['tokenOf'] {
   const kept = new Map<Bearer, string>([['service', zitadel.token]]);
-  return async (bearer) => {
-    const token = kept.get(bearer) ?? (await oidc.mintToken(bearer));
+  return async (bearer, anew) => {
+    const known = anew ? undefined : kept.get(bearer);
+    const token = known ?? (await oidc.mintToken(userOf(bearer).replaceAll(RUN, run)));
     kept.set(bearer, token);
     return token;
   };

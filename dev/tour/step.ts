@@ -32,8 +32,10 @@ export interface RequestStep {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** True: an event has to arrive and be applied first, so the self-check asks until it holds. */
-  readonly soon?: true;
+  /** True: with a token made for this step, whatever the bearer had before. */
+  readonly newToken?: true;
+  /** It holds this long after the step before: the printed lines sleep, the self-check asks until it does. */
+  readonly afterSeconds?: number;
   readonly expect: Expectation;
 }
 
@@ -44,6 +46,22 @@ export interface CommandStep {
 }
 
 export type Step = RequestStep | CommandStep;
+
+/**
+ * Stands in texts for what makes the names of one run its own, so that the lines can be pasted again. The printed lines
+ * have it as a variable of the shell.
+ */
+export const RUN = '$RUN';
+
+/** Who the token of a bearer is for. */
+export function userOf(bearer: Bearer): string {
+  return bearer === 'dana' || bearer === 'erin' ? `${bearer}-${RUN}` : bearer;
+}
+
+/** The step with the names of one run. `run`: letters and digits. */
+export function inRun<T extends Step>(step: T, run: string): T {
+  return JSON.parse(JSON.stringify(step).replaceAll(RUN, run)) as T;
+}
 
 export function isRequest(step: Step): step is RequestStep {
   return 'path' in step;

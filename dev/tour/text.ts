@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { StackVariables } from '../stack.ts';
-import { commandLine } from './command.ts';
-import { curlLine, serviceTokenLine, tokenLine } from './curl.ts';
+import { commandLine, ROOT } from './command.ts';
+import { curlLine, RUN_LINE, serviceTokenLine, tokenLine } from './curl.ts';
 import { lifecycle } from './lifecycle.ts';
 import { isRequest, type Bearer, type Places, type Step } from './step.ts';
 import { REQUESTS } from './steps.ts';
@@ -70,16 +70,19 @@ export function tour(scene: Scene, colors: Colors): string {
   const { issuer, places, serviceToken } = scene;
   const number = numbering();
   const lines = (steps: readonly Step[]) => steps.flatMap((step) => stepLines(step, number(), scene, colors));
+  const heading = (title: string, note: string): string =>
+    `# ${colors.bold(title)}${colors.dim(` (${note})`)}`;
   return [
-    colors.bold('Tokens for the lines below') + colors.dim(' (good for one hour; run these first)'),
+    heading('Tokens for the lines below', 'good for one hour; paste these first into a second terminal'),
     ...bearersOf(REQUESTS).map((user) => `   ${tokenLine(user, issuer)}`),
-    colors.dim('   other kinds: add &ttl=60 (seconds), &opaque=1, &alg=ES256 or &audience=… to the address'),
+    colors.dim('#  other kinds: add &ttl=60 (seconds), &opaque=1, &alg=ES256 or &audience=… to the address'),
     '',
-    colors.bold('The tour') + colors.dim(' (paste any line into a second terminal)'),
+    heading('The tour', 'paste any line, or all of them'),
     ...lines(REQUESTS),
     '',
-    colors.bold('The life of a user') +
-      colors.dim(' (one line after the other, in the folder of the project)'),
+    heading('The life of a user', 'paste all of it, as often as you like'),
+    `   cd '${ROOT}'`,
+    `   ${RUN_LINE}`,
     `   ${serviceTokenLine(serviceToken)}`,
     ...withTokens(lifecycle(scene.storeId), issuer, lines),
     '',
@@ -90,7 +93,7 @@ export function tour(scene: Scene, colors: Colors): string {
   ].join('\n');
 }
 
-/** A user's token line stands before its first use, because the user is made by a step before. */
+/** A user's token line stands before its first use, because the user is made by a step before, and where a new one is wanted. */
 function withTokens(
   steps: readonly Step[],
   issuer: string,
@@ -98,7 +101,8 @@ function withTokens(
 ): string[] {
   const seen = new Set<Bearer>(['service']);
   return steps.flatMap((step) => {
-    const [bearer] = bearersOf([step]).filter((each) => !seen.has(each));
+    const anew = isRequest(step) && step.newToken === true;
+    const [bearer] = bearersOf([step]).filter((each) => anew || !seen.has(each));
     if (bearer === undefined) return lines([step]);
     seen.add(bearer);
     return [`   ${tokenLine(bearer, issuer)}`, ...lines([step])];
@@ -116,7 +120,10 @@ function numbering(): () => number {
 
 function stepLines(step: Step, number: number, scene: Scene, colors: Colors): string[] {
   const line = isRequest(step) ? curlLine(step, scene.places) : commandLine(step, scene.envFile);
-  return [`${String(number).padStart(2)} ${step.title}${outcomeOf(step, colors)}`, `   ${colors.cyan(line)}`];
+  const pause = isRequest(step) ? (step.afterSeconds ?? 0) : 0;
+  // As a command, so that what is pasted prints what it expects above what it gets, in every shell.
+  const title = `${colors.dim("echo; echo '")}${number} ${step.title}${outcomeOf(step, colors)}${colors.dim("'")}`;
+  return [title, ...(pause === 0 ? [] : [`   sleep ${pause}`]), `   ${colors.cyan(line)}`];
 }
 
 function outcomeOf(step: Step, colors: Colors): string {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { VerifyAssertion } from './assertion.ts';
@@ -30,14 +30,42 @@ export function echo(verify: VerifyAssertion): Route {
     json(response, 200, {
       method: request.method,
       path: (request.url ?? '').split('?', 1)[0],
-      query: url.search,
+      query: withoutTokens(url.search),
       user: request.headers['x-user-id'] ?? null,
       assertion: await verify(typeof assertion === 'string' ? assertion : undefined),
       from_gateway: GATEWAY_HEADERS.filter((name) => name in request.headers),
-      headers: request.headers,
-      body,
+      headers: shown(request.headers),
+      body: { ...body, preview: withoutTokens(body.preview) },
     });
   };
+}
+
+/** The beginning says which kind it is; the rest is good for whoever reads it off a screen. */
+const SHOWN_CHARS = 12;
+
+/** Headers as they came, but for tokens, which are cut. */
+function shown(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { authorization, ...others } = headers;
+  const all = Object.entries(others).map(([name, value]): [string, string | string[] | undefined] => [
+    name,
+    Array.isArray(value) ? value.map(withoutTokens) : value && withoutTokens(value),
+  ]);
+  const cut = authorization?.replace(
+    /^(\S+\s+)?(.*)$/s,
+    (_, scheme = '', token: string) => `${scheme}${cutShort(token)}`,
+  );
+  return { ...Object.fromEntries(all), ...(cut !== undefined && { authorization: cut }) };
+}
+
+/** JWTs, signed (three parts) and encrypted (five), wherever they stand. */
+function withoutTokens(text: string): string {
+  return text.replaceAll(/\beyJ[\w-]*(?:\.[\w-]*){1,4}/g, cutShort);
+}
+
+function cutShort(token: string): string {
+  return token.length <= SHOWN_CHARS * 2
+    ? token
+    : `${token.slice(0, SHOWN_CHARS)}… (${token.length} characters)`;
 }
 
 /** /stream?chunks=5&ms=100: one line after the other, flushed as it is made. */

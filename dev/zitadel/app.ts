@@ -11,6 +11,8 @@ export interface ZitadelParts {
   readonly token: string;
   readonly store: EventStore;
   readonly users: Users;
+  /** Waited for before a command is answered. */
+  readonly effects?: (userId: string) => Promise<void>;
 }
 
 const Time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
@@ -52,7 +54,13 @@ const UpdateUser = z.object({
 /** gRPC codes, as the gateway of Zitadel writes them. */
 const GRPC: Readonly<Record<number, number>> = { 400: 9, 401: 16, 404: 5 };
 
-export function zitadelApp({ instanceId, token, store, users }: ZitadelParts): Hono {
+export function zitadelApp({
+  instanceId,
+  token,
+  store,
+  users,
+  effects = () => Promise.resolve(),
+}: ZitadelParts): Hono {
   const app = new Hono();
   app.use(bearerAuth({ token, noAuthenticationHeader: UNAUTHENTICATED, invalidToken: UNAUTHENTICATED }));
   app.get('/admin/v1/instances/me', (c) =>
@@ -62,7 +70,7 @@ export function zitadelApp({ instanceId, token, store, users }: ZitadelParts): H
     const query = ListEvents.parse(await c.req.json());
     return c.json({ events: store.search(query).map(toEventMessage) });
   });
-  userRoutes(app, users);
+  userRoutes(app, users, effects);
   app.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse();
     const status = error instanceof UserRefused ? error.status : 400;
@@ -79,7 +87,7 @@ const UNAUTHENTICATED = {
 /** Not of Zitadel: `lost` lets the deliveries of this command go astray. */
 const DELIVERY = 'x-demo-delivery';
 
-function userRoutes(app: Hono, users: Users): void {
+function userRoutes(app: Hono, users: Users, effects: (userId: string) => Promise<void>): void {
   app.post('/v2/users/new', async (c) => {
     const { organizationId, userId, username, human } = CreateUser.parse(await c.req.json());
     const create = () =>
@@ -90,7 +98,12 @@ function userRoutes(app: Hono, users: Users): void {
         ...(organizationId !== undefined && { organization: organizationId }),
       });
     const user = c.req.header(DELIVERY) === 'lost' ? users.lost(create) : create();
+    await effects(user.id);
     return c.json({ id: user.id, creationDate: user.events[0]?.creationDate });
+  });
+  app.use('/v2/users/:id/*', async (c, next) => {
+    await next();
+    if (c.req.method !== 'GET' && c.res.ok) await effects(c.req.param('id'));
   });
   app.get('/v2/users/:id', (c) => {
     const user = users.get(c.req.param('id'));

@@ -16,6 +16,11 @@ export interface ZitadelOptions {
   /** Deliveries are dropped, doubled, delayed and reordered as this number says; absent: never. */
   readonly seed?: number;
   readonly port?: number;
+  /**
+   * Resolves when the target has applied what it was sent of a user. With it a command over HTTP answers only then, so
+   * that what is typed next meets its effects; absent: it answers at once, as Zitadel does.
+   */
+  readonly applied?: (userId: string) => Promise<void>;
   readonly clock?: { now(): number };
 }
 
@@ -31,7 +36,7 @@ export interface Zitadel {
 }
 
 export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitadel> {
-  const { target, seed, clock = Date } = options;
+  const { target, seed, applied, clock = Date } = options;
   const now = () => clock.now();
   const token = randomBytes(24).toString('base64url');
   const store = new EventStore(now);
@@ -43,7 +48,12 @@ export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitade
   const users = new Users(store, (event) => {
     deliveries.enqueue(event);
   });
-  const app = zitadelApp({ instanceId: INSTANCE_ID, token, store, users });
+  const effects = async (userId: string): Promise<void> => {
+    if (applied === undefined) return;
+    await deliveries.settled();
+    await applied(userId);
+  };
+  const app = zitadelApp({ instanceId: INSTANCE_ID, token, store, users, effects });
   const server = createServer((request, response) => void handle(request, response));
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const url = `http://${LOOPBACK}:${await listen(server, options.port)}`;

@@ -1,12 +1,16 @@
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { isRequest } from '../../dev/tour/step.ts';
 import { stepsOf } from '../../dev/tour/steps.ts';
 
 const STEPS = stepsOf('any');
+/** A watchdog: no measure of the demo. */
+const TIMEOUT = 300_000;
 const CURL_MISSING = spawnSync('curl', ['--version']).error !== undefined;
 
 describe('the demo', () => {
@@ -16,53 +20,90 @@ describe('the demo', () => {
       const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, '--once']);
       expect(stdout.match(/^✓ .*$/gm)).toEqual(STEPS.map(({ title }) => `✓ ${title}`));
     },
-    90_000,
+    TIMEOUT,
   );
 
   it.skipIf(CURL_MISSING)(
-    'prints curl lines that do what they say when pasted, and stops at Ctrl-C',
+    'prints lines that, pasted as one block into bash, give the answers they name, a second and a third time too; then nothing is left',
     async () => {
-      const demo = spawn(process.execPath, ['--import', 'tsx', 'dev/demo.ts', '--port', '0'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      const exited = once(demo, 'exit');
+      const demo = start();
       const text = await untilPrinted(demo.stdout, 'Ctrl-C');
-      expect(await pasted(text)).toEqual(
-        STEPS.map((step) => (isRequest(step) ? String(step.expect.status) : '0')),
+      const [, envFile = ''] = /--env-file=(\S+)/.exec(text) ?? [];
+      expect(existsSync(envFile)).toBe(true);
+      const wanted = STEPS.flatMap((step, index) =>
+        isRequest(step) ? [`${index + 1} ${step.title}: ${step.expect.status}`] : [],
       );
+      for (let pass = 1; pass <= 3; pass += 1) expect(await pasted(text)).toEqual(wanted);
       expect(text).not.toMatch(/\x1b/);
       demo.kill('SIGINT');
-      expect(await exited).toEqual([0, null]);
+      expect(await once(demo, 'exit')).toEqual([0, null]);
+      expect(existsSync(envFile)).toBe(false);
     },
-    60_000,
+    TIMEOUT,
+  );
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+  ] as const)(
+    '%s while it starts ends it with %d, says so, and leaves nothing',
+    async (signal, code) => {
+      const before = new Set(readdirSync('.wrangler'));
+      const demo = start();
+      await untilPrinted(demo.stderr, 'Starting the demo …\n');
+      const said = text(demo.stderr);
+      demo.kill(signal);
+      expect(await once(demo, 'exit')).toEqual([code, null]);
+      expect(await said).toBe('Stopping, as soon as it is up …\n');
+      expect(readdirSync('.wrangler').filter((name) => !before.has(name))).toEqual([]);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'a gateway that is killed ends it with 1, and leaves nothing',
+    async () => {
+      const before = new Set(readdirSync('.wrangler'));
+      const demo = start('dev/workerd.ts');
+      await untilPrinted(demo.stdout, 'Ctrl-C');
+      const wrangler = Number(execFileSync('pgrep', ['-P', String(demo.pid), '-f', 'wrangler']).toString());
+      process.kill(wrangler, 'SIGTERM');
+      expect(await once(demo, 'exit')).toEqual([1, null]);
+      expect(readdirSync('.wrangler').filter((name) => !before.has(name) && name !== 'tmp')).toEqual([]);
+    },
+    TIMEOUT,
   );
 });
 
+function start(program = 'dev/demo.ts') {
+  return spawn(process.execPath, ['--import', 'tsx', program, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
 async function untilPrinted(stream: Readable, wanted: string): Promise<string> {
   let text = '';
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     stream.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       if (text.includes(wanted)) resolve(text);
     });
+    stream.on('end', () => {
+      reject(new Error(`ended before it printed ${wanted}: ${text}`));
+    });
   });
 }
 
-/** Statuses and exit codes that the printed lines give in a shell of their own. */
+/** The titles that all the printed lines give in a shell of their own, with the status of the answer below each. */
 async function pasted(text: string): Promise<string[]> {
-  const lines = text.match(/^ {3}(?:[A-Z]+=.*|curl .*|node .*)$/gm) ?? [];
-  let step = 0;
-  const script = lines.map((line) => (/^ {3}[A-Z]+=/.test(line) ? line : observed(line, step++)));
-  const { stdout } = await promisify(execFile)('sh', ['-eu', '-c', script.join('\n')]);
-  return stdout.trim().split('\n');
-}
-
-/** A person takes longer to paste a line than an event to be applied; a shell has to ask again. */
-function observed(line: string, index: number): string {
-  const step = STEPS[index]!;
-  if (!isRequest(step)) return `${line} >/dev/null && echo $?`;
-  const curl = line.replace('curl -i', "curl -s -o /dev/null -w '%{http_code}\\n'");
-  if (step.soon !== true) return curl;
-  const wanted = String(step.expect.status);
-  return `for i in $(seq 100); do got=$(${curl}); test "$got" = ${wanted} && break; sleep 0.1; done; echo "$got"`;
+  const lines = text
+    .slice(text.indexOf('# Tokens'))
+    .split('\n')
+    .filter((line) => /^(?:#|echo| {3})/.test(line));
+  const { stdout } = await promisify(execFile)('bash', ['-u', '-c', lines.join('\n')], { cwd: '/' });
+  const answers = stdout.matchAll(
+    /^(\d+ .*) → (\d{3}).*\n(?:HTTP\/1\.1 100 Continue\s+)?HTTP\/1\.1 (\d{3})/gm,
+  );
+  return [...answers].map(([, title, , status]) => `${title}: ${status}`);
 }

@@ -5,6 +5,7 @@ import { curlLine, tokenLine } from '../../dev/tour/curl.ts';
 import { readOptions, UsageError } from '../../dev/tour/options.ts';
 import { isRequest } from '../../dev/tour/step.ts';
 import { REQUESTS, stepsOf } from '../../dev/tour/steps.ts';
+import { startProgress } from '../../dev/tour/progress.ts';
 import { colorsFor, picture, sceneOf, tour } from '../../dev/tour/text.ts';
 
 const scene = sceneOf(
@@ -45,9 +46,11 @@ describe('the printed tour', () => {
     const text = tour(scene, plain);
     STEPS.forEach((step, index) => {
       const line = isRequest(step) ? curlLine(step, places) : commandLine(step, scene.envFile);
-      const [title, printed] = text.slice(text.indexOf(`${index + 1} ${step.title}`)).split('\n');
-      expect(title).toContain(step.title);
-      expect(printed).toBe(`   ${line}`);
+      const lines = text.slice(text.indexOf(`echo; echo '${index + 1} ${step.title}`)).split('\n');
+      expect(lines[0]).toContain(step.title);
+      const pause =
+        isRequest(step) && step.afterSeconds !== undefined ? [`   sleep ${step.afterSeconds}`] : [];
+      expect(lines.slice(1, 2 + pause.length)).toEqual([...pause, `   ${line}`]);
     });
   });
 
@@ -59,8 +62,13 @@ describe('the printed tour', () => {
       expect(set).toBeLessThan(text.indexOf(`Bearer $${bearer.toUpperCase()}`));
     }
     expect(text.indexOf('SERVICE=token-of-the-service')).toBeLessThan(text.indexOf('Bearer $SERVICE'));
-    expect(text.indexOf('"userId":"dana"')).toBeLessThan(text.indexOf('DANA=$('));
-    expect(text.indexOf('"userId":"erin"')).toBeLessThan(text.indexOf('ERIN=$('));
+    expect(text.indexOf(`"userId":"dana-'$RUN'"`)).toBeLessThan(text.indexOf('DANA=$('));
+    expect(text.indexOf(`"userId":"erin-'$RUN'"`)).toBeLessThan(text.indexOf('ERIN=$('));
+    expect(text.indexOf('RUN=$(date +%s)')).toBeLessThan(text.indexOf(`'$RUN'`));
+  });
+
+  it('has titles that a shell can print: no quote ends early', () => {
+    for (const { title } of STEPS) expect(title).not.toMatch(/['\\]/);
   });
 
   it('keeps curl from repairing a path that hides a slash', () => {
@@ -80,6 +88,31 @@ describe('the printed tour', () => {
     expect(colorsFor({ isTTY: true }, undefined).bold('x')).not.toBe('x');
     expect(colorsFor({ isTTY: true }, '1').bold('x')).toBe('x');
     expect(colorsFor({}, undefined).bold('x')).toBe('x');
+  });
+});
+
+describe('the line while the demo starts', () => {
+  const written = (stream: { isTTY?: boolean; columns?: number }, term?: string): string => {
+    let text = '';
+    const progress = startProgress({ ...stream, write: (part) => (text += part) }, 2, term);
+    progress.up('Postgres');
+    progress.end();
+    return text;
+  };
+
+  it('is one on a terminal, redrawn within its width and wiped at the end', () => {
+    const text = written({ isTTY: true, columns: 40 });
+    expect(text).not.toContain('\n');
+    expect(text).toMatch(/\r\u001b\[2K$/);
+    expect(text).toContain('1 of 2');
+    for (const line of text.split('\r\u001b[2K')) expect(line.length).toBeLessThan(40);
+  });
+
+  it.each([
+    [{}, undefined],
+    [{ isTTY: true }, 'dumb'],
+  ])('is plain text, once, on %j with TERM %s', (stream, term) => {
+    expect(written(stream, term)).toBe('Starting the demo …\n');
   });
 });
 

@@ -48,6 +48,25 @@ describe('the sample upstream', () => {
     );
   });
 
+  it('never shows a whole token, wherever it stands', async () => {
+    const token = await assertion('upstream');
+    const opaque = 'an-opaque-token-of-the-kind-that-is-introspected';
+    const answers = [
+      await echo(`/x?access_token=${token}`, {
+        headers: { authorization: `Bearer ${token}`, cookie: `s=${token}` },
+      }),
+      await echo('/x', { method: 'POST', body: token, headers: { 'x-gateway-assertion': token } }),
+      await echo('/x', { headers: { authorization: `Bearer ${opaque}` } }),
+    ];
+    expect(JSON.stringify(answers)).not.toContain(token.slice(0, 40));
+    expect(JSON.stringify(answers)).not.toContain(opaque);
+    expect(answers[0]).toMatchObject({
+      headers: { authorization: `Bearer ${token.slice(0, 12)}… (${token.length} characters)` },
+    });
+    expect(answers[1]).toMatchObject({ assertion: 'verified' });
+    expect(answers[2]).toMatchObject({ headers: { authorization: 'Bearer an-opaque-to… (48 characters)' } });
+  });
+
   it('marks the headers only a gateway writes', async () => {
     const headers = { 'x-user-id': 'alice', 'x-other': 'y', traceparent: '00-1-2-01' };
     expect(await echo('/', { headers })).toMatchObject({
