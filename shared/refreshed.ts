@@ -35,7 +35,8 @@ export class Refreshed<T> {
   readonly #attempt: (key: string) => Promise<T>;
   readonly #policy: RefreshPolicy;
   readonly #deps: RefreshDeps;
-  #held: { readonly value: T; readonly at: number } | undefined;
+  #held: { readonly value: T; readonly at: number; readonly attempt: number } | undefined;
+  #attempts = 0;
   #failure: { readonly error: ProviderUnavailable; readonly at: number } | undefined;
   #backgroundAt = -Infinity;
 
@@ -67,6 +68,26 @@ export class Refreshed<T> {
     if (failure !== undefined && this.#deps.clock.now() - failure.at < FAILURE_COOLDOWN_MS)
       throw failure.error;
     return this.#attempt('');
+  }
+
+  /** Whatever its age; renews nothing. */
+  held(): T | undefined {
+    return this.#held?.value;
+  }
+
+  /** How many attempts were begun. */
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  /** Which attempt the held value came of, counted from 1. */
+  get heldAttempt(): number {
+    return this.#held?.attempt ?? 0;
+  }
+
+  /** Undefined once a later attempt has succeeded. */
+  get lastFailure(): ProviderUnavailable | undefined {
+    return this.#failure?.error;
   }
 
   /** Milliseconds since the held value was asked for; Infinity without one. */
@@ -102,10 +123,11 @@ export class Refreshed<T> {
   async #renew(load: (held: T | undefined) => Promise<T>): Promise<T> {
     // The age counts from the question, not the answer: what changed meanwhile must not live longer.
     const at = this.#deps.clock.now();
+    const attempt = (this.#attempts += 1);
     try {
       const value = await load(this.#held?.value);
       // Without collapsing, answers can overtake each other; the younger question wins.
-      if (this.#held === undefined || at >= this.#held.at) this.#held = { value, at };
+      if (this.#held === undefined || at >= this.#held.at) this.#held = { value, at, attempt };
       this.#failure = undefined;
       return value;
     } catch (cause) {

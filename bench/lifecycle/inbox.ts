@@ -58,7 +58,7 @@ function receiveDeps({ deps, database, issuer }: LifecycleGround): ReceiveDeps {
     clock,
     random,
     log,
-    zitadel: { config: issuer, keys: { find: () => Promise.resolve(undefined) } },
+    zitadel: { config: issuer, keys: { find: () => [] } },
     count: () => undefined,
     nudge: () => undefined,
   };

@@ -80,12 +80,13 @@ function readiness(deps: Deps, trusted: Trust, rules: RulesStore): ReadinessChec
       needed: () => rules.current().rules.some(({ access }) => access.kind !== 'public'),
       async look() {
         await Promise.allSettled([keys.ping()]);
-        const { state, ageSeconds, lastError } = keys.state();
+        const { state, ageSeconds, lastError, refused } = keys.state();
         return {
           up: state !== 'none',
           state,
           age_seconds: ageSeconds,
           ...(lastError && { last_error: lastError }),
+          ...(refused.length > 0 && { refused_keys: refused }),
         };
       },
     })),

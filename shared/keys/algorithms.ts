@@ -20,6 +20,10 @@ const ALGORITHMS: ReadonlyMap<string, AlgorithmEntry> = new Map([
 
 export const ALLOWED_ALGORITHMS: readonly string[] = [...ALGORITHMS.keys()];
 
+export function isAllowed(alg: string): boolean {
+  return ALGORITHMS.has(alg);
+}
+
 /** RFC 9864 names EdDSA over Ed25519 `Ed25519`; both names mean the same key. */
 export function canonicalAlgorithm(alg: string): string {
   return alg === 'EdDSA' ? 'Ed25519' : alg;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { ProviderUnavailable } from '../errors.ts';
 import type { Fetch, MaybePromise } from '../ports.ts';
 import { Refreshed, type RefreshDeps } from '../refreshed.ts';
-import { fetchJson } from './fetch-json.ts';
+import { fetchJson, withoutNulls } from './fetch-json.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** A provider's endpoints hardly ever move: kept a day, and a week while the provider is away. */
@@ -26,6 +26,8 @@ export interface ProviderDeps extends RefreshDeps {
   readonly fetch: Fetch;
   /** Milliseconds for one exchange; 3 s unless told. */
   readonly timeoutMs?: number;
+  /** Of real time unless told. */
+  readonly sleep?: (ms: number) => Promise<void>;
 }
 
 const documentSchema = z.object({
@@ -43,16 +45,22 @@ export function createDiscovery(issuerUrl: string, deps: ProviderDeps): Discover
 }
 
 function parse(issuerUrl: string, documentUrl: string, json: unknown): ProviderMetadata {
-  const parsed = documentSchema.safeParse(json);
+  const parsed = documentSchema.safeParse(withoutNulls(json));
   if (!parsed.success) throw new ProviderUnavailable(`${documentUrl}: not a discovery document`);
   const { issuer, jwks_uri: jwksUri, introspection_endpoint: introspectionEndpoint } = parsed.data;
   // OpenID Connect Discovery 1.0 §4.3: otherwise one provider could speak for another.
-  if (issuer !== issuerUrl) throw new ProviderUnavailable(`${documentUrl}: names another issuer`);
+  if (issuer !== issuerUrl)
+    throw new ProviderUnavailable(`${documentUrl}: names another issuer${shown(issuer)}`);
   for (const endpoint of [jwksUri, introspectionEndpoint]) {
     if (endpoint !== undefined && !isAsSafe(endpoint, issuerUrl))
       throw new ProviderUnavailable(`${documentUrl}: names an endpoint without TLS`);
   }
   return { jwksUri, introspectionEndpoint };
+}
+
+/** Mostly the two differ by a slash or a version: whoever sees both sees how. */
+function shown(issuer: string): string {
+  return /^https?:[!-~]{1,200}$/.test(issuer) ? `, ${issuer}` : '';
 }
 
 /** Keys and client secrets must not travel less protected than the issuer's own address. */

@@ -1,5 +1,6 @@
 import { ProviderUnavailable } from '../errors.ts';
 import type { Fetch } from '../ports.ts';
+import { isTlsStatus, tlsFaultOf } from '../tls-faults.ts';
 
 const TIMEOUT_MS = 3_000;
 const MAX_BYTES = 256 * 1024;
@@ -25,7 +26,8 @@ export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOpt
     const response = await fetch(url, { ...options.init, redirect: 'manual', signal });
     if (response.status !== 200) {
       await response.body?.cancel();
-      throw new ProviderUnavailable(`${url}: status ${response.status}`);
+      const fault = isTlsStatus(response.status) ? ', its certificate is not trusted' : '';
+      throw new ProviderUnavailable(`${url}: status ${response.status}${fault}`);
     }
     return JSON.parse(await readText(response, url, options.maxBytes ?? MAX_BYTES));
   } catch (cause) {
@@ -39,9 +41,16 @@ export function boundOf({ timeoutMs = TIMEOUT_MS }: Pick<FetchJsonOptions, 'time
   return AbortSignal.timeout(timeoutMs);
 }
 
+/** OpenID providers write null for what they leave out; members of members stay as they are. */
+export function withoutNulls(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
+  return Object.fromEntries(Object.entries(json).filter(([, member]) => member !== null));
+}
+
 function describe(cause: unknown, signal: AbortSignal): string {
   if (signal.aborted) return 'no answer in time';
-  return cause instanceof SyntaxError ? 'not JSON' : 'unreachable';
+  if (cause instanceof SyntaxError) return 'not JSON';
+  return tlsFaultOf(cause) ?? 'unreachable';
 }
 
 async function readText(response: Response, url: string, maxBytes: number): Promise<string> {

@@ -11,15 +11,32 @@ export interface VerificationKey {
   readonly key: CryptoKey;
 }
 
-export type KeyState = RefreshState;
+/** A published key for signatures that must not verify any. */
+export interface RefusedKey {
+  readonly kid: string | undefined;
+  readonly reason: string;
+}
+
+export interface KeyState extends RefreshState {
+  readonly refused: readonly RefusedKey[];
+}
+
+/** What the header of a token says of its key, and who asks. */
+export interface Sought {
+  readonly kid: string | undefined;
+  readonly alg: string;
+  /** Whoever names many keys in vain waits for none. */
+  readonly address: string;
+}
 
 /** Where the keys of one issuer come from. */
 export interface KeySource {
-  /**
-   * The one key for a token's header, or undefined when the issuer has none (or, without `kid`, not exactly one).
-   * Rejects with `ProviderUnavailable` when that cannot be known.
-   */
-  find(kid: string | undefined, alg: string): MaybePromise<VerificationKey | undefined>;
+  /** The keys that may have signed; empty when the issuer has none. Rejects with `ProviderUnavailable` when that cannot be known. */
+  find(sought: Sought): MaybePromise<readonly VerificationKey[]>;
+  /** After none of `tried` fitted: keys that have taken their place at the provider. Rejects as `find` does. */
+  findNewer(sought: Sought, tried: readonly VerificationKey[]): Promise<readonly VerificationKey[]>;
+  /** Why a published key of this name is not used. */
+  refusal(kid: string | undefined): string | undefined;
   /** Is the key with this id still in use? Renews aged keys; at once on nearly every call. */
   holds(id: string): MaybePromise<boolean>;
   /** Resolves when usable keys are at hand. */

@@ -1,19 +1,17 @@
 import { ProviderUnavailable } from '../errors.ts';
 import type { MaybePromise } from '../ports.ts';
-import { FAILURE_COOLDOWN_MS, Refreshed } from '../refreshed.ts';
+import { Refreshed } from '../refreshed.ts';
 import type { Discovery, ProviderDeps, ProviderMetadata } from './discovery.ts';
 import { boundOf, fetchJson } from './fetch-json.ts';
 import { KeySet } from './key-set.ts';
-import type { KeySource, KeyState, VerificationKey } from './key-source.ts';
+import type { KeySource, KeyState, Sought, VerificationKey } from './key-source.ts';
+import { Misses } from './misses.ts';
 
 /**
  * A key removed at the provider stops working here at most `hardMs` (10 minutes) later, as long as the provider
  * answers; while it is away, known keys go on for at most `staleMs` (24 hours).
  */
 export const KEY_REFRESH = { softMs: 300_000, hardMs: 600_000, staleMs: 24 * 60 * 60 * 1000 } as const;
-
-/** An unknown `kid` makes the keys be fetched again, but not sooner than this after the last fetch. */
-export const UNKNOWN_KID_COOLDOWN_MS = 30_000;
 
 /** The published keys of an OpenID provider. */
 export function createKeySource(discovery: Discovery, deps: ProviderDeps): KeySource {
@@ -22,23 +20,35 @@ export function createKeySource(discovery: Discovery, deps: ProviderDeps): KeySo
 
 class RemoteKeys implements KeySource {
   readonly #keys: Refreshed<KeySet>;
-  readonly #refetch: (key: string) => Promise<KeySet>;
+  readonly #misses: Misses<KeySet>;
   readonly #deps: ProviderDeps;
   readonly #discovery: Discovery;
-  #refetchedAt = -Infinity;
   #addressDoubtful = false;
 
   constructor(discovery: Discovery, deps: ProviderDeps) {
     this.#deps = deps;
     this.#discovery = discovery;
     this.#keys = new Refreshed((held) => this.#load(held), KEY_REFRESH, deps);
-    this.#refetch = deps.collapse(() => this.#refetchOnce());
+    this.#misses = new Misses(this.#keys, deps);
   }
 
-  find(kid: string | undefined, alg: string): MaybePromise<VerificationKey | undefined> {
+  find(sought: Sought): MaybePromise<readonly VerificationKey[]> {
     const keys = this.#keys.get();
-    if (keys instanceof Promise) return keys.then((set) => set.find(kid, alg) ?? this.#findNewer(kid, alg));
-    return keys.find(kid, alg) ?? this.#findNewer(kid, alg);
+    return keys instanceof Promise ? keys.then((set) => this.#in(set, sought)) : this.#in(keys, sought);
+  }
+
+  async findNewer(
+    { kid, alg, address }: Sought,
+    tried: readonly VerificationKey[],
+  ): Promise<readonly VerificationKey[]> {
+    const ids = new Set(tried.map(({ id }) => id));
+    const untried = (set: KeySet) => set.candidates(kid, alg).filter(({ id }) => !ids.has(id));
+    const already = untried(await this.#keys.get());
+    return already.length > 0 ? already : this.#misses.ask(untried, { address, name: undefined });
+  }
+
+  refusal(kid: string | undefined): string | undefined {
+    return kid === undefined ? undefined : this.state().refused.find((key) => key.kid === kid)?.reason;
   }
 
   holds(id: string): MaybePromise<boolean> {
@@ -51,35 +61,35 @@ class RemoteKeys implements KeySource {
   }
 
   state(): KeyState {
-    return this.#keys.state();
+    return { ...this.#keys.state(), refused: this.#keys.held()?.refused ?? [] };
   }
 
-  #findNewer(kid: string | undefined, alg: string): MaybePromise<VerificationKey | undefined> {
-    if (this.#keys.ageMs() < UNKNOWN_KID_COOLDOWN_MS) return undefined;
-    return this.#refetch('').then((set) => set.find(kid, alg));
-  }
-
-  async #refetchOnce(): Promise<KeySet> {
-    const now = this.#deps.clock.now();
-    // Where loads are not collapsed, a storm of unknown kids must not become a storm of fetches.
-    if (now - this.#refetchedAt < FAILURE_COOLDOWN_MS)
-      throw new ProviderUnavailable('the keys were asked for a moment ago and are not here yet');
-    this.#refetchedAt = now;
-    return this.#keys.reload();
+  #in(set: KeySet, { kid, alg, address }: Sought): MaybePromise<readonly VerificationKey[]> {
+    const known = set.candidates(kid, alg);
+    if (known.length > 0) return known;
+    return this.#misses.ask((newer) => newer.candidates(kid, alg), { address, name: `${alg} ${kid ?? ''}` });
   }
 
   async #load(held: KeySet | undefined): Promise<KeySet> {
     const bound = boundOf(this.#deps);
+    const { log } = this.#deps;
     const { jwksUri } = await this.#metadata();
     this.#addressDoubtful = true;
     const keys = await KeySet.parse(await fetchJson(this.#deps.fetch, jwksUri, { bound }), held);
     this.#addressDoubtful = false;
+    for (const { kid, reason } of keys.refused) {
+      if (held?.refused.some((key) => key.kid === kid && key.reason === reason) === true) continue;
+      log.warn('a key of the issuer is not used', { issuer: this.#discovery.issuerUrl, kid, reason });
+    }
     return keys;
   }
 
   /** After a failure the key set may have moved: the next attempt asks for its address again. */
   async #metadata(): Promise<ProviderMetadata> {
     if (!this.#addressDoubtful) return this.#discovery.metadata();
-    return this.#discovery.reload().catch(() => this.#discovery.metadata());
+    return this.#discovery.reload().catch((error: unknown) => {
+      if (!(error instanceof ProviderUnavailable)) throw error;
+      return this.#discovery.metadata();
+    });
   }
 }

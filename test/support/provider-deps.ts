@@ -28,8 +28,16 @@ export function providerDeps(
     logged,
     background: (work) => background.push(work),
     timeoutMs: 50,
+    sleep: (ms) => passTime(clock, ms),
     settled: async () => {
       await Promise.all(background.splice(0));
     },
   };
+}
+
+/** Lets what is under way go on, then makes it `ms` later, unless another sleeper has. */
+async function passTime(clock: ManualClock, ms: number): Promise<void> {
+  const until = clock.now() + ms;
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(Math.max(0, until - clock.now()) / 1000);
 }

@@ -75,7 +75,7 @@ async function verify(
 ): Promise<Outcome<Principal>> {
   checkToken(token);
   await deps.beforeVerify?.(address);
-  const verdict = await verifierFor(token, deps)(token);
+  const verdict = await verifierFor(token, deps)(token, address);
   if ('refusal' in verdict) return verdict;
   const { claims, identity, ...rest } = verdict;
   return { ...rest, identity: authenticated({ ...identity, claims: pick(claims, wanted) }) };

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { IntrospectionConfig } from '../../../shared/config.ts';
 import { ProviderUnavailable } from '../../../shared/errors.ts';
 import type { Discovery, ProviderDeps } from '../../../shared/keys/discovery.ts';
-import { boundOf, fetchJson } from '../../../shared/keys/fetch-json.ts';
+import { boundOf, fetchJson, withoutNulls } from '../../../shared/keys/fetch-json.ts';
 import type { Verdict, Verify } from './outcome.ts';
 import { identify, ORGANIZATION_CLAIM } from './principal.ts';
 import { expiredToken, invalidToken } from './refusals.ts';
@@ -56,7 +56,7 @@ async function ask(
     },
     body: new URLSearchParams({ token, token_type_hint: 'access_token' }).toString(),
   };
-  const parsed = answerSchema.safeParse(await fetchJson(deps.fetch, url, { init, bound }));
+  const parsed = answerSchema.safeParse(withoutNulls(await fetchJson(deps.fetch, url, { init, bound })));
   if (!parsed.success) throw new ProviderUnavailable(`${url}: not an introspection answer`);
   return parsed.data;
 }

@@ -27,5 +27,5 @@ export type Outcome<Who = Identity> = Accepted<Who> | Rejected;
 /** What a provider says of a token, signed or in answer to a question. */
 export type Verdict = (Accepted & { readonly claims: Claims }) | Rejected;
 
-/** Throws Refusal for a token that is not accepted, `ProviderUnavailable` when that cannot be known. */
-export type Verify = (token: string) => Promise<Verdict>;
+/** `address`: who presents it. Throws Refusal for a token that is not accepted, `ProviderUnavailable` when that cannot be known. */
+export type Verify = (token: string, address: string) => Promise<Verdict>;

@@ -4,11 +4,13 @@ import {
   errors,
   jwtVerify,
   type JWTPayload,
+  type JWTVerifyOptions,
   type ProtectedHeaderParameters,
 } from 'jose';
 import type { IssuerConfig } from '../../../shared/config.ts';
-import { ALLOWED_ALGORITHMS } from '../../../shared/keys/algorithms.ts';
-import type { KeySource } from '../../../shared/keys/key-source.ts';
+import { ProviderUnavailable } from '../../../shared/errors.ts';
+import { ALLOWED_ALGORITHMS, isAllowed } from '../../../shared/keys/algorithms.ts';
+import type { KeySource, Sought, VerificationKey } from '../../../shared/keys/key-source.ts';
 import type { Clock } from '../../../shared/ports.ts';
 import type { Verdict, Verify } from './outcome.ts';
 import { identify, ORGANIZATION_CLAIM } from './principal.ts';
@@ -34,42 +36,67 @@ const REQUIRED_CLAIMS = ['exp', 'sub'];
 /** Verifies signed tokens (RFC 7519, RFC 9068) of the trusted issuers. */
 export function createJwtVerifier(issuers: readonly TrustedIssuer[], clock: Clock): Verify {
   const byUrl = new Map(issuers.map((issuer) => [issuer.config.url, issuer]));
-  return async (token) => {
+  return async (token, address) => {
     const header = decode(() => decodeProtectedHeader(token));
     // Unverified, but it only chooses whose keys must fit; jwtVerify checks it again.
     const { iss } = decode(() => decodeJwt(token));
     const issuer = byUrl.get(iss ?? '');
     if (issuer === undefined) throw invalidToken('issuer not trusted');
-    return verifyFor(issuer, token, header, clock);
+    return verifyFor(issuer, { token, header, address }, clock);
   };
+}
+
+interface Signed {
+  readonly token: string;
+  readonly header: ProtectedHeaderParameters;
+  readonly address: string;
 }
 
 async function verifyFor(
   issuer: TrustedIssuer,
-  token: string,
-  header: ProtectedHeaderParameters,
+  { token, header, address }: Signed,
   clock: Clock,
 ): Promise<Verdict> {
   const { alg, kid, typ } = header;
-  if (alg === undefined || !ALLOWED_ALGORITHMS.includes(alg)) throw invalidToken('algorithm not allowed');
+  if (alg === undefined || !isAllowed(alg)) throw invalidToken('algorithm not allowed');
   if (kid !== undefined && typeof kid !== 'string') throw invalidToken('kid is no text');
   checkType(typ);
-  const found = await issuer.keys.find(kid, alg);
-  if (found === undefined) throw invalidToken('no such key at the issuer');
-  const claims = await verifySignature(token, found.key, {
+  const sought = { kid, alg, address };
+  const options = {
     algorithms: ALGORITHMS,
     issuer: issuer.config.url,
     audience: [...issuer.config.audiences],
     clockTolerance: CLOCK_TOLERANCE_S,
     currentDate: new Date(clock.now()),
     requiredClaims: REQUIRED_CLAIMS,
-  });
+  };
+  const known = await issuer.keys.find(sought);
+  if (known.length === 0) throw invalidToken(issuer.keys.refusal(kid) ?? 'no such key at the issuer');
+  const verified =
+    (await verifyByAny(token, known, options)) ??
+    (await verifyByAny(token, await replacements(issuer.keys, sought, known), options));
+  if (verified === undefined) throw invalidToken('signature does not fit');
+  const { claims, key } = verified;
   return {
     identity: identify(issuer.config, claims.sub, claims[ORGANIZATION_CLAIM]),
     claims,
     untilMs: (claims.exp ?? 0) * 1000,
-    evidence: { source: issuer.keys, keyId: found.id },
+    evidence: { source: issuer.keys, keyId: key.id },
   };
+}
+
+/** A provider may put another key under the same kid. While it is away, the keys at hand have said no. */
+async function replacements(
+  keys: KeySource,
+  sought: Sought,
+  tried: readonly VerificationKey[],
+): Promise<readonly VerificationKey[]> {
+  try {
+    return await keys.findNewer(sought, tried);
+  } catch (error) {
+    if (error instanceof ProviderUnavailable) return [];
+    throw error;
+  }
 }
 
 /** RFC 8725 §3.11: a token of another kind (logout, security event) must not pass for an access token. */
@@ -86,16 +113,20 @@ function decode<T>(read: () => T): T {
   }
 }
 
-async function verifySignature(
+/** Undefined when the signature fits none of the keys; throws what is wrong with the claims once it fits one. */
+async function verifyByAny(
   token: string,
-  key: Parameters<typeof jwtVerify>[1],
-  options: Parameters<typeof jwtVerify>[2],
-): Promise<JWTPayload> {
-  try {
-    return (await jwtVerify(token, key, options)).payload;
-  } catch (cause) {
-    throw refusalOf(cause);
+  keys: readonly VerificationKey[],
+  options: JWTVerifyOptions,
+): Promise<{ readonly claims: JWTPayload; readonly key: VerificationKey } | undefined> {
+  for (const key of keys) {
+    try {
+      return { claims: (await jwtVerify(token, key.key, options)).payload, key };
+    } catch (cause) {
+      if (!(cause instanceof errors.JWSSignatureVerificationFailed)) throw refusalOf(cause);
+    }
   }
+  return undefined;
 }
 
 /** Causes are not passed on where they hold the claims. */

@@ -1,0 +1,138 @@
+import { LRUCache } from 'lru-cache';
+import { ProviderUnavailable } from '../errors.ts';
+import type { Refreshed } from '../refreshed.ts';
+import type { ProviderDeps } from './discovery.ts';
+
+/** Fetches for what is missing: this many at once, and one more per `ASK_EVERY_MS`, in all. */
+export const ASK_BURST = 10;
+export const ASK_EVERY_MS = 1_000;
+/** Milliseconds in which a name that was asked for in vain is not asked for again. */
+export const NAME_PAUSE_MS = 5_000;
+/** Who has asked so often in vain within `ADDRESS_PAUSE_MS` waits for nothing, and asks only once per `ASK_EVERY_MS`. */
+const VAIN_ASKS = 10;
+const ADDRESS_PAUSE_MS = 30_000;
+/** Longer than any exchange with a provider. On Workers a request that is cancelled does not say so. */
+const ASK_TIMEOUT_MS = 5_000;
+const MAX_WAITING = 1_000;
+const MAX_REMEMBERED = 1_000;
+const LOOK_EVERY_MS = 20;
+
+interface Asking {
+  readonly address: string;
+  /** What is missing; undefined when its absence must not be remembered. */
+  readonly name: string | undefined;
+}
+
+/** Fetches in which nothing was found for an address; many of its requests may have shared one. */
+interface Vain {
+  readonly count: number;
+  readonly attempt: number;
+  readonly until: number;
+}
+
+/**
+ * Asks the provider for what the held value lacks. Anyone may name keys that do not exist, and nobody must be able to make
+ * a genuine key unknown by that: a miss is asked for at once, in a storm of them once a second, and whoever has to wait for
+ * the next time waits. Only an address that asked often in vain hears between two times that there is nothing.
+ */
+export class Misses<Value> {
+  readonly #value: Refreshed<Value>;
+  readonly #now: () => number;
+  readonly #sleep: (ms: number) => Promise<void>;
+  readonly #absent = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  readonly #vain = new LRUCache<string, Vain>({ max: MAX_REMEMBERED });
+  #tokens = ASK_BURST;
+  #askedAt = -Infinity;
+  #askingUntil = -Infinity;
+  #waiting = 0;
+
+  constructor(value: Refreshed<Value>, { clock, sleep = pause }: Pick<ProviderDeps, 'clock' | 'sleep'>) {
+    this.#value = value;
+    this.#now = () => clock.now();
+    this.#sleep = sleep;
+  }
+
+  /** What `find` finds in a value that was asked for after this call; empty when it is not there. Rejects with `ProviderUnavailable`. */
+  async ask<Found>(find: (value: Value) => readonly Found[], asking: Asking): Promise<readonly Found[]> {
+    const { name } = asking;
+    if (name !== undefined && this.#now() < (this.#absent.get(name) ?? -Infinity)) return this.#nothing();
+    const value = await this.#newer(this.#isVain(asking.address));
+    if (value === undefined) return this.#nothing();
+    const found = find(value);
+    if (found.length === 0) this.#remember(asking);
+    return found;
+  }
+
+  /** Of an attempt begun from now on: an earlier one may have begun before the key was there. Undefined when it may not be waited for. */
+  async #newer(vain: boolean): Promise<Value | undefined> {
+    const before = this.#value.attempts;
+    const deadline = this.#now() + 2 * ASK_TIMEOUT_MS;
+    for (;;) {
+      const held = this.#value.held();
+      if (held !== undefined && this.#value.heldAttempt > before) return held;
+      if (this.#mayAsk(vain)) await this.#reload();
+      else if (vain) return undefined;
+      else await this.#wait(deadline);
+    }
+  }
+
+  #mayAsk(vain: boolean): boolean {
+    const now = this.#now();
+    const refilled = Math.min(ASK_BURST, this.#tokens + (now - this.#askedAt) / ASK_EVERY_MS);
+    if (now < this.#askingUntil || refilled < 1 || (vain && now - this.#askedAt < ASK_EVERY_MS)) return false;
+    this.#tokens = refilled - 1;
+    this.#askedAt = now;
+    return true;
+  }
+
+  async #reload(): Promise<void> {
+    this.#askingUntil = this.#now() + ASK_TIMEOUT_MS;
+    try {
+      await this.#value.reload();
+    } finally {
+      this.#askingUntil = -Infinity;
+    }
+  }
+
+  /** Not by one shared promise: on Workers a request cannot await what another one began. */
+  async #wait(deadline: number): Promise<void> {
+    const { lastFailure } = this.#value;
+    if (lastFailure !== undefined) throw lastFailure;
+    if (this.#waiting >= MAX_WAITING || this.#now() > deadline)
+      throw new ProviderUnavailable('the keys were asked for, and are not here yet');
+    this.#waiting += 1;
+    try {
+      await this.#sleep(LOOK_EVERY_MS);
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  /** While the provider is away nobody can say so. */
+  #nothing(): readonly never[] {
+    const { lastFailure } = this.#value;
+    if (lastFailure !== undefined) throw lastFailure;
+    return [];
+  }
+
+  #isVain(address: string): boolean {
+    const vain = this.#vain.get(address);
+    return vain !== undefined && vain.count >= VAIN_ASKS && this.#now() < vain.until;
+  }
+
+  #remember({ address, name }: Asking): void {
+    const now = this.#now();
+    if (name !== undefined) this.#absent.set(name, now + NAME_PAUSE_MS);
+    const { heldAttempt: attempt } = this.#value;
+    const vain = this.#vain.get(address);
+    if (vain === undefined || now >= vain.until)
+      this.#vain.set(address, { count: 1, attempt, until: now + ADDRESS_PAUSE_MS });
+    else if (vain.attempt !== attempt) this.#vain.set(address, { ...vain, count: vain.count + 1, attempt });
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
