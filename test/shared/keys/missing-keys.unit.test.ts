@@ -156,4 +156,3 @@ describe('a key added at the provider', () => {
     expect(keyFetches()).toBe(fetches);
   });
 });
-
