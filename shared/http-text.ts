@@ -1,5 +1,9 @@
 import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Problem } from './problem.ts';
+
+/** How long a client that was told the last thing may take to close its own half. */
+const CLOSING_MS = 5_000;
 
 /** Status line and fields of an HTTP/1.1 answer, for sockets that Node's server has let go of. */
 export function headText(status: number, reason: string | undefined, fields: readonly string[]): string {
@@ -9,8 +13,22 @@ export function headText(status: number, reason: string | undefined, fields: rea
 }
 
 /** A refusal as the last thing said on a connection. */
-export function problemText({ status, headers, body }: Problem): string {
+export function lastAnswer(socket: Duplex, { status, headers, body }: Problem): void {
   const length = String(Buffer.byteLength(body));
   const fields = [...Object.entries(headers).flat(), 'connection', 'close', 'content-length', length];
-  return headText(status, undefined, fields) + body;
+  socket.end(headText(status, undefined, fields) + body);
+  closeInTime(socket);
+}
+
+/**
+ * For a socket whose own half is ended: what the other side still sends is thrown away, because to close over unread bytes
+ * resets the connection, and with it the answer. A side that ignores the end is cut off after five seconds.
+ */
+export function closeInTime(socket: Duplex): void {
+  const cut = setTimeout(() => socket.destroy(), CLOSING_MS);
+  cut.unref();
+  socket.once('close', () => {
+    clearTimeout(cut);
+  });
+  socket.resume();
 }

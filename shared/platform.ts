@@ -13,6 +13,8 @@ export interface SharedCounters extends Counters, Revocations {
 export interface SocketUpstreams {
   readonly requests: Upstream<NodeExchange, Answer>;
   readonly upgrades: Upstream<UpgradeExchange, Answer>;
+  /** Says good-bye on open WebSockets (close code 1001), also on those still to open; resolves when all are closed. */
+  leave(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -117,8 +117,9 @@ export interface Metrics {
     label: string,
     values: () => MaybePromise<ReadonlyMap<string, number>>,
   ): void;
-  /** Answers what counts one more under a label's value. */
+  /** Answers what counts one more: under a label's value, or in all. */
   counter(name: string, help: string, label: string): (value: string) => void;
+  counter(name: string, help: string): () => void;
   /** Prometheus text exposition format. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }

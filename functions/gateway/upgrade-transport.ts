@@ -1,4 +1,4 @@
-import { problemText } from '../../shared/http-text.ts';
+import { lastAnswer } from '../../shared/http-text.ts';
 import type { Answer, UpgradeExchange, Upstream } from '../../shared/upstream.ts';
 import type { Transport } from './index.ts';
 
@@ -9,7 +9,7 @@ export function upgradeTransport(
   return {
     upstream,
     answer(problem, { socket }) {
-      socket.end(problemText(problem));
+      lastAnswer(socket, problem);
       return { status: problem.status };
     },
   };

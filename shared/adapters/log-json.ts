@@ -8,11 +8,15 @@ export function jsonLog(lowest: Config['logLevel'], write: (line: string) => voi
   const writer = (level: (typeof LEVELS)[number]) => {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return () => undefined;
     return (msg: string, fields: LogFields = {}) => {
-      const rest = JSON.stringify(fields).slice(1);
-      // Put together as text: copying a request's fields behind these three would cost more than writing them.
-      const head = `{"time":${Date.now()},"level":"${level}","msg":${JSON.stringify(msg)}`;
-      write(rest === '}' ? `${head}}` : `${head},${rest}`);
+      write(logLine(level, msg, fields));
     };
   };
   return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') };
+}
+
+export function logLine(level: (typeof LEVELS)[number], msg: string, fields: LogFields): string {
+  const rest = JSON.stringify(fields).slice(1);
+  // Put together as text: copying a request's fields behind these three would cost more than writing them.
+  const head = `{"time":${Date.now()},"level":"${level}","msg":${JSON.stringify(msg)}`;
+  return rest === '}' ? `${head}}` : `${head},${rest}`;
 }

@@ -59,10 +59,10 @@ export function prometheusMetrics(options: { readonly process: boolean }): Metri
         },
       });
     },
-    counter(name, help, label) {
-      const counter = new Counter({ name, help, labelNames: [label], registers });
-      return (value) => {
-        counter.inc({ [label]: value });
+    counter(name: string, help: string, label?: string) {
+      const counter = new Counter({ name, help, labelNames: label === undefined ? [] : [label], registers });
+      return (value?: string) => {
+        counter.inc(label === undefined ? {} : { [label]: value ?? '' });
       };
     },
     async render() {

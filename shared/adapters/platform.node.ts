@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { Platform } from '../platform.ts';
+import { webRandom } from '../random.ts';
 import { openPgDatabase } from './database-pg.ts';
 import { RedisCounters } from './counters-redis.ts';
 import { UpstashCounters } from './counters-upstash.ts';
-import { jsonLog } from './log-json.ts';
+import { jsonLog, logLine } from './log-json.ts';
 import { parseModel } from './model-file.ts';
 import { connectionTo } from './pg-tls.ts';
 import { prometheusMetrics } from './metrics-prometheus.ts';
@@ -17,6 +18,7 @@ const WATCH_MS = 500;
 
 /** Node: one process, many requests, sockets that stay open. */
 export function createPlatform(): Platform {
+  const metrics = prometheusMetrics({ process: true });
   return {
     runtime: 'node',
     joinsRequests: true,
@@ -24,9 +26,15 @@ export function createPlatform(): Platform {
     background: (work) => void work.catch(() => undefined),
     digest: (text) => hash('sha256', text, 'base64'),
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
-    metrics: prometheusMetrics({ process: true }),
+    metrics,
     log(level) {
-      const lines = stdoutLines();
+      const lines = stdoutLines({
+        onDrop: metrics.counter(
+          'sallyport_log_dropped_total',
+          'Log lines that found no room: nobody reads stdout.',
+        ),
+        lost: (count) => logLine('warn', 'log lines dropped', { lines: count }),
+      });
       return {
         ...jsonLog(level, (line) => {
           lines.write(line);
@@ -43,7 +51,8 @@ export function createPlatform(): Platform {
     database: ({ url }) => openPgDatabase({ url, connectionTo }),
     sockets() {
       const requests = undiciUpstream();
-      return { requests, upgrades: upgradeUpstream(), close: () => requests.close() };
+      const upgrades = upgradeUpstream(webRandom());
+      return { requests, upgrades, leave: () => upgrades.leave(), close: () => requests.close() };
     },
     schedule: cronerSchedule,
     readText: (path) => readFileSync(path, 'utf8'),

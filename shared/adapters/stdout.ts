@@ -1,54 +1,97 @@
 import { writeSync } from 'node:fs';
 
-const BUFFER_BYTES = 65_536;
+/** Written at once from here on; what is less waits for the next turn of the clock. */
+const BATCH_BYTES = 65_536;
 const FLUSH_MS = 100;
-const STDOUT = 1;
+/** What waits while nobody reads: some thousand lines. */
+const BUFFER_BYTES = 1_048_576;
+/** How long the end of the process waits for a reader. */
+const LAST_MS = 1_000;
+const LAST_PAUSE_MS = 10;
 // UTF-8 needs at most three bytes for one UTF-16 unit.
 const BYTES_PER_UNIT = 3;
 
 export interface Lines {
   write(line: string): void;
-  /** Everything written so far is out when this returns. */
+  /** Waits for a reader, a second at most; then what is left is lost. */
   flush(): void;
+}
+
+export interface LineOptions {
+  /** Is called for every line that does not fit. */
+  readonly onDrop: () => void;
+  /** The line that says, once there is room again, how many are missing. */
+  readonly lost: (lines: number) => string;
+  /** Writes what it can and returns the number of bytes; throws when there is nothing to be written now. */
+  readonly put?: (buffer: Buffer, start: number, length: number) => number;
 }
 
 /**
  * Lines to stdout, written in batches of 64 KiB or ten times a second: one system call serves many requests, where
- * console.log makes one each.
+ * console.log makes one each. Nothing waits for a reader: while a pipe is full, a disk is full or a reader is gone, lines
+ * are kept up to 1 MiB, and those that do not fit are dropped and counted.
  */
-export function stdoutLines(): Lines {
+export function stdoutLines({ onDrop, lost, put = putToStdout() }: LineOptions): Lines {
   const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
-  let used = 0;
-  const flush = (): void => {
-    const end = used;
-    used = 0;
-    for (let start = 0; start < end;) start += put(buffer, start, end);
+  /** Bytes from `start` to `end` wait. */
+  let start = 0;
+  let end = 0;
+  let dropped = 0;
+  /** The last write failed: the clock tries again, not every line. */
+  let stuck = false;
+  const append = (line: string): boolean => {
+    const most = line.length * BYTES_PER_UNIT + 1;
+    if (end + most > BUFFER_BYTES && start > 0) {
+      buffer.copyWithin(0, start, end);
+      end -= start;
+      start = 0;
+    }
+    if (end + most > BUFFER_BYTES) return false;
+    end += buffer.write(line, end);
+    buffer[end++] = 10;
+    return true;
   };
-  setInterval(flush, FLUSH_MS).unref();
+  const push = (): void => {
+    stuck = false;
+    try {
+      while (start < end) start += put(buffer, start, end - start);
+      start = end = 0;
+    } catch {
+      stuck = true;
+    }
+    if (dropped > 0 && !stuck && append(lost(dropped))) dropped = 0;
+  };
+  const flush = (): void => {
+    for (let waited = 0; waited <= LAST_MS; waited += LAST_PAUSE_MS) {
+      push();
+      if (start === end) return;
+      if (stuck) pause(LAST_PAUSE_MS);
+    }
+  };
+  setInterval(push, FLUSH_MS).unref();
   process.once('exit', flush);
   return {
     write(line) {
-      const most = line.length * BYTES_PER_UNIT + 1;
-      if (used + most > BUFFER_BYTES) flush();
-      if (most > BUFFER_BYTES) {
-        const whole = Buffer.from(`${line}\n`);
-        for (let start = 0; start < whole.byteLength;) start += put(whole, start, whole.byteLength);
-        return;
+      if (dropped > 0 || !append(line)) {
+        dropped += 1;
+        onDrop();
       }
-      used += buffer.write(line, used);
-      buffer[used++] = 10;
+      if (end - start >= BATCH_BYTES && !stuck) push();
     },
     flush,
   };
 }
 
-/** Bytes written. A closed stdout swallows the rest: a gateway goes on without its log rather than end. */
-function put(buffer: Buffer, start: number, end: number): number {
-  try {
-    return writeSync(STDOUT, buffer, start, end - start);
-  } catch (error) {
-    // A full pipe: its reader is slow. Trying again at once is the only way to lose nothing.
-    if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return 0;
-    return end - start;
-  }
+/** Blocks: only for the end of the process, where no event loop turns any more. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/**
+ * Never waits, where stdout is a pipe: Node's own stream, made once and never written to, sets it to answer EAGAIN when it is
+ * full. An asynchronous write would park a thread of the pool there, and a process with such a thread cannot end.
+ */
+function putToStdout(): (buffer: Buffer, start: number, length: number) => number {
+  const { fd } = process.stdout;
+  return (buffer, start, length) => writeSync(fd, buffer, start, length);
 }

@@ -12,40 +12,69 @@ import type {
   Upstream,
   UpstreamRequest,
 } from '../upstream.ts';
-import { headText } from '../http-text.ts';
+import { closeInTime, headText } from '../http-text.ts';
+import type { Random } from '../ports.ts';
+import {
+  PAIR_TIMES,
+  pairWebSocket,
+  type PairTimes,
+  type Side,
+  type WebSocketPair,
+} from './websocket-pair.ts';
+
+export interface UpgradeUpstream extends Upstream<UpgradeExchange, Answer> {
+  /** Says good-bye on every WebSocket, also on those that open later; resolves when none is left. */
+  leave(): Promise<void>;
+}
 
 /**
  * WebSocket upgrades on Node (RFC 6455 §4): the upstream's answer passes on, and once it agreed the two sockets are
  * joined. On Workers fetch passes upgrades by itself.
  */
-export function upgradeUpstream(): Upstream<UpgradeExchange, Answer> {
+export function upgradeUpstream(random: Pick<Random, 'hex'>, times: PairTimes = PAIR_TIMES): UpgradeUpstream {
+  const pairs = new Set<WebSocketPair>();
+  const mask = (): Buffer => Buffer.from(random.hex(MASK_BYTES), 'hex');
+  let left: (() => void) | undefined;
   return {
-    async forward(request, answer, exchange, events) {
+    async forward(request, answer, { socket, head, message }, events) {
       // An upstream that does not switch would take what follows for this body, or for another request.
       if (request.hasBody)
         throw new Refusal('invalid_request', 'an upgrade with a body', { detail: NO_BODY });
-      const reply = await knock(request, exchange.socket);
+      const reply = await knock(request, socket);
       events.answered(reply.status);
-      if (reply.joined === undefined) passOn(reply, answer, exchange, events);
-      else joinSockets(reply, reply.joined, answer, exchange, events);
+      if (reply.joined === undefined)
+        passOn(reply, request.timeoutMs, answer, { socket, head, message }, events);
+      else {
+        socket.write(switchText(reply, answer));
+        const pair = pairWebSocket({ socket, head }, reply.joined, times, () => {
+          pairs.delete(pair);
+          if (pairs.size === 0) left?.();
+          events.ended('complete');
+        });
+        pairs.add(pair);
+        if (left !== undefined) pair.leave(mask());
+      }
       return { status: reply.status };
     },
+    leave: () =>
+      new Promise((resolve) => {
+        left = resolve;
+        for (const pair of pairs) pair.leave(mask());
+        if (pairs.size === 0) resolve();
+      }),
   };
 }
 
+const MASK_BYTES = 4;
+/** An upstream that vanished without a word is found out by TCP. */
+const KEEP_ALIVE_DELAY_MS = 60_000;
 const NO_BODY = 'An upgrade carries no body.';
 
 interface Reply {
   readonly message: IncomingMessage;
   readonly status: number;
   /** Set when the upstream agreed to switch protocols. */
-  readonly joined: Joined | undefined;
-}
-
-interface Joined {
-  readonly socket: Duplex;
-  /** What came behind the upstream's head. */
-  readonly head: Buffer;
+  readonly joined: Side | undefined;
 }
 
 function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
@@ -61,7 +90,6 @@ function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
       ],
       // Otherwise Node takes a caller's Host for the name in the target's certificate.
       servername: isIP(hostname) === 0 ? hostname : '',
-      timeout: request.timeoutMs,
       // A connection of its own: what a client sends early must not precede somebody else's request.
       agent: false,
     });
@@ -69,8 +97,12 @@ function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
       call.destroy(new Error('client gone'));
     };
     client.once('close', clientGone);
-    const settle = (message: IncomingMessage, joined: Joined | undefined): void => {
+    const late = setTimeout(() => {
+      call.destroy(new Refusal('upstream_timeout', 'no answer to the upgrade in time'));
+    }, request.timeoutMs);
+    const settle = (message: IncomingMessage, joined: Side | undefined): void => {
       client.off('close', clientGone);
+      clearTimeout(late);
       resolve({ message, status: message.statusCode ?? 0, joined });
     };
     call.once('upgrade', (message, socket, head) => {
@@ -79,10 +111,9 @@ function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
     call.once('response', (message) => {
       settle(message, undefined);
     });
-    call.once('timeout', () =>
-      call.destroy(new Refusal('upstream_timeout', 'no answer to the upgrade in time')),
-    );
+    call.once('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS));
     call.once('error', (error) => {
+      clearTimeout(late);
       const cause = { cause: error };
       reject(
         error instanceof Refusal ? error : new Refusal('upstream_unreachable', 'connection failed', cause),
@@ -95,6 +126,7 @@ function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
 /** The upstream did not switch: its answer ends with the connection. */
 function passOn(
   { message, status }: Reply,
+  timeoutMs: number,
   answer: AnswerHeaders,
   { socket }: UpgradeExchange,
   events: ForwardEvents,
@@ -102,6 +134,10 @@ function passOn(
   const fields = [...passing(message, answer), ...answer.set, 'connection', 'close'];
   socket.write(headText(status, message.statusMessage, fields));
   message.pipe(socket);
+  message.setTimeout(timeoutMs, () => message.destroy());
+  socket.once('finish', () => {
+    closeInTime(socket);
+  });
   // Cut short by the upstream: the pipe alone would leave the client waiting for the rest.
   message.once('close', () => {
     if (!message.complete) socket.destroy();
@@ -112,37 +148,12 @@ function passOn(
   });
 }
 
-function joinSockets(
-  { message, status }: Reply,
-  joined: Joined,
-  answer: AnswerHeaders,
-  { socket: client, head }: UpgradeExchange,
-  events: ForwardEvents,
-): void {
-  const upstream = joined.socket;
+function switchText({ message, status }: Reply, answer: AnswerHeaders): string {
   // RFC 9110 §7.8: these two make the switch; they are ours to say, hop by hop.
-  const fields = [
-    ...passing(message, answer),
-    ...answer.set,
-    'connection',
-    'Upgrade',
-    'upgrade',
-    'websocket',
-  ];
+  const made = ['connection', 'Upgrade', 'upgrade', 'websocket'];
   if (answer.protocol !== undefined && message.headers['sec-websocket-protocol'] === undefined)
-    fields.push('sec-websocket-protocol', answer.protocol);
-  client.write(headText(status, message.statusMessage, fields));
-  if (joined.head.length > 0) client.write(joined.head);
-  if (head.length > 0) upstream.write(head);
-  upstream.on('error', () => client.destroy());
-  client.on('error', () => upstream.destroy());
-  upstream.once('close', () => client.destroy());
-  client.once('close', () => {
-    upstream.destroy();
-    events.ended('complete');
-  });
-  upstream.pipe(client);
-  client.pipe(upstream);
+    made.push('sec-websocket-protocol', answer.protocol);
+  return headText(status, message.statusMessage, [...passing(message, answer), ...answer.set, ...made]);
 }
 
 function passing({ rawHeaders, headers }: IncomingMessage, answer: AnswerHeaders): string[] {

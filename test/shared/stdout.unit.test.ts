@@ -1,0 +1,117 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { stdoutLines, type Lines } from '../../shared/adapters/stdout.ts';
+
+/** A reader of stdout that takes as many bytes as it is told, and then refuses like a full pipe. */
+class Reader {
+  room = Infinity;
+  code = 'EAGAIN';
+  text = '';
+  calls = 0;
+  readonly put = (buffer: Buffer, start: number, length: number): number => {
+    this.calls += 1;
+    const taken = Math.min(length, this.room);
+    if (taken === 0) throw Object.assign(new Error(this.code), { code: this.code });
+    this.room -= taken;
+    this.text += buffer.toString('utf8', start, start + taken);
+    return taken;
+  };
+}
+
+let reader: Reader;
+let dropped: number;
+let lines: Lines;
+const tick = (): void => void vi.advanceTimersByTime(100);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  reader = new Reader();
+  dropped = 0;
+  lines = stdoutLines({
+    onDrop: () => void (dropped += 1),
+    lost: (count) => `lost ${count}`,
+    put: reader.put,
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const write = (from: number, to: number, size = 1_000): void => {
+  for (let n = from; n < to; n++) lines.write(`${n} ${'x'.repeat(size)}`);
+};
+const numbers = (): number[] =>
+  reader.text
+    .trim()
+    .split('\n')
+    .map((line) => Number(line.split(' ')[0]));
+
+it('lines go out together, ten times a second', () => {
+  write(0, 5);
+  expect(reader.calls).toBe(0);
+  tick();
+  expect([reader.calls, numbers()]).toEqual([1, [0, 1, 2, 3, 4]]);
+});
+
+it('64 KiB do not wait', () => {
+  write(0, 70);
+  expect(reader.text.length).toBeGreaterThanOrEqual(65_536);
+});
+
+it.each(['EAGAIN', 'ENOSPC', 'EPIPE'])(
+  '%s: what does not fit into 1 MiB is dropped and counted, nothing waits',
+  (code) => {
+    Object.assign(reader, { room: 100, code });
+    write(0, 5_000);
+    expect(dropped).toBeGreaterThan(3_900);
+    expect(dropped).toBeLessThan(4_100);
+    // The clock tries again, not every line.
+    expect(reader.calls).toBeLessThan(5);
+  },
+);
+
+it('when the reader is back, all that fitted comes in order, then how many are missing, then the next lines', () => {
+  reader.room = 100;
+  write(0, 5_000);
+  const kept = 5_000 - dropped;
+  reader.room = Infinity;
+  tick();
+  tick();
+  write(5_000, 5_003);
+  tick();
+  const got = reader.text.trim().split('\n');
+  expect(got).toHaveLength(kept + 4);
+  expect(got.slice(0, kept).map((line) => Number(line.split(' ')[0]))).toEqual([...Array(kept).keys()]);
+  expect(got[kept]).toBe(`lost ${dropped}`);
+  expect(got.slice(kept + 1).map((line) => Number(line.split(' ')[0]))).toEqual([5_000, 5_001, 5_002]);
+});
+
+it('a reader that takes little at a time gets every byte', () => {
+  const sent: string[] = [];
+  for (let n = 0; n < 300; n++) {
+    const line = `${n} ${'é'.repeat(n * 7)}`;
+    sent.push(line);
+    lines.write(line);
+    reader.room = 4_097;
+    tick();
+  }
+  reader.room = Infinity;
+  tick();
+  expect(dropped).toBe(0);
+  expect(Buffer.from(reader.text).length).toBeGreaterThan(0);
+  expect(reader.text.replaceAll('\uFFFD', '').length).toBeGreaterThan(0);
+  expect(reader.text.split('\n').length).toBe(301);
+});
+
+it('a line longer than all the room is dropped, and the log goes on', () => {
+  lines.write('x'.repeat(2_000_000));
+  tick();
+  lines.write('after');
+  tick();
+  expect([dropped, reader.text]).toEqual([1, 'lost 1\nafter\n']);
+});
+
+it('the end of the process takes everything along', () => {
+  write(0, 5);
+  lines.flush();
+  expect(numbers()).toEqual([0, 1, 2, 3, 4]);
+});
