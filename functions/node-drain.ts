@@ -1,48 +1,38 @@
-import type { Server } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { asksForWebSocket } from './node-upgrades.ts';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Connections } from './node-connections.ts';
+import { answerUnderWay } from './node-broken-requests.ts';
 
 /** Requests under way get this long once the server is told to stop; less than Kubernetes' usual 30 s. */
 const DRAIN_MS = 25_000;
 const SWEEP_MS = 50;
 
 /**
- * Watches a server from its start, so that it can be stopped: it stops accepting, waits for requests under way (25 s at
- * most), and then closes upgraded connections, which have no end of their own. Call the result to stop.
+ * Stops a server: it accepts no more and waits for requests under way, 25 s at most. Every answer from now on is the last
+ * of its connection, because a client that never pauses would otherwise never be idle.
  */
-export function drainable(server: Server): () => Promise<void> {
-  const upgraded = new Set<Duplex>();
-  server.on('upgrade', (message, socket: Duplex) => {
-    if (!asksForWebSocket(message)) return;
-    upgraded.add(socket);
-    socket.once('close', () => upgraded.delete(socket));
-  });
-  return () =>
-    new Promise((resolve) => {
-      // Kept-alive connections turn idle one by one as their requests end.
-      const sweep = setInterval(() => {
-        server.closeIdleConnections();
-        closeWhenAlone(server, upgraded);
-      }, SWEEP_MS);
-      const cut = setTimeout(() => {
-        server.closeAllConnections();
-        destroyAll(upgraded);
-      }, DRAIN_MS);
-      server.close(() => {
-        clearInterval(sweep);
-        clearTimeout(cut);
-        resolve();
-      });
-      server.closeIdleConnections();
+export function drain(server: Server, connections: Pick<Connections, 'open'>): Promise<void> {
+  return new Promise((resolve) => {
+    server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+      response.shouldKeepAlive = false;
     });
-}
-
-function closeWhenAlone(server: Server, upgraded: ReadonlySet<Duplex>): void {
-  server.getConnections((_error, count) => {
-    if (count === upgraded.size) destroyAll(upgraded);
+    for (const socket of connections.open()) {
+      const answer = answerUnderWay(socket);
+      if (answer !== undefined) answer.shouldKeepAlive = false;
+      // Opened ahead and never used: to Node it is not idle.
+      else if (socket.bytesRead === 0) socket.destroy();
+    }
+    // Kept-alive connections turn idle one by one as their requests end.
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+    }, SWEEP_MS);
+    const cut = setTimeout(() => {
+      for (const socket of connections.open()) socket.destroy();
+    }, DRAIN_MS);
+    server.close(() => {
+      clearInterval(sweep);
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
   });
-}
-
-function destroyAll(sockets: ReadonlySet<Duplex>): void {
-  for (const socket of sockets) socket.destroy();
 }

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { constants } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
@@ -14,11 +15,13 @@ import { openConfigured } from './configuration.ts';
 import { startSchedule } from './cron/start.ts';
 import { gateway } from './gateway/index.ts';
 import { inboundOf, nodeTransport } from './gateway/node-transport.ts';
+import { MAX_HEAD_BYTES } from './gateway/headers.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { upgradeTransport } from './gateway/upgrade-transport.ts';
 import { answerBrokenRequests, refuseTunnels } from './node-broken-requests.ts';
+import { CONNECTION_LIMITS, watchConnections, type Connections } from './node-connections.ts';
 import { featureSyncAtStart, type FeatureSyncAtStart } from './node-feature-sync.ts';
-import { drainable } from './node-drain.ts';
+import { drain } from './node-drain.ts';
 import { asksForWebSocket, ignoreUpgrade } from './node-upgrades.ts';
 
 export interface RunningServer {
@@ -38,16 +41,28 @@ export class UnusableConfiguration extends Error {
   }
 }
 
+/** Idle clients are kept for longer than load balancers keep theirs (60 or 75 s): they, not the gateway, close first. */
+const KEEP_ALIVE_MS = 90_000;
+
+const SERVER_OPTIONS = {
+  // Node would refuse a request without Host by itself, and not as a problem+json.
+  requireHostHeader: false,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // What the gateway refuses from 16 KiB on, it has to read first to answer with the caller's id and origin.
+  maxHeaderSize: 4 * MAX_HEAD_BYTES,
+  // Peers that vanished without a word are found out, on WebSockets above all.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+} as const;
+
 /** Starts the bundle on Node from variables alone. Throws UnusableConfiguration before it listens. */
 export async function startServer(variables: RawEnvironment): Promise<RunningServer> {
   const { deps, app, featureSync } = compose(variables);
   const sockets = deps.platform.sockets();
   if (sockets === null) throw new Error('this platform has no sockets');
-  const server = serve(app, sockets);
-  server.on('clientError', answerBrokenRequests(deps.random));
-  server.on('connect', refuseTunnels(deps.random));
-  const drain = drainable(server);
+  const { server, connections } = serve(app, sockets, deps);
   const release = async (): Promise<void> => {
+    connections.stop();
     await sockets.close();
     await app.close();
   };
@@ -69,12 +84,17 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
     async close() {
       stopSchedule();
       featureSync.stop();
-      await drain();
+      await Promise.all([drain(server, connections), sockets.leave()]);
       await release();
       deps.log.info('stopped');
       deps.log.flush();
     },
   };
+}
+
+interface Served {
+  readonly server: Server;
+  readonly connections: Connections;
 }
 
 interface Composed {
@@ -114,28 +134,54 @@ function schedule({ cron }: App, { log, platform, clock }: Deps): () => void {
 }
 
 /** The bundle's own routes go through Hono; what is to be forwarded keeps its raw bytes. */
-function serve({ hono, gateway: own }: App, sockets: SocketUpstreams): Server {
+function serve({ hono, gateway: own }: App, sockets: SocketUpstreams, deps: Deps): Served {
   const answerOwn = getRequestListener(hono.fetch, {
     overrideGlobalObjects: false,
     // HTTP/1.0 needs no Host, and load balancers' probes send none.
     hostname: 'localhost',
   });
-  const requests = nodeTransport(sockets.requests);
+  const server = createServer(SERVER_OPTIONS);
+  const connections = watchConnections(server, CONNECTION_LIMITS, { ...deps, cut: cutCounter(deps) });
+  const requests = nodeTransport(sockets.requests, (socket) => connections.stalled(socket));
   const upgrades = upgradeTransport(sockets.upgrades);
-  // Node would refuse a request without Host by itself, and not as a problem+json.
-  const server = createServer({ requireHostHeader: false }, (request, response) => {
-    if (isOwnPath(request.url ?? '')) void answerOwn(request, response);
-    else void gateway(inboundOf(request), { request, response }, requests, own.deps);
+  const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+    const inbound = inboundOf(request);
+    if (!isOwnPath(inbound.target) || inbound.fault !== undefined) {
+      void gateway(inbound, { request, response, expectsContinue }, requests, own.deps);
+      return;
+    }
+    if (expectsContinue) response.writeContinue();
+    void answerOwn(request, response);
+  };
+  // Every field is read, so that none is dropped unseen; their size is bounded.
+  server.maxHeadersCount = 0;
+  // A client that closes its own half may still wait for its answer (RFC 9112 §9.6): see node-connections.ts.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on('request', (request, response) => {
+    take(request, response, false);
   });
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    take(request, response, true);
+  });
+  server.on('clientError', answerBrokenRequests(own.deps));
+  server.on('connect', refuseTunnels(own.deps));
   // RFC 9110 §10.1.1: an expectation that nobody knows may be ignored.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (!asksForWebSocket(message)) {
+      ignoreUpgrade(server, message, socket, head);
+      return;
+    }
     // Without a listener a reset connection would end the process.
     socket.on('error', () => socket.destroy());
-    if (!asksForWebSocket(message)) ignoreUpgrade(server, message, socket, head);
-    else void gateway(inboundOf(message), { message, socket, head }, upgrades, own.deps);
+    void gateway(inboundOf(message), { message, socket, head }, upgrades, own.deps);
   });
-  return server;
+  return { server, connections };
+}
+
+function cutCounter({ platform }: Deps): (why: string) => void {
+  const help = 'Client connections that were cut: stalled, or over the share of one address.';
+  return platform.metrics.counter('sallyport_connections_cut_total', help, 'why');
 }
 
 function peerOf(bindings: unknown): string {
@@ -182,7 +228,26 @@ function urlOf(server: Server): string {
   return `http://${host}:${port}`;
 }
 
-/** As a program: SIGTERM and SIGINT end it with 0, an unusable configuration with 1, arguments that it does not take with 2. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+/** npm passes on what the terminal has sent already: only a later signal is meant as another one. */
+const AGAIN_MS = 1_000;
+
+/** Calls `stop` at the first signal that asks for an end; at another one the process ends at once. */
+function stopOnSignal(stop: () => Promise<void>): void {
+  let firstMs: number | undefined;
+  const stopOrEnd = (signal: NodeJS.Signals): void => {
+    if (firstMs === undefined) {
+      firstMs = performance.now();
+      void stop().then(() => process.exit(0));
+    } else if (performance.now() - firstMs > AGAIN_MS) process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, stopOrEnd);
+}
+
+/**
+ * As a program: SIGTERM, SIGINT and SIGHUP end it with 0 once requests under way are through, an unusable configuration with
+ * 1, arguments that it does not take with 2.
+ */
 async function main(args: readonly string[]): Promise<void> {
   try {
     const { variables, files } = withEnvFiles(process.env, envFilesOf(args));
@@ -191,11 +256,7 @@ async function main(args: readonly string[]): Promise<void> {
         ? new Error(`${error.message}\n${originOf(files)}`)
         : error;
     });
-    const stop = (): void => {
-      void server.close().then(() => process.exit(0));
-    };
-    process.once('SIGTERM', stop);
-    process.once('SIGINT', stop);
+    stopOnSignal(() => server.close());
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = error instanceof UnknownArguments ? 2 : 1;

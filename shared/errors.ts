@@ -69,6 +69,12 @@ export const CODES = {
     detail: 'Send a smaller body.',
     owner: 'caller',
   },
+  headers_too_large: {
+    status: 431,
+    title: 'The header fields are too large',
+    detail: 'Send fewer or shorter header fields.',
+    owner: 'caller',
+  },
   rate_limited: {
     status: 429,
     title: 'Too many requests',
@@ -162,6 +168,14 @@ export class Refusal extends Error {
   get status(): number {
     return CODES[this.code].status;
   }
+}
+
+/** `declared`: its Content-Length; undefined for a body that went over the limit while it streamed. */
+export function bodyTooLarge(limit: number, declared?: number): Refusal {
+  const size = declared === undefined ? `more than ${limit}` : String(declared);
+  const detail = `The body has ${size} bytes; at most ${limit} are taken.`;
+  const how = declared === undefined ? 'streamed' : `declared with ${declared},`;
+  return new Refusal('body_too_large', `${how} over MAX_BODY_BYTES`, { detail });
 }
 
 /** Is thrown when the counter store does not answer in time or answers with an error. */

@@ -42,7 +42,7 @@ export interface Answer {
 }
 
 /** How an exchange that began to stream came to its end. */
-export type Ending = 'complete' | 'client_gone' | 'upstream_broke';
+export type Ending = 'complete' | 'client_gone' | 'client_stalled' | 'upstream_broke';
 
 export interface ForwardEvents {
   /** The first byte of the answer is here. */

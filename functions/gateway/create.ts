@@ -7,6 +7,7 @@ import { createAsserter, type Asserter } from './assertion.ts';
 import { createAuthenticator } from './authenticate/index.ts';
 import { trust, type Trust } from './authenticate/trust.ts';
 import type { GatewayDeps } from './index.ts';
+import { UnderWay } from './limit.ts';
 import { modelCheck } from './model-check.ts';
 import { openRules, type RulesStore } from './rules-store.ts';
 import { targetChecks } from './target-checks.ts';
@@ -50,6 +51,7 @@ export function createGateway(deps: Deps): Gateway {
       rules: () => rules.current(),
       authenticate: authenticator.authenticate,
       counters,
+      underWay: deps.platform.joinsRequests ? new UnderWay() : new UnderWay(Infinity),
       relations,
       defaultRate: config.rateLimit,
       assertion: (decision) => asserter.assert(decision),

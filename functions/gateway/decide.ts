@@ -4,7 +4,7 @@ import { prove, type Proof } from '../../shared/proof.ts';
 import type { Authenticate } from './authenticate/index.ts';
 import type { Principal } from './authenticate/principal.ts';
 import { authorize, type Grant } from './authorize.ts';
-import { callerOf } from './caller.ts';
+import { callerOf, type Caller } from './caller.ts';
 import type { Journey } from './journey.ts';
 import { limit, type Admission, type LimitDeps } from './limit.ts';
 import { judgePath, type JudgedPath } from './path.ts';
@@ -19,6 +19,8 @@ export interface Decided {
   readonly match: Match;
   /** Absent on public rules. */
   readonly principal: Principal | undefined;
+  /** Who was limited. */
+  readonly caller: Caller;
   readonly admission: Admission;
   readonly grant: Grant;
 }
@@ -37,6 +39,7 @@ const decided = prove<'decided'>();
  * The journey keeps what is known so far: a refusal is logged, and answered, with it.
  */
 export async function decide(request: GatewayRequest, journey: Journey, deps: DecideDeps): Promise<Decision> {
+  if (request.fault !== undefined) throw request.fault;
   const path = judgePath(request.target);
   const rules = deps.rules();
   const match = matchRule(request.method, path, rules);
@@ -48,7 +51,7 @@ export async function decide(request: GatewayRequest, journey: Journey, deps: De
   journey.limited(admission);
   const grant = await authorize(match, principal, deps.relations);
   journey.authorized(grant);
-  return decided<Decided>({ path, match, principal, admission, grant });
+  return decided<Decided>({ path, match, principal, caller, admission, grant });
 }
 
 function matchRule(method: string, path: JudgedPath, rules: CompiledRules): Match {

@@ -22,6 +22,7 @@ export async function forwardAuth(inbound: Inbound, deps: GatewayDeps): Promise<
   let answer: Response;
   try {
     call = readRequest(inbound, deps.proxies, deps.random);
+    if (call.fault !== undefined) throw call.fault;
     checkProxy(call, inbound, deps);
     const asked = (call = askedRequest(call));
     const preflight = deps.cors.preflight(asked.method, asked.read);

@@ -29,7 +29,14 @@ export interface ReadHeaders {
   forwardedUri: string | undefined;
   /** Clean, original case and order. Not Authorization: a rule decides about that. */
   onward: string[];
+  /** The first reason why the request may not go on; the other fields are read nevertheless, for the answer. */
+  fault: Refusal | undefined;
 }
+
+/** For the fields of a request, and for its target. Both reach the upstream, whose own bound is rarely higher. */
+export const MAX_HEAD_BYTES = 16_384;
+/** What a field takes on the wire beside name and value: a colon, a space and the line's end. */
+const FIELD_OVERHEAD = 4;
 
 type Fate = 'read' | 'drop';
 
@@ -69,16 +76,18 @@ const PASSES = new Set([
 ]);
 
 /**
- * One pass over the fields of a request. Throws Refusal `invalid_request` for fields that two servers could read
- * in two ways (RFC 9112 §6.3: framing; two credentials).
+ * One pass over the fields of a request. Its `fault` is `invalid_request` for fields that two servers could read in two
+ * ways (RFC 9112 §6.3: framing; two credentials), `headers_too_large` for more than 16 KiB of them.
  */
 export function readHeaders(list: HeaderList): ReadHeaders {
   const read = emptyHeaders();
   let connection = '';
+  let bytes = 0;
   for (let i = 0; i + 1 < list.length; i += 2) {
     const name = list[i] ?? '';
     const value = list[i + 1] ?? '';
     const lower = name.toLowerCase();
+    bytes += name.length + value.length + FIELD_OVERHEAD;
     const fate = FATES.get(lower);
     if (fate === undefined) {
       if (isOwned(lower)) readForwarded(read, lower, value);
@@ -89,7 +98,9 @@ export function readHeaders(list: HeaderList): ReadHeaders {
       if (PASSES.has(lower)) read.onward.push(name, value);
     }
   }
-  if (read.chunked && read.contentLength >= 0) throw malformed('Content-Length beside Transfer-Encoding');
+  if (read.chunked && read.contentLength >= 0)
+    read.fault ??= malformed('Content-Length beside Transfer-Encoding');
+  if (bytes > MAX_HEAD_BYTES) read.fault = headTooLarge('The header fields have', bytes);
   if (connection !== '') dropNominated(read, connection);
   return read;
 }
@@ -116,6 +127,7 @@ function emptyHeaders(): ReadHeaders {
     forwardedMethod: undefined,
     forwardedUri: undefined,
     onward: [],
+    fault: undefined,
   };
 }
 
@@ -123,21 +135,22 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
   switch (lower) {
     case 'authorization':
       // RFC 9110 §5.3: not a list field; with two, gateway and upstream could believe different ones.
-      if (read.authorization !== undefined) throw malformed('two Authorization headers');
+      if (read.authorization !== undefined) read.fault ??= malformed('two Authorization headers');
       read.authorization = value;
       return;
     case 'content-length':
-      if (read.contentLength >= 0 || !/^\d{1,15}$/.test(value)) throw malformed('malformed Content-Length');
+      if (read.contentLength >= 0 || !/^\d{1,15}$/.test(value))
+        read.fault ??= malformed('malformed Content-Length');
       read.contentLength = Number(value);
       return;
     case 'transfer-encoding':
       if (read.chunked || value.trim().toLowerCase() !== 'chunked')
-        throw malformed('Transfer-Encoding other than chunked');
+        read.fault ??= malformed('Transfer-Encoding other than chunked');
       read.chunked = true;
       return;
     case 'host':
-      if (read.host !== undefined) throw malformed('two Host headers');
-      if (!HOST.test(value)) throw malformed('malformed Host');
+      if (read.host !== undefined) read.fault ??= malformed('two Host headers');
+      if (!HOST.test(value)) read.fault ??= malformed('malformed Host');
       read.host = value;
       return;
     case 'origin':
@@ -211,6 +224,12 @@ function dropNominated(read: ReadHeaders, connection: string): void {
     if (!nominated.has(lower) || lower === 'content-length') kept.push(name, read.onward[i + 1] ?? '');
   }
   read.onward = kept;
+}
+
+/** `what`: the part that is too large, with its verb. */
+export function headTooLarge(what: string, bytes: number): Refusal {
+  const detail = `${what} ${bytes} bytes; at most ${MAX_HEAD_BYTES} (16 KiB) are taken.`;
+  return new Refusal('headers_too_large', detail, { detail });
 }
 
 export function malformed(reason: string): Refusal {

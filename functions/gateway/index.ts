@@ -8,6 +8,7 @@ import type { TrustedProxies } from '../../shared/trusted-proxies.ts';
 import type { Answer, Ending, Upstream } from '../../shared/upstream.ts';
 import { decide, type DecideDeps, type Decision } from './decide.ts';
 import { Journey } from './journey.ts';
+import type { UnderWay } from './limit.ts';
 import { answeredProtocol, identityHeaders, onward } from './onward.ts';
 import { record, type RecordDeps } from './record.ts';
 import { readRequest, type GatewayRequest, type Inbound } from './request.ts';
@@ -19,6 +20,7 @@ export interface GatewayDeps extends DecideDeps, RecordDeps {
   readonly cors: Cors;
   /** For what own routes refuse. */
   readonly guard: LocalCounters;
+  readonly underWay: UnderWay;
   /** X-Gateway-Assertion for a decision; undefined when assertions are off. */
   readonly assertion: (decision: Decision) => MaybePromise<string | undefined>;
 }
@@ -27,6 +29,8 @@ export interface GatewayDeps extends DecideDeps, RecordDeps {
 export interface Transport<Exchange, Out extends Answer> {
   readonly upstream: Upstream<Exchange, Out>;
   answer(problem: Problem, exchange: Exchange): Out;
+  /** Whether the exchange ended because its client did not read; absent where the runtime sees to that. */
+  stalled?(exchange: Exchange): boolean;
 }
 
 /** read -> decide -> forward, or refuse; then one record of it. Never throws. */
@@ -38,12 +42,11 @@ export async function gateway<Exchange, Out extends Answer>(
 ): Promise<Out> {
   const journey = new Journey();
   let ending: Ending = 'complete';
-  let request: GatewayRequest | undefined;
+  const request = readRequest(inbound, deps.proxies, deps.random);
   let out: Out;
   try {
-    request = readRequest(inbound, deps.proxies, deps.random);
-    const preflight = deps.cors.preflight(request.method, request.read);
-    if (preflight !== undefined) {
+    const preflight = request.fault === undefined && deps.cors.preflight(request.method, request.read);
+    if (preflight) {
       record(request, journey, 204, 'preflight', deps);
       return transport.answer(preflightAnswer(preflight, request), exchange);
     }
@@ -54,29 +57,41 @@ export async function gateway<Exchange, Out extends Answer>(
       ownsCors: deps.cors.active,
       protocol: answeredProtocol(request, decision),
     };
-    out = await transport.upstream.forward(
-      onward(request, decision, identity, deps.config),
-      passing,
-      exchange,
-      {
+    const passed = onward(request, decision, identity, deps.config);
+    const slot = deps.underWay.enter(decision.caller);
+    if (slot !== undefined) await slot;
+    try {
+      out = await transport.upstream.forward(passed, passing, exchange, {
         answered() {
           journey.answered();
         },
         ended(how) {
-          ending = how;
+          ending = how === 'client_gone' && transport.stalled?.(exchange) === true ? 'client_stalled' : how;
         },
-      },
-    );
+      });
+    } finally {
+      deps.underWay.leave(decision.caller);
+    }
   } catch (error) {
     const refusal = toRefusal(error);
     journey.refused(refusal);
-    out = transport.answer(refusalAnswer(refusal, request, journey, inbound, deps), exchange);
+    out = transport.answer(refusalAnswer(refusal, request, journey, deps), exchange);
   }
   record(request, journey, out.status, ending, deps);
   return out;
 }
 
-/** What the gateway adds to every answer of a request it could read. */
+/** The answer to what could not be read whole, for the reason in `inbound.fault`: recorded like any other refusal. */
+export function refuse(inbound: Inbound & { readonly fault: Refusal }, deps: GatewayDeps): Problem {
+  const journey = new Journey();
+  journey.refused(inbound.fault);
+  const request = readRequest(inbound, deps.proxies, deps.random);
+  const problem = refusalAnswer(inbound.fault, request, journey, deps);
+  record(request, journey, problem.status, 'complete', deps);
+  return problem;
+}
+
+/** What the gateway adds to every answer. */
 export function answerHeaders(request: GatewayRequest, journey: Journey, deps: GatewayDeps): string[] {
   const set = ['x-request-id', request.id];
   const limited = journey.admission?.headers;
@@ -88,15 +103,12 @@ export function answerHeaders(request: GatewayRequest, journey: Journey, deps: G
 
 function refusalAnswer(
   refusal: Refusal,
-  request: GatewayRequest | undefined,
+  request: GatewayRequest,
   journey: Journey,
-  inbound: Inbound,
   deps: GatewayDeps,
 ): Problem {
-  const id = request?.id ?? deps.random.uuid();
-  deps.requests.fault(refusal, { id, method: inbound.method });
-  const problem = toProblem(refusal, id);
-  if (request === undefined) return problem;
+  deps.requests.fault(refusal, request);
+  const problem = toProblem(refusal, request.id);
   const headers = { ...pairs(answerHeaders(request, journey, deps)), ...problem.headers };
   return { ...problem, headers };
 }

@@ -35,6 +35,67 @@ async function admitLater(pending: Promise<Taken>, policy: RatePolicy): Promise<
   }
 }
 
+/** Answers of one caller under way at a time, in this process: a quarter of the connections to one target. */
+const SHARE = 256;
+/** Requests of one caller that wait for one of its own answers to end, and for how long. */
+const MOST_WAITING = 1_024;
+const WAIT_MS = 5_000;
+
+interface Held {
+  count: number;
+  readonly waiting: Set<() => void>;
+}
+
+/** Exchanges under way by caller, so that nobody who begins many and reads none of them takes the connections of all. */
+export class UnderWay {
+  private readonly callers = new Map<string, Held>();
+  private readonly share: number;
+
+  /** `share`: Infinity where one request may not wait for another, on Workers. */
+  constructor(share = SHARE) {
+    this.share = share;
+  }
+
+  /** Each call has its leave(), unless it refuses with `rate_limited`. Waits for no other caller. */
+  enter(caller: Caller): MaybePromise<void> {
+    let held = this.callers.get(caller);
+    if (held === undefined) this.callers.set(caller, (held = { count: 0, waiting: new Set() }));
+    if (held.count >= this.share) return this.wait(held.waiting);
+    held.count += 1;
+  }
+
+  leave(caller: Caller): void {
+    const held = this.callers.get(caller);
+    if (held === undefined) return;
+    const [next] = held.waiting;
+    if (next !== undefined) next();
+    else if (--held.count === 0) this.callers.delete(caller);
+  }
+
+  private wait(waiting: Set<() => void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const give = (): void => {
+        clearTimeout(late);
+        waiting.delete(give);
+        resolve();
+      };
+      const refuse = (): void => {
+        waiting.delete(give);
+        reject(overShare(this.share));
+      };
+      const late = setTimeout(refuse, waiting.size < MOST_WAITING ? WAIT_MS : 0);
+      waiting.add(give);
+    });
+  }
+}
+
+function overShare(share: number): Refusal {
+  return new Refusal('rate_limited', `${share} answers under way`, {
+    detail: `${share} requests of this caller are being answered, and none of them ended for a while.`,
+    headers: { 'Retry-After': '1' },
+  });
+}
+
 function admit(taken: Taken, policy: RatePolicy): Admission {
   // Revoked first: a removed subject learns nothing about its quota, and gets 401 also when over it.
   if (taken.revoked) {

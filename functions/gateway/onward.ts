@@ -1,5 +1,5 @@
 import type { Config } from '../../shared/config.ts';
-import { Refusal } from '../../shared/errors.ts';
+import { bodyTooLarge, Refusal } from '../../shared/errors.ts';
 import type { UpstreamRequest } from '../../shared/upstream.ts';
 import { bearerProtocol, withoutTokenParameters, withoutTokens } from './authenticate/places.ts';
 import type { Decision } from './decide.ts';
@@ -47,6 +47,7 @@ export function onward(
   const base = config.targets[rule.target];
   if (base === undefined) throw new Refusal('internal_error', `target ${rule.target} is not configured`);
   const path = rule.stripPrefix === undefined ? decision.path : stripPrefix(decision.path, rule.stripPrefix);
+  if (read.contentLength > config.maxBodyBytes) throw bodyTooLarge(config.maxBodyBytes, read.contentLength);
   const places = rule.access.kind === 'public' ? undefined : rule.token;
   const headers =
     places === undefined ? read.onward : withoutTokens(read.onward, places, rule.forwardAuthorization);

@@ -1,6 +1,15 @@
+import type { Refusal } from '../../shared/errors.ts';
 import type { Random } from '../../shared/ports.ts';
 import { nearest, type TrustedProxies } from '../../shared/trusted-proxies.ts';
-import { HOST, malformed, readHeaders, type HeaderList, type ReadHeaders } from './headers.ts';
+import {
+  headTooLarge,
+  HOST,
+  malformed,
+  MAX_HEAD_BYTES,
+  readHeaders,
+  type HeaderList,
+  type ReadHeaders,
+} from './headers.ts';
 
 /** A request as the runtime hands it over; nothing in it is believed yet. */
 export interface Inbound {
@@ -13,6 +22,8 @@ export interface Inbound {
   readonly scheme: 'http' | 'https';
   /** HTTP/1.1 asks for a Host field (RFC 9112 §3.2); false where the runtime has seen to it. */
   readonly needsHost: boolean;
+  /** What the runtime found wrong before: then the rest may be incomplete, and serves the answer alone. */
+  readonly fault?: Refusal | undefined;
 }
 
 /** A request read once: everything later steps ask for. */
@@ -29,6 +40,8 @@ export interface GatewayRequest {
   readonly traceparent: string;
   /** True when tracestate may pass on: the caller's own trace goes on. */
   readonly continuesTrace: boolean;
+  /** Why it may go no further; decide() throws it. Such a request is read too, for its answer and its line in the log. */
+  readonly fault: Refusal | undefined;
 }
 
 // Traefik says ws and wss of WebSocket upgrades.
@@ -37,12 +50,9 @@ const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 // https://www.w3.org/TR/trace-context/#traceparent-header: version 00; all-zero ids are invalid.
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
-/** Throws Refusal `invalid_request`. */
+/** Never throws: a request that is refused for its form has an id, an origin and an address all the same. */
 export function readRequest(inbound: Inbound, proxies: TrustedProxies, random: Random): GatewayRequest {
-  // RFC 9110 §9.3.8: it would send back the token and the assertion; fetch() cannot send it either.
-  if (inbound.method === 'TRACE') throw malformed('TRACE is not passed on');
   const read = readHeaders(inbound.headers);
-  if (inbound.needsHost && read.host === undefined) throw malformed('no Host header');
   const trusted = proxies.trusts(inbound.peer);
   const trace = read.traceparent === undefined ? null : TRACEPARENT.exec(read.traceparent);
   const traceId = trace?.[1] ?? random.hex(16);
@@ -57,7 +67,16 @@ export function readRequest(inbound: Inbound, proxies: TrustedProxies, random: R
     id: requestId(read.requestId) ?? traceId,
     traceparent: `00-${traceId}-${random.hex(8)}-${trace?.[2] ?? '01'}`,
     continuesTrace: trace !== null,
+    fault: inbound.fault ?? read.fault ?? faultOf(inbound, read),
   };
+}
+
+function faultOf({ method, target, needsHost }: Inbound, read: ReadHeaders): Refusal | undefined {
+  if (target.length > MAX_HEAD_BYTES) return headTooLarge('The request target has', target.length);
+  // RFC 9110 §9.3.8: it would send back the token and the assertion; fetch() cannot send it either.
+  if (method === 'TRACE') return malformed('TRACE is not passed on');
+  if (needsHost && read.host === undefined) return malformed('no Host header');
+  return undefined;
 }
 
 /** The caller's id only when it is one word of a modest alphabet: it goes into logs and headers. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Refusal } from '../errors.ts';
+import { bodyTooLarge } from '../errors.ts';
 
 /**
  * A request body that ends in Refusal `body_too_large` once it is over `maxBytes`: for bodies whose length is not
@@ -7,14 +7,11 @@ import { Refusal } from '../errors.ts';
  */
 export async function* boundedBody(body: IncomingMessage, maxBytes: number): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  for await (const chunk of body) {
+  // Left whole for its server, which answers on the same connection and may have to read the rest away.
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
     if (!(chunk instanceof Uint8Array)) throw new TypeError('a request body is read as bytes');
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) {
-      throw new Refusal('body_too_large', 'streamed over MAX_BODY_BYTES', {
-        headers: { connection: 'close' },
-      });
-    }
+    if (bytes > maxBytes) throw bodyTooLarge(maxBytes);
     yield chunk;
   }
 }

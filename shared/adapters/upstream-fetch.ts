@@ -1,5 +1,5 @@
 import { nominatedBy, passesOn } from '../answer-headers.ts';
-import { Refusal } from '../errors.ts';
+import { bodyTooLarge, Refusal } from '../errors.ts';
 import type { Fetch } from '../ports.ts';
 import type { AnswerHeaders, Upstream, UpstreamRequest } from '../upstream.ts';
 
@@ -13,7 +13,6 @@ export interface FetchUpstreamOptions {
 export function fetchUpstream({ fetch, endsWithClient }: FetchUpstreamOptions): Upstream<Request, Response> {
   return {
     async forward(request, answer, exchange, events) {
-      if (request.contentLength > request.maxBodyBytes) throw tooLarge('declared');
       const cut = new AbortController();
       const timeout = setTimeout(() => {
         cut.abort(new Refusal('upstream_timeout', 'no answer in time'));
@@ -90,7 +89,7 @@ async function handOn(
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw tooLarge('streamed');
+    if (bytes > maxBytes) throw bodyTooLarge(maxBytes);
     // An upstream that wants no more says why in its answer.
     if (!(await succeeds(writer.write(chunk)))) return;
   }
@@ -102,10 +101,6 @@ function succeeds(step: Promise<void>): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function tooLarge(how: string): Refusal {
-  return new Refusal('body_too_large', `${how} over MAX_BODY_BYTES`);
 }
 
 function outgoing(upstream: Response, answer: AnswerHeaders): Response {

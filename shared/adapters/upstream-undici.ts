@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.ts';
-import type { Answer, NodeExchange, Upstream, UpstreamRequest } from '../upstream.ts';
+import type { Answer, NodeExchange, Upstream } from '../upstream.ts';
 import { Passage } from './undici-passage.ts';
 import { UndiciTarget } from './undici-target.ts';
 
@@ -26,7 +26,6 @@ export function undiciUpstream(): NodeUpstream {
   };
   return {
     forward(request, answer, exchange, events) {
-      refuseDeclaredExcess(request);
       const attempt = (): Promise<Answer> =>
         new Passage(request, answer, exchange, events, targetOf(request.base)).through();
       return attempt().catch((error: unknown) => {
@@ -38,12 +37,6 @@ export function undiciUpstream(): NodeUpstream {
       await Promise.all([...targets.values()].map(({ pool }) => pool.close()));
     },
   };
-}
-
-function refuseDeclaredExcess(request: UpstreamRequest): void {
-  if (request.contentLength > request.maxBodyBytes) {
-    throw new Refusal('body_too_large', 'declared over MAX_BODY_BYTES', { headers: { connection: 'close' } });
-  }
 }
 
 function codeOf(error: unknown): string {

@@ -23,6 +23,8 @@ export interface Framed {
   readonly method: string;
   readonly target: string;
   readonly address: string;
+  /** Why it may go no further, for its form. */
+  readonly fault: Refusal | undefined;
   readonly read: CorsFields & { readonly contentLength: number };
 }
 
@@ -55,6 +57,7 @@ export async function framed(
   let answer: Response;
   try {
     seen = read();
+    if (seen.fault !== undefined) throw seen.fault;
     const preflight = preflightAnswer(seen, deps);
     if (preflight !== undefined) code = 'preflight';
     answer = preflight ?? (await admitted(route, request, seen, deps));

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { httpClient } from '../support/gateway/http-client.ts';
 import { LISTENING, nodeProgram } from '../support/gateway/node.ts';
 import type { Program } from '../support/gateway/program.ts';
@@ -49,8 +50,20 @@ it('a port that is taken ends it with 1, whatever it has open by then', async ()
   expect(program.output()).toContain('EADDRINUSE');
 });
 
+/** An exchange that the upstream leaves open until the test ends it. */
+function held(path: string): { readonly arrived: Promise<ServerResponse> } {
+  return {
+    arrived: new Promise((resolve) => {
+      world.upstream.on(path, (incoming, outgoing) => {
+        incoming.resume();
+        resolve(outgoing);
+      });
+    }),
+  };
+}
+
 describe('told to stop', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)(
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     '%s: it accepts no more, finishes what is under way, and ends with 0',
     async (signal) => {
       const { program, url } = await started();
@@ -76,19 +89,56 @@ describe('told to stop', () => {
     },
   );
 
-  it('idle connections and open WebSockets do not hold it', async () => {
-    const { program, url } = await started();
+  it('idle and unused connections do not hold it, and both ends of a WebSocket learn that it goes away', async () => {
+    const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(sockets, 'listening');
+    const { port } = sockets.address() as AddressInfo;
+    const { program, url } = await started({ UPSTREAM_URL: `http://127.0.0.1:${port}` });
     const idle = httpClient(url);
     await idle.fetch('/health');
+    const unused = openRaw(url);
+    await once(unused.socket, 'connect');
+    const connected = once(sockets, 'connection');
     const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/echo`, {
       headers: { authorization: await world.bearer() },
     });
+    const [peer] = (await connected) as [WebSocket];
     await once(socket, 'open');
-    const closed = once(socket, 'close');
+    const closed = [once(socket, 'close'), once(peer, 'close')];
     program.kill('SIGTERM');
     expect(await program.ended).toBe(0);
-    await closed;
+    expect((await Promise.all(closed)).map(([code]) => code as number)).toEqual([1001, 1001]);
+    await unused.closed;
     idle.close();
+    sockets.close();
+  });
+
+  it('a client that never pauses does not hold it: every answer is the last of its connection', async () => {
+    const { program, url } = await started();
+    const { arrived } = held('/public/held');
+    const raw = openRaw(url);
+    raw.send('GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n');
+    const answer = await arrived;
+    program.kill('SIGTERM');
+    await expect.poll(() => refusesConnections(url), { timeout: 60_000, interval: 20 }).toBe(true);
+    answer.end('done');
+    expect(await raw.closed).toMatch(/^HTTP\/1\.1 200 [^]*connection: close\r\n[^]*done/i);
+    expect(await program.ended).toBe(0);
+  });
+
+  it('twice, as by npm and the terminal: the second signal cuts nothing', async () => {
+    const { program, url } = await started();
+    const { arrived } = held('/public/held');
+    const raw = openRaw(url);
+    raw.send('GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n');
+    const answer = await arrived;
+    program.kill('SIGINT');
+    program.kill('SIGTERM');
+    await expect.poll(() => refusesConnections(url), { timeout: 60_000, interval: 20 }).toBe(true);
+    answer.end('done');
+    expect(await raw.closed).toContain('done');
+    expect(await program.ended).toBe(0);
+    expect(program.output().match(/"msg":"stopped"/g)).toHaveLength(1);
   });
 });
 

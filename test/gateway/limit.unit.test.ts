@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { callerOf } from '../../functions/gateway/caller.ts';
-import { limit } from '../../functions/gateway/limit.ts';
+import { limit, UnderWay } from '../../functions/gateway/limit.ts';
 import { guardAddress, network } from '../../shared/edge/address-guard.ts';
 import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
 import type { Counters, Taken } from '../../shared/ports.ts';
@@ -145,5 +145,54 @@ describe('the address guard', () => {
       guardAddress('192.0.2.1', full);
     });
     expect(refusal.code).toBe('limiter_unavailable');
+  });
+});
+
+describe('answers under way', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+  const bob = callerOf({ caller: 'zitadel|bob' }, '192.0.2.1');
+
+  it('up to the share nobody waits; beyond it those of this caller do, in their order', async () => {
+    const underWay = new UnderWay(2);
+    expect([underWay.enter(caller), underWay.enter(caller)]).toEqual([undefined, undefined]);
+    const order: string[] = [];
+    const waiting = ['third', 'fourth'].map((name) =>
+      Promise.resolve(underWay.enter(caller)).then(() => order.push(name)),
+    );
+    expect(underWay.enter(bob)).toBeUndefined();
+    underWay.leave(caller);
+    await waiting[0];
+    expect(order).toEqual(['third']);
+    underWay.leave(caller);
+    await waiting[1];
+    expect(order).toEqual(['third', 'fourth']);
+  });
+
+  it('who waits in vain is refused after 5 s, and holds nothing then', async () => {
+    const underWay = new UnderWay(1);
+    void underWay.enter(caller);
+    const waited = Promise.resolve(underWay.enter(caller)).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await waited).toMatchObject({ code: 'rate_limited', headers: { 'Retry-After': '1' } });
+    underWay.leave(caller);
+    expect(underWay.enter(caller)).toBeUndefined();
+  });
+
+  it('no more than 1,024 wait', async () => {
+    const underWay = new UnderWay(1);
+    void underWay.enter(caller);
+    const refused: number[] = [];
+    const waiting = Array.from({ length: 1_025 }, async (_, n) => {
+      await Promise.resolve(underWay.enter(caller)).catch(() => refused.push(n));
+    });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(refused).toEqual([1_024]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await Promise.all(waiting);
   });
 });

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { caught } from '../support/exchange.ts';
 import { SOCKETS } from '../support/gateway/runtimes.ts';
 import { exchange, openRaw } from '../support/raw-socket.ts';
 import { expectRefusal } from '../support/refusal.ts';
@@ -56,7 +57,6 @@ gatewaySuite('bytes that servers read in two ways', { on: SOCKETS }, (stage) => 
     ['CONNECT', `CONNECT gateway.test:443 HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`],
     ['no Host', 'GET /public/x HTTP/1.1\r\nConnection: close\r\n\r\n'],
     ['no HTTP at all', `\x16\x03\x01\x02\x00\x01\x00\r\n\r\n`],
-    ['a head of 40 KB', get('/public/x', `X-A: ${'a'.repeat(40_000)}\r\n`)],
   ])('%s: refused, nothing smuggled', async (_name, bytes) => {
     const text = await exchange(stage.gateway.url, bytes);
     expect(targets(stage).filter((target) => target !== '/public/x')).toEqual([]);
@@ -143,20 +143,22 @@ gatewaySuite('bytes that servers read in two ways', { on: SOCKETS }, (stage) => 
   });
 
   // workerd reads no further before its answer is out.
-  it.runIf(stage.runtime === 'node')(
-    'garbage behind a request is not answered inside its answer',
-    async () => {
-      stage.upstream.on('/public/long', (incoming, outgoing) => {
-        incoming.resume();
-        outgoing.write('first ');
-      });
-      const raw = openRaw(stage.gateway.url);
-      raw.send(`GET /public/long HTTP/1.1\r\n${HOST}\r\n`);
-      await raw.until(/first /);
-      raw.send('\0\0 no request\r\n\r\n');
-      expect((await raw.closed).match(/HTTP\/1\.1 /g)).toHaveLength(1);
-    },
-  );
+  it.runIf(stage.runtime === 'node')('garbage behind a request is answered after its answer', async () => {
+    const arriving = caught(stage, '/public/long');
+    const raw = openRaw(stage.gateway.url);
+    raw.send(`GET /public/long HTTP/1.1\r\n${HOST}\r\n`);
+    const [incoming, outgoing] = await arriving;
+    incoming.resume();
+    outgoing.write('first ');
+    await raw.until(/first /);
+    raw.send('\0\0 no request\r\n\r\n');
+    // Another connection: what was sent before on the first is read by now.
+    await stage.gateway.fetch('/public/meanwhile');
+    outgoing.end('last');
+    expect(await raw.closed).toMatch(
+      /^HTTP\/1\.1 200 (?:(?!HTTP)[^])*last(?:(?!HTTP)[^])*HTTP\/1\.1 400 [^]*invalid_request/,
+    );
+  });
 
   it('the gateway is still there', async () => {
     expect((await stage.gateway.fetch('/public/x')).status).toBe(200);

@@ -53,6 +53,7 @@ async function joined(
       const request = {
         target: 'upstream',
         base: `http://127.0.0.1:${port}`,
+        host: undefined,
         method: 'GET',
         path: '/ws',
         headers: [],

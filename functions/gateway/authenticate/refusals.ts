@@ -26,6 +26,12 @@ export function expiredToken(): Refusal {
   return new Refusal('invalid_token', 'expired', { detail: EXPIRED, headers: EXPIRED_HEADERS });
 }
 
+/** Not `invalid_token`: that would have the client fetch another one of the same size. */
+export function tokenTooLarge(bytes: number, limit: number): Refusal {
+  const detail = `The bearer token has ${bytes} bytes; at most ${limit} are taken.`;
+  return new Refusal('headers_too_large', detail, { detail });
+}
+
 export function malformedHeader(): Refusal {
   return malformedRequest('malformed Authorization header');
 }
