@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { constants } from 'node:os';
 import type { Connections } from './node-connections.ts';
 import { answerUnderWay } from './node-broken-requests.ts';
 
@@ -35,4 +36,22 @@ export function drain(server: Server, connections: Pick<Connections, 'open'>): P
     });
     server.closeIdleConnections();
   });
+}
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+/** npm passes on what the terminal has sent already: only a later signal is meant as another one. */
+const AGAIN_MS = 1_000;
+
+/** Calls `stop` at the first signal that asks for an end; at another one the process ends at once. */
+export function stopOnSignal(stop: () => Promise<void>): void {
+  let stopping = false;
+  let meant = false;
+  const stopOrEnd = (signal: NodeJS.Signals): void => {
+    if (meant) process.exit(128 + constants.signals[signal]);
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => (meant = true), AGAIN_MS).unref();
+    void stop().then(() => process.exit(0));
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, stopOrEnd);
 }
