@@ -44,6 +44,11 @@ export function registerRules(program: Command): void {
       .argument('<method>', 'method of the request', (method: string) => method.toUpperCase())
       .argument('<path>', 'path of the request as it is sent, percent-encoding included')
       .option('--rules <file>', 'rules file (default: ACCESS_RULES, or config/access_rules.json)')
+      .option('--user <sub>', 'ask OpenFGA about this user too: the chain that grants, or what lacks')
+      .option(
+        '--issuer <name>',
+        'whose subject --user is (default: zitadel, or kanidm where it stands alone)',
+      )
       .option('--json', 'print the explanation as JSON')
       .action(async (method: string, path: string, options: ExplainOptions) => {
         const { explainRequest } = await import('./rules/explain.ts');
@@ -52,6 +57,7 @@ export function registerRules(program: Command): void {
     [
       ['sallyport rules explain GET /documents/7', 'the rule that decides'],
       ['sallyport rules explain DELETE /public/x --rules new.json', 'the same with other rules'],
+      ['sallyport rules explain --user alice GET /documents/7', 'whether alice may, and by which relations'],
     ],
   );
   registerSync(rules);

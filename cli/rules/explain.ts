@@ -4,17 +4,25 @@ import { explain, type Explanation, type Lost } from '../../functions/gateway/ru
 import { readJson } from '../../functions/gateway/rules/json.ts';
 import type { TokenPlace } from '../../functions/gateway/rules/token-places.ts';
 import type { Rule } from '../../functions/gateway/rules/types.ts';
+import { openModels, openRelations, openTuples } from '../deps.ts';
 import { Failure } from '../failure.ts';
+import { orFailure, storeSettings } from '../fga/connect.ts';
 import { colors, environment, note, print, printJson } from '../terminal.ts';
 import { line } from './check.ts';
+import { sharedSubjectIssuers } from './removed-users.ts';
 import { knownTargets, readRules } from './source.ts';
+import { userNamed, whoMay, type Verdict } from './who.ts';
 
 export interface ExplainOptions {
   readonly rules?: string;
+  /** Whose token it is: its sub, or the OpenFGA user. */
+  readonly user?: string;
+  /** Whose issuer that subject is of. */
+  readonly issuer?: string;
   readonly json?: boolean;
 }
 
-/** Prints what the rules decide on a request. False when the gateway would refuse it whoever asks. */
+/** Prints what the rules decide on a request, and what OpenFGA says of `user`. False when the gateway would refuse it. */
 export async function explainRequest(
   method: string,
   path: string,
@@ -27,13 +35,58 @@ export async function explainRequest(
     throw new Failure(`${name} has errors, so nothing is decided by it`);
   }
   const explanation = explain(compilation.rules, method, path);
+  const verdict =
+    options.user === undefined ? undefined : await verdictOn(explanation, options.user, options);
+  const passed = passes(explanation) && (verdict === undefined || verdict.allowed || isShadow(explanation));
   if (options.json === true) {
-    printJson(toJson(explanation));
-    return passes(explanation);
+    printJson(verdict === undefined ? toJson(explanation) : { ...toJson(explanation), openfga: verdict });
+    return passed;
   }
   for (const entry of toLines(method, path, explanation)) print(entry);
+  if (verdict !== undefined) for (const entry of verdictLines(verdict, isShadow(explanation))) print(entry);
+  else if (options.user !== undefined) print('  user    OpenFGA is not asked about anybody');
   if (explanation.kind === 'matched') print(`  at      ${name}:${place(text, explanation.match.rule)}`);
-  return passes(explanation);
+  return passed;
+}
+
+/** Undefined where the gateway would ask OpenFGA nothing. Throws Failure. */
+async function verdictOn(
+  explanation: Explanation,
+  subject: string,
+  { issuer }: ExplainOptions,
+): Promise<Verdict | undefined> {
+  const kanidmAlone = isSet('KANIDM_ISSUER_URL') && !isSet('ZITADEL_ISSUER_URL');
+  const user = userNamed(subject, issuer ?? (kanidmAlone ? 'kanidm' : 'zitadel'), sharedSubjectIssuers());
+  if (explanation.kind !== 'matched' || explanation.object === undefined) return undefined;
+  const { access } = explanation.match.rule;
+  if (access.kind !== 'relation') return undefined;
+  const settings = storeSettings();
+  const served = await orFailure(openModels(settings).served());
+  if (served === undefined) throw new Failure(`store ${settings.storeId} has no model`);
+  const deps = { relations: openRelations(settings), tuples: openTuples(settings), model: served.model };
+  return orFailure(whoMay(user, access.relation, explanation.object, deps));
+}
+
+function isSet(name: string): boolean {
+  return (environment[name] ?? '').trim() !== '';
+}
+
+function isShadow(explanation: Explanation): boolean {
+  return explanation.kind === 'matched' && explanation.match.rule.mode === 'shadow';
+}
+
+export function verdictLines({ user, allowed, chains, lacks }: Verdict, shadow: boolean): string[] {
+  const answer = allowed ? colors.green('yes') : colors.red('no');
+  const through = !allowed && shadow ? ' (shadow: let through all the same)' : '';
+  const unseen = 'no chain of tuples was found: it may hang on a condition, or lie deeper than was looked';
+  const [label, entries] = allowed
+    ? ['  grants ', chains.map((chain) => chain.join(' -> '))]
+    : ['  lacks  ', lacks];
+  return [
+    `  user    ${user}`,
+    `  answer  ${answer}${through}`,
+    ...(entries.length === 0 ? [unseen] : entries).map((entry) => `${label} ${entry}`),
+  ];
 }
 
 /** `line:column` of a rule in the text it was compiled from. */
@@ -107,7 +160,7 @@ function describe(rule: Rule): string {
   return `rule /${rule.index} (${[rule.methods].flat().join(', ')} ${rule.path})`;
 }
 
-export function toJson(explanation: Explanation): unknown {
+export function toJson(explanation: Explanation): object {
   if (explanation.kind === 'refused') return { ...explanation, status: CODES[explanation.code].status };
   if (explanation.kind === 'own_route') return explanation;
   const lost = explanation.lost.map(({ rule, why }) => ({ ...brief(rule), why }));
