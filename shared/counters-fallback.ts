@@ -1,20 +1,36 @@
 import { CountersUnavailable } from './errors.ts';
-import type { Clock, Counters, Revocations, Taken, TakeRequest } from './ports.ts';
+import { MARK_SECONDS, UNVERSIONED, type KnownMarks, type MarkSource } from './marks.ts';
+import { MarksRecovery } from './marks-recovery.ts';
+import type { SharedCounters, SharedTaken } from './platform.ts';
+import type {
+  Background,
+  Clock,
+  Counters,
+  Log,
+  Mark,
+  Random,
+  Revocations,
+  Taken,
+  TakeRequest,
+} from './ports.ts';
 
 /** RATE_LIMIT_FAILURE: limit by this instance alone, admit everyone, or refuse everyone while the store is away. */
 export type FailureMode = 'local' | 'open' | 'closed';
 
-export interface LocalCounters extends Revocations {
+export interface LocalCounters {
   take(request: TakeRequest): Taken;
-  isRevoked(caller: string): boolean;
+  readonly marks: KnownMarks;
 }
 
 export interface FallbackOptions {
-  readonly shared: Counters & Revocations;
-  /** Counters of this process: they judge in mode `local`, and in every mode remember revocations that were seen. */
+  readonly shared: Pick<SharedCounters, 'take' | 'ping' | 'mark' | 'look' | 'name'>;
+  /** Counters of this process: they judge in mode `local`, and in every mode know the marks that were seen. */
   readonly local: LocalCounters;
   readonly mode: FailureMode;
   readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly background: Background;
+  readonly log: Pick<Log, 'info' | 'warn'>;
   /** Milliseconds the store is left alone after a failure; then one request tries it again. 1,000 by default. */
   readonly coolDownMs?: number;
   /** Called when the store goes away and when it is back, not once per request. */
@@ -26,24 +42,33 @@ export type CountersState =
   | { readonly store: 'away'; readonly mode: FailureMode; readonly sinceMs: number; readonly reason: string };
 
 const UP: CountersState = { store: 'up' };
-/** How long a mark seen in the store holds here: longer than access tokens usually live. */
-const REMEMBERED_MARK_SECONDS = 3_600;
+/** A mark that the store does not agree with is told to it no more often than this. */
+const TOLD_AGAIN_MS = 1_000;
 
 /** Counters that do what RATE_LIMIT_FAILURE says while the store is away, without paying its full time-out each time. */
 export class FallbackCounters implements Counters, Revocations {
   readonly #options: FallbackOptions;
   readonly #coolDownMs: number;
+  readonly #recovery: MarksRecovery;
   #state: CountersState = UP;
   #tryAgainAtMs = 0;
+  /** Callers about whom the store was told again, and until when that is enough. */
+  readonly #toldAgain = new Map<string, number>();
 
   constructor(options: FallbackOptions) {
     this.#options = options;
     this.#coolDownMs = options.coolDownMs ?? 1_000;
+    this.#recovery = new MarksRecovery({ ...options, known: options.local.marks });
   }
 
   /** For /ready: as the latest take or ping found it. */
   get state(): CountersState {
     return this.#state;
+  }
+
+  /** Where marks come from when the store has lost them. */
+  marksFrom(source: MarkSource): void {
+    this.#recovery.from(source);
   }
 
   async take(request: TakeRequest): Promise<Taken> {
@@ -56,12 +81,12 @@ export class FallbackCounters implements Counters, Revocations {
     try {
       const taken = await this.#options.shared.take(request);
       this.#markUp();
-      if (taken.revoked !== this.#options.local.isRevoked(request.caller))
-        await this.#remember(request, taken);
-      return taken;
+      this.#later(this.#recovery.heed(taken.store));
+      return this.#agreed(request.caller, taken);
     } catch (error) {
       if (!(error instanceof CountersUnavailable)) throw error;
       this.#markAway(error);
+      this.#later(this.#recovery.readSource());
       return this.#withoutStore(request, error.message, error);
     }
   }
@@ -77,20 +102,60 @@ export class FallbackCounters implements Counters, Revocations {
     }
   }
 
+  /** Looks whether the store is there and is the one it was, and resolves when what it lacked was brought. Never rejects. */
+  async look(): Promise<void> {
+    try {
+      const store = await this.#options.shared.look();
+      this.#markUp();
+      await this.#recovery.heed(store);
+    } catch (error) {
+      if (!(error instanceof CountersUnavailable)) throw error;
+      this.#markAway(error);
+      await this.#recovery.readSource();
+    }
+  }
+
   /** Here at once, then in the store; throws `CountersUnavailable` when the others will not know: to be repeated. */
-  async revoke(caller: string, seconds: number): Promise<void> {
-    await this.#options.local.revoke(caller, seconds);
-    await this.#options.shared.revoke(caller, seconds);
+  async mark(caller: string, mark: Mark, seconds: number): Promise<void> {
+    const { local, shared, clock } = this.#options;
+    local.marks.learn(caller, mark, seconds, clock.now());
+    try {
+      await shared.mark(caller, mark, seconds);
+    } catch (error) {
+      this.#recovery.lacks();
+      throw error;
+    }
   }
 
-  async restore(caller: string): Promise<void> {
-    await this.#options.shared.restore(caller);
-    await this.#options.local.restore(caller);
+  /** The newer word counts, the store's or that of this instance: a store that knows nothing may have lost it. */
+  #agreed(caller: string, taken: SharedTaken): Taken {
+    const { local, clock } = this.#options;
+    const now = clock.now();
+    const known = local.marks.of(caller, now);
+    const stored = taken.mark;
+    if (stored === undefined && known === undefined) return taken;
+    if (stored?.version === UNVERSIONED) {
+      // Which came first cannot be told: it holds until whoever wrote it takes it back, or the source has said.
+      this.#tellAgain(caller, undefined, now);
+      return taken;
+    }
+    if (stored !== undefined && (known === undefined || stored.version >= known.version)) {
+      local.marks.learn(caller, stored, MARK_SECONDS, now);
+      return taken;
+    }
+    this.#tellAgain(caller, known, now);
+    return { ...taken, mark: known };
   }
 
-  #remember({ caller }: TakeRequest, { revoked }: Taken): Promise<void> {
-    const { local } = this.#options;
-    return revoked ? local.revoke(caller, REMEMBERED_MARK_SECONDS) : local.restore(caller);
+  #tellAgain(caller: string, known: Mark | undefined, now: number): void {
+    if (now < (this.#toldAgain.get(caller) ?? 0)) return;
+    if (this.#toldAgain.size > 10_000) this.#toldAgain.clear();
+    this.#toldAgain.set(caller, now + TOLD_AGAIN_MS);
+    this.#later(this.#recovery.tellAgain(caller, known));
+  }
+
+  #later(work: Promise<void> | undefined): void {
+    if (work !== undefined) this.#options.background(work);
   }
 
   #withoutStore(request: TakeRequest, reason: string, cause?: unknown): Taken {
@@ -105,8 +170,9 @@ export class FallbackCounters implements Counters, Revocations {
   }
 
   #admitUncounted({ caller, policy }: TakeRequest): Taken {
-    const revoked = this.#options.local.isRevoked(caller);
-    return { allowed: true, remaining: policy.limit, resetMs: 0, retryAfterMs: 0, revoked };
+    const { local, clock } = this.#options;
+    const mark = local.marks.of(caller, clock.now());
+    return { allowed: true, remaining: policy.limit, resetMs: 0, retryAfterMs: 0, mark };
   }
 
   #markUp(): void {
@@ -118,6 +184,7 @@ export class FallbackCounters implements Counters, Revocations {
   #markAway(error: CountersUnavailable): void {
     const now = this.#options.clock.now();
     this.#tryAgainAtMs = now + this.#coolDownMs;
+    this.#recovery.lacks();
     if (this.#state.store === 'away') return;
     this.#state = { store: 'away', mode: this.#options.mode, sinceMs: now, reason: error.message };
     this.#options.onChange?.(this.#state);

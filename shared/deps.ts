@@ -9,6 +9,7 @@ import type { AuthorizationModels } from './authorization-models.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database.ts';
 import { FallbackCounters } from './counters-fallback.ts';
+import { MARK_SECONDS, type MarkSource } from './marks.ts';
 import type { Platform } from './platform.ts';
 import type { Clock, Random } from './ports.ts';
 import { webRandom } from './random.ts';
@@ -39,7 +40,12 @@ export interface Deps {
   readonly proxies: TrustedProxies;
   readonly collapse: Collapse;
   readonly fetchUpstream: Upstream<Request, Response>;
-  /** Waits for connections that are made once; one that cannot be made is said in /ready. */
+  /** Where marks come from when the counters have lost them. */
+  marksFrom(source: MarkSource): void;
+  /**
+   * Node only. Waits for connections that are made once, and for marks; what cannot be had is said in /ready. From then on
+   * it is looked regularly whether the counter store is still the one it was.
+   */
   connect(): Promise<void>;
   close(): Promise<void>;
 }
@@ -49,25 +55,17 @@ export interface DepsOptions {
   readonly platform?: Platform;
 }
 
+const LOOK_MS = 500;
+/** A start waits no longer for marks: an instance that is not there serves nobody. */
+const MARKS_WITHIN_MS = 5_000;
+
 const systemClock: Clock = { now: () => Date.now() };
 
 export function createDeps(config: Config, options: DepsOptions = {}): Deps {
   const { clock = systemClock, platform = createPlatform() } = options;
+  const random = webRandom();
   const log = platform.log(config.logLevel);
-  const local = new MemoryCounters({ clock });
-  const shared = platform.counters(config.counters, clock);
-  const counters =
-    shared === null
-      ? local
-      : new FallbackCounters({
-          shared,
-          local,
-          clock,
-          mode: config.rateLimitFailure,
-          onChange: (state) => {
-            log.warn('counter store', { ...state });
-          },
-        });
+  const counting = openCounters(config, { clock, random, log, platform });
   const { openfga } = config;
   const client = openFgaClient(openfga);
   const server = openFgaRelations(client);
@@ -76,9 +74,9 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
     config,
     platform,
     clock,
-    random: webRandom(),
+    random,
     log,
-    counters,
+    counters: counting.counters,
     localCounters: new MemoryCounters({ clock, capacity: 20_000 }),
     relations: cachedRelations(platform.joinsRequests ? sharedInFlight(server) : server, {
       scope: `${openfga.storeId}/${openfga.modelId ?? 'latest'}`,
@@ -94,12 +92,77 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
       fetch: platform.fetch,
       endsWithClient: platform.runtime === 'workers',
     }),
-    async connect() {
-      await Promise.allSettled([shared?.ready?.()]);
-    },
+    marksFrom: counting.marksFrom,
+    connect: counting.connect,
     async close() {
-      shared?.close?.();
+      counting.close();
       await database?.close();
     },
   };
+}
+
+interface Counting extends Pick<Deps, 'counters' | 'marksFrom' | 'connect'> {
+  close(): void;
+}
+
+type CountingDeps = Pick<Deps, 'clock' | 'random' | 'log' | 'platform'>;
+
+function openCounters(config: Config, { clock, random, log, platform }: CountingDeps): Counting {
+  const local = new MemoryCounters({ clock });
+  const shared = platform.counters(config.counters, clock);
+  if (shared === null) return countAlone(local, clock);
+  const counters = new FallbackCounters({
+    shared,
+    local,
+    clock,
+    random,
+    log,
+    background: platform.background,
+    mode: config.rateLimitFailure,
+    onChange: (state) => {
+      log.warn('counter store', { ...state });
+    },
+  });
+  let looking: ReturnType<typeof setInterval> | undefined;
+  return {
+    counters,
+    marksFrom(source) {
+      counters.marksFrom(source);
+    },
+    async connect() {
+      await Promise.allSettled([shared.ready?.()]);
+      await within(MARKS_WITHIN_MS, counters.look());
+      looking = setInterval(() => void counters.look(), LOOK_MS);
+    },
+    close() {
+      clearInterval(looking);
+      shared.close?.();
+    },
+  };
+}
+
+/** Its memory begins empty with every start. */
+function countAlone(counters: MemoryCounters, clock: Clock): Counting {
+  let source: MarkSource | undefined;
+  return {
+    counters,
+    marksFrom(from) {
+      source = from;
+    },
+    async connect() {
+      const oldest = clock.now() - MARK_SECONDS * 1_000;
+      const learned = source?.since(oldest, (caller, mark) => counters.mark(caller, mark, MARK_SECONDS));
+      await within(MARKS_WITHIN_MS, Promise.allSettled([learned]));
+    },
+    close: () => undefined,
+  };
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, over]);
+  clearTimeout(timer);
 }

@@ -1,10 +1,32 @@
 import type { AuthorizationModel } from './authorization-models.ts';
 import type { Config, Runtime } from './config.ts';
 import type { Database } from './database.ts';
-import type { Background, Clock, Counters, Digest, Fetch, Log, Metrics, Revocations } from './ports.ts';
+import type {
+  Background,
+  Clock,
+  Counters,
+  Digest,
+  Fetch,
+  Log,
+  MaybePromise,
+  Metrics,
+  Revocations,
+  Taken,
+  TakeRequest,
+} from './ports.ts';
 import type { Answer, NodeExchange, UpgradeExchange, Upstream } from './upstream.ts';
 
+export interface SharedTaken extends Taken {
+  /** The name of the store: '' for one without marks that nobody has filled yet, '-' where it cannot be told. */
+  readonly store: string;
+}
+
 export interface SharedCounters extends Counters, Revocations {
+  take(request: TakeRequest): MaybePromise<SharedTaken>;
+  /** The name of the store, as of now. */
+  look(): Promise<string>;
+  /** Names the store: said by whoever has filled it. */
+  name(store: string): Promise<void>;
   /** Resolves when the store is connected; rejects with CountersUnavailable when it is not to be had for now. */
   ready?(): Promise<void>;
   close?(): void;

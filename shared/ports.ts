@@ -44,12 +44,20 @@ export interface Taken {
   readonly allowed: boolean;
   /** Whole requests still admitted at once after this one. */
   readonly remaining: number;
-  /** Milliseconds until the full quota is there again. */
+  /** Milliseconds until the full quota is there again, if nothing else is asked for. */
   readonly resetMs: number;
   /** Milliseconds until one more is admitted; 0 when allowed. */
   readonly retryAfterMs: number;
-  /** True when the caller was suspended or removed: read in the same round trip, so that it costs none. */
-  readonly revoked: boolean;
+  /** Of a caller who is, or was, suspended or removed: read in the same round trip, so that it costs none. */
+  readonly mark: Mark | undefined;
+}
+
+/** Which tokens of a caller were withdrawn. */
+export interface Mark {
+  /** Of two marks of one caller that of the higher version counts, in whatever order they are told. */
+  readonly version: number;
+  /** Tokens issued at this time or before do not count, in milliseconds since the epoch; Infinity: none counts. */
+  readonly notBefore: number;
 }
 
 /** Shared request counters. A store that is away throws `CountersUnavailable`. */
@@ -59,11 +67,10 @@ export interface Counters {
   ping(): MaybePromise<void>;
 }
 
-/** Callers whose tokens and decisions stop counting at once, on every instance that shares the store. */
+/** Callers whose tokens stop counting at once, on every instance that shares the store. */
 export interface Revocations {
-  /** `seconds`: how long the mark must outlive the tokens already issued. */
-  revoke(caller: string, seconds: number): Promise<void>;
-  restore(caller: string): Promise<void>;
+  /** Does nothing where a higher version is known. `seconds`: how long the mark must outlive the tokens already issued. */
+  mark(caller: string, mark: Mark, seconds: number): Promise<void>;
 }
 
 export interface RelationQuery {

@@ -21,10 +21,13 @@ export function parseRate(text: string, name: string): RatePolicy | undefined {
   return { name, limit, windowMs };
 }
 
+/** Entries that a window is counted in. Up to as many requests, each has one of its own. */
+const ENTRIES = 20;
+
 /**
- * Microseconds one request uses up. Whole, so that every store computes alike; rounded up, so that the sum over
- * `limit` requests is never shorter than the window and a store never admits one more.
+ * Milliseconds within which requests share an entry; it leaves the window as a whole, when its last request does. So
+ * nothing leaves early, and what leaves late is late by a twentieth of the window at most.
  */
-export function intervalUs(policy: RatePolicy): number {
-  return Math.ceil((policy.windowMs * 1_000) / policy.limit);
+export function grainMs({ limit, windowMs }: RatePolicy): number {
+  return limit <= ENTRIES ? 0 : Math.floor(windowMs / ENTRIES);
 }

@@ -47,7 +47,11 @@ export async function decide(request: GatewayRequest, journey: Journey, deps: De
   const principal = await deps.authenticate(match.rule, request, rules.claimNames);
   journey.authenticated(principal);
   const caller = callerOf(principal, request.address);
-  const admission = await limit(caller, match.rule.rateLimit ?? deps.defaultRate, deps);
+  const admission = await limit(
+    { caller, issuedAt: principal?.issuedAt },
+    match.rule.rateLimit ?? deps.defaultRate,
+    deps,
+  );
   journey.limited(admission);
   const grant = await authorize(match, principal, deps.relations);
   journey.authorized(grant);

@@ -1,10 +1,11 @@
 import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
+import { isWithdrawn } from '../../shared/marks.ts';
 import type { Counters, MaybePromise, RatePolicy, Taken } from '../../shared/ports.ts';
 import type { Proof } from '../../shared/proof.ts';
 import type { Caller } from './caller.ts';
 import { rateHeaders, rateLimited, type RateHeaders } from '../../shared/edge/rate-headers.ts';
 
-/** The caller was counted, has quota left and is not revoked. `headers` belong on the answer, whatever it becomes. */
+/** The caller was counted, has quota left, and its token was not withdrawn. `headers` belong on the answer, whatever it becomes. */
 export type Admission = Proof<
   { readonly policy: RatePolicy; readonly remaining: number; readonly headers: RateHeaders },
   'limited'
@@ -14,22 +15,31 @@ export interface LimitDeps {
   readonly counters: Counters;
 }
 
+/** Whose request it is; `issuedAt`: of the token, in milliseconds since the epoch, where it says so. */
+export interface Asking {
+  readonly caller: Caller;
+  readonly issuedAt?: number | undefined;
+}
+
+const FROM_BEFORE = 'token from before its subject was revoked';
+
 /**
- * Counts one request of `caller`. Refuses with `rate_limited`, with `invalid_token` when the subject was revoked,
+ * Counts one request of `caller`. Refuses with `rate_limited`, with `invalid_token` when the subject was revoked, or was
+ * and the token is from before,
  * with `limiter_unavailable` when the store is away. Answers at once when the counters do.
  */
-export function limit(caller: Caller, policy: RatePolicy, deps: LimitDeps): MaybePromise<Admission> {
+export function limit(asking: Asking, policy: RatePolicy, deps: LimitDeps): MaybePromise<Admission> {
   try {
-    const taken = deps.counters.take({ caller, policy });
-    return taken instanceof Promise ? admitLater(taken, policy) : admit(taken, policy);
+    const taken = deps.counters.take({ caller: asking.caller, policy });
+    return taken instanceof Promise ? admitLater(taken, policy, asking) : admit(taken, policy, asking);
   } catch (error) {
     throw asRefusal(error);
   }
 }
 
-async function admitLater(pending: Promise<Taken>, policy: RatePolicy): Promise<Admission> {
+async function admitLater(pending: Promise<Taken>, policy: RatePolicy, asking: Asking): Promise<Admission> {
   try {
-    return admit(await pending, policy);
+    return admit(await pending, policy, asking);
   } catch (error) {
     throw asRefusal(error);
   }
@@ -96,10 +106,10 @@ function overShare(share: number): Refusal {
   });
 }
 
-function admit(taken: Taken, policy: RatePolicy): Admission {
+function admit(taken: Taken, policy: RatePolicy, { issuedAt }: Asking): Admission {
   // Revoked first: a removed subject learns nothing about its quota, and gets 401 also when over it.
-  if (taken.revoked) {
-    throw new Refusal('invalid_token', 'subject revoked', {
+  if (isWithdrawn(taken.mark, issuedAt)) {
+    throw new Refusal('invalid_token', taken.mark?.notBefore === Infinity ? 'subject revoked' : FROM_BEFORE, {
       headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
     });
   }

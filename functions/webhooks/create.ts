@@ -81,6 +81,7 @@ function createInbox(issuer: IssuerConfig, database: Database, deps: Deps, forge
     callerOf: (subject) => callerOf(issuer, subject),
     forget: forgetSubject,
   });
+  deps.marksFrom(marks);
   const effects = createEffects({
     identities,
     marks,

@@ -73,17 +73,31 @@ async function remove(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
   await sweep(deps.userOf(event.subject), deps.tuples);
 }
 
+/** Zitadel's events are dated by its database, its tokens by its process. */
+const CLOCKS_DIFFER_MS = 5_000;
+
+/**
+ * A suspension or removal kills the tokens issued up to then, for good. Who is back has none from before that either: it
+ * counts as well, since the suspension may have been missed, with something left over for whoever signs in at once.
+ */
+function tokensNotBefore({ happenedAt }: QueuedEvent, state: IdentityState | undefined): Date | undefined {
+  if (state !== 'active') return state && happenedAt;
+  return new Date(happenedAt.getTime() - CLOCKS_DIFFER_MS);
+}
+
 function record(
-  { subject, position, payload }: QueuedEvent,
+  event: QueuedEvent,
   state: IdentityState | undefined,
   { identities, clock }: EffectsDeps,
 ): Promise<IdentityState> {
+  const { subject, position, payload } = event;
   const change = {
     subject,
     position,
     username: text(payload, 'userName'),
     email: text(payload, 'email'),
     state,
+    tokensNotBefore: tokensNotBefore(event, state),
   };
   return identities.record(change, new Date(clock.now()));
 }

@@ -1,12 +1,8 @@
-import type { Clock, Revocations } from '../../shared/ports.ts';
-import type { Identities, Identity, IdentityState } from './identities.ts';
-
-/** A suspended or removed user gets no new token, so the mark only has to outlive the old ones. */
-export const MARK_SECONDS = 30 * 24 * 3600;
+import { MARK_SECONDS, type MarkSource, type Tell } from '../../shared/marks.ts';
+import type { Clock, Mark, Revocations } from '../../shared/ports.ts';
+import type { Identities, Identity } from './identities.ts';
 
 const PAGE = 200;
-/** A state that changes more often than this while it is published belongs to whoever changes it. */
-const MOST_ROUNDS = 5;
 
 export interface MarksDeps {
   readonly identities: Identities;
@@ -17,52 +13,70 @@ export interface MarksDeps {
   readonly forget: (subject: string) => void;
 }
 
-export interface Marks {
+export interface Marks extends MarkSource {
   /** Tells every gateway the user's state. Throws as `Revocations` and `Database`; again is harmless. */
   publish(subject: string): Promise<void>;
   /** Tells again what was told in the last 30 days: the store may have lost it. Answers how many users. */
   remark(): Promise<number>;
 }
 
+/** The mirror keeps the marks for good. Between reading a state and telling it somebody may tell a newer one: versions decide. */
 export function createMarks(deps: MarksDeps): Marks {
+  const { identities, revocations, clock, callerOf, forget } = deps;
+  const publish = (identity: Identity): Promise<void> =>
+    revocations.mark(callerOf(identity.subject), markOf(identity), MARK_SECONDS);
+  const prefix = callerOf('');
   return {
-    publish: async (subject) => publish(await deps.identities.states([subject]), deps),
-    async remark() {
-      const since = new Date(deps.clock.now() - MARK_SECONDS * 1000);
-      let count = 0;
-      let after = '';
-      for (;;) {
-        const page = await deps.identities.changedSince(since, after, PAGE);
-        await publish(page, deps);
-        count += page.length;
-        const last = page.at(-1);
-        if (last === undefined || page.length < PAGE) return count;
-        after = last.subject;
-      }
+    async publish(subject) {
+      await all(await identities.states([subject]), publish);
+      forget(subject);
+    },
+    remark() {
+      const since = new Date(clock.now() - MARK_SECONDS * 1_000);
+      return eachChanged(identities, since, async (identity) => {
+        await publish(identity);
+        forget(identity.subject);
+      });
+    },
+    async since(timeMs, tell: Tell) {
+      await eachChanged(identities, new Date(timeMs), (identity) =>
+        tell(callerOf(identity.subject), markOf(identity)),
+      );
+    },
+    async of(caller) {
+      if (!caller.startsWith(prefix)) return undefined;
+      const [identity] = await identities.states([caller.slice(prefix.length)]);
+      return identity === undefined || identity.position === null ? undefined : markOf(identity);
     },
   };
 }
 
-/**
- * Between reading a state and telling it somebody else may change and tell it, and what is told last would be the older
- * one. So the state is read again afterwards, and told again where it changed.
- */
-async function publish(identities: readonly Identity[], deps: MarksDeps): Promise<void> {
-  let current = identities;
-  for (let round = 0; round < MOST_ROUNDS && current.length > 0; round++) {
-    await Promise.all(current.map((identity) => tell(identity, deps)));
-    const told = new Map(current.map(({ subject, state }): [string, IdentityState] => [subject, state]));
-    const now = await deps.identities.states([...told.keys()]);
-    current = now.filter(({ subject, state }) => told.get(subject) !== state);
+async function eachChanged(
+  identities: Identities,
+  since: Date,
+  work: (identity: Identity) => Promise<void>,
+): Promise<number> {
+  let count = 0;
+  let after = '';
+  for (;;) {
+    const page = await identities.changedSince(since, after, PAGE);
+    await all(page, work);
+    count += page.length;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return count;
+    after = last.subject;
   }
 }
 
-async function tell(
-  { subject, state }: Identity,
-  { revocations, callerOf, forget }: MarksDeps,
-): Promise<void> {
-  const caller = callerOf(subject);
-  if (state === 'active') await revocations.restore(caller);
-  else await revocations.revoke(caller, MARK_SECONDS);
-  forget(subject);
+/** All have ended, so that none is left to fail unheard. */
+async function all(page: readonly Identity[], work: (identity: Identity) => Promise<void>): Promise<void> {
+  const working = page.map(work);
+  await Promise.allSettled(working);
+  await Promise.all(working);
+}
+
+/** A removal is final whatever its position, as it is in the mirror. */
+function markOf({ state, position, tokensNotBefore }: Identity): Mark {
+  const version = state === 'removed' ? Number.MAX_SAFE_INTEGER : (position ?? Number.MIN_SAFE_INTEGER);
+  return { version, notBefore: state === 'active' ? (tokensNotBefore?.getTime() ?? 0) : Infinity };
 }

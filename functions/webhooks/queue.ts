@@ -15,8 +15,16 @@ const QueuedRow = z.object({
   type: z.string(),
   organization: z.string().nullable(),
   payload,
+  happenedAt: z.date(),
   attempts: z.number(),
 });
+
+/**
+ * By the provider's clock, as `iat` of its tokens is, where its date can be true: a delivery is dropped by Zitadel when it is
+ * five minutes old, and our clocks differ by less than ten. Otherwise it happened when it arrived, at the latest.
+ */
+const HAPPENED_AT = sql`case when occurred_at < received_at + interval '10 minutes'
+    and (source <> 'event' or occurred_at > received_at - interval '10 minutes') then occurred_at else received_at end`;
 
 /** An event that is to be applied. */
 export type QueuedEvent = z.output<typeof QueuedRow>;
@@ -63,7 +71,7 @@ export function claim(
     update sallyport_webhook_events as event
     set lease_id = ${lease.id}, lease_until = ${new Date(lease.untilMs)}
     from chosen where event.id = chosen.id
-    returning event.id, subject, position, type, organization, payload, attempts`,
+    returning event.id, subject, position, type, organization, payload, ${HAPPENED_AT} as "happenedAt", attempts`,
     QueuedRow,
   );
 }

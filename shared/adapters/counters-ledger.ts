@@ -1,9 +1,76 @@
-/** What one caller has used of one policy. Times in microseconds since the epoch. */
-export interface Account {
-  /** Theoretical arrival time: from here on the full quota is there again. */
-  tatUs: number;
-  readonly intervalUs: number;
-  readonly burstUs: number;
+import type { RatePolicy } from '../ports.ts';
+import { grainMs } from '../rate.ts';
+
+interface Entry {
+  /** When its first and its last request were admitted, in milliseconds since the epoch. */
+  readonly first: number;
+  last: number;
+  count: number;
+}
+
+/** The requests of one caller under one policy that are still in its window. */
+export class Account {
+  #policy: RatePolicy;
+  #entries: Entry[] = [];
+  #used = 0;
+
+  constructor(policy: RatePolicy) {
+    this.#policy = policy;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Share of the quota that is used up. */
+  get share(): number {
+    return this.#used / this.#policy.limit;
+  }
+
+  /** Drops what has left the window. */
+  settle(now: number): void {
+    let gone = 0;
+    for (const entry of this.#entries) {
+      // A clock that was set back must not keep a caller out for longer than one window.
+      if (entry.last > now) entry.last = now;
+      else if (entry.last <= now - this.#policy.windowMs) {
+        gone += 1;
+        this.#used -= entry.count;
+      }
+    }
+    if (gone > 0) this.#entries.splice(0, gone);
+  }
+
+  /** After settle(). False when the quota is used up. */
+  take(policy: RatePolicy, now: number): boolean {
+    this.#policy = policy;
+    if (this.#used >= policy.limit) return false;
+    const newest = this.#entries.at(-1);
+    if (newest === undefined || now - newest.first > grainMs(policy))
+      this.#entries.push({ first: now, last: now, count: 1 });
+    else {
+      newest.last = now;
+      newest.count += 1;
+    }
+    this.#used += 1;
+    return true;
+  }
+
+  /** Milliseconds until all have left the window. */
+  resetMs(now: number): number {
+    const newest = this.#entries.at(-1);
+    return newest === undefined ? 0 : newest.last + this.#policy.windowMs - now;
+  }
+
+  /** Milliseconds until there is room for one more. */
+  retryMs(now: number): number {
+    let left = this.#used;
+    for (const { last, count } of this.#entries) {
+      left -= count;
+      if (left < this.#policy.limit) return last + this.#policy.windowMs - now;
+    }
+    return 0;
+  }
 }
 
 const LOOK_WHEN_ROOMY = 2;
@@ -32,35 +99,31 @@ export class Ledger {
   }
 
   /** False when every account looked at is at its limit: nothing was stored. */
-  open(key: string, account: Account, nowUs: number): boolean {
-    if (this.#accounts.size < this.#capacity) this.#sweep(LOOK_WHEN_ROOMY, nowUs);
-    else if (!this.#makeRoom(nowUs)) return false;
+  open(key: string, account: Account, now: number): boolean {
+    if (this.#accounts.size < this.#capacity) this.#sweep(LOOK_WHEN_ROOMY, now);
+    else if (!this.#makeRoom(now)) return false;
     this.#accounts.set(key, account);
     return true;
   }
 
-  #makeRoom(nowUs: number): boolean {
-    const leastUsed = this.#sweep(LOOK_WHEN_FULL, nowUs);
+  #makeRoom(now: number): boolean {
+    const leastUsed = this.#sweep(LOOK_WHEN_FULL, now);
     if (this.#accounts.size < this.#capacity) return true;
     return leastUsed !== undefined && this.#accounts.delete(leastUsed);
   }
 
   /** Drops full-again accounts among the next `count`; answers the least used of those left that is not at its limit. */
-  #sweep(count: number, nowUs: number): string | undefined {
+  #sweep(count: number, now: number): string | undefined {
     let leastUsed: string | undefined;
-    let leastShare = Number.POSITIVE_INFINITY;
+    let leastShare = 1;
     for (let looked = 0; looked < count; looked++) {
       const next = this.#advance();
       if (next === undefined) break;
       const [key, account] = next;
-      const usedUs = account.tatUs - nowUs;
-      if (usedUs <= 0) {
-        this.#accounts.delete(key);
-        continue;
-      }
-      const share = usedUs / account.burstUs;
-      if (usedUs + account.intervalUs <= account.burstUs && share < leastShare) {
-        leastShare = share;
+      account.settle(now);
+      if (account.used === 0) this.#accounts.delete(key);
+      else if (account.share < leastShare) {
+        leastShare = account.share;
         leastUsed = key;
       }
     }

@@ -1,15 +1,13 @@
 import { CountersUnavailable } from '../errors.ts';
-import type { Clock, Counters, Revocations, Taken, TakeRequest } from '../ports.ts';
-import { intervalUs } from '../rate.ts';
-import { Ledger } from './counters-ledger.ts';
+import { KnownMarks } from '../marks.ts';
+import type { Clock, Counters, Mark, Revocations, Taken, TakeRequest } from '../ports.ts';
+import { Account, Ledger } from './counters-ledger.ts';
 
 export interface MemoryCountersOptions {
   readonly clock: Clock;
-  /** Callers times policies remembered at once; 100,000 by default (some 20 MB). */
+  /** Callers times policies remembered at once; 100,000 by default (some 30 MB, 150 MB where all are busy). */
   readonly capacity?: number;
 }
-
-const FIRST_PRUNE = 1_024;
 
 /**
  * Counters of this process alone, with the arithmetic of counters-script.ts. Synchronous.
@@ -18,9 +16,8 @@ const FIRST_PRUNE = 1_024;
 export class MemoryCounters implements Counters, Revocations {
   readonly #clock: Clock;
   readonly #ledger: Ledger;
-  /** Caller -> end of the mark, in ms since the epoch. Marks only expire: an evicted one would let a revoked caller in. */
-  readonly #revoked = new Map<string, number>();
-  #pruneAt = FIRST_PRUNE;
+  /** Also those that this process learned from a store it shares with others. */
+  readonly marks = new KnownMarks();
 
   constructor({ clock, capacity = 100_000 }: MemoryCountersOptions) {
     this.#clock = clock;
@@ -28,28 +25,16 @@ export class MemoryCounters implements Counters, Revocations {
   }
 
   take({ caller, policy }: TakeRequest): Taken {
-    const nowMs = this.#clock.now();
-    const nowUs = Math.floor(nowMs * 1_000);
-    const stepUs = intervalUs(policy);
-    const burstUs = stepUs * policy.limit;
-    const key = `${policy.name}\n${caller}`;
-    const account = this.#ledger.get(key);
-    // The upper bound: a clock that was set back must not keep a caller out for longer than one window.
-    const tatUs = account === undefined ? nowUs : Math.min(Math.max(account.tatUs, nowUs), nowUs + burstUs);
-    const usedUs = tatUs - nowUs;
-    const waitUs = usedUs + stepUs - burstUs;
-    const allowed = waitUs <= 0;
-    const keptUs = allowed ? usedUs + stepUs : usedUs;
-    if (account !== undefined) account.tatUs = nowUs + keptUs;
-    else if (!this.#ledger.open(key, { tatUs: nowUs + keptUs, intervalUs: stepUs, burstUs }, nowUs)) {
-      throw new CountersUnavailable('the counters of this process are full of callers at their limit');
-    }
+    const now = this.#clock.now();
+    const account = this.#accountOf(`${policy.name}\n${caller}`, policy, now);
+    account.settle(now);
+    const allowed = account.take(policy, now);
     return {
       allowed,
-      remaining: Math.floor((burstUs - keptUs) / stepUs),
-      resetMs: Math.ceil(keptUs / 1_000),
-      retryAfterMs: allowed ? 0 : Math.ceil(waitUs / 1_000),
-      revoked: this.#isMarked(caller, nowMs),
+      remaining: Math.max(0, policy.limit - account.used),
+      resetMs: Math.ceil(account.resetMs(now)),
+      retryAfterMs: allowed ? 0 : Math.ceil(account.retryMs(now)),
+      mark: this.marks.of(caller, now),
     };
   }
 
@@ -57,29 +42,15 @@ export class MemoryCounters implements Counters, Revocations {
     // Always there.
   }
 
-  async revoke(caller: string, seconds: number): Promise<void> {
-    const nowMs = this.#clock.now();
-    if (this.#revoked.size >= this.#pruneAt) this.#prune(nowMs);
-    const endMs = nowMs + seconds * 1_000;
-    this.#revoked.set(caller, Math.max(endMs, this.#revoked.get(caller) ?? 0));
+  async mark(caller: string, mark: Mark, seconds: number): Promise<void> {
+    this.marks.learn(caller, mark, seconds, this.#clock.now());
   }
 
-  async restore(caller: string): Promise<void> {
-    this.#revoked.delete(caller);
-  }
-
-  isRevoked(caller: string): boolean {
-    return this.#isMarked(caller, this.#clock.now());
-  }
-
-  #isMarked(caller: string, nowMs: number): boolean {
-    if (this.#revoked.size === 0) return false;
-    const endMs = this.#revoked.get(caller);
-    return endMs !== undefined && endMs > nowMs;
-  }
-
-  #prune(nowMs: number): void {
-    for (const [caller, endMs] of this.#revoked) if (endMs <= nowMs) this.#revoked.delete(caller);
-    this.#pruneAt = Math.max(FIRST_PRUNE, this.#revoked.size * 2);
+  #accountOf(key: string, policy: TakeRequest['policy'], now: number): Account {
+    const known = this.#ledger.get(key);
+    if (known !== undefined) return known;
+    const account = new Account(policy);
+    if (this.#ledger.open(key, account, now)) return account;
+    throw new CountersUnavailable('the counters of this process are full of callers at their limit');
   }
 }

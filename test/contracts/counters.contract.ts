@@ -39,20 +39,28 @@ export function countersContract(store: () => CountersStore): void {
     });
 
     it('tells the rest of the quota, and when it is full and when one more is let in', async () => {
-      const step = slow.windowMs / slow.limit;
       const first = await takeAs('zitadel|alice');
-      expect(first).toEqual({ allowed: true, remaining: 19, resetMs: step, retryAfterMs: 0, revoked: false });
+      const whole = {
+        allowed: true,
+        remaining: 19,
+        resetMs: slow.windowMs,
+        retryAfterMs: 0,
+        mark: undefined,
+      };
+      expect(first).toMatchObject(whole);
       for (let n = 1; n < slow.limit; n++) await takeAs('zitadel|alice');
       const refused = await takeAs('zitadel|alice');
-      expect(refused).toMatchObject({ allowed: false, remaining: 0, revoked: false });
-      expect(refused.retryAfterMs).toBeGreaterThan(step - 60_000);
-      expect(refused.retryAfterMs).toBeLessThanOrEqual(step);
+      expect(refused).toMatchObject({ allowed: false, remaining: 0, mark: undefined });
+      expect(refused.retryAfterMs).toBeGreaterThan(slow.windowMs - 60_000);
+      expect(refused.retryAfterMs).toBeLessThanOrEqual(slow.windowMs);
       expect(refused.resetMs).toBeGreaterThan(slow.windowMs - 60_000);
       expect(refused.resetMs).toBeLessThanOrEqual(slow.windowMs);
     });
 
     it('admits one more when the told time has passed, not a minute earlier', async () => {
-      for (let n = 0; n < slow.limit; n++) await takeAs('zitadel|alice');
+      await takeAs('zitadel|alice');
+      await store().advance(600_000);
+      for (let n = 1; n < slow.limit; n++) await takeAs('zitadel|alice');
       const { retryAfterMs } = await takeAs('zitadel|alice');
       await store().advance(retryAfterMs - 60_000);
       expect((await takeAs('zitadel|alice')).allowed).toBe(false);
@@ -91,6 +99,22 @@ export function countersContract(store: () => CountersStore): void {
       for (const caller of callers) expect((await takeAs(caller, one)).allowed).toBe(false);
     });
 
+    it('never admits more than the limit in any window, wherever it begins', async () => {
+      const minute: RatePolicy = { name: 'minute', limit: 100, windowMs: 60_000 };
+      const flood = async (count: number) =>
+        (await Promise.all(Array.from({ length: count }, () => takeAs('zitadel|alice', minute)))).filter(
+          ({ allowed }) => allowed,
+        ).length;
+      expect(await flood(60)).toBe(60);
+      await store().advance(50_000);
+      expect(await flood(100)).toBe(40);
+      // The first sixty are gone, the forty are not.
+      await store().advance(20_000);
+      expect(await flood(200)).toBe(60);
+      await store().advance(30_000);
+      expect(await flood(200)).toBe(0);
+    });
+
     it('counts a rate that is no whole number of microseconds per request without giving one away', async () => {
       const odd: RatePolicy = { name: 'odd', limit: 9_999, windowMs: HOUR_MS };
       for (let n = 0; n < 20; n++) await takeAs('zitadel|alice', odd);
@@ -98,34 +122,50 @@ export function countersContract(store: () => CountersStore): void {
     });
   });
 
-  describe('revocation', () => {
-    it('is seen by the next take of every client, for that caller alone, until it is lifted', async () => {
+  describe('marks', () => {
+    const gone = (version: number) => ({ version, notBefore: Infinity });
+    const back = (version: number, notBefore: number) => ({ version, notBefore });
+    const markOf = async (caller = 'zitadel|alice') => (await takeAs(caller)).mark;
+
+    it('are seen by the next take of every client, for that caller alone, until it is back', async () => {
       const [here, there] = [counters, (await store().clients(8)).at(-1)!];
-      await here.revoke('zitadel|alice', 60);
-      expect((await there.take({ caller: 'zitadel|alice', policy: slow })).revoked).toBe(true);
-      expect((await there.take({ caller: 'zitadel|bob', policy: slow })).revoked).toBe(false);
-      await there.restore('zitadel|alice');
-      expect((await here.take({ caller: 'zitadel|alice', policy: slow })).revoked).toBe(false);
+      await here.mark('zitadel|alice', gone(1), 60);
+      expect((await there.take({ caller: 'zitadel|alice', policy: slow })).mark).toEqual(gone(1));
+      expect((await there.take({ caller: 'zitadel|bob', policy: slow })).mark).toBeUndefined();
+      await there.mark('zitadel|alice', back(2, 1_700_000_000_123), 60);
+      expect(await markOf()).toEqual(back(2, 1_700_000_000_123));
     });
 
-    it('is seen on a refused request too', async () => {
+    it('are seen on a refused request too', async () => {
       for (let n = 0; n < slow.limit; n++) await takeAs('zitadel|alice');
-      await counters.revoke('zitadel|alice', 60);
-      expect(await takeAs('zitadel|alice')).toMatchObject({ allowed: false, revoked: true });
+      await counters.mark('zitadel|alice', gone(1), 60);
+      expect(await takeAs('zitadel|alice')).toMatchObject({ allowed: false, mark: gone(1) });
     });
 
-    it('ends with its time, and a shorter one does not shorten it', async () => {
-      await counters.revoke('zitadel|alice', 600);
-      await counters.revoke('zitadel|alice', 60);
+    it('of the higher version count, in whatever order they come', async () => {
+      const marks = [
+        gone(-9_000_000_000_000_000),
+        back(3, 5),
+        gone(4),
+        back(7, 9),
+        gone(Number.MAX_SAFE_INTEGER),
+      ];
+      for (const first of marks)
+        for (const second of marks) {
+          await store().reset();
+          counters = (await store().clients(1))[0]!;
+          await counters.mark('zitadel|alice', first, 60);
+          await counters.mark('zitadel|alice', second, 60);
+          expect(await markOf()).toEqual(first.version > second.version ? first : second);
+        }
+    });
+
+    it('end with their time', async () => {
+      await counters.mark('zitadel|alice', gone(1), 600);
       await store().advance(300_000);
-      expect((await takeAs('zitadel|alice')).revoked).toBe(true);
+      expect(await markOf()).toEqual(gone(1));
       await store().advance(301_000);
-      expect((await takeAs('zitadel|alice')).revoked).toBe(false);
-    });
-
-    it('of one that was never marked can be lifted', async () => {
-      await counters.restore('zitadel|nobody');
-      expect((await takeAs('zitadel|nobody')).revoked).toBe(false);
+      expect(await markOf()).toBeUndefined();
     });
   });
 

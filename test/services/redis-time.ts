@@ -1,18 +1,22 @@
 import { createClient } from 'redis';
 
 /**
- * Moves every account and mark of a Redis back by `ms`, which is the same as moving its clock on: a test need not wait.
- * Knows what an account holds (microseconds since the epoch), see shared/adapters/counters-script.ts.
+ * Moves every window and mark of a Redis back by `ms`, which is the same as moving its clock on: a test need not wait.
+ * Knows what a window holds (microseconds since the epoch), see shared/adapters/counters-script.ts.
  */
 const SHIFT = `
 for _, key in ipairs(redis.call('KEYS', 'sallyport:*')) do
   local left = redis.call('PTTL', key) - tonumber(ARGV[1])
-  if left <= 0 then
+  if redis.call('PTTL', key) == -1 then
+    left = -1
+  elseif left <= 0 then
     redis.call('DEL', key)
   else
-    if string.find(key, ':rate:', 1, true) then
-      local moved = tonumber(redis.call('GET', key)) - tonumber(ARGV[1]) * 1000
-      redis.call('SET', key, string.format('%.0f', moved))
+    if string.find(key, ':window:', 1, true) then
+      local moved = string.gsub(redis.call('GET', key), '%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d', function (time)
+        return string.format('%.0f', tonumber(time) - tonumber(ARGV[1]) * 1000)
+      end)
+      redis.call('SET', key, moved)
     end
     redis.call('PEXPIRE', key, left)
   end

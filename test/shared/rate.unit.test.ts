@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { intervalUs, parseRate } from '../../shared/rate.ts';
+import { grainMs, parseRate } from '../../shared/rate.ts';
 
 describe('a rate is written as requests per window', () => {
   it.each([
@@ -35,10 +35,7 @@ describe('a rate is written as requests per window', () => {
   });
 });
 
-it('the requests of a full quota never take less than the window', () => {
-  for (const limit of [1, 3, 7, 9_999, 999_983]) {
-    const step = intervalUs({ name: 'x', limit, windowMs: 1_000 });
-    expect(Number.isInteger(step)).toBe(true);
-    expect(step * limit).toBeGreaterThanOrEqual(1_000_000);
-  }
+it('up to 20 requests leave a window one by one, more by a twentieth of it', () => {
+  expect(grainMs({ name: 'x', limit: 20, windowMs: 60_000 })).toBe(0);
+  expect(grainMs({ name: 'x', limit: 21, windowMs: 60_000 })).toBe(3_000);
 });

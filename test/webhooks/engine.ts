@@ -6,7 +6,7 @@ import { insertEvent } from '../../functions/webhooks/inbox.ts';
 import { createMarks, type Marks } from '../../functions/webhooks/marks.ts';
 import { RelationsUnavailable, CountersUnavailable } from '../../shared/errors.ts';
 import type { Database } from '../../shared/database.ts';
-import type { Revocations } from '../../shared/ports.ts';
+import type { Mark, Revocations } from '../../shared/ports.ts';
 import { webRandom } from '../../shared/random.ts';
 import { callerOf, userOf } from '../../shared/subjects.ts';
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
@@ -59,18 +59,21 @@ export function keyOf({ user, relation, object }: Tuple): string {
 
 /** Marks in memory. */
 export class MemoryRevocations implements Revocations {
+  /** Callers none of whose tokens counts. */
   readonly marked = new Set<string>();
+  readonly told = new Map<string, Mark>();
   away = false;
   before: (call: string) => void | Promise<void> = () => undefined;
 
-  async revoke(caller: string) {
-    await this.#enter('revoke');
-    this.marked.add(caller);
-  }
-
-  async restore(caller: string) {
-    await this.#enter('restore');
-    this.marked.delete(caller);
+  async mark(caller: string, mark: Mark) {
+    // Infinity is null once it has been JSON.
+    const withdrawn = !Number.isFinite(mark.notBefore);
+    await this.#enter(withdrawn ? 'revoke' : 'restore');
+    const known = this.told.get(caller);
+    if (known !== undefined && known.version > mark.version) return;
+    this.told.set(caller, mark);
+    if (withdrawn) this.marked.add(caller);
+    else this.marked.delete(caller);
   }
 
   async #enter(call: string): Promise<void> {

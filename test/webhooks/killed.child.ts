@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   });
   engine.clock.advance((nowMs - engine.clock.now()) / 1000);
   Object.assign(engine.tuples, asks('read', 'write', 'objectTypes'));
-  Object.assign(engine.revocations, asks('revoke', 'restore'));
+  Object.assign(engine.revocations, asks('mark'));
   await engine.settle();
   await pool.close();
 }

@@ -15,7 +15,7 @@ const KILLS = times(200, 24);
 const INSTANCES = 4;
 const USERS_PER_ROUND = 12;
 const Call = z.object({
-  method: z.enum(['read', 'write', 'objectTypes', 'revoke', 'restore']),
+  method: z.enum(['read', 'write', 'objectTypes', 'mark']),
   argument: z.array(z.unknown()),
 });
 const Counted = z.object({ status: z.string(), count: z.number() });
@@ -33,7 +33,7 @@ describe.skipIf(real.missing)(`instances killed with SIGKILL on ${real.name}`, (
     engine = createEngine(db.database);
     outside = await serve(0, async (request) => {
       const { method, argument } = Call.parse(await request.json());
-      const port = method === 'revoke' || method === 'restore' ? engine.revocations : engine.tuples;
+      const port = method === 'mark' ? engine.revocations : engine.tuples;
       const call = (port as unknown as Record<string, (...values: unknown[]) => Promise<unknown>>)[method]!;
       return Response.json((await call.apply(port, argument)) ?? null);
     });

@@ -62,8 +62,8 @@ function worldOf(database: Database): World {
     callerOf: (subject) => subject,
     forget: nothing,
     revocations: {
-      revoke: async (caller) => void revoked.add(caller),
-      restore: async (caller) => void revoked.delete(caller),
+      mark: async (caller, { notBefore }) =>
+        void (notBefore === Infinity ? revoked.add(caller) : revoked.delete(caller)),
     },
   });
   const grants = [

@@ -18,11 +18,17 @@ const answerSchema = z.looseObject({
   sub: z.string().optional(),
   aud: z.union([z.string().transform((one) => [one]), z.array(z.string())]).default([]),
   exp: z.number().optional(),
+  iat: z.number().optional().catch(undefined),
   nbf: z.number().optional(),
   [ORGANIZATION_CLAIM]: z.string().optional(),
 });
 
 type Answer = z.infer<typeof answerSchema>;
+
+interface Times {
+  readonly askedAt: number;
+  readonly now: number;
+}
 
 /** Asks Zitadel about opaque access tokens and personal access tokens (RFC 7662). */
 export function createIntrospector(
@@ -32,8 +38,9 @@ export function createIntrospector(
 ): Verify {
   const authorization = basic(config.clientId, config.clientSecret);
   return deps.collapse(async (token) => {
+    const askedAt = deps.clock.now();
     const answer = await ask(token, authorization, discovery, deps);
-    return judge(answer, config, deps.clock.now());
+    return judge(answer, config, { askedAt, now: deps.clock.now() });
   });
 }
 
@@ -61,7 +68,7 @@ async function ask(
   return parsed.data;
 }
 
-function judge(answer: Answer, config: IntrospectionConfig, now: number): Verdict {
+function judge(answer: Answer, config: IntrospectionConfig, { askedAt, now }: Times): Verdict {
   const { issuer } = config;
   const reject = (refusal = invalidToken('inactive')): Verdict => ({ refusal, untilMs: now + INACTIVE_MS });
   if (!answer.active) return reject();
@@ -73,7 +80,11 @@ function judge(answer: Answer, config: IntrospectionConfig, now: number): Verdic
   if (!isMeantForUs(answer, config))
     return reject(invalidToken('neither audience nor organisation accepted'));
   return {
-    identity: identify(issuer, answer.sub, answer[ORGANIZATION_CLAIM]),
+    identity: {
+      ...identify(issuer, answer.sub, answer[ORGANIZATION_CLAIM]),
+      // Active it was when asked about, after whatever had withdrawn older tokens.
+      issuedAt: Math.max(askedAt, (answer.iat ?? 0) * 1_000),
+    },
     claims: answer,
     untilMs: Math.min(exp * 1000, now + ACTIVE_MS),
   };

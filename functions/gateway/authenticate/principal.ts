@@ -15,6 +15,8 @@ export interface Identity {
   readonly caller: string;
   /** Zitadel's resource owner, when the token names it. */
   readonly organization?: string;
+  /** Milliseconds since the epoch: the token is from then, or its provider vouched for it then. Absent where it does not say. */
+  readonly issuedAt?: number;
 }
 
 export type Claims = Readonly<Record<string, unknown>>;

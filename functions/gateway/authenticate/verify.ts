@@ -78,7 +78,10 @@ async function verifyFor(
   if (verified === undefined) throw invalidToken('signature does not fit');
   const { claims, key } = verified;
   return {
-    identity: identify(issuer.config, claims.sub, claims[ORGANIZATION_CLAIM]),
+    identity: {
+      ...identify(issuer.config, claims.sub, claims[ORGANIZATION_CLAIM]),
+      ...(typeof claims.iat === 'number' && { issuedAt: claims.iat * 1_000 }),
+    },
     claims,
     untilMs: (claims.exp ?? 0) * 1000,
     evidence: { source: issuer.keys, keyId: key.id },

@@ -31,6 +31,7 @@ describe('an opaque token', () => {
       user: 'user:robot',
       caller: 'zitadel|robot',
       organization: 'org-9',
+      issuedAt: gate.clock.now(),
       claims: {},
     });
   });

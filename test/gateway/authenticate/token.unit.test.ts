@@ -26,6 +26,7 @@ describe('a signed token is accepted', () => {
       user: 'user:alice',
       caller: 'zitadel|alice',
       organization: '77',
+      issuedAt: gate.clock.now(),
       claims: {},
     });
   });
