@@ -86,7 +86,7 @@ async function admitPreflight(asked: GatewayRequest, journey: Journey, deps: Gat
   if (match === undefined) throw new Refusal('no_rule', 'no rule for the method and path of this preflight');
   journey.matched(match);
   journey.authenticated(undefined);
-  journey.limited(await limit(callerOf(undefined, asked.address), deps.defaultRate, deps));
+  journey.limited(await limit({ caller: callerOf(undefined, asked.address) }, deps.defaultRate, deps));
 }
 
 function toHeaders(list: readonly string[]): Headers {
