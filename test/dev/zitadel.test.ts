@@ -155,4 +155,22 @@ describe('the stand-in for Zitadel', () => {
     expect((await call('/v2/users/ada')).status).toBe(404);
     expect((await call('/v2/users/ada', { method: 'DELETE' })).status).toBe(400);
   });
+
+  it('answers a command after the target has applied its events, where it can find out', async () => {
+    const order: string[] = [];
+    await start({
+      applied: (userId) => {
+        order.push(`${received.length} delivered, ${userId} applied`);
+        return Promise.resolve();
+      },
+    });
+    const before = received.length;
+    const human = { email: { email: 'ada@example.org' } };
+    await call('/v2/users/new', { method: 'POST', body: JSON.stringify({ userId: 'ada', human }) });
+    await call('/v2/users/ada/deactivate', { method: 'POST' });
+    await call('/v2/users/ada');
+    await call('/v2/users/ada', { method: 'DELETE' });
+    await call('/v2/users/ada', { method: 'DELETE' });
+    expect(order).toEqual([2, 3, 4].map((events) => `${before + events} delivered, ada applied`));
+  });
 });
