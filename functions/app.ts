@@ -1,4 +1,3 @@
-import { Hono, type Context } from 'hono';
 import type { Deps } from '../shared/deps.ts';
 import { framed, type OwnRoute } from '../shared/edge/frame.ts';
 import { Refusal } from '../shared/errors.ts';
@@ -7,7 +6,7 @@ import type { Cron } from './cron/index.ts';
 import { createGateway, type Gateway } from './gateway/create.ts';
 import { inboundOf, targetOf } from './gateway/fetch-transport.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
-import { readRequest, type Inbound } from './gateway/request.ts';
+import { readRequest } from './gateway/request.ts';
 import { gatewayFetch, jwksRoute, type PeerOf } from './gateway/routes.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { createJobs } from './jobs.ts';
@@ -15,8 +14,8 @@ import { statusRoutes } from './status/index.ts';
 import { createWebhooks, type Webhooks } from './webhooks/create.ts';
 
 export interface App {
-  /** The bundle's own routes. */
-  readonly hono: Hono;
+  /** The bundle's own routes, whatever the path. */
+  readonly own: (request: Request, bindings: unknown) => Promise<Response>;
   /** Any request: own routes win over access rules. `bindings`: what the runtime hands over with it. */
   fetch(request: Request, bindings: unknown): Response | Promise<Response>;
   readonly gateway: Gateway;
@@ -44,12 +43,12 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
     checks: [...gateway.checks, ...databaseChecks(deps), ...webhooks.checks, ...more],
   });
   const routes = [...status, jwksRoute(gateway), ...webhooks.routes];
-  const hono = ownRoutes(routes, gateway, deps, peerOf);
+  const own = ownRoutes(routes, gateway, deps, peerOf);
   const forward = gatewayFetch(gateway, deps.fetchUpstream, peerOf);
   return {
-    hono,
+    own,
     fetch: (request, bindings) =>
-      isOwnPath(targetOf(request.url)) ? hono.fetch(request, bindings) : forward(request, bindings),
+      isOwnPath(targetOf(request.url)) ? own(request, bindings) : forward(request, bindings),
     gateway,
     webhooks,
     cron,
@@ -61,18 +60,17 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
   };
 }
 
-/** Own routes in their frame; /forward-auth answers for other requests, with the gateway's own. */
-function ownRoutes(routes: readonly OwnRoute[], gateway: Gateway, deps: Deps, peerOf: PeerOf): Hono {
+/** Own routes in their frame; /forward-auth speaks for other requests, in the gateway's own. */
+function ownRoutes(routes: readonly OwnRoute[], gateway: Gateway, deps: Deps, peerOf: PeerOf): App['own'] {
   const { proxies, random } = deps;
-  const frame = { ...gateway.deps, uuid: () => random.uuid() };
-  const inbound = ({ req, env }: Context): Inbound => inboundOf(req.raw, peerOf(req.raw, env));
-  const answer = (route: OwnRoute, c: Context): Promise<Response> =>
-    framed(route, c.req.raw, () => readRequest(inbound(c), proxies, random), frame);
-  const hono = new Hono();
-  for (const route of routes) hono.all(route.path, (c) => answer(route, c));
-  hono.all('/forward-auth', (c) => forwardAuth(inbound(c), gateway.deps));
-  hono.notFound((c) => answer(NOWHERE, c));
-  return hono;
+  const byPath = new Map(routes.map((route) => [route.path, route]));
+  return (request, bindings) => {
+    const inbound = inboundOf(request, peerOf(request, bindings));
+    const [path = ''] = inbound.target.split('?', 1);
+    if (path === '/forward-auth') return forwardAuth(inbound, gateway.deps);
+    const route = byPath.get(path) ?? NOWHERE;
+    return framed(route, request, readRequest(inbound, proxies, random), gateway.deps);
+  };
 }
 
 const NOWHERE: OwnRoute = {

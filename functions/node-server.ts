@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Deps } from '../shared/deps.ts';
 import type { SocketUpstreams } from '../shared/platform.ts';
 import { systemCode } from '../shared/system-errors.ts';
-import { MAX_HEAD_BYTES } from './gateway/headers.ts';
+import { isHost, MAX_HEAD_BYTES } from './gateway/headers.ts';
 import { gateway, type GatewayDeps } from './gateway/index.ts';
 import { inboundOf, nodeTransport } from './gateway/node-transport.ts';
 import { isOwnPath } from './gateway/rules/own-routes.ts';
@@ -44,7 +44,9 @@ export function serve(
   const upgrades = upgradeTransport(sockets.upgrades);
   const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     const inbound = inboundOf(request);
-    if (!isOwnPath(inbound.target) || inbound.fault !== undefined) {
+    // A web Request cannot be made with a malformed Host: the gateway says so.
+    const readable = inbound.fault === undefined && isHost(request.headers.host ?? '');
+    if (!isOwnPath(inbound.target) || !readable) {
       void gateway(inbound, { request, response, expectsContinue }, requests, own);
       return;
     }

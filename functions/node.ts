@@ -105,8 +105,8 @@ function schedule({ cron }: App, { log, platform, clock }: Deps): () => void {
 }
 
 /** The bundle's own routes on Node's request and response. */
-function answerOwn({ hono }: App) {
-  return getRequestListener(hono.fetch, {
+function answerOwn({ own }: App) {
+  return getRequestListener(own, {
     overrideGlobalObjects: false,
     // HTTP/1.0 needs no Host, and load balancers' probes send none.
     hostname: 'localhost',

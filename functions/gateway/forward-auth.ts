@@ -17,11 +17,10 @@ import { readRequest, type GatewayRequest, type Inbound } from './request.ts';
  */
 export async function forwardAuth(inbound: Inbound, deps: GatewayDeps): Promise<Response> {
   const journey = new Journey();
-  let call: GatewayRequest | undefined;
+  let call = readRequest(inbound, deps.proxies, deps.random);
   let ending: 'complete' | 'preflight' = 'complete';
   let answer: Response;
   try {
-    call = readRequest(inbound, deps.proxies, deps.random);
     if (call.fault !== undefined) throw call.fault;
     checkProxy(call, inbound, deps);
     const asked = (call = askedRequest(call));
@@ -40,10 +39,9 @@ export async function forwardAuth(inbound: Inbound, deps: GatewayDeps): Promise<
   } catch (error) {
     const refusal = toRefusal(error);
     journey.refused(refusal);
-    const id = call?.id ?? deps.random.uuid();
-    deps.requests.fault(refusal, { id, method: inbound.method });
-    const problem = toProblem(refusal, id);
-    const headers = call === undefined ? new Headers() : toHeaders(answerHeaders(call, journey, deps));
+    deps.requests.fault(refusal, call);
+    const problem = toProblem(refusal, call.id);
+    const headers = toHeaders(answerHeaders(call, journey, deps));
     for (const [name, value] of Object.entries(problem.headers)) headers.set(name, value);
     answer = new Response(problem.body, { status: problem.status, headers });
   }

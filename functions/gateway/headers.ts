@@ -64,6 +64,14 @@ const OWNED = /^(?:x-user-|x-gateway-|x-forwarded-|x-envoy-)|^x-(?:user|gateway|
 /** RFC 9110 §7.2, RFC 3986 §3.2.2: characters of a name or an address with its port. */
 export const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 
+const PLAIN_HOST = /^[a-z0-9.-]*[a-z](?::\d{1,4})?$/i;
+
+/** RFC 9112 §3.2: what is no host is a 400, also `a:99999` and `%zz`, which no URL can be made of. */
+export function isHost(value: string): boolean {
+  if (value === '' || PLAIN_HOST.test(value)) return true;
+  return HOST.test(value) && URL.canParse(`http://${value}`);
+}
+
 /** Read, and passed on too. */
 const PASSES = new Set([
   'origin',
@@ -150,7 +158,7 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
       return;
     case 'host':
       if (read.host !== undefined) read.fault ??= malformed('two Host headers');
-      if (!HOST.test(value)) read.fault ??= malformed('malformed Host');
+      if (!isHost(value)) read.fault ??= malformed('malformed Host');
       read.host = value;
       return;
     case 'origin':

@@ -34,7 +34,6 @@ export interface FrameDeps {
   readonly log: Log;
   readonly requests: RequestLog;
   readonly metrics: Metrics;
-  readonly uuid: () => string;
 }
 
 /** More than any event or form of the bundle's own routes has. */
@@ -42,36 +41,34 @@ export const MAX_OWN_BODY_BYTES = 65_536;
 
 /**
  * What every answer of the bundle's own routes gets: request id, CORS fields, bounds, a problem document when refused, one
- * line and one measure. `read` throws Refusal for a request that cannot be read. Never rejects.
+ * line and one measure. Never rejects.
  */
 export async function framed(
   route: OwnRoute,
   request: Request,
-  read: () => Framed,
+  seen: Framed,
   deps: FrameDeps,
 ): Promise<Response> {
   const startedMs = performance.now();
-  let seen: Framed | undefined;
   let refusal: Refusal | undefined;
   let code = 'ok';
   let answer: Response;
   try {
-    seen = read();
     if (seen.fault !== undefined) throw seen.fault;
     const preflight = preflightAnswer(seen, deps);
     if (preflight !== undefined) code = 'preflight';
     answer = preflight ?? (await admitted(route, request, seen, deps));
   } catch (error) {
-    const thrown = toRefusal(error);
-    refusal = seen === undefined ? thrown : countRefusal(thrown, seen.address, deps.guard);
+    refusal = countRefusal(toRefusal(error), seen.address, deps.guard);
     code = refusal.code;
-    const id = seen?.id ?? deps.uuid();
-    deps.requests.fault(refusal, { id, method: request.method });
-    const { status, headers, body } = toProblem(refusal, id);
+    deps.requests.fault(refusal, seen);
+    const { status, headers, body } = toProblem(refusal, seen.id);
     answer = new Response(body, { status, headers: new Headers(headers) });
   }
-  if (seen !== undefined) complete(answer.headers, seen, deps.cors);
+  complete(answer.headers, seen, deps.cors);
   const totalMs = performance.now() - startedMs;
+  // RFC 9110 §9.3.2: the fields of GET without its content.
+  if (seen.method === 'HEAD') answer = new Response(null, answer);
   record(seen, { rule: route.path, code, status: answer.status, totalMs }, refusal?.reason, deps);
   return answer;
 }
@@ -120,7 +117,7 @@ function set(headers: Headers, fields: readonly string[]): void {
 }
 
 function record(
-  seen: Framed | undefined,
+  seen: Framed,
   measure: Pick<RequestMeasure, 'rule' | 'code' | 'status' | 'totalMs'>,
   reason: string | undefined,
   { log, requests, metrics }: FrameDeps,
@@ -129,14 +126,14 @@ function record(
   metrics.request({ ...measure, own: true, target: '', upstreamMs: 0 });
   if (!requests.wants(code)) return;
   log.info('request', {
-    request_id: seen?.id,
-    method: seen?.method,
+    request_id: seen.id,
+    method: seen.method,
     rule,
     status,
     code,
     reason,
-    path: reason === undefined || seen === undefined ? undefined : requests.path(seen.target),
-    address: seen?.address,
+    path: reason === undefined ? undefined : requests.path(seen.target),
+    address: seen.address,
     us: Math.round(totalMs * 1_000),
   });
 }

@@ -102,6 +102,15 @@ gatewaySuite(
       }
     });
 
+    it.runIf(stage.runtime === 'node')('to a Host that is none is a 400 like any other', async () => {
+      for (const host of ['a b', 'a%zz', 'a:99999', '[::1', 'a/b']) {
+        const head = `GET /health HTTP/1.1\r\nHost: ${host}\r\nX-Request-ID: bad-host\r\n`;
+        const answer = await exchange(stage.gateway.url, `${head}Connection: close\r\n\r\n`);
+        expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*x-request-id: bad-host\r\n[^]*"invalid_request"/);
+      }
+      expect(await lineOf(stage, 'bad-host')).toMatchObject({ code: 'invalid_request', path: '/health' });
+    });
+
     it('can be read by a listed origin, and by no other', async () => {
       for (const path of ['/ready', '/metrics', '/webhooks/zitadel']) {
         const listed = await stage.gateway.fetch(path, { headers: { origin: ORIGIN } });
@@ -164,9 +173,11 @@ gatewaySuite(
 
       const body = '{"aggregateID":"signed"}';
       const headers = { 'zitadel-signature': signature(KEY, body) };
-      const signed = stage.gateway.fetch('/webhooks/zitadel', { method: 'POST', headers, body });
-      // Looked at, and known for what it is: this stage has no database.
-      await expectRefusal(await signed, 'not_configured');
+      const burst = Array.from({ length: 700 }, () =>
+        stage.gateway.fetch('/webhooks/zitadel', { method: 'POST', headers, body }),
+      );
+      // Looked at, and known for what they are: this stage has no database.
+      for (const signed of await Promise.all(burst)) await expectRefusal(signed, 'not_configured');
       expect((await stage.gateway.fetch('/health')).status).toBe(200);
       expect((await stage.gateway.fetch('/ready')).status).toBe(200);
       expect((await stage.gateway.fetch('/metrics', { headers: SCRAPER })).status).toBe(200);

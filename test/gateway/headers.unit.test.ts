@@ -67,6 +67,10 @@ describe('what servers read in two ways is refused', () => {
   it.each([
     ['two Authorization', ['Authorization', 'a', 'authorization', 'b']],
     ['two Host', ['Host', 'a', 'host', 'b']],
+    ['a Host with a space', ['Host', 'a b']],
+    ['a Host that cannot be decoded', ['Host', 'a%zz']],
+    ['a Host whose port is none', ['Host', 'a:99999']],
+    ['a Host with an open bracket', ['Host', '[::1']],
     ['two Content-Length', ['Content-Length', '5', 'Content-Length', '5']],
     ['both framings', ['Content-Length', '5', 'Transfer-Encoding', 'chunked']],
     ['both framings, turned around', ['Transfer-Encoding', 'chunked', 'Content-Length', '5']],

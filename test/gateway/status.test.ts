@@ -179,6 +179,16 @@ gatewaySuite('/forward-auth for anybody else', {}, (stage) => {
     const headers = { ...PROXY, 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/public/x' };
     await expectStopped(stage.gateway.fetch('/forward-auth', { headers }), 'forbidden', stage.upstream);
   });
+
+  it('is limited by address when it comes again and again', async () => {
+    const stranger = async (): Promise<Response> => {
+      const answer = await stage.gateway.fetch('/forward-auth', { headers: PROXY });
+      return answer.status === 403 ? stranger() : answer;
+    };
+    const limited = await stranger();
+    expect(limited.headers.get('ratelimit-policy')).toBe('"refused";q=600;w=60');
+    await expectRefusal(limited, 'rate_limited');
+  });
 });
 
 gatewaySuite(

@@ -125,3 +125,22 @@ describe('what variables become', () => {
     expect(configOf({ ACCESS_RULES: 'r.json' }).rules.current).toEqual({ kind: 'file', path: 'r.json' });
   });
 });
+
+describe('LOG_REQUESTS', () => {
+  const passing = (runtime: Runtime, more = {}): number => configOf(more, runtime).logging.passing;
+
+  it.each([
+    ['all', 1],
+    ['refused', 0],
+    ['sample:0.01', 0.01],
+    ['sample:.5', 0.5],
+    ['sample:1', 1],
+  ])('%s: %d of what passed gets a line', (text, share) => {
+    expect(passing('node', { LOG_REQUESTS: text })).toBe(share);
+  });
+
+  it('is all on Node and none on Workers, unless written', () => {
+    expect([passing('node'), passing('workers')]).toEqual([1, 0]);
+    expect(passing('workers', { LOG_REQUESTS: 'all' })).toBe(1);
+  });
+});
