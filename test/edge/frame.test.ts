@@ -1,15 +1,12 @@
 import { expect, it } from 'vitest';
-import { z } from 'zod';
-import { SOCKETS } from '../support/gateway/runtimes.ts';
 import { exchange } from '../support/raw-socket.ts';
 import { expectRefusal } from '../support/refusal.ts';
-import { gatewaySuite, type Stage } from '../support/suite.ts';
-import { METRICS_TOKEN } from '../support/world.ts';
+import { gatewaySuite } from '../support/suite.ts';
 import { signature } from '../webhooks/sign.ts';
+import { countOf, lineOf, SCRAPER, seen } from './lines.ts';
 
 const ORIGIN = 'https://app.example.org';
 const KEY = 'signing-key-of-this-test';
-const SCRAPER = { authorization: `Bearer ${METRICS_TOKEN}` };
 const OWN = [
   ['GET', '/health', 200],
   ['GET', '/ready', 200],
@@ -19,39 +16,6 @@ const OWN = [
   ['POST', '/webhooks/zitadel', 401],
   ['POST', '/webhooks/user-created', 401],
 ] as const;
-
-const Line = z.looseObject({ request_id: z.string().optional() });
-type Line = z.infer<typeof Line>;
-
-/** The line of a request in the log, once it is written there. */
-async function lineOf(stage: Stage, id: string): Promise<Line | undefined> {
-  const find = (): Line | undefined =>
-    stage.gateway
-      .output()
-      .split('\n')
-      .filter((text) => text.startsWith('{') && text.includes(`"request_id":"${id}"`))
-      .map((text) => Line.parse(JSON.parse(text)))
-      .find(({ request_id }) => request_id === id);
-  await expect.poll(find, { timeout: 60_000 }).toBeDefined();
-  return find();
-}
-
-let counted = 0;
-/** Sends a request under an id of its own; gives its answer and its line. */
-async function seen(stage: Stage, target: string, method = 'GET', headers: Record<string, string> = {}) {
-  const id = `frame-${stage.runtime.replace(' ', '-')}-${(counted += 1)}`;
-  const answer = await stage.gateway.fetch(target, { method, headers: { ...headers, 'x-request-id': id } });
-  expect(answer.headers.get('x-request-id')).toBe(id);
-  return { answer, line: await lineOf(stage, id) };
-}
-
-async function countOf(stage: Stage, labels: RegExp): Promise<number> {
-  const text = await (await stage.gateway.fetch('/metrics', { headers: SCRAPER })).text();
-  const line = text
-    .split('\n')
-    .find((each) => each.startsWith('sallyport_requests_total{') && labels.test(each));
-  return Number(line?.split(' ').at(-1) ?? 0);
-}
 
 gatewaySuite(
   'every answer of the bundle itself',
@@ -192,64 +156,3 @@ gatewaySuite(
     });
   },
 );
-
-gatewaySuite('the line of a refusal', { variables: () => ({ LOG_REQUESTS: 'refused' }) }, (stage) => {
-  it.each([
-    ['no_rule', '/nowhere/of?access_token=s3cret-in-the-query', '/nowhere/of'],
-    ['invalid_path', '/public/%2e%2e%2fadmin?x=s3cret-in-the-query', '/public/%2e%2e%2fadmin'],
-    ['missing_token', '/me', '/me'],
-    ['no_rule', `/nowhere/${'%C3%A9'.repeat(200)}`, `/nowhere/${'%C3%A9'.repeat(83)}`],
-  ])('%s names the path without its query: %s', async (code, target, path) => {
-    const { line } = await seen(stage, target);
-    expect(line).toMatchObject({ code, path });
-    expect(stage.gateway.output()).not.toContain('s3cret');
-  });
-
-  it('holds no token of the path', async () => {
-    const token = (await stage.bearer({ sub: 'path' })).slice('Bearer '.length);
-    const { line } = await seen(stage, `/nowhere/${token}`);
-    expect(line).toMatchObject({ path: '/nowhere/[hidden]' });
-  });
-
-  it('says how long the step took that failed', async () => {
-    const times: [string, string, Record<string, string>][] = [
-      ['match_us', '/nowhere', {}],
-      ['authenticate_us', '/me', { authorization: await stage.bearer({ aud: 'other' }) }],
-      ['authorize_us', '/reports', { authorization: await stage.bearer({ sub: 'nobody' }) }],
-      ['upstream_us', '/closed/x', {}],
-    ];
-    for (const [step, target, headers] of times) {
-      const { answer, line } = await seen(stage, target, 'GET', headers);
-      expect(answer.status).toBeGreaterThanOrEqual(400);
-      expect(line?.[step], step).toBeTypeOf('number');
-      if (stage.runtime !== 'workerd') expect(line?.[step], step).toBeGreaterThan(0);
-    }
-  });
-
-  it('is all there is: what passed has none, and is counted', async () => {
-    const id = `passed-${stage.runtime.replace(' ', '-')}`;
-    const headers = { 'x-request-id': id };
-    expect((await stage.gateway.fetch('/public/x', { headers })).status).toBe(200);
-    expect((await stage.gateway.fetch('/health', { headers })).status).toBe(200);
-    await seen(stage, '/nowhere');
-    expect(stage.gateway.output()).not.toContain(id);
-    expect(await countOf(stage, /rule="\/public\/\*rest".*code="ok"/)).toBeGreaterThan(0);
-  });
-});
-
-gatewaySuite('LOG_PATHS=off', { on: SOCKETS, variables: () => ({ LOG_PATHS: 'off' }) }, (stage) => {
-  it('keeps paths out of the log', async () => {
-    const { line } = await seen(stage, '/nowhere/private-name');
-    expect(line).toMatchObject({ code: 'no_rule' });
-    expect(stage.gateway.output()).not.toContain('private-name');
-  });
-});
-
-gatewaySuite('without LOG_REQUESTS', { on: SOCKETS }, (stage) => {
-  it('Node logs every request, Workers those that were refused', async () => {
-    const headers = { 'x-request-id': 'passed-by-default' };
-    expect((await stage.gateway.fetch('/public/x', { headers })).status).toBe(200);
-    await seen(stage, '/nowhere');
-    expect(stage.gateway.output().includes('passed-by-default')).toBe(stage.runtime === 'node');
-  });
-});
