@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
+import { workerSettings } from './deploy/check-worker.ts';
 import { deploy, type Run } from './deploy/steps.ts';
 
 interface Options {
@@ -35,6 +36,7 @@ const run: Run = async ([program = '', ...args], { capture }) => {
 try {
   await deploy(options, {
     run,
+    settings: workerSettings(),
     keepPrevious: async (rules) => {
       await mkdir(FOLDER, { recursive: true });
       const file = `${FOLDER}/access_rules_prev.json`;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { workerFaults, type WorkerSettings } from './check-worker.ts';
 
 /** Runs a program to its end. Rejects when it fails; answers with its stdout when `capture` is set. */
 export type Run = (command: readonly string[], options: { readonly capture: boolean }) => Promise<string>;
@@ -14,6 +15,7 @@ export interface DeployPorts {
   readonly run: Run;
   /** Keeps the serving rules for the commands; answers with the file's name. */
   readonly keepPrevious: (text: string) => Promise<string>;
+  readonly settings: WorkerSettings;
   readonly say: (text: string) => void;
 }
 
@@ -28,6 +30,7 @@ const Version = z.object({ annotations: z.object({ 'workers/tag': z.string() }) 
 /** Back up the serving rules as the previous ones, expand, deploy, contract: nobody is refused on the way. */
 export async function deploy(options: DeployOptions, ports: DeployPorts): Promise<void> {
   const { run, say } = ports;
+  await refuseUnusable(ports.settings, options.dryRun ? undefined : run);
   const commit = await currentCommit(run);
   // A Worker cannot do it as it starts: it carries no parser, and its rules are part of what is deployed.
   const check = ['node', 'cli/sallyport.mjs', 'rules', 'check', RULES, '--store', '--any-target'];
@@ -52,6 +55,23 @@ export async function deploy(options: DeployOptions, ports: DeployPorts): Promis
   await run(wrangler, { capture: false });
   say('contract: delete what only the former rules asked for');
   await sync('--phase', 'contract');
+}
+
+const Secrets = z.array(z.object({ name: z.string() }));
+
+/** Before anything is changed: a Worker that could only answer 503 would take the place of one that serves. */
+async function refuseUnusable(settings: WorkerSettings, run: Run | undefined): Promise<void> {
+  const faults = [...workerFaults(settings)];
+  if (run !== undefined && settings.secrets.length > 0) {
+    const listed = await run(['npx', 'wrangler', 'secret', 'list', '--format', 'json'], { capture: true });
+    const set = new Set(Secrets.parse(JSON.parse(listed)).map(({ name }) => name));
+    const missing = settings.secrets.filter((name) => !set.has(name));
+    faults.push(...missing.map((name) => `${name} is not set: npx wrangler secret put ${name}`));
+  }
+  if (faults.length > 0)
+    throw new Error(
+      `the Worker could only answer 503 not_configured:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
 }
 
 /** The commit whose rules the bundle holds; the tag of the deployment, so that the next one finds them. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { workerFaults, type WorkerSettings } from '../../scripts/deploy/check-worker.ts';
 import { deploy, type DeployOptions, type Run } from '../../scripts/deploy/steps.ts';
 
 const SERVING = '[{"path":"/old"}]';
@@ -8,12 +9,24 @@ const ANSWERS: Readonly<Record<string, string>> = {
   'wrangler deployments': JSON.stringify({ versions: [{ version_id: 'v1', percentage: 100 }] }),
   'wrangler versions': JSON.stringify({ annotations: { 'workers/tag': '111122223333' } }),
   'git show': SERVING,
+  'wrangler secret': JSON.stringify([{ name: 'ASSERTION_KEYS' }, { name: 'UPSTASH_REDIS_REST_TOKEN' }]),
+};
+const SETTINGS: WorkerSettings = {
+  vars: {
+    ENVIRONMENT: 'production',
+    UPSTREAM_URL: 'https://api.example.org',
+    OPENFGA_URL: 'https://openfga.example.org',
+    OPENFGA_STORE_ID: '01ARZ3NDEKTSV4RRFFQ69G5FAV',
+    UPSTASH_REDIS_REST_URL: 'https://upstash.example.org',
+  },
+  secrets: ['ASSERTION_KEYS', 'UPSTASH_REDIS_REST_TOKEN'],
 };
 const OPTIONS: DeployOptions = { dryRun: false, first: false, allowWidening: false };
 
 async function deployed(
   options: Partial<DeployOptions> = {},
   answers: Readonly<Record<string, string | Error>> = {},
+  settings: WorkerSettings = SETTINGS,
 ) {
   const commands: string[] = [];
   const kept: string[] = [];
@@ -25,7 +38,10 @@ async function deployed(
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   };
   const keepPrevious = (text: string) => Promise.resolve(kept.push(text)).then(() => 'prev.json');
-  const failure = await deploy({ ...OPTIONS, ...options }, { run, keepPrevious, say: () => undefined }).then(
+  const failure = await deploy(
+    { ...OPTIONS, ...options },
+    { run, keepPrevious, settings, say: () => undefined },
+  ).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -91,5 +107,40 @@ describe('npm run deploy', () => {
       `rules sync ${FILES} --dry-run`,
       'wrangler deploy --tag aaaabbbbcccc --dry-run',
     ]);
+  });
+
+  it.each([
+    [
+      'a variable is missing',
+      { ...SETTINGS, vars: { ...SETTINGS.vars, UPSTREAM_URL: '' } },
+      {},
+      'UPSTREAM_URL',
+    ],
+    ['a secret is not set', SETTINGS, { 'wrangler secret': '[]' }, 'wrangler secret put ASSERTION_KEYS'],
+    ['no secret is named', { ...SETTINGS, secrets: [] }, {}, 'ASSERTION_KEYS'],
+  ])('changes nothing when the Worker could only answer 503: %s', async (_why, settings, answers, named) => {
+    const { changing, failure } = await deployed({}, answers, settings);
+    expect(changing).toEqual([]);
+    expect(String(failure)).toContain(named);
+  });
+});
+
+describe('what wrangler runs before it bundles', () => {
+  it('finds nothing wrong with a Worker that would serve', () => {
+    expect(workerFaults(SETTINGS)).toEqual([]);
+  });
+
+  it('lists every fault of the variables and of the rules that they name', () => {
+    const rules = '[{"path":"/a","method":"GET","feature":"x","target":"billing"}]';
+    const vars = { ...SETTINGS.vars, RATE_LIMIT: 'many', OPENFGA_URL: '', ACCESS_RULES: rules };
+    const faults = workerFaults({ ...SETTINGS, vars });
+    for (const named of ['RATE_LIMIT', 'OPENFGA_URL', 'ACCESS_RULES']) {
+      expect(faults).toContainEqual(expect.stringMatching(new RegExp(`^${named} `)));
+    }
+  });
+
+  it('judges no secret by a value it does not have', () => {
+    const secrets = [...SETTINGS.secrets, 'DATABASE_URL', 'ZITADEL_AUDIENCE'];
+    expect(workerFaults({ ...SETTINGS, secrets })).toEqual([]);
   });
 });
