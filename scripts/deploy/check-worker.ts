@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { unstable_readConfig } from 'wrangler';
 import * as z from 'zod';
 import { openConfigured } from '../../functions/configuration.ts';
 import { openRules } from '../../functions/gateway/rules-store.ts';
+import { createPlatform } from '../../shared/deps.ts';
 import type { RawEnvironment } from '../../shared/variables.ts';
 
 export interface WorkerSettings {
@@ -14,12 +14,12 @@ export interface WorkerSettings {
 
 /** Every fault that would keep a Worker with these settings from serving; what only a secret's value shows is left out. */
 export function workerFaults({ vars, secrets }: WorkerSettings): readonly string[] {
-  const platform = { runtime: 'workers', readText: (path: string) => readFileSync(path, 'utf8') } as const;
+  // The files are those that the bundle will hold; unlike a Worker, this machine can hold rules against the model's file.
+  const platform = { ...createPlatform(), runtime: 'workers', watchText: () => ignore } as const;
   const raw = { ...vars, ...Object.fromEntries(secrets.map((name) => [name, 'a secret at Cloudflare'])) };
   const opened = openConfigured(raw, platform, (config) => {
     const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-    const targets = new Set(Object.keys(config.targets));
-    openRules(config.rules.current, targets, { platform: { ...platform, watchText: () => ignore }, log });
+    openRules(config.rules, new Set(Object.keys(config.targets)), { platform, log });
   });
   if (opened.ok) return [];
   return opened.faults.filter((fault) => !secrets.includes(fault.split(' ', 1)[0] ?? ''));
