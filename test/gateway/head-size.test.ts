@@ -50,16 +50,12 @@ gatewaySuite('a head that is too large', { variables: () => ({ ALLOWED_ORIGINS: 
     expect(answer.status).toBe(200);
   });
 
-  it('a token of 12 KB of claims: the limit of a token is named, and no other one asked for', async () => {
+  it('a token of 12 KB of claims: 401 that names the limit of a token', async () => {
     const authorization = await stage.bearer({ bulk: 'x'.repeat(9_000) });
-    const { detail } = await expectStopped(
-      stage.gateway.fetch('/me', { headers: { authorization } }),
-      'headers_too_large',
-      stage.upstream,
-    );
-    expect(detail).toBe(
-      `The bearer token has ${authorization.length - 'Bearer '.length} bytes; at most 8192 are taken.`,
-    );
+    const sent = stage.gateway.fetch('/me', { headers: { authorization } });
+    const { detail } = await expectStopped(sent, 'invalid_token', stage.upstream);
+    const bytes = authorization.length - 'Bearer '.length;
+    expect(detail).toBe(`The token has ${bytes} bytes; at most 8192 are taken.`);
   });
 
   it('a target over 16 KiB is named as such', async () => {

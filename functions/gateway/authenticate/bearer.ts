@@ -1,4 +1,4 @@
-import { invalidToken, malformedHeader, tokenTooLarge } from './refusals.ts';
+import { invalidToken, malformedHeader, tokenTooLong } from './refusals.ts';
 
 /** No access token in the wild comes near; parsing costs grow with length. */
 export const MAX_TOKEN_LENGTH = 8 * 1024;
@@ -19,9 +19,9 @@ export function bearerToken(authorization: string): string {
   return token;
 }
 
-/** Throws Refusal `headers_too_large`. */
+/** Throws Refusal `invalid_token`. */
 export function checkLength(token: string): void {
-  if (token.length > MAX_TOKEN_LENGTH) throw tokenTooLarge(token.length, MAX_TOKEN_LENGTH);
+  if (token.length > MAX_TOKEN_LENGTH) throw tokenTooLong(token.length, MAX_TOKEN_LENGTH);
 }
 
 function tokenStart(authorization: string): number {

@@ -26,10 +26,13 @@ export function expiredToken(): Refusal {
   return new Refusal('invalid_token', 'expired', { detail: EXPIRED, headers: EXPIRED_HEADERS });
 }
 
-/** Not `invalid_token`: that would have the client fetch another one of the same size. */
-export function tokenTooLarge(bytes: number, limit: number): Refusal {
-  const detail = `The bearer token has ${bytes} bytes; at most ${limit} are taken.`;
-  return new Refusal('headers_too_large', detail, { detail });
+/** Says the limit: another token with the same claims would be refused as well. */
+export function tokenTooLong(bytes: number, limit: number): Refusal {
+  const detail = `The token has ${bytes} bytes; at most ${limit} are taken.`;
+  return new Refusal('invalid_token', `token too long: ${bytes} bytes, over ${limit}`, {
+    detail,
+    headers: challenge(`The token is over ${limit} bytes`),
+  });
 }
 
 export function malformedHeader(): Refusal {

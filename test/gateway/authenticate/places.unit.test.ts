@@ -52,7 +52,7 @@ describe('a token is found', () => {
   });
 
   it('only up to its length', async () => {
-    expect(await codeOf(requestWith({ cookie: `sid=${'a'.repeat(8193)}` }))).toBe('headers_too_large');
+    expect(await codeOf(requestWith({ cookie: `sid=${'a'.repeat(8193)}` }))).toBe('invalid_token');
   });
 });
 
