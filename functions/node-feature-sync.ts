@@ -7,6 +7,7 @@ import type { Look, ReadinessCheck } from '../shared/readiness.ts';
 import { openArchive } from './feature-sync/archive.ts';
 import type { FeatureRule } from './feature-sync/changes.ts';
 import { FeatureSyncRefused } from './feature-sync/effects.ts';
+import { fenced } from './feature-sync/lease.ts';
 import { patient } from './feature-sync/patient.ts';
 import { openRuns } from './feature-sync/runs.ts';
 import { syncFeatures, type SyncDeps, type SyncOutcome } from './feature-sync/sync.ts';
@@ -79,12 +80,13 @@ async function untilThere(
 function syncDeps(deps: Deps, sleep: (ms: number) => Promise<void>, signal: AbortSignal): SyncDeps {
   const { database, models, random } = deps;
   if (database === null) throw new FeatureSyncRefused('DATABASE_URL is not set');
+  const runs = openRuns(database, random.uuid());
   return {
-    tuples: patient(deps.tuples, sleep),
+    tuples: patient(fenced(deps.tuples, runs), sleep),
     models,
     random,
-    runs: openRuns(database, random.uuid()),
-    archive: openArchive(database),
+    runs,
+    archive: openArchive(database, runs),
     patience: { sleep, waitMs: WAIT_MS },
     onProgress: () => {
       signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openArchive } from '../../functions/feature-sync/archive.ts';
 import type { FeatureRule } from '../../functions/feature-sync/changes.ts';
+import { fenced } from '../../functions/feature-sync/lease.ts';
 import { patient } from '../../functions/feature-sync/patient.ts';
 import { openRuns } from '../../functions/feature-sync/runs.ts';
 import { syncFeatures } from '../../functions/feature-sync/sync.ts';
@@ -24,11 +25,12 @@ export function renamed(ground: LifecycleGround, count: number): Side {
       allowWidening: false,
     } as const;
     return timed(async () => {
+      const runs = openRuns(database, random.uuid());
       const outcome = await syncFeatures(request, {
-        tuples: patient(deps.tuples, delay),
+        tuples: patient(fenced(deps.tuples, runs), delay),
         models,
-        runs: openRuns(database, random.uuid()),
-        archive: openArchive(database),
+        runs,
+        archive: openArchive(database, runs),
         random,
         patience: { waitMs: 0, sleep: delay },
         onProgress: () => undefined,

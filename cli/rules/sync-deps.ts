@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { openArchive } from '../../functions/feature-sync/archive.ts';
+import { fenced } from '../../functions/feature-sync/lease.ts';
 import { patient } from '../../functions/feature-sync/patient.ts';
 import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import { openRuns } from '../../functions/feature-sync/runs.ts';
@@ -49,14 +50,18 @@ export async function withSyncDeps<T>(
   const random = webRandom();
   const signal = interruption();
   try {
+    const settings = storeSettings();
+    const runs = openRuns(database, random.uuid());
+    const sleep = (ms: number): Promise<void> => setTimeout(ms, undefined, { signal });
     return await withPlanDeps((deps) =>
       work({
         ...deps,
         random,
-        runs: openRuns(database, random.uuid()),
-        archive: openArchive(database),
+        tuples: patient(fenced(openTuples(settings), runs), sleep),
+        runs,
+        archive: openArchive(database, runs),
         removed: removedUsers(database, sharedSubjectIssuers()),
-        patience: { waitMs, sleep: (ms) => setTimeout(ms, undefined, { signal }) },
+        patience: { waitMs, sleep },
       }),
     );
   } finally {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { json, sql, type Database } from '../../shared/database.ts';
 import { tupleSchema, type Tuple } from '../../shared/tuples.ts';
+import type { Runs } from './runs.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Rows of one statement: bounds its parameter, not the run. */
@@ -30,10 +31,12 @@ export interface Archive {
   load(runId: string, features: readonly string[]): Promise<Snapshot>;
 }
 
-export function openArchive(database: Database): Archive {
+/** Each write asks first whether the lease is still held: throws LeaseLost. */
+export function openArchive(database: Database, runs: Pick<Runs, 'hold'>): Archive {
   return {
     async add(runId, tuples, onRows = () => undefined) {
       for (let at = 0; at < tuples.length; at += ROWS) {
+        await runs.hold();
         await database.execute(sql`
           insert into sallyport_feature_archive (run_id, object, relation, subject, condition)
           select distinct on (object, relation, "user") ${runId}::uuid, object, relation, "user", condition
@@ -44,12 +47,14 @@ export function openArchive(database: Database): Archive {
       }
     },
     async forget(runId, tuples) {
-      for (let at = 0; at < tuples.length; at += ROWS)
+      for (let at = 0; at < tuples.length; at += ROWS) {
+        await runs.hold();
         await database.execute(sql`
           delete from sallyport_feature_archive a
           using jsonb_to_recordset(${json(tuples.slice(at, at + ROWS))}::jsonb)
             as t (object text, relation text, "user" text)
           where a.run_id = ${runId} and a.object = t.object and a.relation = t.relation and a.subject = t."user"`);
+      }
     },
     async load(runId, features) {
       const snapshot = new Map(features.map((feature): [string, Tuple[]] => [feature, []]));

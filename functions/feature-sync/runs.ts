@@ -37,6 +37,10 @@ export interface Runs {
   /** False while another process has it. */
   acquire(): Promise<boolean>;
   release(): Promise<void>;
+  /** Renews the lease, by the database's clock. Throws LeaseLost. */
+  hold(): Promise<void>;
+  /** Milliseconds after which it is to be renewed at the latest; 0: by its writes alone. */
+  readonly heartbeatMs: number;
   find(runId: string): Promise<Run | undefined>;
   /** The one that was begun and neither finished nor undone. */
   unfinished(): Promise<Run | undefined>;
@@ -44,11 +48,13 @@ export interface Runs {
   latest(): Promise<Run | undefined>;
   /** Those begun later that are not undone. */
   after(runId: string): Promise<readonly Run[]>;
+  /** Throws LeaseLost. */
   create(run: {
     readonly runId: string;
     readonly fingerprint: string;
     readonly changes: Changes;
   }): Promise<void>;
+  /** Throws LeaseLost. */
   remove(runId: string): Promise<void>;
   /** Also renews the lease. Throws LeaseLost. */
   advance(runId: string, state: RunState, progress: number): Promise<void>;
@@ -58,6 +64,12 @@ const COLUMNS = sql`run_id, fingerprint, changes, state, progress`;
 
 export function openRuns(database: Database, holder: string, leaseMs = LEASE_MS): Runs {
   const lease = sql`interval '1 millisecond' * ${leaseMs}::int`;
+  // Who took over has put another holder there, or has taken the row away; the row is locked until the statement is through.
+  const mine = sql`mine as (
+    update sallyport_feature_lease set expires_at = now() + ${lease} where holder = ${holder} returning 1)`;
+  const held = async (statement: ReturnType<typeof sql>): Promise<void> => {
+    if ((await database.execute(statement)) === 0) throw new LeaseLost('another feature sync has taken over');
+  };
   const one = async (where: ReturnType<typeof sql>): Promise<Run | undefined> => {
     const rows = await database.query(
       sql`select ${COLUMNS} from sallyport_feature_runs where ${where} order by started_at desc limit 1`,
@@ -76,6 +88,8 @@ export function openRuns(database: Database, holder: string, leaseMs = LEASE_MS)
     async release() {
       await database.execute(sql`delete from sallyport_feature_lease where holder = ${holder}`);
     },
+    hold: () => held(sql`with ${mine} select from mine`),
+    heartbeatMs: leaseMs / 3,
     find: (runId) => one(sql`run_id = ${runId}`),
     unfinished: () => one(sql`state not in ('done', 'restored')`),
     latest: () => one(sql`state <> 'restored'`),
@@ -86,20 +100,21 @@ export function openRuns(database: Database, holder: string, leaseMs = LEASE_MS)
         runSchema,
       ),
     async create({ runId, fingerprint, changes }) {
-      await database.execute(sql`
+      await held(sql`
+        with ${mine}
         insert into sallyport_feature_runs (run_id, fingerprint, changes, state)
-        values (${runId}, ${fingerprint}, ${json(changes)}, 'snapshot')`);
+        select ${runId}::uuid, ${fingerprint}, ${json(changes)}::jsonb, 'snapshot' from mine`);
     },
     async remove(runId) {
-      await database.execute(sql`delete from sallyport_feature_runs where run_id = ${runId}`);
+      await held(
+        sql`with ${mine} delete from sallyport_feature_runs where run_id = ${runId} and exists (select from mine)`,
+      );
     },
     async advance(runId, state, progress) {
-      const changed = await database.execute(sql`
-        with mine as (
-          update sallyport_feature_lease set expires_at = now() + ${lease} where holder = ${holder} returning 1)
+      await held(sql`
+        with ${mine}
         update sallyport_feature_runs set state = ${state}, progress = ${progress}::int, updated_at = now()
         where run_id = ${runId} and exists (select from mine)`);
-      if (changed === 0) throw new LeaseLost('another feature sync has taken over');
     },
   };
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { transformer } from '@openfga/syntax-transformer';
 import { removedUsers } from '../../cli/rules/removed-users.ts';
 import { openArchive } from '../../functions/feature-sync/archive.ts';
+import { fenced } from '../../functions/feature-sync/lease.ts';
 import { openRuns } from '../../functions/feature-sync/runs.ts';
 import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import type { SyncDeps } from '../../functions/feature-sync/sync.ts';
@@ -69,14 +70,16 @@ export async function openGround(fgaUrl: string, database: Database, dsl?: strin
         query: (statement, row) => dying(crash, () => via.database.query(statement, row)),
         execute: (statement) => dying(crash, () => via.database.execute(statement)),
       };
+      const runs = openRuns(mortal, randomUUID(), 0);
+      const mortalTuples: Pick<Tuples, 'read' | 'write'> = {
+        read: (filter, next) => dying(crash, () => reached.read(filter, next)),
+        write: (changes) => dying(crash, () => reached.write(changes)),
+      };
       return {
-        tuples: {
-          read: (filter, next) => dying(crash, () => reached.read(filter, next)),
-          write: (changes) => dying(crash, () => reached.write(changes)),
-        },
+        tuples: fenced(mortalTuples, runs),
         models: openFgaStores({ url: via.fgaUrl, apiToken: null }).models(storeId),
-        runs: openRuns(mortal, randomUUID(), 0),
-        archive: openArchive(mortal),
+        runs,
+        archive: openArchive(mortal, runs),
         removed: removedUsers(mortal, ['zitadel']),
         random: { uuid: randomUUID },
         patience: { waitMs: 0, sleep: () => Promise.resolve() },

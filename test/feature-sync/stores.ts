@@ -4,9 +4,11 @@ import { startPostgres as startPglite } from '../../dev/postgres.ts';
 import { SERVERS } from '../fga/servers.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';
 
-const MIGRATIONS = ['20260101000002_identities', '20260101000021_sallyport_feature_sync'].map(
-  (name) => new URL(`../../migrations/${name}.sql`, import.meta.url),
-);
+const MIGRATIONS = [
+  '20260101000002_identities',
+  '20260101000021_sallyport_feature_sync',
+  '20260101000041_tokens_not_before',
+].map((name) => new URL(`../../migrations/${name}.sql`, import.meta.url));
 
 export interface TestDatabase {
   readonly url: string;
