@@ -12,9 +12,12 @@ export const colors = pc.createColors(colored);
 /** The variables a command may refer to. */
 export const environment: Readonly<Record<string, string | undefined>> = env;
 
+// As the gateway reads them: what stands around a value is of the file that it came from.
+for (const [name, value = ''] of Object.entries(env)) if (value !== value.trim()) env[name] = value.trim();
+
 /** Adds variables to those a command may refer to, and to those of what it starts. */
 export function takeVariables(more: Readonly<Record<string, string | undefined>>): void {
-  for (const [name, value] of Object.entries(more)) if (value !== undefined) env[name] = value;
+  for (const [name, value] of Object.entries(more)) if (value !== undefined) env[name] = value.trim();
 }
 
 let begun = false;

@@ -18,7 +18,8 @@ export interface Config {
   };
   readonly openfga: OpenFgaConfig;
   readonly issuers: readonly IssuerConfig[];
-  readonly introspection: IntrospectionConfig | null;
+  /** Asked in this order. */
+  readonly introspection: readonly IntrospectionConfig[];
   /** Zitadel's own API, asked as a service account; null without ZITADEL_SERVICE_TOKEN. */
   readonly zitadelApi: { readonly url: string; readonly token: string } | null;
   readonly counters: CountersConfig;
@@ -64,7 +65,8 @@ export interface OpenFgaConfig {
   readonly apiToken: string | null;
 }
 
-export type IssuerName = 'zitadel' | 'kanidm' | 'session';
+/** `zitadel`, `kanidm`, `session`, or the NAME of ISSUER_<NAME>_URL in lower case. */
+export type IssuerName = string;
 
 export interface IssuerConfig {
   readonly name: IssuerName;
@@ -74,9 +76,13 @@ export interface IssuerConfig {
   readonly audiences: readonly [string, ...string[]];
   /** True: `sub` is the bundle's own user id; false: the user is `<name>|<sub>`. */
   readonly sharedSubjects: boolean;
+  /** Further issuers by name: a shared subject must not pass for one of their users. */
+  readonly others?: readonly IssuerName[];
+  /** What the header of its access tokens has to say of them; `any`: nothing, or that it is a JWT. */
+  readonly typ: 'at+jwt' | 'any';
 }
 
-/** RFC 7662 at Zitadel, for opaque access tokens and personal access tokens. */
+/** RFC 7662, for opaque access tokens and Zitadel's personal access tokens. */
 export interface IntrospectionConfig {
   readonly issuer: IssuerConfig;
   readonly clientId: string;

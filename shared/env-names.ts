@@ -1,3 +1,4 @@
+import { issuerVariable } from './env-issuers.ts';
 import { closest } from './nearest.ts';
 import { targetNamedBy, VARIABLES, type Fault, type RawEnvironment } from './variables.ts';
 
@@ -52,7 +53,8 @@ const SHORTEST = 8;
  * letters are near (one in names under twelve letters), so is another case, a lost underscore, one proxy for many, and a lost last word.
  */
 export function nearestVariable(name: string): string | undefined {
-  if (KNOWN.includes(name) || targetNamedBy(name) !== undefined) return undefined;
+  if (KNOWN.includes(name) || targetNamedBy(name) !== undefined || issuerVariable(name) !== undefined)
+    return undefined;
   const upper = name
     .toUpperCase()
     .replace(/^SALLYPORT_/, '')

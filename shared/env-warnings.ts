@@ -5,8 +5,13 @@ import type { Fault, Variables } from './variables.ts';
 /** Below it a secret that was not made at random can be found by trying. */
 const SHORT_TOKEN = 16;
 
-/** What runs, but perhaps not as meant. `database`: what a Worker would speak to; null on Node. */
-export function warningsOf(v: Variables, counters: CountersConfig, database: DatabaseConfig | null): Fault[] {
+/** What runs, but perhaps not as meant. `database`: what a Worker would speak to; null on Node. `namesIssuers`: there is an ISSUER_<NAME>_URL. */
+export function warningsOf(
+  v: Variables,
+  counters: CountersConfig,
+  database: DatabaseConfig | null,
+  namesIssuers: boolean,
+): Fault[] {
   const warnings: Fault[] = [];
   if (counters.kind === 'memory') {
     warnings.push({
@@ -28,10 +33,10 @@ export function warningsOf(v: Variables, counters: CountersConfig, database: Dat
       problem: 'is absent: an assertion key is made for this run only',
     });
   }
-  if (v.ZITADEL_ISSUER_URL === undefined && v.KANIDM_ISSUER_URL === undefined) {
+  if (v.ZITADEL_ISSUER_URL === undefined && v.KANIDM_ISSUER_URL === undefined && !namesIssuers) {
     warnings.push({
       variable: 'ZITADEL_ISSUER_URL',
-      problem: 'is absent, and KANIDM_ISSUER_URL too: no token is accepted',
+      problem: 'is absent, and KANIDM_ISSUER_URL and every ISSUER_<NAME>_URL too: no token is accepted',
     });
   }
   if (v.ZITADEL_CLIENT_ID !== undefined && v.ZITADEL_ORGANIZATIONS.length === 0) {

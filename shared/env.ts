@@ -10,6 +10,7 @@ import type {
 import { readBindings } from './bindings.ts';
 import { securityFaults, shapeFaults } from './env-faults.ts';
 import { misspelled, missingHint } from './env-names.ts';
+import { introspectionOf, readIssuers, typOf, type NamedIssuer } from './env-issuers.ts';
 import { modelFile, namedTexts, rulesSource, type NamedTexts } from './env-texts.ts';
 import { warningsOf } from './env-warnings.ts';
 import { readVariables, type Fault, type RawEnvironment, type Variables } from './variables.ts';
@@ -26,9 +27,11 @@ export type ParsedEnvironment = (
 export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedEnvironment {
   const { variables, sound, written, targets, faults: misshapen } = readVariables(raw);
   const bindings = readBindings(raw, runtime);
+  const further = readIssuers(written, [written['ZITADEL_ISSUER_URL'], written['KANIDM_ISSUER_URL']]);
   const faults = distinct([
     ...misshapen,
     ...bindings.faults,
+    ...further.faults,
     ...securityFaults(sound, written, runtime),
     ...shapeFaults(sound, written),
   ]);
@@ -38,10 +41,15 @@ export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedE
   const database = databaseOf(variables, bindings.hyperdriveUrl);
   return {
     ok: true,
-    config: { ...toConfig(variables, targets), counters, database, logging: loggingOf(variables, runtime) },
+    config: {
+      ...toConfig(variables, targets, further.issuers),
+      counters,
+      database,
+      logging: loggingOf(variables, runtime),
+    },
     warnings: [
       ...misspelled(raw),
-      ...warningsOf(variables, counters, runtime === 'workers' ? database : null),
+      ...warningsOf(variables, counters, runtime === 'workers' ? database : null, further.issuers.length > 0),
     ],
     texts,
   };
@@ -68,8 +76,9 @@ function distinct(faults: readonly Fault[]): Fault[] {
 function toConfig(
   v: Variables,
   named: Readonly<Record<string, string>>,
+  further: readonly NamedIssuer[],
 ): Omit<Config, 'counters' | 'database' | 'logging'> {
-  const issuers = issuersOf(v);
+  const issuers = issuersOf(v, further);
   const zitadel = issuers.find((issuer) => issuer.name === 'zitadel');
   return {
     environment: v.ENVIRONMENT,
@@ -88,15 +97,7 @@ function toConfig(
       apiToken: v.OPENFGA_API_TOKEN ?? null,
     },
     issuers,
-    introspection:
-      zitadel === undefined || v.ZITADEL_CLIENT_ID === undefined || v.ZITADEL_CLIENT_SECRET === undefined
-        ? null
-        : {
-            issuer: zitadel,
-            clientId: v.ZITADEL_CLIENT_ID,
-            clientSecret: v.ZITADEL_CLIENT_SECRET,
-            organizations: v.ZITADEL_ORGANIZATIONS,
-          },
+    introspection: [...zitadelIntrospection(v, zitadel), ...further.flatMap(introspectionOf)],
     zitadelApi: zitadelApiOf(v),
     rateLimit: v.RATE_LIMIT,
     rateLimitFailure: v.RATE_LIMIT_FAILURE,
@@ -121,18 +122,26 @@ function loggingOf(v: Variables, runtime: Runtime): Config['logging'] {
   return { passing: v.LOG_REQUESTS ?? (runtime === 'workers' ? 0 : 1), paths: v.LOG_PATHS === 'on' };
 }
 
-function issuersOf(v: Variables): IssuerConfig[] {
+function issuersOf(v: Variables, further: readonly NamedIssuer[]): IssuerConfig[] {
   const candidates = [
     { name: 'zitadel', url: v.ZITADEL_ISSUER_URL, audiences: v.ZITADEL_AUDIENCE },
     { name: 'kanidm', url: v.KANIDM_ISSUER_URL, audiences: v.KANIDM_AUDIENCE },
   ] as const;
-  return candidates.flatMap(({ name, url, audiences = [] }) => {
+  const others = further.map(({ issuer }) => issuer.name);
+  const own = candidates.flatMap(({ name, url, audiences = [] }): IssuerConfig[] => {
     const [first, ...rest] = audiences;
     if (url === undefined || first === undefined) return [];
-    return [
-      { name, url, audiences: [first, ...rest], sharedSubjects: v.SHARED_SUBJECT_ISSUERS.includes(name) },
-    ];
+    const sharedSubjects = v.SHARED_SUBJECT_ISSUERS.includes(name);
+    const typ = name === 'kanidm' ? 'at+jwt' : typOf(url);
+    return [{ name, url, audiences: [first, ...rest], sharedSubjects, others, typ }];
   });
+  return [...own, ...further.map(({ issuer }) => issuer)];
+}
+
+function zitadelIntrospection(v: Variables, issuer: IssuerConfig | undefined): Config['introspection'] {
+  const { ZITADEL_CLIENT_ID: clientId, ZITADEL_CLIENT_SECRET: clientSecret } = v;
+  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return [];
+  return [{ issuer, clientId, clientSecret, organizations: v.ZITADEL_ORGANIZATIONS }];
 }
 
 function zitadelApiOf(v: Variables): Config['zitadelApi'] {

@@ -3,14 +3,8 @@ import type { IssuerConfig, IssuerName } from './config.ts';
 /** Printable ASCII without whitespace, `#` and `:`, which mean something in an OpenFGA user or could end a header. */
 const PRINTABLE = /^[!"$-9;-~]{1,255}$/;
 
-const BY_NAME: Readonly<Record<IssuerName, IssuerName>> = {
-  zitadel: 'zitadel',
-  kanidm: 'kanidm',
-  session: 'session',
-};
-
-/** Every issuer there can be, trusted or not. */
-export const ISSUER_NAMES: readonly IssuerName[] = Object.values(BY_NAME);
+/** Issuers whose subjects can be shared, trusted or not. */
+export const ISSUER_NAMES: readonly IssuerName[] = ['zitadel', 'kanidm', 'session'];
 
 /** Whether a text can be part of an OpenFGA identifier as it stands. */
 export function isPrintable(text: string): boolean {
@@ -19,14 +13,13 @@ export function isPrintable(text: string): boolean {
 
 /** Why a subject could pass for somebody or everybody else; undefined when it cannot. */
 export function faultOfSubject(
-  issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects'>,
+  issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects' | 'others'>,
   subject: unknown,
 ): string | undefined {
   if (typeof subject !== 'string' || !isPrintable(subject)) return 'is not usable';
   // `user:*` is everybody in OpenFGA.
   if (subject === '*') return 'is the wildcard';
-  if (issuer.sharedSubjects && namesOtherIssuer(issuer.name, subject))
-    return "imitates another issuer's user";
+  if (issuer.sharedSubjects && namesOtherIssuer(issuer, subject)) return "imitates another issuer's user";
   return undefined;
 }
 
@@ -40,7 +33,7 @@ export function userOf(
 
 /** The subject that `userOf` makes this OpenFGA user of; undefined when it is of another issuer, or no single user. */
 export function subjectOf(
-  issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects'>,
+  issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects' | 'others'>,
   user: string,
 ): string | undefined {
   const prefix = userOf(issuer, '');
@@ -54,6 +47,9 @@ export function callerOf({ name }: Pick<IssuerConfig, 'name'>, subject: string):
 }
 
 /** Also those not trusted today: their users' relations may still be stored. */
-function namesOtherIssuer(own: IssuerName, subject: string): boolean {
-  return ISSUER_NAMES.some((name) => name !== own && subject.startsWith(`${name}|`));
+function namesOtherIssuer(
+  { name: own, others = [] }: Pick<IssuerConfig, 'name' | 'others'>,
+  subject: string,
+): boolean {
+  return [...ISSUER_NAMES, ...others].some((name) => name !== own && subject.startsWith(`${name}|`));
 }

@@ -19,9 +19,16 @@ export function parseUrl(text: string): URL | undefined {
 
 function url(protocols: readonly string[]) {
   const wanted = protocols.map((protocol) => `${protocol}//…`).join(' or ');
-  return z
-    .string()
-    .refine((text) => protocols.includes(parseUrl(text)?.protocol ?? ''), `write a URL: ${wanted}`);
+  return (
+    z
+      .string()
+      .refine((text) => protocols.includes(parseUrl(text)?.protocol ?? ''), `write a URL: ${wanted}`)
+      // The parser drops tabs and line breaks in silence, and whoever compares bytes does not.
+      .refine(
+        (text) => parseUrl(text) === undefined || !/[\s\p{Cc}\p{Cf}]/u.test(text),
+        'write the URL without white space or invisible characters',
+      )
+  );
 }
 
 /** Text that is no URL at all has been told so: it is not told to leave something out, too. */
@@ -53,11 +60,13 @@ function whole(minimum: number, maximum: number, unit: string) {
 export const postgresUrl = url(['postgres:', 'postgresql:']);
 
 /** RFC 8414 §2 lets issuers carry a path; they are compared byte for byte, so nothing is normalised here. */
-const issuer = url(['https:', 'http:']).refine(
+export const issuerUrl = url(['https:', 'http:']).refine(
   withoutParts('username', 'password'),
   'write the issuer without credentials: it is shown in the log and in /ready',
 );
-const audiences = list.pipe(z.array(z.string()).min(1, 'write at least one audience, comma-separated'));
+export const audiences = list.pipe(
+  z.array(z.string()).min(1, 'write at least one audience, comma-separated'),
+);
 
 /** What OpenFGA names stores and models by; its SDK throws on anything else. https://github.com/ulid/spec */
 const ulid = z
@@ -82,14 +91,14 @@ export const VARIABLES = z.object({
   OPENFGA_MODEL_ID: ulid.optional(),
   OPENFGA_MODEL: z.string().optional(),
   OPENFGA_API_TOKEN: z.string().optional(),
-  ZITADEL_ISSUER_URL: issuer.optional(),
+  ZITADEL_ISSUER_URL: issuerUrl.optional(),
   ZITADEL_API_URL: httpBase.optional(),
   ZITADEL_AUDIENCE: audiences.optional(),
   ZITADEL_CLIENT_ID: z.string().optional(),
   ZITADEL_CLIENT_SECRET: z.string().optional(),
   ZITADEL_ORGANIZATIONS: list.default([]),
   ZITADEL_SERVICE_TOKEN: z.string().optional(),
-  KANIDM_ISSUER_URL: issuer.optional(),
+  KANIDM_ISSUER_URL: issuerUrl.optional(),
   KANIDM_AUDIENCE: audiences.optional(),
   KANIDM_URL: httpBase.optional(),
   KANIDM_TOKEN: z.string().optional(),
@@ -167,10 +176,11 @@ export function readVariables(raw: RawEnvironment): {
   readonly targets: Readonly<Record<string, string>>;
   readonly faults: readonly Fault[];
 } {
-  // An empty variable is an absent one: that is how Kubernetes and .env files leave a setting out.
+  // An empty variable is an absent one: that is how Kubernetes and .env files leave a setting out. White space around a
+  // value is of the file that it came from.
   const written: Written = Object.fromEntries(
     Object.entries(raw).flatMap(([name, value]) =>
-      typeof value === 'string' && value.trim() !== '' ? [[name, value]] : [],
+      typeof value === 'string' && value.trim() !== '' ? [[name, value.trim()]] : [],
     ),
   );
   const faults: Fault[] = [];

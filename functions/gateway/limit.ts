@@ -2,6 +2,7 @@ import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
 import { isWithdrawn } from '../../shared/marks.ts';
 import type { Counters, MaybePromise, RatePolicy, Taken } from '../../shared/ports.ts';
 import type { Proof } from '../../shared/proof.ts';
+import { invalidToken } from './authenticate/refusals.ts';
 import type { Caller } from './caller.ts';
 import { rateHeaders, rateLimited, type RateHeaders } from '../../shared/edge/rate-headers.ts';
 
@@ -108,11 +109,9 @@ function overShare(share: number): Refusal {
 
 function admit(taken: Taken, policy: RatePolicy, { issuedAt }: Asking): Admission {
   // Revoked first: a removed subject learns nothing about its quota, and gets 401 also when over it.
-  if (isWithdrawn(taken.mark, issuedAt)) {
-    throw new Refusal('invalid_token', taken.mark?.notBefore === Infinity ? 'subject revoked' : FROM_BEFORE, {
-      headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
-    });
-  }
+  // The answer is that of any token that is not accepted.
+  if (isWithdrawn(taken.mark, issuedAt))
+    throw invalidToken(taken.mark?.notBefore === Infinity ? 'subject revoked' : FROM_BEFORE);
   if (!taken.allowed) throw rateLimited(policy, taken);
   return { policy, remaining: taken.remaining, headers: rateHeaders(policy, taken) } as Admission;
 }

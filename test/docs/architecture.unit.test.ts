@@ -15,7 +15,8 @@ function firstColumn(name: string): string[] {
 
 describe('the reference pages', () => {
   it('lists every variable that is read, and no other', () => {
-    const read = [...Object.keys(VARIABLES.shape), 'TARGET_<NAME>_URL'];
+    const issuer = ['URL', 'AUDIENCE', 'CLIENT_ID', 'CLIENT_SECRET'].map((field) => `ISSUER_<NAME>_${field}`);
+    const read = [...Object.keys(VARIABLES.shape), 'TARGET_<NAME>_URL', ...issuer];
     expect(firstColumn('reference/variables.md').sort()).toEqual(read.sort());
   });
 

@@ -108,20 +108,34 @@ describe('what variables become', () => {
   it('issuers, of which only Zitadel shares its subjects unless told', () => {
     const kanidm = { KANIDM_ISSUER_URL: 'https://idm.example.org', KANIDM_AUDIENCE: 'app' };
     expect(configOf(kanidm).issuers).toEqual([
-      { name: 'zitadel', url: 'https://auth.example.org', audiences: ['api', 'web'], sharedSubjects: true },
-      { name: 'kanidm', url: 'https://idm.example.org', audiences: ['app'], sharedSubjects: false },
+      {
+        name: 'zitadel',
+        url: 'https://auth.example.org',
+        audiences: ['api', 'web'],
+        sharedSubjects: true,
+        others: [],
+        typ: 'any',
+      },
+      {
+        name: 'kanidm',
+        url: 'https://idm.example.org',
+        audiences: ['app'],
+        sharedSubjects: false,
+        others: [],
+        typ: 'at+jwt',
+      },
     ]);
   });
 
   it.each(['{"a":1}', ' "config/access_rules.json"'])(
     'rules: JSON of any kind is no file name: %s',
     (json) => {
-      expect(configOf({ ACCESS_RULES: json }).rules.current).toEqual({ kind: 'inline', json });
+      expect(configOf({ ACCESS_RULES: json }).rules.current).toEqual({ kind: 'inline', json: json.trim() });
     },
   );
 
   it('rules: JSON itself, or a path', () => {
-    expect(configOf({ ACCESS_RULES: ' [ ]' }).rules.current).toEqual({ kind: 'inline', json: ' [ ]' });
+    expect(configOf({ ACCESS_RULES: ' [ ]' }).rules.current).toEqual({ kind: 'inline', json: '[ ]' });
     expect(configOf({ ACCESS_RULES: 'r.json' }).rules.current).toEqual({ kind: 'file', path: 'r.json' });
   });
 });

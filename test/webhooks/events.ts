@@ -7,6 +7,7 @@ export const ISSUER: IssuerConfig = {
   url: 'https://id.example.org',
   audiences: ['api'],
   sharedSubjects: true,
+  typ: 'any',
 };
 
 export interface EnvelopeOptions {

@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import type { IntrospectionConfig } from '../../../shared/config.ts';
-import { ProviderUnavailable } from '../../../shared/errors.ts';
+import { ProviderUnavailable, type Refusal } from '../../../shared/errors.ts';
 import type { Discovery, ProviderDeps } from '../../../shared/keys/discovery.ts';
 import { boundOf, fetchJson, withoutNulls } from '../../../shared/keys/fetch-json.ts';
 import type { Verdict, Verify } from './outcome.ts';
 import { identify, ORGANIZATION_CLAIM } from './principal.ts';
+import { idTokenSign } from './kind.ts';
 import { expiredToken, invalidToken } from './refusals.ts';
 import { CLOCK_TOLERANCE_S } from './verify.ts';
 
@@ -16,6 +17,7 @@ const answerSchema = z.looseObject({
   active: z.boolean(),
   iss: z.string().optional(),
   sub: z.string().optional(),
+  client_id: z.string().optional(),
   aud: z.union([z.string().transform((one) => [one]), z.array(z.string())]).default([]),
   exp: z.number().optional(),
   iat: z.number().optional().catch(undefined),
@@ -30,18 +32,36 @@ interface Times {
   readonly now: number;
 }
 
-/** Asks Zitadel about opaque access tokens and personal access tokens (RFC 7662). */
-export function createIntrospector(
-  config: IntrospectionConfig,
-  discovery: Discovery,
+/**
+ * Asks the providers about opaque access tokens and personal access tokens (RFC 7662). Nothing in such a token says whose
+ * it is, so they are asked one after another until one calls it active: a live token is shown to as few as can be. One that
+ * is away matters only when no other has called the token active. Undefined when there is none to ask.
+ */
+export function createIntrospectors(
+  providers: readonly (readonly [IntrospectionConfig, Discovery])[],
   deps: ProviderDeps,
-): Verify {
-  const authorization = basic(config.clientId, config.clientSecret);
-  return deps.collapse(async (token) => {
-    const askedAt = deps.clock.now();
-    const answer = await ask(token, authorization, discovery, deps);
-    return judge(answer, config, { askedAt, now: deps.clock.now() });
+): Verify | undefined {
+  if (providers.length === 0) return undefined;
+  const askEach = deps.collapse(async (token: string): Promise<Verdict> => {
+    let away: ProviderUnavailable | undefined;
+    for (const [config, discovery] of providers) {
+      try {
+        const askedAt = deps.clock.now();
+        const answer = await ask(token, basic(config.clientId, config.clientSecret), discovery, deps);
+        if (answer.active) return judge(answer, config, { askedAt, now: deps.clock.now() });
+      } catch (error) {
+        if (!(error instanceof ProviderUnavailable)) throw error;
+        away = error;
+      }
+    }
+    if (away !== undefined) throw away;
+    return rejected(invalidToken('inactive'), deps.clock.now());
   });
+  return (token) => askEach(token);
+}
+
+function rejected(refusal: Refusal, now: number): Verdict {
+  return { refusal, untilMs: now + INACTIVE_MS };
 }
 
 async function ask(
@@ -70,13 +90,14 @@ async function ask(
 
 function judge(answer: Answer, config: IntrospectionConfig, { askedAt, now }: Times): Verdict {
   const { issuer } = config;
-  const reject = (refusal = invalidToken('inactive')): Verdict => ({ refusal, untilMs: now + INACTIVE_MS });
-  if (!answer.active) return reject();
+  const reject = (refusal: Refusal): Verdict => rejected(refusal, now);
   if (answer.iss !== undefined && answer.iss !== issuer.url)
     return reject(invalidToken('issuer not trusted'));
   const { exp = Infinity, nbf = -Infinity } = answer;
   if (exp * 1000 <= now - CLOCK_TOLERANCE_S * 1000) return reject(expiredToken());
   if (nbf * 1000 > now + CLOCK_TOLERANCE_S * 1000) return reject(invalidToken('not valid yet'));
+  const idToken = idTokenSign(answer);
+  if (idToken !== undefined) return reject(invalidToken(idToken));
   if (!isMeantForUs(answer, config))
     return reject(invalidToken('neither audience nor organisation accepted'));
   return {
@@ -91,13 +112,15 @@ function judge(answer: Answer, config: IntrospectionConfig, { askedAt, now }: Ti
 }
 
 /**
- * Zitadel calls every personal access token of the instance active, whichever client asks, and adds that client to
- * `aud`: our own client id there proves nothing.
+ * Zitadel calls every personal access token of the instance active, whichever client asks, and adds that client and its
+ * project to `aud`: there they prove nothing. Such an answer has no `client_id`, as no client was given the token; without
+ * one the organisation alone vouches, at any issuer.
  */
-function isMeantForUs(answer: Answer, config: IntrospectionConfig): boolean {
-  const { clientId, issuer, organizations } = config;
-  if (answer.aud.some((audience) => audience !== clientId && issuer.audiences.includes(audience)))
-    return true;
+function isMeantForUs(answer: Answer, { clientId, issuer, organizations }: IntrospectionConfig): boolean {
+  const { aud, client_id: givenTo } = answer;
+  const meant = (audience: string): boolean =>
+    issuer.audiences.includes(audience) && (audience !== clientId || issuer.name !== 'zitadel');
+  if (givenTo !== undefined && aud.some(meant)) return true;
   const organization = answer[ORGANIZATION_CLAIM];
   return organization !== undefined && organizations.includes(organization);
 }

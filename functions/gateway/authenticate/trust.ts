@@ -2,7 +2,7 @@ import type { Config, IssuerName } from '../../../shared/config.ts';
 import { createDiscovery, type ProviderDeps } from '../../../shared/keys/discovery.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
 import { createKeySource } from '../../../shared/keys/remote-keys.ts';
-import { createIntrospector } from './introspect.ts';
+import { createIntrospectors } from './introspect.ts';
 import type { Verify } from './outcome.ts';
 import { createJwtVerifier, type TrustedIssuer } from './verify.ts';
 
@@ -29,8 +29,9 @@ export function trust(config: Pick<Config, 'issuers' | 'introspection'>, deps: T
   return {
     issuers,
     verifySigned: createJwtVerifier(issuers, deps.clock),
-    verifyOpaque: introspection
-      ? createIntrospector(introspection, discoveryOf(introspection.issuer.url), deps)
-      : undefined,
+    verifyOpaque: createIntrospectors(
+      introspection.map((one) => [one, discoveryOf(one.issuer.url)] as const),
+      deps,
+    ),
   };
 }

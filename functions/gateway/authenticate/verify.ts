@@ -12,6 +12,7 @@ import { ProviderUnavailable } from '../../../shared/errors.ts';
 import { ALLOWED_ALGORITHMS, isAllowed } from '../../../shared/keys/algorithms.ts';
 import type { KeySource, Sought, VerificationKey } from '../../../shared/keys/key-source.ts';
 import type { Clock } from '../../../shared/ports.ts';
+import { audiencesOf, idTokenSign, isAccessTokenType } from './kind.ts';
 import type { Verdict, Verify } from './outcome.ts';
 import { identify, ORGANIZATION_CLAIM } from './principal.ts';
 import { expiredToken, invalidToken } from './refusals.ts';
@@ -26,11 +27,6 @@ export interface TrustedIssuer {
 }
 
 const ALGORITHMS = [...ALLOWED_ALGORITHMS];
-/**
- * Of `at+jwt` no more is asked than of a plain JWT: RFC 9068 §4 has a resource server check issuer, audience, signature and
- * expiry; client_id, iat and jti are what its issuer owes (§2.2).
- */
-const TYPES = new Set(['jwt', 'application/jwt', 'at+jwt', 'application/at+jwt']);
 const REQUIRED_CLAIMS = ['exp', 'sub'];
 
 /** Verifies signed tokens (RFC 7519, RFC 9068) of the trusted issuers. */
@@ -60,12 +56,11 @@ async function verifyFor(
   const { alg, kid, typ } = header;
   if (alg === undefined || !isAllowed(alg)) throw invalidToken('algorithm not allowed');
   if (kid !== undefined && typeof kid !== 'string') throw invalidToken('kid is no text');
-  checkType(typ);
+  if (!isAccessTokenType(typ, issuer.config)) throw invalidToken('typ not allowed');
   const sought = { kid, alg, address };
   const options = {
     algorithms: ALGORITHMS,
     issuer: issuer.config.url,
-    audience: [...issuer.config.audiences],
     clockTolerance: CLOCK_TOLERANCE_S,
     currentDate: new Date(clock.now()),
     requiredClaims: REQUIRED_CLAIMS,
@@ -77,6 +72,7 @@ async function verifyFor(
     (await verifyByAny(token, await replacements(issuer.keys, sought, known), options));
   if (verified === undefined) throw invalidToken('signature does not fit');
   const { claims, key } = verified;
+  checkClaims(claims, issuer.config);
   return {
     identity: {
       ...identify(issuer.config, claims.sub, claims[ORGANIZATION_CLAIM]),
@@ -86,6 +82,14 @@ async function verifyFor(
     untilMs: (claims.exp ?? 0) * 1000,
     evidence: { source: issuer.keys, keyId: key.id },
   };
+}
+
+function checkClaims(claims: JWTPayload, { audiences }: IssuerConfig): void {
+  const meant = audiencesOf(claims);
+  if (meant.length === 0) throw invalidToken('claim aud missing');
+  if (!audiences.some((audience) => meant.includes(audience))) throw invalidToken('claim aud not accepted');
+  const idToken = idTokenSign(claims);
+  if (idToken !== undefined) throw invalidToken(idToken);
 }
 
 /** A provider may put another key under the same kid. While it is away, the keys at hand have said no. */
@@ -100,12 +104,6 @@ async function replacements(
     if (error instanceof ProviderUnavailable) return [];
     throw error;
   }
-}
-
-/** RFC 8725 §3.11: a token of another kind (logout, security event) must not pass for an access token. */
-function checkType(typ: unknown): void {
-  if (typ === undefined) return;
-  if (typeof typ !== 'string' || !TYPES.has(typ.toLowerCase())) throw invalidToken('typ not allowed');
 }
 
 function decode<T>(read: () => T): T {

@@ -55,12 +55,14 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
     url: zitadel.url,
     audiences: ['api', 'web', CLIENT.id],
     sharedSubjects: true,
+    others: ['corp'],
+    typ: 'any',
   };
   const issuers: IssuerConfig[] = [
     issuer,
-    { name: 'kanidm', url: kanidm.url, audiences: ['api'], sharedSubjects: false },
+    { name: 'kanidm', url: kanidm.url, audiences: ['api'], sharedSubjects: false, typ: 'at+jwt' },
   ];
-  const introspection = options.introspection ? { ...options.introspection, issuer } : null;
+  const introspection = options.introspection ? [{ ...options.introspection, issuer }] : [];
   const guarded: string[] = [];
   const { authenticate, forget }: Authenticator = createAuthenticator({
     digest: sha256,

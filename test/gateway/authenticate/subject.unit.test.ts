@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createGate, type Gate } from './gate.ts';
 
+const AT = { header: { typ: 'at+jwt' } };
 let gate: Gate;
 
 beforeEach(async () => {
@@ -38,12 +39,12 @@ describe('a subject can pass for nobody else', () => {
 
   it('keeps equal subjects of two issuers apart', async () => {
     const one = await gate.admit(await gate.zitadel.sign());
-    const two = await gate.admit(await gate.kanidm.sign());
+    const two = await gate.admit(await gate.kanidm.sign({}, AT));
     expect([one?.user, two?.user]).toEqual(['user:alice', 'user:kanidm|alice']);
     expect([one?.caller, two?.caller]).toEqual(['zitadel|alice', 'kanidm|alice']);
   });
 
-  it.each(['kanidm|alice', 'session|alice'])(
+  it.each(['kanidm|alice', 'session|alice', 'corp|alice'])(
     "refuses shared subject %s, another issuer's user",
     async (sub) => {
       expect((await gate.refuse(await gate.zitadel.sign({ sub }))).reason).toContain('imitates');
@@ -51,7 +52,7 @@ describe('a subject can pass for nobody else', () => {
   );
 
   it('keeps an issuer without shared subjects inside its own name', async () => {
-    const principal = await gate.admit(await gate.kanidm.sign({ sub: 'zitadel|alice' }));
+    const principal = await gate.admit(await gate.kanidm.sign({ sub: 'zitadel|alice' }, AT));
     expect(principal?.user).toBe('user:kanidm|zitadel|alice');
   });
 
