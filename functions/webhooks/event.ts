@@ -15,13 +15,13 @@ export type EventKey =
   /** Of a script's body; docs/webhooks.md says over what. */
   | { readonly digest: string };
 
-/** One thing that happened to one user. */
+/** One thing that happened to one user, or to an organisation of them. */
 export interface UserEvent {
   readonly key: EventKey;
   readonly source: Source;
   readonly type: string;
   readonly kind: Kind;
-  /** The provider's user id; checked by shared/subjects.ts. */
+  /** The provider's user id, checked by shared/subjects.ts; `org:<id>` of an organisation. */
   readonly subject: string;
   readonly organization: string | null;
   readonly payload: JsonObject;

@@ -1,8 +1,8 @@
 /** What an event means to us. */
-export type Kind = 'created' | 'changed' | 'suspended' | 'restored' | 'removed';
+export type Kind = 'created' | 'changed' | 'suspended' | 'restored' | 'removed' | 'organization_removed';
 
-/** Event types of Zitadel that something here handles; `script.*` are the bodies of Actions v1 scripts. */
-const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+/** Event types of Zitadel that something here handles. */
+const DELIVERED: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['user.human.added', 'created'],
   ['user.human.selfregistered', 'created'],
   ['user.machine.added', 'created'],
@@ -14,21 +14,39 @@ const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['user.reactivated', 'restored'],
   ['user.unlocked', 'restored'],
   ['user.removed', 'removed'],
+  ['org.removed', 'organization_removed'],
+]);
+
+/** Zitadel raises no `user.removed` for the people of a removed organisation: one of these is stored for each of them. */
+export const REMOVED_WITH_ORGANIZATION = 'org.removed.user';
+
+/** Types that are made here: bodies of Actions v1 scripts, and the above. */
+const MADE: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['script.user.created', 'created'],
   ['script.user.updated', 'changed'],
   ['script.user.deleted', 'removed'],
+  [REMOVED_WITH_ORGANIZATION, 'removed'],
 ]);
 
 /** For those who ask the provider for the events they missed. */
-export const HANDLED_EVENT_TYPES: readonly string[] = [...KINDS.keys()].filter(
-  (type) => !type.startsWith('script.'),
+export const HANDLED_EVENT_TYPES: readonly string[] = [...DELIVERED.keys()];
+
+/** Types by which a user begins. */
+export const CREATION_TYPES: readonly string[] = HANDLED_EVENT_TYPES.filter(
+  (type) => DELIVERED.get(type) === 'created',
 );
 
+/** Of an event that the provider raised; undefined for all that nothing handles. */
+export function deliveredKindOf(type: string): Kind | undefined {
+  return DELIVERED.get(type);
+}
+
+/** Of an event in the inbox. */
 export function kindOf(type: string): Kind | undefined {
-  return KINDS.get(type);
+  return DELIVERED.get(type) ?? MADE.get(type);
 }
 
 /** What takes access away does not wait behind an event that fails. */
 export function isUrgent(kind: Kind): boolean {
-  return kind === 'suspended' || kind === 'removed';
+  return kind === 'suspended' || kind === 'removed' || kind === 'organization_removed';
 }

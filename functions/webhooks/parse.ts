@@ -5,7 +5,7 @@ import { Refusal } from '../../shared/errors.ts';
 import { prove } from '../../shared/proof.ts';
 import { faultOfSubject, isPrintable } from '../../shared/subjects.ts';
 import type { JsonObject, Source, StorableEvent } from './event.ts';
-import { kindOf } from './kinds.ts';
+import { deliveredKindOf, type Kind } from './kinds.ts';
 import { redact } from './redact.ts';
 
 const storable = prove<'parsed'>();
@@ -25,15 +25,29 @@ const payload = z
   .nullish()
   .transform((value) => value ?? {});
 
+/** JSON's own number, or the decimal text that protobuf makes of one. Nothing else is turned into a number. */
+const sequence = z
+  .union([z.number(), z.string().regex(/^[1-9]\d{0,15}$/).transform(Number)])
+  .pipe(z.int().min(1));
+
+/** Before Zitadel was there, and the last that Postgres' and JavaScript's four digits of a year hold: with an offset, year 9999 may be 10000. */
+const FIRST_DATE = Date.UTC(2000, 0, 1);
+const LAST_DATE = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+const date = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text))
+  .refine((at) => at.getTime() >= FIRST_DATE && at.getTime() <= LAST_DATE, 'is not the date of an event');
+
 /** A target's delivery of an event (Actions v2), in Zitadel's own casing. */
 const envelope = z.object({
   aggregateID: z.string(),
   aggregateType: z.string().min(1).max(200),
   resourceOwner: z.string().max(255).nullish(),
   instanceID: z.string().min(1).max(255).refine(isPrintable),
-  sequence: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  sequence,
   event_type: z.string().min(1).max(200),
-  created_at: z.iso.datetime({ offset: true }).nullish(),
+  created_at: date.nullish(),
   event_payload: payload,
 });
 
@@ -46,21 +60,40 @@ export function parseEvent(
   const parsed = envelope.safeParse(body);
   if (!parsed.success) throw malformed(faultOf(parsed.error));
   const { data } = parsed;
-  const kind = kindOf(data.event_type);
-  if (kind === undefined || data.event_type.startsWith('script.')) return IGNORED;
-  if (data.aggregateType !== 'user') throw malformed('aggregateType is not user');
-  const fault = faultOfSubject(issuer, data.aggregateID);
-  if (fault !== undefined) throw malformed(`aggregateID ${fault}`);
+  const kind = deliveredKindOf(data.event_type);
+  if (kind === undefined) return IGNORED;
   return storable({
     key: { instanceId: data.instanceID, sequence: data.sequence },
     source,
     type: data.event_type,
     kind,
-    subject: data.aggregateID,
+    subject: subjectOf(data, kind, issuer),
     organization: organizationOf(data.resourceOwner),
     payload: redacted(data.event_payload),
-    occurredAt: data.created_at ? new Date(data.created_at) : null,
+    occurredAt: data.created_at ?? null,
   });
+}
+
+/** Throws Refusal `invalid_request` where the event is about something else than its type says. */
+function subjectOf(
+  { aggregateID, aggregateType }: z.output<typeof envelope>,
+  kind: Kind,
+  issuer: IssuerConfig,
+): string {
+  const wanted = kind === 'organization_removed' ? 'org' : 'user';
+  if (aggregateType !== wanted) throw malformed(`aggregateType is not ${wanted}`);
+  if (wanted === 'user') {
+    const fault = faultOfSubject(issuer, aggregateID);
+    if (fault !== undefined) throw malformed(`aggregateID ${fault}`);
+    return aggregateID;
+  }
+  if (!isPrintable(aggregateID)) throw malformed('aggregateID is not usable');
+  return organizationSubject(aggregateID);
+}
+
+/** What an event of an organisation is about, in the place of a user: no user's id holds a colon. */
+export function organizationSubject(id: string): string {
+  return `org:${id}`;
 }
 
 /**

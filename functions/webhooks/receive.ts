@@ -25,17 +25,20 @@ export type Received =
 /** `event`: a delivery of Actions v2; otherwise the body of a script. */
 export type Delivery = 'event' | ScriptEvent;
 
-/** Verify, read, store once. Throws Refusal; everything thrown before the store leaves no row. */
+/**
+ * Verify, read, store once. Throws Refusal; everything thrown before the store leaves no row. What is malformed or of no
+ * interest is so whether there is a database or not.
+ */
 export async function receive(request: Request, delivery: Delivery, deps: ReceiveDeps): Promise<Received> {
   const accepts = delivery === 'event' ? 'signature' : 'signature or shared secret';
   const body = await verify(request, accepts, deps);
   const { database, zitadel, clock, random } = deps;
   if (zitadel === null) throw new Refusal('not_configured', 'ZITADEL_ISSUER_URL is not set');
-  if (database === null) throw new Refusal('not_configured', 'DATABASE_URL is not set');
   const json = await decodeBody(body, zitadel.keys);
   const event =
     delivery === 'event' ? parseEvent(json, zitadel.config) : parseScript(delivery, json, zitadel.config);
   if (event === IGNORED) return { status: 'ignored' };
+  if (database === null) throw new Refusal('not_configured', 'DATABASE_URL is not set');
   const { id, fresh } = await insertEvent(event, { database, clock, random });
   return { status: fresh ? 'accepted' : 'duplicate', id };
 }

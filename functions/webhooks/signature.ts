@@ -18,11 +18,10 @@ export function parseSignature(header: string): Signature | undefined {
   const values = valuesOf(fields, 'v1=');
   const [time] = times;
   if (time === undefined || times.length > 1 || !/^\d{1,12}$/.test(time)) return undefined;
-  if (values.length === 0 || values.length > MOST_VALUES) return undefined;
-  return {
-    time,
-    candidates: values.filter((value) => HMAC.test(value)).map((hex) => Buffer.from(hex, 'hex')),
-  };
+  if (values.length > MOST_VALUES) return undefined;
+  const candidates = values.filter((value) => HMAC.test(value)).map((hex) => Buffer.from(hex, 'hex'));
+  // What no body could fit is refused before a body is read.
+  return candidates.length === 0 ? undefined : { time, candidates };
 }
 
 function valuesOf(fields: readonly string[], prefix: string): string[] {

@@ -50,12 +50,141 @@ describe('an event', () => {
     expect(JSON.stringify(event)).not.toMatch(/\$2a\$|Crypted|"y"/);
   });
 
-  it.each(['user.human.phone.changed', 'user.token.added', 'org.added', 'script.user.deleted'])(
+  it.each([
+    'user.human.phone.changed',
+    'user.token.added',
+    'org.added',
+    'org.deactivated',
+    'org.removed.user',
+    'script.user.deleted',
+    'constructor',
+  ])(
     'of type %s is ignored',
     (type) => {
       expect(parseEvent(envelope({ type }), ISSUER)).toBe(IGNORED);
     },
   );
+
+  it.each([
+    ['a number', 12, 12],
+    ['the decimal text that protobuf writes', '12', 12],
+    ['the largest that a number holds', '9007199254740991', Number.MAX_SAFE_INTEGER],
+  ])('takes its sequence from %s', (_, sequence, expected) => {
+    expect(parseEvent({ ...envelope(), sequence }, ISSUER)).toMatchObject({ key: { sequence: expected } });
+  });
+
+  it.each([
+    true,
+    false,
+    null,
+    [7],
+    ['7'],
+    [],
+    {},
+    '',
+    ' 7',
+    '7 ',
+    '+7',
+    '-7',
+    '07',
+    '0',
+    '0x10',
+    '0b1',
+    '1e3',
+    '1.0',
+    '7n',
+    '٧',
+    '9007199254740992',
+    '99999999999999999999',
+    9_007_199_254_740_992,
+    -1,
+    0,
+    1.5,
+  ])('whose sequence is %j is malformed: nothing else is made a number', (sequence) => {
+    expect(codeOf(() => parseEvent({ ...envelope(), sequence }, ISSUER))).toBe('invalid_request');
+  });
+
+  it.each([
+    ['2026-11-28T01:26:32.17957Z', '2026-11-28T01:26:32.179Z'],
+    ['2026-11-28T01:26:32Z', '2026-11-28T01:26:32.000Z'],
+    ['2026-11-28T01:26:32.123456789+02:00', '2026-11-27T23:26:32.123Z'],
+    ['2024-02-29T00:00:00-05:30', '2024-02-29T05:30:00.000Z'],
+    ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
+  ])('dated %s happened at %s', (created_at, expected) => {
+    expect(parseEvent({ ...envelope(), created_at }, ISSUER)).toMatchObject({
+      occurredAt: new Date(expected),
+    });
+  });
+
+  it.each([
+    '0000-01-01T00:00:00Z',
+    '0001-01-01T00:00:00Z',
+    '0001-01-01T00:00:00+14:00',
+    '1970-01-01T00:00:00Z',
+    '1999-12-31T23:59:59Z',
+    '9999-12-31T23:59:59-01:00',
+    '10000-01-01T00:00:00Z',
+    '+010000-01-01T00:00:00Z',
+    '-000001-01-01T00:00:00Z',
+    '2026-02-30T00:00:00Z',
+    '2025-02-29T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-11-28T24:00:00Z',
+    '2016-12-31T23:59:60Z',
+    '2026-11-28T01:26:32',
+    '2026-11-28 01:26:32Z',
+    '2026-11-28T01:26:32+0200',
+    '2026-11-28T01:26:32+25:00',
+    '2026-11-28',
+    'infinity',
+    'yesterday',
+    '',
+    1_795_829_171,
+    true,
+    [],
+    {},
+  ])('dated %j is malformed: Postgres could not store it, or Zitadel was not there', (created_at) => {
+    expect(codeOf(() => parseEvent({ ...envelope(), created_at }, ISSUER))).toBe('invalid_request');
+  });
+
+  it.each([
+    ['aggregateID', 7],
+    ['aggregateID', ['u1']],
+    ['aggregateID', null],
+    ['aggregateID', ''],
+    ['aggregateID', 'u\u0000'],
+    ['aggregateID', '\ud800'],
+    ['aggregateID', 'ünï'],
+    ['aggregateID', 'a b'],
+    ['aggregateID', 'a:b'],
+    ['aggregateID', 'x'.repeat(256)],
+    ['aggregateType', ['user']],
+    ['aggregateType', 'user\u0000'],
+    ['aggregateType', 'User'],
+    ['aggregateType', 'org'],
+    ['event_type', ['user.removed']],
+    ['event_type', ''],
+    ['instanceID', 7],
+    ['instanceID', 'a\u0000'],
+    ['instanceID', '\udfff'],
+    ['instanceID', 'x'.repeat(256)],
+    ['resourceOwner', 7],
+    ['resourceOwner', ['org1']],
+    ['resourceOwner', 'x'.repeat(256)],
+    ['event_payload', true],
+    ['event_payload', [{}]],
+    ['event_payload', 'no base64!'],
+  ])('whose %s is %j is malformed', (field, value) => {
+    expect(codeOf(() => parseEvent({ ...envelope(), [field]: value }, ISSUER))).toBe('invalid_request');
+  });
+
+  it('of a removed organisation is about the organisation, which no user id can be', () => {
+    const body = { ...envelope({ user: 'org7', type: 'org.removed' }), aggregateType: 'org' };
+    expect(parseEvent(body, ISSUER)).toMatchObject({ subject: 'org:org7', kind: 'organization_removed' });
+    expect(codeOf(() => parseEvent(envelope({ type: 'org.removed' }), ISSUER))).toBe('invalid_request');
+    expect(codeOf(() => parseEvent({ ...body, aggregateID: 'org:7' }, ISSUER))).toBe('invalid_request');
+    expect(codeOf(() => parseEvent({ ...body, aggregateID: '' }, ISSUER))).toBe('invalid_request');
+  });
 
   it.each([
     ['no object', 7],
@@ -122,6 +251,11 @@ describe("a script's body", () => {
     ['no user', {}],
     ['a user that is a number', { userId: 7 }],
     ['the wildcard as user', { userId: '*' }],
+    ['a user id with NUL', { userId: 'u\u0000' }],
+    ['half a surrogate pair as user id', { userId: '\ud800' }],
+    ['a user id that is too long', { userId: 'x'.repeat(256) }],
+    ['a name that is none', { userId: 'u1', userName: ['ann'] }],
+    ['an event id that is a number', { userId: 'u1', eventId: 7 }],
     ['no object', 'u1'],
   ])('with %s is malformed', (_, body) => {
     expect(codeOf(() => parseScript('deleted', body, ISSUER))).toBe('invalid_request');

@@ -221,6 +221,11 @@ gatewaySuite(
     it('says that it is not configured, and loses nothing silently', async () => {
       await expectRefusal(await deliver(stage, envelope()), 'not_configured');
     });
+
+    it('still says what is malformed or of no interest, since that does not depend on a database', async () => {
+      await expectRefusal(await deliver(stage, { ...envelope(), sequence: true }), 'invalid_request');
+      expect((await deliver(stage, envelope({ type: 'user.pat.added' }))).status).toBe(200);
+    });
   },
 );
 

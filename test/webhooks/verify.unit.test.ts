@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { readBody } from '../../functions/webhooks/body.ts';
 import { verify } from '../../functions/webhooks/verify.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { manualClock } from '../support/clock.ts';
@@ -84,6 +85,59 @@ describe('a signature', () => {
     ['nine values', `t=${T}${`,v1=${VECTOR}`.repeat(9)}`],
   ])('with %s is refused', async (_, value) => {
     expect(await judge({ headers: signed(value) })).toBe('invalid_signature');
+  });
+});
+
+describe('before a body is read', () => {
+  /** A body that says when somebody looks at it. */
+  function watched(): { readonly body: ReadableStream; readonly read: () => boolean } {
+    let read = false;
+    const body = new ReadableStream(
+      {
+        pull(controller) {
+          read = true;
+          controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return { body, read: () => read };
+  }
+
+  it.each([
+    ['no signature', {}, T],
+    ['a signature that no body could fit', signed(`t=${T},v1=${VECTOR.slice(0, 62)}`), T],
+    ['a malformed signature', signed('t=x'), T],
+    ['an old signature', signed(`t=${T},v1=${VECTOR}`), T + 301],
+    ['a wrong secret', { 'x-webhook-secret': 'wrong' }, T],
+    ['a length over the limit', { ...signed(`t=${T},v1=${VECTOR}`), 'content-length': '70000' }, T],
+  ])('%s is refused, and nothing is hashed', async (_, headers, atS) => {
+    const { body, read } = watched();
+    const request = new Request('http://gateway.test/', { method: 'POST', headers, body, duplex: 'half' });
+    const judged = verify(request, 'signature or shared secret', {
+      webhooks: { signingKeys: [KEY], sharedSecret: 'right' },
+      maxBodyBytes: 10_000_000,
+      clock: manualClock(atS * 1000),
+    });
+    await expect(judged).rejects.toBeInstanceOf(Refusal);
+    expect(read()).toBe(false);
+  });
+});
+
+describe('a body', () => {
+  it('that does not end is waited for no longer than the bound', async () => {
+    let cancelled = false;
+    const body = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(new TextEncoder().encode('{'));
+      },
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    const request = new Request('http://gateway.test/', { method: 'POST', body, duplex: 'half' });
+    await expect(readBody(request, 1_000, 5)).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(cancelled).toBe(true);
   });
 });
 
