@@ -130,6 +130,12 @@ export const CODES = {
     detail: 'Requests cannot be counted at present. Try again later.',
     owner: 'provider',
   },
+  database_misconfigured: {
+    status: 500,
+    title: 'The database is not set up for this',
+    detail: 'The operator has to run the migrations, or to grant what is lacking.',
+    owner: 'operator',
+  },
   upstream_timeout: {
     status: 504,
     title: 'The upstream did not answer in time',
@@ -190,7 +196,12 @@ export class RelationsUnavailable extends Error {
 
 /** Is thrown when the authorization server answered, and will not take the question or the credentials however often they come. */
 export class RelationsRefused extends RelationsUnavailable {
-  override readonly name = 'RelationsRefused';
+  override readonly name: string = 'RelationsRefused';
+}
+
+/** Is thrown when it is what was sent that is refused, not the configuration: a tuple its model or its store has no place for. */
+export class InputRefused extends RelationsRefused {
+  override readonly name = 'InputRefused';
 }
 
 /** Is thrown when no usable key or introspection answer is to be had from an identity provider. */

@@ -1,4 +1,4 @@
-import { DatabaseError, DatabaseUnavailable } from './database/errors.ts';
+import { DatabaseError, DatabaseUnavailable, type DatabaseFault } from './database/errors.ts';
 import {
   CODES,
   CountersUnavailable,
@@ -6,6 +6,7 @@ import {
   Refusal,
   RelationsRefused,
   RelationsUnavailable,
+  type Code,
 } from './errors.ts';
 
 /** RFC 9457. */
@@ -40,6 +41,12 @@ export function toProblem(refusal: Refusal, requestId: string): Problem {
   };
 }
 
+const DATABASE_CODES = {
+  setup: 'database_misconfigured',
+  passing: 'database_unavailable',
+  statement: 'internal_error',
+} as const satisfies Record<DatabaseFault, Code>;
+
 /** Any thrown value as a Refusal; what nobody foresaw is an internal_error without details. */
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
@@ -51,8 +58,8 @@ export function toRefusal(error: unknown): Refusal {
     return new Refusal('authorization_unavailable', error.message, cause);
   if (error instanceof ProviderUnavailable)
     return new Refusal('identity_provider_unavailable', error.message, cause);
-  if (error instanceof DatabaseUnavailable || error instanceof DatabaseError)
-    return new Refusal('database_unavailable', error.message, cause);
+  if (error instanceof DatabaseUnavailable) return new Refusal('database_unavailable', error.message, cause);
+  if (error instanceof DatabaseError) return new Refusal(DATABASE_CODES[error.fault], error.message, cause);
   return new Refusal(
     'internal_error',
     error instanceof Error ? `${error.name}: ${error.message}` : 'unknown',

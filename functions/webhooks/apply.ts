@@ -1,4 +1,9 @@
-import { CountersUnavailable, RelationsUnavailable } from '../../shared/errors.ts';
+import {
+  CountersUnavailable,
+  ProviderUnavailable,
+  InputRefused,
+  RelationsUnavailable,
+} from '../../shared/errors.ts';
 import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/database.ts';
 import type { Clock, Log, Random } from '../../shared/ports.ts';
 import { backOffMs, MOST_ATTEMPTS } from './back-off.ts';
@@ -43,21 +48,32 @@ async function applyOne(event: QueuedEvent, lease: Lease, deps: ApplyDeps): Prom
   try {
     await deps.applyEvent(event);
   } catch (error) {
-    return giveBack(event, lease, reasonOf(error), deps);
+    return giveBack(event, lease, error, deps);
   }
   const kept = await finish(deps.database, event.id, lease, deps.clock.now());
   return kept ? 'applied' : 'taken_over';
 }
 
-async function giveBack(event: QueuedEvent, lease: Lease, reason: string, deps: ApplyDeps): Promise<Outcome> {
+async function giveBack(
+  event: QueuedEvent,
+  lease: Lease,
+  error: unknown,
+  deps: ApplyDeps,
+): Promise<Outcome> {
   const failures = event.attempts + 1;
-  const dead = failures >= (deps.mostAttempts ?? MOST_ATTEMPTS);
+  const dead = isFinal(error) || failures >= (deps.mostAttempts ?? MOST_ATTEMPTS);
   const retryAtMs = dead ? null : deps.clock.now() + backOffMs(failures, deps.random);
+  const reason = reasonOf(error);
   const said = { event: event.id, type: event.type, attempt: failures, reason };
   if (dead) deps.log.error('webhook event set aside', said);
   else deps.log.warn('webhook event failed, it comes again', said);
-  await fail(deps.database, event.id, lease, { reason, retryAtMs });
+  await fail(deps.database, event.id, lease, { reason: withDetails(reason, error), retryAtMs });
   return dead ? 'dead' : 'failed';
+}
+
+/** No wait mends it: the next events of the user go on, and a person looks at this one. */
+function isFinal(error: unknown): boolean {
+  return error instanceof InputRefused || (error instanceof DatabaseError && error.fault === 'statement');
 }
 
 /** Only our own errors' messages are known to hold no data. */
@@ -65,8 +81,17 @@ function reasonOf(error: unknown): string {
   const known =
     error instanceof RelationsUnavailable ||
     error instanceof CountersUnavailable ||
+    error instanceof ProviderUnavailable ||
     error instanceof DatabaseUnavailable ||
     error instanceof DatabaseError;
   if (known) return error.message;
   return error instanceof Error ? error.name : 'unknown';
+}
+
+const MOST_DETAILS = 1_000;
+
+/** What OpenFGA refused names a tuple of this user: it goes beside the event, never into the log. */
+function withDetails(reason: string, error: unknown): string {
+  const cause = error instanceof InputRefused && error.cause instanceof Error ? error.cause.message : '';
+  return cause === '' ? reason : `${reason}: ${cause}`.slice(0, MOST_DETAILS);
 }

@@ -1,6 +1,6 @@
 import { CredentialsMethod, FgaApiError, FgaApiValidationError, FgaError, OpenFgaClient } from '@openfga/sdk';
 import type { OpenFgaConfig } from '../config.ts';
-import { RelationsRefused, RelationsUnavailable } from '../errors.ts';
+import { InputRefused, RelationsRefused, RelationsUnavailable } from '../errors.ts';
 
 /** Milliseconds for one exchange, its answer read to the end. */
 const EXCHANGE_MS = 3_000;
@@ -36,9 +36,13 @@ export async function guarded<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await twice(call);
   } catch (error) {
-    const Kind = isRefusal(error) ? RelationsRefused : RelationsUnavailable;
-    throw new Kind(describe(error), { cause: refusalOf(error) });
+    throw new (kindOf(error))(describe(error), { cause: refusalOf(error) });
   }
+}
+
+function kindOf(error: unknown): typeof RelationsUnavailable {
+  if (isOfInput(error)) return InputRefused;
+  return isRefusal(error) ? RelationsRefused : RelationsUnavailable;
 }
 
 /** 422 and 429 throttle. Without a code of its own it was no OpenFGA: a proxy in front answers 404 while a server moves. */
@@ -75,12 +79,30 @@ function retryAfterOf(headers: unknown): unknown {
     : undefined;
 }
 
+/** Refusals of the configuration, not of what was sent: it passes as soon as that is put right. */
+const OF_CONFIGURATION = ['authorization_model_not_found', 'latest_authorization_model_not_found'];
+
+function isOfInput(error: unknown): boolean {
+  if (!(error instanceof FgaApiValidationError)) return isConditionConflict(error);
+  return error.statusCode === 400 && !OF_CONFIGURATION.includes(String(error.apiErrorCode));
+}
+
+/** The other reason of a 409 is a race of two writers, which passes. */
+function isConditionConflict(error: unknown): boolean {
+  return (
+    error instanceof FgaApiError &&
+    error.statusCode === 409 &&
+    JSON.stringify(error.responseData ?? '').includes('already exists with a different condition')
+  );
+}
+
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return 'OpenFGA failed';
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? ` ${error.statusCode}` : '';
   const code =
     'apiErrorCode' in error && typeof error.apiErrorCode === 'string' ? ` ${error.apiErrorCode}` : '';
-  return `OpenFGA failed: ${error.name}${status}${code}${networkFault(error)}`;
+  const conflict = isConditionConflict(error) ? ': a tuple is there under another condition' : '';
+  return `OpenFGA failed: ${error.name}${status}${code}${networkFault(error)}${conflict}`;
 }
 
 /** The SDK keeps the code of a connection that failed within its message alone. */

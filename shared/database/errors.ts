@@ -9,6 +9,12 @@ export class DatabaseUnavailable extends Error {
   }
 }
 
+/**
+ * Who can end it. `setup`: the operator, by migrations or grants; `passing`: it may pass when sent again; `statement`: nobody
+ * but us, since what was sent breaks a constraint, has a value that cannot be stored, or is no SQL.
+ */
+export type DatabaseFault = 'setup' | 'passing' | 'statement';
+
 interface Refused {
   readonly table?: string | undefined;
   readonly constraint?: string | undefined;
@@ -28,7 +34,8 @@ export class DatabaseError extends Error {
     const where = refused.table === undefined ? '' : ` on ${refused.table}`;
     const which = refused.constraint === undefined ? '' : ` (${refused.constraint})`;
     const why = refused.message === undefined ? '' : `: ${refused.message}`;
-    super(`Postgres refused the statement with ${code}${where}${which}${why}`);
+    const advice = adviceOn(code);
+    super(`Postgres refused the statement with ${code}${where}${which}${why}${advice && `; ${advice}`}`);
     this.code = code;
     this.constraint = refused.constraint;
     this.table = refused.table;
@@ -38,6 +45,25 @@ export class DatabaseError extends Error {
   get retryable(): boolean {
     return this.code === '40001' || this.code === '40P01';
   }
+
+  get fault(): DatabaseFault {
+    if (adviceOn(this.code) !== '') return 'setup';
+    return this.retryable || PASSING.has(this.code) ? 'passing' : 'statement';
+  }
+}
+
+/** 55P03 a lock that another holds, 25006 a server that only reads, as after a failover. */
+const PASSING = new Set(['55P03', '25006']);
+
+/** Undefined table, column, function, object or schema. */
+const LACKING = new Set(['42P01', '42703', '42883', '42704', '3F000']);
+
+/** What an operator has to do; empty where none can help. */
+function adviceOn(code: string): string {
+  if (LACKING.has(code)) return 'are all migrations done? `sallyport db migrate`';
+  if (code === '42501') return 'the role of DATABASE_URL lacks a privilege';
+  if (code.startsWith('28')) return 'look at the role and the password of DATABASE_URL';
+  return code === '3D000' ? 'the database that DATABASE_URL names does not exist' : '';
 }
 
 /** A row is not of the shape the code was written for; usually a migration is missing. */
@@ -53,8 +79,11 @@ const Refusal = z.object({
   constraint: z.string().optional().catch(undefined),
 });
 
-/** 57014 statement time-out; 57P0x shutdown, crash, starting up; 53300 too many connections. */
-const AWAY = new Set(['57014', '57P01', '57P02', '57P03', '53300']);
+/** 57014 statement time-out; 57P0x shutdown, crash, starting up, dropped, idle too long. */
+const AWAY = new Set(['57014', '57P01', '57P02', '57P03', '57P04', '57P05']);
+
+/** 08 connection, 53 disk, memory or connections used up, 58 its system failed. */
+const AWAY_CLASSES = new Set(['08', '53', '58']);
 
 /**
  * Undefined or ambiguous names, syntax, rights, and who may sign in: the message quotes names and the statement's own text,
@@ -70,7 +99,7 @@ export function toDatabaseError(error: unknown, trusted = false): DatabaseError 
   const refusal = Refusal.safeParse(error);
   if (!refusal.success) return new DatabaseUnavailable(networkReason(error));
   const { code, table, constraint, message } = refusal.data;
-  if (AWAY.has(code) || code.startsWith('08')) return new DatabaseUnavailable(`SQLSTATE ${code}`);
+  if (AWAY.has(code) || AWAY_CLASSES.has(code.slice(0, 2))) return new DatabaseUnavailable(`SQLSTATE ${code}`);
   return new DatabaseError(code, {
     table,
     constraint,

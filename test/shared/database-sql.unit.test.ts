@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compile, join, json, sql } from '../../shared/database/sql.ts';
 import { decodeRows } from '../../shared/database/decode.ts';
+import { toRefusal } from '../../shared/problem.ts';
 import { DatabaseError, DatabaseUnavailable, toDatabaseError } from '../../shared/database/errors.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 
@@ -56,6 +57,29 @@ describe('what Postgres or the network reports', () => {
     ['23505', false],
   ])('marks %s as retryable: %s', (code, retryable) => {
     expect(toDatabaseError({ ...refused, code })).toMatchObject({ retryable });
+  });
+
+  it.each([
+    ['42P01', 'database_misconfigured', /sallyport db migrate/],
+    ['42703', 'database_misconfigured', /sallyport db migrate/],
+    ['42501', 'database_misconfigured', /lacks a privilege/],
+    ['28P01', 'database_misconfigured', /password/],
+    ['3D000', 'database_misconfigured', /does not exist/],
+    ['53100', 'database_unavailable', /unavailable/],
+    ['25006', 'database_unavailable', /25006/],
+    ['57P04', 'database_unavailable', /unavailable/],
+    ['40001', 'database_unavailable', /40001/],
+    ['55P03', 'database_unavailable', /55P03/],
+    ['23505', 'internal_error', /23505/],
+    ['23502', 'internal_error', /23502/],
+    ['22P02', 'internal_error', /22P02/],
+    ['22008', 'internal_error', /22008/],
+    ['42601', 'internal_error', /42601/],
+  ])('tells %s as %s, so that only an absent database is called away', (code, expected, reason) => {
+    expect(toRefusal(toDatabaseError({ ...refused, code }))).toMatchObject({
+      code: expected,
+      reason: expect.stringMatching(reason) as unknown,
+    });
   });
 
   it('shows the message of a refusal only when the statement held no values', () => {

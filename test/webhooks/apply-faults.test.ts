@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DatabaseUnavailable, type Database } from '../../shared/database.ts';
+import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/database.ts';
+import { InputRefused } from '../../shared/errors.ts';
 import { createEngine, granted, type Engine } from './engine.ts';
 import { DATABASES, type TestDatabase } from './support.ts';
 import { empty, statusesIn } from './tables.ts';
@@ -93,6 +94,33 @@ describe.each(DATABASES)('applying events over $name', ({ missing, open }) => {
         { status: 'applied', attempts: 0, last_error: null },
       ]);
       expect(engine.lines.join()).toContain('webhook event set aside');
+    });
+
+    it.each([
+      ['OpenFGA refuses for good', () => new InputRefused('409', { cause: new Error('user:u1 is there') })],
+      ['Postgres cannot store', () => new DatabaseError('22P05')],
+    ])('what %s is set aside at once, and the next event goes on at once', async (_, fault) => {
+      engine.tuples.before = (call) => {
+        if (call === 'write') throw fault();
+      };
+      await engine.arrive({ sequence: 1 });
+      await engine.arrive({ sequence: 2, type: 'user.username.changed', payload: { userName: 'x' } });
+      await engine.settle();
+      expect(await statusesIn(db.database)).toMatchObject([
+        { status: 'dead', attempts: 1 },
+        { status: 'applied', attempts: 0 },
+      ]);
+      expect(engine.lines.join()).toContain('webhook event set aside');
+      // Tuples are data: they stand beside the event, for whoever looks after it.
+      expect(engine.lines.join()).not.toContain('user:u1');
+    });
+
+    it.each(['42P01', '42501', '40001', '55P03'])('what may pass (%s) comes again', async (code) => {
+      engine.tuples.before = (call) => {
+        if (call === 'write') throw new DatabaseError(code);
+      };
+      await engine.arrive({});
+      expect(await engine.settle()).toMatchObject({ failed: 1, dead: 0 });
     });
 
     it('an event whose instance died is taken over once its lease has run out, and not before', async () => {

@@ -97,7 +97,7 @@ export interface Engine {
 /** The engine as one instance runs it; `shared`: what other instances share with it. */
 export function createEngine(
   database: Pick<Database, 'query' | 'execute'>,
-  options: { readonly mostAttempts?: number; readonly shared?: Engine } = {},
+  options: { readonly mostAttempts?: number; readonly shared?: Engine; readonly tuples?: Tuples } = {},
 ): Engine {
   const { shared, mostAttempts } = options;
   const tuples = shared?.tuples ?? new MemoryTuples();
@@ -120,7 +120,7 @@ export function createEngine(
     applyEvent: createEffects({
       identities,
       marks,
-      tuples,
+      tuples: options.tuples ?? tuples,
       grants: GRANTS,
       clock,
       userOf: (subject) => userOf(ISSUER, subject),

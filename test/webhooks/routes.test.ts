@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { startPostgres } from '../../dev/postgres.ts';
 import { sql } from '../../shared/database.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';
 import { expectRefusal } from '../support/refusal.ts';
@@ -16,13 +17,16 @@ const Row = z.object({ id: z.string(), status: z.string(), payload: z.unknown() 
 
 let db: TestDatabase;
 let neon: NeonEndpoint;
+let bare: Awaited<ReturnType<typeof startPostgres>>;
 beforeAll(async () => {
   db = await DATABASES[0].open();
   neon = await startNeonEndpoint();
+  bare = await startPostgres();
 });
 afterAll(async () => {
   await neon.close();
   await db.close();
+  await bare.close();
 });
 
 const rows = () => db.database.query(sql`select id, status, payload from sallyport_webhook_events`, Row);
@@ -241,6 +245,23 @@ gatewaySuite(
   (stage) => {
     it('are answered with 503, so that the sender knows', async () => {
       await expectRefusal(await deliver(stage, envelope()), 'database_unavailable');
+    });
+  },
+);
+
+gatewaySuite(
+  'webhooks on a database without migrations',
+  {
+    variables: () => ({
+      DATABASE_URL: bare.url,
+      DATABASE_HTTP_ENDPOINT: neon.endpoint,
+      WEBHOOK_SIGNING_KEYS: KEYS[0],
+    }),
+  },
+  (stage) => {
+    it('are not told that it is away: the operator has to migrate, and the log says so', async () => {
+      await expectRefusal(await deliver(stage, envelope()), 'database_misconfigured');
+      await vi.waitUntil(() => stage.gateway.output().includes('sallyport db migrate'), { timeout: 60_000 });
     });
   },
 );
