@@ -27,7 +27,7 @@ export async function runReconcile({ since, dryRun = false, json }: ReconcileCom
   const became = dryRun ? 'nothing was changed' : 'now in the inbox';
   print(`${compared} events since ${result.since.toISOString()}: ${missed.length} missed, ${became}`);
   for (const { createdAt, type, subject, sequence } of missed)
-    print(`  ${createdAt} ${type} ${subject}#${sequence}`);
+    print(`  ${createdAt ?? 'undated'} ${type} ${subject}#${sequence}`);
   if (unusable > 0)
     print(colors.yellow(`${unusable} cannot be stored: their shape is not that of a user's event`));
 }

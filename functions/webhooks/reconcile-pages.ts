@@ -1,40 +1,50 @@
 import { ProviderUnavailable } from '../../shared/errors.ts';
 import { PAGE, type EventSource, type ListedEvent } from './zitadel-events.ts';
 
-/** Events are listed in the order of commits, while their dates are of the moment before: neighbours may be swapped. */
-const SWAP_MS = 1_000;
-/** Dates are finer than the milliseconds kept of them. */
-const TICK_MS = 1;
+/** Every event of a stretch of time. */
+export interface Stretch {
+  readonly events: readonly ListedEvent[];
+  /** Whatever happened before is in this stretch or was in one before it; never past the present. */
+  readonly until: Date;
+}
 
-/** Every event after `since`, each once, in pages; ends early when the signal is aborted. Throws ProviderUnavailable. */
-export async function* pagesSince(
+/**
+ * Returns every event from `since` on, each once, in stretches of time; ends early when the signal is aborted. Throws
+ * ProviderUnavailable.
+ *
+ * An answer is in the order of commits, and dates are those of the clock that wrote them: one that ran ahead dates an event
+ * later than all that follow it. So no event's date says where to go on from. Instead a stretch is asked for by both its ends,
+ * and halved until one answer holds it.
+ */
+export async function* stretchesSince(
   source: EventSource,
   since: Date,
+  present: Date,
   signal: AbortSignal,
-): AsyncGenerator<readonly ListedEvent[]> {
-  let from = since.getTime();
-  let known: ReadonlySet<string> = new Set();
-  let margin = SWAP_MS;
-  while (!signal.aborted) {
-    const page = await source.after(new Date(from));
-    const unseen = page.filter((event) => !known.has(keyOf(event)));
-    if (unseen.length > 0) yield unseen;
-    if (page.length < PAGE) return;
-    // A page of nothing new: more events than a page holds share the margin, so the next question does without it.
-    if (unseen.length === 0 && margin === 0) throw new ProviderUnavailable(CROWDED);
-    margin = unseen.length === 0 ? 0 : SWAP_MS;
-    from = Math.max(from, latest(page) - margin - TICK_MS);
-    known = new Set(page.map(keyOf));
+): AsyncGenerator<Stretch> {
+  if (signal.aborted) return;
+  const events = await source.between(since);
+  if (events.length < PAGE) {
+    yield { events, until: present };
+    return;
   }
+  const end = present.getTime();
+  let from = since.getTime();
+  let width = end - from;
+  while (from < end && !signal.aborted) {
+    const until = new Date(Math.min(from + width, end));
+    const stretch = await source.between(new Date(from), until);
+    if (stretch.length < PAGE) {
+      yield { events: stretch, until };
+      from = until.getTime();
+      width *= 2;
+    } else {
+      if (until.getTime() - from <= 1) throw new ProviderUnavailable(CROWDED);
+      width = Math.ceil((until.getTime() - from) / 2);
+    }
+  }
+  // Dated ahead: what one answer does not hold of it is found once its time has come.
+  if (!signal.aborted) yield { events: await source.between(new Date(from)), until: present };
 }
 
-const CROWDED = `Zitadel lists ${PAGE} or more events of one millisecond: they cannot be paged through`;
-
-function keyOf({ aggregateID, sequence }: ListedEvent): string {
-  return `${sequence} ${aggregateID}`;
-}
-
-/** Milliseconds of the newest creation date. */
-export function latest(events: readonly ListedEvent[]): number {
-  return Math.max(...events.map(({ created_at }) => Date.parse(created_at)));
-}
+const CROWDED = `Zitadel lists ${PAGE} or more events of one millisecond: they cannot be told apart by time`;

@@ -3,9 +3,17 @@ import type { Database } from '../../shared/database.ts';
 import { Refusal } from '../../shared/errors.ts';
 import type { Clock, Fetch, Log, Random } from '../../shared/ports.ts';
 import { insertEvent } from './inbox.ts';
-import { IGNORED, parseEvent } from './parse.ts';
-import { latest, pagesSince } from './reconcile-pages.ts';
-import { advanceCursor, notInInbox, OVERLAP_MS, readCursor, readPrunedUntil } from './reconcile-store.ts';
+import type { StorableEvent } from './event.ts';
+import { IGNORED, malformed, parseEvent } from './parse.ts';
+import { stretchesSince, type Stretch } from './reconcile-pages.ts';
+import {
+  advanceCursor,
+  notInInbox,
+  OVERLAP_MS,
+  presentOf,
+  readCursor,
+  readPrunedUntil,
+} from './reconcile-store.ts';
 import { openEventSource, type ListedEvent } from './zitadel-events.ts';
 
 export interface ReconcileDeps {
@@ -31,7 +39,7 @@ export interface Missed {
   readonly subject: string;
   readonly sequence: number;
   readonly type: string;
-  readonly createdAt: string;
+  readonly createdAt: string | null;
 }
 
 export interface Reconciled {
@@ -69,18 +77,31 @@ export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions):
   if (pruned !== undefined && since < pruned) throw new AlreadyPruned(pruned);
   const missed: Missed[] = [];
   let [compared, unusable] = [0, 0];
-  for await (const page of pagesSince(source, since, signal)) {
-    const missing = await notInInbox(database, source.instanceId, page);
-    compared += page.length;
-    for (const event of missing) {
-      if (dryRun || (await stored(event, deps))) missed.push(asMissed(event));
-      else unusable += 1;
+  for await (const stretch of stretchesSince(source, since, await presentOf(database), signal)) {
+    const events = usable(stretch.events, deps);
+    compared += stretch.events.length;
+    unusable += stretch.events.length - events.length;
+    for (const event of await notInInbox(database, source.instanceId, events)) {
+      if (!dryRun) await insertEvent(event, deps);
+      missed.push(asMissed(event));
     }
     // A run over a time of its own choice says nothing about what lies before.
-    if (!dryRun && options.since === undefined)
-      await advanceCursor(database, source.instanceId, new Date(latest(page)));
+    if (!dryRun && options.since === undefined) await advance(stretch, events, source.instanceId, database);
   }
   return { since, compared, missed, unusable, complete: !signal.aborted };
+}
+
+/** To the newest event that is not dated ahead: what comes between it and the present may be committed yet. */
+async function advance(
+  { until }: Stretch,
+  events: readonly StorableEvent[],
+  instanceId: string,
+  database: Database,
+): Promise<void> {
+  const dates = events.flatMap(({ occurredAt }) =>
+    occurredAt === null || occurredAt > until ? [] : [occurredAt.getTime()],
+  );
+  if (dates.length > 0) await advanceCursor(database, instanceId, new Date(Math.max(...dates)));
 }
 
 async function startOf(database: Database, instanceId: string, clock: Clock): Promise<Date> {
@@ -88,21 +109,34 @@ async function startOf(database: Database, instanceId: string, clock: Clock): Pr
   return new Date(cursor === undefined ? clock.now() - FIRST_LOOK_MS : cursor.getTime() - OVERLAP_MS);
 }
 
-/** One event that cannot be stored must not hold up those after it. */
-async function stored(event: ListedEvent, deps: ReconcileDeps): Promise<boolean> {
-  try {
-    const parsed = parseEvent(event, deps.issuer, 'reconcile');
-    if (parsed === IGNORED) return false;
-    await insertEvent(parsed, deps);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    const { sequence, event_type: type } = event;
-    deps.log.warn('event cannot be stored', { sequence, type, reason: error.reason });
-    return false;
-  }
+/** One event that cannot be stored must not hold up the others. */
+function usable(events: readonly ListedEvent[], { issuer, log }: ReconcileDeps): readonly StorableEvent[] {
+  return events.flatMap((event) => {
+    try {
+      const parsed = parseEvent(event, issuer, 'reconcile');
+      if (parsed !== IGNORED) return [parsed];
+      throw malformed('nothing handles its type');
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      log.warn('event cannot be stored', { reason: error.detail, ...named(event) });
+      return [];
+    }
+  });
 }
 
-function asMissed({ aggregateID, sequence, event_type, created_at }: ListedEvent): Missed {
-  return { subject: aggregateID, sequence, type: event_type, createdAt: created_at };
+/** What finds the event again at Zitadel, where it is that. */
+function named({ sequence, event_type: type }: ListedEvent): Readonly<Record<string, string>> {
+  return {
+    ...(typeof sequence === 'string' && { sequence: sequence.slice(0, 20) }),
+    ...(typeof type === 'string' && { type: type.slice(0, 200) }),
+  };
+}
+
+function asMissed({ subject, key, type, occurredAt }: StorableEvent): Missed {
+  return {
+    subject,
+    sequence: 'sequence' in key ? key.sequence : 0,
+    type,
+    createdAt: occurredAt?.toISOString() ?? null,
+  };
 }

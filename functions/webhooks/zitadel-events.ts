@@ -4,19 +4,13 @@ import { fetchJson } from '../../shared/keys/fetch-json.ts';
 import type { Fetch } from '../../shared/ports.ts';
 import { HANDLED_EVENT_TYPES } from './kinds.ts';
 
-/** An event as Zitadel's admin API tells it (zitadel.event.v1.Event), in the form of a delivery: what parseEvent takes. */
-export interface ListedEvent {
-  readonly aggregateID: string;
-  readonly sequence: number;
-  readonly event_type: string;
-  readonly created_at: string;
-  readonly [field: string]: unknown;
-}
+/** An event as Zitadel's admin API tells it (zitadel.event.v1.Event), in the form of a delivery: what parseEvent takes, and judges. */
+export type ListedEvent = Readonly<Record<string, unknown>>;
 
 export interface EventSource {
   readonly instanceId: string;
-  /** The oldest events of users created after this time, in the order of commits; at most PAGE. */
-  after(time: Date): Promise<readonly ListedEvent[]>;
+  /** The oldest handled events of `from` or later, and of before `until`, in the order of commits; at most PAGE. */
+  between(from: Date, until?: Date): Promise<readonly ListedEvent[]>;
 }
 
 export interface ZitadelApi {
@@ -32,32 +26,31 @@ const EXCHANGE = { timeoutMs: 10_000, maxBytes: 8 * 1024 * 1024 };
 
 const Instance = z.object({ instance: z.object({ id: z.string().min(1) }) });
 
-const Event = z.object({
-  aggregate: z.object({
-    id: z.string(),
-    type: z.object({ type: z.string() }),
-    resourceOwner: z.string().optional(),
-  }),
-  sequence: z.coerce.number().int(),
-  creationDate: z.iso.datetime({ offset: true }),
-  payload: z.unknown().optional(),
-  type: z.object({ type: z.string() }),
-});
-const Events = z.object({ events: z.array(Event).default([]) });
+/** Without a result, the answer is `{}`. What an event is, is judged one by one: an odd one must not hide the others. */
+const Events = z.object({ events: z.array(z.unknown()).default([]) });
+
+/** What narrows a search down besides time. */
+export interface Criteria {
+  readonly eventTypes: readonly string[];
+  readonly resourceOwner?: string;
+}
 
 /** The events that a webhook would have been told. Throws ProviderUnavailable, as its methods do. */
-export async function openEventSource(api: ZitadelApi): Promise<EventSource> {
+export async function openEventSource(
+  api: ZitadelApi,
+  criteria: Criteria = { eventTypes: HANDLED_EVENT_TYPES },
+): Promise<EventSource> {
   const { instance } = await ask(api, '/admin/v1/instances/me', Instance);
   return {
     instanceId: instance.id,
-    async after(time) {
-      // ListEvents: with `asc`, `from` is the time after which events were created.
+    async between(from, until) {
+      const since = justBefore(from);
       const query = {
         asc: true,
         limit: PAGE,
-        from: time.toISOString(),
-        aggregateTypes: ['user'],
-        eventTypes: HANDLED_EVENT_TYPES,
+        ...criteria,
+        aggregateTypes: ['user', 'org'],
+        ...(until === undefined ? { from: since } : { range: { since, until: until.toISOString() } }),
       };
       const { events } = await ask(api, '/admin/v1/events/_search', Events, {
         method: 'POST',
@@ -66,6 +59,11 @@ export async function openEventSource(api: ZitadelApi): Promise<EventSource> {
       return events.map((event) => asDelivery(event, instance.id));
     },
   };
+}
+
+/** Both `from` and `range` leave out the moments they name, and a date has microseconds. */
+function justBefore(moment: Date): string {
+  return new Date(moment.getTime() - 1).toISOString().replace('Z', '999Z');
 }
 
 async function ask<T>(
@@ -83,15 +81,22 @@ async function ask<T>(
   return answer.data;
 }
 
-function asDelivery(event: z.output<typeof Event>, instanceID: string): ListedEvent {
+/** zitadel.event.v1.Event */
+function asDelivery(event: unknown, instanceID: string): ListedEvent {
+  const aggregate = member(event, 'aggregate');
   return {
     instanceID,
-    aggregateID: event.aggregate.id,
-    aggregateType: event.aggregate.type.type,
-    resourceOwner: event.aggregate.resourceOwner,
-    sequence: event.sequence,
-    event_type: event.type.type,
-    created_at: event.creationDate,
-    event_payload: event.payload,
+    aggregateID: member(aggregate, 'id'),
+    aggregateType: member(member(aggregate, 'type'), 'type'),
+    resourceOwner: member(aggregate, 'resourceOwner'),
+    sequence: member(event, 'sequence'),
+    event_type: member(member(event, 'type'), 'type'),
+    created_at: member(event, 'creationDate'),
+    event_payload: member(event, 'payload'),
   };
+}
+
+function member(value: unknown, name: string): unknown {
+  const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  return found;
 }

@@ -10,11 +10,13 @@ import { reconcile, type Reconciled, type ReconcileDeps } from '../../functions/
 import type { Database } from '../../shared/database.ts';
 import { ISSUER } from './support.ts';
 
-export const START = Date.UTC(2030, 0, 1, 12);
+export const START = Date.UTC(2026, 0, 2, 12);
 const TOKEN = 'service-account-token';
 
 export interface Instance {
   readonly users: Users;
+  /** Of Zitadel: what happens within `work` is dated that much later. */
+  readonly clock: { ahead(ms: number, work: () => void): void };
   readonly deliveries: Deliveries;
   readonly deps: ReconcileDeps;
   /** What reconcile asked Zitadel for, as `METHOD path`. */
@@ -38,14 +40,17 @@ export interface InstanceOptions {
   readonly stepMs?: number;
   readonly token?: string;
   readonly url?: string;
+  /** Milliseconds since the epoch. */
+  readonly start?: number;
 }
 
 /** One instance of the stand-in without sockets: its deliveries go straight into the inbox. */
 export function instance(options: InstanceOptions): Instance {
   const { id, database, seed, delivers = true, stepMs = 1_000, token = TOKEN } = options;
-  let now = START;
+  let now = options.start ?? START;
+  let aheadMs = 0;
   const clock = { now: () => now };
-  const store = new EventStore(() => (now += stepMs));
+  const store = new EventStore(() => (now += stepMs) + aheadMs);
   const inbox = { database, clock, random: { uuid: randomUUID } };
   const deliver = async (event: StoredEvent) => {
     const parsed = parseEvent(toDelivery(event, id), ISSUER);
@@ -75,8 +80,14 @@ export function instance(options: InstanceOptions): Instance {
       warn: (_, fields) => void warnings.push({ ...fields }),
     },
   };
+  const ahead = (ms: number, work: () => void): void => {
+    aheadMs = ms;
+    work();
+    aheadMs = 0;
+  };
   return {
     users,
+    clock: { ahead },
     deliveries,
     deps,
     asked,
