@@ -54,12 +54,7 @@ async function applyOne(event: QueuedEvent, lease: Lease, deps: ApplyDeps): Prom
   return kept ? 'applied' : 'taken_over';
 }
 
-async function giveBack(
-  event: QueuedEvent,
-  lease: Lease,
-  error: unknown,
-  deps: ApplyDeps,
-): Promise<Outcome> {
+async function giveBack(event: QueuedEvent, lease: Lease, error: unknown, deps: ApplyDeps): Promise<Outcome> {
   const failures = event.attempts + 1;
   const dead = isFinal(error) || failures >= (deps.mostAttempts ?? MOST_ATTEMPTS);
   const retryAtMs = dead ? null : deps.clock.now() + backOffMs(failures, deps.random);

@@ -27,7 +27,13 @@ const payload = z
 
 /** JSON's own number, or the decimal text that protobuf makes of one. Nothing else is turned into a number. */
 const sequence = z
-  .union([z.number(), z.string().regex(/^[1-9]\d{0,15}$/).transform(Number)])
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^[1-9]\d{0,15}$/)
+      .transform(Number),
+  ])
   .pipe(z.int().min(1));
 
 /** Before Zitadel was there, and the last that Postgres' and JavaScript's four digits of a year hold: with an offset, year 9999 may be 10000. */

@@ -22,7 +22,8 @@ export async function* stretchesSince(
   present: Date,
   signal: AbortSignal,
 ): AsyncGenerator<Stretch> {
-  if (signal.aborted) return;
+  const stopped = (): boolean => signal.aborted;
+  if (stopped()) return;
   const events = await source.between(since);
   if (events.length < PAGE) {
     yield { events, until: present };
@@ -31,7 +32,7 @@ export async function* stretchesSince(
   const end = present.getTime();
   let from = since.getTime();
   let width = end - from;
-  while (from < end && !signal.aborted) {
+  while (from < end && !stopped()) {
     const until = new Date(Math.min(from + width, end));
     const stretch = await source.between(new Date(from), until);
     if (stretch.length < PAGE) {
@@ -44,7 +45,7 @@ export async function* stretchesSince(
     }
   }
   // Dated ahead: what one answer does not hold of it is found once its time has come.
-  if (!signal.aborted) yield { events: await source.between(new Date(from)), until: present };
+  if (!stopped()) yield { events: await source.between(new Date(from)), until: present };
 }
 
 const CROWDED = `Zitadel lists ${PAGE} or more events of one millisecond: they cannot be told apart by time`;

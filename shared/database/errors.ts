@@ -99,7 +99,8 @@ export function toDatabaseError(error: unknown, trusted = false): DatabaseError 
   const refusal = Refusal.safeParse(error);
   if (!refusal.success) return new DatabaseUnavailable(networkReason(error));
   const { code, table, constraint, message } = refusal.data;
-  if (AWAY.has(code) || AWAY_CLASSES.has(code.slice(0, 2))) return new DatabaseUnavailable(`SQLSTATE ${code}`);
+  if (AWAY.has(code) || AWAY_CLASSES.has(code.slice(0, 2)))
+    return new DatabaseUnavailable(`SQLSTATE ${code}`);
   return new DatabaseError(code, {
     table,
     constraint,

@@ -58,12 +58,9 @@ describe('an event', () => {
     'org.removed.user',
     'script.user.deleted',
     'constructor',
-  ])(
-    'of type %s is ignored',
-    (type) => {
-      expect(parseEvent(envelope({ type }), ISSUER)).toBe(IGNORED);
-    },
-  );
+  ])('of type %s is ignored', (type) => {
+    expect(parseEvent(envelope({ type }), ISSUER)).toBe(IGNORED);
+  });
 
   it.each([
     ['a number', 12, 12],

@@ -147,7 +147,11 @@ describe.each(DATABASES.map((kind) => [kind.name, kind] as const))('reconcile on
       users.create({ userName: 'ada', id: 'ada' });
       expect(await reconcile()).toMatchObject({ compared: 2, unusable: 1, missed: [{ subject: 'ada' }] });
       expect(warnings).toEqual([
-        { sequence: '1', type: 'user.human.added', reason: expect.stringContaining('aggregateID') as unknown },
+        {
+          sequence: '1',
+          type: 'user.human.added',
+          reason: expect.stringContaining('aggregateID') as unknown,
+        },
       ]);
     });
 
@@ -167,7 +171,9 @@ describe.each(DATABASES.map((kind) => [kind.name, kind] as const))('reconcile on
         const { events } = z
           .object({ events: z.array(z.record(z.string(), z.unknown())) })
           .parse(await answer.json());
-        return Response.json({ events: events.map((event, at) => (at === 0 ? { ...event, ...change } : event)) });
+        return Response.json({
+          events: events.map((event, at) => (at === 0 ? { ...event, ...change } : event)),
+        });
       };
       const options = { dryRun: false, signal: new AbortController().signal };
       expect(await reconcile({ ...deps, fetch }, options)).toMatchObject({
@@ -187,12 +193,17 @@ describe.each(DATABASES.map((kind) => [kind.name, kind] as const))('reconcile on
     });
 
     it('hundreds of events dated ahead hide none of those that are not, in the same run', async () => {
-      const { id, users, clock, reconcile } = open({ delivers: false, start: Date.now() - 600_000, stepMs: 10 });
+      const { id, users, clock, reconcile } = open({
+        delivers: false,
+        start: Date.now() - 600_000,
+        stepMs: 10,
+      });
       clock.ahead(3_600_000, () => {
         for (let number = 0; number < 450; number++)
           users.create({ userName: `ahead${number}`, id: `ahead${number}` });
       });
-      for (let number = 0; number < 450; number++) users.create({ userName: `now${number}`, id: `now${number}` });
+      for (let number = 0; number < 450; number++)
+        users.create({ userName: `now${number}`, id: `now${number}` });
       await reconcile();
       expect((await inbox()).filter(({ subject }) => subject.startsWith('now'))).toHaveLength(450);
       expect((await readCursor(db.database, id))!.getTime()).toBeLessThanOrEqual(Date.now());
