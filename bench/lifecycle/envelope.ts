@@ -1,3 +1,5 @@
+export const SIGNING_KEY = 'signing-key-of-the-bench';
+
 /** A delivery of Actions v2 about a user, as the identity provider writes it. */
 export function envelope(subject: string, type: string, sequence = 1): Record<string, unknown> {
   return {

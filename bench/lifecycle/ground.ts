@@ -4,6 +4,7 @@ import type { IssuerConfig } from '../../shared/config.ts';
 import type { Database } from '../../shared/database.ts';
 import { createDeps, type Deps } from '../../shared/deps.ts';
 import { parseEnvironment } from '../../shared/env.ts';
+import { SIGNING_KEY } from './envelope.ts';
 import { openFgaBinary, startOpenFgaServer } from '../servers/openfga.ts';
 import { postgresFolder, startPostgresServer } from '../servers/postgres.ts';
 
@@ -48,6 +49,7 @@ function openPorts(servers: Readonly<Record<string, string>>): Omit<LifecycleGro
     ACCESS_RULES: '[]',
     ZITADEL_ISSUER_URL: 'https://id.example.org',
     ZITADEL_AUDIENCE: 'api',
+    WEBHOOK_SIGNING_KEYS: SIGNING_KEY,
     ENVIRONMENT: 'development',
     LOG_LEVEL: 'error',
   };

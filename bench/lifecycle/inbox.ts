@@ -4,13 +4,12 @@ import { isUrgent } from '../../functions/webhooks/kinds.ts';
 import { IGNORED, parseEvent } from '../../functions/webhooks/parse.ts';
 import { receive, type ReceiveDeps } from '../../functions/webhooks/receive.ts';
 import { json, sql, type Sql } from '../../shared/database.ts';
-import { envelope } from './envelope.ts';
+import { envelope, SIGNING_KEY } from './envelope.ts';
 import type { LifecycleGround } from './ground.ts';
 import { timed, type Side } from './race.ts';
 
 /** Deliveries under way at once; the driver's pool is the same for both sides. */
 const SENDERS = 16;
-const SIGNING_KEY = 'signing-key-of-the-bench';
 
 /** Signed deliveries through the product: signature, parsing, what must not be kept taken out, stored once. */
 export function received(ground: LifecycleGround, count: number): Side {
@@ -53,7 +52,7 @@ function receiveDeps({ deps, database, issuer }: LifecycleGround): ReceiveDeps {
   const { clock, random, log } = deps;
   return {
     webhooks: { signingKeys: [SIGNING_KEY], sharedSecret: null },
-    maxBodyBytes: 1_048_576,
+    maxBodyBytes: 65_536,
     database,
     clock,
     random,
@@ -65,7 +64,11 @@ function receiveDeps({ deps, database, issuer }: LifecycleGround): ReceiveDeps {
 }
 
 function delivery(subject: string): Request {
-  const body = JSON.stringify(envelope(subject, 'user.human.added'));
+  return signed(envelope(subject, 'user.human.added'));
+}
+
+export function signed(event: Readonly<Record<string, unknown>>): Request {
+  const body = JSON.stringify(event);
   const time = Math.floor(Date.now() / 1000);
   const mac = createHmac('sha256', SIGNING_KEY).update(`${time}.${body}`).digest('hex');
   return new Request('http://127.0.0.1/webhooks/zitadel', {

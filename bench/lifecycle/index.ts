@@ -4,11 +4,13 @@ import { median } from '../statistics.ts';
 import { openLifecycleGround, type LifecycleGround } from './ground.ts';
 import { insertedBare, received } from './inbox.ts';
 import { race, timeRatio, type Laps } from './race.ts';
+import { refusals } from './refusal.ts';
 import { removed, removedBare } from './removal.ts';
 import { LOOP_SAMPLE, renamed, renamedBare, renamedByLoop } from './rename.ts';
 
 const SECTION = 'lifecycle';
 const DELIVERIES = 4_000;
+const SUSPENSIONS = 400;
 const TUPLES_OF_USER = 10_000;
 
 export interface LifecycleOptions {
@@ -25,7 +27,7 @@ export async function measureLifecycle(options: LifecycleOptions): Promise<Secti
   if (typeof ground === 'string') return { section: SECTION, tables: [], verdicts: [], notes: [ground] };
   try {
     const parts: Part[] = [];
-    for (const measure of [measureInbox, measureRemoval, measureRename])
+    for (const measure of [measureInbox, measureRefusal, measureRemoval, measureRename])
       parts.push(await measure(ground, options));
     return {
       section: SECTION,
@@ -56,6 +58,25 @@ async function measureInbox(ground: LifecycleGround, { rounds }: LifecycleOption
   return {
     tables: [table(`Inbox: ${DELIVERIES} deliveries, 16 at once`, laps, 'bare INSERT')],
     verdicts: [verdict('inbox: throughput of a bare INSERT of the same rows', rate, { atLeast: 0.5 })],
+  };
+}
+
+/** From the arrival of a suspension to the refusal, on one instance: what is ours of "within a second". */
+async function measureRefusal(ground: LifecycleGround): Promise<Part> {
+  console.error('measuring: refusal');
+  await refusals(ground, SUSPENSIONS / 4);
+  const times = (await refusals(ground, SUSPENSIONS)).sort((one, other) => one - other);
+  const at = (share: number): number => times[Math.ceil(times.length * share) - 1] ?? Number.NaN;
+  const figures = [median(times), at(0.95), at(1)];
+  return {
+    tables: [
+      {
+        title: `Refusal: ${SUSPENSIONS} suspensions, one after the other, ms from arrival to refusal`,
+        columns: ['median', 'p95', 'most'],
+        rows: [figures.map((ms) => ms.toFixed(1))],
+      },
+    ],
+    verdicts: [verdict('refusal: ms from arrival, p95', at(0.95), { atMost: 100 })],
   };
 }
 

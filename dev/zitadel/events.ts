@@ -3,17 +3,22 @@ export type Payload = Readonly<Record<string, unknown>>;
 export interface StoredEvent {
   /** In the order of commits, over all users. */
   readonly position: number;
-  /** From 1, within the user. */
+  /** From 1, within what it happened to. */
   readonly sequence: number;
-  readonly userId: string;
+  readonly aggregateType: 'user' | 'org';
+  readonly aggregateId: string;
   readonly type: string;
   readonly payload: Payload | undefined;
-  readonly creationDate: Date;
+  /** With microseconds, as Postgres keeps them; events of one push share it. */
+  readonly creationDate: string;
   readonly editor: string;
   readonly organization: string;
 }
 
-export type NewEvent = Pick<StoredEvent, 'userId' | 'type' | 'editor' | 'organization'> & {
+export type NewEvent = Pick<
+  StoredEvent,
+  'aggregateType' | 'aggregateId' | 'type' | 'editor' | 'organization'
+> & {
   readonly payload?: Payload;
 };
 
@@ -27,9 +32,9 @@ export interface EventQuery {
   readonly aggregateTypes?: readonly string[] | undefined;
   readonly resourceOwner?: string | undefined;
   /** Ascending: only later events; descending: only earlier ones. */
-  readonly from?: Date | undefined;
-  readonly since?: Date | undefined;
-  readonly until?: Date | undefined;
+  readonly from?: string | undefined;
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
 }
 
 export const MAX_EVENTS = 1_000;
@@ -42,20 +47,26 @@ export class EventStore {
     this.#now = now;
   }
 
-  append(event: NewEvent): StoredEvent {
-    const stored = {
-      payload: undefined,
-      ...event,
-      position: this.#events.length + 1,
-      sequence: this.of(event.userId).length + 1,
-      creationDate: new Date(this.#now()),
-    };
-    this.#events.push(stored);
-    return stored;
+  /** Events that happen at once. */
+  push(events: readonly NewEvent[]): readonly StoredEvent[] {
+    const now = this.#now();
+    const micros = String(this.#events.length % 1_000).padStart(3, '0');
+    const creationDate = new Date(now).toISOString().replace('Z', `${micros}Z`);
+    return events.map((event) => {
+      const stored = {
+        payload: undefined,
+        ...event,
+        position: this.#events.length + 1,
+        sequence: this.of(event.aggregateId, event.aggregateType).length + 1,
+        creationDate,
+      };
+      this.#events.push(stored);
+      return stored;
+    });
   }
 
-  of(userId: string): readonly StoredEvent[] {
-    return this.#events.filter((event) => event.userId === userId);
+  of(id: string, type: StoredEvent['aggregateType'] = 'user'): readonly StoredEvent[] {
+    return this.#events.filter((event) => event.aggregateId === id && event.aggregateType === type);
   }
 
   search(query: EventQuery): readonly StoredEvent[] {
@@ -74,13 +85,19 @@ function matches(event: StoredEvent, query: EventQuery): boolean {
   return (
     event.sequence > (query.sequence ?? 0) &&
     isOr(query.editorUserId, event.editor) &&
-    isOr(query.aggregateId, event.userId) &&
+    isOr(query.aggregateId, event.aggregateId) &&
     isOr(query.resourceOwner, event.organization) &&
     (eventTypes.length === 0 || eventTypes.includes(event.type)) &&
-    (aggregateTypes.length === 0 || aggregateTypes.includes('user')) &&
-    [after, query.since].every((time) => time === undefined || event.creationDate > time) &&
-    [before, query.until].every((time) => time === undefined || event.creationDate < time)
+    (aggregateTypes.length === 0 || aggregateTypes.includes(event.aggregateType)) &&
+    [after, query.since].every((time) => time === undefined || micros(event.creationDate) > micros(time)) &&
+    [before, query.until].every((time) => time === undefined || micros(event.creationDate) < micros(time))
   );
+}
+
+/** Since the epoch; a Date keeps no more than milliseconds. */
+function micros(date: string): number {
+  const [, fraction = ''] = /\.(\d+)/.exec(date) ?? [];
+  return Date.parse(date) * 1_000 + Number(fraction.padEnd(6, '0').slice(3, 6));
 }
 
 function isOr(wanted: string | undefined, actual: string): boolean {

@@ -4,7 +4,8 @@ import { getRequestListener } from '@hono/node-server';
 import { listen, LOOPBACK, stop } from '../listen.ts';
 import { zitadelApp } from './app.ts';
 import { Deliveries } from './deliveries.ts';
-import { EventStore } from './events.ts';
+import { EventStore, type StoredEvent } from './events.ts';
+import { Organizations } from './organizations.ts';
 import { Users } from './users.ts';
 import { post, type Target } from './target.ts';
 
@@ -31,6 +32,7 @@ export interface Zitadel {
   /** Of a service account that may do everything. */
   readonly token: string;
   readonly users: Users;
+  readonly organizations: Organizations;
   readonly deliveries: Deliveries;
   close(): Promise<void>;
 }
@@ -45,17 +47,19 @@ export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitade
     deliver: async (event) =>
       target === undefined ? undefined : post(event, { instanceId: INSTANCE_ID, target, now: now() }),
   });
-  const users = new Users(store, (event) => {
+  const publish = (event: StoredEvent): void => {
     deliveries.enqueue(event);
-  });
+  };
+  const users = new Users(store, publish);
+  const organizations = new Organizations(store, publish);
   const effects = async (userId: string): Promise<void> => {
     if (applied === undefined) return;
     await deliveries.settled();
     await applied(userId);
   };
-  const app = zitadelApp({ instanceId: INSTANCE_ID, token, store, users, effects });
+  const app = zitadelApp({ instanceId: INSTANCE_ID, token, store, users, organizations, effects });
   const server = createServer((request, response) => void handle(request, response));
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const url = `http://${LOOPBACK}:${await listen(server, options.port)}`;
-  return { url, instanceId: INSTANCE_ID, token, users, deliveries, close: () => stop(server) };
+  return { url, instanceId: INSTANCE_ID, token, users, organizations, deliveries, close: () => stop(server) };
 }

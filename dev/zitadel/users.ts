@@ -1,4 +1,5 @@
 import type { EventStore, Payload, StoredEvent } from './events.ts';
+import { isRemoved } from './organizations.ts';
 
 export type UserState = 'active' | 'inactive' | 'locked' | 'removed';
 
@@ -7,7 +8,8 @@ export interface User {
   readonly organization: string;
   readonly state: UserState;
   readonly userName: string;
-  readonly email: string;
+  /** Undefined of a machine. */
+  readonly email: string | undefined;
   readonly events: readonly StoredEvent[];
 }
 
@@ -19,16 +21,46 @@ export interface NewUser {
   readonly organization?: string;
 }
 
-/** Zitadel would refuse the command: no such user, or not in this state. */
+/** Zitadel would refuse the command. `status`: of HTTP. */
 export class UserRefused extends Error {
   override readonly name = 'UserRefused';
-  readonly status: 404 | 400;
+  readonly status: 400 | 404 | 409;
+  /** Zitadel's own, for those who look for it in its source. */
+  readonly id: string;
+  readonly reason: string;
 
-  constructor(status: 404 | 400, message: string) {
-    super(message);
+  constructor(status: 400 | 404 | 409, reason: string, id: string) {
+    super(`${reason} (${id})`);
     this.status = status;
+    this.reason = reason;
+    this.id = id;
   }
 }
+
+const UNKNOWN = 'User could not be found';
+
+/** In which states a command is taken, and what Zitadel says in others. */
+const COMMANDS = {
+  deactivate: {
+    type: 'user.deactivated',
+    from: ['active', 'locked'],
+    refusal: ['User already inactive', 'COMMAND-5gunjw0cd7'],
+  },
+  reactivate: {
+    type: 'user.reactivated',
+    from: ['inactive'],
+    refusal: ['User is not inactive', 'COMMAND-s5qqcz97hf'],
+  },
+  lock: {
+    type: 'user.locked',
+    from: ['active'],
+    refusal: ['User is not active or initial', 'COMMAND-lgws8wtsqf'],
+  },
+  unlock: { type: 'user.unlocked', from: ['locked'], refusal: ['User is not locked', 'COMMAND-olb9vb0oca'] },
+} as const satisfies Record<
+  string,
+  { readonly type: string; readonly from: readonly UserState[]; readonly refusal: readonly [string, string] }
+>;
 
 /** Who the stand-in says did it; the id of the service account. */
 export const EDITOR = '350000000000000001';
@@ -53,6 +85,10 @@ export class Users {
     return this.#add('user.human.added', user);
   }
 
+  createMachine(user: Omit<NewUser, 'email'>): User {
+    return this.#add('user.machine.added', user);
+  }
+
   /** By the person, at the sign-in page. */
   selfRegister(user: NewUser): User {
     return this.#add('user.human.selfregistered', user);
@@ -69,31 +105,32 @@ export class Users {
   }
 
   rename(id: string, userName: string): User {
-    return this.#change(id, LIVING, 'user.username.changed', { userName });
+    return this.#change(id, 'user.username.changed', { userName });
   }
 
   changeEmail(id: string, email: string): User {
-    return this.#change(id, LIVING, 'user.human.email.changed', { email });
+    return this.#change(id, 'user.human.email.changed', { email });
   }
 
   deactivate(id: string): User {
-    return this.#change(id, ['active', 'locked'], 'user.deactivated');
+    return this.#command(id, 'deactivate');
   }
 
   reactivate(id: string): User {
-    return this.#change(id, ['inactive'], 'user.reactivated');
+    return this.#command(id, 'reactivate');
   }
 
   lock(id: string): User {
-    return this.#change(id, ['active'], 'user.locked');
+    return this.#command(id, 'lock');
   }
 
   unlock(id: string): User {
-    return this.#change(id, ['locked'], 'user.unlocked');
+    return this.#command(id, 'unlock');
   }
 
   remove(id: string): User {
-    return this.#change(id, LIVING, 'user.removed');
+    if (this.get(id).state === 'removed') throw new UserRefused(404, UNKNOWN, 'COMMAND-bd4ir1mblj');
+    return this.#change(id, 'user.removed');
   }
 
   /** Also of one that was removed: tokens outlive their users. */
@@ -103,44 +140,61 @@ export class Users {
 
   /** Throws UserRefused when there never was such a user. */
   get(id: string): User {
-    const [first, ...rest] = this.#store.of(id);
-    if (first === undefined) throw new UserRefused(404, 'User could not be found (QUERY-Dfbg2)');
-    return rest.reduce(applied, {
+    const events = this.#store.of(id);
+    const born = events.findLastIndex(({ type }) => CREATIONS.includes(type));
+    const [first, ...rest] = events.slice(Math.max(born, 0));
+    if (first === undefined) throw new UserRefused(404, UNKNOWN, 'QUERY-Dfbg2');
+    const { organization, payload } = first;
+    const email = payload?.['email'];
+    const user = rest.reduce(applied, {
       id,
-      organization: first.organization,
+      organization,
       state: 'active',
-      userName: String(first.payload?.['userName']),
-      email: String(first.payload?.['email']),
-      events: [first],
+      userName: String(payload?.['userName']),
+      email: typeof email === 'string' ? email : undefined,
+      events,
     });
+    return isRemoved(this.#store, organization) ? { ...user, state: 'removed' } : user;
   }
 
   #add(type: string, { id = this.#nextId(), userName, email, organization = ORGANIZATION }: NewUser): User {
-    if (this.has(id)) throw new UserRefused(400, 'User already exists (COMMAND-7yiox1isql)');
-    const address = email ?? (userName.includes('@') ? userName : `${userName}@example.org`);
-    const names = { userName, firstName: userName, lastName: 'Example', displayName: userName };
-    // As the real one does, the hash of the password goes out with the event.
-    const payload = {
-      ...names,
-      email: address,
+    if (this.has(id) && this.get(id).state !== 'removed')
+      throw new UserRefused(400, 'Errors.User.AlreadyExisting', 'COMMAND-7yiox1isql');
+    const machine = { userName, name: userName, description: '' };
+    const human = {
+      ...{ userName, firstName: userName, lastName: 'Example', displayName: userName },
+      email: email ?? (userName.includes('@') ? userName : `${userName}@example.org`),
+      // As the real one does, the hash of the password goes out with the event.
       encodedHash: '$2a$04$standinstandinstandinOhsecrethashofnobody',
     };
-    this.#append(id, organization, type, payload);
-    this.#append(id, organization, 'user.human.email.verified');
+    if (type === 'user.machine.added') this.#push(id, organization, [{ type, payload: machine }]);
+    else this.#push(id, organization, [{ type, payload: human }, { type: 'user.human.email.verified' }]);
     return this.get(id);
   }
 
-  #change(id: string, allowed: readonly UserState[], type: string, payload?: Payload): User {
+  #command(id: string, name: keyof typeof COMMANDS): User {
+    const { type, from, refusal } = COMMANDS[name];
+    const states: readonly UserState[] = from;
+    const { state } = this.get(id);
+    if (state !== 'removed' && !states.includes(state)) throw new UserRefused(400, refusal[0], refusal[1]);
+    return this.#change(id, type);
+  }
+
+  #change(id: string, type: string, payload?: Payload): User {
     const { state, organization } = this.get(id);
-    if (!allowed.includes(state)) throw new UserRefused(400, `User is ${state} (COMMAND-refused)`);
-    this.#append(id, organization, type, payload);
+    if (state === 'removed') throw new UserRefused(404, UNKNOWN, 'QUERY-Dfbg2');
+    this.#push(id, organization, [{ type, ...(payload && { payload }) }]);
     return this.get(id);
   }
 
-  #append(userId: string, organization: string, type: string, payload?: Payload): void {
-    const event = { userId, organization, type, editor: EDITOR, ...(payload && { payload }) };
-    const stored = this.#store.append(event);
-    if (!this.#losing) this.#publish(stored);
+  #push(
+    id: string,
+    organization: string,
+    events: readonly { readonly type: string; readonly payload?: Payload }[],
+  ): void {
+    const of = { aggregateType: 'user', aggregateId: id, organization, editor: EDITOR } as const;
+    const stored = this.#store.push(events.map((event) => ({ ...of, ...event })));
+    if (!this.#losing) for (const event of stored) this.#publish(event);
   }
 
   #nextId(): string {
@@ -149,7 +203,7 @@ export class Users {
   }
 }
 
-const LIVING: readonly UserState[] = ['active', 'inactive', 'locked'];
+const CREATIONS: readonly string[] = ['user.human.added', 'user.human.selfregistered', 'user.machine.added'];
 
 const STATES: Readonly<Record<string, UserState>> = {
   'user.deactivated': 'inactive',
@@ -165,7 +219,6 @@ function applied(user: User, event: StoredEvent): User {
     ...user,
     state: STATES[event.type] ?? user.state,
     userName: String(userName),
-    email: String(email),
-    events: [...user.events, event],
+    email: typeof email === 'string' ? email : undefined,
   };
 }

@@ -5,14 +5,15 @@ import type { User, UserState } from './users.ts';
 /** The body of a delivery to an Actions v2 target. */
 export function toDelivery(event: StoredEvent, instanceID: string): Readonly<Record<string, unknown>> {
   return {
-    aggregateID: event.userId,
-    aggregateType: 'user',
+    aggregateID: event.aggregateId,
+    aggregateType: event.aggregateType,
     resourceOwner: event.organization,
     instanceID,
-    version: 'v2',
+    version: event.aggregateType === 'user' ? 'v2' : 'v1',
     sequence: event.sequence,
     event_type: event.type,
-    created_at: event.creationDate.toISOString(),
+    // Go's RFC3339Nano: no zeros at the end, and no fraction that is 0.
+    created_at: event.creationDate.replace(/\.?0*Z$/, 'Z'),
     userID: event.editor,
     ...(event.payload !== undefined && { event_payload: event.payload }),
   };
@@ -28,20 +29,30 @@ export function signature(body: string, signingKey: string, time: number): strin
 /** zitadel.event.v1.Event; 64-bit numbers are strings in protobuf's JSON. */
 export function toEventMessage(event: StoredEvent): Readonly<Record<string, unknown>> {
   return {
-    editor: { userId: event.editor, displayName: 'service account', service: 'Management-API' },
+    editor: { userId: event.editor, displayName: 'service account', service: 'zitadel' },
     aggregate: {
-      id: event.userId,
-      type: { type: 'user', localized: { key: 'AggregateTypes.user', localizedMessage: 'User' } },
+      id: event.aggregateId,
+      type: AGGREGATES[event.aggregateType],
       resourceOwner: event.organization,
     },
     sequence: String(event.sequence),
-    creationDate: event.creationDate.toISOString(),
+    creationDate: toTimestamp(event.creationDate),
     ...(event.payload !== undefined && { payload: event.payload }),
     type: {
       type: event.type,
       localized: { key: `EventTypes.${event.type}`, localizedMessage: event.type },
     },
   };
+}
+
+const AGGREGATES = {
+  user: { type: 'user', localized: { key: 'AggregateTypes.user', localizedMessage: 'User' } },
+  org: { type: 'org', localized: { key: 'AggregateTypes.org', localizedMessage: 'Organization' } },
+};
+
+/** google.protobuf.Timestamp in JSON: 0, 3 or 6 digits of a second. */
+export function toTimestamp(date: string | undefined): string | undefined {
+  return date?.replace(/000Z$/, 'Z').replace(/\.000Z$/, 'Z');
 }
 
 const STATES: Readonly<Record<UserState, string>> = {
@@ -56,8 +67,8 @@ export function toDetails(user: User): Readonly<Record<string, unknown>> {
   const [first, last] = [user.events.at(0), user.events.at(-1)];
   return {
     sequence: String(last?.sequence ?? 0),
-    creationDate: first?.creationDate.toISOString(),
-    changeDate: last?.creationDate.toISOString(),
+    creationDate: toTimestamp(first?.creationDate),
+    changeDate: toTimestamp(last?.creationDate),
     resourceOwner: user.organization,
   };
 }
@@ -71,9 +82,13 @@ export function toUserMessage(user: User): Readonly<Record<string, unknown>> {
     username: user.userName,
     loginNames: [user.userName],
     preferredLoginName: user.userName,
-    human: {
-      profile: { givenName: user.userName, familyName: 'Example', displayName: user.userName },
-      email: { email: user.email, isVerified: true },
-    },
+    ...(user.email === undefined
+      ? { machine: { name: user.userName } }
+      : {
+          human: {
+            profile: { givenName: user.userName, familyName: 'Example', displayName: user.userName },
+            email: { email: user.email, isVerified: true },
+          },
+        }),
   };
 }

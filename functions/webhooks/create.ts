@@ -13,6 +13,7 @@ import { parseGrants, type DefaultGrants } from './grants.ts';
 import { identitiesOf } from './identities.ts';
 import { webhookRoutes } from './index.ts';
 import { createMarks } from './marks.ts';
+import { createOrganizations } from './organizations.ts';
 import type { ReceiveDeps } from './receive.ts';
 
 /** Drops what this instance remembers of a caller and of its OpenFGA user. */
@@ -82,9 +83,18 @@ function createInbox(issuer: IssuerConfig, database: Database, deps: Deps, forge
     forget: forgetSubject,
   });
   deps.marksFrom(marks);
+  const organizations = createOrganizations({
+    database,
+    identities,
+    issuer,
+    clock: deps.clock,
+    random: deps.random,
+    api: deps.config.zitadelApi === null ? null : { ...deps.config.zitadelApi, fetch: deps.platform.fetch },
+  });
   const effects = createEffects({
     identities,
     marks,
+    organizations,
     tuples: deps.tuples,
     grants: readGrants(deps),
     clock: deps.clock,

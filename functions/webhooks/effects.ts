@@ -2,9 +2,10 @@ import type { Clock } from '../../shared/ports.ts';
 import type { Tuple, Tuples } from '../../shared/tuples.ts';
 import type { JsonObject } from './event.ts';
 import { grantsFor, type DefaultGrants } from './grants.ts';
-import type { Identities, IdentityState } from './identities.ts';
+import type { Identities, IdentityState, Recorded } from './identities.ts';
 import { kindOf } from './kinds.ts';
 import type { Marks } from './marks.ts';
+import type { Organizations } from './organizations.ts';
 import type { QueuedEvent } from './queue.ts';
 import { sweep } from './sweep.ts';
 
@@ -15,7 +16,11 @@ export interface EffectsDeps {
   readonly grants: DefaultGrants;
   readonly clock: Clock;
   readonly userOf: (subject: string) => string;
+  readonly organizations: Organizations;
 }
+
+/** Users of a removed organisation who are refused at the same time. */
+const PARALLEL = 4;
 
 export type ApplyEvent = (event: QueuedEvent) => Promise<void>;
 
@@ -32,11 +37,15 @@ export function createEffects(deps: EffectsDeps): ApplyEvent {
         await record(event, undefined, deps);
         return;
       case 'suspended':
-        return changeState(event, 'suspended', deps);
+        await changeState(event, 'suspended', deps);
+        return;
       case 'restored':
-        return changeState(event, 'active', deps);
+        await changeState(event, 'active', deps);
+        return;
       case 'removed':
         return remove(event, deps);
+      case 'organization_removed':
+        return removeOrganization(event, deps);
       case undefined:
         throw new Error('an event of a type that nothing handles');
     }
@@ -50,11 +59,14 @@ async function create(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
     type: typeOf(event),
     organization: event.organization,
   });
-  if ((await record(event, undefined, deps)) === 'removed') return takeBack(tuples, deps);
+  const { state, changed, outlived } = await record(event, undefined, deps);
+  // The user was made again since: what new users get follows from that.
+  if (outlived) return;
+  if (state === 'removed') return takeBack(tuples, deps);
+  if (changed) await deps.marks.publish(event.subject);
   await deps.tuples.write({ writes: tuples });
-  // A removal may have swept between the two, before these tuples were there.
-  const [now] = await deps.identities.states([event.subject]);
-  if (now?.state === 'removed') await takeBack(tuples, deps);
+  // A removal, of the user or of the organisation, may have swept between the two, before these tuples were there.
+  if ((await record(event, undefined, deps)).state === 'removed') await takeBack(tuples, deps);
 }
 
 /** Also where this attempt wrote nothing: an earlier one may have been cut off after its write. */
@@ -62,15 +74,18 @@ function takeBack(tuples: readonly Tuple[], deps: EffectsDeps): Promise<void> {
   return deps.tuples.write({ deletes: tuples });
 }
 
-async function changeState(event: QueuedEvent, state: IdentityState, deps: EffectsDeps): Promise<void> {
-  await record(event, state, deps);
+async function changeState(event: QueuedEvent, state: IdentityState, deps: EffectsDeps): Promise<Recorded> {
+  const recorded = await record(event, state, deps);
   await deps.marks.publish(event.subject);
+  return recorded;
 }
 
 /** The tombstone first: whatever comes later finds it. */
 async function remove(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
-  await changeState(event, 'removed', deps);
+  const { outlived } = await changeState(event, 'removed', deps);
   await sweep(deps.userOf(event.subject), deps.tuples);
+  // What was swept may be of the life that began since: its creation grants anew.
+  if (outlived) await deps.organizations.createAgain(event.subject, event.position);
 }
 
 /** Zitadel's events are dated by its database, its tokens by its process. */
@@ -85,21 +100,49 @@ function tokensNotBefore({ happenedAt }: QueuedEvent, state: IdentityState | und
   return new Date(happenedAt.getTime() - CLOCKS_DIFFER_MS);
 }
 
-function record(
+/** The tombstone of the organisation first: who is recorded later is removed with it. */
+async function removeOrganization(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
+  const { identities, marks, organizations, clock } = deps;
+  const { subject, position } = event;
+  await identities.record({ subject, position, state: 'removed' }, new Date(clock.now()));
+  for await (const members of organizations.membersOf(event)) {
+    const fresh = [...(await organizations.enqueue(event, members))];
+    // An event of each does the rest, the sweep above all; refused they are now.
+    const refuse = async (): Promise<void> => {
+      for (let member = fresh.pop(); member !== undefined; member = fresh.pop()) {
+        await identities.record({ ...member, state: 'removed', tokensNotBefore: event.happenedAt }, new Date(clock.now()));
+        await marks.publish(member.subject);
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, refuse));
+  }
+}
+
+/** Merges the event into the mirror; a user of a removed organisation is removed with it. */
+async function record(
   event: QueuedEvent,
   state: IdentityState | undefined,
-  { identities, clock }: EffectsDeps,
-): Promise<IdentityState> {
-  const { subject, position, payload } = event;
+  deps: EffectsDeps,
+): Promise<Recorded> {
+  const { subject, position, payload, organization } = event;
   const change = {
     subject,
     position,
     username: text(payload, 'userName'),
     email: text(payload, 'email'),
+    organization: organization ?? undefined,
     state,
     tokensNotBefore: tokensNotBefore(event, state),
+    created: kindOf(event.type) === 'created',
   };
-  return identities.record(change, new Date(clock.now()));
+  const at = new Date(deps.clock.now());
+  const recorded = await deps.identities.record(change, at);
+  if (!recorded.orphaned) return recorded;
+  const removal = { subject, position, state: 'removed', tokensNotBefore: event.happenedAt } as const;
+  const removed = await deps.identities.record(removal, at);
+  await deps.marks.publish(subject);
+  await sweep(deps.userOf(subject), deps.tuples);
+  return removed;
 }
 
 function text(payload: JsonObject, name: string): string | undefined {

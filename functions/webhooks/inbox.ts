@@ -44,12 +44,42 @@ function insertion(event: StorableEvent, { clock, random }: InboxDeps): Sql {
     'digest' in key ? ['', null, key.digest] : [key.instanceId, key.sequence, null];
   return sql`
     insert into sallyport_webhook_events (id, instance_id, subject, sequence, digest, position, type, source,
-      organization, payload, occurred_at, received_at, urgent, due_at)
-    values (${random.uuid()}, ${instanceId}, ${subject}, ${sequence}, ${digest}, ${sequence ?? ARRIVALS_START + now},
-      ${event.type}, ${event.source}, ${event.organization}, ${json(event.payload)}, ${event.occurredAt}, ${at},
-      ${isUrgent(kind)}, ${at})
+      organization, payload, occurred_at, received_at, urgent, due_at, status, last_error)
+    select ${random.uuid()}::uuid, ${instanceId}, ${subject}, ${sequence}::bigint, ${digest},
+      ${sequence ?? ARRIVALS_START + now}::bigint, ${event.type}, ${event.source}, ${event.organization},
+      ${json(event.payload)}::jsonb, ${event.occurredAt}::timestamptz, ${at}::timestamptz, ${isUrgent(kind)}::boolean,
+      ${at}::timestamptz, case when credible then 'pending' else 'dead' end,
+      case when credible then null else ${INCREDIBLE} end
+    from (select ${sequence === null ? sql`true` : credible(event, key, sequence, at)} as credible) as judged
     on conflict do nothing
     returning id, status, true as fresh`;
+}
+
+/** Beside an event that was set aside as it came. */
+export const INCREDIBLE =
+  'its sequence is further ahead of what is known of this user than events can be in the time between: `sallyport webhooks retry` believes it';
+
+/** How far ahead of the one before a sequence may be: that much at any time, and that much more for each second between. */
+const LEAP = 1_000_000;
+const LEAP_PER_SECOND = 100;
+/** When the first event of an instance can have been. */
+const BEGINNING = new Date(Date.UTC(2019, 0, 1));
+
+/**
+ * Whether a sequence can be true: for ever after, events of a lower one count for nothing. Numbers are per user, or of the whole instance
+ * where it began with an old release, and are used up by events that are not sent here as well.
+ */
+function credible(event: StorableEvent, key: EventKey, sequence: number, now: Date): Sql {
+  const instanceId = 'digest' in key ? '' : key.instanceId;
+  const at = event.occurredAt !== null && event.occurredAt < now ? event.occurredAt : now;
+  const passed = (from: Sql) => sql`greatest(0, extract(epoch from ${at}::timestamptz - ${from}))`;
+  return sql`${sequence}::bigint <= ${LEAP}::bigint + coalesce(
+    (select newest.sequence + ${LEAP_PER_SECOND}::int * ${passed(sql`coalesce(newest.occurred_at, newest.received_at)`)}
+      from sallyport_webhook_events newest
+      where newest.instance_id = ${instanceId} and newest.subject = ${event.subject} and newest.sequence is not null
+        and newest.status <> 'dead'
+      order by newest.sequence desc limit 1),
+    ${LEAP_PER_SECOND}::int * ${passed(sql`${BEGINNING}::timestamptz`)})`;
 }
 
 function lookup(key: EventKey, subject: string): Sql {

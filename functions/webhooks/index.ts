@@ -8,7 +8,7 @@ const DELIVERIES = {
   '/webhooks/user-deleted': 'deleted',
 } as const satisfies Record<string, Delivery>;
 
-const STATUS = { accepted: 202, duplicate: 200, ignored: 200 } as const;
+const STATUS = { accepted: 202, set_aside: 202, duplicate: 200, ignored: 200 } as const;
 
 /** Events of the identity provider: verify, record once, apply, acknowledge. */
 export function webhookRoutes(deps: ReceiveDeps): OwnRoute[] {

@@ -50,3 +50,14 @@ export function kindOf(type: string): Kind | undefined {
 export function isUrgent(kind: Kind): boolean {
   return kind === 'suspended' || kind === 'removed' || kind === 'organization_removed';
 }
+
+/** What an event or the mirror calls an organisation, in the place of a user: no user's id holds a colon. */
+export function organizationSubject(id: string): string {
+  return `${ORGANIZATION}${id}`;
+}
+
+export function organizationIdOf(subject: string): string {
+  return subject.slice(ORGANIZATION.length);
+}
+
+const ORGANIZATION = 'org:';

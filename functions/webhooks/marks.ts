@@ -46,7 +46,7 @@ export function createMarks(deps: MarksDeps): Marks {
     async of(caller) {
       if (!caller.startsWith(prefix)) return undefined;
       const [identity] = await identities.states([caller.slice(prefix.length)]);
-      return identity === undefined || identity.position === null ? undefined : markOf(identity);
+      return identity === undefined || identity.version === null ? undefined : markOf(identity);
     },
   };
 }
@@ -75,8 +75,6 @@ async function all(page: readonly Identity[], work: (identity: Identity) => Prom
   await Promise.all(working);
 }
 
-/** A removal is final whatever its position, as it is in the mirror. */
-function markOf({ state, position, tokensNotBefore }: Identity): Mark {
-  const version = state === 'removed' ? Number.MAX_SAFE_INTEGER : (position ?? Number.MIN_SAFE_INTEGER);
-  return { version, notBefore: state === 'active' ? (tokensNotBefore?.getTime() ?? 0) : Infinity };
+function markOf({ state, version, tokensNotBefore }: Identity): Mark {
+  return { version: version ?? Number.MIN_SAFE_INTEGER, notBefore: state === 'active' ? (tokensNotBefore?.getTime() ?? 0) : Infinity };
 }

@@ -5,7 +5,7 @@ import { Refusal } from '../../shared/errors.ts';
 import { prove } from '../../shared/proof.ts';
 import { faultOfSubject, isPrintable } from '../../shared/subjects.ts';
 import type { JsonObject, Source, StorableEvent } from './event.ts';
-import { deliveredKindOf, type Kind } from './kinds.ts';
+import { deliveredKindOf, organizationSubject, type Kind } from './kinds.ts';
 import { redact } from './redact.ts';
 
 const storable = prove<'parsed'>();
@@ -95,11 +95,6 @@ function subjectOf(
   }
   if (!isPrintable(aggregateID)) throw malformed('aggregateID is not usable');
   return organizationSubject(aggregateID);
-}
-
-/** What an event of an organisation is about, in the place of a user: no user's id holds a colon. */
-export function organizationSubject(id: string): string {
-  return `org:${id}`;
 }
 
 /**

@@ -4,7 +4,7 @@ import { Refusal } from '../../shared/errors.ts';
 import type { KeySource } from '../../shared/keys/key-source.ts';
 import type { Log, Random } from '../../shared/ports.ts';
 import { decodeBody } from './decode.ts';
-import { insertEvent } from './inbox.ts';
+import { INCREDIBLE, insertEvent } from './inbox.ts';
 import { IGNORED, parseEvent, parseScript, type ScriptEvent } from './parse.ts';
 import { verify, type VerifyDeps } from './verify.ts';
 
@@ -20,7 +20,8 @@ export interface ReceiveDeps extends VerifyDeps {
 }
 
 export type Received =
-  { readonly status: 'accepted' | 'duplicate'; readonly id: string } | { readonly status: 'ignored' };
+  | { readonly status: 'accepted' | 'set_aside' | 'duplicate'; readonly id: string }
+  | { readonly status: 'ignored' };
 
 /** `event`: a delivery of Actions v2; otherwise the body of a script. */
 export type Delivery = 'event' | ScriptEvent;
@@ -39,6 +40,9 @@ export async function receive(request: Request, delivery: Delivery, deps: Receiv
     delivery === 'event' ? parseEvent(json, zitadel.config) : parseScript(delivery, json, zitadel.config);
   if (event === IGNORED) return { status: 'ignored' };
   if (database === null) throw new Refusal('not_configured', 'DATABASE_URL is not set');
-  const { id, fresh } = await insertEvent(event, { database, clock, random });
-  return { status: fresh ? 'accepted' : 'duplicate', id };
+  const { id, fresh, status } = await insertEvent(event, { database, clock, random });
+  if (!fresh) return { status: 'duplicate', id };
+  if (status !== 'dead') return { status: 'accepted', id };
+  deps.log.error('webhook event set aside', { event: id, type: event.type, reason: INCREDIBLE });
+  return { status: 'set_aside', id };
 }

@@ -2,7 +2,7 @@ import type { IssuerConfig } from '../../shared/config.ts';
 import type { Database } from '../../shared/database.ts';
 import { Refusal } from '../../shared/errors.ts';
 import type { Clock, Fetch, Log, Random } from '../../shared/ports.ts';
-import { insertEvent } from './inbox.ts';
+import { INCREDIBLE, insertEvent } from './inbox.ts';
 import type { StorableEvent } from './event.ts';
 import { IGNORED, malformed, parseEvent } from './parse.ts';
 import { stretchesSince, type Stretch } from './reconcile-pages.ts';
@@ -82,7 +82,7 @@ export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions):
     compared += stretch.events.length;
     unusable += stretch.events.length - events.length;
     for (const event of await notInInbox(database, source.instanceId, events)) {
-      if (!dryRun) await insertEvent(event, deps);
+      if (!dryRun) await store(event, deps);
       missed.push(asMissed(event));
     }
     // A run over a time of its own choice says nothing about what lies before.
@@ -122,6 +122,12 @@ function usable(events: readonly ListedEvent[], { issuer, log }: ReconcileDeps):
       return [];
     }
   });
+}
+
+async function store(event: StorableEvent, deps: ReconcileDeps): Promise<void> {
+  const { id, status } = await insertEvent(event, deps);
+  if (status === 'dead')
+    deps.log.error('webhook event set aside', { event: id, type: event.type, reason: INCREDIBLE });
 }
 
 /** What finds the event again at Zitadel, where it is that. */

@@ -5,9 +5,11 @@ import { SERVERS } from '../fga/servers.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';
 
 const MIGRATIONS = [
+  '20260101000001_webhook_inbox',
   '20260101000002_identities',
   '20260101000021_sallyport_feature_sync',
   '20260101000041_tokens_not_before',
+  '20260101000051_identity_organization',
 ].map((name) => new URL(`../../migrations/${name}.sql`, import.meta.url));
 
 export interface TestDatabase {

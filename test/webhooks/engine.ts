@@ -4,6 +4,8 @@ import { parseGrants } from '../../functions/webhooks/grants.ts';
 import { identitiesOf } from '../../functions/webhooks/identities.ts';
 import { insertEvent } from '../../functions/webhooks/inbox.ts';
 import { createMarks, type Marks } from '../../functions/webhooks/marks.ts';
+import { createOrganizations } from '../../functions/webhooks/organizations.ts';
+import type { ZitadelApi } from '../../functions/webhooks/zitadel-events.ts';
 import { RelationsUnavailable, CountersUnavailable } from '../../shared/errors.ts';
 import type { Database } from '../../shared/database.ts';
 import type { Mark, Revocations } from '../../shared/ports.ts';
@@ -97,7 +99,12 @@ export interface Engine {
 /** The engine as one instance runs it; `shared`: what other instances share with it. */
 export function createEngine(
   database: Pick<Database, 'query' | 'execute'>,
-  options: { readonly mostAttempts?: number; readonly shared?: Engine; readonly tuples?: Tuples } = {},
+  options: {
+    readonly mostAttempts?: number;
+    readonly shared?: Engine;
+    readonly tuples?: Tuples;
+    readonly api?: ZitadelApi;
+  } = {},
 ): Engine {
   const { shared, mostAttempts } = options;
   const tuples = shared?.tuples ?? new MemoryTuples();
@@ -123,6 +130,14 @@ export function createEngine(
       tuples: options.tuples ?? tuples,
       grants: GRANTS,
       clock,
+      organizations: createOrganizations({
+        database,
+        identities,
+        issuer: ISSUER,
+        clock,
+        random,
+        api: options.api ?? null,
+      }),
       userOf: (subject) => userOf(ISSUER, subject),
     }),
     clock,

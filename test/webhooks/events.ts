@@ -17,19 +17,20 @@ export interface EnvelopeOptions {
   readonly payload?: unknown;
   readonly instance?: string;
   readonly organization?: string;
+  readonly createdAt?: string;
 }
 
 /** A delivery's body as Zitadel writes it. */
 export function envelope(options: EnvelopeOptions = {}): Record<string, unknown> {
   return {
     aggregateID: options.user ?? 'u1',
-    aggregateType: 'user',
+    aggregateType: options.type?.startsWith('org.') === true ? 'org' : 'user',
     resourceOwner: options.organization ?? 'org1',
     instanceID: options.instance ?? 'instance1',
     version: 'v2',
     sequence: options.sequence ?? 1,
     event_type: options.type ?? 'user.human.added',
-    created_at: '2026-01-01T00:00:00.123456789Z',
+    created_at: options.createdAt ?? '2026-01-01T00:00:00.123456789Z',
     userID: 'editor',
     ...(options.payload !== undefined && { event_payload: options.payload }),
   };

@@ -38,7 +38,7 @@ describe.each(DATABASES.map((kind) => [kind.name, kind] as const))('pruning on %
     /** Users two minutes apart, delivered and applied: the reconcile looks five minutes back. */
     const open = async (users: readonly string[]): Promise<Instance & { readonly id: string }> => {
       const id = `pruned-${(serial += 1)}`;
-      const made = instance({ id, database: db.database, stepMs: 60_000 });
+      const made = instance({ id, database: db.database, stepMs: 120_000 });
       for (const user of users) made.users.create({ userName: user, id: user });
       await made.deliveries.settled();
       await apply();

@@ -6,6 +6,7 @@ import { applyDue } from '../../functions/webhooks/apply.ts';
 import { createEffects } from '../../functions/webhooks/effects.ts';
 import { identitiesOf } from '../../functions/webhooks/identities.ts';
 import { createMarks } from '../../functions/webhooks/marks.ts';
+import { createOrganizations } from '../../functions/webhooks/organizations.ts';
 import { sql, type Database } from '../../shared/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { userOf } from '../../shared/subjects.ts';
@@ -78,6 +79,14 @@ function worldOf(database: Database): World {
     clock,
     grants,
     userOf: of,
+    organizations: createOrganizations({
+      database,
+      identities,
+      issuer: ISSUER,
+      clock,
+      random: webRandom(),
+      api: null,
+    }),
   });
   const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
   const deps = { database, applyEvent, clock, random: webRandom(), log, count: nothing };

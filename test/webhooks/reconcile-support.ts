@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { zitadelApp } from '../../dev/zitadel/app.ts';
 import { Deliveries } from '../../dev/zitadel/deliveries.ts';
 import { EventStore, type StoredEvent } from '../../dev/zitadel/events.ts';
+import { Organizations } from '../../dev/zitadel/organizations.ts';
 import { Users } from '../../dev/zitadel/users.ts';
 import { toDelivery } from '../../dev/zitadel/wire.ts';
 import { insertEvent } from '../../functions/webhooks/inbox.ts';
@@ -15,6 +16,7 @@ const TOKEN = 'service-account-token';
 
 export interface Instance {
   readonly users: Users;
+  readonly organizations: Organizations;
   /** Of Zitadel: what happens within `work` is dated that much later. */
   readonly clock: { ahead(ms: number, work: () => void): void };
   readonly deliveries: Deliveries;
@@ -58,10 +60,12 @@ export function instance(options: InstanceOptions): Instance {
     return 202;
   };
   const deliveries = new Deliveries({ seed, deliver });
-  const users = new Users(store, (event) => {
+  const publish = (event: StoredEvent): void => {
     if (delivers) deliveries.enqueue(event);
-  });
-  const app = zitadelApp({ instanceId: id, token: TOKEN, store, users });
+  };
+  const users = new Users(store, publish);
+  const organizations = new Organizations(store, publish);
+  const app = zitadelApp({ instanceId: id, token: TOKEN, store, users, organizations });
   const asked: string[] = [];
   const warnings: object[] = [];
   const nothing = () => undefined;
@@ -87,6 +91,7 @@ export function instance(options: InstanceOptions): Instance {
   };
   return {
     users,
+    organizations,
     clock: { ahead },
     deliveries,
     deps,

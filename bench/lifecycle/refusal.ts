@@ -1,0 +1,35 @@
+import { createWebhooks } from '../../functions/webhooks/create.ts';
+import { sql } from '../../shared/database.ts';
+import { callerOf } from '../../shared/subjects.ts';
+import { envelope } from './envelope.ts';
+import type { LifecycleGround } from './ground.ts';
+import { signed } from './inbox.ts';
+
+const POLICY = { name: 'bench', limit: 1_000_000, windowMs: 60_000 };
+/** Far more than it takes: a bench that hangs says so. */
+const MOST_MS = 60_000;
+
+/** Milliseconds from the arrival of a suspension to the refusal of that user, of each of `count` users, one after the other. */
+export async function refusals(
+  { deps, database, issuer }: LifecycleGround,
+  count: number,
+): Promise<number[]> {
+  const { routes } = createWebhooks(deps, () => undefined);
+  const refused = async (subject: string): Promise<boolean> =>
+    (await deps.counters.take({ caller: callerOf(issuer, subject), policy: POLICY })).revoked;
+  const times: number[] = [];
+  for (let number = 0; number < count; number++) {
+    const subject = deps.random.uuid();
+    const request = signed(envelope(subject, 'user.locked', 2));
+    const began = performance.now();
+    const { status } = await routes.request(request);
+    if (status !== 202) throw new Error(`a suspension of the bench was answered with ${status}`);
+    while (!(await refused(subject))) {
+      if (performance.now() - began > MOST_MS) throw new Error('a suspension of the bench has no effect');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    times.push(performance.now() - began);
+  }
+  await database.execute(sql`truncate sallyport_webhook_events`);
+  return times;
+}
