@@ -11,6 +11,7 @@ import { LOOP_SAMPLE, renamed, renamedBare, renamedByLoop } from './rename.ts';
 const SECTION = 'lifecycle';
 const DELIVERIES = 4_000;
 const SUSPENSIONS = 400;
+const WARM = 100;
 const TUPLES_OF_USER = 10_000;
 
 export interface LifecycleOptions {
@@ -64,8 +65,8 @@ async function measureInbox(ground: LifecycleGround, { rounds }: LifecycleOption
 /** From the arrival of a suspension to the refusal, on one instance: what is ours of "within a second". */
 async function measureRefusal(ground: LifecycleGround): Promise<Part> {
   console.error('measuring: refusal');
-  await refusals(ground, SUSPENSIONS / 4);
-  const times = (await refusals(ground, SUSPENSIONS)).sort((one, other) => one - other);
+  const all = await refusals(ground, WARM + SUSPENSIONS);
+  const times = all.slice(WARM).sort((one, other) => one - other);
   const at = (share: number): number => times[Math.ceil(times.length * share) - 1] ?? Number.NaN;
   const figures = [median(times), at(0.95), at(1)];
   return {
