@@ -52,8 +52,8 @@ export class DatabaseError extends Error {
   }
 }
 
-/** 55P03 a lock that another holds, 25006 a server that only reads, as after a failover. */
-const PASSING = new Set(['55P03', '25006']);
+/** 55P03 a lock that another holds, 25006 a server that only reads, as after a failover, 26000 a pooler changed the connection. */
+const PASSING = new Set(['55P03', '25006', '26000']);
 
 /** Undefined table, column, function, object or schema. */
 const LACKING = new Set(['42P01', '42703', '42883', '42704', '3F000']);
