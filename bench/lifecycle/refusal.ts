@@ -17,7 +17,8 @@ export async function refusals(
   const route = createWebhooks(deps, () => undefined).routes.find(({ path }) => path === '/webhooks/zitadel');
   if (route === undefined) throw new Error('the bench needs the route of deliveries');
   const refused = async (subject: string): Promise<boolean> =>
-    (await deps.counters.take({ caller: callerOf(issuer, subject), policy: POLICY })).revoked;
+    (await deps.counters.take({ caller: callerOf(issuer, subject), policy: POLICY })).mark?.notBefore ===
+    Infinity;
   const times: number[] = [];
   for (let number = 0; number < count; number++) {
     const subject = deps.random.uuid();

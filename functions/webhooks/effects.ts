@@ -110,7 +110,10 @@ async function removeOrganization(event: QueuedEvent, deps: EffectsDeps): Promis
     // An event of each does the rest, the sweep above all; refused they are now.
     const refuse = async (): Promise<void> => {
       for (let member = fresh.pop(); member !== undefined; member = fresh.pop()) {
-        await identities.record({ ...member, state: 'removed', tokensNotBefore: event.happenedAt }, new Date(clock.now()));
+        await identities.record(
+          { ...member, state: 'removed', tokensNotBefore: event.happenedAt },
+          new Date(clock.now()),
+        );
         await marks.publish(member.subject);
       }
     };

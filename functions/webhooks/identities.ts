@@ -130,7 +130,15 @@ const NEWER = {
  * only a creation at a position above the removal ends it. Positions of scripts, below 0, tell nothing of that.
  */
 function merge(issuer: string, change: Change, at: Date) {
-  const { subject, position, username = null, email = null, organization = null, created = false, tokensNotBefore = null } = change;
+  const {
+    subject,
+    position,
+    username = null,
+    email = null,
+    organization = null,
+    created = false,
+    tokensNotBefore = null,
+  } = change;
   const gone = change.state === 'removed';
   const standing = change.state === 'suspended' ? 'suspended' : 'active';
   const stands = created || (change.state !== undefined && !gone);

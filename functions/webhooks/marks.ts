@@ -76,5 +76,8 @@ async function all(page: readonly Identity[], work: (identity: Identity) => Prom
 }
 
 function markOf({ state, version, tokensNotBefore }: Identity): Mark {
-  return { version: version ?? Number.MIN_SAFE_INTEGER, notBefore: state === 'active' ? (tokensNotBefore?.getTime() ?? 0) : Infinity };
+  return {
+    version: version ?? Number.MIN_SAFE_INTEGER,
+    notBefore: state === 'active' ? (tokensNotBefore?.getTime() ?? 0) : Infinity,
+  };
 }
