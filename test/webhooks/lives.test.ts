@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { identitiesOf } from '../../functions/webhooks/identities.ts';
 import { requeue } from '../../functions/webhooks/manage.ts';
 import { sql } from '../../shared/database.ts';
 import { createEngine, granted, keyOf, type Engine } from './engine.ts';
@@ -163,6 +164,16 @@ describe.each(DATABASES)('lives over $name', ({ missing, open }) => {
       expect(await mirrorOf('ann', db.database)).toMatchObject([{ username: 'again', state: 'active' }]);
       expect(marked()).toEqual([]);
       expect([...engine.tuples.all].sort()).toEqual(granted('ann'));
+    });
+
+    it('each turn of two lives counts above the one before it, in a store that keeps only the highest', async () => {
+      const versions: (number | null)[] = [];
+      const identities = identitiesOf('zitadel', db.database);
+      for (const event of [first, locked, { ...locked, sequence: 6, type: 'user.unlocked' }, removed, again]) {
+        await happen(event);
+        versions.push((await identities.states(['ann']))[0]!.version);
+      }
+      expect(versions).toEqual([2, 10, 12, 19, 20]);
     });
 
     it('nothing of the former life passes to the new one', async () => {

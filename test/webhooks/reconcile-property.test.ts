@@ -63,8 +63,10 @@ function worldOf(database: Database): World {
     callerOf: (subject) => subject,
     forget: nothing,
     revocations: {
-      mark: async (caller, { notBefore }) =>
-        void (notBefore === Infinity ? revoked.add(caller) : revoked.delete(caller)),
+      mark: async (caller, { notBefore }) => {
+        if (notBefore === Infinity) revoked.add(caller);
+        else revoked.delete(caller);
+      },
     },
   });
   const grants = [
