@@ -80,7 +80,10 @@ function retryAfterOf(headers: unknown): unknown {
 }
 
 /** Refusals of the configuration, not of what was sent: it passes as soon as that is put right. */
-const OF_CONFIGURATION: readonly string[] = ['authorization_model_not_found', 'latest_authorization_model_not_found'];
+const OF_CONFIGURATION: readonly string[] = [
+  'authorization_model_not_found',
+  'latest_authorization_model_not_found',
+];
 
 function isOfInput(error: unknown): boolean {
   if (!(error instanceof FgaApiValidationError)) return isConditionConflict(error);

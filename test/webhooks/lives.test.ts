@@ -169,7 +169,13 @@ describe.each(DATABASES)('lives over $name', ({ missing, open }) => {
     it('each turn of two lives counts above the one before it, in a store that keeps only the highest', async () => {
       const versions: (number | null)[] = [];
       const identities = identitiesOf('zitadel', db.database);
-      for (const event of [first, locked, { ...locked, sequence: 6, type: 'user.unlocked' }, removed, again]) {
+      for (const event of [
+        first,
+        locked,
+        { ...locked, sequence: 6, type: 'user.unlocked' },
+        removed,
+        again,
+      ]) {
         await happen(event);
         versions.push((await identities.states(['ann']))[0]!.version);
       }
