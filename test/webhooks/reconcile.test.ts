@@ -7,6 +7,8 @@ import { ProviderUnavailable } from '../../shared/errors.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { instance, START, type Instance, type InstanceOptions } from './reconcile-support.ts';
 
+/** Long because all of it needs one migrated database of each kind. */
+
 const Stored = z.object({
   subject: z.string(),
   sequence: z.number(),

@@ -9,6 +9,8 @@ import { METRICS_TOKEN } from '../support/world.ts';
 import { hmac, signature } from './sign.ts';
 import { DATABASES, envelope, type EnvelopeOptions, type TestDatabase } from './support.ts';
 
+/** Long because gateways of each runtime are started once for all their routes. */
+
 const KEYS = ['the-newest-signing-key', 'the-signing-key-before'] as const;
 const SECRET = 'shared-secret-of-scripts';
 const GRANTS = [{ relation: 'viewer', object: 'feature:report_viewer' }];
