@@ -90,6 +90,7 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
     collapse: platform.joinsRequests ? shareInFlight : eachAlone,
     fetchUpstream: fetchUpstream({
       fetch: platform.fetch,
+      conduit: platform.conduit,
       endsWithClient: platform.runtime === 'workers',
     }),
     marksFrom: counting.marksFrom,

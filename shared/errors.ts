@@ -63,6 +63,12 @@ export const CODES = {
     owner: 'caller',
   },
   not_found: { status: 404, title: 'Not found', detail: 'Nothing is served at this path.', owner: 'caller' },
+  request_timeout: {
+    status: 408,
+    title: 'The body did not arrive in time',
+    detail: 'Nothing came of the body for too long. Send the request again.',
+    owner: 'caller',
+  },
   body_too_large: {
     status: 413,
     title: 'The body is too large',

@@ -6,7 +6,6 @@ import type {
   Clock,
   Counters,
   Digest,
-  Fetch,
   Log,
   MaybePromise,
   Metrics,
@@ -44,8 +43,11 @@ export interface SocketUpstreams {
 export interface Platform {
   readonly runtime: Runtime;
   readonly background: Background;
-  readonly fetch: Fetch;
+  /** Workers send a caller's own request on with the body it holds. */
+  readonly fetch: (to: string | Request, init?: RequestInit) => Promise<Response>;
   readonly digest: Digest;
+  /** What is written to it can be read from it, and goes out as a body of this length; -1: of any length. */
+  readonly conduit: (length: number) => TransformStream<Uint8Array, Uint8Array>;
   readonly metrics: Metrics;
   /** Identical work under way may be joined by other requests: not on Workers. */
   readonly joinsRequests: boolean;

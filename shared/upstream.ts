@@ -14,7 +14,7 @@ export interface UpstreamRequest {
   readonly headers: string[];
   /** The Host to send instead of the target's own; Workers cannot. */
   readonly host: string | undefined;
-  /** Until the answer begins, and between two pieces of its body. */
+  /** From the end of the request until the answer begins, and between two pieces of the answer. */
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
   /** -1 when not declared. */
@@ -22,7 +22,14 @@ export interface UpstreamRequest {
   readonly hasBody: boolean;
   /** The caller asks for a WebSocket. */
   readonly upgrade: boolean;
+  /** Among whom the target's connections are shared: the caller's address, an IPv6 one by its /64. */
+  readonly sharer: string;
 }
+
+/** A caller may be silent this long in the midst of its body. Its time is not the upstream's, so it has a bound of its own. */
+export const UPLOAD_SILENCE_MS = 30_000;
+/** A request waits this long for its share of the target's connections, and no longer than its own time-out. */
+export const SHARE_WAIT_MS = 5_000;
 
 /** What the gateway does to an upstream's answer on its way out. */
 export interface AnswerHeaders {
@@ -53,7 +60,8 @@ export interface ForwardEvents {
 
 /**
  * Sends one request on and its answer back, both streamed, nothing decompressed, no redirect followed.
- * Rejects with a Refusal (upstream_unreachable, upstream_timeout, body_too_large) while nothing was answered yet.
+ * Rejects with a Refusal (upstream_unreachable, upstream_timeout, body_too_large, request_timeout, invalid_request) while
+ * nothing was answered yet.
  */
 export interface Upstream<Exchange, Out extends Answer> {
   forward(

@@ -1,5 +1,6 @@
 import type { Problem } from '../../shared/problem.ts';
 import type { Upstream } from '../../shared/upstream.ts';
+import { malformed } from './headers.ts';
 import type { Transport } from './index.ts';
 import type { Inbound } from './request.ts';
 
@@ -12,11 +13,18 @@ export function fetchTransport(upstream: Upstream<Request, Response>): Transport
   };
 }
 
+/** RFC 9110 §5.1, §5.5. Node's parser refuses both; workerd's lets them through, bytes over 0x7F replaced. */
+const NO_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
+const CONTROL = /[\x00-\x08\n-\x1f\x7f]/;
+
 /** `peer`: the address of the other end, which only the runtime knows. */
 export function inboundOf(request: Request, peer: string): Inbound {
   const headers: string[] = [];
+  let fault: string | undefined;
   request.headers.forEach((value, name) => {
     headers.push(name, value);
+    if (NO_TOKEN.test(name)) fault = 'a field name that is no token';
+    else if (CONTROL.test(value)) fault = 'a control character in a field value';
   });
   return {
     method: request.method,
@@ -25,6 +33,7 @@ export function inboundOf(request: Request, peer: string): Inbound {
     peer,
     scheme: request.url.startsWith('https:') ? 'https' : 'http',
     needsHost: false,
+    fault: fault === undefined ? undefined : malformed(fault),
   };
 }
 

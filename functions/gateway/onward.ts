@@ -1,7 +1,9 @@
 import type { Config } from '../../shared/config.ts';
 import { bodyTooLarge, Refusal } from '../../shared/errors.ts';
+import { network } from '../../shared/edge/address-guard.ts';
 import type { UpstreamRequest } from '../../shared/upstream.ts';
 import { bearerProtocol, withoutTokenParameters, withoutTokens } from './authenticate/places.ts';
+
 import type { Decision } from './decide.ts';
 import { stripPrefix } from './path.ts';
 import { isOwnRoute } from './rules/own-routes.ts';
@@ -72,6 +74,7 @@ export function onward(
     contentLength: read.contentLength,
     hasBody: read.chunked || read.contentLength > 0,
     upgrade: read.upgrade === 'websocket',
+    sharer: sharerOf(request.address),
   };
 }
 
@@ -79,4 +82,9 @@ export function onward(
 export function answeredProtocol({ read }: GatewayRequest, { match }: Decision): string | undefined {
   const looked = match.rule.token?.some(({ kind }) => kind === 'protocol') === true;
   return looked ? bearerProtocol(read.protocols) : undefined;
+}
+
+/** IPv4 is taken as it is, without another look. */
+function sharerOf(address: string): string {
+  return address.includes(':') ? network(address) : address;
 }

@@ -25,6 +25,7 @@ export function createPlatform(): Platform {
     // Whoever starts background work handles its failure; this only keeps a slip from ending the process.
     background: (work) => void work.catch(() => undefined),
     digest: (text) => hash('sha256', text, 'base64'),
+    conduit: () => new TransformStream(),
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
     metrics,
     log(level) {

@@ -20,6 +20,7 @@ export function createPlatform(): Platform {
     joinsRequests: false,
     background,
     digest: webDigest,
+    conduit: (length) => (length < 0 ? new IdentityTransformStream() : new FixedLengthStream(length)),
     fetch: (url, init) => fetch(url, init?.redirect === undefined ? { redirect: 'manual', ...init } : init),
     metrics: isDataset(env['METRICS'])
       ? analyticsEngineMetrics(isolateMetrics, env['METRICS'])

@@ -1,61 +1,79 @@
 import { nominatedBy, passesOn } from '../answer-headers.ts';
-import { bodyTooLarge, Refusal } from '../errors.ts';
-import type { Fetch } from '../ports.ts';
+import { Refusal } from '../errors.ts';
+import type { Platform } from '../platform.ts';
 import type { AnswerHeaders, Upstream, UpstreamRequest } from '../upstream.ts';
+import { handOn, Watch } from './fetch-body.ts';
+import { refusalOf } from './upstream-faults.ts';
 
-export interface FetchUpstreamOptions {
-  readonly fetch: Fetch;
+export interface FetchUpstreamOptions extends Pick<Platform, 'fetch' | 'conduit'> {
   /** True on Workers: a client that goes away ends everything its request began. Elsewhere its signal is passed on. */
   readonly endsWithClient: boolean;
 }
 
-/** Upstream where the runtime has fetch and streams by itself; bodies are never read here. */
-export function fetchUpstream({ fetch, endsWithClient }: FetchUpstreamOptions): Upstream<Request, Response> {
+/** Upstream where the runtime has fetch and streams by itself. */
+export function fetchUpstream(options: FetchUpstreamOptions): Upstream<Request, Response> {
   return {
     async forward(request, answer, exchange, events) {
       const cut = new AbortController();
-      const timeout = setTimeout(() => {
-        cut.abort(new Refusal('upstream_timeout', 'no answer in time'));
-      }, request.timeoutMs);
-      const signal = endsWithClient ? cut.signal : AbortSignal.any([cut.signal, exchange.signal]);
+      const watch = new Watch(cut, request.timeoutMs);
+      const { signal } = cut;
       try {
-        const upstream = await fetch(request.base + request.path, init(request, exchange, cut, signal));
+        const upstream = await options.fetch(...call(request, exchange, watch, options, signal));
         events.answered(upstream.status);
         events.ended('complete');
         return outgoing(upstream, answer);
       } catch (error) {
-        if (cut.signal.reason instanceof Refusal) throw cut.signal.reason;
+        if (signal.reason instanceof Refusal) throw signal.reason;
         if (exchange.signal.aborted) {
           events.ended('client_gone');
           // 499 reaches nobody: it is for the log.
           return new Response(null, { status: 499 });
         }
-        throw new Refusal('upstream_unreachable', 'connection failed', { cause: error });
+        throw faultOf(error);
       } finally {
-        clearTimeout(timeout);
+        watch.stop();
       }
     },
   };
 }
 
-function init(
+/** What fetch is called with. */
+function call(
   request: UpstreamRequest,
   exchange: Request,
-  cut: AbortController,
-  signal: AbortSignal,
-): RequestInit & WorkersInit {
+  watch: Watch,
+  { conduit, endsWithClient }: FetchUpstreamOptions,
+  cut: AbortSignal,
+): [url: string | Request, init: RequestInit & WorkersInit] {
+  const url = request.base + request.path;
+  const signal = endsWithClient ? cut : AbortSignal.any([cut, exchange.signal]);
+  const init = { ...headed(request), signal } as const;
+  // Not by the framing fields: over HTTP/2 a body needs neither of them.
+  if (exchange.body === null || request.contentLength === 0) {
+    watch.upstream();
+    return [url, { ...init, method: request.method }];
+  }
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    // fetch takes no body for them but the one that a caller's own request holds, and that one unseen: it cannot be counted.
+    if (request.contentLength < 0) throw new Refusal('invalid_request', UNDECLARED, { detail: UNDECLARED });
+    watch.both();
+    // Its method comes with it: named again, fetch would ask for a body that it may have.
+    return [new Request(url, exchange), init];
+  }
+  const { readable, writable } = conduit(request.contentLength);
+  void handOn(exchange.body, writable.getWriter(), request.maxBodyBytes, watch);
+  return [url, { ...init, method: request.method, body: readable, duplex: 'half' }];
+}
+
+const UNDECLARED =
+  'Declare the length of this body (Content-Length): GET and HEAD pass none on without it here.';
+
+function headed({ headers: list, upgrade }: UpstreamRequest): RequestInit & WorkersInit {
   // A plain object crosses into the runtime at once; its names are unique, as those of the Headers they came from.
   const headers: Record<string, string> = {};
-  const list = request.headers;
   for (let i = 0; i + 1 < list.length; i += 2) headers[list[i] ?? ''] = list[i + 1] ?? '';
-  if (request.upgrade) headers['Upgrade'] = 'websocket';
-  const { method } = request;
-  const bare = { method, headers, redirect: 'manual', encodeResponseBody: 'manual', signal } as const;
-  // Not by the framing fields: over HTTP/2 a body needs neither of them.
-  if (exchange.body === null) return bare;
-  // A declared length is enforced by the runtime's framing; only a chunked body has to be counted.
-  const body = request.contentLength >= 0 ? exchange.body : counted(exchange.body, request.maxBodyBytes, cut);
-  return { ...bare, body, duplex: 'half' };
+  if (upgrade) headers['Upgrade'] = 'websocket';
+  return { headers, redirect: 'manual', encodeResponseBody: 'manual' };
 }
 
 /** Workers: a body is handed on as it is encoded. Other runtimes ignore it. */
@@ -63,44 +81,16 @@ interface WorkersInit {
   readonly encodeResponseBody?: 'manual';
 }
 
-/**
- * A body that cuts the whole call when it breaks off or exceeds `maxBytes`. Never by an error of the stream: workerd
- * ends the chunked body of a failed stream as if it were whole, and the upstream would act on half of it.
- */
-function counted(
-  body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-  cut: AbortController,
-): ReadableStream<Uint8Array> {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  handOn(body, writable.getWriter(), maxBytes).catch((error: unknown) => {
-    const broken = new Refusal('invalid_request', 'the body broke off', { cause: error });
-    cut.abort(error instanceof Refusal ? error : broken);
+/** Node keeps the code below the error; workerd has none, and says in its log what it could not read. */
+function faultOf(error: unknown): Refusal {
+  const inner = error instanceof Error ? (error.cause ?? error) : error;
+  if (inner instanceof Error && 'code' in inner) return refusalOf(inner);
+  // A TypeError without a cause is about the call itself: the request cannot be put into it.
+  if (inner instanceof TypeError)
+    return new Refusal('invalid_request', 'fetch cannot send this request', { cause: error });
+  return new Refusal('upstream_unreachable', 'no connection, or no answer that can be read', {
+    cause: error,
   });
-  return readable;
-}
-
-/** Rejects when the body breaks off, and with Refusal `body_too_large`. */
-async function handOn(
-  body: ReadableStream<Uint8Array>,
-  writer: WritableStreamDefaultWriter<Uint8Array>,
-  maxBytes: number,
-): Promise<void> {
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw bodyTooLarge(maxBytes);
-    // An upstream that wants no more says why in its answer.
-    if (!(await succeeds(writer.write(chunk)))) return;
-  }
-  await succeeds(writer.close());
-}
-
-function succeeds(step: Promise<void>): Promise<boolean> {
-  return step.then(
-    () => true,
-    () => false,
-  );
 }
 
 function outgoing(upstream: Response, answer: AnswerHeaders): Response {
@@ -114,6 +104,8 @@ function outgoing(upstream: Response, answer: AnswerHeaders): Response {
   fields.forEach((_value, name) => {
     if (!passesOn(name, answer.ownsCors, nominated)) out.headers.delete(name);
   });
+  // RFC 9110 §8.6: a 204 must not declare one.
+  if (status === 204) out.headers.delete('content-length');
   const { set, protocol } = answer;
   if (status === 101 && protocol !== undefined && !fields.has('sec-websocket-protocol'))
     out.headers.set('sec-websocket-protocol', protocol);

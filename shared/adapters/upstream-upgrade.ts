@@ -14,6 +14,9 @@ import type {
 } from '../upstream.ts';
 import { closeInTime, headText } from '../http-text.ts';
 import type { Random } from '../ports.ts';
+import { SHARE_WAIT_MS } from '../upstream.ts';
+import { Shares } from '../upstream-shares.ts';
+import { notSent, refusalOf } from './upstream-faults.ts';
 import {
   PAIR_TIMES,
   pairWebSocket,
@@ -35,12 +38,18 @@ export function upgradeUpstream(random: Pick<Random, 'hex'>, times: PairTimes = 
   const pairs = new Set<WebSocketPair>();
   const mask = (): Buffer => Buffer.from(random.hex(MASK_BYTES), 'hex');
   let left: (() => void) | undefined;
+  const targets = new Map<string, Shares>();
+  const sharesOf = (base: string): Shares => {
+    let shares = targets.get(base);
+    if (shares === undefined) targets.set(base, (shares = new Shares(WEBSOCKETS_PER_TARGET)));
+    return shares;
+  };
   return {
     async forward(request, answer, { socket, head, message }, events) {
       // An upstream that does not switch would take what follows for this body, or for another request.
       if (request.hasBody)
         throw new Refusal('invalid_request', 'an upgrade with a body', { detail: NO_BODY });
-      const reply = await knock(request, socket);
+      const reply = await admitted(sharesOf(request.base), request, socket);
       events.answered(reply.status);
       if (reply.joined === undefined)
         passOn(reply, request.timeoutMs, answer, { socket, head, message }, events);
@@ -68,6 +77,8 @@ export function upgradeUpstream(random: Pick<Random, 'hex'>, times: PairTimes = 
 const MASK_BYTES = 4;
 /** An upstream that vanished without a word is found out by TCP. */
 const KEEP_ALIVE_DELAY_MS = 60_000;
+/** They stay open for long, so they do not count among the exchanges that come and go. */
+const WEBSOCKETS_PER_TARGET = 16_384;
 const NO_BODY = 'An upgrade carries no body.';
 
 interface Reply {
@@ -75,6 +86,50 @@ interface Reply {
   readonly status: number;
   /** Set when the upstream agreed to switch protocols. */
   readonly joined: Side | undefined;
+}
+
+/** Holds a share of the target's connections until the caller's own is closed. */
+async function admitted(shares: Shares, request: UpstreamRequest, client: Duplex): Promise<Reply> {
+  await turn(shares, request, client);
+  const leave = (): void => {
+    shares.leave(request.sharer);
+  };
+  try {
+    const reply = await knock(request, client);
+    if (client.destroyed) leave();
+    else client.once('close', leave);
+    return reply;
+  } catch (error) {
+    leave();
+    throw refusalOf(error);
+  }
+}
+
+/** Waits for the caller's share of the target's connections. */
+function turn(shares: Shares, { sharer, timeoutMs }: UpstreamRequest, client: Duplex): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const waiting = {
+      begin(): void {
+        settle();
+        resolve();
+      },
+    };
+    if (shares.enter(sharer, waiting)) {
+      resolve();
+      return;
+    }
+    const giveUp = (): void => {
+      settle();
+      shares.withdraw(sharer, waiting);
+      reject(notSent('no free connection in time'));
+    };
+    const timer = setTimeout(giveUp, Math.min(SHARE_WAIT_MS, timeoutMs));
+    const settle = (): void => {
+      clearTimeout(timer);
+      client.off('close', giveUp);
+    };
+    client.once('close', giveUp);
+  });
 }
 
 function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
@@ -114,10 +169,7 @@ function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
     call.once('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS));
     call.once('error', (error) => {
       clearTimeout(late);
-      const cause = { cause: error };
-      reject(
-        error instanceof Refusal ? error : new Refusal('upstream_unreachable', 'connection failed', cause),
-      );
+      reject(error);
     });
     call.end();
   });

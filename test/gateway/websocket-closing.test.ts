@@ -62,6 +62,7 @@ async function joined(
         contentLength: -1,
         hasBody: false,
         upgrade: true,
+        sharer: '127.0.0.1',
       };
       const events = {
         answered: () => undefined,
