@@ -4,6 +4,7 @@ import { getCookie, setCookie } from 'hono/cookie';
 import type Provider from 'oidc-provider';
 import { z } from 'zod';
 import { SIGNING_ALGORITHMS } from '../keys.ts';
+import { introspect } from './introspection.ts';
 import { mint } from './mint.ts';
 import { homePage, problemPage, signInPage, tokenPage } from './pages.ts';
 import { SignIn } from './sign-in.ts';
@@ -25,7 +26,7 @@ interface Bindings {
 }
 
 /** The demo's own pages; what they do not know is the provider's. */
-export function demoApp(provider: Provider, isUser: IsUser): Hono<Bindings> {
+export function demoApp(provider: Provider, isUser: IsUser, gatewaySecret: string): Hono<Bindings> {
   const app = new Hono<Bindings>();
   const signIn = new SignIn(provider.issuer);
   const host = new URL(provider.issuer).host;
@@ -54,6 +55,7 @@ export function demoApp(provider: Provider, isUser: IsUser): Hono<Bindings> {
     return c.html(signInPage(uid));
   });
   app.post('/interaction/:uid', (c) => choose(c, provider));
+  app.post('/oauth/v2/introspect', (c) => introspect(c, provider, gatewaySecret));
   app.post('/demo/token', (c) => mintForTerminal(c, provider, isUser));
   app.onError((error, c) => c.html(problemPage(error.message), 400));
   return app;

@@ -5,7 +5,6 @@ import { generateKey, SIGNING_ALGORITHMS } from '../keys.ts';
 import { listen, LOOPBACK, stop } from '../listen.ts';
 import { demoApp } from './app.ts';
 import { AUDIENCE, configuration, GATEWAY_CLIENT_ID } from './configuration.ts';
-
 import { mint, type MintOptions } from './mint.ts';
 import { withoutAdvice } from './quiet.ts';
 import { findUser, type IsUser } from './users.ts';
@@ -48,7 +47,7 @@ export async function startOidc(options: OidcOptions = {}): Promise<OidcServer> 
     return new Provider(url, configuration({ issuer: url, keys, gatewaySecret: clientSecret }));
   });
   const handle = provider.callback();
-  const app = demoApp(provider, isUser);
+  const app = demoApp(provider, isUser, clientSecret);
   const ownPages = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   server.on('request', (request, response) => {
     void (isOwnPage(request.url) ? ownPages : handle)(request, response);
@@ -66,7 +65,7 @@ export async function startOidc(options: OidcOptions = {}): Promise<OidcServer> 
   };
 }
 
-const OWN_PAGES = /^\/(?:$|\?|(?:sign-in|callback|demo\/token)(?:$|\?)|interaction\/)/;
+const OWN_PAGES = /^\/(?:$|\?|(?:sign-in|callback|demo\/token|oauth\/v2\/introspect)(?:$|\?)|interaction\/)/;
 
 function isOwnPage(target: string | undefined): boolean {
   return target !== undefined && OWN_PAGES.test(target);

@@ -160,7 +160,7 @@ export class Users {
   #add(type: string, { id = this.#nextId(), userName, email, organization = ORGANIZATION }: NewUser): User {
     if (this.has(id) && this.get(id).state !== 'removed')
       throw new UserRefused(400, 'Errors.User.AlreadyExisting', 'COMMAND-7yiox1isql');
-    const machine = { userName, name: userName, description: '' };
+    const machine = { userName, name: userName };
     const human = {
       ...{ userName, firstName: userName, lastName: 'Example', displayName: userName },
       email: email ?? (userName.includes('@') ? userName : `${userName}@example.org`),
