@@ -8,6 +8,7 @@ import { serve, type Served } from '../support/serve.ts';
 import { ISSUER } from '../webhooks/events.ts';
 import { recorded, recordingsMissing, type Recorded } from './recordings.ts';
 
+/** Long because all of it asks one stand-in, and one set of recordings. */
 const Delivery = z.looseObject({
   event_type: z.string(),
   created_at: z.string(),
