@@ -45,10 +45,11 @@ export function lifecycle(storeId: string): readonly Step[] {
     },
     { title: 'She is reactivated', ...DANA, method: 'POST', path: `/v2/users/${dana}/reactivate` },
     {
-      title: 'and let in again, with a new token',
+      title: 'and let in again, with a token issued since (tokens count their age in whole seconds)',
       ...WELCOME,
       as: 'dana',
       newToken: true,
+      afterSeconds: 1,
       expect: { status: 200, echo: { user: dana } },
     },
     { title: 'She is removed', ...DANA, method: 'DELETE', path: `/v2/users/${dana}` },

@@ -184,13 +184,20 @@ gatewaySuite(
       expect(await statusFor(stage, user, '/reports')).toBe(200);
     });
 
-    it('a user who was deactivated is refused, and let in again when reactivated', async () => {
-      const user = `suspended-${stage.runtime.replace(' ', '-')}`;
-      expect(await statusFor(stage, user, '/me')).toBe(200);
-      await happen(stage, { user, sequence: 5, type: 'user.deactivated' });
-      expect(await statusFor(stage, user, '/me')).toBe(401);
-      await happen(stage, { user, sequence: 6, type: 'user.reactivated' });
-      expect(await statusFor(stage, user, '/me')).toBe(200);
+    it('a user who was deactivated is refused, and let in again when reactivated, with a token issued since', async () => {
+      const sub = `suspended-${stage.runtime.replace(' ', '-')}`;
+      const now = Math.floor(Date.now() / 1_000);
+      // RFC 7519 §2: iat has whole seconds, so a token of the very second counts as one of before.
+      const [before, since] = await Promise.all(
+        [now - 60, now + 2].map((iat) => stage.bearer({ sub, iat, exp: now + 600 })),
+      );
+      const statusOf = async (authorization = ''): Promise<number> =>
+        (await stage.gateway.fetch('/me', { headers: { authorization } })).status;
+      expect(await statusOf(before)).toBe(200);
+      await happen(stage, { user: sub, sequence: 5, type: 'user.deactivated' });
+      expect([await statusOf(before), await statusOf(since)]).toEqual([401, 401]);
+      await happen(stage, { user: sub, sequence: 6, type: 'user.reactivated' });
+      expect([await statusOf(before), await statusOf(since)]).toEqual([401, 200]);
     });
 
     it('a user who was removed is refused, and a late creation brings nothing back', async () => {
