@@ -14,6 +14,7 @@ const MAX_CONNECTIONS = 64;
 /** Postgres in this process. In memory unless `dataDir` names a folder. */
 export async function startPostgres(options: { readonly dataDir?: string } = {}): Promise<Postgres> {
   const db = await PGlite.create(options.dataDir === undefined ? {} : { dataDir: options.dataDir });
+  keepExchangesWhole(db);
   const server = new PGLiteSocketServer({ db, host: LOOPBACK, port: 0, maxConnections: MAX_CONNECTIONS });
   await server.start();
   return {
@@ -22,5 +23,30 @@ export async function startPostgres(options: { readonly dataDir?: string } = {})
       await server.stop();
       await db.close();
     },
+  };
+}
+
+/** Of the extended protocol: Bind, Close, Describe, Execute, Flush, Parse; Sync ends what they began. */
+const BEFORE_SYNC = new Set([...'BCDEHP'].map((letter) => letter.charCodeAt(0)));
+
+/**
+ * The socket server takes messages of its connections in turns: between the Parse of one and its Bind another's Parse would
+ * take the unnamed statement's place (SQLSTATE 26000). It waits for a connection only in a transaction, so an exchange that
+ * has begun counts as one.
+ */
+function keepExchangesWhole(db: PGlite): void {
+  const inTransaction = db.isInTransaction.bind(db);
+  const send = db.execProtocolRawStream.bind(db);
+  const exec = db.exec.bind(db);
+  let begun = false;
+  db.isInTransaction = () => begun || inTransaction();
+  db.execProtocolRawStream = (message, options) => {
+    begun = BEFORE_SYNC.has(message[0] ?? 0);
+    return send(message, options);
+  };
+  // The server rolls back for a connection that is gone.
+  db.exec = (...query) => {
+    begun = false;
+    return exec(...query);
   };
 }

@@ -16,9 +16,12 @@ export async function setUp(client: ClientBase, statementTimeoutMs: number): Pro
 export async function isDirect(client: ClientBase): Promise<boolean> {
   const announced = processId(client);
   if (announced === 0) return true;
-  const found = await client.query('select 1 where pg_backend_pid() = $1', [announced]);
-  return found.rowCount === 1;
+  // Without a parameter it is one message: a pooler cannot part it.
+  const { rows } = await client.query<Record<string, unknown>>('select pg_backend_pid() as pid');
+  return Backend.safeParse(rows[0]).data?.pid === announced;
 }
+
+const Backend = z.object({ pid: z.coerce.number() });
 
 const Connected = z.object({ processID: z.number().int() });
 
