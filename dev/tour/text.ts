@@ -105,7 +105,10 @@ function withTokens(
     const [bearer] = bearersOf([step]).filter((each) => anew || !seen.has(each));
     if (bearer === undefined) return lines([step]);
     seen.add(bearer);
-    return [`   ${tokenLine(bearer, issuer)}`, ...lines([step])];
+    const token = `   ${tokenLine(bearer, issuer)}`;
+    const own = lines([step]);
+    // A new token is made after the pause that its step asks for.
+    return anew ? [...own.slice(0, -1), token, ...own.slice(-1)] : [token, ...own];
   });
 }
 
