@@ -27,7 +27,7 @@ export async function startPostgres(options: { readonly dataDir?: string } = {})
 }
 
 /** Of the extended protocol: Bind, Close, Describe, Execute, Flush, Parse; Sync ends what they began. */
-const BEFORE_SYNC = new Set([...'BCDEHP'].map((letter) => letter.charCodeAt(0)));
+const BEFORE_SYNC = new Set(Buffer.from('BCDEHP'));
 
 /**
  * The socket server takes messages of its connections in turns: between the Parse of one and its Bind another's Parse would

@@ -39,7 +39,10 @@ export function workerSettings(): WorkerSettings {
   const env = process.env['CLOUDFLARE_ENV'];
   const args = { config: 'wrangler.toml', ...(env !== undefined && { env }) };
   const { vars, hyperdrive, build } = Wrangler.parse(unstable_readConfig(args, { hideWarnings: true }));
-  const bindings = hyperdrive.map(({ binding }) => [binding, { connectionString: 'postgres://hyperdrive' }]);
+  const bindings = hyperdrive.map(({ binding }): [string, unknown] => [
+    binding,
+    { connectionString: 'postgres://hyperdrive' },
+  ]);
   const named = /--secrets[ =](\S+)/.exec(build.command)?.[1] ?? '';
   return {
     vars: { ...vars, ...Object.fromEntries(bindings) },

@@ -62,7 +62,7 @@ const shells = [
 
 for (const [name, offer] of shells) {
   const absent = spawnSync(name, ['--version']).error !== undefined;
-  describe.skipIf(absent)(`completion in ${name} (needs ${name})`, { timeout: 120_000 }, () => {
+  describe.skipIf(absent)(`completion in ${name} (needs ${name})`, () => {
     it.each([
       ['sallyport ', ['completion', 'cron', 'db', 'fga', 'help', 'keys', 'rules', 'webhooks']],
       ['sallyport r', ['rules']],

@@ -11,7 +11,6 @@ import { seed } from '../../dev/seed.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { PROGRAM, sallyport, type Variables } from '../support/sallyport.ts';
 
-const TIMEOUT = { timeout: 120_000 };
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sallyport-cli-'));
@@ -29,7 +28,7 @@ async function inFolder(cwd: string, env: Variables, ...args: readonly string[])
   return { code: child.exitCode, stdout, stderr };
 }
 
-describe('a command asks only for the variables it uses', TIMEOUT, () => {
+describe('a command asks only for the variables it uses', () => {
   const needs: Readonly<Record<string, readonly string[]>> = {
     'db status': ['DATABASE_URL'],
     'db migrate': ['DATABASE_URL'],
@@ -65,7 +64,7 @@ describe('a command asks only for the variables it uses', TIMEOUT, () => {
   );
 });
 
-describe('commands of the database', TIMEOUT, () => {
+describe('commands of the database', () => {
   let db: MigratedDatabase;
   beforeAll(async () => {
     const [first] = DATABASES;
@@ -109,7 +108,7 @@ describe('commands of the database', TIMEOUT, () => {
   });
 });
 
-describe('what the system refuses is told in words, without a stack', TIMEOUT, () => {
+describe('what the system refuses is told in words, without a stack', () => {
   let variables: Variables;
   let close: () => Promise<void>;
   beforeAll(async () => {
@@ -163,7 +162,7 @@ describe('what the system refuses is told in words, without a stack', TIMEOUT, (
   });
 });
 
-describe('with --json', TIMEOUT, () => {
+describe('with --json', () => {
   it.each([
     ['db status', 1, 'DATABASE_URL is missing'],
     ['cron run nope', 2, 'there is no job nope'],
@@ -187,7 +186,7 @@ describe('with --json', TIMEOUT, () => {
   });
 });
 
-describe('variables of a file', TIMEOUT, () => {
+describe('variables of a file', () => {
   it('are read from .env where it is there, below the environment; --env-file names another', async () => {
     const cwd = join(folder, 'dotenv');
     await mkdir(cwd);
@@ -207,7 +206,7 @@ describe('variables of a file', TIMEOUT, () => {
   });
 });
 
-describe('help', TIMEOUT, () => {
+describe('help', () => {
   it.each(['help rules check', 'rules help check', 'rules check --help'])('%s', async (line) => {
     const { code, stdout } = await sallyport({}, ...line.split(' '));
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^Usage: sallyport rules check /) as unknown]);

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { spawnSallyport } from '../support/sallyport.ts';
 
-describe('a command whose output nobody reads', { timeout: 60_000 }, () => {
+describe('a command whose output nobody reads', () => {
   it.each(['--help', 'rules check --json', 'rules explain GET /nowhere', 'keys generate'])(
     '%s ends quietly, as other programs before `| head -1` do',
     async (line) => {

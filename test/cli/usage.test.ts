@@ -3,7 +3,7 @@ import { sallyport } from '../support/sallyport.ts';
 
 const ID = '00000000-0000-4000-8000-000000000000';
 
-describe('a command that was called wrongly', { timeout: 60_000 }, () => {
+describe('a command that was called wrongly', () => {
   it.each([
     ['webhooks retry', 'name one event, or say --dead'],
     [`webhooks retry --dead ${ID}`, 'name one event, or say --dead'],

@@ -7,7 +7,7 @@ import {
 } from '../services/postgres.ts';
 import { cli, connect, makeLegacy, sqlxUpTo } from './support.ts';
 
-describe('sallyport db', { timeout: 60_000 }, () => {
+describe('sallyport db', () => {
   let pglite: Postgres;
   let url: string;
   beforeAll(async () => {
@@ -52,7 +52,7 @@ describe('sallyport db', { timeout: 60_000 }, () => {
   });
 });
 
-describe.skipIf(postgresMissing)('sallyport db (needs the postgresql package)', { timeout: 60_000 }, () => {
+describe.skipIf(postgresMissing)('sallyport db (needs the postgresql package)', () => {
   const HINT = expect.stringMatching(/no record of migrations: .*`sallyport db baseline`/) as unknown;
   let service: PostgresService;
   let url: string;

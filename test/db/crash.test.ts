@@ -37,89 +37,85 @@ const OBSTACLES = [
   },
 ] as const;
 
-describe.skipIf(postgresMissing)(
-  'a migration that is cut off (needs the postgresql package)',
-  { timeout: 60_000 },
-  () => {
-    let service: PostgresService;
-    let url: string;
-    let watcher: Client;
-    let serial = 0;
-    beforeAll(async () => {
-      service = (await startPostgres())!;
-    });
-    afterAll(() => service.close());
-    beforeEach(async () => {
-      serial += 1;
-      url = await service.createDatabase(`crash_${serial}`);
-      await makeLegacy(url);
-      watcher = await connect(url);
-      await watcher.query(MANY_LINKED);
-    });
-    afterEach(() => watcher.end());
+describe.skipIf(postgresMissing)('a migration that is cut off (needs the postgresql package)', () => {
+  let service: PostgresService;
+  let url: string;
+  let watcher: Client;
+  let serial = 0;
+  beforeAll(async () => {
+    service = (await startPostgres())!;
+  });
+  afterAll(() => service.close());
+  beforeEach(async () => {
+    serial += 1;
+    url = await service.createDatabase(`crash_${serial}`);
+    await makeLegacy(url);
+    watcher = await connect(url);
+    await watcher.query(MANY_LINKED);
+  });
+  afterEach(() => watcher.end());
 
-    const becomesTrue = (question: string): Promise<unknown> =>
-      vi.waitUntil(async () => ((await watcher.query(question).catch(() => undefined))?.rowCount ?? 0) > 0, {
-        timeout: 30_000,
-        interval: 10,
-      });
-
-    it.each(OBSTACLES)('killed $where goes on to the promised schema', async ({ obstacle, standing }) => {
-      expect((await cli(url, 'baseline')).code).toBe(0);
-      const disturber = await connect(url);
-      await disturber.query(obstacle);
-      const victim = spawnCli(url, ['migrate', '--lock-timeout', '60000']);
-      await becomesTrue(standing);
-      victim.kill('SIGKILL');
-      await once(victim, 'exit');
-      await disturber.end();
-
-      const again = await cli(url, 'migrate', '--json');
-      expect(again).toMatchObject({ code: 0 });
-      expect(JSON.parse(again.stdout)).toMatchObject({
-        applied: expect.arrayContaining(['20250110000015_add_migration_tracking.sql']) as unknown,
-      });
-      expect((await cli(url, 'verify')).stdout).toContain('as the migrations promise');
-      const { rows } = await watcher.query('select auth_method, count(*)::int from users group by 1');
-      expect(rows).toEqual([{ auth_method: 'kanidm', count: 3000 }]);
+  const becomesTrue = (question: string): Promise<unknown> =>
+    vi.waitUntil(async () => ((await watcher.query(question).catch(() => undefined))?.rowCount ?? 0) > 0, {
+      timeout: 600_000,
+      interval: 10,
     });
 
-    it('interrupted by Ctrl-C ends its statement, says how to go on, and exits with 130', async () => {
-      await cli(url, 'baseline');
-      const disturber = await connect(url);
-      await disturber.query(OBSTACLES[0].obstacle);
-      const child = spawnCli(url, ['migrate', '--lock-timeout', '60000']);
-      const said = text(child.stderr!);
-      await becomesTrue(OBSTACLES[0].standing);
-      child.kill('SIGINT');
-      await once(child, 'exit');
-      expect(child.exitCode).toBe(130);
-      expect(await said).toContain('run `sallyport db migrate` again');
-      await becomesTrue(`select 1 having not exists (${OBSTACLES[0].standing})`);
-      await disturber.end();
-    });
+  it.each(OBSTACLES)('killed $where goes on to the promised schema', async ({ obstacle, standing }) => {
+    expect((await cli(url, 'baseline')).code).toBe(0);
+    const disturber = await connect(url);
+    await disturber.query(obstacle);
+    const victim = spawnCli(url, ['migrate', '--lock-timeout', '60000']);
+    await becomesTrue(standing);
+    victim.kill('SIGKILL');
+    await once(victim, 'exit');
+    await disturber.end();
 
-    it('two runs at once run every file once', async () => {
-      await cli(url, 'baseline');
-      const runs = await Promise.all([cli(url, 'migrate', '--json'), cli(url, 'migrate', '--json')]);
-      expect(runs.map(({ code }) => code)).toEqual([0, 0]);
-      const applied = runs.flatMap(({ stdout }) => (JSON.parse(stdout) as { applied: string[] }).applied);
-      const names = (await readMigrations(MIGRATIONS)).map(({ name }) => name);
-      expect(applied.sort()).toEqual(names.slice(13));
+    const again = await cli(url, 'migrate', '--json');
+    expect(again).toMatchObject({ code: 0 });
+    expect(JSON.parse(again.stdout)).toMatchObject({
+      applied: expect.arrayContaining(['20250110000015_add_migration_tracking.sql']) as unknown,
     });
+    expect((await cli(url, 'verify')).stdout).toContain('as the migrations promise');
+    const { rows } = await watcher.query('select auth_method, count(*)::int from users group by 1');
+    expect(rows).toEqual([{ auth_method: 'kanidm', count: 3000 }]);
+  });
 
-    it('a run that may not wait for another one refuses and names it', async () => {
-      await cli(url, 'baseline');
-      const disturber = await connect(url);
-      await disturber.query(OBSTACLES[0].obstacle);
-      const first = spawnCli(url, ['migrate', '--lock-timeout', '60000']);
-      await becomesTrue(OBSTACLES[0].standing);
-      const second = await cli(url, 'migrate', '--wait', '0');
-      expect(second.code).toBe(1);
-      expect(second.stderr).toMatch(/another run holds the lock \(backend \d+/);
-      await disturber.end();
-      await once(first, 'exit');
-      expect(first.exitCode).toBe(0);
-    });
-  },
-);
+  it('interrupted by Ctrl-C ends its statement, says how to go on, and exits with 130', async () => {
+    await cli(url, 'baseline');
+    const disturber = await connect(url);
+    await disturber.query(OBSTACLES[0].obstacle);
+    const child = spawnCli(url, ['migrate', '--lock-timeout', '60000']);
+    const said = text(child.stderr!);
+    await becomesTrue(OBSTACLES[0].standing);
+    child.kill('SIGINT');
+    await once(child, 'exit');
+    expect(child.exitCode).toBe(130);
+    expect(await said).toContain('run `sallyport db migrate` again');
+    await becomesTrue(`select 1 having not exists (${OBSTACLES[0].standing})`);
+    await disturber.end();
+  });
+
+  it('two runs at once run every file once', async () => {
+    await cli(url, 'baseline');
+    const runs = await Promise.all([cli(url, 'migrate', '--json'), cli(url, 'migrate', '--json')]);
+    expect(runs.map(({ code }) => code)).toEqual([0, 0]);
+    const applied = runs.flatMap(({ stdout }) => (JSON.parse(stdout) as { applied: string[] }).applied);
+    const names = (await readMigrations(MIGRATIONS)).map(({ name }) => name);
+    expect(applied.sort()).toEqual(names.slice(13));
+  });
+
+  it('a run that may not wait for another one refuses and names it', async () => {
+    await cli(url, 'baseline');
+    const disturber = await connect(url);
+    await disturber.query(OBSTACLES[0].obstacle);
+    const first = spawnCli(url, ['migrate', '--lock-timeout', '60000']);
+    await becomesTrue(OBSTACLES[0].standing);
+    const second = await cli(url, 'migrate', '--wait', '0');
+    expect(second.code).toBe(1);
+    expect(second.stderr).toMatch(/another run holds the lock \(backend \d+/);
+    await disturber.end();
+    await once(first, 'exit');
+    expect(first.exitCode).toBe(0);
+  });
+});

@@ -70,73 +70,69 @@ function keepBusy(client: Client, work: (client: Client, round: number) => Promi
   };
 }
 
-describe.skipIf(postgresMissing)(
-  'migrating under load (needs the postgresql package)',
-  { timeout: 120_000 },
-  () => {
-    let service: PostgresService;
-    beforeAll(async () => {
-      service = (await startPostgres())!;
+describe.skipIf(postgresMissing)('migrating under load (needs the postgresql package)', () => {
+  let service: PostgresService;
+  beforeAll(async () => {
+    service = (await startPostgres())!;
+  });
+  afterAll(() => service.close());
+
+  it(`keeps no reader or writer of ${USERS} users waiting for a lock, and moves every linked user`, async () => {
+    const url = await service.createDatabase('live');
+    await makeLegacy(url);
+    const admin = await connect(url);
+    await admin.query(FILL);
+    const session = await openPgSession(url);
+    const files = await readMigrations(MIGRATIONS);
+    await baseline(session, files, await readExpected(MIGRATIONS), options);
+
+    const clients = await Promise.all([
+      connect(url, PATIENCE),
+      connect(url, PATIENCE),
+      connect(url, PATIENCE),
+    ]);
+    const [first, second, third] = clients;
+    const busy = [
+      keepBusy(first, signIn),
+      keepBusy(second, (c, n) => signIn(c, n + 31)),
+      keepBusy(third, look),
+    ];
+    const during = new Map<string, number>();
+    let before = 0;
+    const rounds = (): number => busy.reduce((sum, worker) => sum + worker.rounds(), 0);
+    await migrate(session, files, {
+      ...options,
+      lockTimeoutMs: 100,
+      onStart: () => {
+        before = rounds();
+      },
+      onDone: ({ name }) => during.set(name, rounds() - before),
     });
-    afterAll(() => service.close());
 
-    it(`keeps no reader or writer of ${USERS} users waiting for a lock, and moves every linked user`, async () => {
-      const url = await service.createDatabase('live');
-      await makeLegacy(url);
-      const admin = await connect(url);
-      await admin.query(FILL);
-      const session = await openPgSession(url);
-      const files = await readMigrations(MIGRATIONS);
-      await baseline(session, files, await readExpected(MIGRATIONS), options);
-
-      const clients = await Promise.all([
-        connect(url, PATIENCE),
-        connect(url, PATIENCE),
-        connect(url, PATIENCE),
-      ]);
-      const [first, second, third] = clients;
-      const busy = [
-        keepBusy(first, signIn),
-        keepBusy(second, (c, n) => signIn(c, n + 31)),
-        keepBusy(third, look),
-      ];
-      const during = new Map<string, number>();
-      let before = 0;
-      const rounds = (): number => busy.reduce((sum, worker) => sum + worker.rounds(), 0);
-      await migrate(session, files, {
-        ...options,
-        lockTimeoutMs: 100,
-        onStart: () => {
-          before = rounds();
-        },
-        onDone: ({ name }) => during.set(name, rounds() - before),
-      });
-
-      const done = await Promise.all(busy.map((worker) => worker.stop()));
-      for (const count of done) expect(count).toBeGreaterThan(0);
-      expect(during.get('20250110000015_add_migration_tracking.sql')).toBeGreaterThan(10);
-      const { rows } =
-        await admin.query(`select auth_method, kanidm_user_id is not null as linked, count(*)::int as users
+    const done = await Promise.all(busy.map((worker) => worker.stop()));
+    for (const count of done) expect(count).toBeGreaterThan(0);
+    expect(during.get('20250110000015_add_migration_tracking.sql')).toBeGreaterThan(10);
+    const { rows } =
+      await admin.query(`select auth_method, kanidm_user_id is not null as linked, count(*)::int as users
       from users group by 1, 2 order by 1`);
-      expect(rows).toEqual([
-        { auth_method: 'kanidm', linked: true, users: USERS / 4 },
-        { auth_method: 'password', linked: false, users: (USERS * 3) / 4 },
-      ]);
-      await Promise.all([...clients, admin].map((client) => client.end()));
-      await session.close();
-    });
+    expect(rows).toEqual([
+      { auth_method: 'kanidm', linked: true, users: USERS / 4 },
+      { auth_method: 'password', linked: false, users: (USERS * 3) / 4 },
+    ]);
+    await Promise.all([...clients, admin].map((client) => client.end()));
+    await session.close();
+  });
 
-    it('would catch a migration that is not safe: the plain form of the same change keeps writers waiting', async () => {
-      const url = await service.createDatabase('unsafe');
-      await makeLegacy(url);
-      const admin = await connect(url);
-      await admin.query(FILL);
-      const writer = await connect(url, `lock_timeout = '1ms'`);
-      await admin.query(`begin; alter table users add column auth_method varchar(50) not null default 'password';
+  it('would catch a migration that is not safe: the plain form of the same change keeps writers waiting', async () => {
+    const url = await service.createDatabase('unsafe');
+    await makeLegacy(url);
+    const admin = await connect(url);
+    await admin.query(FILL);
+    const writer = await connect(url, `lock_timeout = '1ms'`);
+    await admin.query(`begin; alter table users add column auth_method varchar(50) not null default 'password';
       update users set auth_method = 'kanidm' where kanidm_user_id is not null`);
-      await expect(signIn(writer, 4)).rejects.toMatchObject({ code: '55P03' });
-      await admin.query('rollback');
-      await Promise.all([admin.end(), writer.end()]);
-    });
-  },
-);
+    await expect(signIn(writer, 4)).rejects.toMatchObject({ code: '55P03' });
+    await admin.query('rollback');
+    await Promise.all([admin.end(), writer.end()]);
+  });
+});

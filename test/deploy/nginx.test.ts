@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,7 +31,7 @@ describe.skipIf(nginxMissing)('nginx (needs the nginx package)', () => {
     });
     const answered = once(sent, 'response');
     sent.end(body);
-    const [response] = (await answered) as [import('node:http').IncomingMessage];
+    const [response] = (await answered) as [IncomingMessage];
     return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) };
   };
   const start = async (file: string): Promise<void> => {
@@ -103,7 +104,7 @@ describe.skipIf(nginxMissing)('nginx (needs the nginx package)', () => {
       const sent = request({
         ...{ host: '127.0.0.1', port: nginx.port, path: '/public/events', rejectUnauthorized: false },
       }).end();
-      const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
       const [first] = (await once(response, 'data')) as [Buffer];
       expect(first.toString()).toBe('data: one\n\n');
       finish();

@@ -10,18 +10,13 @@ import { stepsOf } from '../../dev/tour/steps.ts';
 
 const STEPS = stepsOf('any');
 /** A watchdog: no measure of the demo. */
-const TIMEOUT = 300_000;
 const CURL_MISSING = spawnSync('curl', ['--version']).error !== undefined;
 
 describe('the demo', () => {
-  it.each(['dev/demo.ts', 'dev/workerd.ts'])(
-    '%s --once holds every step of the tour',
-    async (program) => {
-      const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, '--once']);
-      expect(stdout.match(/^✓ .*$/gm)).toEqual(STEPS.map(({ title }) => `✓ ${title}`));
-    },
-    TIMEOUT,
-  );
+  it.each(['dev/demo.ts', 'dev/workerd.ts'])('%s --once holds every step of the tour', async (program) => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, '--once']);
+    expect(stdout.match(/^✓ .*$/gm)).toEqual(STEPS.map(({ title }) => `✓ ${title}`));
+  });
 
   it.skipIf(CURL_MISSING)(
     'prints lines that, pasted as one block into bash, give the answers they name, a second and a third time too; then nothing is left',
@@ -39,41 +34,32 @@ describe('the demo', () => {
       expect(await once(demo, 'exit')).toEqual([0, null]);
       expect(existsSync(envFile)).toBe(false);
     },
-    TIMEOUT,
   );
 
   it.each([
     ['SIGTERM', 143],
     ['SIGHUP', 129],
     ['SIGINT', 130],
-  ] as const)(
-    '%s while it starts ends it with %d, says so, and leaves nothing',
-    async (signal, code) => {
-      const before = new Set(readdirSync('.wrangler'));
-      const demo = start();
-      await untilPrinted(demo.stderr, 'Starting the demo …\n');
-      const said = text(demo.stderr);
-      demo.kill(signal);
-      expect(await once(demo, 'exit')).toEqual([code, null]);
-      expect(await said).toBe('Stopping, as soon as it is up …\n');
-      expect(readdirSync('.wrangler').filter((name) => !before.has(name))).toEqual([]);
-    },
-    TIMEOUT,
-  );
+  ] as const)('%s while it starts ends it with %d, says so, and leaves nothing', async (signal, code) => {
+    const before = new Set(readdirSync('.wrangler'));
+    const demo = start();
+    await untilPrinted(demo.stderr, 'Starting the demo …\n');
+    const said = text(demo.stderr);
+    demo.kill(signal);
+    expect(await once(demo, 'exit')).toEqual([code, null]);
+    expect(await said).toBe('Stopping, as soon as it is up …\n');
+    expect(readdirSync('.wrangler').filter((name) => !before.has(name))).toEqual([]);
+  });
 
-  it(
-    'a gateway that is killed ends it with 1, and leaves nothing',
-    async () => {
-      const before = new Set(readdirSync('.wrangler'));
-      const demo = start('dev/workerd.ts');
-      await untilPrinted(demo.stdout, 'Ctrl-C');
-      const wrangler = Number(execFileSync('pgrep', ['-P', String(demo.pid), '-f', 'wrangler']).toString());
-      process.kill(wrangler, 'SIGTERM');
-      expect(await once(demo, 'exit')).toEqual([1, null]);
-      expect(readdirSync('.wrangler').filter((name) => !before.has(name) && name !== 'tmp')).toEqual([]);
-    },
-    TIMEOUT,
-  );
+  it('a gateway that is killed ends it with 1, and leaves nothing', async () => {
+    const before = new Set(readdirSync('.wrangler'));
+    const demo = start('dev/workerd.ts');
+    await untilPrinted(demo.stdout, 'Ctrl-C');
+    const wrangler = Number(execFileSync('pgrep', ['-P', String(demo.pid), '-f', 'wrangler']).toString());
+    process.kill(wrangler, 'SIGTERM');
+    expect(await once(demo, 'exit')).toEqual([1, null]);
+    expect(readdirSync('.wrangler').filter((name) => !before.has(name) && name !== 'tmp')).toEqual([]);
+  });
 });
 
 function start(program = 'dev/demo.ts') {

@@ -17,7 +17,7 @@ export async function lineOf(stage: Stage, id: string): Promise<Line | undefined
       .filter((text) => text.startsWith('{') && text.includes(`"request_id":"${id}"`))
       .map((text) => Line.parse(JSON.parse(text)))
       .find(({ request_id }) => request_id === id);
-  await expect.poll(find, { timeout: 60_000 }).toBeDefined();
+  await expect.poll(find).toBeDefined();
   return find();
 }
 

@@ -51,7 +51,7 @@ describe('FEATURE_SYNC=start', () => {
         const { dependencies } = await ready(server);
         return state.test(dependencies.feature_sync?.state ?? '') ? dependencies.feature_sync : undefined;
       },
-      { timeout: 15_000, interval: 100 },
+      { timeout: 600_000, interval: 100 },
     );
 
   it('carries a rename over once, however many replicas start', async () => {

@@ -18,7 +18,7 @@ const END = shown(withMeanwhile(latterTuples()));
 /** Far fewer would mean that calls do not cross the border. */
 const LEAST_CALLS = { Postgres: 15, OpenFGA: 25 } as const;
 
-describe(`feature sync when a service goes away, on ${PAIR.name}`, { timeout: 120_000 }, () => {
+describe(`feature sync when a service goes away, on ${PAIR.name}`, () => {
   const stage = setStage(PAIR);
   let crossed: Database;
   let crossings: Record<keyof typeof LEAST_CALLS, Crossing>;

@@ -111,7 +111,7 @@ describe.skipIf(REAL.fga.missing || REAL.postgres.missing)(
       );
     });
 
-    it('killed at any call, contract ends as if never killed', { timeout: 60_000 }, async () => {
+    it('killed at any call, contract ends as if never killed', async () => {
       const calls = countCalls();
       await sync('contract', (await changed()).process(calls.crash));
       const books = await booksOf(stage.tables);

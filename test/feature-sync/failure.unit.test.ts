@@ -4,7 +4,7 @@ import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 
 describe('a feature sync that fails says what to do', () => {
-  it.each([
+  it.each<[string, Error, RegExp]>([
     [
       'Postgres is away',
       new DatabaseUnavailable('ECONNREFUSED'),

@@ -11,11 +11,11 @@ import { rules } from './rules.ts';
 import { setStage } from './stage.ts';
 import { PAIRS, type TestDatabase } from './stores.ts';
 
-const WATCHDOG = { timeout: 120_000, interval: 20 };
+const WATCHDOG = { timeout: 600_000, interval: 20 };
 const patience = { waitMs: 0, sleep: () => Promise.resolve() };
 
 describe.each(PAIRS)('the lease of a feature sync on $fga.name and $postgres.name', ({ fga, postgres }) => {
-  describe.skipIf(fga.missing || postgres.missing)('', { timeout: 300_000 }, () => {
+  describe.skipIf(fga.missing || postgres.missing)('', () => {
     let tables: TestDatabase;
     let ground: Ground;
     let database: Database;

@@ -14,7 +14,7 @@ const LOST = tuple('user:3 viewer feature:b');
 const BACK = tuple('user:4 viewer feature:gone');
 const WRONG = { kind: 'done', verification: { expected: 20, missing: 1, left: 1 } };
 
-describe(`what others write while a feature sync runs, on ${PAIR.name}`, { timeout: 60_000 }, () => {
+describe(`what others write while a feature sync runs, on ${PAIR.name}`, () => {
   let stage: Readonly<Stage>;
   let ground: Ground;
   setStage(PAIR, (each) => {

@@ -19,7 +19,7 @@ const FORMER = [...many('dropped', 0, 20), tuple('role:r#assignee manager featur
 const without = (...users: readonly string[]): Tuple[] => FORMER.filter(({ user }) => !users.includes(user));
 
 describe.each(PAIRS)('restore after a removal, on $fga.name and $postgres.name', ({ fga, postgres }) => {
-  describe.skipIf(fga.missing || postgres.missing)('', { timeout: 60_000 }, () => {
+  describe.skipIf(fga.missing || postgres.missing)('', () => {
     let server: OpenFgaService;
     let tables: TestDatabase;
     let database: Database;

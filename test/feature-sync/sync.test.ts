@@ -11,7 +11,7 @@ import { PAIRS, type TestDatabase } from './stores.ts';
 const [FORMER, LATTER] = [formerTuples(), latterTuples()];
 
 describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, postgres }) => {
-  describe.skipIf(fga.missing || postgres.missing)('', { timeout: 120_000 }, () => {
+  describe.skipIf(fga.missing || postgres.missing)('', () => {
     let tables: TestDatabase;
     let ground: Ground;
     setStage({ fga, postgres }, (stage) => {

@@ -8,7 +8,7 @@ import { SERVER } from './servers.ts';
 
 const IDS = /^OPENFGA_STORE_ID=(?<store>\w{26})\nOPENFGA_MODEL_ID=(?<model>\w{26})\n$/;
 
-describe(`sallyport fga bootstrap, on ${SERVER.name}`, { timeout: 60_000 }, () => {
+describe(`sallyport fga bootstrap, on ${SERVER.name}`, () => {
   let server: OpenFgaService;
   let folder: string;
   const fga = (variables: Record<string, string>, ...args: string[]) =>

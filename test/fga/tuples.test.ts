@@ -15,7 +15,7 @@ import { SERVER } from './servers.ts';
 
 const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];
 
-describe(`sallyport fga tuples, on ${SERVER.name}`, { timeout: 60_000 }, () => {
+describe(`sallyport fga tuples, on ${SERVER.name}`, () => {
   const border = new Border();
   let server: OpenFgaService;
   let crossing: Crossing;

@@ -21,7 +21,7 @@ gatewaySuite('one caller has no more than its share of answers', { on: [node] },
       held.push(outgoing);
     });
     const calls = Array.from({ length: 256 }, () => open(stage, '/public/held').end());
-    await expect.poll(() => held.length, { timeout: 60_000 }).toBe(256);
+    await expect.poll(() => held.length).toBe(256);
     const waiting = stage.gateway.fetch('/public/last');
     // Of the same address, but somebody else.
     const other = await stage.gateway.fetch('/me', { headers: { authorization: await stage.bearer() } });
@@ -30,9 +30,7 @@ gatewaySuite('one caller has no more than its share of answers', { on: [node] },
     held[0]?.end('done');
     expect((await waiting).status).toBe(200);
     for (const call of calls) leave(call);
-    await expect
-      .poll(() => held.slice(1).every((response) => response.destroyed), { timeout: 60_000 })
-      .toBe(true);
+    await expect.poll(() => held.slice(1).every((response) => response.destroyed)).toBe(true);
     expect((await stage.gateway.fetch('/public/x')).status).toBe(200);
   });
 });
@@ -91,7 +89,7 @@ describe('client connections are bounded', () => {
       advance(250);
       return connections.stalled(socket);
     };
-    await expect.poll(isCut, { timeout: 60_000, interval: 20 }).toBe(true);
+    await expect.poll(isCut).toBe(true);
     expect(cuts).toEqual(['stalled']);
     lazy.socket.resume();
     await lazy.closed;

@@ -41,7 +41,7 @@ gatewaySuite('a head that is too large', { variables: () => ({ ALLOWED_ORIGINS: 
     expect(stage.upstream.requests).toEqual([]);
     expect(await counted(stage, 'headers_too_large')).toBe(before + 1);
     await expect
-      .poll(() => logged(stage, 'cookies-0001'), { timeout: 60_000 })
+      .poll(() => logged(stage, 'cookies-0001'))
       .toMatchObject({ status: 431, code: 'headers_too_large', method: 'GET' });
   });
 
@@ -104,7 +104,7 @@ gatewaySuite(
         expect(problem['code']).toBe('headers_too_large');
         expect(problem['detail']).toMatch(detail);
         await expect
-          .poll(() => logged(stage, String(problem['request_id'])), { timeout: 60_000 })
+          .poll(() => logged(stage, String(problem['request_id'])))
           .toMatchObject({ status: 431, code: 'headers_too_large', address: '127.0.0.1' });
         expect(stage.upstream.requests).toEqual([]);
       });
@@ -127,7 +127,7 @@ gatewaySuite(
         const [, id = ''] = /"request_id":"([^"]+)"/.exec(text) ?? [];
         expect(await counted(stage, 'invalid_request')).toBe(before + 1);
         await expect
-          .poll(() => logged(stage, id), { timeout: 60_000 })
+          .poll(() => logged(stage, id))
           .toMatchObject({
             status: 400,
             code: 'invalid_request',

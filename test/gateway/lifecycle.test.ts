@@ -81,7 +81,7 @@ describe('told to stop', () => {
       await arrived;
       await raw.until(/first /);
       program.kill(signal);
-      await expect.poll(() => refusesConnections(url), { timeout: 5_000, interval: 20 }).toBe(true);
+      await expect.poll(() => refusesConnections(url)).toBe(true);
       finish();
       expect(await raw.closed).toContain('last');
       expect(await program.ended).toBe(0);
@@ -120,7 +120,7 @@ describe('told to stop', () => {
     raw.send('GET /public/held HTTP/1.1\r\nHost: a\r\n\r\n');
     const answer = await arrived;
     program.kill('SIGTERM');
-    await expect.poll(() => refusesConnections(url), { timeout: 60_000, interval: 20 }).toBe(true);
+    await expect.poll(() => refusesConnections(url)).toBe(true);
     answer.end('done');
     expect(await raw.closed).toMatch(/^HTTP\/1\.1 200 [^]*connection: close\r\n[^]*done/i);
     expect(await program.ended).toBe(0);
@@ -134,7 +134,7 @@ describe('told to stop', () => {
     const answer = await arrived;
     program.kill('SIGINT');
     program.kill('SIGTERM');
-    await expect.poll(() => refusesConnections(url), { timeout: 60_000, interval: 20 }).toBe(true);
+    await expect.poll(() => refusesConnections(url)).toBe(true);
     answer.end('done');
     expect(await raw.closed).toContain('done');
     expect(await program.ended).toBe(0);

@@ -37,7 +37,7 @@ function fresh(
       const report = Report.parse(await answer.json());
       return as(report) ? { status: answer.status, report } : undefined;
     },
-    { timeout: 120_000, interval: 50 },
+    { timeout: 600_000, interval: 50 },
   );
 }
 

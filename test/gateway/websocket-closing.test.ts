@@ -143,7 +143,7 @@ it('good-bye waits for the end of a frame that is half through, and nothing foll
   const { client, upstream, upgrades, ended, received } = await joined({});
   const frame = Buffer.concat([Buffer.from([0x82, 126, 0x01, 0x2c]), Buffer.alloc(300, 1)]);
   upstream.write(frame.subarray(0, 3));
-  await expect.poll(() => received().length, { timeout: 60_000 }).toBe(3);
+  await expect.poll(() => received().length).toBe(3);
   const left = upgrades.leave();
   const up = collected(upstream);
   await once(upstream, 'end');

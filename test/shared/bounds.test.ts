@@ -14,7 +14,6 @@ import { fetchJson } from '../../shared/keys/fetch-json.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';
 
 /** Far above every bound: only a wait that has none gets there. */
-const WATCHDOG = { timeout: 180_000 };
 const QUERY = { user: 'user:alice', relation: 'viewer', object: 'document:1' };
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -50,7 +49,7 @@ const drip: Handler = (_request, response) => {
 const clientOf = (url: string) =>
   openFgaClient({ url, storeId: '01ARZ3NDEKTSV4RRFFQ69G5FAV', modelId: null, apiToken: null });
 
-describe('OpenFGA', WATCHDOG, () => {
+describe('OpenFGA', () => {
   it.each([
     [429, '20'],
     [503, '20'],
@@ -93,7 +92,7 @@ describe('OpenFGA', WATCHDOG, () => {
   });
 });
 
-describe('other dependencies that drip their answers are given up', WATCHDOG, () => {
+describe('other dependencies that drip their answers are given up', () => {
   it('an identity provider', async () => {
     const { url } = await listen(drip);
     await expect(fetchJson(fetch, url, { timeoutMs: 300 })).rejects.toThrow('no answer in time');
@@ -117,7 +116,7 @@ describe('other dependencies that drip their answers are given up', WATCHDOG, ()
   });
 });
 
-describe.skipIf(postgresMissing)('Postgres (needs the postgresql package)', WATCHDOG, () => {
+describe.skipIf(postgresMissing)('Postgres (needs the postgresql package)', () => {
   it.each([true, false])(
     'a transaction has one bound, however many statements (through a pooler: %s)',
     async (pooled) => {

@@ -12,7 +12,7 @@ interface Requeued {
 /** The text of a stream that must contain this. */
 const says = (part: string) => expect.stringContaining(part) as unknown as string;
 
-describe('sallyport webhooks, as a process', { timeout: 60_000 }, () => {
+describe('sallyport webhooks, as a process', () => {
   let db: TestDatabase;
   let env: Variables;
   let engine: Engine;
@@ -109,7 +109,7 @@ describe('sallyport webhooks, as a process', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the commands of the inbox and of jobs', { timeout: 60_000 }, () => {
+describe('the commands of the inbox and of jobs', () => {
   it.each([['webhooks list'], ['webhooks retry --dead'], ['cron list']])(
     '%s says that DATABASE_URL is missing',
     async (command) => {

@@ -58,7 +58,7 @@ describe.skipIf(postgres.missing)(
     };
     const applied = () =>
       vi.waitUntil(async () => (await rows()).every(({ status }) => status === 'applied'), {
-        timeout: 10_000,
+        timeout: 600_000,
         interval: 20,
       });
 
@@ -78,7 +78,7 @@ describe.skipIf(postgres.missing)(
       expect((await rows()).map(({ subject }) => subject).sort()).toEqual(users.sort());
       const open = () =>
         db.database.query(sql`select count(*) from pg_stat_activity where usename = 'worker'`, Count);
-      await vi.waitUntil(async () => (await open())[0]?.count === 0, { timeout: 10_000, interval: 20 });
+      await vi.waitUntil(async () => (await open())[0]?.count === 0, { timeout: 600_000, interval: 20 });
     });
 
     it('a trigger applies what is due, and its run is recorded', async () => {

@@ -12,7 +12,7 @@ const Pending = z.object({ subject: z.string(), type: z.string(), status: z.stri
 
 /** Lives that end otherwise than by one `user.removed`, and that begin again. */
 describe.each(DATABASES)('lives over $name', ({ missing, open }) => {
-  describe.skipIf(missing)('as events tell of them', { timeout: 180_000 }, () => {
+  describe.skipIf(missing)('as events tell of them', () => {
     let db: TestDatabase;
     let engine: Engine;
     beforeAll(async () => {

@@ -18,7 +18,7 @@ const Stored = z.object({
 const SEARCH = 'POST /admin/v1/events/_search';
 
 describe.each(DATABASES.map((kind) => [kind.name, kind] as const))('reconcile on %s', (_name, kind) => {
-  describe.skipIf(kind.missing)('with an inbox', { timeout: 180_000 }, () => {
+  describe.skipIf(kind.missing)('with an inbox', () => {
     let db: MigratedDatabase;
     let serial = 0;
     beforeAll(async () => {

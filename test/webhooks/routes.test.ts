@@ -51,7 +51,7 @@ const answerOf = async (response: Promise<Response>) => {
 async function happen(stage: Stage, ...events: EnvelopeOptions[]): Promise<void> {
   for (const event of events) expect((await deliver(stage, envelope(event))).status).toBe(202);
   await vi.waitUntil(async () => (await rows()).every(({ status }) => status === 'applied'), {
-    timeout: 10_000,
+    timeout: 600_000,
     interval: 20,
   });
 }
@@ -270,7 +270,7 @@ gatewaySuite(
   (stage) => {
     it('are not told that it is away: the operator has to migrate, and the log says so', async () => {
       await expectRefusal(await deliver(stage, envelope()), 'database_misconfigured');
-      await vi.waitUntil(() => stage.gateway.output().includes('sallyport db migrate'), { timeout: 60_000 });
+      await vi.waitUntil(() => stage.gateway.output().includes('sallyport db migrate'), { timeout: 600_000 });
     });
   },
 );
