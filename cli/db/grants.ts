@@ -5,29 +5,32 @@ const INSUFFICIENT_PRIVILEGE = '42501';
 /** Postgres' wording of a lacking right -> what gives it, to be run by the object's owner. Texts of PostgreSQL 13 to 17. */
 const REMEDIES: readonly [RegExp, (name: string, role: string) => string][] = [
   [
-    /permission denied for schema (\S+)/,
+    /permission denied for schema ([^\s;]+)/,
     (schema, role) => `grant usage, create on schema ${schema} to ${role};`,
   ],
   [
-    /must be owner of (?:table|relation|view|materialized view) (\S+)/,
+    /must be owner of (?:table|relation|view|materialized view) ([^\s;]+)/,
     (table, role) =>
       `alter table ${table} owner to ${role};  -- or run this command as the owner of the tables`,
   ],
   [
-    /must be owner of (?:function|type|sequence) (\S+)/,
+    /must be owner of (?:function|type|sequence) ([^\s;]+)/,
     (name, role) => `run this command as the owner of ${name}, or make ${role} a member of it`,
   ],
   [
-    /permission denied for (?:table|relation|view) (\S+)/,
+    /permission denied for (?:table|relation|view) ([^\s;]+)/,
     (table, role) => `grant select, insert, update, delete on ${table} to ${role};`,
   ],
   [
-    /permission denied for sequence (\S+)/,
+    /permission denied for sequence ([^\s;]+)/,
     (name, role) => `grant usage, select on sequence ${name} to ${role};`,
   ],
-  [/permission denied for function (\S+)/, (name, role) => `grant execute on function ${name} to ${role};`],
   [
-    /permission denied for database (\S+)/,
+    /permission denied for function ([^\s;]+)/,
+    (name, role) => `grant execute on function ${name} to ${role};`,
+  ],
+  [
+    /permission denied for database ([^\s;]+)/,
     (name, role) => `grant create, temporary on database ${name} to ${role};`,
   ],
   [

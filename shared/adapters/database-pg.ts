@@ -92,13 +92,18 @@ const asItIs = async (url: string): Promise<ClientConfig> => ({ connectionString
 /** One pool, made at its first use; a failure is not kept. */
 function onceOpened(open: () => Promise<Pool>): { get(): Promise<Pool>; end(): Promise<void> } {
   let opening: Promise<Pool> | undefined;
+  let ended = false;
   return {
-    get: () =>
-      (opening ??= open().catch((error: unknown) => {
+    async get() {
+      if (ended) throw new Error('it was closed');
+      opening ??= open().catch((error: unknown) => {
         opening = undefined;
         throw error;
-      })),
-    end: async () => {
+      });
+      return opening;
+    },
+    async end() {
+      ended = true;
       const pool = await opening?.catch(() => undefined);
       await pool?.end();
     },

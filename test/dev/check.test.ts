@@ -23,7 +23,7 @@ function placesAt(gateway: string): Places {
   return { gateway, zitadel: gateway, openfga: gateway };
 }
 
-async function check(expectation: Expectation, more: { readonly soon?: true } = {}) {
+async function check(expectation: Expectation, more: { readonly afterSeconds?: number } = {}) {
   const step = { title: 'x', path: '/x', as: 'alice', expect: expectation, ...more } as const;
   return checkStep(step, { places, tokenOf: (user) => Promise.resolve(`token-of-${user}`) });
 }
@@ -49,7 +49,7 @@ it('a step holds only when status, code, headers and echo all do', async () => {
 
 it('a step that follows an event is asked again until it holds; any other is asked once', async () => {
   early = [200, 401];
-  expect(await check({ status: 403 }, { soon: true })).toBeUndefined();
+  expect(await check({ status: 403 }, { afterSeconds: 1 })).toBeUndefined();
   early = [200];
   expect(await check({ status: 403 })).toBe('status: expected 403, got 200');
 });

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { exchange } from '../support/raw-socket.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { gatewaySuite } from '../support/suite.ts';
+import { envelope } from '../webhooks/events.ts';
 import { signature } from '../webhooks/sign.ts';
 import { countOf, lineOf, SCRAPER, seen } from './lines.ts';
 
@@ -135,7 +136,7 @@ gatewaySuite(
       expect(limited.headers.get('ratelimit-policy')).toBe('"refused";q=600;w=60');
       await expectRefusal(limited, 'rate_limited');
 
-      const body = '{"aggregateID":"signed"}';
+      const body = JSON.stringify(envelope());
       const headers = { 'zitadel-signature': signature(KEY, body) };
       const burst = Array.from({ length: 700 }, () =>
         stage.gateway.fetch('/webhooks/zitadel', { method: 'POST', headers, body }),

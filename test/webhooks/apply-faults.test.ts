@@ -172,8 +172,8 @@ describe.each(DATABASES)('applying events over $name', ({ missing, open }) => {
       engine.revocations.before = async (call) => {
         if (call !== 'restore' || met) return;
         met = true;
-        // Another instance tells the newer state between this one's reading and telling.
-        await engine.revocations.mark('zitadel|u1', { version: 3, notBefore: Infinity });
+        // Another instance tells the newer state, that of the third event, between this one's reading and telling.
+        await engine.revocations.mark('zitadel|u1', { version: 6, notBefore: Infinity });
       };
       await engine.arrive({ sequence: 2, type: 'user.unlocked' });
       await engine.settle();
