@@ -23,7 +23,7 @@ export interface LocalCounters {
 }
 
 export interface FallbackOptions {
-  readonly shared: Pick<SharedCounters, 'take' | 'ping' | 'mark' | 'look' | 'name'>;
+  readonly shared: Pick<SharedCounters, 'take' | 'ping' | 'mark' | 'look' | 'name' | 'connections'>;
   /** Counters of this process: they judge in mode `local`, and in every mode know the marks that were seen. */
   readonly local: LocalCounters;
   readonly mode: FailureMode;
@@ -52,6 +52,7 @@ export class FallbackCounters implements Counters, Revocations {
   readonly #recovery: MarksRecovery;
   #state: CountersState = UP;
   #tryAgainAtMs = 0;
+  #connections: number | undefined;
   /** Callers about whom the store was told again, and until when that is enough. */
   readonly #toldAgain = new Map<string, number>();
 
@@ -81,6 +82,7 @@ export class FallbackCounters implements Counters, Revocations {
     try {
       const taken = await this.#options.shared.take(request);
       this.#markUp();
+      this.#noticeReconnection();
       this.#later(this.#recovery.heed(taken.store));
       return this.#agreed(request.caller, taken);
     } catch (error) {
@@ -107,6 +109,7 @@ export class FallbackCounters implements Counters, Revocations {
     try {
       const store = await this.#options.shared.look();
       this.#markUp();
+      this.#noticeReconnection();
       await this.#recovery.heed(store);
     } catch (error) {
       if (!(error instanceof CountersUnavailable)) throw error;
@@ -179,6 +182,14 @@ export class FallbackCounters implements Counters, Revocations {
     if (this.#state.store === 'up') return;
     this.#state = UP;
     this.#options.onChange?.(UP);
+  }
+
+  /** A store may be restarted between two calls, and come back under its name without its latest marks. */
+  #noticeReconnection(): void {
+    const connections = this.#options.shared.connections?.();
+    if (connections === this.#connections) return;
+    if (this.#connections !== undefined) this.#recovery.lacks();
+    this.#connections = connections;
   }
 
   #markAway(error: CountersUnavailable): void {

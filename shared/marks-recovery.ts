@@ -16,8 +16,10 @@ export interface RecoveryOptions {
 const PAUSE_MS = 500;
 /** Work of a request that was cut off (Workers) must not hold up the next for longer. */
 const ATTEMPT_MS = 30_000;
-/** What was told so shortly before a store went away may not have reached the one that comes back. */
+/** Marks may be committed so long after their date. */
 const LAG_MS = 60_000;
+/** What a store that comes back may have lost: a Redis that is killed starts from its last snapshot (`save 3600 1` by default). */
+const LOST_MS = 7_200_000;
 /** At once: many enough to hide the round trip, too few to fill a connection's queue. */
 const BATCH = 200;
 
@@ -58,9 +60,9 @@ export class MarksRecovery {
     });
   }
 
-  /** A mark did not reach the store, or the store went away. */
+  /** A mark did not reach the store, or the store went away and may come back without its latest marks. */
   lacks(): void {
-    this.#lackingSinceMs ??= this.#options.clock.now() - LAG_MS;
+    this.#lackingSinceMs ??= this.#options.clock.now() - LOST_MS;
   }
 
   /** While there is no store, the source alone says who is withdrawn: read anew twice a second, from where it was read. */

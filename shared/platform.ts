@@ -16,7 +16,7 @@ import type {
 import type { Answer, NodeExchange, UpgradeExchange, Upstream } from './upstream.ts';
 
 export interface SharedTaken extends Taken {
-  /** The name of the store: '' for one without marks that nobody has filled yet, '-' where it cannot be told. */
+  /** The name of the store: '' for one that is empty or not filled yet, '-' where it cannot be read. */
   readonly store: string;
 }
 
@@ -24,10 +24,12 @@ export interface SharedCounters extends Counters, Revocations {
   take(request: TakeRequest): MaybePromise<SharedTaken>;
   /** The name of the store, as of now. */
   look(): Promise<string>;
-  /** Names the store: said by whoever has filled it. */
+  /** Names the store, once it is filled. */
   name(store: string): Promise<void>;
   /** Resolves when the store is connected; rejects with CountersUnavailable when it is not to be had for now. */
   ready?(): Promise<void>;
+  /** How many connections were opened so far; absent where there are none to be lost. */
+  connections?(): number;
   close?(): void;
 }
 

@@ -52,8 +52,10 @@ export class Shares {
   }
 
   private serve(): void {
-    // A copy: serving moves an address to the end, where the loop would meet it again.
-    for (const [address, queue] of [...this.queues]) {
+    // Serving moves an address to the end, where the loop would meet it again.
+    let turns = this.queues.size;
+    for (const [address, queue] of this.queues) {
+      if (this.free === 0 || turns-- === 0) return;
       const [first] = queue;
       if (first === undefined || !this.grant(address)) continue;
       this.queues.delete(address);

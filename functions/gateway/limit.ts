@@ -57,7 +57,10 @@ interface Held {
   readonly waiting: Set<() => void>;
 }
 
-/** Exchanges under way by caller, so that nobody who begins many and reads none of them takes the connections of all. */
+/**
+ * Exchanges under way by caller, so that one caller leaves room for others of its address: the shares of a target's
+ * connections (shared/upstream-shares.ts) part addresses only.
+ */
 export class UnderWay {
   private readonly callers = new Map<string, Held>();
   private readonly share: number;

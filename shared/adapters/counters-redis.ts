@@ -21,6 +21,10 @@ export class RedisCounters extends RemoteCounters {
     }
   }
 
+  connections(): number {
+    return this.#connection.opened;
+  }
+
   close(): void {
     this.#connection.close();
   }

@@ -63,9 +63,9 @@ export async function handOn(
   maxBytes: number,
   watch: Watch,
 ): Promise<void> {
-  const reader = body.getReader({ mode: 'byob' });
   let bytes = 0;
   try {
+    const reader = body.getReader({ mode: 'byob' });
     for (;;) {
       watch.caller();
       const { done, value } = await reader.read(new Uint8Array(PIECE_BYTES));

@@ -32,11 +32,17 @@ export class RedisConnection {
   readonly #options: RedisConnectionOptions;
   #client: Client;
   #lastSignMs = 0;
+  #opened = 0;
   #closed = false;
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options;
     this.#client = this.#open();
+  }
+
+  /** How many connections were opened so far. */
+  get opened(): number {
+    return this.#opened;
   }
 
   /** Rejects at once while not connected. */
@@ -82,7 +88,10 @@ export class RedisConnection {
       this.#lastSignMs = this.#options.clock.now();
     };
     alive();
-    redis.on('ready', alive);
+    redis.on('ready', () => {
+      this.#opened += 1;
+      alive();
+    });
     redis.on('reconnecting', alive);
     // Without a listener an 'error' event would end the process.
     redis.on('error', (error: Error) => {

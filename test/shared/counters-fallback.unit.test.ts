@@ -1,9 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryCounters } from '../../shared/adapters/counters-memory.ts';
-import { FallbackCounters, type CountersState, type FailureMode } from '../../shared/counters-fallback.ts';
+import {
+  FallbackCounters,
+  type CountersState,
+  type FailureMode,
+  type FallbackOptions,
+} from '../../shared/counters-fallback.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
 import type { MarkSource } from '../../shared/marks.ts';
-import type { SharedCounters } from '../../shared/platform.ts';
 import type { Mark, TakeRequest } from '../../shared/ports.ts';
 import { manualClock, type ManualClock } from '../support/clock.ts';
 
@@ -12,11 +16,14 @@ const request = { caller: 'zitadel|alice', policy };
 
 // Long because one store with its switches serves every case of marks and limits.
 
+type Store = FallbackOptions['shared'];
+
 /** A shared store with a switch, which can also be emptied. */
-class SwitchedStore implements Pick<SharedCounters, 'take' | 'ping' | 'mark' | 'look' | 'name'> {
+class SwitchedStore implements Store {
   away = false;
   asked = 0;
   named = '';
+  opened = 1;
   #inner: MemoryCounters;
   readonly #clock: ManualClock;
 
@@ -37,6 +44,9 @@ class SwitchedStore implements Pick<SharedCounters, 'take' | 'ping' | 'mark' | '
   }
   take(taken: TakeRequest) {
     return this.#answer(() => ({ ...this.#inner.take(taken), store: this.named }));
+  }
+  connections() {
+    return this.opened;
   }
   ping() {
     return this.#answer(() => undefined);
@@ -296,6 +306,38 @@ describe('a store that was emptied', () => {
     clock.advance(1);
     await instance.look();
     expect(shared.markOf('zitadel|carol')).toEqual(GONE);
+  });
+});
+
+describe('a store that fell back to a snapshot under its own name', () => {
+  const restarted = async () => {
+    const [knowing, other] = [counters('local'), counters('local')];
+    // In turn: both would name the store.
+    await knowing.look();
+    await other.look();
+    await knowing.mark(request.caller, GONE, 86_400);
+    clock.advance(3_600);
+    const name = shared.named;
+    shared.empty();
+    shared.named = name;
+    return { knowing, other };
+  };
+
+  it('is told again what an outage may have cost it', async () => {
+    const { knowing, other } = await restarted();
+    shared.away = true;
+    await knowing.look();
+    shared.away = false;
+    clock.advance(1);
+    await knowing.look();
+    expect(await markAt(other)).toEqual(GONE);
+  });
+
+  it('is told also when it was back before anything had failed', async () => {
+    const { knowing, other } = await restarted();
+    shared.opened += 1;
+    await knowing.look();
+    expect(await markAt(other)).toEqual(GONE);
   });
 });
 
