@@ -7,7 +7,7 @@ import { MAX_HEAD_BYTES } from './gateway/headers.ts';
 import { refuse, type GatewayDeps } from './gateway/index.ts';
 import type { Inbound } from './gateway/request.ts';
 
-/** What Node's parser says of the bytes it gave up on. */
+/** Node's parser's error, with the bytes it gave up on. */
 interface ParserError extends Error {
   readonly code?: string;
   readonly rawPacket?: Buffer;

@@ -44,7 +44,7 @@ export function serve(
   const upgrades = upgradeTransport(sockets.upgrades);
   const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     const inbound = inboundOf(request);
-    // A web Request cannot be made with a malformed Host: the gateway says so.
+    // No web Request can be made with a malformed Host: the gateway refuses it.
     const readable = inbound.fault === undefined && isHost(request.headers.host ?? '');
     if (!isOwnPath(inbound.target) || !readable) {
       void gateway(inbound, { request, response, expectsContinue }, requests, own);
@@ -65,7 +65,7 @@ export function serve(
   });
   server.on('clientError', answerBrokenRequests(own));
   server.on('connect', refuseTunnels(own));
-  // RFC 9110 §10.1.1: an expectation that nobody knows may be ignored.
+  // RFC 9110 §10.1.1: an unknown expectation may be ignored.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (!asksForWebSocket(message)) {

@@ -49,7 +49,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
     await release();
     throw error;
   });
-  // The first request should not wait for keys; a provider that is away is said in /ready.
+  // The first request should not wait for keys; /ready shows a provider that is away.
   deps.platform.background(app.gateway.warm());
   deps.platform.background(featureSync.run());
   const stopSchedule = schedule(app, deps);

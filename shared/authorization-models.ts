@@ -39,7 +39,7 @@ const assignable = z.looseObject({
 });
 const metadataSchema = z.looseObject({ relations: z.record(z.string(), assignable.nullish()).nullish() });
 
-/** What a model lets be asked: its types, their relations, and whether a `user` can ever hold each. */
+/** What a model can answer: its types, their relations, and whether a `user` can ever hold each. */
 export type Askable = ReadonlyMap<string, ReadonlyMap<string, boolean>>;
 
 export function askableOf(model: AuthorizationModel): Askable {

@@ -42,7 +42,7 @@ export type CountersState =
   | { readonly store: 'away'; readonly mode: FailureMode; readonly sinceMs: number; readonly reason: string };
 
 const UP: CountersState = { store: 'up' };
-/** A mark that the store does not agree with is told to it no more often than this. */
+/** A caller's mark that differs from the store's is written again no more often than this. */
 const TOLD_AGAIN_MS = 1_000;
 
 /** Counters that do what RATE_LIMIT_FAILURE says while the store is away, without paying its full time-out each time. */
@@ -53,7 +53,7 @@ export class FallbackCounters implements Counters, Revocations {
   #state: CountersState = UP;
   #tryAgainAtMs = 0;
   #connections: number | undefined;
-  /** Callers about whom the store was told again, and until when that is enough. */
+  /** Callers whose mark was written again, and until when that is enough. */
   readonly #toldAgain = new Map<string, number>();
 
   constructor(options: FallbackOptions) {
@@ -138,7 +138,7 @@ export class FallbackCounters implements Counters, Revocations {
     const stored = taken.mark;
     if (stored === undefined && known === undefined) return taken;
     if (stored?.version === UNVERSIONED) {
-      // Which came first cannot be told: it holds until whoever wrote it takes it back, or the source has said.
+      // Its order is unknown: it holds until its writer takes it back, or the source's mark replaces it.
       this.#tellAgain(caller, undefined, now);
       return taken;
     }

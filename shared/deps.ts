@@ -43,7 +43,7 @@ export interface Deps {
   /** Where marks come from when the counters have lost them. */
   marksFrom(source: MarkSource): void;
   /**
-   * Node only. Waits for connections that are made once, and for marks; what cannot be had is said in /ready. From then on
+   * Node only. Waits for connections that are made once, and for marks; /ready shows what is missing. From then on
    * it is looked regularly whether the counter store is still the one it was.
    */
   connect(): Promise<void>;

@@ -2,8 +2,8 @@ import type { ModelFile, RulesSource, Runtime } from './config.ts';
 import { targetNamedBy, type Fault, type SoundVariables, type Written } from './variables.ts';
 
 /**
- * The texts that variables hold or name, for those who know their form: known whatever is wrong with other variables,
- * so that all faults of a configuration are found together. Null is what this configuration does not read.
+ * The texts that variables hold or name, to be checked by the functions that use them: present whatever is wrong with other
+ * variables, so that all faults of a configuration are found together. Null is what this configuration does not read.
  */
 export interface NamedTexts {
   readonly rules: RulesSource | null;
@@ -50,7 +50,7 @@ export function modelFile(text: string | undefined): ModelFile | null {
   return text === 'off' ? null : { path: text, optional: false };
 }
 
-/** JSON of any kind is taken for the text itself: an object is told that a list is wanted, not that no such file is there. */
+/** JSON of any kind is taken for the text itself: for an object the fault is then that a list is wanted, not that no such file is there. */
 export function rulesSource(text: string): RulesSource {
   return /^\s*[[{"]/.test(text) ? { kind: 'inline', json: text } : { kind: 'file', path: text };
 }

@@ -22,7 +22,7 @@ export type ParsedEnvironment = (
 
 /**
  * The one door from raw variables to a checked configuration. All faults are found before any is reported,
- * and an absent security setting is a fault: it never weakens a check. What `texts` hold is checked by who knows it.
+ * and an absent security setting is a fault: it never weakens a check. The caller checks what `texts` hold.
  */
 export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedEnvironment {
   const { variables, sound, written, targets, faults: misshapen } = readVariables(raw);
@@ -57,13 +57,13 @@ export function parseEnvironment(raw: RawEnvironment, runtime: Runtime): ParsedE
 
 /** What is missing comes with an example, and with the name that was perhaps meant for it. */
 function inFull(faults: readonly Fault[], raw: RawEnvironment): Fault[] {
-  const told = faults.map(({ variable, problem }) => {
+  const hinted = faults.map(({ variable, problem }) => {
     const hint = problem.startsWith('is missing') ? missingHint(variable, raw) : '';
     return { variable, problem: `${problem}${hint}` };
   });
   return [
-    ...told,
-    ...misspelled(raw).filter(({ variable }) => !told.some(({ problem }) => problem.includes(variable))),
+    ...hinted,
+    ...misspelled(raw).filter(({ variable }) => !hinted.some(({ problem }) => problem.includes(variable))),
   ];
 }
 

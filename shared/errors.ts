@@ -8,7 +8,7 @@ export type Owner = 'caller' | 'operator' | 'provider';
 interface CodeEntry {
   readonly status: number;
   readonly title: string;
-  /** What a caller is told when nothing more exact may be said. */
+  /** For the caller, where a refusal has no `detail` of its own. */
   readonly detail: string;
   readonly owner: Owner;
 }

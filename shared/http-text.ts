@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Problem } from './problem.ts';
 
-/** How long a client that was told the last thing may take to close its own half. */
+/** How long a client may take to close its own half after its last answer. */
 const CLOSING_MS = 5_000;
 
 /** Status line and fields of an HTTP/1.1 answer, for sockets that Node's server has let go of. */
@@ -12,7 +12,7 @@ export function headText(status: number, reason: string | undefined, fields: rea
   return `${text}\r\n`;
 }
 
-/** A refusal as the last thing said on a connection. */
+/** Writes a refusal as the last answer of a connection. */
 export function lastAnswer(socket: Duplex, { status, headers, body }: Problem): void {
   const length = String(Buffer.byteLength(body));
   const fields = [...Object.entries(headers).flat(), 'connection', 'close', 'content-length', length];

@@ -4,7 +4,7 @@ import type { Background, Clock, Log, Mark, Random } from './ports.ts';
 
 export interface RecoveryOptions {
   readonly shared: Pick<SharedCounters, 'mark' | 'name'>;
-  /** What this instance knows of. */
+  /** The marks of this instance. */
   readonly known: KnownMarks;
   readonly clock: Clock;
   readonly random: Pick<Random, 'uuid'>;
@@ -29,7 +29,7 @@ const PARTIAL = 'partial';
 
 /**
  * Brings marks back to a store that lost them, and to this instance while there is no store. A store that was emptied has
- * no name; whoever finds it so first tells what it knows and what the source holds, and only then names it.
+ * no name; the first instance that finds it so writes its own marks and the source's, and only then names it.
  */
 export class MarksRecovery {
   readonly #options: RecoveryOptions;
@@ -65,7 +65,7 @@ export class MarksRecovery {
     this.#lackingSinceMs ??= this.#options.clock.now() - LOST_MS;
   }
 
-  /** While there is no store, the source alone says who is withdrawn: read anew twice a second, from where it was read. */
+  /** While there is no store, the source is read twice a second, from where the last read ended. */
   readSource(): Promise<void> | undefined {
     const { clock } = this.#options;
     const now = clock.now();
@@ -76,7 +76,7 @@ export class MarksRecovery {
     });
   }
 
-  /** The store does not know what is known here, or knows what was before: it is told again, and the source is asked. */
+  /** The store lacks this instance's mark of a caller, or has an older one: writes it, and the source's. */
   async tellAgain(caller: string, known: Mark | undefined): Promise<void> {
     try {
       if (known !== undefined) await this.#tell(caller, known);

@@ -24,7 +24,7 @@ interface Known {
 
 const FIRST_PRUNE = 1_024;
 
-/** Did this mark withdraw a token that was issued then? One that does not say when cannot be newer. */
+/** Whether the mark withdraws a token issued then. A token without `iat` cannot be newer than the mark. */
 export function isWithdrawn(mark: Mark | undefined, issuedAt: number | undefined): boolean {
   return mark !== undefined && mark.notBefore > 0 && !((issuedAt ?? 0) > mark.notBefore);
 }

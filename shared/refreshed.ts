@@ -116,7 +116,7 @@ export class Refreshed<T> {
   #renewInBackground(now: number): void {
     if (now - this.#backgroundAt < FAILURE_COOLDOWN_MS) return;
     this.#backgroundAt = now;
-    // The failure is kept and logged by #renew; here it has nobody to tell.
+    // The failure is kept and logged by #renew; here there is no caller to reject.
     this.#deps.background(this.reload().catch(() => undefined));
   }
 

@@ -72,7 +72,7 @@ function toRange(cidr: string): Range {
   return mapped ? [parsed.toIPv4Address(), length - 96] : [parsed, length];
 }
 
-/** What the nearest proxy says of X-Forwarded-Proto or -Host: the last element, if it has the form. */
+/** The nearest proxy's X-Forwarded-Proto or -Host: the last element, if it has the form. */
 export function nearest(field: string | undefined, form: RegExp): string | undefined {
   if (field === undefined) return undefined;
   const last = field.slice(field.lastIndexOf(',') + 1).trim();

@@ -31,7 +31,7 @@ function url(protocols: readonly string[]) {
   );
 }
 
-/** Text that is no URL at all has been told so: it is not told to leave something out, too. */
+/** Text that is no URL at all has that fault already: it gets no second one. */
 function withoutParts(...parts: readonly ('search' | 'hash' | 'username' | 'password')[]) {
   return (text: string): boolean => {
     const parsed = parseUrl(text);

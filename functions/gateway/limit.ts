@@ -16,7 +16,7 @@ export interface LimitDeps {
   readonly counters: Counters;
 }
 
-/** Whose request it is; `issuedAt`: of the token, in milliseconds since the epoch, where it says so. */
+/** Whose request it is; `issuedAt`: the token's `iat`, in milliseconds since the epoch. */
 export interface Asking {
   readonly caller: Caller;
   readonly issuedAt?: number | undefined;
@@ -25,9 +25,9 @@ export interface Asking {
 const FROM_BEFORE = 'token from before its subject was revoked';
 
 /**
- * Counts one request of `caller`. Refuses with `rate_limited`, with `invalid_token` when the subject was revoked, or was
- * and the token is from before,
- * with `limiter_unavailable` when the store is away. Answers at once when the counters do.
+ * Counts one request of `caller`. Throws or rejects with Refusal `rate_limited`, `invalid_token` when the subject is revoked
+ * or the token is from before it was, and `limiter_unavailable` when the store is away. At once, without a promise, when the
+ * counters answer at once.
  */
 export function limit(asking: Asking, policy: RatePolicy, deps: LimitDeps): MaybePromise<Admission> {
   try {

@@ -76,7 +76,7 @@ export function inboundOf(request: IncomingMessage): Inbound {
     target: request.url ?? '',
     headers: request.rawHeaders,
     peer: request.socket.remoteAddress ?? '',
-    // TLS ends in front of the gateway; a trusted proxy says so in X-Forwarded-Proto.
+    // TLS ends in front of the gateway, where a trusted proxy writes X-Forwarded-Proto.
     scheme: 'http',
     needsHost: httpVersion === '1.1',
     fault: isSpoken(request)

@@ -3,7 +3,6 @@ import { bodyTooLarge, Refusal } from '../../shared/errors.ts';
 import { network } from '../../shared/edge/address-guard.ts';
 import type { UpstreamRequest } from '../../shared/upstream.ts';
 import { bearerProtocol, withoutTokenParameters, withoutTokens } from './authenticate/places.ts';
-
 import type { Decision } from './decide.ts';
 import { stripPrefix } from './path.ts';
 import { isOwnRoute } from './rules/own-routes.ts';

@@ -72,7 +72,7 @@ function codeOf(journey: Journey, ending: Ending | 'preflight'): string {
   return shadow === undefined ? 'ok' : `shadow_${shadow.code}`;
 }
 
-/** Nobody but the operator can end it, and requests of this rule fail until then. OpenFGA's own words name tuples: not here. */
+/** An operator's fault: requests of this rule fail until it is mended. OpenFGA's message names tuples, so it is left out. */
 function sayMisconfigured(
   { reason }: Refusal,
   request: Recorded | undefined,

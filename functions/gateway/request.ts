@@ -44,7 +44,7 @@ export interface GatewayRequest {
   readonly fault: Refusal | undefined;
 }
 
-// Traefik says ws and wss of WebSocket upgrades.
+// Traefik writes ws and wss for WebSocket upgrades.
 const SCHEME = /^(?:http|ws)s?$/i;
 const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 // https://www.w3.org/TR/trace-context/#traceparent-header: version 00; all-zero ids are invalid.

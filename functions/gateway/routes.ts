@@ -4,7 +4,7 @@ import type { Gateway } from './create.ts';
 import { fetchTransport, inboundOf } from './fetch-transport.ts';
 import { gateway } from './index.ts';
 
-/** Tells the address of the other end of a request's connection. */
+/** Returns the address of the other end of a request's connection. */
 export type PeerOf = (request: Request, bindings: unknown) => string;
 
 /** The keys of X-Gateway-Assertion, for upstreams. */

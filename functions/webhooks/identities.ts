@@ -4,7 +4,7 @@ import { organizationSubject } from './kinds.ts';
 
 export type IdentityState = 'active' | 'suspended' | 'removed';
 
-/** What one event says; a field it does not speak of is undefined. */
+/** What one event changes; fields that it leaves alone are undefined. */
 export interface Change {
   readonly subject: string;
   /** The event's position: for each field the highest one counts, whatever the order of arrival. */
@@ -70,7 +70,7 @@ const RecordedRow = IdentityRow.extend({
 });
 const MemberRow = z.object({ subject: z.string(), position: z.number() });
 
-/** Users of one issuer as events told of them: the mirror. Throws as `Database`. */
+/** The mirror: users of one issuer by their events. Throws as `Database`. */
 export interface Identities {
   /** Merges one event in. `at`: now. */
   record(change: Change, at: Date): Promise<Recorded>;

@@ -14,13 +14,13 @@ export interface MarksDeps {
 }
 
 export interface Marks extends MarkSource {
-  /** Tells every gateway the user's state. Throws as `Revocations` and `Database`; again is harmless. */
+  /** Publishes the user's state to every gateway. Throws as `Revocations` and `Database`; idempotent. */
   publish(subject: string): Promise<void>;
-  /** Tells again what was told in the last 30 days: the store may have lost it. Answers how many users. */
+  /** Publishes the states of the last 30 days again: the store may have lost them. Returns how many users. */
   remark(): Promise<number>;
 }
 
-/** The mirror keeps the marks for good. Between reading a state and telling it somebody may tell a newer one: versions decide. */
+/** The mirror keeps the marks for good. A newer state may be published between reading and publishing one: versions decide. */
 export function createMarks(deps: MarksDeps): Marks {
   const { identities, revocations, clock, callerOf, forget } = deps;
   const publish = (identity: Identity): Promise<void> =>

@@ -25,11 +25,11 @@ export interface OrganizationsDeps {
   readonly issuer: IssuerConfig;
   readonly clock: Clock;
   readonly random: Pick<Random, 'uuid'>;
-  /** Where Zitadel is asked for people no event here told of; null without a service account. */
+  /** For people of whom no event arrived here; null without a service account. */
   readonly api: ZitadelApi | null;
 }
 
-/** Zitadel says of a removed organisation only that: who belonged to it is to be known here. Throws as `Database`. */
+/** Zitadel's event names only the removed organisation: its members have to be found here. Throws as `Database`. */
 export interface Organizations {
   /** In pages: those of the mirror, then those of Zitadel's own events, which stay. Throws ProviderUnavailable. */
   membersOf(event: QueuedEvent): AsyncGenerator<readonly Member[]>;

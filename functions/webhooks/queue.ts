@@ -76,7 +76,7 @@ export function claim(
   );
 }
 
-/** False when the lease was lost: somebody else has taken the event over. */
+/** False when the lease was lost: another instance has taken the event over. */
 export async function finish(
   database: Pick<Database, 'execute'>,
   id: string,

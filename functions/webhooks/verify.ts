@@ -8,7 +8,7 @@ import { isSignedBy, parseSignature, sameSecret, type Signature } from './signat
 /** Seconds between `t` and our clock, either way: what is older may be a replay, what is newer was not signed now. */
 export const TOLERANCE_S = 300;
 
-/** A body whose sender knows one of the secrets. Only verify() makes one. */
+/** A body whose sender has proved one of the secrets. Only verify() makes one. */
 export type VerifiedBody = Proof<Uint8Array, 'signed'>;
 
 const verified = prove<'signed'>();

@@ -4,7 +4,7 @@ import { fetchJson } from '../../shared/keys/fetch-json.ts';
 import type { Fetch } from '../../shared/ports.ts';
 import { HANDLED_EVENT_TYPES } from './kinds.ts';
 
-/** An event as Zitadel's admin API tells it (zitadel.event.v1.Event), in the form of a delivery: what parseEvent takes, and judges. */
+/** An event of Zitadel's admin API (zitadel.event.v1.Event) in the form of a delivery, for parseEvent to check. */
 export type ListedEvent = Readonly<Record<string, unknown>>;
 
 export interface EventSource {
@@ -35,7 +35,7 @@ export interface Criteria {
   readonly resourceOwner?: string;
 }
 
-/** The events that a webhook would have been told. Throws ProviderUnavailable, as its methods do. */
+/** The events that a webhook would have received. Throws ProviderUnavailable, as its methods do. */
 export async function openEventSource(
   api: ZitadelApi,
   criteria: Criteria = { eventTypes: HANDLED_EVENT_TYPES },

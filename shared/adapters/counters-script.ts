@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** A Lua script and the SHA-1 by which EVALSHA knows it. */
+/** A Lua script and its SHA-1, for EVALSHA. */
 export interface Script {
   readonly sha: string;
   readonly source: string;

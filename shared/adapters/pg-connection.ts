@@ -12,7 +12,7 @@ export async function setUp(client: ClientBase, statementTimeoutMs: number): Pro
   return direct;
 }
 
-/** A pooler makes up the process id that it sends at the start of a connection; the server's own answer tells. */
+/** A pooler makes up the process id that it sends at the start of a connection: it differs from the server's own answer. */
 export async function isDirect(client: ClientBase): Promise<boolean> {
   const announced = processId(client);
   if (announced === 0) return true;

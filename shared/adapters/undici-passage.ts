@@ -46,7 +46,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   /** The first byte of an answer came, interim ones (1xx) included. */
   private begun = false;
   private repeated = false;
-  /** Nothing more is said to the caller; undici may not have ended yet. */
+  /** The caller gets nothing more; undici may not have ended yet. */
   private done = false;
 
   constructor(

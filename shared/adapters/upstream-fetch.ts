@@ -81,7 +81,7 @@ interface WorkersInit {
   readonly encodeResponseBody?: 'manual';
 }
 
-/** Node keeps the code below the error; workerd has none, and says in its log what it could not read. */
+/** Node keeps the code below the error; workerd has none, and writes what it could not read to its log. */
 function faultOf(error: unknown): Refusal {
   const inner = error instanceof Error ? (error.cause ?? error) : error;
   if (inner instanceof Error && 'code' in inner) return refusalOf(inner);

@@ -145,7 +145,7 @@ function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
       ],
       // Otherwise Node takes a caller's Host for the name in the target's certificate.
       servername: isIP(hostname) === 0 ? hostname : '',
-      // A connection of its own: what a client sends early must not precede somebody else's request.
+      // A connection of its own: what a client sends early must not precede another caller's request.
       agent: false,
     });
     const clientGone = (): void => {

@@ -53,7 +53,7 @@ function payloadLength(head: Buffer): number {
   return length === 126 ? head.readUInt16BE(2) : length;
 }
 
-/** RFC 6455 §5.5.1, §7.4.1: a close frame that says the server goes away. Clients have to mask it, servers must not (§5.1). */
+/** RFC 6455 §5.5.1, §7.4.1: a close frame with `going away`. Clients have to mask it, servers must not (§5.1). */
 export function goingAway(mask?: Buffer): Buffer {
   const code = Buffer.alloc(2);
   code.writeUInt16BE(GOING_AWAY);

@@ -10,11 +10,14 @@ export interface LocalCounters {
 
 /** Per address and instance. Coarse: many people may share one address, and their own quotas come after it. */
 const ADDRESS_POLICY: RatePolicy = { name: 'address', limit: 6_000, windowMs: 60_000 };
-/** Far above what a sender with a stale secret makes, far below what guessing one needs. */
+/**
+ * Far above what a sender with a stale secret makes. It keeps nobody from guessing, since a right guess passes: secrets have
+ * to be long.
+ */
 const REFUSED_POLICY: RatePolicy = { name: 'refused', limit: 600, windowMs: 60_000 };
 const IPV6_PREFIX_PARTS = 4;
 
-/** What is refused before anybody has proved who it is. */
+/** Refusals of callers that are not authenticated. */
 const UNPROVED: ReadonlySet<Code> = new Set<Code>([
   'invalid_signature',
   'missing_token',

@@ -40,7 +40,7 @@ function quoted(name: string): string {
   return `"${name.replace(/[^\x20-\x7e]/g, '_').replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** Rounded up: who waits as told is never too early. */
+/** Rounded up: a retry after this time is never too early. */
 function seconds(ms: number): number {
   return Math.ceil(ms / 1_000);
 }

@@ -14,7 +14,7 @@ export interface RequestLog {
   wants(code: string): boolean;
   /** `path` in the line of a refusal. */
   path(target: string): string | undefined;
-  /** A fault that nobody foresaw, with its place in the code. Nothing for any other refusal. */
+  /** Logs an `internal_error` with its place in the code; nothing for any other refusal. */
   fault(refusal: Refusal, request: { readonly id: string; readonly method: string }): void;
 }
 
@@ -52,7 +52,7 @@ function stackOf({ cause }: Refusal): string | undefined {
 export const MAX_PATH_BYTES = 512;
 
 const AUTHORITY = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
-/** Also in their encoded forms: what follows them is a query or a fragment to somebody. */
+/** Also encoded: some servers take what follows for a query or a fragment. */
 const QUERY = /[?#]|%3F|%23/i;
 /** `;jsessionid=…`, `access_token=…`: values that are named within a path. */
 const VALUE = /(;|=|%3B|%3D)[^/]*/gi;

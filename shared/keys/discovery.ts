@@ -24,9 +24,9 @@ export interface Discovery {
 
 export interface ProviderDeps extends RefreshDeps {
   readonly fetch: Fetch;
-  /** Milliseconds for one exchange; 3 s unless told. */
+  /** Milliseconds for one exchange; 3 s by default. */
   readonly timeoutMs?: number;
-  /** Of real time unless told. */
+  /** Real time by default. */
   readonly sleep?: (ms: number) => Promise<void>;
 }
 

@@ -7,11 +7,11 @@ const MAX_BYTES = 256 * 1024;
 
 export interface FetchJsonOptions {
   readonly init?: RequestInit;
-  /** Milliseconds until the whole exchange is given up; 3 s unless told. */
+  /** Milliseconds until the whole exchange is given up; 3 s by default. */
   readonly timeoutMs?: number | undefined;
   /** Instead of `timeoutMs`, where this exchange is one of several that are bounded together. */
   readonly bound?: AbortSignal;
-  /** 256 KiB unless told. */
+  /** 256 KiB by default. */
   readonly maxBytes?: number;
 }
 

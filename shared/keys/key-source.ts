@@ -21,7 +21,7 @@ export interface KeyState extends RefreshState {
   readonly refused: readonly RefusedKey[];
 }
 
-/** What the header of a token says of its key, and who asks. */
+/** A token's header fields about its key, and the address that presents it. */
 export interface Sought {
   readonly kid: string | undefined;
   readonly alg: string;

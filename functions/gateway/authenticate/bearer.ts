@@ -7,7 +7,6 @@ const SCHEME = /^bearer +/i;
 /** RFC 6750 §2.1 b64token. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 /** Two credentials in one field, or bytes no client sends by accident. */
-
 const MALFORMED = /[,\u0000-\u001f\u007f]/;
 
 /** What stands behind `Bearer `, not yet looked at (see `checkToken`): a remembered token needs no second look. */

@@ -6,9 +6,9 @@ import type { Accepted, Outcome, Rejected } from './outcome.ts';
 export interface TokenCacheOptions {
   readonly clock: Clock;
   readonly digest: Digest;
-  /** Tokens remembered as good; 10,000 unless told. */
+  /** Tokens remembered as good; 10,000 by default. */
   readonly maxAccepted?: number;
-  /** Kept apart, so that a flood of bad tokens cannot push good ones out; 1,000 unless told. */
+  /** Kept apart, so that a flood of bad tokens cannot push good ones out; 1,000 by default. */
   readonly maxRejected?: number;
 }
 

@@ -2,13 +2,13 @@ import type { IssuerConfig } from '../../../shared/config.ts';
 import type { Claims } from './principal.ts';
 
 /**
- * Of `at+jwt` no more is asked than of a plain JWT: RFC 9068 §4 has a resource server check issuer, audience, signature and
+ * `at+jwt` is checked like a plain JWT: RFC 9068 §4 has a resource server check issuer, audience, signature and
  * expiry; client_id, iat and jti are what its issuer owes (§2.2).
  */
 const ACCESS_TOKENS = new Set(['at+jwt', 'application/at+jwt']);
 const PLAIN = new Set(['jwt', 'application/jwt']);
 
-/** Keycloak says in the payload what a token is for; `Bearer` is the one to present. */
+/** Keycloak's payload `typ` is the kind of the token; `Bearer` is the one to present. */
 const OTHER_KINDS = new Set(['id', 'serialized-id', 'refresh', 'offline', 'logout']);
 
 /** RFC 8725 §3.11: whether the header names a kind of token (logout, security event) that is no access token of the issuer. */
@@ -20,8 +20,8 @@ export function isAccessTokenType(typ: unknown, { typ: wanted }: Pick<IssuerConf
 }
 
 /**
- * What claims tell of a token that is for its client and not for an API: hashes of OpenID Connect Core §3.3.2.11, the events of a
- * logout or security event token, what Keycloak and Cognito write. `nonce` alone tells nothing: older Keycloak puts it into
+ * The claim by which a token is for its client and not for an API: hashes of OpenID Connect Core §3.3.2.11, the events of a
+ * logout or security event token, what Keycloak and Cognito write. `nonce` alone proves nothing: older Keycloak puts it into
  * access tokens. Undefined when there is no such sign.
  */
 export function idTokenSign(claims: Claims): string | undefined {

@@ -24,7 +24,7 @@ export interface Rejected {
 
 export type Outcome<Who = Identity> = Accepted<Who> | Rejected;
 
-/** What a provider says of a token, signed or in answer to a question. */
+/** A provider's verdict on a token: by its signature, or by introspection. */
 export type Verdict = (Accepted & { readonly claims: Claims }) | Rejected;
 
 /** `address`: who presents it. Throws Refusal for a token that is not accepted, `ProviderUnavailable` when that cannot be known. */

@@ -92,7 +92,7 @@ function checkClaims(claims: JWTPayload, { audiences }: IssuerConfig): void {
   if (idToken !== undefined) throw invalidToken(idToken);
 }
 
-/** A provider may put another key under the same kid. While it is away, the keys at hand have said no. */
+/** A provider may put another key under the same kid. While it is away, the verdict of the keys at hand stands. */
 async function replacements(
   keys: KeySource,
   sought: Sought,

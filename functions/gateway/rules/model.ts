@@ -20,7 +20,7 @@ export interface Lack {
   readonly message: string;
 }
 
-/** Undefined when a caller may hold what is asked. */
+/** Undefined when a caller may hold the rule's relation. */
 export function lackOf({ object, relation }: RelationAccess, model: HeldModel): Lack | undefined {
   const { name, askable, otherwise = '' } = model;
   const type = typeOf(object);
