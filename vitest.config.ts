@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const USES_HYPERDRIVE = /test\/(webhooks\/hyperdrive|contracts\/database-workerd)\.test\.ts$/;
 
 /**
- * unit: no socket, no process; the inner loop. contracts and system start servers and measure time-outs, so no more than
- * two of their files run at a time.
+ * unit: no socket, no process; the inner loop. contracts and system start servers and wait for them, so three of their
+ * files run at a time on two cores; no test has a limit that load can reach.
  */
 export default defineConfig({
   test: {
@@ -35,7 +35,7 @@ export default defineConfig({
         test: {
           name: 'contracts',
           include: ['test/contracts/**/*.test.ts'],
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,7 +45,7 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.unit.test.ts', 'test/contracts/**', 'node_modules/**'],
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

@@ -6,13 +6,14 @@ import { readStates } from '../../functions/cron/runs.ts';
 import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
 import { sql } from '../../shared/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { kindsOf } from '../support/scale.ts';
 import { at, gate, replica } from './support.ts';
 
 const EVERY_MINUTE = '* * * * *';
 const JOB = 'webhooks-apply';
 const Run = z.object({ outcome: z.string().nullable(), detail: z.unknown(), ended: z.boolean() });
 
-describe.each(DATABASES.map((kind) => [kind.name, kind] as const))('cron on %s', (_name, kind) => {
+describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))('cron on %s', (_name, kind) => {
   describe.skipIf(kind.missing)('with several replicas', () => {
     let db: MigratedDatabase;
     beforeAll(async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Client } from 'pg';
 import { startPostgres as startPglite } from '../../dev/postgres.ts';
 import { SERVERS } from '../fga/servers.ts';
+import { FULL } from '../support/scale.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';
 
 const MIGRATIONS = [
@@ -65,6 +66,11 @@ const [embedded, real]: readonly Pair[] = [0, 1].map((kind) => ({
 
 /** Both embedded and both real. */
 export const PAIRS = [embedded!, real!];
+
+/** Both in full; else the one below. */
+export const SCALED_PAIRS = FULL
+  ? PAIRS
+  : PAIRS.filter(({ fga, postgres }) => !fga.missing && !postgres.missing).slice(-1);
 
 /** For what takes long: the real ones where they are installed. */
 export const PAIR = [real!, embedded!]

@@ -6,11 +6,11 @@ import type { Ground } from './ground.ts';
 import { tuple } from './memory.ts';
 import { rules } from './rules.ts';
 import { setStage } from './stage.ts';
-import { PAIRS, type TestDatabase } from './stores.ts';
+import { SCALED_PAIRS, type TestDatabase } from './stores.ts';
 
 const [FORMER, LATTER] = [formerTuples(), latterTuples()];
 
-describe.each(PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, postgres }) => {
+describe.each(SCALED_PAIRS)('feature sync on $fga.name and $postgres.name', ({ fga, postgres }) => {
   describe.skipIf(fga.missing || postgres.missing)('', () => {
     let tables: TestDatabase;
     let ground: Ground;

@@ -3,9 +3,10 @@ import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/
 import { InputRefused } from '../../shared/errors.ts';
 import { createEngine, granted, type Engine } from './engine.ts';
 import { DATABASES, type TestDatabase } from './support.ts';
+import { kindsOf } from '../support/scale.ts';
 import { empty, statusesIn } from './tables.ts';
 
-describe.each(DATABASES)('applying events over $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('applying events over $name', ({ missing, open }) => {
   describe.skipIf(missing)('while something is away', () => {
     let db: TestDatabase;
     let engine: Engine;

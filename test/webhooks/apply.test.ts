@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEngine, granted, keyOf, type Engine } from './engine.ts';
 import { DATABASES, type EnvelopeOptions, type TestDatabase } from './support.ts';
+import { kindsOf } from '../support/scale.ts';
 import { empty, mirrorOf } from './tables.ts';
 
 /** A life of one user as Zitadel could tell it: what comes after a removal does not happen. */
@@ -34,7 +35,7 @@ const life = fc
     }),
   );
 
-describe.each(DATABASES)('events applied over $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('events applied over $name', ({ missing, open }) => {
   describe.skipIf(missing)('end as a perfect delivery', () => {
     let db: TestDatabase;
     let engine: Engine;

@@ -6,10 +6,11 @@ import { sql } from '../../shared/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { manualClock } from '../support/clock.ts';
 import { DATABASES, eventOf, ISSUER, type TestDatabase } from './support.ts';
+import { kindsOf } from '../support/scale.ts';
 
 const Row = z.object({ id: z.string(), position: z.number(), payload: z.unknown() });
 
-describe.each(DATABASES)('the inbox on $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('the inbox on $name', ({ missing, open }) => {
   describe.skipIf(missing)('keeps', () => {
     let db: TestDatabase;
     let deps: InboxDeps;

@@ -6,12 +6,13 @@ import { sql } from '../../shared/database.ts';
 import { createEngine, granted, keyOf, type Engine } from './engine.ts';
 import { instance } from './reconcile-support.ts';
 import { DATABASES, type TestDatabase } from './support.ts';
+import { kindsOf } from '../support/scale.ts';
 import { empty, mirrorOf, statusesIn } from './tables.ts';
 
 const Pending = z.object({ subject: z.string(), type: z.string(), status: z.string() });
 
 /** Lives that end otherwise than by one `user.removed`, and that begin again. */
-describe.each(DATABASES)('lives over $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('lives over $name', ({ missing, open }) => {
   describe.skipIf(missing)('as events tell of them', () => {
     let db: TestDatabase;
     let engine: Engine;

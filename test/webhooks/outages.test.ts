@@ -15,6 +15,7 @@ import { postgresMissing, startPostgres, type PostgresService } from '../service
 import { startSwitchProxy, type SwitchProxy } from '../support/switch-proxy.ts';
 import { createEngine, granted, type Engine } from './engine.ts';
 import { DATABASES, type TestDatabase } from './support.ts';
+import { kindsOf } from '../support/scale.ts';
 import { empty, statusesIn } from './tables.ts';
 
 const SERVERS = [
@@ -38,7 +39,7 @@ function many(count: number, relation: string, type: string): Tuple[] {
   return Array.from({ length: count }, (_, n) => ({ user: 'user:u1', relation, object: `${type}:${n}` }));
 }
 
-describe.each(SERVERS)('events applied to $name', ({ missing, start }) => {
+describe.each(kindsOf(SERVERS))('events applied to $name', ({ missing, start }) => {
   describe.skipIf(missing)('over HTTP', () => {
     let server: OpenFgaService;
     let proxy: SwitchProxy;
