@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 export interface Bundled {
@@ -38,6 +39,8 @@ export async function bundled(entry: string): Promise<Bundled> {
     external: ['pg-native', 'pg-cloudflare'],
     platform: 'node',
     format: 'cjs',
+    // CommonJS has none; this one also finds the packages that are loaded when they are needed.
+    define: { 'import.meta.url': JSON.stringify(pathToFileURL(entry).href) },
     target: 'node20',
     logLevel: 'error',
   });
