@@ -2,7 +2,7 @@ import { Pool, type ClientBase, type ClientConfig, type PoolClient, type QueryAr
 import type { Database, Isolation } from '../database.ts';
 import { createDatabase } from '../database/create.ts';
 import type { RawResult } from '../database/decode.ts';
-import { DatabaseError, toDatabaseError } from '../database/errors.ts';
+import { DatabaseError, DatabaseUnavailable, toDatabaseError } from '../database/errors.ts';
 import { settingsStatement } from '../database/settings.ts';
 import type { Statement } from '../database/sql.ts';
 import { setUp } from './pg-connection.ts';
@@ -70,7 +70,14 @@ export function openPgDatabase(options: PgOptions): Database {
   });
 }
 
-async function openPool(options: PgOptions, queryTimeoutMs: number): Promise<Pool> {
+/** Hands out no connection that is older than the last loss of one. */
+interface Connections {
+  take(): Promise<PoolClient>;
+  lost(): void;
+  end(): Promise<void>;
+}
+
+async function openPool(options: PgOptions, queryTimeoutMs: number): Promise<Connections> {
   const { url, max = 10, connectTimeoutMs = 5_000, connectionTo = asItIs } = options;
   const pool = new Pool({
     ...(await connectionTo(url, connectTimeoutMs)),
@@ -80,18 +87,36 @@ async function openPool(options: PgOptions, queryTimeoutMs: number): Promise<Poo
     idleTimeoutMillis: 30_000,
     query_timeout: queryTimeoutMs,
   });
+  // What ends one connection, a restart or a failover, ends all; of the others it may show with their next statement only.
+  let sound = new WeakSet<ClientBase>();
+  const lost = (): void => {
+    sound = new WeakSet();
+  };
   // Without a listener a server restart would end the process.
-  pool.on('error', (error) => options.onIdleError?.(toDatabaseError(error)));
-  // The pool listens to idle connections only; one that is lost in use fails its statement, which says enough.
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  return pool;
+  pool.on('error', (error) => {
+    lost();
+    options.onIdleError?.(toDatabaseError(error));
+  });
+  pool.on('connect', (client) => {
+    sound.add(client);
+    // The pool listens to idle connections only; one that is lost in use fails its statement, which says enough.
+    client.on('error', () => undefined);
+  });
+  const take = async (): Promise<PoolClient> => {
+    for (;;) {
+      const client = await pool.connect();
+      if (sound.has(client)) return client;
+      client.release(true);
+    }
+  };
+  return { take, lost, end: () => pool.end() };
 }
 
 const asItIs = async (url: string): Promise<ClientConfig> => ({ connectionString: url });
 
 /** One pool, made at its first use; a failure is not kept. */
-function onceOpened(open: () => Promise<Pool>): { get(): Promise<Pool>; end(): Promise<void> } {
-  let opening: Promise<Pool> | undefined;
+function onceOpened(open: () => Promise<Connections>): { get(): Promise<Connections>; end(): Promise<void> } {
+  let opening: Promise<Connections> | undefined;
   let ended = false;
   return {
     async get() {
@@ -118,6 +143,7 @@ async function borrow<T>(
   withinMs: number,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
+  let connections: Connections | undefined;
   let client: PoolClient | undefined;
   const giveBack = (broken: boolean): void => {
     client?.release(broken);
@@ -125,12 +151,14 @@ async function borrow<T>(
   };
   const timer = setTimeout(giveBack, withinMs, true);
   try {
-    client = await (await pool.get()).connect();
+    connections = await pool.get();
+    client = await connections.take();
     const result = await work(client);
     giveBack(false);
     return result;
   } catch (error) {
-    const known = error instanceof DatabaseError ? error : toDatabaseError(error);
+    const known = toDatabaseError(error);
+    if (client !== undefined && known instanceof DatabaseUnavailable && known.lost) connections?.lost();
     // After a time-out the connection may still be busy with the old statement: nobody else may get it.
     giveBack(!(known instanceof DatabaseError));
     throw known;
@@ -168,8 +196,7 @@ async function transact(
     await client.query('commit');
     return results;
   } catch (error) {
-    const known = toDatabaseError(error);
-    if (known instanceof DatabaseError) await client.query('rollback');
-    throw known;
+    if (toDatabaseError(error) instanceof DatabaseError) await client.query('rollback');
+    throw error;
   }
 }

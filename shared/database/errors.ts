@@ -3,9 +3,17 @@ import * as z from 'zod';
 /** No answer: connection, time-out or shutdown. Whether a write happened is unknown. */
 export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
+  /** SQLSTATE of a server or pooler that still answered; undefined when nothing came. */
+  readonly code: string | undefined;
 
-  constructor(reason: string) {
+  constructor(reason: string, code?: string) {
     super(`the database is unavailable: ${reason}`);
+    this.code = code;
+  }
+
+  /** The connection itself is gone or silent; false when the server stopped the statement alone or lacks room for it. */
+  get lost(): boolean {
+    return this.code === undefined || this.code.startsWith('57P') || this.code.startsWith('08');
   }
 }
 
@@ -100,7 +108,7 @@ export function toDatabaseError(error: unknown, trusted = false): DatabaseError 
   if (!refusal.success) return new DatabaseUnavailable(networkReason(error));
   const { code, table, constraint, message } = refusal.data;
   if (AWAY.has(code) || AWAY_CLASSES.has(code.slice(0, 2)))
-    return new DatabaseUnavailable(`SQLSTATE ${code}`);
+    return new DatabaseUnavailable(`SQLSTATE ${code}`, code);
   return new DatabaseError(code, {
     table,
     constraint,
