@@ -17,7 +17,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   EIO: 'the disk failed to read or write: check it',
 };
 
-/** A fault of the operating system in words, by its code; undefined for any other error. */
+/** The code of a fault of the operating system; undefined for any other error. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
   return /^E[A-Z0-9]{2,}$/.test(error.code) ? error.code : undefined;

@@ -48,6 +48,9 @@ export interface Answer {
   readonly status: number;
 }
 
+/** nginx's status for a caller that went away; it reaches no caller, it is for the log. */
+export const CLIENT_GONE = 499;
+
 /** How an exchange that began to stream came to its end. */
 export type Ending = 'complete' | 'client_gone' | 'client_stalled' | 'upstream_broke';
 

@@ -8,7 +8,7 @@ import type {
   NodeExchange,
   UpstreamRequest,
 } from '../upstream.ts';
-import { SHARE_WAIT_MS, UPLOAD_SILENCE_MS } from '../upstream.ts';
+import { CLIENT_GONE, SHARE_WAIT_MS, UPLOAD_SILENCE_MS } from '../upstream.ts';
 import type { Waiting } from '../upstream-shares.ts';
 import { BoundedBody } from './bounded-body.ts';
 import type { UndiciTarget } from './undici-target.ts';
@@ -16,8 +16,6 @@ import { brokeOff, neverOpened, notSent, refusalOf } from './upstream-faults.ts'
 
 /** Bodies up to this size are worth a copy to save a system call. */
 const ONE_WRITE_BYTES = 8_192;
-/** nginx's code for a caller that went away; it reaches nobody, it is for the log. */
-const CLIENT_GONE = 499;
 /** RFC 9110 §9.2.1. TRACE is never passed on. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 

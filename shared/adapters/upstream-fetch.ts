@@ -1,7 +1,7 @@
 import { nominatedBy, passesOn } from '../answer-headers.ts';
 import { Refusal } from '../errors.ts';
 import type { Platform } from '../platform.ts';
-import type { AnswerHeaders, Upstream, UpstreamRequest } from '../upstream.ts';
+import { CLIENT_GONE, type AnswerHeaders, type Upstream, type UpstreamRequest } from '../upstream.ts';
 import { handOn, Watch } from './fetch-body.ts';
 import { refusalOf } from './upstream-faults.ts';
 
@@ -26,8 +26,7 @@ export function fetchUpstream(options: FetchUpstreamOptions): Upstream<Request, 
         if (signal.reason instanceof Refusal) throw signal.reason;
         if (exchange.signal.aborted) {
           events.ended('client_gone');
-          // 499 reaches nobody: it is for the log.
-          return new Response(null, { status: 499 });
+          return new Response(null, { status: CLIENT_GONE });
         }
         throw faultOf(error);
       } finally {

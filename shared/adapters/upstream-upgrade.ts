@@ -14,7 +14,7 @@ import type {
 } from '../upstream.ts';
 import { closeInTime, headText } from '../http-text.ts';
 import type { Random } from '../ports.ts';
-import { SHARE_WAIT_MS } from '../upstream.ts';
+import { CLIENT_GONE, SHARE_WAIT_MS } from '../upstream.ts';
 import { Shares } from '../upstream-shares.ts';
 import { notSent, refusalOf } from './upstream-faults.ts';
 import {
@@ -49,7 +49,16 @@ export function upgradeUpstream(random: Pick<Random, 'hex'>, times: PairTimes = 
       // An upstream that does not switch would take what follows for this body, or for another request.
       if (request.hasBody)
         throw new Refusal('invalid_request', 'an upgrade with a body', { detail: NO_BODY });
-      const reply = await admitted(sharesOf(request.base), request, socket);
+      const reply = await admitted(sharesOf(request.base), request, socket).catch((error: unknown) => {
+        if (socket.destroyed) return undefined;
+        throw error;
+      });
+      // Nothing would tell the upstream's side any more: the event that ends a pair has been.
+      if (reply === undefined || socket.destroyed) {
+        reply?.message.socket.destroy();
+        events.ended('client_gone');
+        return { status: CLIENT_GONE };
+      }
       events.answered(reply.status);
       if (reply.joined === undefined)
         passOn(reply, request.timeoutMs, answer, { socket, head, message }, events);
@@ -90,6 +99,8 @@ interface Reply {
 
 /** Holds a share of the target's connections until the caller's own is closed. */
 async function admitted(shares: Shares, request: UpstreamRequest, client: Duplex): Promise<Reply> {
+  // A caller may leave while it is decided on.
+  if (client.destroyed) throw new Error('client gone');
   await turn(shares, request, client);
   const leave = (): void => {
     shares.leave(request.sharer);

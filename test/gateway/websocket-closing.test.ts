@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import {
   connect,
   createServer as createTcpServer,
@@ -40,6 +40,21 @@ async function listening(server: Server | TcpServer): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+const requestTo = (port: number) => ({
+  target: 'upstream',
+  base: `http://127.0.0.1:${port}`,
+  host: undefined,
+  method: 'GET',
+  path: '/ws',
+  headers: [],
+  timeoutMs: LONG,
+  maxBodyBytes: 0,
+  contentLength: -1,
+  hasBody: false,
+  upgrade: true,
+  sharer: '127.0.0.1',
+});
+
 /** A client and an upstream that keep their halves open whatever the other does, joined by the gateway's adapter. */
 async function joined(
   times: { closingMs?: number; stalledMs?: number },
@@ -50,20 +65,6 @@ async function joined(
   const front = createServer();
   const ended = new Promise<void>((resolve) => {
     front.on('upgrade', (message, socket, head) => {
-      const request = {
-        target: 'upstream',
-        base: `http://127.0.0.1:${port}`,
-        host: undefined,
-        method: 'GET',
-        path: '/ws',
-        headers: [],
-        timeoutMs: LONG,
-        maxBodyBytes: 0,
-        contentLength: -1,
-        hasBody: false,
-        upgrade: true,
-        sharer: '127.0.0.1',
-      };
       const events = {
         answered: () => undefined,
         ended: () => {
@@ -71,7 +72,7 @@ async function joined(
         },
       };
       socket.on('error', () => undefined);
-      void upgrades.forward(request, { set: [], ownsCors: false }, { message, socket, head }, events);
+      void upgrades.forward(requestTo(port), { set: [], ownsCors: false }, { message, socket, head }, events);
     });
   });
   const client = connect({ port: await listening(front), host: '127.0.0.1', allowHalfOpen: true });
@@ -98,6 +99,51 @@ function collected(socket: Socket): () => Buffer {
 
 const closed = (socket: Socket): Promise<unknown> =>
   socket.closed ? Promise.resolve() : new Promise((resolve) => socket.once('close', resolve));
+
+it.each([
+  ['was decided on', true],
+  ['knocked at the upstream', false],
+])('a client that left while it %s leaves nothing open behind it', async (_when, before) => {
+  const behind = createTcpServer();
+  const port = await listening(behind);
+  const front = createServer();
+  const upgrades = upgradeUpstream(webRandom(), { closingMs: LONG, stalledMs: LONG });
+  const endings: string[] = [];
+  const client = connect(await listening(front), '127.0.0.1');
+  sockets.add(client);
+  client.on('error', () => undefined);
+  const asked = once(front, 'upgrade') as Promise<[IncomingMessage, Socket, Buffer]>;
+  client.write('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  const [message, socket, head] = await asked;
+  socket.on('error', () => undefined);
+  const gone = closed(socket);
+  const leave = async (): Promise<void> => {
+    client.resetAndDestroy();
+    await gone;
+  };
+  const left = new Promise<void>((resolve) => {
+    behind.on('connection', (knocking) => {
+      sockets.add(knocking);
+      knocking
+        .resume()
+        .on('error', () => undefined)
+        .on('close', () => {
+          resolve();
+        });
+      void leave().then(() => knocking.write(SWITCH));
+    });
+  });
+  if (before) await leave();
+  const status = await upgrades.forward(
+    requestTo(port),
+    { set: [], ownsCors: false },
+    { message, socket, head },
+    { answered: () => undefined, ended: (how) => endings.push(how) },
+  );
+  expect([status, endings]).toEqual([{ status: 499 }, ['client_gone']]);
+  if (!before) await left;
+  await upgrades.leave();
+});
 
 it('an upstream that ignores the end of its client is cut off, and so is the client', async () => {
   const { client, upstream, ended } = await joined({ closingMs: 100 });
