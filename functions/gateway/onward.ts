@@ -73,7 +73,7 @@ export function onward(
     contentLength: read.contentLength,
     hasBody: read.chunked || read.contentLength > 0,
     upgrade: read.upgrade === 'websocket',
-    sharer: sharerOf(request.address),
+    sharer: network(request.address),
   };
 }
 
@@ -81,9 +81,4 @@ export function onward(
 export function answeredProtocol({ read }: GatewayRequest, { match }: Decision): string | undefined {
   const looked = match.rule.token?.some(({ kind }) => kind === 'protocol') === true;
   return looked ? bearerProtocol(read.protocols) : undefined;
-}
-
-/** IPv4 is taken as it is, without another look. */
-function sharerOf(address: string): string {
-  return address.includes(':') ? network(address) : address;
 }
