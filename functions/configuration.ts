@@ -3,7 +3,7 @@ import type { Config, ModelFile, RulesSource } from '../shared/config.ts';
 import { parseEnvironment } from '../shared/env.ts';
 import type { NamedTexts } from '../shared/env-texts.ts';
 import type { Platform } from '../shared/platform.ts';
-import { systemFault } from '../shared/system-errors.ts';
+import { whyUnreadable } from '../shared/system-errors.ts';
 import type { Fault, RawEnvironment } from '../shared/variables.ts';
 import { compileRules } from './gateway/rules/compile.ts';
 import { place } from './gateway/rules-store.ts';
@@ -63,10 +63,9 @@ function faultsIn(
   try {
     text = source.kind === 'inline' ? source.json : readText(source.path);
   } catch (error) {
-    const reason = systemFault(error) ?? (error instanceof Error ? error.message : 'unreadable');
     const what =
       source.kind === 'file' ? `names ${JSON.stringify(source.path.slice(0, 200))}, which cannot` : 'cannot';
-    return [{ variable, problem: `${what} be read: ${reason}` }];
+    return [{ variable, problem: `${what} be read: ${whyUnreadable(error)}` }];
   }
   return check(text).map((problem) => ({ variable, problem }));
 }

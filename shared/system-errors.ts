@@ -23,6 +23,11 @@ export function systemCode(error: unknown): string | undefined {
   return /^E[A-Z0-9]{2,}$/.test(error.code) ? error.code : undefined;
 }
 
+/** Why a file cannot be read, in words. */
+export function whyUnreadable(error: unknown): string {
+  return systemFault(error) ?? (error instanceof Error ? error.message : 'unreadable');
+}
+
 /** The fault in words with its code, as in `there is no such file … (ENOENT)`; undefined for what is no fault of the system. */
 export function systemFault(error: unknown): string | undefined {
   const code = systemCode(error);

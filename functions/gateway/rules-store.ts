@@ -2,7 +2,7 @@ import { UnusableModel } from '../../shared/authorization-models.ts';
 import type { Config, RulesSource } from '../../shared/config.ts';
 import type { Platform } from '../../shared/platform.ts';
 import type { Log } from '../../shared/ports.ts';
-import { systemFault } from '../../shared/system-errors.ts';
+import { whyUnreadable } from '../../shared/system-errors.ts';
 import { compileRules } from './rules/compile.ts';
 import { holdBy, readModel } from './rules/model.ts';
 import type { Known } from './rules/rule.ts';
@@ -98,8 +98,7 @@ function read(source: RulesSource, platform: Pick<Platform, 'readText'>): string
   try {
     return platform.readText(source.path);
   } catch (error) {
-    const reason = systemFault(error) ?? (error instanceof Error ? error.message : 'unreadable');
-    throw new UnusableRules([`${source.path} cannot be read: ${reason}`]);
+    throw new UnusableRules([`${source.path} cannot be read: ${whyUnreadable(error)}`]);
   }
 }
 

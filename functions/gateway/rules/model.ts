@@ -2,6 +2,7 @@ import { askableOf, UnusableModel, type Askable } from '../../../shared/authoriz
 import type { ModelFile } from '../../../shared/config.ts';
 import { closest } from '../../../shared/nearest.ts';
 import type { Platform } from '../../../shared/platform.ts';
+import { whyUnreadable } from '../../../shared/system-errors.ts';
 import { typeOf } from './object.ts';
 import type { RelationAccess } from './types.ts';
 
@@ -61,8 +62,7 @@ export function readModel(
     return { path, text: readText(path) };
   } catch (error) {
     if (optional && error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    const reason = error instanceof Error ? error.message : 'unreadable';
-    throw new UnusableModel(`cannot be read: ${reason}`, { cause: error });
+    throw new UnusableModel(`cannot be read: ${whyUnreadable(error)}`, { cause: error });
   }
 }
 
