@@ -99,8 +99,6 @@ interface Reply {
 
 /** Holds a share of the target's connections until the caller's own is closed. */
 async function admitted(shares: Shares, request: UpstreamRequest, client: Duplex): Promise<Reply> {
-  // A caller may leave while it is decided on.
-  if (client.destroyed) throw new Error('client gone');
   await turn(shares, request, client);
   const leave = (): void => {
     shares.leave(request.sharer);
@@ -116,9 +114,14 @@ async function admitted(shares: Shares, request: UpstreamRequest, client: Duplex
   }
 }
 
-/** Waits for the caller's share of the target's connections. */
+/** Waits for the caller's share of the target's connections; rejects when there is none in time, or no caller any more. */
 function turn(shares: Shares, { sharer, timeoutMs }: UpstreamRequest, client: Duplex): Promise<void> {
   return new Promise((resolve, reject) => {
+    // A caller may leave while it is decided on.
+    if (client.destroyed) {
+      reject(new Error('client gone'));
+      return;
+    }
     const waiting = {
       begin(): void {
         settle();
