@@ -14,8 +14,14 @@ const CURL_MISSING = spawnSync('curl', ['--version']).error !== undefined;
 
 describe('the demo', () => {
   it.each(['dev/demo.ts', 'dev/workerd.ts'])('%s --once holds every step of the tour', async (program) => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, '--once']);
-    expect(stdout.match(/^✓ .*$/gm)).toEqual(STEPS.map(({ title }) => `✓ ${title}`));
+    // With what it printed when it fails: that names the step which does not hold.
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--import',
+      'tsx',
+      program,
+      '--once',
+    ]).catch((error: unknown) => error as { stdout: string });
+    expect(stdout.match(/^[✓✗] .*$/gm)).toEqual(STEPS.map(({ title }) => `✓ ${title}`));
   });
 
   it.skipIf(CURL_MISSING)(

@@ -7,8 +7,9 @@ export interface HttpClient {
   close(): void;
 }
 
-export function httpClient(url: string): HttpClient {
-  const agent = new Agent({ keepAlive: true });
+/** `keepAlive`: false where the server closes connections whose bodies it did not read, which races the next request. */
+export function httpClient(url: string, keepAlive = true): HttpClient {
+  const agent = new Agent({ keepAlive });
   const { hostname, port } = new URL(url);
   return {
     fetch: (target, sent = {}) =>

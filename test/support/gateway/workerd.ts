@@ -19,7 +19,7 @@ export const workerd: Runtime = {
     const program = startProgram(BINARY, ['serve', '--control-fd=3', join(folder, 'config.capnp')]);
     const [, port] = await program.printed(/"event":"listen","socket":"http","port":(\d+)/);
     const url = `http://127.0.0.1:${port}`;
-    const client = httpClient(url);
+    const client = httpClient(url, false);
     return {
       url,
       fetch: client.fetch,
