@@ -53,8 +53,28 @@ function faultOf(source: string, error: unknown): { problem: string; position: P
   const parsers = offsetOf(error);
   if (control !== undefined && (parsers === undefined || control < parsers))
     return { problem: problemOf(source.charCodeAt(control)), position: positionAt(source, control) };
+  if (isCutOff(source))
+    return { problem: 'the text ends too early', position: positionAt(source, source.trimEnd().length) };
   const position = positionOf(error);
   return { problem: problemAt(source, position), position };
+}
+
+/** What a text can end with in the middle of a token: a part of a literal, a number or an escape. */
+const PARTIAL =
+  /(?:(?<![a-z])(?:tru?|fa?|fals?|nul?|[tn])|-|(?<=\d)(?:\.|[eE][+-]?)|\\(?:u[0-9a-fA-F]{0,3})?)$/;
+
+function isCutOff(source: string): boolean {
+  return isSound(source) || (PARTIAL.test(source) && isSound(source.replace(PARTIAL, '')));
+}
+
+/** Whether a JSON text may begin so: the parser then refuses one character more, that fits nowhere, and nothing before it. */
+function isSound(beginning: string): boolean {
+  try {
+    parse(`${beginning}!`);
+    return false;
+  } catch (error) {
+    return (offsetOf(error) ?? 0) >= beginning.length;
+  }
 }
 
 function problemOf(control: number): string {

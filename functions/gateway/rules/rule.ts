@@ -13,6 +13,8 @@ import { parseStripPrefix } from './strip.ts';
 import { placesOf } from './token-places.ts';
 import type { Access, PathSegment, RelationAccess, Rule } from './types.ts';
 
+const DEFAULT_ACTION = 'viewer';
+
 /** What the rules may refer to. */
 export interface Known {
   readonly targets: ReadonlySet<string>;
@@ -28,10 +30,9 @@ export function toRule(entry: Entry, known: Known, report: Report): Rule | undef
   const { path, method } = definition;
   const target = definition.target ?? 'upstream';
   checkTarget(entry, target, known, report);
-  if (definition.preserve_host === true && known.runtime === 'workers')
-    report.warning('no_effect', [index, 'preserve_host'], HOST_STAYS);
   const rateLimit = rateOf(entry, report);
   const access = accessOf(entry, report);
+  checkEffects(entry, access, known, report);
   if (access?.kind === 'relation') holdAgainstModel(entry, access, known, report);
   const segments = path === undefined ? undefined : segmentsOf(index, path, report);
   if (path === undefined || segments === undefined) return undefined;
@@ -57,6 +58,30 @@ export function toRule(entry: Entry, known: Known, report: Report): Rule | undef
 }
 
 const HOST_STAYS = 'preserve_host has no effect on Workers: their fetch always sends the host of the target';
+const NOT_FORWARDED =
+  'forward_authorization has no effect: token names neither header nor a cookie, and nothing else is forwarded';
+
+/** Fields that the rule would be the same without; a default that is written out promises nothing. */
+function checkEffects(
+  { index, definition }: Entry,
+  access: Access | undefined,
+  { runtime }: Known,
+  report: Report,
+): void {
+  const { action = DEFAULT_ACTION, token, forward_authorization: forwards } = definition;
+  if (definition.preserve_host === true && runtime === 'workers')
+    report.warning('no_effect', [index, 'preserve_host'], HOST_STAYS);
+  if (access === undefined) return;
+  if (access.kind !== 'relation' && action !== DEFAULT_ACTION) {
+    const who =
+      access.kind === 'public' ? 'anyone' : `any valid token${definition.claims ? ' with the claims' : ''}`;
+    const message = `action "${action}" has no effect, ${who} passes: a relation is asked for only beside a named feature or an object`;
+    report.warning('no_effect', [index, 'action'], message);
+  }
+  const forwardable = token?.some((place) => place === 'header' || place.startsWith('cookie:')) ?? true;
+  if (access.kind !== 'public' && forwards === true && !forwardable)
+    report.warning('no_effect', [index, 'forward_authorization'], NOT_FORWARDED);
+}
 
 function checkTarget({ index }: Entry, target: string, known: Known, report: Report): void {
   if (known.targets.has(target)) return;
@@ -113,7 +138,8 @@ function accessOf({ index, definition, faulty }: Entry, report: Report): Access 
     return undefined;
   }
   const parsed = field === 'feature' ? parseFeature(text) : parseObject(text);
-  if (parsed.ok) return { kind: 'relation', relation: definition.action ?? 'viewer', object: parsed.object };
+  if (parsed.ok)
+    return { kind: 'relation', relation: definition.action ?? DEFAULT_ACTION, object: parsed.object };
   report.error(`invalid_${field}`, [index, field], `${field}: ${parsed.problem}`);
   return undefined;
 }

@@ -9,6 +9,19 @@ describe('what is not RFC 8259 is refused at its place', () => {
     ['[\n  {"path": "/a",}\n]', 2, 17, 'trailing commas'],
     ['[\n  // note\n]', 2, 3, 'comments'],
     ['', 1, 1, 'ends too early'],
+    ['[', 1, 2, 'ends too early'],
+    ['[{"path":', 1, 10, 'ends too early'],
+    ['[\n  {"path": "/a",\n\n', 2, 17, 'ends too early'],
+    ['[{}', 1, 4, 'ends too early'],
+    ['[{"path": "/a', 1, 14, 'ends too early'],
+    ['["a\\', 1, 5, 'ends too early'],
+    ['["a\\u00', 1, 8, 'ends too early'],
+    ['[tru', 1, 5, 'ends too early'],
+    ['[-', 1, 3, 'ends too early'],
+    ['[1.', 1, 4, 'ends too early'],
+    ['[nope', 1, 2, 'unexpected "n"'],
+    ['[1 2', 1, 4, 'unexpected "2"'],
+    ['[{"a":1}}', 1, 9, 'unexpected "}"'],
     ["['a']", 1, 2, 'unexpected "\'"'],
     ['[] []', 1, 4, 'unexpected "["'],
     ['[\n  {"path": "/a\tb"}]', 2, 15, 'raw tab (U+0009)'],
@@ -150,6 +163,45 @@ it('preserve_host, which Workers cannot keep, is warned of there and nowhere els
   };
   expect(warned('workers')).toEqual(['no_effect /0/preserve_host']);
   expect([warned('node'), warned()]).toEqual([[], []]);
+});
+
+describe('a field that changes nothing is warned of', () => {
+  const rule = { path: '/a', method: 'GET' };
+  const claims = { scope: 'x' };
+
+  it.each<[string, object, string]>([
+    ['action where anyone passes', { feature: 'public_access', action: 'admin' }, 'anyone passes'],
+    [
+      'action where any token passes',
+      { feature: 'authenticated', action: 'admin' },
+      'any valid token passes',
+    ],
+    ['action beside claims alone', { claims, action: 'admin' }, 'any valid token with the claims passes'],
+  ])('%s', (_what, fields, words) => {
+    expect(summary([{ ...rule, ...fields }])).toEqual(['no_effect /0/action']);
+    expect(findingsOf([{ ...rule, ...fields }])[0]?.message).toContain(
+      `action "admin" has no effect, ${words}`,
+    );
+  });
+
+  it('forward_authorization, where the token stands in nothing that is forwarded', () => {
+    const forwards = { ...rule, feature: 'authenticated', forward_authorization: true };
+    expect(summary([{ ...forwards, token: ['protocol'] }])).toEqual(['no_effect /0/forward_authorization']);
+    for (const token of [undefined, ['header', 'protocol'], ['cookie:sid']])
+      expect(summary([{ ...forwards, token }])).toEqual([]);
+    expect(summary([{ ...forwards, token: ['protocol'], forward_authorization: false }])).toEqual([]);
+  });
+
+  it('but neither the default action written out, nor an action that is asked for', () => {
+    expect(
+      summary([
+        { ...rule, path: '/a', feature: 'public_access', action: 'viewer' },
+        { ...rule, path: '/b', feature: 'authenticated', action: 'viewer' },
+        { ...rule, path: '/c', claims, action: 'viewer' },
+        { ...rule, path: '/d', feature: 'x', claims, action: 'admin' },
+      ]),
+    ).toEqual([]);
+  });
 });
 
 describe('exposure', () => {
