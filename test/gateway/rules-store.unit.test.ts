@@ -79,3 +79,15 @@ it('a default model that is not there holds nothing; one that is named has to be
   expect(stage({ 'rules.json': INVOICES }).store.state()).toEqual({ rules: 1 });
   expect(() => stage({ 'rules.json': INVOICES }, false)).toThrow('cannot be read');
 });
+
+it('a change that leaves the demanded claims as they are leaves what is remembered of tokens usable', () => {
+  const rules = (...claims: readonly object[]) =>
+    JSON.stringify(claims.map((demanded, at) => ({ path: `/${at}`, method: 'GET', claims: demanded })));
+  const { store, change } = stage({ 'rules.json': rules({ tier: 'gold' }, { scope: 'a' }) });
+  const before = store.current().claimNames;
+  change('rules.json', rules({ scope: 'b' }, { tier: 'gold' }, { scope: 'c' }));
+  expect(store.current().rules).toHaveLength(3);
+  expect(store.current().claimNames).toBe(before);
+  change('rules.json', rules({ scope: 'b' }, { groups: 'staff' }));
+  expect([...store.current().claimNames]).toEqual(['groups', 'scope']);
+});

@@ -26,9 +26,6 @@ interface Node {
   rest: Leaf | undefined;
 }
 
-/** One and the same for all rules without claims: what is remembered of tokens then outlives a change of rules. */
-const NO_NAMES: ReadonlySet<string> = new Set();
-
 const NO_PARAMS: Params = Object.freeze(emptyParams());
 
 /** Two rules of equal path shape that claim the same method. */
@@ -50,8 +47,7 @@ export class RuleTrie implements CompiledRules {
 
   constructor(rules: readonly Rule[]) {
     this.rules = rules;
-    const named = rules.flatMap(({ claims = [] }) => claims.map(({ name }) => name));
-    this.claimNames = named.length === 0 ? NO_NAMES : new Set(named);
+    this.claimNames = claimNamesOf(rules);
     this.conflicts = rules.flatMap((rule) => insert(this.#root, rule));
   }
 
@@ -60,6 +56,17 @@ export class RuleTrie implements CompiledRules {
     if (entry === undefined) return undefined;
     return entry.fixed ?? { rule: entry.rule, params: capture(entry.captures, segments) };
   }
+}
+
+const nameSets = new Map<string, ReadonlySet<string>>();
+
+/** One object for equal names: what is remembered of tokens is held by it, and so outlives a change of other rules. */
+function claimNamesOf(rules: readonly Rule[]): ReadonlySet<string> {
+  const named = new Set(rules.flatMap(({ claims = [] }) => claims.map(({ name }) => name)).sort());
+  const key = JSON.stringify([...named]);
+  const known = nameSets.get(key) ?? named;
+  nameSets.set(key, known);
+  return known;
 }
 
 function find(node: Node, method: string, segments: readonly string[], depth: number): Entry | undefined {
