@@ -162,6 +162,7 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
       read.host = value;
       return;
     case 'origin':
+      read.fault ??= faultOfSingle('Origin', read.origin, value);
       read.origin = value;
       return;
     case 'cookie':
@@ -171,6 +172,7 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
       read.protocols = read.protocols === undefined ? value : `${read.protocols},${value}`;
       return;
     case 'sec-fetch-site':
+      read.fault ??= faultOfSingle('Sec-Fetch-Site', read.fetchSite, value);
       read.fetchSite = value;
       return;
     case 'x-request-id':
@@ -191,6 +193,11 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
     case 'access-control-request-method':
       read.preflightMethod = value;
   }
+}
+
+/** With two values, gateway and upstream could judge different pages. Workers join lines by a comma, which neither field holds. */
+function faultOfSingle(name: string, before: string | undefined, value: string): Refusal | undefined {
+  return before !== undefined || value.includes(',') ? malformed(`two ${name} headers`) : undefined;
 }
 
 /** Kept aside: believed only when the peer is a trusted proxy. Several lines of X-Forwarded-For are one list. */

@@ -13,6 +13,7 @@ const VAIN_ASKS = 10;
 const ADDRESS_PAUSE_MS = 30_000;
 /** Longer than any exchange with a provider. On Workers a request that is cancelled does not say so. */
 const ASK_TIMEOUT_MS = 5_000;
+const NOT_ASKED = 'an unknown key, asked for too often by this address to be asked for now';
 const MAX_WAITING = 1_000;
 const MAX_REMEMBERED = 1_000;
 const LOOK_EVERY_MS = 20;
@@ -33,7 +34,8 @@ interface Vain {
 /**
  * Asks the provider for what the held value lacks. Anyone may name keys that do not exist, and nobody must be able to make
  * a genuine key unknown by that: a miss is asked for at once, in a storm of them once a second, and whoever has to wait for
- * the next time waits. Only an address that asked often in vain hears between two times that there is nothing.
+ * the next time waits. Only an address that asked often in vain waits for none, and is refused between two times as while the
+ * provider is away: whether there is such a key is not known then, and clients throw a token away upon `invalid_token`.
  */
 export class Misses<Value> {
   readonly #value: Refreshed<Value>;
@@ -56,22 +58,20 @@ export class Misses<Value> {
   async ask<Found>(find: (value: Value) => readonly Found[], asking: Asking): Promise<readonly Found[]> {
     const { name } = asking;
     if (name !== undefined && this.#now() < (this.#absent.get(name) ?? -Infinity)) return this.#nothing();
-    const value = await this.#newer(this.#isVain(asking.address));
-    if (value === undefined) return this.#nothing();
-    const found = find(value);
+    const found = find(await this.#newer(this.#isVain(asking.address)));
     if (found.length === 0) this.#remember(asking);
     return found;
   }
 
-  /** Of an attempt begun from now on: an earlier one may have begun before the key was there. Undefined when it may not be waited for. */
-  async #newer(vain: boolean): Promise<Value | undefined> {
+  /** Of an attempt begun from now on: an earlier one may have begun before the key was there. Rejects when it may not be waited for. */
+  async #newer(vain: boolean): Promise<Value> {
     const before = this.#value.attempts;
     const deadline = this.#now() + 2 * ASK_TIMEOUT_MS;
     for (;;) {
       const held = this.#value.held();
       if (held !== undefined && this.#value.heldAttempt > before) return held;
       if (this.#mayAsk(vain)) await this.#reload();
-      else if (vain) return undefined;
+      else if (vain) throw this.#value.lastFailure ?? new ProviderUnavailable(NOT_ASKED);
       else await this.#wait(deadline);
     }
   }

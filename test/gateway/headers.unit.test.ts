@@ -90,3 +90,17 @@ it('several X-Forwarded-For lines are one list, in order', () => {
   const read = readHeaders(['X-Forwarded-For', '203.0.113.9', 'x-forwarded-for', '10.0.0.1']);
   expect(read.forwardedFor).toBe('203.0.113.9,10.0.0.1');
 });
+
+describe.each(['Origin', 'Sec-Fetch-Site'])('%s', (name) => {
+  it('that comes twice is refused: the upstream would believe the other one', () => {
+    expect(refused(name, 'none', name, 'none')).toBe('invalid_request');
+  });
+
+  it('is refused where a runtime joined two lines', () => {
+    expect(refused(name, 'https://evil.test, https://app.example.org')).toBe('invalid_request');
+  });
+
+  it('that comes once is read', () => {
+    expect(refused(name, 'none')).toBe('read');
+  });
+});

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { RUNTIMES, SOCKETS } from '../support/gateway/runtimes.ts';
@@ -95,6 +96,43 @@ gatewaySuite(
         'forbidden',
       );
       await expectRefusal(await decide('/plain', { cookie: `sid=${token}` }), 'missing_token');
+    });
+  },
+);
+
+/** Field lines go out as they stand: fetch() would join those of one name. */
+async function statusOf(stage: Stage, ...lines: string[]): Promise<number> {
+  const { hostname, port, host } = new URL(stage.gateway.url);
+  const sending = request({ hostname, port, path: '/events', headers: ['Host', host, ...lines] });
+  sending.end();
+  const [answer] = (await once(sending, 'response')) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode ?? 0;
+}
+
+gatewaySuite(
+  'field lines that come twice are read alike by every runtime',
+  { on: SOCKETS, rules: RULES, variables: () => ({ ALLOWED_ORIGINS: APP }) },
+  (stage) => {
+    it('cookies of several lines are one list', async () => {
+      const cookie = `sid=${await tokenOf(stage)}`;
+      for (const lines of [
+        ['a=b', cookie],
+        [cookie, 'a=b'],
+      ])
+        expect(await statusOf(stage, ...lines.flatMap((line) => ['Cookie', line]))).toBe(200);
+    });
+
+    it('two origins, or two words on the site, never pass for one that may', async () => {
+      const cookie = ['Cookie', `sid=${await tokenOf(stage)}`];
+      for (const [name, bad, good] of [
+        ['Origin', 'https://evil.test', APP],
+        ['Sec-Fetch-Site', 'cross-site', 'same-origin'],
+      ] as const) {
+        expect(await statusOf(stage, ...cookie, name, bad, name, good)).toBe(400);
+        expect(await statusOf(stage, ...cookie, name, good, name, bad)).toBe(400);
+      }
+      expect(stage.upstream.requests).toHaveLength(0);
     });
   },
 );

@@ -113,9 +113,15 @@ function whatStays(lower: string, value: string, cookieNames: readonly string[],
       .join(', ');
   }
   if (cookieNames.length === 0 || lower !== 'cookie') return value;
-  return items(value, ';')
-    .filter((item) => !cookieNames.includes(nameOf(item)))
-    .join('; ');
+  // Names with their separators in turn: what stays is written as it came.
+  const parts = value.split(COOKIE_SEPARATOR);
+  let kept = '';
+  for (let i = 0; i < parts.length; i += 2) {
+    const item = (parts[i] ?? '').trim();
+    if (item === '' || cookieNames.includes(nameOf(item))) continue;
+    kept += kept === '' ? item : `${parts[i - 1] ?? ';'} ${item}`;
+  }
+  return kept;
 }
 
 /** `` or `?…`: a URL is written to logs on its way, so a token never goes on in one. */
@@ -132,10 +138,17 @@ function bearerProtocols(protocols: string | undefined): string[] {
     : items(protocols, ',').filter((item) => item.startsWith(BEARER_PROTOCOL));
 }
 
+/**
+ * RFC 9113 §8.2.3: several lines are one list. Workers join them by a comma, which no value may hold (RFC 6265 §4.1.1):
+ * before a name it separates as well, on every runtime.
+ */
+const COOKIE_SEPARATOR = /(;|,(?=\s*[\w!#$%&'*+.^`|~-]+=))/;
+
 /** RFC 6265 §4.2.1; a value may stand in quotes. */
 function cookies(header: string | undefined): { name: string; value: string }[] {
   if (header === undefined) return [];
-  return items(header, ';').map((item) => ({
+  const parts = header.split(COOKIE_SEPARATOR).filter((_part, index) => index % 2 === 0);
+  return parts.flatMap((part) => part.trim() || []).map((item) => ({
     name: nameOf(item),
     value: item
       .slice(nameOf(item).length + 1)

@@ -22,6 +22,7 @@ describe('a token is found', () => {
     ['in a cookie among others', requestWith({ cookie: 'a=1; sid=abc; b=2' })],
     ['in a cookie with quotes', requestWith({ cookie: 'sid="abc"' })],
     ['in a cookie of a second line', requestWith({ cookie: 'a=1;sid=abc' })],
+    ['in a cookie of a second line, as Workers join them', requestWith({ cookie: 'a=1, sid=abc, b=2' })],
     ['in a subprotocol among others', requestWith({ protocols: 'chat, bearer.abc' })],
     ['in the query', requestWith({}, { target: '/a?x=1&access_token=abc' })],
     ['in the query, spelled in another way', requestWith({}, { target: '/a?access%5Ftoken=%61bc' })],
@@ -45,6 +46,7 @@ describe('a token is found', () => {
   it.each<[string, Presented]>([
     ['header and cookie', requestWith({ authorization: 'Bearer abc', cookie: 'sid=def' })],
     ['two cookies', requestWith({ cookie: 'sid=abc; sid=def' })],
+    ['two lines of cookies', requestWith({ cookie: 'sid=abc, sid=def' })],
     ['two subprotocols', requestWith({ protocols: 'bearer.abc, bearer.def' })],
     ['two parameters', requestWith({}, { target: '/?access_token=abc&access%5ftoken=def' })],
   ])('never when %s hold different ones: the upstream could believe the other', async (_where, request) => {
@@ -133,6 +135,11 @@ describe('what the target gets', () => {
   it('no field of which nothing is left, and every field that was empty', () => {
     const alone = ['Cookie', 'sid=abc', 'Sec-WebSocket-Protocol', 'bearer.abc', 'X', ''];
     expect(withoutTokens(alone, everywhere, false)).toEqual(['X', '']);
+  });
+
+  it('the other cookies as they were joined', () => {
+    const joined = ['Cookie', 'a=1, sid=abc, b=2; c=3,4'];
+    expect(withoutTokens(joined, everywhere, false)).toEqual(['Cookie', 'a=1, b=2; c=3,4']);
   });
 
   it('what a rule does not look at stays as it is', () => {
