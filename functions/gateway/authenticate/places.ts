@@ -148,13 +148,15 @@ const COOKIE_SEPARATOR = /(;|,(?=\s*[\w!#$%&'*+.^`|~-]+=))/;
 function cookies(header: string | undefined): { name: string; value: string }[] {
   if (header === undefined) return [];
   const parts = header.split(COOKIE_SEPARATOR).filter((_part, index) => index % 2 === 0);
-  return parts.flatMap((part) => part.trim() || []).map((item) => ({
-    name: nameOf(item),
-    value: item
-      .slice(nameOf(item).length + 1)
-      .trim()
-      .replace(/^"(.*)"$/, '$1'),
-  }));
+  return parts
+    .flatMap((part) => part.trim() || [])
+    .map((item) => ({
+      name: nameOf(item),
+      value: item
+        .slice(nameOf(item).length + 1)
+        .trim()
+        .replace(/^"(.*)"$/, '$1'),
+    }));
 }
 
 function nameOf(item: string): string {

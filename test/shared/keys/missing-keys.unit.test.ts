@@ -108,8 +108,7 @@ describe.each([
     const before = deps.clock.now();
     const ask = async (kid: string) => find(kid);
     for (let i = 0; i < ASK_BURST; i++) expect(await ask(`kid-${i}`)).toEqual([]);
-    for (let i = ASK_BURST; i < 200; i++)
-      await expect(ask(`kid-${i}`)).rejects.toMatchObject(UNAVAILABLE);
+    for (let i = ASK_BURST; i < 200; i++) await expect(ask(`kid-${i}`)).rejects.toMatchObject(UNAVAILABLE);
     expect(await ask('kid-0')).toEqual([]);
     expect(deps.clock.now()).toBe(before);
     expect(keyFetches()).toBe(1 + ASK_BURST);
