@@ -50,6 +50,9 @@ function stackOf({ cause }: Refusal): string | undefined {
 }
 
 export const MAX_PATH_BYTES = 512;
+/** What is looked at: a caller decides how long a path is, and each refused one is logged. */
+const MAX_READ = 4 * MAX_PATH_BYTES;
+const WITHIN_WORD = /[\w~+%\u0080-\uffff-]/;
 
 const AUTHORITY = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
 /** Also encoded: some servers take what follows for a query or a fragment. */
@@ -60,7 +63,7 @@ const VALUE = /(;|=|%3B|%3D)[^/]*/gi;
 const JOSE = /eyJ[\w-]{6,}(?:(?:\.|%2[Ee])[\w-]*)*/g;
 const WORD = /[\w~+-]{24,}/g;
 /** Longer in hexadecimal than ids are (UUID, SHA-1). */
-const LONG_HEX = /(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{41,}/i;
+const LONG_HEX = /[0-9a-f]{41,}/gi;
 const HIDDEN = '[hidden]';
 
 /**
@@ -68,7 +71,7 @@ const HIDDEN = '[hidden]';
  * everything else as percent-encoded UTF-8; at most 512 bytes, cut between characters.
  */
 export function loggedPath(target: string): string {
-  const path = target.replace(AUTHORITY, '');
+  const path = beginning(target).replace(AUTHORITY, '');
   const end = QUERY.exec(path)?.index ?? path.length;
   const shown = path
     .slice(0, end)
@@ -79,9 +82,20 @@ export function loggedPath(target: string): string {
   return shown.length <= MAX_PATH_BYTES ? shown : cut(shown);
 }
 
+/** Without a word that the cut parts, because half a token may not look like one; 512 characters of it do. */
+function beginning(target: string): string {
+  if (target.length <= MAX_READ) return target;
+  for (let end = MAX_READ; end > MAX_READ - MAX_PATH_BYTES; end -= 1)
+    if (!WITHIN_WORD.test(target.charAt(end - 1))) return target.slice(0, end);
+  return target.slice(0, MAX_READ);
+}
+
 /** Names made of words have one case or no digits; what was drawn at random has both cases and digits. */
 function isRandom(word: string): boolean {
-  return (/[0-9]/.test(word) && /[a-z]/.test(word) && /[A-Z]/.test(word)) || LONG_HEX.test(word);
+  if (!/[0-9]/.test(word)) return false;
+  if (/[a-z]/.test(word) && /[A-Z]/.test(word)) return true;
+  // Lookaheads for both classes in one expression are read again from each place of a long word.
+  return (word.match(LONG_HEX) ?? []).some((hex) => /[0-9]/.test(hex) && /[a-f]/i.test(hex));
 }
 
 /** Node hands bytes over as characters below 256, other runtimes hand over text. */

@@ -67,6 +67,31 @@ describe('the path of a refusal', () => {
     },
   );
 
+  it('costs no more for a longer path, whatever it consists of', () => {
+    const units = ['a', '1', 'f0', 'aA', 'z', '-', '%41', '%3B', '%80', '.', '=', ';', 'é', 'eyJ', 'eyJabcdef.'];
+    const before = process.cpuUsage();
+    for (const unit of units) {
+      const path = loggedPath(`/${unit.repeat(400_000)}`);
+      expect(path.length).toBeLessThanOrEqual(512);
+    }
+    // Time of the processor, which other work on the machine does not reach; one pass in square takes minutes of it.
+    const { user, system } = process.cpuUsage(before);
+    expect(user + system).toBeLessThan(10_000_000);
+  });
+
+  it.each([
+    ['opaque', OPAQUE],
+    ['a JWT', JWT],
+    ['hexadecimal', '0123456789abcdef'.repeat(4)],
+  ])('shows no piece of a token (%s) that the end of what is looked at parts', (_name, token) => {
+    // What is named is hidden, so that the end of what is looked at lies within 512 bytes of what is logged.
+    for (let length = 1950; length < 2060; length++) {
+      const path = loggedPath(`/;${'x'.repeat(length)}/${token}`);
+      const shown = path.slice('/;/'.length);
+      if (shown !== '') expect('[hidden]').toContain(shown);
+    }
+  });
+
   it('is not logged with LOG_PATHS=off', () => {
     expect(log({ paths: false }).requests.path('/a')).toBeUndefined();
     expect(log({}).requests.path('/a?b')).toBe('/a');
