@@ -68,7 +68,23 @@ describe('the path of a refusal', () => {
   );
 
   it('costs no more for a longer path, whatever it consists of', () => {
-    const units = ['a', '1', 'f0', 'aA', 'z', '-', '%41', '%3B', '%80', '.', '=', ';', 'é', 'eyJ', 'eyJabcdef.'];
+    const units = [
+      'a',
+      '1',
+      'f0',
+      'aA',
+      'z',
+      '-',
+      '%41',
+      '%3B',
+      '%80',
+      '.',
+      '=',
+      ';',
+      'é',
+      'eyJ',
+      'eyJabcdef.',
+    ];
     const before = process.cpuUsage();
     for (const unit of units) {
       const path = loggedPath(`/${unit.repeat(400_000)}`);
