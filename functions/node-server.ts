@@ -10,7 +10,7 @@ import { isOwnPath } from './gateway/rules/own-routes.ts';
 import { upgradeTransport } from './gateway/upgrade-transport.ts';
 import { answerBrokenRequests, refuseTunnels } from './node-broken-requests.ts';
 import { CONNECTION_LIMITS, watchConnections, type Connections } from './node-connections.ts';
-import { asksForWebSocket, ignoreUpgrade } from './node-upgrades.ts';
+import { afterEarlierAnswers, asksForWebSocket, ignoreUpgrade } from './node-upgrades.ts';
 
 /** Idle clients are kept for longer than load balancers keep theirs (60 or 75 s): they, not the gateway, close first. */
 const KEEP_ALIVE_MS = 90_000;
@@ -64,17 +64,24 @@ export function serve(
     take(request, response, true);
   });
   server.on('clientError', answerBrokenRequests(own));
-  server.on('connect', refuseTunnels(own));
+  const refuseTunnel = refuseTunnels(own);
+  server.on('connect', (message: IncomingMessage, socket: Duplex) => {
+    afterEarlierAnswers(socket, () => {
+      refuseTunnel(message, socket);
+    });
+  });
   // RFC 9110 §10.1.1: an unknown expectation may be ignored.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (!asksForWebSocket(message)) {
-      ignoreUpgrade(server, message, socket, head);
-      return;
-    }
-    // Without a listener a reset connection would end the process.
-    socket.on('error', () => socket.destroy());
-    void gateway(inboundOf(message), { message, socket, head }, upgrades, own);
+    afterEarlierAnswers(socket, () => {
+      if (!asksForWebSocket(message)) {
+        ignoreUpgrade(server, message, socket, head);
+        return;
+      }
+      // Without a listener a reset connection would end the process.
+      socket.on('error', () => socket.destroy());
+      void gateway(inboundOf(message), { message, socket, head }, upgrades, own);
+    });
   });
   return { server, connections };
 }

@@ -72,7 +72,8 @@ export function onward(
     maxBodyBytes: config.maxBodyBytes,
     contentLength: read.contentLength,
     hasBody: read.chunked || read.contentLength > 0,
-    upgrade: read.upgrade === 'websocket',
+    // RFC 6455 §4.1: by GET alone; any other request may have the offer ignored (RFC 9110 §7.8).
+    upgrade: read.upgrade === 'websocket' && request.method === 'GET',
     sharer: network(request.address),
   };
 }

@@ -100,7 +100,22 @@ gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS }, 
     if (stage.runtime === 'node') expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*invalid_request/);
   });
 
+  it('the switch waits for the answers to the requests before it', async () => {
+    // workerd takes nothing behind a request that it still answers.
+    if (stage.runtime === 'workerd') return;
+    const raw = openRaw(stage.gateway.url);
+    raw.send(
+      'GET /public/before HTTP/1.1\r\nHost: a\r\n\r\n' +
+        `GET /ws/echo HTTP/1.1\r\nHost: a\r\nAuthorization: ${await stage.bearer()}\r\nConnection: Upgrade\r\n` +
+        'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    await raw.until(/^HTTP\/1\.1 200 [^]*\/public\/before[^]*HTTP\/1\.1 101 /);
+    raw.destroy();
+  });
+
   describe('an upgrade to another protocol is ignored (RFC 9110 §7.8)', () => {
+    const WEBSOCKET =
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
     const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
 
     it('the request is answered in HTTP/1.1, and nothing of the offer reaches the upstream', async () => {
@@ -127,6 +142,43 @@ gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS }, 
         ['/public/x', 'hello'],
         ['/public/y', ''],
       ]);
+    });
+
+    it.each([
+      ['all with the offer', [offer, offer, offer, offer]],
+      ['every other one', ['', offer, '', offer]],
+    ])('every pipelined request is answered, in order (RFC 9112 §9.3.2): %s', async (_how, offers) => {
+      const raw = openRaw(stage.gateway.url);
+      const requests = offers.map((one, n) => `GET /public/${n} HTTP/1.1\r\nHost: a\r\n${one}\r\n`);
+      raw.send(`${requests.join('')}GET /public/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      const text = await raw.closed;
+      expect(text.match(/HTTP\/1\.1 200 /g)).toHaveLength(5);
+      const targets = ['/public/0', '/public/1', '/public/2', '/public/3', '/public/last'];
+      expect(stage.upstream.requests.map(({ target }) => target)).toEqual(targets);
+      expect(text.match(/\/public\/\w+/g)).toEqual(targets);
+    });
+
+    it.each(['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS'])(
+      'a WebSocket is for GET alone (RFC 6455 §4.1): %s is a plain request',
+      async (method) => {
+        const text = await exchange(
+          stage.gateway.url,
+          `${method} /public/x HTTP/1.1\r\nHost: a\r\n${WEBSOCKET}Content-Length: 0\r\n\r\n`,
+        );
+        expect(text).toMatch(/^HTTP\/1\.1 200 /);
+        expect(stage.upstream.requests.map((request) => request.values('upgrade'))).toEqual([[]]);
+      },
+    );
+
+    it('in HTTP/1.0 every offer is ignored', async () => {
+      // workerd shows a Worker no version.
+      if (stage.runtime === 'workerd') return;
+      const text = await exchange(
+        stage.gateway.url,
+        `GET /public/x HTTP/1.0\r\nHost: a\r\n${WEBSOCKET}\r\n`,
+      );
+      expect(text).toMatch(/^HTTP\/1\.1 200 /);
+      expect(stage.upstream.requests.map((request) => request.values('upgrade'))).toEqual([[]]);
     });
 
     it('what is judged is still judged: the rules hold for it', async () => {
