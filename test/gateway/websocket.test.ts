@@ -173,10 +173,7 @@ gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS }, 
     it('in HTTP/1.0 every offer is ignored', async () => {
       // workerd shows a Worker no version.
       if (stage.runtime === 'workerd') return;
-      const text = await exchange(
-        stage.gateway.url,
-        `GET /public/x HTTP/1.0\r\nHost: a\r\n${WEBSOCKET}\r\n`,
-      );
+      const text = await exchange(stage.gateway.url, `GET /public/x HTTP/1.0\r\nHost: a\r\n${WEBSOCKET}\r\n`);
       expect(text).toMatch(/^HTTP\/1\.1 200 /);
       expect(stage.upstream.requests.map((request) => request.values('upgrade'))).toEqual([[]]);
     });
