@@ -90,8 +90,8 @@ export function shapeFaults(v: SoundVariables, written: Written): Fault[] {
   );
   each(
     'ALLOWED_ORIGINS',
-    (entry) => entry === '*' || parseUrl(entry)?.origin === entry,
-    'write origins without a path, as in https://app.example.org',
+    (entry) => entry === '*' || (parseUrl(entry)?.origin === entry && !entry.includes('*')),
+    'write whole origins as browsers send them, each by itself: scheme and host in small letters, no *, no default port, no path and no slash at the end, as in https://app.example.org',
   );
   if (v.ASSERTION_KEYS !== undefined && v.ASSERTION_KEYS !== 'off' && !canSign(v.ASSERTION_KEYS)) {
     faults.push({

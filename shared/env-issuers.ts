@@ -1,7 +1,7 @@
 import type { IntrospectionConfig, IssuerConfig } from './config.ts';
 import { audiences, issuerUrl, type Fault, type Written } from './variables.ts';
 
-const FIELDS = ['URL', 'AUDIENCE', 'CLIENT_ID', 'CLIENT_SECRET'] as const;
+export const FIELDS = ['URL', 'AUDIENCE', 'CLIENT_ID', 'CLIENT_SECRET'] as const;
 type Field = (typeof FIELDS)[number];
 
 /** `address|…` are callers nobody has signed in; the others have variables of their own. */

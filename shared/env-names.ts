@@ -1,4 +1,4 @@
-import { issuerVariable } from './env-issuers.ts';
+import { FIELDS, issuerVariable } from './env-issuers.ts';
 import { closest } from './nearest.ts';
 import { targetNamedBy, VARIABLES, type Fault, type RawEnvironment } from './variables.ts';
 
@@ -59,8 +59,8 @@ export function nearestVariable(name: string): string | undefined {
     .toUpperCase()
     .replace(/^SALLYPORT_/, '')
     .replaceAll(/[-.]/g, '_');
-  const target = targetSlip(upper);
-  if (target !== undefined || upper.length < SHORTEST - 1) return target;
+  const ofMany = targetSlip(upper) ?? issuerSlip(upper);
+  if (ofMany !== undefined || upper.length < SHORTEST - 1) return ofMany;
   const candidates = KNOWN.filter((known) => known.length >= SHORTEST);
   const same = candidates.find((known) => bare(known) === bare(upper));
   return same ?? withoutLastWord(upper, candidates) ?? closest(upper, candidates);
@@ -70,6 +70,23 @@ export function nearestVariable(name: string): string | undefined {
 function targetSlip(upper: string): string | undefined {
   const [, target] = /^TARGETS?_([A-Z0-9_]+)_(?:UR[IL]S?|ULR)$/.exec(upper) ?? [];
   return target === undefined ? undefined : `TARGET_${target}_URL`;
+}
+
+const FIELD_SLIPS: ReadonlyMap<string, string> = new Map([
+  ...FIELDS.map((field): [string, string] => [bare(field), field]),
+  ['AUD', 'AUDIENCE'],
+  ['SECRET', 'CLIENT_SECRET'],
+]);
+
+/** ISSUER_CORP_CLIENTID, ISSUERS_CORP_URL, issuer_corp_url; ISSUER_URL, where the name was forgotten. */
+function issuerSlip(upper: string): string | undefined {
+  const words = /^ISSUERS?_(.+)$/.exec(upper)?.[1]?.split('_') ?? [];
+  for (const length of [2, 1]) {
+    const last = words.slice(-length).join('_');
+    const field = FIELD_SLIPS.get(bare(last)) ?? closest(last, FIELDS);
+    if (field !== undefined) return `ISSUER_${words.slice(0, -length).join('_') || '<NAME>'}_${field}`;
+  }
+  return undefined;
 }
 
 /** ZITADEL_ISSUER for ZITADEL_ISSUER_URL; not where two could be meant. */

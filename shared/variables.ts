@@ -64,8 +64,17 @@ export const issuerUrl = url(['https:', 'http:']).refine(
   withoutParts('username', 'password'),
   'write the issuer without credentials: it is shown in the log and in /ready',
 );
+
+/** Compared as they are: a wildcard, or a list in the form of JSON, would match no token and say nothing. */
+function plain(names: readonly string[]): boolean {
+  return names.every((name) => !/[*"]/.test(name));
+}
+
 export const audiences = list.pipe(
-  z.array(z.string()).min(1, 'write at least one audience, comma-separated'),
+  z
+    .array(z.string())
+    .min(1, 'write at least one audience, comma-separated')
+    .refine(plain, 'name every audience, comma-separated and without quotes: there is no wildcard *'),
 );
 
 /** What OpenFGA names stores and models by; its SDK throws on anything else. https://github.com/ulid/spec */
@@ -96,7 +105,9 @@ export const VARIABLES = z.object({
   ZITADEL_AUDIENCE: audiences.optional(),
   ZITADEL_CLIENT_ID: z.string().optional(),
   ZITADEL_CLIENT_SECRET: z.string().optional(),
-  ZITADEL_ORGANIZATIONS: list.default([]),
+  ZITADEL_ORGANIZATIONS: list
+    .refine(plain, 'write ids of organisations, comma-separated and without quotes: there is no wildcard *')
+    .default([]),
   ZITADEL_SERVICE_TOKEN: z.string().optional(),
   KANIDM_ISSUER_URL: issuerUrl.optional(),
   KANIDM_AUDIENCE: audiences.optional(),

@@ -82,6 +82,42 @@ describe('faults', () => {
     expect(faultsOf({ [variable]: value })).toEqual([variable]);
   });
 
+  it.each<[string, string]>([
+    ['https://*.example.org', 'no *'],
+    ['https://*', 'no *'],
+    ['https://app.example.org:*', 'no *'],
+    ['https://app.example.org/', 'no slash at the end'],
+    ['https://app.example.org/path', 'no path'],
+    ['https://app.example.org:443', 'no default port'],
+    ['https://App.example.org', 'small letters'],
+    ['app.example.org', 'scheme and host'],
+    ['https://a.example.org https://b.example.org', 'each by itself'],
+  ])('name an origin that no browser sends: %s', (origin, words) => {
+    const parsed = parseEnvironment(
+      { ...USABLE, ALLOWED_ORIGINS: `https://x.example.org,${origin}` },
+      'node',
+    );
+    const faults = parsed.ok ? [] : parsed.faults;
+    expect(faults).toHaveLength(1);
+    expect(faults[0]?.problem).toMatch(/^entry 2: write whole origins .* as in https:/);
+    expect(faults[0]?.problem).toContain(words);
+  });
+
+  const further = { ISSUER_A_URL: 'https://a.example.org', ISSUER_A_AUDIENCE: 'a' };
+  it.each(['ZITADEL_AUDIENCE', 'KANIDM_AUDIENCE', 'ISSUER_A_AUDIENCE', 'ZITADEL_ORGANIZATIONS'])(
+    'name what would match no token in %s: a wildcard, a list in JSON',
+    (variable) => {
+      const issuers = { ...further, KANIDM_ISSUER_URL: 'https://idm.example.org', KANIDM_AUDIENCE: 'app' };
+      for (const value of ['*', 'api,*', 'api-*', '["api","web"]']) {
+        const parsed = parseEnvironment({ ...USABLE, ...issuers, [variable]: value }, 'node');
+        expect(parsed).toMatchObject({
+          faults: [{ variable, problem: expect.stringContaining('there is no wildcard *') as string }],
+        });
+      }
+      expect(faultsOf({ ...issuers, [variable]: 'https://[::1]/, a.b:c' })).toEqual([]);
+    },
+  );
+
   it('say which entries of a list are wrong, by their place', () => {
     const parsed = parseEnvironment({ ...USABLE, ALLOWED_ORIGINS: 'x,https://app.example.org,y' }, 'node');
     expect(parsed).toMatchObject({ faults: [{ problem: expect.stringMatching(/^entry 1, 3: /) as string }] });

@@ -28,6 +28,19 @@ describe('a misspelled variable is named with the one that is meant', () => {
     ['TARGET_MY-BILLING_URL', 'TARGET_MY_BILLING_URL'],
     ['target_billing_url', 'TARGET_BILLING_URL'],
     ['LOGLEVEL', 'LOG_LEVEL'],
+    ['ISSUER_URL', 'ISSUER_<NAME>_URL'],
+    ['ISSUER_AUDIENCE', 'ISSUER_<NAME>_AUDIENCE'],
+    ['ISSUER_CLIENT_ID', 'ISSUER_<NAME>_CLIENT_ID'],
+    ['ISSUER_CLIENT_SECRET', 'ISSUER_<NAME>_CLIENT_SECRET'],
+    ['ISSUER_A_CLIENTID', 'ISSUER_A_CLIENT_ID'],
+    ['ISSUER_A_CLIENTSECRET', 'ISSUER_A_CLIENT_SECRET'],
+    ['ISSUER_A_SECRET', 'ISSUER_A_CLIENT_SECRET'],
+    ['ISSUER_A_B_AUDIENCES', 'ISSUER_A_B_AUDIENCE'],
+    ['ISSUER_A_AUD', 'ISSUER_A_AUDIENCE'],
+    ['ISSUER_A_URI', 'ISSUER_A_URL'],
+    ['ISSUERS_A_URL', 'ISSUER_A_URL'],
+    ['ISSUER-A-URL', 'ISSUER_A_URL'],
+    ['issuer_a_url', 'ISSUER_A_URL'],
   ])('%s: %s', (written, meant) => {
     expect(nearestVariable(written)).toBe(meant);
   });
@@ -36,6 +49,7 @@ describe('a misspelled variable is named with the one that is meant', () => {
 describe('no alarm is given for', () => {
   it('our own names, a target of any name among them', () => {
     const own = [...Object.keys(VARIABLES.shape), 'HYPERDRIVE', 'TARGET_BILLING_URL', 'TARGET_X_URL_URL'];
+    own.push('ISSUER_A_URL', 'ISSUER_CLIENT_URL', 'ISSUER_A_CLIENT_ID');
     expect(own.flatMap((name) => nearestVariable(name) ?? [])).toEqual([]);
   });
 
@@ -84,6 +98,17 @@ describe('a configuration', () => {
       ),
       'REDIS_URI is not read: is REDIS_URL meant?',
     ]);
+  });
+
+  it('that names no issuer warns of issuer variables without a name', () => {
+    const slips = { ISSUER_URL: 'https://id.example.org', ISSUER_AUDIENCE: 'api' };
+    expect(parseEnvironment({ ...USABLE, ...slips }, 'node')).toMatchObject({
+      ok: true,
+      warnings: expect.arrayContaining([
+        { variable: 'ISSUER_URL', problem: 'is not read: is ISSUER_<NAME>_URL meant?' },
+        { variable: 'ISSUER_AUDIENCE', problem: 'is not read: is ISSUER_<NAME>_AUDIENCE meant?' },
+      ]) as unknown,
+    });
   });
 
   it('is told an example of everything that is missing', () => {
