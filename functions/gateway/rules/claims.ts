@@ -15,18 +15,29 @@ const SCOPES: ReadonlySet<string> = new Set(['scope', 'scp']);
 /** RFC 6749 §3.3 scope-token: such a value may also stand in a challenge. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
-const value = z.union(
-  [z.string().min(1), z.number(), z.boolean()],
-  'write a text, a number, true or false, or a list of them',
-);
+const valueProblem = 'write a text, a number, true or false, or a list of them';
+const value = z.union([z.string().min(1, 'is empty: write a text'), z.number(), z.boolean()], valueProblem);
 
 export const claimsDefinition = z
-  .record(z.string().min(1, 'a claim has a name'), z.union([value, z.array(value).min(1)]))
+  .record(
+    z.string().min(1),
+    z.union([value, z.array(value).min(1, 'is empty: write at least one value')], valueProblem),
+    {
+      error: ({ code }) =>
+        code === 'invalid_key'
+          ? 'a claim has a name'
+          : 'write claims by name, as in {"scope": "reports:read"}',
+    },
+  )
   .refine((claims) => Object.keys(claims).length > 0, 'write at least one claim')
-  .refine(
-    (claims) => demandsOf(claims).every(({ name, values }) => !isScope(name) || values.every(isScopeToken)),
-    'a scope has no spaces, quotes or backslashes: write several as a list',
-  );
+  .superRefine((claims, context) => {
+    for (const { name, values } of demandsOf(claims)) {
+      if (isScope(name) && !values.every(isScopeToken))
+        context.addIssue({ code: 'custom', path: [name], message: scopeProblem });
+    }
+  });
+
+const scopeProblem = 'a scope is a text without spaces, quotes or backslashes: write several as a list';
 
 export function demandsOf(
   claims: Readonly<Record<string, Scalar | readonly Scalar[]>>,

@@ -17,7 +17,7 @@ export const ruleDefinition = z
       pattern: '^/',
       examples: ['/documents/:id', '/public/*rest'],
     }),
-    method: z.union([z.literal('*'), method, z.array(method).min(1)], methodProblem).meta({
+    method: z.union([z.literal('*'), method, z.array(method).min(1, methodProblem)], methodProblem).meta({
       title: 'Method',
       description: 'A method, a list of methods, or * for any. A named method wins over *.',
       examples: ['GET', ['PUT', 'PATCH'], '*'],

@@ -62,10 +62,20 @@ function parseEntry(value: unknown, index: number, report: Report): Entry | unde
   }
   const whole = ruleDefinition.safeParse(value);
   if (whole.success) return { index, definition: whole.data, faulty: NONE };
-  for (const issue of whole.error.issues) tell(issue, value, index, report);
+  for (const issue of oneForEach(whole.error.issues)) tell(issue, value, index, report);
   const faulty = new Set(whole.error.issues.flatMap(fieldsOf));
   const sound = Object.entries(value).filter(([name]) => !faulty.has(name));
   return { index, definition: partialDefinition.parse(Object.fromEntries(sound)), faulty };
+}
+
+/** One for each place: the first, and of a list or an object none where something in it is wrong. */
+function oneForEach(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  return issues.filter(({ path }, at) =>
+    issues.every((other, place) => {
+      const within = path.every((step, depth) => other.path[depth] === step);
+      return !within || (other.path.length === path.length ? place >= at : path.length === 0);
+    }),
+  );
 }
 
 /** Records are read without this member: its demand would be lost in silence. */
@@ -90,5 +100,7 @@ function tell(issue: z.core.$ZodIssue, value: object, index: number, report: Rep
     report.error('missing_field', [index], `${field} is missing: ${issue.message}`);
     return;
   }
-  report.error('invalid_value', [index, field], `${field}: ${issue.message}`);
+  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  const named = path.filter((step) => typeof step === 'string' && step !== '').join('.');
+  report.error('invalid_value', [index, ...path], `${named}: ${issue.message}`);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readFeatureRules } from '../../../functions/synced-rules.ts';
 import { demandsOf, unmet } from '../../../functions/gateway/rules/claims.ts';
-import { compiled, summary } from './support.ts';
+import { compiled, findingsOf, summary } from './support.ts';
 
 const rule = { path: '/a', method: 'GET' };
 const ROLES = 'urn:zitadel:iam:org:project:roles';
@@ -73,20 +73,38 @@ describe('claims of a rule', () => {
     [{ claims: {} }, 'invalid_value /0/claims'],
     [{ claims: [] }, 'invalid_value /0/claims'],
     [{ claims: null }, 'invalid_value /0/claims'],
-    [{ claims: { a: null } }, 'invalid_value /0/claims'],
-    [{ claims: { a: [] } }, 'invalid_value /0/claims'],
-    [{ claims: { a: '' } }, 'invalid_value /0/claims'],
-    [{ claims: { a: { b: 'c' } } }, 'invalid_value /0/claims'],
-    [{ claims: { '': 'c' } }, 'invalid_value /0/claims'],
-    [{ claims: { scope: 'a b' } }, 'invalid_value /0/claims'],
-    [{ claims: { scope: 7 } }, 'invalid_value /0/claims'],
-    [{ claims: { scope: 'a"b' } }, 'invalid_value /0/claims'],
+    [{ claims: { a: null } }, 'invalid_value /0/claims/a'],
+    [{ claims: { a: [] } }, 'invalid_value /0/claims/a'],
+    [{ claims: { a: '' } }, 'invalid_value /0/claims/a'],
+    [{ claims: { a: { b: 'c' } } }, 'invalid_value /0/claims/a'],
+    [{ claims: { '': 'c' } }, 'invalid_value /0/claims/'],
+    [{ claims: { scope: 'a b' } }, 'invalid_value /0/claims/scope'],
+    [{ claims: { scope: 7 } }, 'invalid_value /0/claims/scope'],
+    [{ claims: { scope: 'a"b' } }, 'invalid_value /0/claims/scope'],
     [{ feature: 'x', claims: {} }, 'invalid_value /0/claims'],
     [{ feature: 'public_access', claims: { a: 'b' } }, 'ambiguous_access /0/claims'],
     ['{"path":"/a","method":"GET","claims":{"a":"b","__proto__":"x"}}', 'invalid_value /0/claims/__proto__'],
   ])('are refused as %j', (fields, finding) => {
     const entry = typeof fields === 'string' ? fields : JSON.stringify({ ...rule, ...fields });
     expect(summary(`[${entry}]`)).toEqual([finding]);
+  });
+
+  it.each<[unknown, string[]]>([
+    [[], ['claims: write claims by name, as in {"scope": "reports:read"}']],
+    ['admin', ['claims: write claims by name, as in {"scope": "reports:read"}']],
+    [{ '': 'c' }, ['claims: a claim has a name']],
+    [{ a: null }, ['claims.a: write a text, a number, true or false, or a list of them']],
+    [{ a: ['x', null] }, ['claims.a: write a text, a number, true or false, or a list of them']],
+    [{ a: [] }, ['claims.a: is empty: write at least one value']],
+    [{ a: '' }, ['claims.a: is empty: write a text']],
+    [{ scope: ['a b', ''] }, ['claims.scope: is empty: write a text']],
+    [
+      { scope: 7 },
+      ['claims.scope: a scope is a text without spaces, quotes or backslashes: write several as a list'],
+    ],
+    [{ a: '', b: [] }, ['claims.a: is empty: write a text', 'claims.b: is empty: write at least one value']],
+  ])('say in one line for each fault what to write: %j', (claims, messages) => {
+    expect(findingsOf([{ ...rule, claims }]).map(({ message }) => message)).toEqual(messages);
   });
 
   it('alone have nothing to carry over, and are no open door before a feature', () => {

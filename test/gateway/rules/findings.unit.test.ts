@@ -65,6 +65,19 @@ describe('what is not RFC 8259 is refused at its place', () => {
 });
 
 describe('faults of fields', () => {
+  it.each<[object, string[]]>([
+    [{ token: ['head', 'head'] }, ['/0/token/0', '/0/token/1']],
+    [{ token: ['header', 'x', 7] }, ['/0/token/1', '/0/token/2']],
+    [{ method: ['GET', 'get', 'put'] }, ['/0/method/1', '/0/method/2']],
+    [{ method: [] }, ['/0/method']],
+    [{ timeout_ms: 1e20 }, ['/0/timeout_ms']],
+    [{ feature: undefined, object: [] }, ['/0/object']],
+  ])('have one line each, at the very value, in words of our own: %j', (fields, pointers) => {
+    const findings = findingsOf([{ ...sound, ...fields }]);
+    expect(findings.map(({ pointer }) => pointer)).toEqual(pointers);
+    for (const { message } of findings) expect(message).not.toMatch(/Invalid|Too |expected/);
+  });
+
   it('are all told at once, also within one rule', () => {
     const rules = [
       { path: 'a', method: 'get', feature: 'a:b', target: 'nowhere', rate_limit: 'often', rate: 1 },
@@ -92,7 +105,7 @@ describe('faults of fields', () => {
 
   it.each([
     [{ ...sound, method: [] }, 'invalid_value /0/method'],
-    [{ ...sound, method: ['GET', '*'] }, 'invalid_value /0/method'],
+    [{ ...sound, method: ['GET', '*'] }, 'invalid_value /0/method/1'],
     [{ ...sound, method: 'TRACE' }, 'invalid_value /0/method'],
     [{ ...sound, object: 'document:1' }, 'ambiguous_access /0/object'],
     [{ ...sound, feature: 'feature:public_access' }, 'invalid_feature /0/feature'],
@@ -191,10 +204,10 @@ describe('places of a token', () => {
   it.each<[unknown, string]>([
     [[], 'invalid_value /0/token'],
     ['header', 'invalid_value /0/token'],
-    [['head'], 'invalid_value /0/token'],
-    [['cookie:'], 'invalid_value /0/token'],
-    [['cookie:a b'], 'invalid_value /0/token'],
-    [['query:a=b'], 'invalid_value /0/token'],
+    [['head'], 'invalid_value /0/token/0'],
+    [['cookie:'], 'invalid_value /0/token/0'],
+    [['cookie:a b'], 'invalid_value /0/token/0'],
+    [['query:a=b'], 'invalid_value /0/token/0'],
     [['header', 'header'], 'invalid_value /0/token'],
     [null, 'invalid_value /0/token'],
   ])('%j are refused', (token, finding) => {
