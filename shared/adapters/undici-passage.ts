@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { nominatedBy, passesOn } from '../answer-headers.ts';
+import { Refusal } from '../errors.ts';
 import type {
   Answer,
   AnswerHeaders,
@@ -36,6 +37,8 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   private controller: Dispatcher.DispatchController | undefined;
   /** Set while a share of the target's connections is waited for. */
   private wait: NodeJS.Timeout | undefined;
+  /** Set from the end of the request until the head of its answer. */
+  private late: NodeJS.Timeout | undefined;
   private status = 0;
   /** Declared length of the answer; -1 when it has none. */
   private bodyBytes = -1;
@@ -66,7 +69,13 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
-      this.exchange.response.on('close', this.clientClosed);
+      const { request, response } = this.exchange;
+      // A caller may leave while it is decided on; the event has been then.
+      if (response.destroyed || request.socket.destroyed) {
+        this.settle('client_gone');
+        return;
+      }
+      response.on('close', this.clientClosed);
       if (this.target.shares.enter(this.request.sharer, this)) this.dispatch();
       else this.wait = setTimeout(this.waitedInVain, Math.min(SHARE_WAIT_MS, this.request.timeoutMs));
     });
@@ -79,7 +88,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   }
 
   private dispatch(): void {
-    const { request, exchange, target } = this;
+    const { request, target } = this;
     const { host, headers } = request;
     const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
       path: target.basePath + request.path,
@@ -88,10 +97,8 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
       // Otherwise undici takes a caller's Host for the name in the target's certificate, and reconnects for each.
       servername: target.servername,
       // A connection that never opened leaves the body whole for another try.
-      body: request.hasBody
-        ? new BoundedBody(exchange.request, request.maxBodyBytes, UPLOAD_SILENCE_MS)
-        : null,
-      // Begins when the body is sent; before, only an upstream that takes no more of it is late.
+      body: request.hasBody ? this.body() : null,
+      // For an upstream that takes no more of a body: undici's timers go by the second.
       headersTimeout: request.timeoutMs,
       bodyTimeout: request.timeoutMs,
     };
@@ -99,11 +106,28 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     else target.dispatch(options, this);
   }
 
+  private body(): BoundedBody {
+    const { request, exchange } = this;
+    const body = new BoundedBody(exchange.request, request.maxBodyBytes, UPLOAD_SILENCE_MS);
+    return body.once('end', this.sent);
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
     this.wasIdle = !this.target.opening;
     if (this.exchange.response.destroyed) controller.abort(new Error('client gone'));
+    else if (!this.request.hasBody) this.sent();
   }
+
+  private readonly sent = (): void => {
+    if (this.done || this.status !== 0) return;
+    clearTimeout(this.late);
+    this.late = setTimeout(this.upstreamIsLate, this.request.timeoutMs);
+  };
+
+  private readonly upstreamIsLate = (): void => {
+    this.controller?.abort(new Refusal('upstream_timeout', 'no answer in time'));
+  };
 
   onResponseStarted(): void {
     this.begun = true;
@@ -117,6 +141,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     this.bodyBytes = typeof length === 'string' ? Number(length) : -1;
     // Throws for fields that may not be sent: there is no answer yet then.
     response.writeHead(status, outgoing(status, fields, this.answer));
+    clearTimeout(this.late);
     this.status = status;
     this.events.answered(status);
     if (status === 204 || status === 304 || this.request.method === 'HEAD') {
@@ -148,6 +173,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    clearTimeout(this.late);
     if (this.mayRepeat(error)) {
       this.repeated = true;
       this.dispatch();
@@ -209,6 +235,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
 
   private detach(): void {
     this.done = true;
+    clearTimeout(this.late);
     if (this.controller !== undefined) this.target.paused.delete(this.controller);
     this.exchange.response.off('close', this.clientClosed);
     if (this.wait === undefined) return;
