@@ -64,7 +64,10 @@ describe('one exchange over undici', () => {
     ...over,
   });
 
-  function passage(request: UpstreamRequest, exchange: { request: IncomingMessage; response: ServerResponse }) {
+  function passage(
+    request: UpstreamRequest,
+    exchange: { request: IncomingMessage; response: ServerResponse },
+  ) {
     const endings: Ending[] = [];
     const events = { answered: () => undefined, ended: (ending: Ending) => void endings.push(ending) };
     const answered = new Passage(request, { set: [], ownsCors: false }, exchange, events, target).through();
