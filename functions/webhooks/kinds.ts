@@ -36,6 +36,11 @@ export const CREATION_TYPES: readonly string[] = HANDLED_EVENT_TYPES.filter(
   (type) => DELIVERED.get(type) === 'created',
 );
 
+/** Types that give access. */
+export const RESTORING_TYPES: readonly string[] = HANDLED_EVENT_TYPES.filter((type) =>
+  isRestoring(DELIVERED.get(type)),
+);
+
 /** Of an event that the provider raised; undefined for all that nothing handles. */
 export function deliveredKindOf(type: string): Kind | undefined {
   return DELIVERED.get(type);
@@ -44,6 +49,10 @@ export function deliveredKindOf(type: string): Kind | undefined {
 /** Of an event in the inbox. */
 export function kindOf(type: string): Kind | undefined {
   return DELIVERED.get(type) ?? MADE.get(type);
+}
+
+export function isRestoring(kind: Kind | undefined): boolean {
+  return kind === 'created' || kind === 'restored';
 }
 
 /** What takes access away does not wait behind an event that fails. */

@@ -223,16 +223,62 @@ describe.each(kindsOf(DATABASES))('lives over $name', ({ missing, open }) => {
     it.each([
       ['the first of a user in an instance with numbers of its own', [{ sequence: 5_000_000_000 }]],
       [
-        'a busy user, over a year',
-        [
-          { sequence: 1, createdAt: '2024-11-28T00:00:00Z' },
-          { sequence: 900_000_000, createdAt: '2025-11-28T00:00:00Z' },
-        ],
+        'a hundred thousand tokens within a second',
+        [{ sequence: 1 }, { sequence: 100_001, type: 'user.username.changed' }],
       ],
-      ['a hundred thousand tokens within a second', [{ sequence: 1 }, { sequence: 100_001 }]],
+      [
+        'who is back after thousands of logins',
+        [{ sequence: 1 }, { sequence: 10_001, type: 'user.unlocked' }],
+      ],
     ])('believes %s', async (_, order) => {
       for (const event of order) await engine.arrive(event);
       expect((await statusesIn(db.database)).map(({ status }) => status)).toEqual(order.map(() => 'pending'));
+    });
+
+    it('believes a busy user, over months between two arrivals', async () => {
+      await happen({ sequence: 1 });
+      engine.clock.advance(100 * 86_400);
+      await happen({ sequence: 8_000_000, type: 'user.unlocked' });
+      expect((await statusesIn(db.database)).map(({ status }) => status)).toEqual(['applied', 'applied']);
+    });
+
+    it('an old date of the event before makes no leap credible', async () => {
+      await happen({ sequence: 1, createdAt: '2000-01-02T00:00:00Z' });
+      await happen({ sequence: 80_000_000_000, type: 'user.unlocked' });
+      await happen({ sequence: 2, type: 'user.deactivated' });
+      expect(await stateOf('u1')).toBe('suspended');
+    });
+
+    it('what gives access is set aside after a leap that others may make', async () => {
+      await happen({ sequence: 1 }, { sequence: 1_000_000, type: 'user.unlocked' });
+      await happen({ sequence: 2, type: 'user.deactivated' });
+      expect(marked()).toEqual(['zitadel|u1']);
+    });
+
+    const minute = (n: number) => new Date(engine.clock.now() - 3_600_000 + n * 60_000).toISOString();
+
+    it.each([
+      ['far above', 9_999, 0.01],
+      ['somewhat above, and a while before', 90, 2],
+    ])('a withdrawal is not lost to a restoration whose sequence is %s', async (_, sequence, minutes) => {
+      await happen({ sequence: 1, createdAt: minute(0) });
+      await happen({ sequence, type: 'user.unlocked', createdAt: minute(1) });
+      await happen({ sequence: 2, type: 'user.deactivated', createdAt: minute(1 + minutes) });
+      expect(await stateOf('u1')).toBe('suspended');
+      await happen({ sequence: sequence + 1, type: 'user.reactivated', createdAt: minute(9) });
+      expect(await stateOf('u1')).toBe('active');
+    });
+
+    it('a removal is not lost to a creation of a false sequence', async () => {
+      await happen({ sequence: 20_000_000_000, createdAt: minute(0) });
+      await happen({ sequence: 2, type: 'user.removed', createdAt: minute(1) });
+      expect(await stateOf('u1')).toBe('removed');
+    });
+
+    it('a withdrawal that arrives late changes nothing, whatever is between', async () => {
+      await happen({ sequence: 500, type: 'user.unlocked', createdAt: minute(5) });
+      await happen({ sequence: 2, type: 'user.deactivated', createdAt: minute(1) });
+      expect(await stateOf('u1')).toBe('active');
     });
   });
 });
