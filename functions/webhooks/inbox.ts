@@ -99,7 +99,7 @@ function position(event: StorableEvent, key: EventKey, sequence: number): Sql {
   const { occurredAt } = event;
   if (!isUrgent(event.kind) || occurredAt === null) return own;
   const restoredAt = sql`least(restoring.occurred_at, restoring.received_at)`;
-  return sql`greatest(${own}, (select least(max(restoring.position) + 1, ${Number.MAX_SAFE_INTEGER}::bigint) from ${ofSameUser(event, key, sql`restoring`)}
+  return sql`greatest(${own}, (select max(least(restoring.position, ${Number.MAX_SAFE_INTEGER - 1}::bigint)) + 1 from ${ofSameUser(event, key, sql`restoring`)}
     and restoring.type = any(${RESTORING_TYPES}) and ${restoredAt} < ${occurredAt}::timestamptz
     and (restoring.sequence > ${sequence + OVERLAP_EVENTS}::bigint
       or ${restoredAt} < ${occurredAt}::timestamptz - interval '1 second' * ${OVERLAP_SECONDS}::int)))`;
