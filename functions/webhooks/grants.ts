@@ -2,40 +2,48 @@ import * as z from 'zod';
 import { isPrintable } from '../../shared/subjects.ts';
 import { TUPLES_PER_WRITE, type Tuple } from '../../shared/tuples.ts';
 
+const OBJECT = 'write type:id; {user_id}, {type} and {organization} may stand in the id';
+
 /** A template of an object: `{user_id}`, `{type}` and `{organization}` stand for what an event says of the user. */
 const object = z
-  .string()
-  .max(256)
-  .regex(
-    /^[^\s:#@{}]+:(?:[^\s:#{}]|\{(?:user_id|type|organization)\})+$/,
-    'write type:id; {user_id}, {type} and {organization} may stand in the id',
-  )
+  .string(OBJECT)
+  .max(256, 'write at most 256 characters')
+  .regex(/^[^\s:#@{}]+:(?:[^\s:#{}]|\{(?:user_id|type|organization)\})+$/, OBJECT)
   .describe(
     'What the user is given: type:id, where {user_id}, {type} and {organization} may stand in the id.',
   );
 
+const RELATION = 'write the name of a relation';
+const TYPES = 'write a list of human and machine, or leave it out for all';
+const ORGANIZATIONS = 'write a list of ids of organisations, or leave it out for all';
+
 const grant = z
-  .strictObject({
-    relation: z
-      .string()
-      .regex(/^[^\s:#@]{1,50}$/, 'write the name of a relation')
-      .describe('The relation the user gets.'),
-    object,
-    types: z
-      .array(z.enum(['human', 'machine']))
-      .min(1)
-      .optional()
-      .describe('Only for users of these types; absent: for all.'),
-    organizations: z
-      .array(z.string())
-      .min(1)
-      .optional()
-      .describe('Only for users of these organisations, by id.'),
-  })
+  .strictObject(
+    {
+      relation: z
+        .string(RELATION)
+        .regex(/^[^\s:#@]{1,50}$/, RELATION)
+        .describe('The relation the user gets.'),
+      object,
+      types: z
+        .array(z.enum(['human', 'machine'], TYPES), TYPES)
+        .min(1, TYPES)
+        .optional()
+        .describe('Only for users of these types; absent: for all.'),
+      organizations: z
+        .array(z.string(ORGANIZATIONS), ORGANIZATIONS)
+        .min(1, ORGANIZATIONS)
+        .optional()
+        .describe('Only for users of these organisations, by id.'),
+    },
+    'write objects of relation and object, and types and organizations where needed, and nothing else',
+  )
   .describe('One tuple every new user gets.');
 
 /** config/default_grants.json */
-export const grantsFile = z.array(grant).max(TUPLES_PER_WRITE);
+export const grantsFile = z
+  .array(grant, 'write a JSON array of grants')
+  .max(TUPLES_PER_WRITE, `write at most ${TUPLES_PER_WRITE} grants`);
 
 export type DefaultGrants = z.output<typeof grantsFile>;
 
@@ -56,7 +64,8 @@ export function parseGrants(text: string): DefaultGrants {
   const parsed = grantsFile.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new UnusableGrants(`default grants: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+  const place = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+  throw new UnusableGrants(`default grants: ${place}${issue?.message ?? ''}`);
 }
 
 /** What a new user gets. A grant over something the event does not say is left out. */

@@ -47,6 +47,24 @@ describe('default grants', () => {
     expect(objectsOf([grant, grant], ANN)).toEqual(['feature:a']);
   });
 
+  const sound = { relation: 'viewer', object: 'feature:a' };
+  it.each<[unknown, string]>([
+    [{}, 'write a JSON array of grants'],
+    [Array(101).fill(sound), 'write at most 100 grants'],
+    [['viewer'], '0: write objects of relation and object'],
+    [[{ ...sound, role: 1 }], '0: write objects of relation and object'],
+    [[sound, { object: 'feature:a' }], '1.relation: write the name of a relation'],
+    [[{ ...sound, object: 7 }], '0.object: write type:id'],
+    [[{ ...sound, object: `f:${'x'.repeat(300)}` }], '0.object: write at most 256 characters'],
+    [[{ ...sound, types: 'human' }], '0.types: write a list of human and machine'],
+    [[{ ...sound, types: [] }], '0.types: write a list of human and machine'],
+    [[{ ...sound, types: ['robot'] }], '0.types.0: write a list of human and machine'],
+    [[{ ...sound, organizations: [] }], '0.organizations: write a list of ids'],
+    [[{ ...sound, organizations: [7] }], '0.organizations.0: write a list of ids'],
+  ])('that cannot be used say where, and what to write: %#', (grants, words) => {
+    expect(() => parseGrants(JSON.stringify(grants))).toThrow(`default grants: ${words}`);
+  });
+
   it.each([
     ['no list', '{}'],
     ['no JSON', 'viewer'],

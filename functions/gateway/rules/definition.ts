@@ -24,7 +24,7 @@ export const ruleDefinition = z
     }),
     feature: z
       .string('write the name of a feature')
-      .min(1, 'is empty')
+      .min(1, 'is empty: write the name of a feature')
       .optional()
       .meta({
         title: 'Feature',
@@ -34,7 +34,7 @@ export const ruleDefinition = z
       }),
     object: z
       .string('write type:id, as in document:{id}')
-      .min(1, 'is empty')
+      .min(1, 'is empty: write type:id, as in document:{id}')
       .optional()
       .meta({
         title: 'Object',
