@@ -35,11 +35,19 @@ function checkEffect(rule: Rule, report: Report): void {
   );
 }
 
-function checkToken({ index, access, token = [] }: Rule, report: Report): void {
+function checkToken({ index, access, methods, token = [] }: Rule, report: Report): void {
   if (token.length > 0 && access.kind === 'public') {
     report.warning('no_effect', [index, 'token'], 'no token is looked for where anyone may pass');
     return;
   }
+  // RFC 6455 §4.1: the opening handshake is a GET.
+  const protocol = token.findIndex(({ kind }) => kind === 'protocol');
+  if (protocol >= 0 && methods !== '*' && !methods.includes('GET'))
+    report.warning(
+      'no_effect',
+      [index, 'token', protocol],
+      'a WebSocket begins with GET, and the rule has no GET',
+    );
   const at = token.findIndex(({ kind }) => kind === 'query');
   if (at < 0) return;
   const message =

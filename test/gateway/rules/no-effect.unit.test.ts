@@ -29,6 +29,12 @@ describe('a field that changes nothing is warned of', () => {
     expect(summary([{ ...forwards, token: ['protocol'], forward_authorization: false }])).toEqual([]);
   });
 
+  it('a subprotocol as place of the token, where no WebSocket can begin', () => {
+    const looks = { ...rule, feature: 'x', token: ['header', 'protocol'] };
+    expect(summary([{ ...looks, method: ['POST', 'PUT'] }])).toEqual(['no_effect /0/token/1']);
+    for (const method of ['*', 'GET', ['GET', 'POST']]) expect(summary([{ ...looks, method }])).toEqual([]);
+  });
+
   it('but neither the default action written out, nor an action that is asked for', () => {
     expect(
       summary([
