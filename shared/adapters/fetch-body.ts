@@ -24,11 +24,6 @@ export class Watch {
     this.wait(UPLOAD_SILENCE_MS, bodyStalled);
   }
 
-  /** The one waits for the other, and neither can be seen. */
-  both(): void {
-    this.wait(UPLOAD_SILENCE_MS + this.timeoutMs, upstreamIsLate);
-  }
-
   /** The answer is there, or there is none. */
   stop(): void {
     this.stopped = true;
@@ -37,7 +32,8 @@ export class Watch {
 
   /** Never by an error of the body: workerd ends a failed chunked body as if it were whole, and the upstream acts on half. */
   end(refusal: Refusal): void {
-    this.cut.abort(refusal);
+    // After the answer began nobody gets the refusal any more; workerd would log it as an exception that none caught.
+    this.cut.abort(this.stopped ? undefined : refusal);
   }
 
   private wait(ms: number, late: () => Refusal): void {
@@ -79,6 +75,18 @@ export async function handOn(
     await succeeds(writer.close());
   } catch (error) {
     watch.end(error instanceof Refusal ? error : bodyBrokeOff(error));
+  }
+}
+
+/** For a body that the runtime hands on by itself: what comes is counted as the caller's time. Never rejects. */
+export async function seen(copy: ReadableStream<Uint8Array>, watch: Watch): Promise<void> {
+  try {
+    const reader = copy.getReader();
+    do watch.caller();
+    while (!(await reader.read()).done);
+    watch.upstream();
+  } catch (error) {
+    watch.end(bodyBrokeOff(error));
   }
 }
 

@@ -2,7 +2,7 @@ import { nominatedBy, passesOn } from '../answer-headers.ts';
 import { Refusal } from '../errors.ts';
 import type { Platform } from '../platform.ts';
 import { CLIENT_GONE, type AnswerHeaders, type Upstream, type UpstreamRequest } from '../upstream.ts';
-import { handOn, Watch } from './fetch-body.ts';
+import { handOn, seen, Watch } from './fetch-body.ts';
 import { refusalOf } from './upstream-faults.ts';
 
 export interface FetchUpstreamOptions extends Pick<Platform, 'fetch' | 'conduit'> {
@@ -55,7 +55,9 @@ function call(
   if (request.method === 'GET' || request.method === 'HEAD') {
     // fetch takes no body for them but the one that a caller's own request holds, and that one unseen: it cannot be counted.
     if (request.contentLength < 0) throw new Refusal('invalid_request', UNDECLARED, { detail: UNDECLARED });
-    watch.both();
+    // A copy is read alongside: the other one passes unseen, and a caller that falls silent is not the upstream's fault.
+    const copy = exchange.clone().body;
+    if (copy !== null) void seen(copy, watch);
     // Its method comes with it: named again, fetch would ask for a body that it may have.
     return [new Request(url, exchange), init];
   }

@@ -55,18 +55,31 @@ gatewaySuite('the time of an upload is not the time of the upstream', { on: SOCK
 
 it('a caller that falls silent in its body gets 408 and is closed, after 30 s of its own; others are served', async () => {
   const world = await openWorld();
-  const framings = ['Content-Length: 500\r\n\r\nhello', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'];
+  const declared = 'Content-Length: 500\r\n\r\nhello';
+  const chunked = 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n';
+  const uploads = [
+    ['POST', declared],
+    ['POST', chunked],
+    ['PUT', chunked],
+    ['DELETE', declared],
+    ['OPTIONS', declared],
+    // workerd hands these two on by itself.
+    ['GET', declared],
+    ['HEAD', declared],
+  ] as const;
   // At the same time on both: they only wait.
   const silentAt = async (runtime: Runtime): Promise<void> => {
     const gateway = await runtime.start(world.variables);
-    const texts = Array.from({ length: 8 }, async (_, n) => {
+    const texts = uploads.map(async ([method, rest]) => {
       const raw = openRaw(gateway.url);
-      raw.send(`POST /slow HTTP/1.1\r\nHost: a\r\n${framings[n % 2] ?? ''}`);
-      return raw.closed;
+      raw.send(`${method} /slow HTTP/1.1\r\nHost: a\r\n${rest}`);
+      return [method, await raw.closed] as const;
     });
     expect((await gateway.fetch('/public/x')).status).toBe(200);
-    for (const text of await Promise.all(texts))
-      expect(text).toMatch(/^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
+    for (const [method, text] of await Promise.all(texts))
+      expect(text).toMatch(
+        method === 'HEAD' ? /^HTTP\/1\.1 408 / : /^HTTP\/1\.1 408 [^]*"code":"request_timeout"/,
+      );
     expect((await gateway.fetch('/public/x')).status).toBe(200);
     await gateway.close();
   };
@@ -88,6 +101,29 @@ gatewaySuite('an answer that comes before the body has ended', { on: SOCKETS }, 
     raw.send('GET /public/next HTTP/1.1\r\nHost: a\r\n\r\n');
     await raw.until(/HTTP\/1\.1 200[^]*\/public\/next/);
     raw.destroy();
+  });
+});
+
+gatewaySuite('a client that leaves in its upload after the answer began', { on: SOCKETS }, (stage) => {
+  it.each([
+    ['POST', 'Content-Length: 500\r\n\r\nhello'],
+    ['POST', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'],
+    ['GET', 'Content-Length: 500\r\n\r\nhello'],
+  ])('ends the upload, and is no fault of the gateway: %s %j', async (method, rest) => {
+    stage.upstream.on('/public/begun', (incoming, outgoing) => {
+      incoming.on('error', () => undefined);
+      outgoing.write('begun');
+    });
+    const raw = openRaw(stage.gateway.url);
+    raw.send(`${method} /public/begun HTTP/1.1\r\nHost: a\r\n${rest}`);
+    await raw.until(/begun/);
+    raw.destroy();
+    const [recorded] = stage.upstream.requests;
+    await recorded!.gone();
+    expect(recorded!.complete()).toBe(false);
+    // Behind what the runtime has to say of the request before.
+    expect((await stage.gateway.fetch('/public/x')).status).toBe(200);
+    expect(stage.gateway.output()).not.toMatch(/Uncaught|internal_error/);
   });
 });
 
