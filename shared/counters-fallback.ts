@@ -84,7 +84,7 @@ export class FallbackCounters implements Counters, Revocations {
       this.#markUp();
       this.#noticeReconnection();
       this.#later(this.#recovery.heed(taken.store));
-      return this.#agreed(request.caller, taken);
+      return this.#agreed(request, taken);
     } catch (error) {
       if (!(error instanceof CountersUnavailable)) throw error;
       this.#markAway(error);
@@ -130,24 +130,29 @@ export class FallbackCounters implements Counters, Revocations {
     }
   }
 
+  #agreed({ caller, organization }: TakeRequest, taken: SharedTaken): Taken {
+    const mark = this.#newer(caller, taken.mark);
+    if (organization === undefined) return mark === taken.mark ? taken : { ...taken, mark };
+    return { ...taken, mark, organizationMark: this.#newer(organization, taken.organizationMark) };
+  }
+
   /** The newer word counts, the store's or that of this instance: a store that knows nothing may have lost it. */
-  #agreed(caller: string, taken: SharedTaken): Taken {
+  #newer(caller: string, stored: Mark | undefined): Mark | undefined {
     const { local, clock } = this.#options;
     const now = clock.now();
     const known = local.marks.of(caller, now);
-    const stored = taken.mark;
-    if (stored === undefined && known === undefined) return taken;
+    if (stored === undefined && known === undefined) return undefined;
     if (stored?.version === UNVERSIONED) {
       // Its order is unknown: it holds until its writer takes it back, or the source's mark replaces it.
       this.#tellAgain(caller, undefined, now);
-      return taken;
+      return stored;
     }
     if (stored !== undefined && (known === undefined || stored.version >= known.version)) {
       local.marks.learn(caller, stored, MARK_SECONDS, now);
-      return taken;
+      return stored;
     }
     this.#tellAgain(caller, known, now);
-    return { ...taken, mark: known };
+    return known;
   }
 
   #tellAgain(caller: string, known: Mark | undefined, now: number): void {
@@ -172,10 +177,12 @@ export class FallbackCounters implements Counters, Revocations {
     }
   }
 
-  #admitUncounted({ caller, policy }: TakeRequest): Taken {
+  #admitUncounted({ caller, policy, organization }: TakeRequest): Taken {
     const { local, clock } = this.#options;
-    const mark = local.marks.of(caller, clock.now());
-    return { allowed: true, remaining: policy.limit, resetMs: 0, retryAfterMs: 0, mark };
+    const now = clock.now();
+    const mark = local.marks.of(caller, now);
+    const organizationMark = organization === undefined ? undefined : local.marks.of(organization, now);
+    return { allowed: true, remaining: policy.limit, resetMs: 0, retryAfterMs: 0, mark, organizationMark };
   }
 
   #markUp(): void {

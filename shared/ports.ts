@@ -37,6 +37,8 @@ export interface TakeRequest {
   /** Who is limited: `<issuer>|<subject>` or an address. */
   readonly caller: string;
   readonly policy: RatePolicy;
+  /** `<issuer>|org:<id>`: the organisation that the caller's token names, which may be marked as well. */
+  readonly organization?: string | undefined;
 }
 
 /** The answer of one atomic take. */
@@ -50,6 +52,8 @@ export interface Taken {
   readonly retryAfterMs: number;
   /** Of a caller who is, or was, suspended or removed: read in the same round trip, so that it costs none. */
   readonly mark: Mark | undefined;
+  /** Of the organisation, which was removed. */
+  readonly organizationMark?: Mark | undefined;
 }
 
 /** Which tokens of a caller were withdrawn. */

@@ -46,6 +46,11 @@ export function callerOf({ name }: Pick<IssuerConfig, 'name'>, subject: string):
   return `${name}|${subject}`;
 }
 
+/** What the mirror and marks call an organisation, in the place of a user: no user's id holds a colon. */
+export function organizationSubject(id: string): string {
+  return `org:${id}`;
+}
+
 /** Also those not trusted today: their users' relations may still be stored. */
 function namesOtherIssuer(
   { name: own, others = [] }: Pick<IssuerConfig, 'name' | 'others'>,

@@ -4,7 +4,7 @@ import { prove, type Proof } from '../../shared/proof.ts';
 import type { Authenticate } from './authenticate/index.ts';
 import type { Principal } from './authenticate/principal.ts';
 import { authorize, type Grant } from './authorize.ts';
-import { callerOf, type Caller } from './caller.ts';
+import { callerOf, organizationOf, type Caller } from './caller.ts';
 import type { Journey } from './journey.ts';
 import { limit, type Admission, type LimitDeps } from './limit.ts';
 import { judgePath, type JudgedPath } from './path.ts';
@@ -48,7 +48,7 @@ export async function decide(request: GatewayRequest, journey: Journey, deps: De
   journey.authenticated(principal);
   const caller = callerOf(principal, request.address);
   const admission = await limit(
-    { caller, issuedAt: principal?.issuedAt },
+    { caller, issuedAt: principal?.issuedAt, organization: organizationOf(principal) },
     match.rule.rateLimit ?? deps.defaultRate,
     deps,
   );

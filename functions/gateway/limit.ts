@@ -20,6 +20,8 @@ export interface LimitDeps {
 export interface Asking {
   readonly caller: Caller;
   readonly issuedAt?: number | undefined;
+  /** `<issuer name>|org:<id>`, where the token names its organisation. */
+  readonly organization?: string | undefined;
 }
 
 const FROM_BEFORE = 'token from before its subject was revoked';
@@ -31,7 +33,7 @@ const FROM_BEFORE = 'token from before its subject was revoked';
  */
 export function limit(asking: Asking, policy: RatePolicy, deps: LimitDeps): MaybePromise<Admission> {
   try {
-    const taken = deps.counters.take({ caller: asking.caller, policy });
+    const taken = deps.counters.take({ caller: asking.caller, policy, organization: asking.organization });
     return taken instanceof Promise ? admitLater(taken, policy, asking) : admit(taken, policy, asking);
   } catch (error) {
     throw asRefusal(error);
@@ -115,6 +117,7 @@ function admit(taken: Taken, policy: RatePolicy, { issuedAt }: Asking): Admissio
   // The answer is that of any token that is not accepted.
   if (isWithdrawn(taken.mark, issuedAt))
     throw invalidToken(taken.mark?.notBefore === Infinity ? 'subject revoked' : FROM_BEFORE);
+  if (isWithdrawn(taken.organizationMark, issuedAt)) throw invalidToken('organisation removed');
   if (!taken.allowed) throw rateLimited(policy, taken);
   return { policy, remaining: taken.remaining, headers: rateHeaders(policy, taken) } as Admission;
 }

@@ -105,6 +105,9 @@ async function removeOrganization(event: QueuedEvent, deps: EffectsDeps): Promis
   const { identities, marks, organizations, clock } = deps;
   const { subject, position } = event;
   await identities.record({ subject, position, state: 'removed' }, new Date(clock.now()));
+  // Its mark refuses whose token names it, also those whom nobody here can list; without a store, the others are seen to first.
+  const published = marks.publish(subject);
+  await Promise.allSettled([published]);
   for await (const members of organizations.membersOf(event)) {
     const fresh = [...(await organizations.enqueue(event, members))];
     // An event of each does the rest, the sweep above all; refused they are now.
@@ -119,6 +122,7 @@ async function removeOrganization(event: QueuedEvent, deps: EffectsDeps): Promis
     };
     await Promise.all(Array.from({ length: PARALLEL }, refuse));
   }
+  await published;
 }
 
 /** Merges the event into the mirror; a user of a removed organisation is removed with it. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/database.ts';
-import { organizationSubject } from './kinds.ts';
+import { organizationSubject } from '../../shared/subjects.ts';
 
 export type IdentityState = 'active' | 'suspended' | 'removed';
 
@@ -75,7 +75,7 @@ export interface Identities {
   /** Merges one event in. `at`: now. */
   record(change: Change, at: Date): Promise<Recorded>;
   states(subjects: readonly string[]): Promise<Identity[]>;
-  /** Users whose state changed since, by subject, from `after` on. */
+  /** Users, and organisations that were removed, whose state changed since, by subject, from `after` on. */
   changedSince(
     since: Date,
     after: string,
@@ -101,7 +101,6 @@ export function identitiesOf(issuer: string, database: Pick<Database, 'query'>):
       database.query(
         sql`select ${COLUMNS}, state_changed_at as "changedAt" from sallyport_identities
             where issuer = ${issuer} and state_changed_at >= ${since} and subject > ${after}
-              and subject not like ${`${organizationSubject('')}%`}
             order by subject limit ${limit}`,
         IdentityRow.extend({ changedAt: z.date() }),
       ),

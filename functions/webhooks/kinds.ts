@@ -1,3 +1,5 @@
+import { organizationSubject } from '../../shared/subjects.ts';
+
 /** What an event means to us. */
 export type Kind = 'created' | 'changed' | 'suspended' | 'restored' | 'removed' | 'organization_removed';
 
@@ -60,13 +62,6 @@ export function isUrgent(kind: Kind): boolean {
   return kind === 'suspended' || kind === 'removed' || kind === 'organization_removed';
 }
 
-/** What an event or the mirror calls an organisation, in the place of a user: no user's id holds a colon. */
-export function organizationSubject(id: string): string {
-  return `${ORGANIZATION}${id}`;
-}
-
 export function organizationIdOf(subject: string): string {
-  return subject.slice(ORGANIZATION.length);
+  return subject.slice(organizationSubject('').length);
 }
-
-const ORGANIZATION = 'org:';

@@ -3,9 +3,9 @@ import * as z from 'zod';
 import type { IssuerConfig } from '../../shared/config.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { prove } from '../../shared/proof.ts';
-import { faultOfSubject, isPrintable } from '../../shared/subjects.ts';
+import { faultOfSubject, isPrintable, organizationSubject } from '../../shared/subjects.ts';
 import type { JsonObject, Source, StorableEvent } from './event.ts';
-import { deliveredKindOf, organizationSubject, type Kind } from './kinds.ts';
+import { deliveredKindOf, type Kind } from './kinds.ts';
 import { redact } from './redact.ts';
 
 const storable = prove<'parsed'>();

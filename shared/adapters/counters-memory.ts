@@ -24,7 +24,7 @@ export class MemoryCounters implements Counters, Revocations {
     this.#ledger = new Ledger(capacity);
   }
 
-  take({ caller, policy }: TakeRequest): Taken {
+  take({ caller, policy, organization }: TakeRequest): Taken {
     const now = this.#clock.now();
     const account = this.#accountOf(`${policy.name}\n${caller}`, policy, now);
     account.settle(now);
@@ -35,6 +35,7 @@ export class MemoryCounters implements Counters, Revocations {
       resetMs: Math.ceil(account.resetMs(now)),
       retryAfterMs: allowed ? 0 : Math.ceil(account.retryMs(now)),
       mark: this.marks.of(caller, now),
+      organizationMark: organization === undefined ? undefined : this.marks.of(organization, now),
     };
   }
 

@@ -11,7 +11,7 @@ import { MARK, TAKE, type Script } from './counters-script.ts';
 export type Send = (command: [string, ...string[]]) => Promise<unknown>;
 
 const count = z.number().int().nonnegative();
-const takeReply = z.tuple([count, count, count, count, z.string(), z.string(), z.string()]);
+const takeReply = z.tuple([count, count, count, count, z.string(), z.string(), z.string(), z.string()]);
 const MAX_REASON = 200;
 /** Says which store this is: one that was emptied, or took the place of another, has none or another. */
 const STORE_KEY = 'sallyport:store';
@@ -28,22 +28,24 @@ export class RemoteCounters implements SharedCounters {
     this.#send = send;
   }
 
-  async take({ caller, policy }: TakeRequest): Promise<SharedTaken> {
+  async take({ caller, policy, organization }: TakeRequest): Promise<SharedTaken> {
     const tag = tagOf(caller);
     const keys = [`${tag}:window:${policy.name}`, ...markKeys(tag)];
     const { limit, windowMs } = policy;
     const numbers = [limit, windowMs * 1_000, grainMs(policy) * 1_000].map(String);
-    const reply = await this.#run(TAKE, keys, [...numbers, STORE_KEY]);
+    const withdrawn = organization === undefined ? '' : markKeys(tagOf(organization))[0];
+    const reply = await this.#run(TAKE, keys, [...numbers, STORE_KEY, withdrawn]);
     const parsed = takeReply.safeParse(reply);
     if (!parsed.success)
       throw new CountersUnavailable('the counter store gave an answer that is none of the script');
-    const [allowed, remaining, resetUs, retryUs, withdrawn, restored, store] = parsed.data;
+    const [allowed, remaining, resetUs, retryUs, revoked, restored, store, gone] = parsed.data;
     return {
       allowed: allowed === 1,
       remaining,
       resetMs: Math.ceil(resetUs / 1_000),
       retryAfterMs: Math.ceil(retryUs / 1_000),
-      mark: markOf(withdrawn, restored),
+      mark: markOf(revoked, restored),
+      organizationMark: markOf(gone, ''),
       store,
     };
   }

@@ -10,12 +10,15 @@ export interface Script {
  * A sliding window: never more than the limit in any stretch of its length. Requests that come close to one another share
  * an entry, `first last:count last:count …` in microseconds, of which only the newest needs its `first`.
  * KEYS: 1 = the window, 2 = the caller's withdrawal, 3 = what is left of it once it was taken back.
- * ARGV: 1 = limit, 2 = window, 3 = grain (shared/rate.ts), 4 = the key that an emptied store lacks.
- * Answers {allowed, remaining, microseconds until all is free, microseconds until one is, withdrawal, rest of it, store}.
+ * ARGV: 1 = limit, 2 = window, 3 = grain (shared/rate.ts), 4 = the key that an emptied store lacks, 5 = the withdrawal of the
+ * caller's organisation, or ''.
+ * Answers {allowed, remaining, microseconds until all is free, microseconds until one is, withdrawal, rest of it, store,
+ * the organisation's withdrawal}.
  *
  * The clock is the store's, so that gateways whose clocks differ agree. Microseconds since the epoch stay whole and far
  * below 2^53 in Lua's doubles; '%.0f' because stores differ in how many digits of a bare number they pass on.
- * ARGV[4] is no declared key: a cluster would refuse a script whose keys live on different nodes. There it answers '-'.
+ * ARGV[4] and ARGV[5] are no declared keys: a cluster would refuse a script whose keys live on different nodes. There the
+ * store answers '-', and no organisation's withdrawal is read.
  */
 export const TAKE = script(`
 local time = redis.call('TIME')
@@ -65,6 +68,8 @@ if allowed or moved then
 end
 local store = redis.pcall('GET', ARGV[4])
 if type(store) == 'table' then store = '-' end
+local organization = ARGV[5] ~= '' and redis.pcall('GET', ARGV[5])
+if type(organization) == 'table' then organization = false end
 return {
   allowed and 1 or 0,
   math.max(limit - used, 0),
@@ -72,7 +77,8 @@ return {
   wait,
   found[2] or '',
   found[3] or '',
-  store or ''
+  store or '',
+  organization or ''
 }
 `);
 

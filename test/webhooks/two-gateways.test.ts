@@ -12,6 +12,7 @@ import { signature } from './sign.ts';
 import { DATABASES, envelope, type EnvelopeOptions, type TestDatabase } from './support.ts';
 
 const KEY = 'signing-key-of-this-test';
+const ORGANIZATION_CLAIM = 'urn:zitadel:iam:user:resourceowner:id';
 const Status = z.object({ status: z.string() });
 const redis = await startRedis();
 afterAll(() => redis?.close());
@@ -110,6 +111,25 @@ describe.skipIf(redis === undefined)('two gateways on one Redis (needs redis-ser
     expect((await scripts()) - before).toBe(10);
   });
 
+  it('everybody whose token names a removed organisation is refused at both, also whom no event told of', async () => {
+    const named = await world.bearer({ sub: 'olga', [ORGANIZATION_CLAIM]: 'gone' });
+    const unheard = await world.bearer({ sub: 'otto', [ORGANIZATION_CLAIM]: 'gone' });
+    const elsewhere = await world.bearer({ sub: 'orla', [ORGANIZATION_CLAIM]: 'stays' });
+    expect(await statusAt(other, named)).toBe(200);
+    await happen(told, { user: 'gone', organization: 'gone', sequence: 9, type: 'org.removed' });
+    const before = await scripts();
+    for (const gateway of [told, other])
+      for (const token of [named, unheard]) expect(await statusAt(gateway, token)).toBe(401);
+    expect((await scripts()) - before).toBe(4);
+    expect(await statusAt(other, elsewhere)).toBe(200);
+    await filled();
+    await command('FLUSHALL');
+    expect(await statusAt(other, named)).toBe(401);
+    await filled();
+    const late = await world.bearer({ sub: 'odin', [ORGANIZATION_CLAIM]: 'gone' });
+    for (const gateway of [told, other]) expect(await statusAt(gateway, late)).toBe(401);
+  });
+
   it('FLUSHALL gives nobody back, known to an instance or not, and not for long to one that asks first', async () => {
     const [seen, unseen, back] = await Promise.all(
       ['flora', 'fanny', 'fred'].map((sub) => world.bearer({ sub })),
@@ -196,11 +216,16 @@ describe('one gateway that counts in its own memory', () => {
 
   it('knows after a restart whom it has refused before', async () => {
     const authorization = await world.bearer({ sub: 'fiona' });
+    const unheard = await world.bearer({ sub: 'frank', [ORGANIZATION_CLAIM]: 'closed' });
     const first = await node.start(variables());
+    await happen(first, { user: 'closed', organization: 'closed', sequence: 1, type: 'org.removed' });
+    const refused = await first.fetch('/me', { headers: { authorization: unheard } });
+    await expectRefusal(refused, 'invalid_token');
     await happen(first, { user: 'fiona', sequence: 1, type: 'user.deactivated' });
     await first.close();
     const second = await node.start(variables());
-    await expectRefusal(await second.fetch('/me', { headers: { authorization } }), 'invalid_token');
+    for (const token of [authorization, unheard])
+      await expectRefusal(await second.fetch('/me', { headers: { authorization: token } }), 'invalid_token');
     await second.close();
   });
 });
