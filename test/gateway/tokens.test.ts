@@ -113,7 +113,9 @@ gatewaySuite('only a good token opens a protected path', { alg: 'RS256' }, (stag
         return ask(stage, `Bearer ${part({ alg: 'RS256', kid })}.${claims}.AAAA`);
       });
       const statuses = (await Promise.all(storm)).map((answer) => answer.status);
-      expect(new Set(statuses)).toEqual(new Set([401]));
+      // 503 where the provider was not asked: 401 says that there is no such key.
+      const asked = batch === 0 ? [401] : [401, 503];
+      expect(statuses.filter((status) => !asked.includes(status))).toEqual([]);
     }
     expect(keyFetches(stage) - before).toBeLessThanOrEqual(10 + (Date.now() - began) / 1_000);
     expect((await ask(stage, await stage.bearer())).status).toBe(200);
