@@ -114,8 +114,7 @@ gatewaySuite('only a good token opens a protected path', { alg: 'RS256' }, (stag
       });
       const statuses = (await Promise.all(storm)).map((answer) => answer.status);
       // 503 where the provider was not asked: 401 says that there is no such key.
-      const asked = batch === 0 ? [401] : [401, 503];
-      expect(statuses.filter((status) => !asked.includes(status))).toEqual([]);
+      expect(statuses.filter((status) => status !== 401 && status !== 503)).toEqual([]);
     }
     expect(keyFetches(stage) - before).toBeLessThanOrEqual(10 + (Date.now() - began) / 1_000);
     expect((await ask(stage, await stage.bearer())).status).toBe(200);
