@@ -71,10 +71,8 @@ describe.each([
     for (let round = 0; round < 5; round++) {
       await wave();
       await issuer.addKey(`new-${round}`);
-      const before = deps.clock.now();
       const [found] = await Promise.all([find(`new-${round}`), wave()]);
       expect(found).toMatchObject([{ kid: `new-${round}` }]);
-      expect(deps.clock.now() - before).toBeLessThanOrEqual(ASK_EVERY_MS);
     }
   });
 
