@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FULL } from '../support/scale.ts';
 import { startOpenFga } from '../../dev/openfga/index.ts';
 import { seed } from '../../dev/seed.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
@@ -108,7 +109,7 @@ describe('commands of the database', () => {
   });
 });
 
-describe('what the system refuses is told in words, without a stack', () => {
+describe.skipIf(!FULL)('what the system refuses is told in words, without a stack', () => {
   let variables: Variables;
   let close: () => Promise<void>;
   beforeAll(async () => {
@@ -162,7 +163,7 @@ describe('what the system refuses is told in words, without a stack', () => {
   });
 });
 
-describe('with --json', () => {
+describe.skipIf(!FULL)('with --json', () => {
   it.each([
     ['db status', 1, 'DATABASE_URL is missing'],
     ['cron run nope', 2, 'there is no job nope'],

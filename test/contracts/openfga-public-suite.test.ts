@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { FULL } from '../support/scale.ts';
 import { startOpenFga } from '../../dev/openfga/index.ts';
 import { startRealOpenFga } from '../services/openfga.ts';
 import { loadPublicSuite } from './openfga/public-suite.ts';
@@ -16,7 +17,7 @@ const servers = [
 
 for (const { name, server, absent } of servers) {
   const missing = suite === undefined ? ' (no suite: see OPENFGA_SUITE)' : absent;
-  describe.skipIf(server === undefined)(
+  describe.skipIf(server === undefined || !FULL)(
     `${name} answers OpenFGA's public test suite${server ? '' : missing}`,
     () => {
       const made: Record<Kind, number> = { check: 0, listObjects: 0, listUsers: 0 };

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import type { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { times } from '../support/scale.ts';
 import { readMigrations } from '../../cli/db/files.ts';
 import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
 import { cli, connect, makeLegacy, MIGRATIONS, spawnCli } from './support.ts';
@@ -61,25 +62,28 @@ describe.skipIf(postgresMissing)('a migration that is cut off (needs the postgre
       interval: 10,
     });
 
-  it.each(OBSTACLES)('killed $where goes on to the promised schema', async ({ obstacle, standing }) => {
-    expect((await cli(url, 'baseline')).code).toBe(0);
-    const disturber = await connect(url);
-    await disturber.query(obstacle);
-    const victim = spawnCli(url, ['migrate', '--lock-timeout', '60000']);
-    await becomesTrue(standing);
-    victim.kill('SIGKILL');
-    await once(victim, 'exit');
-    await disturber.end();
+  it.each(OBSTACLES.slice(0, times(OBSTACLES.length, 1)))(
+    'killed $where goes on to the promised schema',
+    async ({ obstacle, standing }) => {
+      expect((await cli(url, 'baseline')).code).toBe(0);
+      const disturber = await connect(url);
+      await disturber.query(obstacle);
+      const victim = spawnCli(url, ['migrate', '--lock-timeout', '60000']);
+      await becomesTrue(standing);
+      victim.kill('SIGKILL');
+      await once(victim, 'exit');
+      await disturber.end();
 
-    const again = await cli(url, 'migrate', '--json');
-    expect(again).toMatchObject({ code: 0 });
-    expect(JSON.parse(again.stdout)).toMatchObject({
-      applied: expect.arrayContaining(['20250110000015_add_migration_tracking.sql']) as unknown,
-    });
-    expect((await cli(url, 'verify')).stdout).toContain('as the migrations promise');
-    const { rows } = await watcher.query('select auth_method, count(*)::int from users group by 1');
-    expect(rows).toEqual([{ auth_method: 'kanidm', count: 3000 }]);
-  });
+      const again = await cli(url, 'migrate', '--json');
+      expect(again).toMatchObject({ code: 0 });
+      expect(JSON.parse(again.stdout)).toMatchObject({
+        applied: expect.arrayContaining(['20250110000015_add_migration_tracking.sql']) as unknown,
+      });
+      expect((await cli(url, 'verify')).stdout).toContain('as the migrations promise');
+      const { rows } = await watcher.query('select auth_method, count(*)::int from users group by 1');
+      expect(rows).toEqual([{ auth_method: 'kanidm', count: 3000 }]);
+    },
+  );
 
   it('interrupted by Ctrl-C ends its statement, says how to go on, and exits with 130', async () => {
     await cli(url, 'baseline');

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FULL } from '../support/scale.ts';
 import { baseline } from '../../cli/db/baseline.ts';
 import { readExpected } from '../../cli/db/expected.ts';
 import { readMigrations } from '../../cli/db/files.ts';
@@ -70,7 +71,7 @@ function keepBusy(client: Client, work: (client: Client, round: number) => Promi
   };
 }
 
-describe.skipIf(postgresMissing)('migrating under load (needs the postgresql package)', () => {
+describe.skipIf(postgresMissing || !FULL)('migrating under load (needs the postgresql package)', () => {
   let service: PostgresService;
   beforeAll(async () => {
     service = (await startPostgres())!;

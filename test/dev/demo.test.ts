@@ -7,22 +7,25 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { isRequest } from '../../dev/tour/step.ts';
 import { stepsOf } from '../../dev/tour/steps.ts';
-import { times } from '../support/scale.ts';
+import { FULL, times } from '../support/scale.ts';
 
 const STEPS = stepsOf('any');
 const CURL_MISSING = spawnSync('curl', ['--version']).error !== undefined;
 
 describe('the demo', () => {
-  it.each(['dev/demo.ts', 'dev/workerd.ts'])('%s --once holds every step of the tour', async (program) => {
-    // With what it printed when it fails: that names the step which does not hold.
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      '--import',
-      'tsx',
-      program,
-      '--once',
-    ]).catch((error: unknown) => error as { stdout: string });
-    expect(stdout.match(/^[✓✗] .*$/gm)).toEqual(STEPS.map(({ title }) => `✓ ${title}`));
-  });
+  it.each(['dev/demo.ts', 'dev/workerd.ts'].slice(0, times(2, 1)))(
+    '%s --once holds every step of the tour',
+    async (program) => {
+      // With what it printed when it fails: that names the step which does not hold.
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        '--import',
+        'tsx',
+        program,
+        '--once',
+      ]).catch((error: unknown) => error as { stdout: string });
+      expect(stdout.match(/^[✓✗] .*$/gm)).toEqual(STEPS.map(({ title }) => `✓ ${title}`));
+    },
+  );
 
   it.skipIf(CURL_MISSING)(
     'prints lines that, pasted as one block into bash, give the answers they name, and again when pasted again; then nothing is left',
@@ -47,7 +50,7 @@ describe('the demo', () => {
     ['SIGHUP', 129],
     ['SIGINT', 130],
   ] as const;
-  it.each(signals.slice(0, times(3, 1)))(
+  it.skipIf(!FULL).each(signals)(
     '%s while it starts ends it with %d, says so, and leaves nothing',
     async (signal, code) => {
       const before = new Set(readdirSync('.wrangler'));
@@ -61,7 +64,7 @@ describe('the demo', () => {
     },
   );
 
-  it('a gateway that is killed ends it with 1, and leaves nothing', async () => {
+  it.skipIf(!FULL)('a gateway that is killed ends it with 1, and leaves nothing', async () => {
     const before = new Set(readdirSync('.wrangler'));
     const demo = start('dev/workerd.ts');
     await untilPrinted(demo.stdout, 'Ctrl-C');

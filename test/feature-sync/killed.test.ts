@@ -25,10 +25,10 @@ import { rulesFile } from './rules.ts';
 import { setStage } from './stage.ts';
 import { PAIR } from './stores.ts';
 
-const KILLS = times(200, 28);
+const KILLS = times(200, 14);
 /** Calls that a process lives for, at most: the plan and its snapshot take 17 and are begun anew each time. */
 const WITHIN = 24;
-const RESTORE_KILLS = times(20, 3);
+const RESTORE_KILLS = times(20, 1);
 /** A restore takes 45, and brings all tuples back again as long as it has not brought back the last. */
 const RESTORE_WITHIN = 48;
 const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];

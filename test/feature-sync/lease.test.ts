@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
+import { times } from '../support/scale.ts';
 import { openArchive } from '../../functions/feature-sync/archive.ts';
 import { fenced, withLease } from '../../functions/feature-sync/lease.ts';
 import { LeaseLost, openRuns } from '../../functions/feature-sync/runs.ts';
@@ -72,7 +73,7 @@ describe.each(SCALED_PAIRS)(
         const whole = paused(Infinity);
         await sync(whole.deps);
         let interrupted = 0;
-        for (let at = 2; at < whole.calls(); at += 3) {
+        for (let at = 2; at < whole.calls(); at += times(3, 9)) {
           await tables.query('delete from sallyport_feature_runs');
           await tables.query('delete from sallyport_feature_lease');
           for (

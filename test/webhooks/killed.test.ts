@@ -10,7 +10,7 @@ import { serve, type Served } from '../support/serve.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { DATABASES, type TestDatabase } from './support.ts';
 
-const KILLS = times(200, 24);
+const KILLS = times(200, 12);
 /** Instances at the same time: what one leaves behind, others find. */
 const INSTANCES = 4;
 const USERS_PER_ROUND = 12;

@@ -16,7 +16,7 @@ import { memoryTuples, type MemoryTuples } from '../support/memory-tuples.ts';
 import { instance, START, type Instance } from './reconcile-support.ts';
 import { ISSUER } from './support.ts';
 
-const SCHEDULES = times(1_000, 150);
+const SCHEDULES = times(1_000, 60);
 const USERS = ['ann', 'ben'] as const;
 const COMMANDS = ['rename', 'changeEmail', 'deactivate', 'reactivate', 'lock', 'unlock', 'remove'] as const;
 /** Within the one hour that the first reconcile looks back. */
