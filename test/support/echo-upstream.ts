@@ -44,6 +44,11 @@ export async function startEchoUpstream(port = 0): Promise<EchoUpstream> {
     return recorded;
   };
   const server = createServer((incoming, outgoing) => {
+    // The gateway's own look at its target, behind /ready: what it forwards has an id.
+    if (incoming.method === 'HEAD' && incoming.headers['x-request-id'] === undefined) {
+      outgoing.end();
+      return;
+    }
     const recorded = note(incoming);
     const path = recorded.target.split('?')[0] ?? '';
     (handlers.get(path) ?? echo(recorded))(incoming, outgoing);
