@@ -29,11 +29,12 @@ describe.skipIf(nginxMissing)('nginx (needs the nginx package)', () => {
       ...{ host: '127.0.0.1', port: nginx.port, path, localAddress: CLIENT, rejectUnauthorized: false },
       ...options,
     });
+    // The rest of an upload that was answered early has nowhere to go; without an answer `once` rejects all the same.
+    sent.on('error', () => undefined);
+    sent.on('socket', (socket) => socket.on('error', () => undefined));
     const answered = once(sent, 'response');
     sent.end(body);
     const [response] = (await answered) as [IncomingMessage];
-    // The rest of an upload that was answered early has nowhere to go.
-    sent.on('error', () => undefined);
     return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) };
   };
   const start = async (file: string): Promise<void> => {
