@@ -116,7 +116,7 @@ function tell(error: unknown, root: Command, argv: readonly string[]): number {
   return usage ? USAGE : FAILED;
 }
 
-/** What the operating system refused is nobody's defect: no stack helps. */
+/** A refusal of the operating system is no defect of the code: a stack would not help. */
 function isDefect(error: unknown): error is Error {
   return error instanceof Error && !(error instanceof Failure) && systemFault(error) === undefined;
 }

@@ -1,4 +1,4 @@
-/** What may stand in one place: files, some words, or what nobody can list. */
+/** What may stand in one place: files, some words, or any text. */
 export type Values = 'files' | 'any' | readonly string[];
 
 export interface CompletedOption {

@@ -8,7 +8,7 @@ import { UsageError } from '../failure.ts';
 export interface Verdict {
   readonly user: string;
   readonly allowed: boolean;
-  /** From the user to the relation asked for; several where the model demands several at once. */
+  /** From the user to the relation of the rule; several where the model demands several at once. */
   readonly chains: readonly (readonly string[])[];
   /** What is missing on each way that the model leaves open. */
   readonly lacks: readonly string[];
@@ -50,7 +50,7 @@ interface Found {
 /** Pages of one search: a role with a hundred thousand members is not read to its end. */
 const MOST_READS = 200;
 
-/** One walk from the relation asked for down to the user, along the model and the tuples. */
+/** One walk from the relation of the rule down to the user, along the model and the tuples. */
 class Search {
   private readonly user: string;
   private readonly deps: WhoDeps;

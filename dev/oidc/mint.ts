@@ -15,7 +15,7 @@ export interface MintOptions {
   readonly alg?: SigningAlgorithm;
 }
 
-/** Scope of a personal access token in the stand-in, which knows it again by that. */
+/** Scope that marks a personal access token in the stand-in. */
 export const PAT_SCOPE = 'urn:zitadel:iam:user:resourceowner';
 
 /** An access token without the sign-in page; whether there is such a user is the caller's to know. */

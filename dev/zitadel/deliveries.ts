@@ -56,7 +56,7 @@ export class Deliveries {
       const status = await this.#deliver(event);
       if (status !== undefined) this.#statuses.push(status);
     });
-    // settled() rejects with it; until that is called, nobody waits.
+    // settled() rejects with the failure; before it is called the promise would count as unhandled.
     this.#sending.catch(() => undefined);
   }
 }
