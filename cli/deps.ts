@@ -1,20 +1,20 @@
 /**
  * The command line's composition root: what only commands need, and only on Node, so that no bundle for Workers carries it.
  */
-import { openPgDatabase } from '../shared/adapters/database-pg.ts';
-import { connectionTo } from '../shared/adapters/pg-tls.ts';
-import { openFgaModels, openFgaStores } from '../shared/adapters/models-openfga.ts';
-import { openFgaClient } from '../shared/adapters/openfga-client.ts';
-import { openFgaRelations } from '../shared/adapters/relations-openfga.ts';
-import { openFgaTuples } from '../shared/adapters/tuples-openfga.ts';
-import type { AuthorizationModels, AuthorizationStores } from '../shared/authorization-models.ts';
-import type { OpenFgaConfig } from '../shared/config.ts';
-import type { Database } from '../shared/database.ts';
-import type { Relations } from '../shared/ports.ts';
-import type { Tuples } from '../shared/tuples.ts';
+import { openPgDatabase } from '../shared/adapters/postgres/pg.ts';
+import { connectionTo } from '../shared/adapters/postgres/tls.ts';
+import { openFgaModels, openFgaStores } from '../shared/adapters/openfga/models.ts';
+import { openFgaClient } from '../shared/adapters/openfga/client.ts';
+import { openFgaRelations } from '../shared/adapters/openfga/relations.ts';
+import { openFgaTuples } from '../shared/adapters/openfga/tuples.ts';
+import type { AuthorizationModels, AuthorizationStores } from '../shared/ports/authorization-models.ts';
+import type { OpenFgaConfig } from '../shared/configuration/config.ts';
+import type { Database } from '../shared/ports/database.ts';
+import type { Relations } from '../shared/ports/relations.ts';
+import type { Tuples } from '../shared/ports/tuples.ts';
 
-export { parseModel } from '../shared/adapters/model-file.ts';
-export { openPgSession as openSession } from '../shared/adapters/database-session.ts';
+export { parseModel } from '../shared/adapters/openfga/model-file.ts';
+export { openPgSession as openSession } from '../shared/adapters/postgres/session.ts';
 
 export function openStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): AuthorizationStores {
   return openFgaStores(config);

@@ -1,5 +1,5 @@
-import { DatabaseError } from '../shared/database.ts';
-import { missingHint } from '../shared/env-names.ts';
+import { DatabaseError } from '../shared/ports/database.ts';
+import { missingHint } from '../shared/configuration/names.ts';
 import { environment } from './terminal.ts';
 
 /** A command that was refused or failed: exit code 1. Without a message when everything has been said already. */

@@ -1,6 +1,6 @@
-import { DatabaseError, DatabaseUnavailable } from '../shared/database.ts';
+import { DatabaseError, DatabaseUnavailable } from '../shared/ports/database.ts';
 import { createDeps, type Deps } from '../shared/deps.ts';
-import { parseEnvironment } from '../shared/env.ts';
+import { parseEnvironment } from '../shared/configuration/environment.ts';
 import { CountersUnavailable, ProviderUnavailable, RelationsUnavailable } from '../shared/errors.ts';
 import { Failure, missing, withoutTables } from './failure.ts';
 import { openFgaFailure } from './fga/openfga-failure.ts';

@@ -1,17 +1,17 @@
 import type { Deps } from '../shared/deps.ts';
 import { framed, type OwnRoute } from '../shared/edge/frame.ts';
 import { Refusal } from '../shared/errors.ts';
-import type { ReadinessCheck } from '../shared/readiness.ts';
-import type { Cron } from './cron/index.ts';
-import { createGateway, type Gateway } from './gateway/create.ts';
-import { inboundOf, targetOf } from './gateway/fetch-transport.ts';
+import type { ReadinessCheck } from '../shared/edge/readiness.ts';
+import type { Cron } from './cron/cron.ts';
+import { createGateway, type Gateway } from './gateway/function.ts';
+import { inboundOf, targetOf } from './gateway/workers/transport.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
-import { readRequest } from './gateway/request.ts';
-import { gatewayFetch, jwksRoute, type PeerOf } from './gateway/routes.ts';
-import { isOwnPath } from './gateway/rules/own-routes.ts';
+import { readRequest } from './gateway/read/request.ts';
+import { gatewayFetch, jwksRoute, type PeerOf } from './gateway/function.ts';
+import { isOwnPath } from './gateway/match/own-routes.ts';
 import { createJobs } from './jobs.ts';
-import { statusRoutes } from './status/index.ts';
-import { createWebhooks, type Webhooks } from './webhooks/create.ts';
+import { statusRoutes } from './status/function.ts';
+import { createWebhooks, type Webhooks } from './webhooks/function.ts';
 
 export interface App {
   /** The bundle's own routes, whatever the path. */

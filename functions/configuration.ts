@@ -1,16 +1,16 @@
-import { UnusableModel } from '../shared/authorization-models.ts';
-import type { Config, ModelFile, RulesSource } from '../shared/config.ts';
-import { parseEnvironment } from '../shared/env.ts';
-import type { NamedTexts } from '../shared/env-texts.ts';
-import type { Platform } from '../shared/platform.ts';
+import { UnusableModel } from '../shared/ports/authorization-models.ts';
+import type { Config, ModelFile, RulesSource } from '../shared/configuration/config.ts';
+import { parseEnvironment } from '../shared/configuration/environment.ts';
+import type { NamedTexts } from '../shared/configuration/texts.ts';
+import type { Platform } from '../shared/ports/platform.ts';
 import { whyUnreadable } from '../shared/system-errors.ts';
-import type { Fault, RawEnvironment } from '../shared/variables.ts';
-import { compileRules } from './gateway/rules/compile.ts';
-import { place } from './gateway/rules-store.ts';
-import { readJson } from './gateway/rules/json.ts';
-import { holdBy, readModel, type HeldModel } from './gateway/rules/model.ts';
-import type { Known } from './gateway/rules/rule.ts';
-import { grantsFile } from './webhooks/grants.ts';
+import type { Fault, RawEnvironment } from '../shared/configuration/variables.ts';
+import { compileRules } from './gateway/match/rules/compile.ts';
+import { place } from './gateway/match/store.ts';
+import { readJson } from '../shared/json.ts';
+import { holdBy, readModel, type HeldModel } from './gateway/match/rules/model.ts';
+import type { Known } from './gateway/match/rules/rule.ts';
+import { grantsFile } from './webhooks/apply/grants.ts';
 
 export type Opened<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly string[] };

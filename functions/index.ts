@@ -1,6 +1,6 @@
 import { createDeps, createPlatform } from '../shared/deps.ts';
 import { Refusal } from '../shared/errors.ts';
-import { toProblem } from '../shared/problem.ts';
+import { toProblem } from '../shared/edge/problem.ts';
 import { webRandom } from '../shared/random.ts';
 import { createApp, type App } from './app.ts';
 import { openConfigured } from './configuration.ts';

@@ -1,10 +1,10 @@
 import type { Deps } from '../shared/deps.ts';
-import { createCron, type Cron, type Jobs } from './cron/index.ts';
-import type { Job, JobDetail } from './cron/job.ts';
-import { readDepth } from './webhooks/depth.ts';
-import type { Webhooks } from './webhooks/create.ts';
-import { KEPT_DAYS, prune, wouldPrune, type PruneDeps } from './webhooks/prune.ts';
-import { reconcile, type ReconcileDeps } from './webhooks/reconcile.ts';
+import { createCron, type Cron, type Jobs } from './cron/cron.ts';
+import type { Job, JobDetail } from '../shared/runs/job.ts';
+import { readDepth } from './webhooks/inbox/depth.ts';
+import type { Webhooks } from './webhooks/function.ts';
+import { KEPT_DAYS, prune, wouldPrune, type PruneDeps } from './webhooks/inbox/prune.ts';
+import { reconcile, type ReconcileDeps } from './webhooks/reconcile/reconcile.ts';
 
 /** Events one round applies: few enough that a round ends well within the lease even while OpenFGA is slow. */
 const ROUND = 64;

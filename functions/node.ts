@@ -2,17 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
-import type { Config } from '../shared/config.ts';
-import { withEnvFiles } from '../shared/env-file.ts';
+import type { Config } from '../shared/configuration/config.ts';
+import { withEnvFiles } from '../shared/configuration/env-file.ts';
 import { createDeps, createPlatform, type Deps } from '../shared/deps.ts';
-import type { Platform } from '../shared/platform.ts';
-import type { RawEnvironment } from '../shared/variables.ts';
+import type { Platform } from '../shared/ports/platform.ts';
+import type { RawEnvironment } from '../shared/configuration/variables.ts';
 import { createApp, type App } from './app.ts';
 import { openConfigured } from './configuration.ts';
-import { startSchedule } from './cron/start.ts';
-import { featureSyncAtStart, type FeatureSyncAtStart } from './node-feature-sync.ts';
-import { drain, stopOnSignal } from './node-drain.ts';
-import { listen, serve, urlOf } from './node-server.ts';
+import { startSchedule } from './cron/cron.ts';
+import { featureSyncAtStart, type FeatureSyncAtStart } from './node/feature-sync.ts';
+import { drain, stopOnSignal } from './node/drain.ts';
+import { listen, serve, urlOf } from './node/server.ts';
 
 export interface RunningServer {
   readonly url: string;

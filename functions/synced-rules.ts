@@ -1,7 +1,7 @@
 import type { Asked, FeatureRule } from './feature-sync/changes.ts';
-import { compileRules, targetsNamedIn } from './gateway/rules/compile.ts';
-import { shapeOf } from './gateway/rules/pattern.ts';
-import type { Access } from './gateway/rules/types.ts';
+import { compileRules, targetsNamedIn } from './gateway/match/rules/compile.ts';
+import { shapeOf } from './gateway/match/pattern.ts';
+import type { Access } from './gateway/match/types.ts';
 
 export type ReadFeatureRules =
   | { readonly ok: true; readonly rules: readonly FeatureRule[] }

@@ -1,4 +1,4 @@
-import type { Random } from './ports.ts';
+import type { Random } from './ports/runtime.ts';
 
 const POOL_BYTES = 4_096;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));

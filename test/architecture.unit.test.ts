@@ -14,7 +14,7 @@ const RULES: readonly Row[] = [
   [
     'a function imports neither another function nor the map above it',
     imports.functionsKnowNoOther,
-    { 'functions/status/index.ts': "import { cors } from '../gateway/cors.ts';" },
+    { 'functions/status/function.ts': "import { cors } from '../gateway/cors.ts';" },
   ],
   [
     'shared/ imports no function',
@@ -39,7 +39,7 @@ const RULES: readonly Row[] = [
   [
     'vendor SDKs appear in adapters only',
     imports.vendorsStayInAdapters,
-    { 'functions/gateway/limit.ts': "import { Redis } from '@upstash/redis/cloudflare';" },
+    { 'functions/gateway/limit/limit.ts': "import { Redis } from '@upstash/redis/cloudflare';" },
   ],
   [
     'an adapter speaks to one vendor',
@@ -62,17 +62,17 @@ const RULES: readonly Row[] = [
   [
     'the time of day comes from the clock port',
     code.timeComesFromTheClock,
-    { 'functions/gateway/limit.ts': 'const now = Date.now();' },
+    { 'functions/gateway/limit/limit.ts': 'const now = Date.now();' },
   ],
   [
     'durations are taken in the journey of a request and in the frame of own routes',
     code.durationsAreTakenInTheFrame,
-    { 'functions/gateway/limit.ts': 'const now = performance.now();' },
+    { 'functions/gateway/limit/limit.ts': 'const now = performance.now();' },
   ],
   [
     'randomness comes from its port',
     code.randomnessComesFromThePort,
-    { 'functions/gateway/request.ts': "import { randomUUID } from 'node:crypto';" },
+    { 'functions/gateway/read/request.ts': "import { randomUUID } from 'node:crypto';" },
   ],
   [
     'outgoing fetch is an argument',
@@ -103,8 +103,8 @@ const RULES: readonly Row[] = [
     'each proof is made in one file',
     code.proofsHaveOneMaker,
     {
-      'functions/gateway/path.ts': "const judged = prove<'judged'>();",
-      'functions/gateway/index.ts': "const judged = prove<'judged'>();",
+      'functions/gateway/read/path.ts': "const judged = prove<'judged'>();",
+      'functions/gateway/pipeline.ts': "const judged = prove<'judged'>();",
     },
   ],
   ['a file over 250 lines says why', code.longFilesSayWhy, { 'shared/long.ts': 'export {};\n'.repeat(251) }],

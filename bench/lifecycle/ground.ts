@@ -1,9 +1,9 @@
 import { migrate } from '../../dev/migrate.ts';
 import { seed } from '../../dev/seed.ts';
-import type { IssuerConfig } from '../../shared/config.ts';
-import type { Database } from '../../shared/database.ts';
+import type { IssuerConfig } from '../../shared/configuration/config.ts';
+import type { Database } from '../../shared/ports/database.ts';
 import { createDeps, type Deps } from '../../shared/deps.ts';
-import { parseEnvironment } from '../../shared/env.ts';
+import { parseEnvironment } from '../../shared/configuration/environment.ts';
 import { SIGNING_KEY } from './envelope.ts';
 import { openFgaBinary, startOpenFgaServer } from '../servers/openfga.ts';
 import { postgresFolder, startPostgresServer } from '../servers/postgres.ts';

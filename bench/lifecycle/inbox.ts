@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import type { StorableEvent } from '../../functions/webhooks/event.ts';
-import { isUrgent } from '../../functions/webhooks/kinds.ts';
-import { IGNORED, parseEvent } from '../../functions/webhooks/parse.ts';
-import { receive, type ReceiveDeps } from '../../functions/webhooks/receive.ts';
-import { json, sql, type Sql } from '../../shared/database.ts';
+import { isUrgent } from '../../functions/webhooks/event.ts';
+import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
+import { receive, type ReceiveDeps } from '../../functions/webhooks/receive/receive.ts';
+import { json, sql, type Sql } from '../../shared/ports/database.ts';
 import { envelope, SIGNING_KEY } from './envelope.ts';
 import type { LifecycleGround } from './ground.ts';
 import { timed, type Side } from './race.ts';

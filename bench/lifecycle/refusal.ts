@@ -1,6 +1,6 @@
-import { createWebhooks } from '../../functions/webhooks/create.ts';
-import { sql } from '../../shared/database.ts';
-import { callerOf } from '../../shared/subjects.ts';
+import { createWebhooks } from '../../functions/webhooks/function.ts';
+import { sql } from '../../shared/ports/database.ts';
+import { callerOf } from '../../shared/identity/subjects.ts';
 import { envelope } from './envelope.ts';
 import type { LifecycleGround } from './ground.ts';
 import { signed } from './inbox.ts';

@@ -1,8 +1,8 @@
-import { insertEvent } from '../../functions/webhooks/inbox.ts';
-import { IGNORED, parseEvent } from '../../functions/webhooks/parse.ts';
-import { createWebhooks } from '../../functions/webhooks/create.ts';
-import { userOf } from '../../shared/subjects.ts';
-import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/tuples.ts';
+import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
+import { createWebhooks } from '../../functions/webhooks/function.ts';
+import { userOf } from '../../shared/identity/subjects.ts';
+import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';
 import { envelope } from './envelope.ts';
 import type { LifecycleGround } from './ground.ts';
 import { timed, type Side } from './race.ts';

@@ -1,4 +1,4 @@
-import { TUPLES_PER_WRITE, type Tuple, type TupleFilter, type Tuples } from '../../shared/tuples.ts';
+import { TUPLES_PER_WRITE, type Tuple, type TupleFilter, type Tuples } from '../../shared/ports/tuples.ts';
 
 /** As many writes at once as feature sync has under way. */
 export const PARALLEL = 4;

@@ -1,5 +1,5 @@
-import { compileRules } from '../../functions/gateway/rules/compile.ts';
-import type { CompiledRules } from '../../functions/gateway/rules/types.ts';
+import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
+import type { CompiledRules } from '../../functions/gateway/match/types.ts';
 import { verdict, type SectionResult } from '../result.ts';
 import { median } from '../statistics.ts';
 

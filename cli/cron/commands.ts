@@ -1,5 +1,5 @@
 import { createApp } from '../../functions/app.ts';
-import type { Cron } from '../../functions/cron/index.ts';
+import type { Cron } from '../../functions/cron/cron.ts';
 import { readStates, type JobState } from '../../functions/cron/runs.ts';
 import { isJobName, scheduleEntries, type JobName } from '../../functions/cron/schedule.ts';
 import type { Deps } from '../../shared/deps.ts';

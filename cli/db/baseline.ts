@@ -1,4 +1,4 @@
-import { sql } from '../../shared/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { Failure } from '../failure.ts';
 import { readCatalog } from './catalog.ts';

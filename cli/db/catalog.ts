@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { sql, type Sql } from '../../shared/database.ts';
+import { sql, type Sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 
 /** A schema as sets of lines that two databases share exactly when they agree; names of indexes play no part. */

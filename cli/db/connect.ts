@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { join } from 'node:path';
-import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
+import { DatabaseError, DatabaseUnavailable } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openSession } from '../deps.ts';

@@ -1,4 +1,4 @@
-import { DatabaseError, sql } from '../../shared/database.ts';
+import { DatabaseError, sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import type { MigrationFile } from './files.ts';
 import { dropInvalidIndex } from './invalid-indexes.ts';

@@ -1,4 +1,4 @@
-import type { DatabaseError } from '../../shared/database.ts';
+import type { DatabaseError } from '../../shared/ports/database.ts';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 

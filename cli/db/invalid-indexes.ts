@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { sql } from '../../shared/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 
 const CONCURRENT_INDEX =

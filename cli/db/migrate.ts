@@ -1,5 +1,5 @@
 import { MigrationError, Umzug } from 'umzug';
-import { sql } from '../../shared/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { Failure } from '../failure.ts';
 import { faultsOfUnadopted } from './baseline.ts';

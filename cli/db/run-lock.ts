@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { sql } from '../../shared/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
-import type { Clock } from '../../shared/ports.ts';
+import type { Clock } from '../../shared/ports/runtime.ts';
 import { Failure } from '../failure.ts';
 
 /** Both halves of the advisory lock's key: any constants nobody else uses. */

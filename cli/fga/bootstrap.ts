@@ -1,4 +1,4 @@
-import type { AuthorizationModel, AuthorizationStores } from '../../shared/authorization-models.ts';
+import type { AuthorizationModel, AuthorizationStores } from '../../shared/ports/authorization-models.ts';
 import { Failure } from '../failure.ts';
 import { canonicalModel } from './canonical.ts';
 

@@ -1,4 +1,4 @@
-import type { AuthorizationModel } from '../../shared/authorization-models.ts';
+import type { AuthorizationModel } from '../../shared/ports/authorization-models.ts';
 
 /** Where a file was written or by which tool changes nothing of what a model means. */
 const NOT_MEANING = new Set(['id', 'source_info', 'module']);

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { RelationsUnavailable } from '../../shared/errors.ts';
-import { VARIABLES } from '../../shared/variables.ts';
+import { VARIABLES } from '../../shared/configuration/variables.ts';
 import { Failure, missing } from '../failure.ts';
 import { environment } from '../terminal.ts';
 import { openFgaFailure } from './openfga-failure.ts';

@@ -1,6 +1,6 @@
 import { open, rename, stat, type FileHandle } from 'node:fs/promises';
 import * as z from 'zod';
-import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import { Failure } from '../failure.ts';
 import { orUnwritable } from '../files.ts';
 import { checkpointBeside } from './checkpoint.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { RelationsUnavailable } from '../../shared/errors.ts';
-import { TUPLES_PER_WRITE, tupleSchema, type Tuple, type Tuples } from '../../shared/tuples.ts';
+import { TUPLES_PER_WRITE, tupleSchema, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';
 import { Failure } from '../failure.ts';
 import { openFgaFailure } from './openfga-failure.ts';
 

@@ -1,4 +1,4 @@
-import { UnusableModel, type AuthorizationModel } from '../../shared/authorization-models.ts';
+import { UnusableModel, type AuthorizationModel } from '../../shared/ports/authorization-models.ts';
 import { parseModel } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { readText } from '../files.ts';

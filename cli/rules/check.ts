@@ -1,5 +1,9 @@
-import { compileRules, targetsNamedIn, type Compilation } from '../../functions/gateway/rules/compile.ts';
-import type { Finding } from '../../functions/gateway/rules/types.ts';
+import {
+  compileRules,
+  targetsNamedIn,
+  type Compilation,
+} from '../../functions/gateway/match/rules/compile.ts';
+import type { Finding } from '../../functions/gateway/match/types.ts';
 import { colors, environment, note, print, printJson } from '../terminal.ts';
 import { configuredModel, knownTargets, readRules, storedModel } from './source.ts';
 

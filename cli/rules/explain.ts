@@ -1,9 +1,9 @@
 import { CODES } from '../../shared/errors.ts';
-import { compileRules } from '../../functions/gateway/rules/compile.ts';
-import { explain, type Explanation, type Lost } from '../../functions/gateway/rules/explain.ts';
-import { readJson } from '../../functions/gateway/rules/json.ts';
-import type { TokenPlace } from '../../functions/gateway/rules/token-places.ts';
-import type { Rule } from '../../functions/gateway/rules/types.ts';
+import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
+import { explain, type Explanation, type Lost } from '../../functions/gateway/match/rules/explain.ts';
+import { readJson } from '../../shared/json.ts';
+import type { TokenPlace } from '../../functions/gateway/match/rules/claims.ts';
+import type { Rule } from '../../functions/gateway/match/types.ts';
 import { openModels, openRelations, openTuples } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { orFailure, storeSettings } from '../fga/connect.ts';

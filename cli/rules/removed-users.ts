@@ -1,9 +1,9 @@
-import type { RemovedUsers } from '../../functions/feature-sync/removed.ts';
-import { identitiesOf } from '../../functions/webhooks/identities.ts';
-import type { IssuerName } from '../../shared/config.ts';
-import type { Database } from '../../shared/database.ts';
-import { ISSUER_NAMES, subjectOf, userOf } from '../../shared/subjects.ts';
-import { VARIABLES } from '../../shared/variables.ts';
+import type { RemovedUsers } from '../../functions/feature-sync/restore.ts';
+import { identitiesOf } from '../../shared/identity/identities.ts';
+import type { IssuerName } from '../../shared/configuration/config.ts';
+import type { Database } from '../../shared/ports/database.ts';
+import { ISSUER_NAMES, subjectOf, userOf } from '../../shared/identity/subjects.ts';
+import { VARIABLES } from '../../shared/configuration/variables.ts';
 import { Failure } from '../failure.ts';
 import { environment } from '../terminal.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { holdBy, readModel, type HeldModel } from '../../functions/gateway/rules/model.ts';
-import { askableOf, UnusableModel } from '../../shared/authorization-models.ts';
-import { modelFile, rulesSource } from '../../shared/env-texts.ts';
-import { readVariables } from '../../shared/variables.ts';
+import { holdBy, readModel, type HeldModel } from '../../functions/gateway/match/rules/model.ts';
+import { askableOf, UnusableModel } from '../../shared/ports/authorization-models.ts';
+import { modelFile, rulesSource } from '../../shared/configuration/texts.ts';
+import { readVariables } from '../../shared/configuration/variables.ts';
 import { openModels, parseModel } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { orFailure, storeSettings } from '../fga/connect.ts';

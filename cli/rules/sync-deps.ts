@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { openArchive } from '../../functions/feature-sync/archive.ts';
 import { fenced } from '../../functions/feature-sync/lease.ts';
-import { patient } from '../../functions/feature-sync/patient.ts';
+import { patient } from '../../functions/feature-sync/write.ts';
 import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import { openRuns } from '../../functions/feature-sync/runs.ts';
 import type { PlanDeps, SyncDeps } from '../../functions/feature-sync/sync.ts';

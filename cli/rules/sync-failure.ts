@@ -1,6 +1,6 @@
 import { FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
 import { LeaseLost } from '../../functions/feature-sync/runs.ts';
-import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
+import { DatabaseError, DatabaseUnavailable } from '../../shared/ports/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import { Failure, withoutTables } from '../failure.ts';
 import { openFgaFailure } from '../fga/openfga-failure.ts';

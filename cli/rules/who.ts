@@ -1,7 +1,7 @@
-import { rewriteSchema, type AuthorizationModel } from '../../shared/authorization-models.ts';
-import type { Relations } from '../../shared/ports.ts';
-import { isPrintable } from '../../shared/subjects.ts';
-import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import { rewriteSchema, type AuthorizationModel } from '../../shared/ports/authorization-models.ts';
+import type { Relations } from '../../shared/ports/relations.ts';
+import { isPrintable } from '../../shared/identity/subjects.ts';
+import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import { UsageError } from '../failure.ts';
 
 /** What OpenFGA says of a user, and why. */

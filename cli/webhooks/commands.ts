@@ -5,7 +5,7 @@ import {
   wouldRequeue,
   type Filter,
   type StoredEvent,
-} from '../../functions/webhooks/manage.ts';
+} from '../../functions/webhooks/inbox/manage.ts';
 import { Failure, UsageError } from '../failure.ts';
 import { colors, print, printJson } from '../terminal.ts';
 import { withInbox } from './connect.ts';

@@ -1,4 +1,4 @@
-import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/database.ts';
+import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openDatabase } from '../deps.ts';
 import { Failure, missing, withoutTables } from '../failure.ts';

@@ -1,5 +1,5 @@
 import { reconcileDeps } from '../../functions/jobs.ts';
-import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile.ts';
+import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile/reconcile.ts';
 import { Failure, missing } from '../failure.ts';
 import { interruption } from '../interrupt.ts';
 import { colors, environment, print, printJson } from '../terminal.ts';

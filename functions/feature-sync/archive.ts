@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { json, sql, type Database } from '../../shared/database.ts';
-import { tupleSchema, type Tuple } from '../../shared/tuples.ts';
+import { json, sql, type Database } from '../../shared/ports/database.ts';
+import { tupleSchema, type Tuple } from '../../shared/ports/tuples.ts';
 import type { Runs } from './runs.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -76,4 +76,29 @@ function pageAfter(runId: string, last: Tuple | undefined): ReturnType<typeof sq
       : sql`(object, relation, subject) > (${last.object}, ${last.relation}, ${last.user})`;
   return sql`select object, relation, subject, condition from sallyport_feature_archive
     where run_id = ${runId} and ${from} order by object, relation, subject limit ${PAGE}::int`;
+}
+
+/**
+ * The archive for one process that holds the lease: nobody else changes it meanwhile, so what was loaded is loaded
+ * again only after a change of its own.
+ */
+export function rememberedArchive(archive: Archive): Archive {
+  let known: { readonly key: string; readonly snapshot: Snapshot } | undefined;
+  return {
+    async add(runId, tuples, onRows) {
+      known = undefined;
+      await archive.add(runId, tuples, onRows);
+    },
+    async forget(runId, tuples) {
+      known = undefined;
+      await archive.forget(runId, tuples);
+    },
+    async load(runId, features) {
+      const key = JSON.stringify([runId, features]);
+      if (known?.key === key) return known.snapshot;
+      const snapshot = await archive.load(runId, features);
+      known = { key, snapshot };
+      return snapshot;
+    },
+  };
 }

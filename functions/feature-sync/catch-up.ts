@@ -1,4 +1,4 @@
-import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/tuples.ts';
+import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';
 import type { Archive } from './archive.ts';
 import { touchedFeatures, type Changes } from './changes.ts';
 import { effectsOf } from './effects.ts';

@@ -1,4 +1,4 @@
-import type { Tuple } from '../../shared/tuples.ts';
+import type { Tuple } from '../../shared/ports/tuples.ts';
 import type { Changes } from './changes.ts';
 import { conditionOf, keyOf, keysOf, type Snapshot } from './snapshot.ts';
 

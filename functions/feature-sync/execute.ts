@@ -1,4 +1,4 @@
-import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import type { Archive } from './archive.ts';
 import { catchUp } from './catch-up.ts';
 import { touchedFeatures } from './changes.ts';

@@ -1,5 +1,5 @@
 import { FeatureSyncRefused } from './effects.ts';
-import type { Tuples } from '../../shared/tuples.ts';
+import type { Tuples } from '../../shared/ports/tuples.ts';
 import type { Runs } from './runs.ts';
 
 export interface Patience {

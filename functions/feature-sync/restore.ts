@@ -1,9 +1,8 @@
-import type { Tuple } from '../../shared/tuples.ts';
+import type { Tuple } from '../../shared/ports/tuples.ts';
 import { touchedFeatures } from './changes.ts';
 import { FeatureSyncRefused, type Effects } from './effects.ts';
 import { loadEffects, workOff, type ExecuteDeps } from './execute.ts';
 import { withLease, type Patience } from './lease.ts';
-import { partByRemoval, type RemovedUsers } from './removed.ts';
 import type { Run, RunState } from './runs.ts';
 import { keyOf, readSnapshot } from './snapshot.ts';
 import { writeAll } from './write.ts';
@@ -129,4 +128,19 @@ async function refuseBuiltUpon(run: Run, { runs }: ExecuteDeps): Promise<void> {
   throw new FeatureSyncRefused(
     `run ${found.run_id} came later and changed the same features: restore it first`,
   );
+}
+
+/** Which of these OpenFGA users their identity provider has removed. Throws as `Database`. */
+export type RemovedUsers = (users: readonly string[]) => Promise<ReadonlySet<string>>;
+
+/** The tuples in two: of users who are still there, and of those who are not. */
+export async function partByRemoval(
+  tuples: readonly Tuple[],
+  removed: RemovedUsers,
+): Promise<{ readonly present: readonly Tuple[]; readonly gone: readonly Tuple[] }> {
+  const users = await removed([...new Set(tuples.map(({ user }) => user))]);
+  return {
+    present: tuples.filter(({ user }) => !users.has(user)),
+    gone: tuples.filter(({ user }) => users.has(user)),
+  };
 }

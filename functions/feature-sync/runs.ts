@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { json, sql, type Database } from '../../shared/database.ts';
+import { json, sql, type Database } from '../../shared/ports/database.ts';
 import { changesSchema, type Changes } from './changes.ts';
 
 const STATES = [

@@ -1,4 +1,4 @@
-import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 
 /** The tuples of some features, by feature. */
 export type Snapshot = ReadonlyMap<string, readonly Tuple[]>;

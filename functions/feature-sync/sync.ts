@@ -1,5 +1,5 @@
-import type { AuthorizationModels } from '../../shared/authorization-models.ts';
-import type { Random } from '../../shared/ports.ts';
+import type { AuthorizationModels } from '../../shared/ports/authorization-models.ts';
+import type { Random } from '../../shared/ports/runtime.ts';
 import {
   changesNothing,
   compareRules,
@@ -11,7 +11,7 @@ import {
 import { effectsOf, FeatureSyncRefused } from './effects.ts';
 import { contract, expand, loadEffects, verify, type ExecuteDeps, type Verification } from './execute.ts';
 import { withLease, type Patience } from './lease.ts';
-import { rememberedArchive } from './remembered-archive.ts';
+import { rememberedArchive } from './archive.ts';
 import type { Run } from './runs.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
 import { overlapsOf, wideningOf, type Overlap, type Widening } from './widening.ts';

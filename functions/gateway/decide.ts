@@ -1,15 +1,16 @@
 import { Refusal } from '../../shared/errors.ts';
-import type { RatePolicy, Relations } from '../../shared/ports.ts';
+import type { RatePolicy } from '../../shared/ports/counters.ts';
+import type { Relations } from '../../shared/ports/relations.ts';
 import { prove, type Proof } from '../../shared/proof.ts';
-import type { Authenticate } from './authenticate/index.ts';
+import type { Authenticate } from './authenticate/authenticate.ts';
 import type { Principal } from './authenticate/principal.ts';
-import { authorize, type Grant } from './authorize.ts';
-import { callerOf, organizationOf, type Caller } from './caller.ts';
+import { authorize, type Grant } from './authorize/authorize.ts';
+import { callerOf, organizationOf, type Caller } from './limit/limit.ts';
 import type { Journey } from './journey.ts';
-import { limit, type Admission, type LimitDeps } from './limit.ts';
-import { judgePath, type JudgedPath } from './path.ts';
-import type { GatewayRequest } from './request.ts';
-import type { CompiledRules, Match } from './rules/types.ts';
+import { limit, type Admission, type LimitDeps } from './limit/limit.ts';
+import { judgePath, type JudgedPath } from './read/path.ts';
+import type { GatewayRequest } from './read/request.ts';
+import type { CompiledRules, Match } from './match/types.ts';
 
 /** That a request may pass: the proof that forwarding asks for. */
 export type Decision = Proof<Decided, 'decided'>;

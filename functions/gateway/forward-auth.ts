@@ -1,15 +1,15 @@
 import { countRefusal } from '../../shared/edge/address-guard.ts';
 import { Refusal } from '../../shared/errors.ts';
-import { toProblem, toRefusal } from '../../shared/problem.ts';
-import { callerOf } from './caller.ts';
+import { toProblem, toRefusal } from '../../shared/edge/problem.ts';
+import { callerOf } from './limit/limit.ts';
 import { decide } from './decide.ts';
-import { answerHeaders, type GatewayDeps } from './index.ts';
+import { answerHeaders, type GatewayDeps } from './pipeline.ts';
 import { Journey } from './journey.ts';
-import { limit } from './limit.ts';
-import { identityHeaders } from './onward.ts';
-import { judgePath } from './path.ts';
-import { record } from './record.ts';
-import { readRequest, type GatewayRequest, type Inbound } from './request.ts';
+import { limit } from './limit/limit.ts';
+import { identityHeaders } from './forward/onward.ts';
+import { judgePath } from './read/path.ts';
+import { record } from './journey.ts';
+import { readRequest, type GatewayRequest, type Inbound } from './read/request.ts';
 
 /**
  * The gateway's decision without forwarding, for a proxy in front (nginx auth_request, Traefik ForwardAuth, Envoy

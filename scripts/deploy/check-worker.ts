@@ -1,9 +1,9 @@
 import { unstable_readConfig } from 'wrangler';
 import * as z from 'zod';
 import { openConfigured } from '../../functions/configuration.ts';
-import { openRules } from '../../functions/gateway/rules-store.ts';
+import { openRules } from '../../functions/gateway/match/store.ts';
 import { createPlatform } from '../../shared/deps.ts';
-import type { RawEnvironment } from '../../shared/variables.ts';
+import type { RawEnvironment } from '../../shared/configuration/variables.ts';
 
 export interface WorkerSettings {
   /** [vars] and bindings. */

@@ -19,7 +19,7 @@ export interface DeployPorts {
   readonly say: (text: string) => void;
 }
 
-/** What the Worker's bundle holds (shared/adapters/platform.workers.ts). */
+/** What the Worker's bundle holds (shared/adapters/workerd/platform.ts). */
 const RULES = 'config/access_rules.json';
 
 const Deployment = z.object({

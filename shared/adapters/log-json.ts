@@ -1,5 +1,5 @@
-import type { Config } from '../config.ts';
-import type { Log, LogFields } from '../ports.ts';
+import type { Config } from '../configuration/config.ts';
+import type { Log, LogFields } from '../ports/log.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 

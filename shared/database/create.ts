@@ -1,4 +1,4 @@
-import type { Database, Isolation, Result, TransactionOptions } from '../database.ts';
+import type { Database, Isolation, Result, TransactionOptions } from '../ports/database.ts';
 import { decodeRows, type RawResult } from './decode.ts';
 import { UnexpectedRow } from './errors.ts';
 import { parseRows } from './rows.ts';

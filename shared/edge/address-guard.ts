@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { CountersUnavailable, Refusal, type Code } from '../errors.ts';
-import type { RatePolicy, Taken, TakeRequest } from '../ports.ts';
+import type { RatePolicy, Taken, TakeRequest } from '../ports/counters.ts';
 import { rateLimited } from './rate-headers.ts';
 
 /** Counters of this process: the guard is there to save work, so it must not cost a round trip. */

@@ -1,6 +1,7 @@
 import { Refusal } from '../errors.ts';
-import type { Log, Metrics, RequestMeasure } from '../ports.ts';
-import { toProblem, toRefusal } from '../problem.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics, RequestMeasure } from '../ports/metrics.ts';
+import { toProblem, toRefusal } from './problem.ts';
 import { countRefusal, guardAddress, type LocalCounters } from './address-guard.ts';
 import type { Cors, CorsFields } from './cors.ts';
 import type { RequestLog } from './request-log.ts';

@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.ts';
-import type { RatePolicy, Taken } from '../ports.ts';
+import type { RatePolicy, Taken } from '../ports/counters.ts';
 
 /** draft-ietf-httpapi-ratelimit-headers-11. */
 export interface RateHeaders {

@@ -1,5 +1,6 @@
 import type { Refusal } from '../errors.ts';
-import type { Log, Random } from '../ports.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/runtime.ts';
 
 /** LOG_REQUESTS and LOG_PATHS. */
 export interface LoggingConfig {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ProviderUnavailable } from '../errors.ts';
-import type { Fetch, MaybePromise } from '../ports.ts';
-import { Refreshed, type RefreshDeps } from '../refreshed.ts';
+import type { Fetch, MaybePromise } from '../ports/runtime.ts';
+import { Refreshed, type RefreshDeps } from '../caches/refreshed.ts';
 import { fetchJson, withoutNulls } from './fetch-json.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 import { ProviderUnavailable } from '../errors.ts';
-import type { Fetch } from '../ports.ts';
-import { isTlsStatus, tlsFaultOf } from '../tls-faults.ts';
+import type { Fetch } from '../ports/runtime.ts';
+import { isTlsStatus, tlsFaultOf } from '../system-errors.ts';
 
 const TIMEOUT_MS = 3_000;
 const MAX_BYTES = 256 * 1024;

@@ -1,6 +1,6 @@
 import type { CryptoKey } from 'jose';
-import type { MaybePromise } from '../ports.ts';
-import type { RefreshState } from '../refreshed.ts';
+import type { MaybePromise } from '../ports/runtime.ts';
+import type { RefreshState } from '../caches/refreshed.ts';
 
 /** A public key an issuer signs with. */
 export interface VerificationKey {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { ProviderUnavailable } from '../errors.ts';
-import type { Refreshed } from '../refreshed.ts';
+import type { Refreshed } from '../caches/refreshed.ts';
 import type { ProviderDeps } from './discovery.ts';
 
 /** Fetches for what is missing: this many at once, and one more per `ASK_EVERY_MS`, in all. */

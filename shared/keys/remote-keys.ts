@@ -1,6 +1,6 @@
 import { ProviderUnavailable } from '../errors.ts';
-import type { MaybePromise } from '../ports.ts';
-import { Refreshed } from '../refreshed.ts';
+import type { MaybePromise } from '../ports/runtime.ts';
+import { Refreshed } from '../caches/refreshed.ts';
 import type { Discovery, ProviderDeps, ProviderMetadata } from './discovery.ts';
 import { boundOf, fetchJson } from './fetch-json.ts';
 import { KeySet } from './key-set.ts';

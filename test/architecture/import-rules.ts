@@ -13,7 +13,7 @@ function forbid(broken: (from: string, to: Import) => boolean): Rule {
 }
 
 export const functionsKnowNoOther = forbid((from, { to, local }) => {
-  const own = /^functions\/[^/]+\//.exec(from)?.[0];
+  const own = inMap(from) ? undefined : /^functions\/[^/]+\//.exec(from)?.[0];
   return own !== undefined && local && inside(to, 'functions') && !to.startsWith(own);
 });
 
@@ -90,7 +90,7 @@ export const workersReachNoNode: Rule = (sources) => {
   const reached = new Set<string>();
   const found: string[] = [];
   const walk = (path: string): void => {
-    if (reached.has(path) || path === 'shared/adapters/platform.node.ts') return;
+    if (reached.has(path) || path === 'shared/adapters/node/platform.ts') return;
     reached.add(path);
     for (const { to, local, typeOnly } of byPath.get(path)?.imports ?? []) {
       if (typeOnly) continue;
@@ -99,6 +99,6 @@ export const workersReachNoNode: Rule = (sources) => {
         found.push(`${path} -> ${to}`);
     }
   };
-  for (const { path } of sources) if (inMap(path) && path.endsWith('/index.ts')) walk(path);
+  for (const { path } of sources) if (path === 'functions/index.ts') walk(path);
   return found;
 };

@@ -7,7 +7,7 @@ export function inside(path: string, ...places: readonly string[]): boolean {
   return places.some((place) => path === place || path.startsWith(`${place}/`));
 }
 
-/** The files directly in functions/: they mount the functions and know them all. */
+/** The files directly in functions/, and the Node entry's own in functions/node/: they mount the functions and know them all. */
 export function inMap(path: string): boolean {
-  return /^functions\/[^/]+\.ts$/.test(path);
+  return /^functions\/(?:node\/)?[^/]+\.ts$/.test(path);
 }

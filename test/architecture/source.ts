@@ -20,7 +20,7 @@ export interface Import {
 
 const ROOT = new URL('../../', import.meta.url);
 /** Both files that `#platform` of package.json stands for. */
-const PLATFORM = ['shared/adapters/platform.node.ts', 'shared/adapters/platform.workers.ts'];
+const PLATFORM = ['shared/adapters/node/platform.ts', 'shared/adapters/workerd/platform.ts'];
 
 /** Every TypeScript file of these folders. */
 export function readSources(...folders: readonly string[]): Source[] {

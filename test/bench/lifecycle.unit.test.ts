@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { race, timeRatio } from '../../bench/lifecycle/race.ts';
 import { eachBatch, readAll } from '../../bench/lifecycle/tuples.ts';
-import type { Tuple } from '../../shared/tuples.ts';
+import type { Tuple } from '../../shared/ports/tuples.ts';
 
 const viewers = (count: number): Tuple[] =>
   Array.from({ length: count }, (_, n) => ({ user: `user:${n}`, relation: 'viewer', object: 'feature:a' }));

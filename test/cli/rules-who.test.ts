@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { userNamed, whoMay } from '../../cli/rules/who.ts';
 import { startOpenFga } from '../../dev/openfga/index.ts';
-import { parseModel } from '../../shared/adapters/model-file.ts';
-import { openFgaClient } from '../../shared/adapters/openfga-client.ts';
-import { openFgaRelations } from '../../shared/adapters/relations-openfga.ts';
-import { openFgaTuples } from '../../shared/adapters/tuples-openfga.ts';
+import { parseModel } from '../../shared/adapters/openfga/model-file.ts';
+import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
+import { openFgaRelations } from '../../shared/adapters/openfga/relations.ts';
+import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
 import { StoreClient, type Fact } from '../contracts/openfga/client.ts';
 import { openFgaBinary, startRealOpenFga } from '../services/openfga.ts';
 import { sallyport } from '../support/sallyport.ts';

@@ -2,8 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { toJson, toLines } from '../../cli/rules/explain.ts';
 import { knownTargets, readRules } from '../../cli/rules/source.ts';
-import { compileRules } from '../../functions/gateway/rules/compile.ts';
-import { explain } from '../../functions/gateway/rules/explain.ts';
+import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
+import { explain } from '../../functions/gateway/match/rules/explain.ts';
 
 describe('the targets that rules may name', () => {
   it.each([

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { transformer, validator } from '@openfga/syntax-transformer';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compileRules } from '../../functions/gateway/rules/compile.ts';
-import { objectOf } from '../../functions/gateway/rules/object.ts';
+import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
+import { objectOf } from '../../functions/gateway/match/rules/object.ts';
 
 type Model = ReturnType<typeof transformer.transformDSLToJSONObject>;
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { compileRules } from '../../functions/gateway/rules/compile.ts';
+import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
 import { rulesJsonSchema } from '../../scripts/rules-json-schema.ts';
 
 async function config(name: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RedisCounters } from '../../shared/adapters/counters-redis.ts';
+import { RedisCounters } from '../../shared/adapters/redis/counters.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
 import { advanceRedis, withAdmin } from '../services/redis-time.ts';
 import { startRedis } from '../services/redis.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { UpstashCounters } from '../../shared/adapters/counters-upstash.ts';
+import { UpstashCounters } from '../../shared/adapters/upstash/counters.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
 import { withAdmin } from '../services/redis-time.ts';
 import { startRedis } from '../services/redis.ts';

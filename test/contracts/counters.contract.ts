@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Counters, RatePolicy, Revocations, Taken } from '../../shared/ports.ts';
+import type { Counters, RatePolicy, Taken } from '../../shared/ports/counters.ts';
+import type { Revocations } from '../../shared/ports/revocations.ts';
 
 export interface CountersStore {
   /** `count` separate clients of one store (an adapter of one process has one). */

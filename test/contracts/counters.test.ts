@@ -1,7 +1,7 @@
 import { afterAll, describe } from 'vitest';
-import { MemoryCounters } from '../../shared/adapters/counters-memory.ts';
-import { RedisCounters } from '../../shared/adapters/counters-redis.ts';
-import { UpstashCounters } from '../../shared/adapters/counters-upstash.ts';
+import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';
+import { RedisCounters } from '../../shared/adapters/redis/counters.ts';
+import { UpstashCounters } from '../../shared/adapters/upstash/counters.ts';
 import { advanceRedis, withAdmin } from '../services/redis-time.ts';
 import { startRedis } from '../services/redis.ts';
 import { startUpstash } from '../services/upstash.ts';

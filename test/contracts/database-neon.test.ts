@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { openNeonDatabase } from '../../shared/adapters/database-neon.ts';
+import { openNeonDatabase } from '../../shared/adapters/postgres/neon.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';
 import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
 import { databaseContract, unavailableContract } from './database.contract.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import * as z from 'zod';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import { DatabaseUnavailable, sql } from '../../shared/database.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
+import { DatabaseUnavailable, sql } from '../../shared/ports/database.ts';
 import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
 import { Border } from '../support/border.ts';
 import { crossToPostgres } from '../support/crossing-postgres.ts';

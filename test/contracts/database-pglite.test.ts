@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 import { startPostgres, type Postgres } from '../../dev/postgres.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
 import { databaseContract } from './database.contract.ts';
 
 let pglite: Postgres;

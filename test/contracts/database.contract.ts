@@ -10,7 +10,7 @@ import {
   parseRows,
   sql,
   type Database,
-} from '../../shared/database.ts';
+} from '../../shared/ports/database.ts';
 
 const Value = z.object({ value: z.unknown() });
 const Count = z.object({ count: z.number() });

@@ -1,8 +1,8 @@
 import { waitUntil } from 'cloudflare:workers';
-import { openHyperdriveDatabase } from '../../shared/adapters/database-hyperdrive.ts';
-import { openNeonDatabase } from '../../shared/adapters/database-neon.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../shared/database.ts';
+import { openHyperdriveDatabase } from '../../shared/adapters/postgres/hyperdrive.ts';
+import { openNeonDatabase } from '../../shared/adapters/postgres/neon.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
+import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../shared/ports/database.ts';
 
 interface Variables {
   readonly DATABASE_URL: string;

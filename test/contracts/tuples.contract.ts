@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Tuple, TupleFilter, Tuples } from '../../shared/tuples.ts';
+import type { Tuple, TupleFilter, Tuples } from '../../shared/ports/tuples.ts';
 
 const viewer = (user: string, object = 'feature:a'): Tuple => ({ user, relation: 'viewer', object });
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { startOpenFga } from '../../dev/openfga/index.ts';
 import { seed } from '../../dev/seed.ts';
-import { openFgaClient } from '../../shared/adapters/openfga-client.ts';
-import { openFgaTuples } from '../../shared/adapters/tuples-openfga.ts';
-import type { Tuples } from '../../shared/tuples.ts';
+import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
+import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
+import type { Tuples } from '../../shared/ports/tuples.ts';
 import { openFgaBinary, startRealOpenFga } from '../services/openfga.ts';
 import { memoryTuples } from '../support/memory-tuples.ts';
 import { tuplesContract } from './tuples.contract.ts';

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import type { Job } from '../../functions/cron/job.ts';
+import type { Job } from '../../shared/runs/job.ts';
 import { readStates } from '../../functions/cron/runs.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import { sql } from '../../shared/database.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
 import { at, gate, replica } from './support.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { startSchedule } from '../../functions/cron/start.ts';
-import type { Cron } from '../../functions/cron/index.ts';
+import { startSchedule } from '../../functions/cron/cron.ts';
+import type { Cron } from '../../functions/cron/cron.ts';
 import { jobAt, scheduleEntries, SCHEDULE, UnknownSchedule } from '../../functions/cron/schedule.ts';
 
 describe('the schedule', () => {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Cron, CronDeps, CronOptions, Jobs } from '../../functions/cron/index.ts';
-import { createCron } from '../../functions/cron/index.ts';
-import type { Job } from '../../functions/cron/job.ts';
-import type { Database } from '../../shared/database.ts';
-import type { MaybePromise } from '../../shared/ports.ts';
+import type { Cron, CronDeps, CronOptions, Jobs } from '../../functions/cron/cron.ts';
+import { createCron } from '../../functions/cron/cron.ts';
+import type { Job } from '../../shared/runs/job.ts';
+import type { Database } from '../../shared/ports/database.ts';
+import type { MaybePromise } from '../../shared/ports/runtime.ts';
 
 export const at = (time: string): Date => new Date(`2030-01-01T${time}Z`);
 

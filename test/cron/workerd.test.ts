@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readStates } from '../../functions/cron/runs.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../../dev/neon.ts';
-import { sql } from '../../shared/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { ENTRY, startInWorkerd, type InWorkerd } from '../support/in-workerd.ts';
 

@@ -6,7 +6,7 @@ import { readMigrations, type MigrationFile } from '../../cli/db/files.ts';
 import { readLedger } from '../../cli/db/ledger.ts';
 import { migrate } from '../../cli/db/migrate.ts';
 import { verify } from '../../cli/db/verify.ts';
-import { openPgSession } from '../../shared/adapters/database-session.ts';
+import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
 import { connect, dump, makeLegacy, MIGRATIONS, options, sqlxUpTo } from './support.ts';

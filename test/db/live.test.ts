@@ -5,7 +5,7 @@ import { baseline } from '../../cli/db/baseline.ts';
 import { readExpected } from '../../cli/db/expected.ts';
 import { readMigrations } from '../../cli/db/files.ts';
 import { migrate } from '../../cli/db/migrate.ts';
-import { openPgSession } from '../../shared/adapters/database-session.ts';
+import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
 import { connect, makeLegacy, MIGRATIONS, options } from './support.ts';
 

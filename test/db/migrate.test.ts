@@ -8,7 +8,7 @@ import { readLedger } from '../../cli/db/ledger.ts';
 import { migrate, planRun } from '../../cli/db/migrate.ts';
 import { verify } from '../../cli/db/verify.ts';
 import { startPostgres as startPglite } from '../../dev/postgres.ts';
-import { openPgSession } from '../../shared/adapters/database-session.ts';
+import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
 import { connect, dump, makeLegacy, MIGRATIONS, options } from './support.ts';

@@ -2,8 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod';
-import { parseEnvironment } from '../../shared/env.ts';
-import { VARIABLES } from '../../shared/variables.ts';
+import { parseEnvironment } from '../../shared/configuration/environment.ts';
+import { VARIABLES } from '../../shared/configuration/variables.ts';
 
 const FOLDERS = ['deploy/kubernetes', 'deploy/github', 'deploy/gitlab'];
 const FILES = FOLDERS.flatMap((folder) =>

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { program } from '../../cli/main.ts';
-import { RULE_FIELDS } from '../../functions/gateway/rules/definition.ts';
+import { RULE_FIELDS } from '../../functions/gateway/match/rules/definition.ts';
 import { CODES } from '../../shared/errors.ts';
-import { VARIABLES } from '../../shared/variables.ts';
+import { VARIABLES } from '../../shared/configuration/variables.ts';
 
 const page = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { readRequest, type GatewayRequest } from '../../functions/gateway/request.ts';
+import { readRequest, type GatewayRequest } from '../../functions/gateway/read/request.ts';
 import { cors as edgeCors } from '../../shared/edge/cors.ts';
 import { webRandom } from '../../shared/random.ts';
-import { trustedProxies } from '../../shared/trusted-proxies.ts';
+import { trustedProxies } from '../../shared/edge/trusted-proxies.ts';
 
 const APP = 'https://app.example.org';
 

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryCounters } from '../../shared/adapters/counters-memory.ts';
+import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';
 import { guardAddress } from '../../shared/edge/address-guard.ts';
 import { cors } from '../../shared/edge/cors.ts';
 import { framed, type Framed, type FrameDeps, type OwnRoute } from '../../shared/edge/frame.ts';
 import { requestLog } from '../../shared/edge/request-log.ts';
 import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
-import type { LogFields, RequestMeasure } from '../../shared/ports.ts';
+import type { LogFields } from '../../shared/ports/log.ts';
+import type { RequestMeasure } from '../../shared/ports/metrics.ts';
 import { manualClock } from '../support/clock.ts';
 
 interface Ground extends FrameDeps {

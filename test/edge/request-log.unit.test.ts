@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loggedPath, requestLog, type LoggingConfig } from '../../shared/edge/request-log.ts';
 import { Refusal } from '../../shared/errors.ts';
-import type { LogFields } from '../../shared/ports.ts';
+import type { LogFields } from '../../shared/ports/log.ts';
 
 const JWT = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLW9mLWFsaWNl';
 const PAT = `${JWT}.AbCdEfGh1234.ZyXwVu9876`;

@@ -6,8 +6,8 @@ import { compareRules, touchedFeatures } from '../../functions/feature-sync/chan
 import { effectsOf } from '../../functions/feature-sync/effects.ts';
 import { readSnapshot } from '../../functions/feature-sync/snapshot.ts';
 import { wideningOf } from '../../functions/feature-sync/widening.ts';
-import { authorizationModelSchema } from '../../shared/authorization-models.ts';
-import type { Tuple } from '../../shared/tuples.ts';
+import { authorizationModelSchema } from '../../shared/ports/authorization-models.ts';
+import type { Tuple } from '../../shared/ports/tuples.ts';
 import { MemoryTuples, tuple } from './memory.ts';
 import { rules } from './rules.ts';
 

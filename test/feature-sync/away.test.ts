@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { times } from '../support/scale.ts';
 import { syncFeatures, type Phase } from '../../functions/feature-sync/sync.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import { DatabaseUnavailable, type Database } from '../../shared/database.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
+import { DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import { Border, type Fate } from '../support/border.ts';
 import { crossToPostgres } from '../support/crossing-postgres.ts';

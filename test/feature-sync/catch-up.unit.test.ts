@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { catchUp } from '../../functions/feature-sync/catch-up.ts';
 import { compareRules } from '../../functions/feature-sync/changes.ts';
 import { FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
-import type { Tuple } from '../../shared/tuples.ts';
+import type { Tuple } from '../../shared/ports/tuples.ts';
 import { MemoryTuples, tuple } from './memory.ts';
 import { rules } from './rules.ts';
 

@@ -1,4 +1,4 @@
-import type { Tuple } from '../../shared/tuples.ts';
+import type { Tuple } from '../../shared/ports/tuples.ts';
 import { show, tuple } from './memory.ts';
 
 /** A chain, a split, a dropped feature, and one that no file names: what each path asks for, before and after. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { restoreRun } from '../../functions/feature-sync/restore.ts';
 import { conditionOf } from '../../functions/feature-sync/snapshot.ts';
 import { syncFeatures, type Phase, type SyncDeps } from '../../functions/feature-sync/sync.ts';
-import type { Tuple } from '../../shared/tuples.ts';
+import type { Tuple } from '../../shared/ports/tuples.ts';
 import { booksOf, emptyBooks } from './books.ts';
 import { countCalls, Killed, killAt, openGround, type Ground } from './ground.ts';
 import { show, tuple } from './memory.ts';

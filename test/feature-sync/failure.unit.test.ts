@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { syncFailure } from '../../cli/rules/sync-failure.ts';
-import { DatabaseError, DatabaseUnavailable } from '../../shared/database.ts';
+import { DatabaseError, DatabaseUnavailable } from '../../shared/ports/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 
 describe('a feature sync that fails says what to do', () => {

@@ -7,12 +7,15 @@ import { fenced } from '../../functions/feature-sync/lease.ts';
 import { openRuns } from '../../functions/feature-sync/runs.ts';
 import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import type { SyncDeps } from '../../functions/feature-sync/sync.ts';
-import { openFgaStores } from '../../shared/adapters/models-openfga.ts';
-import { openFgaClient } from '../../shared/adapters/openfga-client.ts';
-import { openFgaTuples } from '../../shared/adapters/tuples-openfga.ts';
-import { authorizationModelSchema, type AuthorizationModel } from '../../shared/authorization-models.ts';
-import type { Database } from '../../shared/database.ts';
-import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import { openFgaStores } from '../../shared/adapters/openfga/models.ts';
+import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
+import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
+import {
+  authorizationModelSchema,
+  type AuthorizationModel,
+} from '../../shared/ports/authorization-models.ts';
+import type { Database } from '../../shared/ports/database.ts';
+import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import { show } from './memory.ts';
 
 const parsed = (dsl: string): AuthorizationModel =>

@@ -5,7 +5,7 @@ import { openArchive } from '../../functions/feature-sync/archive.ts';
 import { fenced, withLease } from '../../functions/feature-sync/lease.ts';
 import { LeaseLost, openRuns } from '../../functions/feature-sync/runs.ts';
 import { syncFeatures, type SyncDeps } from '../../functions/feature-sync/sync.ts';
-import type { Database } from '../../shared/database.ts';
+import type { Database } from '../../shared/ports/database.ts';
 import { AFTER, BEFORE, formerTuples } from './change.ts';
 import type { Ground } from './ground.ts';
 import { rules } from './rules.ts';

@@ -1,4 +1,4 @@
-import type { Tuple, Tuples } from '../../shared/tuples.ts';
+import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 
 export const show = ({ user, relation, object }: Tuple): string => `${user} ${relation} ${object}`;
 

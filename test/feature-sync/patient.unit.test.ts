@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { patient } from '../../functions/feature-sync/patient.ts';
+import { patient } from '../../functions/feature-sync/write.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 
 /** OpenFGA that fails so often, and what a sync then did. */

@@ -5,7 +5,7 @@ import { changesNothing, compareRules } from '../../functions/feature-sync/chang
 import { effectsOf, FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
 import { readSnapshot } from '../../functions/feature-sync/snapshot.ts';
 import { overlapsOf, wideningOf } from '../../functions/feature-sync/widening.ts';
-import { authorizationModelSchema } from '../../shared/authorization-models.ts';
+import { authorizationModelSchema } from '../../shared/ports/authorization-models.ts';
 import { MemoryTuples, show, tuple } from './memory.ts';
 import { rules } from './rules.ts';
 

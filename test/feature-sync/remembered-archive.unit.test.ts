@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Archive } from '../../functions/feature-sync/archive.ts';
-import { rememberedArchive } from '../../functions/feature-sync/remembered-archive.ts';
+import { rememberedArchive } from '../../functions/feature-sync/archive.ts';
 import { tuple } from './memory.ts';
 
 function counting(): { readonly archive: Archive; readonly loads: () => number } {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import type { Database } from '../../shared/database.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
+import type { Database } from '../../shared/ports/database.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
 import { emptyBooks } from './books.ts';
 import { openGround, type Ground } from './ground.ts';

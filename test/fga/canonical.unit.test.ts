@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { transformer } from '@openfga/syntax-transformer';
 import { describe, expect, it } from 'vitest';
 import { canonicalModel } from '../../cli/fga/canonical.ts';
-import { authorizationModelSchema } from '../../shared/authorization-models.ts';
+import { authorizationModelSchema } from '../../shared/ports/authorization-models.ts';
 
 const model = (dsl: string) => authorizationModelSchema.parse(transformer.transformDSLToJSONObject(dsl));
 const HEAD = 'model\n  schema 1.1\ntype user\n';

@@ -1,4 +1,4 @@
-import type { Tuple } from '../../shared/tuples.ts';
+import type { Tuple } from '../../shared/ports/tuples.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import { memoryTuples } from '../support/memory-tuples.ts';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { watchConnections, type ConnectionLimits } from '../../functions/node-connections.ts';
+import { watchConnections, type ConnectionLimits } from '../../functions/node/connections.ts';
 import { leave, open } from '../support/exchange.ts';
 import { node } from '../support/gateway/node.ts';
 import { openRaw } from '../support/raw-socket.ts';

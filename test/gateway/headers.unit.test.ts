@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readHeaders } from '../../functions/gateway/headers.ts';
+import { readHeaders } from '../../functions/gateway/read/headers.ts';
 
 const onward = (...list: string[]): string[] => readHeaders(list).onward;
 

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { callerOf } from '../../functions/gateway/caller.ts';
-import { invalidToken } from '../../functions/gateway/authenticate/refusals.ts';
-import { limit, UnderWay } from '../../functions/gateway/limit.ts';
+import { callerOf } from '../../functions/gateway/limit/limit.ts';
+import { invalidToken } from '../../functions/gateway/authenticate/token.ts';
+import { limit, UnderWay } from '../../functions/gateway/limit/limit.ts';
 import { guardAddress, network } from '../../shared/edge/address-guard.ts';
 import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
-import type { Counters, Taken } from '../../shared/ports.ts';
+import type { Counters, Taken } from '../../shared/ports/counters.ts';
 
 const policy = { name: 'default', limit: 100, windowMs: 60_000 };
 const caller = callerOf({ caller: 'zitadel|alice' }, '192.0.2.1');

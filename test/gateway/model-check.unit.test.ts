@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { modelCheck } from '../../functions/gateway/model-check.ts';
-import { parseModel } from '../../shared/adapters/model-file.ts';
+import { modelCheck } from '../../functions/gateway/authorize/model-check.ts';
+import { parseModel } from '../../shared/adapters/openfga/model-file.ts';
 import { RelationsRefused, RelationsUnavailable } from '../../shared/errors.ts';
 import { manualClock } from '../support/clock.ts';
 import { compiled } from './rules/support.ts';

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { watchConnections } from '../../functions/node-connections.ts';
+import { watchConnections } from '../../functions/node/connections.ts';
 
 class FakeSocket extends EventEmitter {
   bytesWritten = 0;

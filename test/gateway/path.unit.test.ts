@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgePath, stripPrefix } from '../../functions/gateway/path.ts';
+import { judgePath, stripPrefix } from '../../functions/gateway/read/path.ts';
 import { Refusal } from '../../shared/errors.ts';
 
 const refused = (target: string) => {

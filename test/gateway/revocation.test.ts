@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { RedisCounters } from '../../shared/adapters/counters-redis.ts';
+import { RedisCounters } from '../../shared/adapters/redis/counters.ts';
 import { node } from '../support/gateway/node.ts';
 import { expectStopped } from '../support/refusal.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { openRules, type RulesStore } from '../../functions/gateway/rules-store.ts';
-import { parseModel } from '../../shared/adapters/model-file.ts';
+import { openRules, type RulesStore } from '../../functions/gateway/match/store.ts';
+import { parseModel } from '../../shared/adapters/openfga/model-file.ts';
 
 const RULES = JSON.stringify([{ path: '/a', method: 'GET', feature: 'public_access' }]);
 const INVOICES = JSON.stringify([{ path: '/a', method: 'GET', object: 'invoice:1' }]);

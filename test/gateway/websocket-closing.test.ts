@@ -8,7 +8,7 @@ import {
   type Socket,
 } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { upgradeUpstream, type UpgradeUpstream } from '../../shared/adapters/upstream-upgrade.ts';
+import { upgradeUpstream, type UpgradeUpstream } from '../../shared/adapters/node/upgrade.ts';
 import { webRandom } from '../../shared/random.ts';
 
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';

@@ -2,7 +2,7 @@ import { createClient } from 'redis';
 
 /**
  * Moves every window and mark of a Redis back by `ms`, which is the same as moving its clock on: a test need not wait.
- * Knows what a window holds (microseconds since the epoch), see shared/adapters/counters-script.ts.
+ * Knows what a window holds (microseconds since the epoch), see shared/adapters/counters/script.ts.
  */
 const SHIFT = `
 for _, key in ipairs(redis.call('KEYS', 'sallyport:*')) do

@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { MemoryCounters } from '../../shared/adapters/counters-memory.ts';
+import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';
 import {
   FallbackCounters,
   type CountersState,
   type FailureMode,
   type FallbackOptions,
-} from '../../shared/counters-fallback.ts';
+} from '../../shared/counting/fallback.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
-import type { MarkSource } from '../../shared/marks.ts';
-import type { Mark, TakeRequest } from '../../shared/ports.ts';
+import type { MarkSource } from '../../shared/identity/marks.ts';
+import type { Mark } from '../../shared/ports/revocations.ts';
+import type { TakeRequest } from '../../shared/ports/counters.ts';
 import { manualClock, type ManualClock } from '../support/clock.ts';
 
 const policy = { name: 'default', limit: 3, windowMs: 60_000 };

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Account, Ledger } from '../../shared/adapters/counters-ledger.ts';
-import { MemoryCounters } from '../../shared/adapters/counters-memory.ts';
+import { Account, Ledger } from '../../shared/adapters/counters/ledger.ts';
+import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
-import { grainMs } from '../../shared/rate.ts';
+import { grainMs } from '../../shared/counting/rate.ts';
 import { manualClock, type ManualClock } from '../support/clock.ts';
 
 const START = Date.UTC(2025, 0, 1);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compile, join, json, sql } from '../../shared/database/sql.ts';
 import { decodeRows } from '../../shared/database/decode.ts';
-import { toRefusal } from '../../shared/problem.ts';
+import { toRefusal } from '../../shared/edge/problem.ts';
 import { DatabaseError, DatabaseUnavailable, toDatabaseError } from '../../shared/database/errors.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 

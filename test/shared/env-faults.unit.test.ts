@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseEnvironment } from '../../shared/env.ts';
+import { parseEnvironment } from '../../shared/configuration/environment.ts';
 import { ASSERTION_KEYS, configOf, faultsOf, USABLE } from './env-usable.ts';
 
 describe('faults', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { misspelled, nearestVariable } from '../../shared/env-names.ts';
-import { parseEnvironment } from '../../shared/env.ts';
-import { VARIABLES } from '../../shared/variables.ts';
+import { misspelled, nearestVariable } from '../../shared/configuration/names.ts';
+import { parseEnvironment } from '../../shared/configuration/environment.ts';
+import { VARIABLES } from '../../shared/configuration/variables.ts';
 import { USABLE } from './env-usable.ts';
 
 describe('a misspelled variable is named with the one that is meant', () => {

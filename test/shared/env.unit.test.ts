@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Runtime } from '../../shared/config.ts';
-import { parseEnvironment } from '../../shared/env.ts';
+import type { Runtime } from '../../shared/configuration/config.ts';
+import { parseEnvironment } from '../../shared/configuration/environment.ts';
 import { configOf, faultsOf, USABLE } from './env-usable.ts';
 
 describe('what stands in for an absent variable', () => {

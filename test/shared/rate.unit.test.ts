@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { grainMs, parseRate } from '../../shared/rate.ts';
+import { grainMs, parseRate } from '../../shared/counting/rate.ts';
 
 describe('a rate is written as requests per window', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Refreshed } from '../../shared/refreshed.ts';
-import { eachAlone } from '../../shared/share-in-flight.ts';
+import { Refreshed } from '../../shared/caches/refreshed.ts';
+import { eachAlone } from '../../shared/caches/in-flight.ts';
 import { providerDeps } from '../support/provider-deps.ts';
 
 const POLICY = { softMs: 10_000, hardMs: 20_000, staleMs: 60_000 };

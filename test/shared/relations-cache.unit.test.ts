@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RelationsUnavailable } from '../../shared/errors.ts';
-import type { RelationQuery, Relations } from '../../shared/ports.ts';
-import { cachedRelations, sharedInFlight } from '../../shared/relations-cache.ts';
+import type { RelationQuery, Relations } from '../../shared/ports/relations.ts';
+import { cachedRelations, sharedInFlight } from '../../shared/caches/relations.ts';
 import { manualClock, type ManualClock } from '../support/clock.ts';
 
 const VIEW: RelationQuery = { user: 'user:alice', relation: 'view', object: 'document:1' };

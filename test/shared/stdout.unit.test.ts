@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { stdoutLines, type Lines } from '../../shared/adapters/stdout.ts';
+import { stdoutLines, type Lines } from '../../shared/adapters/node/stdout.ts';
 
 /** A reader of stdout that takes as many bytes as it is told, and then refuses like a full pipe. */
 class Reader {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nearest, trustedProxies } from '../../shared/trusted-proxies.ts';
+import { nearest, trustedProxies } from '../../shared/edge/trusted-proxies.ts';
 
 const proxies = trustedProxies(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32']);
 

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Passage } from '../../shared/adapters/undici-passage.ts';
-import { UndiciTarget } from '../../shared/adapters/undici-target.ts';
-import { CLIENT_GONE, type Ending, type UpstreamRequest } from '../../shared/upstream.ts';
+import { Passage } from '../../shared/adapters/undici/passage.ts';
+import { UndiciTarget } from '../../shared/adapters/undici/target.ts';
+import { CLIENT_GONE, type Ending, type UpstreamRequest } from '../../shared/ports/upstream.ts';
 
 const urlOf = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { FrameBoundaries, goingAway } from '../../shared/adapters/websocket-frames.ts';
+import { FrameBoundaries, goingAway } from '../../shared/adapters/node/websocket-frames.ts';
 
 function frame(length: number, masked: boolean): Buffer {
   const bit = masked ? 0x80 : 0;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { statusRoutes } from '../../functions/status/index.ts';
-import type { Look } from '../../shared/readiness.ts';
-import { shareInFlight } from '../../shared/share-in-flight.ts';
+import { statusRoutes } from '../../functions/status/function.ts';
+import type { Look } from '../../shared/edge/readiness.ts';
+import { shareInFlight } from '../../shared/caches/in-flight.ts';
 import { manualClock } from '../support/clock.ts';
 
 it('probes that come together look at a slow dependency once', async () => {

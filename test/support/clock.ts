@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/ports.ts';
+import type { Clock } from '../../shared/ports/runtime.ts';
 
 /** A clock that stands still until told otherwise. */
 export interface ManualClock extends Clock {

@@ -1,9 +1,9 @@
 import { migrate } from '../../cli/db/migrate.ts';
 import { readMigrations } from '../../cli/db/files.ts';
 import { startPostgres as startPglite } from '../../dev/postgres.ts';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
-import { openPgSession } from '../../shared/adapters/database-session.ts';
-import type { Database } from '../../shared/database.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
+import { openPgSession } from '../../shared/adapters/postgres/session.ts';
+import type { Database } from '../../shared/ports/database.ts';
 import { MIGRATIONS, options } from '../db/support.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';
 

@@ -1,6 +1,6 @@
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import type { CryptoKey, JSONWebKeySet, JWK, JWTHeaderParameters } from 'jose';
-import type { Clock, Fetch } from '../../shared/ports.ts';
+import type { Clock, Fetch } from '../../shared/ports/runtime.ts';
 import { answer } from './issuer-http.ts';
 import { serve, type Served } from './serve.ts';
 

@@ -1,4 +1,4 @@
-import { TUPLES_PER_WRITE, type Tuple, type TupleFilter, type Tuples } from '../../shared/tuples.ts';
+import { TUPLES_PER_WRITE, type Tuple, type TupleFilter, type Tuples } from '../../shared/ports/tuples.ts';
 
 export interface MemoryTuples extends Tuples {
   /** Every tuple as `user relation object`. */

@@ -1,6 +1,7 @@
-import type { Fetch, Log } from '../../shared/ports.ts';
+import type { Fetch } from '../../shared/ports/runtime.ts';
+import type { Log } from '../../shared/ports/log.ts';
 import type { ProviderDeps } from '../../shared/keys/discovery.ts';
-import { shareInFlight, type Collapse } from '../../shared/share-in-flight.ts';
+import { shareInFlight, type Collapse } from '../../shared/caches/in-flight.ts';
 import { manualClock, type ManualClock } from './clock.ts';
 
 export interface TestDeps extends ProviderDeps {

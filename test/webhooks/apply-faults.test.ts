@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/database.ts';
+import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
 import { InputRefused } from '../../shared/errors.ts';
 import { createEngine, granted, type Engine } from './engine.ts';
 import { DATABASES, type TestDatabase } from './support.ts';

@@ -1,6 +1,6 @@
 import type { StorableEvent } from '../../functions/webhooks/event.ts';
-import { IGNORED, parseEvent } from '../../functions/webhooks/parse.ts';
-import type { IssuerConfig } from '../../shared/config.ts';
+import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
+import type { IssuerConfig } from '../../shared/configuration/config.ts';
 
 export const ISSUER: IssuerConfig = {
   name: 'zitadel',

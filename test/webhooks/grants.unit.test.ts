@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { grantsFor, parseGrants, UnusableGrants, type NewUser } from '../../functions/webhooks/grants.ts';
+import {
+  grantsFor,
+  parseGrants,
+  UnusableGrants,
+  type NewUser,
+} from '../../functions/webhooks/apply/grants.ts';
 import { grantsJsonSchema } from '../../scripts/grants-json-schema.ts';
 
 const config = (name: string) => readFile(new URL(`../../config/${name}`, import.meta.url), 'utf8');

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { readStates } from '../../functions/cron/runs.ts';
-import { insertEvent } from '../../functions/webhooks/inbox.ts';
-import { sql } from '../../shared/database.ts';
+import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { ENTRY, startInWorkerd, type InWorkerd } from '../support/in-workerd.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { insertEvent, type InboxDeps } from '../../functions/webhooks/inbox.ts';
-import { parseScript } from '../../functions/webhooks/parse.ts';
-import { sql } from '../../shared/database.ts';
+import { insertEvent, type InboxDeps } from '../../functions/webhooks/inbox/insert.ts';
+import { parseScript } from '../../functions/webhooks/receive/parse.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { manualClock } from '../support/clock.ts';
 import { DATABASES, eventOf, ISSUER, type TestDatabase } from './support.ts';

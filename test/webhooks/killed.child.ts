@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { openPgDatabase } from '../../shared/adapters/database-pg.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
 import { createEngine } from './engine.ts';
 
 /** One instance that applies what is due and is killed at its nth call to the outside, before or after the call is made. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { sql } from '../../shared/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { bundled, type Bundled } from '../support/bundled.ts';
 import { times } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';

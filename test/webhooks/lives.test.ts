@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { identitiesOf } from '../../functions/webhooks/identities.ts';
-import { requeue } from '../../functions/webhooks/manage.ts';
-import { sql } from '../../shared/database.ts';
+import { identitiesOf } from '../../shared/identity/identities.ts';
+import { requeue } from '../../functions/webhooks/inbox/manage.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { createEngine, granted, keyOf, type Engine } from './engine.ts';
 import { instance } from './reconcile-support.ts';
 import { DATABASES, type TestDatabase } from './support.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { IGNORED, parseEvent, parseScript } from '../../functions/webhooks/parse.ts';
+import { IGNORED, parseEvent, parseScript } from '../../functions/webhooks/receive/parse.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { envelope, ISSUER } from './support.ts';
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { identitiesOf } from '../../functions/webhooks/identities.ts';
-import { KEPT_DAYS, prune, wouldPrune, type PruneDeps } from '../../functions/webhooks/prune.ts';
-import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile.ts';
-import { insertEvent } from '../../functions/webhooks/inbox.ts';
-import { readPrunedUntil } from '../../functions/webhooks/reconcile-store.ts';
-import { sql } from '../../shared/database.ts';
+import { identitiesOf } from '../../shared/identity/identities.ts';
+import { KEPT_DAYS, prune, wouldPrune, type PruneDeps } from '../../functions/webhooks/inbox/prune.ts';
+import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile/reconcile.ts';
+import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { readPrunedUntil } from '../../functions/webhooks/reconcile/store.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';

@@ -5,10 +5,14 @@ import { EventStore, type StoredEvent } from '../../dev/zitadel/events.ts';
 import { Organizations } from '../../dev/zitadel/organizations.ts';
 import { Users } from '../../dev/zitadel/users.ts';
 import { toDelivery } from '../../dev/zitadel/wire.ts';
-import { insertEvent } from '../../functions/webhooks/inbox.ts';
-import { IGNORED, parseEvent } from '../../functions/webhooks/parse.ts';
-import { reconcile, type Reconciled, type ReconcileDeps } from '../../functions/webhooks/reconcile.ts';
-import type { Database } from '../../shared/database.ts';
+import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
+import {
+  reconcile,
+  type Reconciled,
+  type ReconcileDeps,
+} from '../../functions/webhooks/reconcile/reconcile.ts';
+import type { Database } from '../../shared/ports/database.ts';
 import { ISSUER } from './support.ts';
 
 export const START = Date.UTC(2026, 0, 2, 12);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { reconcile } from '../../functions/webhooks/reconcile.ts';
-import { readCursor } from '../../functions/webhooks/reconcile-store.ts';
-import { sql } from '../../shared/database.ts';
+import { reconcile } from '../../functions/webhooks/reconcile/reconcile.ts';
+import { readCursor } from '../../functions/webhooks/reconcile/store.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { ProviderUnavailable } from '../../shared/errors.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { openFgaClient } from '../../shared/adapters/openfga-client.ts';
-import { openFgaTuples } from '../../shared/adapters/tuples-openfga.ts';
-import type { Tuples } from '../../shared/tuples.ts';
+import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
+import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
+import type { Tuples } from '../../shared/ports/tuples.ts';
 import { openFgaBinary, startRealOpenFga, type OpenFgaService } from '../services/openfga.ts';
 import { createEngine } from './engine.ts';
 import { DATABASES, type TestDatabase } from './support.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { startPostgres } from '../../dev/postgres.ts';
-import { sql } from '../../shared/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';

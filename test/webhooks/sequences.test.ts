@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { requeue } from '../../functions/webhooks/manage.ts';
+import { requeue } from '../../functions/webhooks/inbox/manage.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { DATABASES, type TestDatabase } from './support.ts';
 import { kindsOf } from '../support/scale.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sql, type Database } from '../../shared/database.ts';
+import { sql, type Database } from '../../shared/ports/database.ts';
 
 const Mirror = z.object({
   subject: z.string(),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { sql } from '../../shared/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { withAdmin } from '../services/redis-time.ts';
 import { startRedis } from '../services/redis.ts';
 import { inProcess } from '../support/gateway/in-process.ts';

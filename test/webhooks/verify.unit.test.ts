@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readBody } from '../../functions/webhooks/body.ts';
-import { verify } from '../../functions/webhooks/verify.ts';
+import { readBody } from '../../functions/webhooks/receive/body.ts';
+import { verify } from '../../functions/webhooks/receive/verify.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { manualClock } from '../support/clock.ts';
 import { hmac } from './sign.ts';

@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import type { IntrospectionConfig } from '../../../shared/config.ts';
+import type { IntrospectionConfig } from '../../../shared/configuration/config.ts';
 import { ProviderUnavailable, type Refusal } from '../../../shared/errors.ts';
 import type { Discovery, ProviderDeps } from '../../../shared/keys/discovery.ts';
 import { boundOf, fetchJson, withoutNulls } from '../../../shared/keys/fetch-json.ts';
-import type { Verdict, Verify } from './outcome.ts';
+import type { Verdict, Verify } from './principal.ts';
 import { identify, ORGANIZATION_CLAIM } from './principal.ts';
-import { idTokenSign } from './kind.ts';
-import { expiredToken, invalidToken } from './refusals.ts';
+import { idTokenSign } from './verify.ts';
+import { expiredToken, invalidToken } from './token.ts';
 import { CLOCK_TOLERANCE_S } from './verify.ts';
 
 /** Milliseconds an active token is relied on without asking again, at most; revoking it at the provider takes that long. */

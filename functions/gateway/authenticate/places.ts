@@ -1,7 +1,7 @@
 import { Refusal } from '../../../shared/errors.ts';
-import type { TokenPlace } from '../rules/token-places.ts';
-import { bearerToken, checkLength } from './bearer.ts';
-import { malformedRequest, missingToken } from './refusals.ts';
+import type { TokenPlace } from '../match/rules/claims.ts';
+import { bearerToken, checkLength } from './token.ts';
+import { malformedRequest, missingToken } from './token.ts';
 
 /** What is read of a request to find its token, and to judge whether a cookie may be one. */
 export interface Presented {

@@ -1,9 +1,9 @@
-import type { Config, IssuerName } from '../../../shared/config.ts';
+import type { Config, IssuerName } from '../../../shared/configuration/config.ts';
 import { createDiscovery, type ProviderDeps } from '../../../shared/keys/discovery.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
 import { createKeySource } from '../../../shared/keys/remote-keys.ts';
 import { createIntrospectors } from './introspect.ts';
-import type { Verify } from './outcome.ts';
+import type { Verify } from './principal.ts';
 import { createJwtVerifier, type TrustedIssuer } from './verify.ts';
 
 export interface TrustDeps extends ProviderDeps {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { objectOf } from '../../../functions/gateway/rules/object.ts';
-import type { RelationAccess } from '../../../functions/gateway/rules/types.ts';
-import { openFgaClient } from '../../../shared/adapters/openfga-client.ts';
-import { openFgaRelations } from '../../../shared/adapters/relations-openfga.ts';
+import { objectOf } from '../../../functions/gateway/match/rules/object.ts';
+import type { RelationAccess } from '../../../functions/gateway/match/types.ts';
+import { openFgaClient } from '../../../shared/adapters/openfga/client.ts';
+import { openFgaRelations } from '../../../shared/adapters/openfga/relations.ts';
 import { RelationsRefused } from '../../../shared/errors.ts';
 import { StoreClient, tupleKey, tupleKeys, type Fact } from './client.ts';
 

@@ -4,12 +4,12 @@ import {
   type Authenticator,
   type AuthenticatorDeps,
   type Credentials,
-} from '../../../functions/gateway/authenticate/index.ts';
+} from '../../../functions/gateway/authenticate/authenticate.ts';
 import type { Principal } from '../../../functions/gateway/authenticate/principal.ts';
 import { trust } from '../../../functions/gateway/authenticate/trust.ts';
-import type { IntrospectionConfig, IssuerConfig } from '../../../shared/config.ts';
+import type { IntrospectionConfig, IssuerConfig } from '../../../shared/configuration/config.ts';
 import { Refusal } from '../../../shared/errors.ts';
-import { shareInFlight, type Collapse } from '../../../shared/share-in-flight.ts';
+import { shareInFlight, type Collapse } from '../../../shared/caches/in-flight.ts';
 import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';

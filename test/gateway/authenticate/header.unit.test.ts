@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createAuthenticator } from '../../../functions/gateway/authenticate/index.ts';
+import { createAuthenticator } from '../../../functions/gateway/authenticate/authenticate.ts';
 import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';
 import { createGate, refusal, requestWith, type Gate } from './gate.ts';

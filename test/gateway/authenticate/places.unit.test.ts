@@ -5,7 +5,7 @@ import {
   withoutTokens,
   type Presented,
 } from '../../../functions/gateway/authenticate/places.ts';
-import { placesOf, type TokenPlace } from '../../../functions/gateway/rules/token-places.ts';
+import { placesOf, type TokenPlace } from '../../../functions/gateway/match/rules/claims.ts';
 import { refusal, requestWith } from './gate.ts';
 
 const places = (...written: string[]): readonly TokenPlace[] => placesOf(written) ?? [{ kind: 'header' }];

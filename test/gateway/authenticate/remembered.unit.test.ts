@@ -1,6 +1,6 @@
 import { generateKeyPair, exportJWK } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TokenCache } from '../../../functions/gateway/authenticate/cache.ts';
+import { TokenCache } from '../../../functions/gateway/authenticate/remembered.ts';
 import { KEY_REFRESH } from '../../../shared/keys/remote-keys.ts';
 import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readFeatureRules } from '../../../functions/synced-rules.ts';
-import { demandsOf, unmet } from '../../../functions/gateway/rules/claims.ts';
+import { demandsOf, unmet } from '../../../functions/gateway/match/rules/claims.ts';
 import { compiled, findingsOf, summary } from './support.ts';
 
 const rule = { path: '/a', method: 'GET' };

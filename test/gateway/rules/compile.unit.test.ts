@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgePath, stripPrefix } from '../../../functions/gateway/path.ts';
+import { judgePath, stripPrefix } from '../../../functions/gateway/read/path.ts';
 import { compiled } from './support.ts';
 
 const rule = { path: '/a', method: 'GET', feature: 'x' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explain } from '../../../functions/gateway/rules/explain.ts';
+import { explain } from '../../../functions/gateway/match/rules/explain.ts';
 import { compiled } from './support.ts';
 
 const rules = compiled([

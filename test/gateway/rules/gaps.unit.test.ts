@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileRules } from '../../../functions/gateway/rules/compile.ts';
+import { compileRules } from '../../../functions/gateway/match/rules/compile.ts';
 import { findingsOf, TARGETS } from './support.ts';
 
 const guard = (path: string, method: string | string[] = '*', more: object = {}) => ({

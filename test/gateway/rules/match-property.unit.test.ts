@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { CompiledRules } from '../../../functions/gateway/rules/types.ts';
+import type { CompiledRules } from '../../../functions/gateway/match/types.ts';
 import { open } from './support.ts';
 
 const word = fc.constantFrom('a', 'b', '__proto__');

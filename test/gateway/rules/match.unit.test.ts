@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judgePath } from '../../../functions/gateway/path.ts';
-import type { CompiledRules } from '../../../functions/gateway/rules/types.ts';
+import { judgePath } from '../../../functions/gateway/read/path.ts';
+import type { CompiledRules } from '../../../functions/gateway/match/types.ts';
 import { compiled, open } from './support.ts';
 
 function winner(rules: CompiledRules, request: string): string | undefined {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { compileRules } from '../../../functions/gateway/rules/compile.ts';
-import { parseModel } from '../../../shared/adapters/model-file.ts';
-import { askableOf, UnusableModel } from '../../../shared/authorization-models.ts';
+import { compileRules } from '../../../functions/gateway/match/rules/compile.ts';
+import { parseModel } from '../../../shared/adapters/openfga/model-file.ts';
+import { askableOf, UnusableModel } from '../../../shared/ports/authorization-models.ts';
 import { closest } from '../../../shared/nearest.ts';
 import { TARGETS } from './support.ts';
 

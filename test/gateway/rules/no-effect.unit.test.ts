@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileRules } from '../../../functions/gateway/rules/compile.ts';
+import { compileRules } from '../../../functions/gateway/match/rules/compile.ts';
 import { findingsOf, summary, TARGETS } from './support.ts';
 
 describe('a field that changes nothing is warned of', () => {

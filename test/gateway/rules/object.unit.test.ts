@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { objectOf } from '../../../functions/gateway/rules/object.ts';
-import type { RelationAccess } from '../../../functions/gateway/rules/types.ts';
+import { objectOf } from '../../../functions/gateway/match/rules/object.ts';
+import type { RelationAccess } from '../../../functions/gateway/match/types.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { compiled, summary } from './support.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { compileRules, type Compilation } from '../../../functions/gateway/rules/compile.ts';
-import type { CompiledRules, Finding } from '../../../functions/gateway/rules/types.ts';
+import { compileRules, type Compilation } from '../../../functions/gateway/match/rules/compile.ts';
+import type { CompiledRules, Finding } from '../../../functions/gateway/match/types.ts';
 
 export const TARGETS: ReadonlySet<string> = new Set(['upstream', 'zitadel', 'openfga']);
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Agent, fetch as undiciFetch } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { createDiscovery } from '../../../shared/keys/discovery.ts';
-import type { Fetch } from '../../../shared/ports.ts';
+import type { Fetch } from '../../../shared/ports/runtime.ts';
 import { makeCertificates, type Certificate } from '../../support/certificates.ts';
 import { providerDeps } from '../../support/provider-deps.ts';
 import { gatewaySuite } from '../../support/suite.ts';

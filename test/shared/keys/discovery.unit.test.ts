@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createDiscovery, type Discovery } from '../../../shared/keys/discovery.ts';
-import type { Fetch } from '../../../shared/ports.ts';
+import type { Fetch } from '../../../shared/ports/runtime.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
 import { providerDeps, type TestDeps } from '../../support/provider-deps.ts';
 

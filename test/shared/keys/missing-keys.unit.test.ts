@@ -3,7 +3,7 @@ import { createDiscovery } from '../../../shared/keys/discovery.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
 import { ASK_BURST, ASK_EVERY_MS, NAME_PAUSE_MS } from '../../../shared/keys/misses.ts';
 import { createKeySource } from '../../../shared/keys/remote-keys.ts';
-import { eachAlone, shareInFlight } from '../../../shared/share-in-flight.ts';
+import { eachAlone, shareInFlight } from '../../../shared/caches/in-flight.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
 import { providerDeps, type TestDeps } from '../../support/provider-deps.ts';
 

@@ -3,7 +3,7 @@ import { ProviderUnavailable } from '../../../shared/errors.ts';
 import { createDiscovery } from '../../../shared/keys/discovery.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
 import { createKeySource, KEY_REFRESH } from '../../../shared/keys/remote-keys.ts';
-import { eachAlone, shareInFlight } from '../../../shared/share-in-flight.ts';
+import { eachAlone, shareInFlight } from '../../../shared/caches/in-flight.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
 import { providerDeps, type TestDeps } from '../../support/provider-deps.ts';
 

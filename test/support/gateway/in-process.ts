@@ -1,8 +1,9 @@
 import { createApp } from '../../../functions/app.ts';
-import { createPlatform } from '../../../shared/adapters/platform.node.ts';
+import { createPlatform } from '../../../shared/adapters/node/platform.ts';
 import { createDeps } from '../../../shared/deps.ts';
-import { parseEnvironment } from '../../../shared/env.ts';
-import type { Clock, Log } from '../../../shared/ports.ts';
+import { parseEnvironment } from '../../../shared/configuration/environment.ts';
+import type { Clock } from '../../../shared/ports/runtime.ts';
+import type { Log } from '../../../shared/ports/log.ts';
 import type { RunningGateway, GatewayVariables, Runtime, Sent } from './runtime.ts';
 
 const ORIGIN = 'http://gateway.test';

@@ -1,0 +1,145 @@
+import type { Database } from '../../shared/ports/database.ts';
+import type { Log } from '../../shared/ports/log.ts';
+import type { Metrics } from '../../shared/ports/metrics.ts';
+import type { Clock, Random } from '../../shared/ports/runtime.ts';
+import type { Job, JobDetail } from '../../shared/runs/job.ts';
+import { claim, finish, readStates, type Lease } from './runs.ts';
+import { jobAt, scheduleEntries, type JobName } from './schedule.ts';
+import type { Platform } from '../../shared/ports/platform.ts';
+
+export type Jobs = Readonly<Record<JobName, Job>>;
+
+export interface CronDeps {
+  readonly database: Database;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly jobs: Jobs;
+}
+
+export interface CronOptions {
+  /** Milliseconds after which a run is told to stop. Every call a job makes is itself bounded to a few seconds. */
+  readonly budgetMs?: number;
+  /** Seconds until a run that died is given up; well above the budget, so that no living run loses its lease. */
+  readonly leaseSeconds?: number;
+}
+
+export type RunResult =
+  | { readonly outcome: 'done'; readonly job: JobName; readonly detail: JobDetail }
+  | { readonly outcome: 'failed'; readonly job: JobName; readonly error: unknown }
+  /** Another replica holds the lease, or has served this time already. */
+  | { readonly outcome: 'skipped'; readonly job: JobName };
+
+export interface Cron {
+  /** Serves one time of the schedule, as Workers and the scheduler of Node call it. Throws UnknownSchedule. */
+  tick(pattern: string, due: Date): Promise<RunResult>;
+  /** Runs a job now, whatever the schedule. */
+  run(job: JobName): Promise<RunResult>;
+  /** What a run would do; takes no lease and records nothing. */
+  preview(job: JobName): Promise<JobDetail>;
+  /** Tells running jobs to stop, and resolves when they have. */
+  close(): Promise<void>;
+}
+
+const BUDGET_MS = 50_000;
+const LEASE_SECONDS = 180;
+
+/** Regular jobs on any number of replicas: each time of the schedule is served by one of them. */
+export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
+  const { database, random, log, metrics, jobs } = deps;
+  const { budgetMs = BUDGET_MS, leaseSeconds = LEASE_SECONDS } = options;
+  let closing = false;
+  // One controller for each run: on Workers a run may not touch what another event's run has made.
+  const underWay = new Map<Promise<unknown>, AbortController>();
+  measureSuccesses(metrics, database);
+
+  const begin = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const stop = new AbortController();
+    if (closing) stop.abort();
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(budgetMs)]);
+    const running = work(signal).finally(() => underWay.delete(running));
+    underWay.set(running, stop);
+    return running;
+  };
+  const attempt = async (job: JobName, due: Date | null, signal: AbortSignal): Promise<RunResult> => {
+    try {
+      const lease = await claim(database, { job, runId: random.uuid(), due, leaseSeconds });
+      if (lease === undefined) return { outcome: 'skipped', job };
+      return await work(lease, () => jobs[job].run({ signal, dryRun: false }), deps);
+    } catch (error) {
+      log.error('cron job not recorded', { job, reason: reasonOf(error) });
+      return { outcome: 'failed', job, error };
+    }
+  };
+  const start = (job: JobName, due: Date | null): Promise<RunResult> =>
+    begin((signal) => attempt(job, due, signal));
+  return {
+    tick: async (pattern, due) => start(jobAt(pattern), due),
+    run: (job) => start(job, null),
+    preview: (job) => begin((signal) => jobs[job].run({ signal, dryRun: true })),
+    async close() {
+      closing = true;
+      for (const stop of underWay.values()) stop.abort();
+      await Promise.allSettled(underWay.keys());
+    },
+  };
+}
+
+async function work(
+  lease: Lease,
+  run: () => Promise<JobDetail>,
+  { database, log }: CronDeps,
+): Promise<RunResult> {
+  const { job } = lease;
+  try {
+    const detail = await run();
+    const held = await finish(database, lease, { outcome: 'done', detail });
+    log.info('cron job done', { job, ...detail });
+    if (!held) log.warn('cron job outlived its lease', { job });
+    return { outcome: 'done', job, detail };
+  } catch (error) {
+    const reason = reasonOf(error);
+    log.error('cron job failed', { job, reason });
+    // While the database is away the lease runs out by itself, and the next run records this one as lost.
+    await finish(database, lease, { outcome: 'failed', detail: { error: reason } }).catch(() => undefined);
+    return { outcome: 'failed', job, error };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
+}
+
+/** Read from the database, so that every replica shows what any of them did; while it is away, /metrics goes on without. */
+function measureSuccesses(metrics: Metrics, database: Database): void {
+  metrics.gauge(
+    'sallyport_cron_last_success_timestamp_seconds',
+    'When a job last ended well.',
+    'job',
+    async () => {
+      const states = await readStates(database).catch(() => []);
+      return new Map(
+        states.flatMap(({ job, last_success_at: at }) => (at === null ? [] : [[job, at.getTime() / 1000]])),
+      );
+    },
+  );
+}
+
+const MINUTE_MS = 60_000;
+
+/** On Node this process keeps the schedule; on Workers the triggers of wrangler.toml do. Returns the way to stop. */
+export function startSchedule(cron: Cron, platform: Pick<Platform, 'schedule'>, clock: Clock): () => void {
+  const stops = scheduleEntries().map(({ pattern }) =>
+    platform.schedule(pattern, () => {
+      void cron.tick(pattern, minuteOf(clock.now()));
+    }),
+  );
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+/** Replicas wake some milliseconds apart for the same time of the schedule. */
+function minuteOf(now: number): Date {
+  return new Date(Math.floor(now / MINUTE_MS) * MINUTE_MS);
+}

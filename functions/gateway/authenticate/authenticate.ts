@@ -1,0 +1,100 @@
+import { toRefusal } from '../../../shared/edge/problem.ts';
+import type { Clock, MaybePromise } from '../../../shared/ports/runtime.ts';
+import { prove } from '../../../shared/proof.ts';
+import type { Rule } from '../match/types.ts';
+import { bearerToken, checkToken } from './token.ts';
+import { TokenCache, type TokenCacheOptions } from './remembered.ts';
+import { isJws } from './token.ts';
+import type { Outcome, Verify } from './principal.ts';
+import { presentedToken, type Presented } from './places.ts';
+import type { Claims, Principal } from './principal.ts';
+import { invalidToken, missingToken } from './token.ts';
+
+/** What authentication reads of a request. */
+export interface Credentials extends Presented {
+  readonly address: string;
+}
+
+/**
+ * The principal behind a request, or undefined on public rules, where no token is looked at: a bad one is neither a
+ * fault nor an identity. Throws or rejects with Refusal `missing_token`, `invalid_token`, `invalid_request`, `forbidden`
+ * (a cookie from another site's page) or `identity_provider_unavailable`. At once, without a promise, for a remembered token.
+ * `wanted`: the claims that rules demand.
+ */
+export type Authenticate = (
+  rule: Pick<Rule, 'access' | 'token'>,
+  request: Credentials,
+  wanted: ReadonlySet<string>,
+) => MaybePromise<Principal | undefined>;
+
+export interface Authenticator {
+  readonly authenticate: Authenticate;
+  /** Forgets the remembered tokens of a caller, `<issuer name>|<sub>`. */
+  readonly forget: (caller: string) => void;
+}
+
+export interface AuthenticatorDeps extends Omit<TokenCacheOptions, 'clock'> {
+  readonly clock: Clock;
+  readonly verifySigned: Verify;
+  /** Absent: opaque tokens are refused. */
+  readonly verifyOpaque: Verify | undefined;
+  /** Whose pages may send a token in a cookie, beside the API's own origin. */
+  readonly allowedOrigins?: readonly string[];
+  /** Called before a token that is not remembered is verified; throws to refuse. */
+  readonly beforeVerify?: (address: string) => MaybePromise<void>;
+}
+
+const authenticated = prove<'authenticated'>();
+
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
+  const tokens = new TokenCache((token, address, wanted) => verify(token, address, wanted, deps), deps);
+  const origins = new Set(deps.allowedOrigins);
+  return {
+    authenticate: ({ access, token: places }, request, wanted) => {
+      if (access.kind === 'public') return undefined;
+      const token = places === undefined ? tokenInHeader(request) : presentedToken(places, request, origins);
+      const principal = tokens.verify({ token, address: request.address, wanted });
+      return principal instanceof Promise ? principal.catch(refuse) : principal;
+    },
+    forget: (caller) => {
+      tokens.forget(caller);
+    },
+  };
+}
+
+function tokenInHeader({ read: { authorization } }: Credentials): string {
+  if (authorization === undefined) throw missingToken();
+  return bearerToken(authorization);
+}
+
+async function verify(
+  token: string,
+  address: string,
+  wanted: ReadonlySet<string>,
+  deps: AuthenticatorDeps,
+): Promise<Outcome<Principal>> {
+  checkToken(token);
+  await deps.beforeVerify?.(address);
+  const verdict = await verifierFor(token, deps)(token, address);
+  if ('refusal' in verdict) return verdict;
+  const { claims, identity, ...rest } = verdict;
+  return { ...rest, identity: authenticated({ ...identity, claims: pick(claims, wanted) }) };
+}
+
+const NONE: Claims = Object.freeze({});
+
+/** All claims of 10,000 tokens would be a multiple of what the tokens themselves take. */
+function pick(claims: Claims, wanted: ReadonlySet<string>): Claims {
+  if (wanted.size === 0) return NONE;
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => wanted.has(name)));
+}
+
+function verifierFor(token: string, deps: AuthenticatorDeps): Verify {
+  if (isJws(token)) return deps.verifySigned;
+  if (deps.verifyOpaque === undefined) throw invalidToken('opaque, and introspection is not configured');
+  return deps.verifyOpaque;
+}
+
+function refuse(error: unknown): never {
+  throw toRefusal(error);
+}

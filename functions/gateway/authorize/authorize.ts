@@ -1,0 +1,78 @@
+import { Refusal } from '../../../shared/errors.ts';
+import { toRefusal } from '../../../shared/edge/problem.ts';
+import type { MaybePromise } from '../../../shared/ports/runtime.ts';
+import type { Relations } from '../../../shared/ports/relations.ts';
+import { prove, type Proof } from '../../../shared/proof.ts';
+import type { Principal } from '../authenticate/principal.ts';
+import { objectOf } from '../match/rules/object.ts';
+import { isScope, unmet, type ClaimDemand } from '../match/rules/claims.ts';
+import type { Match } from '../match/types.ts';
+
+/** What was allowed, and why. */
+export type Grant = Proof<Granted, 'granted'>;
+
+export interface Granted {
+  readonly kind: 'public' | 'authenticated' | 'relation';
+  readonly relation?: string;
+  readonly object?: string;
+  /** Shadow mode only: the verdict that would have been, had the rule been enforced. */
+  readonly wouldRefuse?: Refusal;
+}
+
+const granted = prove<'granted'>();
+const PUBLIC = granted<Granted>({ kind: 'public' });
+const AUTHENTICATED = granted<Granted>({ kind: 'authenticated' });
+
+/**
+ * Looks whether the token has the rule's claims, and asks whether the principal holds its relation. Throws Refusal `forbidden`,
+ * `authorization_unavailable` when there is no verdict, `authorization_misconfigured` when OpenFGA refuses the question; a
+ * shadow rule grants all the same, and says what it would have refused.
+ */
+export function authorize(
+  match: Match,
+  principal: Principal | undefined,
+  relations: Relations,
+): MaybePromise<Grant> {
+  const { access, claims, mode } = match.rule;
+  if (access.kind === 'public') return PUBLIC;
+  // authenticate() makes a principal for every rule that is not public; without one nothing is granted.
+  if (principal === undefined) throw new Refusal('missing_token', 'no principal');
+  const lacking = claims === undefined ? undefined : unmet(claims, principal.claims);
+  if (lacking !== undefined) {
+    const wouldRefuse = claimMissing(lacking);
+    if (mode === 'shadow') return granted<Granted>({ kind: access.kind, wouldRefuse });
+    throw wouldRefuse;
+  }
+  if (access.kind === 'authenticated') return AUTHENTICATED;
+  const { relation } = access;
+  const object = objectOf(access, match.params);
+  const verdict = relations.check({ user: principal.user, relation, object });
+  if (mode === 'shadow') return shadow(verdict, relation, object);
+  return typeof verdict === 'boolean' ? grant(verdict, relation, object) : later(verdict, relation, object);
+}
+
+/** RFC 6750 §3.1: a lack of scope is said in the challenge. The reason quotes the rule, never the token. */
+function claimMissing({ name, values }: ClaimDemand): Refusal {
+  const wanted = values.join(' ');
+  const challenge = `Bearer realm="sallyport", error="insufficient_scope", scope="${wanted}"`;
+  return new Refusal('forbidden', `claim ${name} lacks ${wanted}`, {
+    ...(isScope(name) && { headers: { 'WWW-Authenticate': challenge } }),
+  });
+}
+
+async function later(verdict: Promise<boolean>, relation: string, object: string): Promise<Grant> {
+  return grant(await verdict, relation, object);
+}
+
+function grant(allowed: boolean, relation: string, object: string): Grant {
+  if (!allowed) throw new Refusal('forbidden', `not ${relation} of ${object}`);
+  return granted<Granted>({ kind: 'relation', relation, object });
+}
+
+async function shadow(verdict: MaybePromise<boolean>, relation: string, object: string): Promise<Grant> {
+  try {
+    return grant(await verdict, relation, object);
+  } catch (error) {
+    return granted<Granted>({ kind: 'relation', relation, object, wouldRefuse: toRefusal(error) });
+  }
+}

@@ -1,0 +1,137 @@
+import type { Deps } from '../../shared/deps.ts';
+import type { ReadinessCheck } from '../../shared/edge/readiness.ts';
+import { guardAddress } from '../../shared/edge/address-guard.ts';
+import { cors } from '../../shared/edge/cors.ts';
+import { requestLog } from '../../shared/edge/request-log.ts';
+import { createAsserter, type Asserter } from './forward/assertion.ts';
+import { createAuthenticator } from './authenticate/authenticate.ts';
+import { trust, type Trust } from './authenticate/trust.ts';
+import { gateway, type GatewayDeps } from './pipeline.ts';
+import { UnderWay } from './limit/limit.ts';
+import { modelCheck } from './authorize/model-check.ts';
+import { openRules, type RulesStore } from './match/store.ts';
+import { targetChecks } from './forward/target-checks.ts';
+import type { OwnRoute } from '../../shared/edge/frame.ts';
+import type { Upstream } from '../../shared/ports/upstream.ts';
+import { fetchTransport, inboundOf } from './workers/transport.ts';
+
+export interface Gateway {
+  readonly deps: GatewayDeps;
+  readonly asserter: Asserter;
+  readonly checks: readonly ReadinessCheck[];
+  /** Drops what is remembered of a caller: tokens now, and decisions of the user. */
+  forget(caller: string, user: string): void;
+  /** Fetches what the first request would otherwise wait for. */
+  warm(): Promise<void>;
+  close(): void;
+}
+
+/** Wires the gateway's steps to the bundle's ports. Throws UnusableRules and UnusableModel. */
+export function createGateway(deps: Deps): Gateway {
+  const { config, clock, random, log, counters, relations } = deps;
+  const { background, fetch, metrics } = deps.platform;
+  const trusted = trust(config, { fetch, clock, background, log, collapse: deps.collapse });
+  const authenticator = createAuthenticator({
+    clock,
+    digest: deps.platform.digest,
+    verifySigned: trusted.verifySigned,
+    verifyOpaque: trusted.verifyOpaque,
+    allowedOrigins: config.allowedOrigins,
+    beforeVerify: (address) => {
+      guardAddress(address, deps.localCounters);
+    },
+  });
+  const asserter = createAsserter(config.assertion, { clock, random, log });
+  const rules = openRules(config.rules, new Set(Object.keys(config.targets)), deps);
+  const model = modelCheck({ models: deps.models, rules: () => rules.current(), clock, log });
+  return {
+    deps: {
+      config,
+      proxies: deps.proxies,
+      random,
+      cors: cors(config.allowedOrigins),
+      guard: deps.localCounters,
+      rules: () => rules.current(),
+      authenticate: authenticator.authenticate,
+      counters,
+      underWay: deps.platform.joinsRequests ? new UnderWay() : new UnderWay(Infinity),
+      relations,
+      defaultRate: config.rateLimit,
+      assertion: (decision) => asserter.assert(decision),
+      log,
+      requests: requestLog(config.logging, { log, random }),
+      metrics,
+    },
+    asserter,
+    checks: [...readiness(deps, trusted, rules), model],
+    forget(caller, user) {
+      authenticator.forget(caller);
+      relations.forget(user);
+    },
+    async warm() {
+      await Promise.allSettled([model.look(), ...trusted.issuers.map(async ({ keys }) => keys.ping())]);
+    },
+    close: () => {
+      rules.close();
+    },
+  };
+}
+
+function readiness(deps: Deps, trusted: Trust, rules: RulesStore): ReadinessCheck[] {
+  const { config, counters } = deps;
+  return [
+    ...trusted.issuers.map(({ config: issuer, keys }): ReadinessCheck => ({
+      name: `keys_${issuer.name}`,
+      needed: () => rules.current().rules.some(({ access }) => access.kind !== 'public'),
+      async look() {
+        await Promise.allSettled([keys.ping()]);
+        const { state, ageSeconds, lastError, refused } = keys.state();
+        return {
+          up: state !== 'none',
+          state,
+          age_seconds: ageSeconds,
+          ...(lastError && { last_error: lastError }),
+          ...(refused.length > 0 && { refused_keys: refused }),
+        };
+      },
+    })),
+    {
+      name: 'authorization',
+      // A shadow rule lets through without a verdict.
+      needed: () =>
+        rules.current().rules.some(({ access, mode }) => access.kind === 'relation' && mode === 'enforce'),
+      look: () => deps.relations.ping().then(() => ({ up: true, state: 'up' })),
+    },
+    {
+      name: 'counters',
+      needed: config.counters.kind !== 'memory' && config.rateLimitFailure === 'closed',
+      async look() {
+        await counters.ping();
+        return { up: true, state: config.counters.kind };
+      },
+    },
+    ...targetChecks(config.targets, rules, deps),
+    { name: 'access_rules', needed: true, look: () => ({ up: true, state: 'loaded', ...rules.state() }) },
+  ];
+}
+
+/** Returns the address of the other end of a request's connection. */
+export type PeerOf = (request: Request, bindings: unknown) => string;
+
+/** The keys of X-Gateway-Assertion, for upstreams. */
+export function jwksRoute({ asserter }: Gateway): OwnRoute {
+  return {
+    path: '/.well-known/sallyport/jwks.json',
+    methods: ['GET'],
+    guarded: true,
+    answer: async () =>
+      Response.json(await asserter.publicJwks(), { headers: { 'cache-control': 'public, max-age=300' } }),
+  };
+}
+
+/** Everything else: judged by the access rules and forwarded. Not through Hono, which has nothing to add to it. */
+export function gatewayFetch(own: Gateway, upstream: Upstream<Request, Response>, peerOf: PeerOf) {
+  const transport = fetchTransport(upstream);
+  return (request: Request, bindings: unknown): Promise<Response> =>
+    gateway(inboundOf(request, peerOf(request, bindings)), request, transport, own.deps);
+}

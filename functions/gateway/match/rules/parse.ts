@@ -1,0 +1,106 @@
+import type { z } from 'zod';
+import {
+  partialDefinition,
+  REQUIRED_FIELDS,
+  RULE_FIELDS,
+  ruleDefinition,
+  type PartialDefinition,
+} from './definition.ts';
+import { readJson } from '../../../../shared/json.ts';
+import { Report } from './report.ts';
+import type { Finding } from '../types.ts';
+
+export interface Entry {
+  readonly index: number;
+  /** Without the faulty fields: the rest of the entry is checked all the same. */
+  readonly definition: PartialDefinition;
+  /** Fields that the report has already been told about. */
+  readonly faulty: ReadonlySet<string>;
+}
+
+export type ParsedRules =
+  | { readonly ok: true; readonly entries: readonly Entry[]; readonly report: Report }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
+
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * The entries of a rules file; the report holds every field that has the wrong shape.
+ * Comments and trailing commas are refused (RFC 8259).
+ */
+export function parseRules(source: string): ParsedRules {
+  const read = readJson(source);
+  if (!read.ok) {
+    const message = `not JSON: ${read.problem}`;
+    return {
+      ok: false,
+      findings: [{ severity: 'error', code: 'invalid_json', message, ...read.position, pointer: '' }],
+    };
+  }
+  const { json } = read;
+  const report = new Report(json);
+  for (const { path, position } of json.duplicates) {
+    report.error('duplicate_field', path, 'written twice in one object', position);
+  }
+  if (!Array.isArray(json.value)) {
+    report.error('not_a_list', [], 'a rules file is a JSON array of rules');
+    return { ok: false, findings: report.findings };
+  }
+  const values: readonly unknown[] = json.value;
+  const entries = values.flatMap((value, index) => parseEntry(value, index, report) ?? []);
+  return { ok: true, entries, report };
+}
+
+function parseEntry(value: unknown, index: number, report: Report): Entry | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    report.error('invalid_value', [index], 'a rule is a JSON object');
+    return undefined;
+  }
+  if ('claims' in value && namesPrototype(value.claims)) {
+    report.error('invalid_value', [index, 'claims', '__proto__'], 'claims: no claim is named __proto__');
+    return undefined;
+  }
+  const whole = ruleDefinition.safeParse(value);
+  if (whole.success) return { index, definition: whole.data, faulty: NONE };
+  for (const issue of oneForEach(whole.error.issues)) tell(issue, value, index, report);
+  const faulty = new Set(whole.error.issues.flatMap(fieldsOf));
+  const sound = Object.entries(value).filter(([name]) => !faulty.has(name));
+  return { index, definition: partialDefinition.parse(Object.fromEntries(sound)), faulty };
+}
+
+/** One for each place: the first, and of a list or an object none where something in it is wrong. */
+function oneForEach(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  return issues.filter(({ path }, at) =>
+    issues.every((other, place) => {
+      const within = path.every((step, depth) => other.path[depth] === step);
+      return !within || (other.path.length === path.length ? place >= at : path.length === 0);
+    }),
+  );
+}
+
+/** Records are read without this member: its demand would be lost in silence. */
+function namesPrototype(claims: unknown): boolean {
+  return typeof claims === 'object' && claims !== null && Object.hasOwn(claims, '__proto__');
+}
+
+function fieldsOf(issue: z.core.$ZodIssue): string[] {
+  return issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])];
+}
+
+function tell(issue: z.core.$ZodIssue, value: object, index: number, report: Report): void {
+  if (issue.code === 'unrecognized_keys') {
+    const known = RULE_FIELDS.join(', ');
+    for (const key of issue.keys) {
+      report.error('unknown_field', [index, key], `unknown field ${JSON.stringify(key)}; known are ${known}`);
+    }
+    return;
+  }
+  const field = String(issue.path[0]);
+  if (REQUIRED_FIELDS.includes(field) && !Object.hasOwn(value, field)) {
+    report.error('missing_field', [index], `${field} is missing: ${issue.message}`);
+    return;
+  }
+  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  const named = path.filter((step) => typeof step === 'string' && step !== '').join('.');
+  report.error('invalid_value', [index, ...path], `${named}: ${issue.message}`);
+}

@@ -1,0 +1,124 @@
+import type { Refusal } from '../../shared/errors.ts';
+import { toProblem, toRefusal, type Problem } from '../../shared/edge/problem.ts';
+import type { LocalCounters } from '../../shared/edge/address-guard.ts';
+import type { Cors } from '../../shared/edge/cors.ts';
+import type { MaybePromise, Random } from '../../shared/ports/runtime.ts';
+import type { Config } from '../../shared/configuration/config.ts';
+import type { TrustedProxies } from '../../shared/edge/trusted-proxies.ts';
+import type { Answer, Ending, Upstream } from '../../shared/ports/upstream.ts';
+import { decide, type DecideDeps, type Decision } from './decide.ts';
+import { Journey } from './journey.ts';
+import type { UnderWay } from './limit/limit.ts';
+import { answeredProtocol, identityHeaders, onward } from './forward/onward.ts';
+import { record, type RecordDeps } from './journey.ts';
+import { readRequest, type GatewayRequest, type Inbound } from './read/request.ts';
+
+export interface GatewayDeps extends DecideDeps, RecordDeps {
+  readonly config: Pick<Config, 'targets' | 'upstreamTimeoutMs' | 'maxBodyBytes'>;
+  readonly proxies: TrustedProxies;
+  readonly random: Random;
+  readonly cors: Cors;
+  /** For what own routes refuse. */
+  readonly guard: LocalCounters;
+  readonly underWay: UnderWay;
+  /** X-Gateway-Assertion for a decision; undefined when assertions are off. */
+  readonly assertion: (decision: Decision) => MaybePromise<string | undefined>;
+}
+
+/** How a runtime answers by itself and passes a request on. */
+export interface Transport<Exchange, Out extends Answer> {
+  readonly upstream: Upstream<Exchange, Out>;
+  answer(problem: Problem, exchange: Exchange): Out;
+  /** Whether the exchange ended because its client did not read; absent where the runtime sees to that. */
+  stalled?(exchange: Exchange): boolean;
+}
+
+/** read -> decide -> forward, or refuse; then one record of it. Never throws. */
+export async function gateway<Exchange, Out extends Answer>(
+  inbound: Inbound,
+  exchange: Exchange,
+  transport: Transport<Exchange, Out>,
+  deps: GatewayDeps,
+): Promise<Out> {
+  const journey = new Journey();
+  let ending: Ending = 'complete';
+  const request = readRequest(inbound, deps.proxies, deps.random);
+  let out: Out;
+  try {
+    const preflight = request.fault === undefined && deps.cors.preflight(request.method, request.read);
+    if (preflight) {
+      record(request, journey, 204, 'preflight', deps);
+      return transport.answer(preflightAnswer(preflight, request), exchange);
+    }
+    const decision = await decide(request, journey, deps);
+    const identity = identityHeaders(request, decision, await deps.assertion(decision));
+    const passing = {
+      set: answerHeaders(request, journey, deps),
+      ownsCors: deps.cors.active,
+      protocol: answeredProtocol(request, decision),
+    };
+    const passed = onward(request, decision, identity, deps.config);
+    const slot = deps.underWay.enter(decision.caller);
+    if (slot !== undefined) await slot;
+    try {
+      out = await transport.upstream.forward(passed, passing, exchange, {
+        answered() {
+          journey.answered();
+        },
+        ended(how) {
+          ending = how === 'client_gone' && transport.stalled?.(exchange) === true ? 'client_stalled' : how;
+        },
+      });
+    } finally {
+      deps.underWay.leave(decision.caller);
+    }
+  } catch (error) {
+    const refusal = toRefusal(error);
+    journey.refused(refusal);
+    out = transport.answer(refusalAnswer(refusal, request, journey, deps), exchange);
+  }
+  record(request, journey, out.status, ending, deps);
+  return out;
+}
+
+/** The answer to what could not be read whole, for the reason in `inbound.fault`: recorded like any other refusal. */
+export function refuse(inbound: Inbound & { readonly fault: Refusal }, deps: GatewayDeps): Problem {
+  const journey = new Journey();
+  journey.refused(inbound.fault);
+  const request = readRequest(inbound, deps.proxies, deps.random);
+  const problem = refusalAnswer(inbound.fault, request, journey, deps);
+  record(request, journey, problem.status, 'complete', deps);
+  return problem;
+}
+
+/** What the gateway adds to every answer. */
+export function answerHeaders(request: GatewayRequest, journey: Journey, deps: GatewayDeps): string[] {
+  const set = ['x-request-id', request.id];
+  const limited = journey.admission?.headers;
+  if (limited !== undefined)
+    set.push('ratelimit-policy', limited['RateLimit-Policy'], 'ratelimit', limited.RateLimit);
+  set.push(...deps.cors.headers(request.read.origin));
+  return set;
+}
+
+function refusalAnswer(
+  refusal: Refusal,
+  request: GatewayRequest,
+  journey: Journey,
+  deps: GatewayDeps,
+): Problem {
+  deps.requests.fault(refusal, request);
+  const problem = toProblem(refusal, request.id);
+  const headers = { ...pairs(answerHeaders(request, journey, deps)), ...problem.headers };
+  return { ...problem, headers };
+}
+
+function preflightAnswer(headers: readonly string[], request: GatewayRequest): Problem {
+  return { status: 204, headers: { ...pairs(headers), 'x-request-id': request.id }, body: '' };
+}
+
+function pairs(list: readonly string[]): Record<string, string> {
+  const made: Record<string, string> = {};
+  for (let i = 0; i + 1 < list.length; i += 2) made[list[i] ?? ''] = list[i + 1] ?? '';
+  return made;
+}

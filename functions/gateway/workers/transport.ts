@@ -1,0 +1,44 @@
+import type { Problem } from '../../../shared/edge/problem.ts';
+import type { Upstream } from '../../../shared/ports/upstream.ts';
+import { malformed } from '../read/headers.ts';
+import type { Transport } from '../pipeline.ts';
+import type { Inbound } from '../read/request.ts';
+
+/** The gateway where requests and answers are the fetch standard's: Workers, and Hono anywhere. */
+export function fetchTransport(upstream: Upstream<Request, Response>): Transport<Request, Response> {
+  return {
+    upstream,
+    answer: ({ status, headers, body }: Problem) =>
+      new Response(body === '' ? null : body, { status, headers: new Headers(headers) }),
+  };
+}
+
+/** RFC 9110 §5.1, §5.5. Node's parser refuses both; workerd's lets them through, bytes over 0x7F replaced. */
+const NO_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
+const CONTROL = /[\x00-\x08\n-\x1f\x7f]/;
+
+/** `peer`: the address of the other end, which only the runtime knows. */
+export function inboundOf(request: Request, peer: string): Inbound {
+  const headers: string[] = [];
+  let fault: string | undefined;
+  request.headers.forEach((value, name) => {
+    headers.push(name, value);
+    if (NO_TOKEN.test(name)) fault = 'a field name that is no token';
+    else if (CONTROL.test(value)) fault = 'a control character in a field value';
+  });
+  return {
+    method: request.method,
+    target: targetOf(request.url),
+    headers,
+    peer,
+    scheme: request.url.startsWith('https:') ? 'https' : 'http',
+    needsHost: false,
+    fault: fault === undefined ? undefined : malformed(fault),
+  };
+}
+
+/** The URL parser has collapsed dot segments already, so what is judged here is also what goes to the upstream. */
+export function targetOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3);
+  return start < 0 ? '/' : url.slice(start);
+}

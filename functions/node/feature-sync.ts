@@ -1,0 +1,122 @@
+import { setTimeout } from 'node:timers/promises';
+import type { RulesSource } from '../../shared/configuration/config.ts';
+import { DatabaseUnavailable } from '../../shared/ports/database.ts';
+import type { Deps } from '../../shared/deps.ts';
+import { RelationsUnavailable } from '../../shared/errors.ts';
+import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
+import { openArchive } from '../feature-sync/archive.ts';
+import type { FeatureRule } from '../feature-sync/changes.ts';
+import { FeatureSyncRefused } from '../feature-sync/effects.ts';
+import { fenced } from '../feature-sync/lease.ts';
+import { patient } from '../feature-sync/write.ts';
+import { openRuns } from '../feature-sync/runs.ts';
+import { syncFeatures, type SyncDeps, type SyncOutcome } from '../feature-sync/sync.ts';
+import { readFeatureRules } from '../synced-rules.ts';
+
+export interface FeatureSyncAtStart {
+  readonly checks: readonly ReadinessCheck[];
+  /** Never rejects, and serving never waits for it. */
+  run(): Promise<void>;
+  stop(): void;
+}
+
+/** How long a replica waits for the one that has the lease. */
+const WAIT_MS = 600_000;
+const AWAY_PAUSE_MS = 15_000;
+
+/** `reason` names rules and servers: it is for the log and for whoever holds METRICS_TOKEN. */
+type Settled = Pick<Look, 'up' | 'state'> & { readonly reason?: string };
+
+/** FEATURE_SYNC=start: one replica carries the change of rules over, the others find it done. */
+export function featureSyncAtStart(deps: Deps): FeatureSyncAtStart {
+  const { config, log } = deps;
+  if (config.featureSync === 'off')
+    return { checks: [], run: () => Promise.resolve(), stop: () => undefined };
+  const stopped = new AbortController();
+  let settled: Settled = { up: true, state: 'running' };
+  const settle = (next: Settled): void => {
+    settled = next;
+    log[next.up ? 'info' : 'error']('feature sync', next);
+  };
+  return {
+    checks: [{ name: 'feature_sync', needed: false, look: () => settled }],
+    async run() {
+      try {
+        settle(told(await untilThere(deps, stopped.signal, settle)));
+      } catch (error) {
+        if (!stopped.signal.aborted) settle({ up: false, state: 'failed', reason: reasonOf(error) });
+      }
+    },
+    stop: () => {
+      stopped.abort();
+    },
+  };
+}
+
+/** OpenFGA or Postgres may be away for a while: a sync goes on where it was. */
+async function untilThere(
+  deps: Deps,
+  signal: AbortSignal,
+  settle: (state: Settled) => void,
+): Promise<SyncOutcome> {
+  const sleep = (ms: number): Promise<void> => setTimeout(ms, undefined, { signal, ref: false });
+  const request = {
+    previous: rulesOf(deps, deps.config.rules.previous),
+    current: rulesOf(deps, deps.config.rules.current),
+    phase: 'both',
+    allowWidening: false,
+  } as const;
+  for (;;) {
+    try {
+      return await syncFeatures(request, syncDeps(deps, sleep, signal));
+    } catch (error) {
+      if (!(error instanceof RelationsUnavailable || error instanceof DatabaseUnavailable)) throw error;
+      settle({ up: false, state: 'waiting', reason: error.message });
+    }
+    await sleep(AWAY_PAUSE_MS);
+  }
+}
+
+function syncDeps(deps: Deps, sleep: (ms: number) => Promise<void>, signal: AbortSignal): SyncDeps {
+  const { database, models, random } = deps;
+  if (database === null) throw new FeatureSyncRefused('DATABASE_URL is not set');
+  const runs = openRuns(database, random.uuid());
+  return {
+    tuples: patient(fenced(deps.tuples, runs), sleep),
+    models,
+    random,
+    runs,
+    archive: openArchive(database, runs),
+    patience: { sleep, waitMs: WAIT_MS },
+    onProgress: () => {
+      signal.throwIfAborted();
+    },
+  };
+}
+
+function rulesOf({ platform }: Deps, source: RulesSource | null): readonly FeatureRule[] {
+  if (source === null) return [];
+  const read = readFeatureRules(source.kind === 'inline' ? source.json : platform.readText(source.path));
+  if (read.ok) return read.rules;
+  throw new FeatureSyncRefused(`a rules file cannot be used: ${read.faults.join('; ')}`);
+}
+
+function told(outcome: SyncOutcome): Settled {
+  if (outcome.kind === 'widening') {
+    const features = outcome.plan.widening
+      .map(({ feature, users }) => `${feature} (${users} users)`)
+      .join(', ');
+    const reason = `it would widen ${features}; see \`sallyport rules sync --dry-run\``;
+    return { up: false, state: 'refused', reason };
+  }
+  if (outcome.kind === 'nothing') return { up: true, state: 'unchanged' };
+  const run = `run ${outcome.runId}`;
+  if (outcome.kind !== 'done') return { up: true, state: 'done', reason: `${outcome.kind}: ${run}` };
+  const { missing, left } = outcome.verification;
+  if (missing + left === 0) return { up: true, state: 'done', reason: run };
+  return { up: false, state: 'done', reason: `${run}: ${missing} tuples are missing and ${left} left` };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
+}

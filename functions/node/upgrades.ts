@@ -1,0 +1,70 @@
+import type { IncomingMessage, Server } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { isOwnPath } from '../gateway/match/own-routes.ts';
+import { answerUnderWay } from './broken-requests.ts';
+
+/**
+ * The one protocol that the gateway switches to; on the bundle's own routes to none, and no rule may take one over.
+ * RFC 6455 §4.1: by GET alone; RFC 9110 §7.8: never in HTTP/1.0.
+ */
+export function asksForWebSocket({ headers, url, method, httpVersion }: IncomingMessage): boolean {
+  const offered = headers.upgrade?.toLowerCase() === 'websocket';
+  return offered && method === 'GET' && httpVersion === '1.1' && !isOwnPath(url ?? '');
+}
+
+/**
+ * RFC 9112 §9.3.2: answers leave in the order of their requests. Node lets go of a socket at once when a request asks for
+ * another protocol, also while it still answers the requests before it, and forgets whatever is to follow them.
+ */
+export function afterEarlierAnswers(socket: Duplex, go: () => void): void {
+  if (socket.destroyed || socket.writableEnded) return;
+  const current = answerUnderWay(socket);
+  if (current === undefined) {
+    go();
+    return;
+  }
+  // Without a listener a reset connection would end the process.
+  const reset = (): void => void socket.destroy();
+  socket.once('error', reset);
+  current.once('close', () => {
+    // Node gives the socket to the next answer in the same turn.
+    process.nextTick(() => {
+      socket.off('error', reset);
+      afterEarlierAnswers(socket, go);
+    });
+  });
+}
+
+/**
+ * RFC 9110 §7.8: a server may ignore Upgrade. Clients offer h2c on plain requests (Java's does on every one), and are to
+ * get their answer in HTTP/1.1. Node takes each upgrade out of its server's hands, so it is handed back without the offer.
+ */
+export function ignoreUpgrade(server: Server, message: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { method, url, httpVersion } = message;
+  const lines = [`${method ?? ''} ${url ?? ''} HTTP/${httpVersion}`, ...fieldsWithoutOffer(message)];
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+  // The server's patience with an idle connection may have begun after an answer before this request.
+  if (socket instanceof Socket) socket.setTimeout(0);
+  server.emit('connection', socket);
+}
+
+function fieldsWithoutOffer({ rawHeaders }: IncomingMessage): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    const value = rawHeaders[i + 1] ?? '';
+    const lower = name.toLowerCase();
+    if (lower === 'connection') kept.push(`${name}: ${withoutOption(value, 'upgrade')}`);
+    else if (lower !== 'upgrade') kept.push(`${name}: ${value}`);
+  }
+  return kept;
+}
+
+function withoutOption(connection: string, option: string): string {
+  return connection
+    .split(',')
+    .filter((one) => one.trim().toLowerCase() !== option)
+    .join(',')
+    .trim();
+}

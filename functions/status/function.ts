@@ -1,0 +1,137 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Config } from '../../shared/configuration/config.ts';
+import type { OwnRoute } from '../../shared/edge/frame.ts';
+import { Refusal } from '../../shared/errors.ts';
+import type { Clock } from '../../shared/ports/runtime.ts';
+import type { Metrics } from '../../shared/ports/metrics.ts';
+import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
+import type { Collapse } from '../../shared/caches/in-flight.ts';
+
+export interface StatusDeps {
+  readonly config: Pick<Config, 'environment' | 'metricsToken'>;
+  readonly runtime: 'node' | 'workers';
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly collapse: Collapse;
+  readonly checks: readonly ReadinessCheck[];
+}
+
+interface Report {
+  readonly ready: boolean;
+  readonly dependencies: Readonly<Record<string, Look & Seen>>;
+}
+
+interface Seen extends Pick<Look, 'up' | 'state'> {
+  readonly needed: boolean;
+}
+
+// Probes come from everywhere and often: dependencies are looked at no more than once in this time
+// (on Workers by each request that comes before the first look is over).
+const REPORT_TTL_MS = 1_000;
+const LOOK_TIMEOUT_MS = 2_000;
+
+/** /health: the process answers. /ready: what requests need is there. /metrics: Prometheus text. */
+export function statusRoutes(deps: StatusDeps): OwnRoute[] {
+  let kept: { readonly report: Report; readonly until: number } | undefined;
+
+  const report = deps.collapse(async () => {
+    const fresh = await look(deps.checks);
+    kept = { report: fresh, until: deps.clock.now() + REPORT_TTL_MS };
+    return fresh;
+  });
+
+  // Unguarded: a caller who shares an address with the probes must not make an instance unready. What costs work is kept, or
+  // needs a token.
+  const get = (path: string, answer: OwnRoute['answer']): OwnRoute => ({
+    path,
+    methods: ['GET'],
+    guarded: false,
+    answer,
+  });
+  return [
+    get('/health', () => new Response('OK', { headers: { 'content-type': 'text/plain; charset=UTF-8' } })),
+    get('/ready', async ({ headers }) => {
+      const known = kept !== undefined && deps.clock.now() < kept.until ? kept.report : await report('');
+      const shown = isScraper(headers.get('authorization'), deps.config) ? known : statesOf(known);
+      return Response.json(shown, {
+        status: known.ready ? 200 : 503,
+        headers: { 'cache-control': 'no-store' },
+      });
+    }),
+    get('/metrics', async ({ headers }) => {
+      admitScraper(headers.get('authorization'), deps);
+      const { contentType, body } = await deps.metrics.render();
+      return new Response(body, { headers: { 'content-type': contentType } });
+    }),
+  ];
+}
+
+async function look(checks: readonly ReadinessCheck[]): Promise<Report> {
+  const looks = await Promise.all(
+    checks.map(async (check): Promise<[string, Look & Seen]> => {
+      const look = await lookAt(check);
+      // Rules may have changed since the start, and what they need with them.
+      const needed = typeof check.needed === 'function' ? check.needed() : check.needed;
+      return [check.name, { needed, ...look }];
+    }),
+  );
+  return {
+    ready: looks.every(([, { up, needed }]) => up || !needed),
+    dependencies: Object.fromEntries(looks),
+  };
+}
+
+/** For anyone: details hold addresses, errors of providers and names out of the rules. */
+function statesOf({ ready, dependencies }: Report): { ready: boolean; dependencies: Record<string, Seen> } {
+  const seen = Object.entries(dependencies).map(
+    ([name, { needed, up, state }]) => [name, { needed, up, state }] as const,
+  );
+  return { ready, dependencies: Object.fromEntries(seen) };
+}
+
+async function lookAt(check: ReadinessCheck): Promise<Look> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<Look>((resolve) => {
+    timer = setTimeout(() => {
+      resolve({ up: false, state: 'no answer in time' });
+    }, LOOK_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([Promise.resolve(check.look()), timeout]);
+  } catch (error) {
+    return { up: false, state: 'away', last_error: error instanceof Error ? error.message : 'unknown' };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Metrics name routes and targets: open only where nobody else can reach them, on a Node that is not in production. */
+function admitScraper(authorization: string | null, deps: StatusDeps): void {
+  const { metricsToken, environment } = deps.config;
+  if (metricsToken === null) {
+    if (deps.runtime === 'node' && environment !== 'production') return;
+    throw new Refusal('forbidden', 'METRICS_TOKEN is not set', {
+      detail: 'Set METRICS_TOKEN to open /metrics.',
+    });
+  }
+  if (authorization === null) throw new Refusal('missing_token', 'no token for /metrics', BEARER);
+  if (!isScraper(authorization, deps.config))
+    throw new Refusal('invalid_token', 'wrong token for /metrics', BEARER);
+}
+
+function isScraper(authorization: string | null, { metricsToken }: Pick<Config, 'metricsToken'>): boolean {
+  if (authorization === null || metricsToken === null) return false;
+  // RFC 9110 §11.1: the name of a scheme has no case.
+  return sameSecret(authorization.replace(/^bearer +/i, 'Bearer '), `Bearer ${metricsToken}`);
+}
+
+const BEARER = { headers: { 'www-authenticate': 'Bearer realm="sallyport metrics"' } };
+
+/** Digests are of one length, so that time tells nothing about the secret. */
+function sameSecret(given: string, wanted: string): boolean {
+  return timingSafeEqual(digest(given), digest(wanted));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,197 @@
+import type { Clock } from '../../../shared/ports/runtime.ts';
+import { TUPLES_PER_WRITE, type Tuple, type TupleFilter, type Tuples } from '../../../shared/ports/tuples.ts';
+import { kindOf, type JsonObject } from '../event.ts';
+import { grantsFor, type DefaultGrants } from './grants.ts';
+import type { Identities, IdentityState, Recorded } from '../../../shared/identity/identities.ts';
+import type { Marks } from './marks.ts';
+import type { Organizations } from './organizations.ts';
+import type { QueuedEvent } from '../inbox/queue.ts';
+
+export interface EffectsDeps {
+  readonly identities: Identities;
+  readonly marks: Marks;
+  readonly tuples: Tuples;
+  readonly grants: DefaultGrants;
+  readonly clock: Clock;
+  readonly userOf: (subject: string) => string;
+  readonly organizations: Organizations;
+}
+
+/** Users of a removed organisation who are refused at the same time. */
+const PARALLEL = 4;
+
+export type ApplyEvent = (event: QueuedEvent) => Promise<void>;
+
+/**
+ * Does what an event asks for. Every effect may be repeated, cut off anywhere and meet others in any order:
+ * the end is that of a perfect delivery, because the mirror decides and is written first.
+ */
+export function createEffects(deps: EffectsDeps): ApplyEvent {
+  return async (event) => {
+    switch (kindOf(event.type)) {
+      case 'created':
+        return create(event, deps);
+      case 'changed':
+        await record(event, undefined, deps);
+        return;
+      case 'suspended':
+        await changeState(event, 'suspended', deps);
+        return;
+      case 'restored':
+        await changeState(event, 'active', deps);
+        return;
+      case 'removed':
+        return remove(event, deps);
+      case 'organization_removed':
+        return removeOrganization(event, deps);
+      case undefined:
+        throw new Error('an event of a type that nothing handles');
+    }
+  };
+}
+
+async function create(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
+  const tuples = grantsFor(deps.grants, {
+    user: deps.userOf(event.subject),
+    subject: event.subject,
+    type: typeOf(event),
+    organization: event.organization,
+  });
+  const { state, changed, outlived } = await record(event, undefined, deps);
+  // The user was made again since: what new users get follows from that.
+  if (outlived) return;
+  if (state === 'removed') return takeBack(tuples, deps);
+  if (changed) await deps.marks.publish(event.subject);
+  await deps.tuples.write({ writes: tuples });
+  // A removal, of the user or of the organisation, may have swept between the two, before these tuples were there.
+  if ((await record(event, undefined, deps)).state === 'removed') await takeBack(tuples, deps);
+}
+
+/** Also where this attempt wrote nothing: an earlier one may have been cut off after its write. */
+function takeBack(tuples: readonly Tuple[], deps: EffectsDeps): Promise<void> {
+  return deps.tuples.write({ deletes: tuples });
+}
+
+async function changeState(event: QueuedEvent, state: IdentityState, deps: EffectsDeps): Promise<Recorded> {
+  const recorded = await record(event, state, deps);
+  await deps.marks.publish(event.subject);
+  return recorded;
+}
+
+/** The tombstone first: whatever comes later finds it. */
+async function remove(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
+  const { outlived } = await changeState(event, 'removed', deps);
+  await sweep(deps.userOf(event.subject), deps.tuples);
+  // What was swept may be of the life that began since: its creation grants anew.
+  if (outlived) await deps.organizations.createAgain(event.subject, event.position);
+}
+
+/** Zitadel's events are dated by its database, its tokens by its process. */
+const CLOCKS_DIFFER_MS = 5_000;
+
+/**
+ * A suspension or removal kills the tokens issued up to then, for good. Who is back has none from before that either: it
+ * counts as well, since the suspension may have been missed, with something left over for whoever signs in at once.
+ */
+function tokensNotBefore({ happenedAt }: QueuedEvent, state: IdentityState | undefined): Date | undefined {
+  if (state !== 'active') return state && happenedAt;
+  return new Date(happenedAt.getTime() - CLOCKS_DIFFER_MS);
+}
+
+/** The tombstone of the organisation first: who is recorded later is removed with it. */
+async function removeOrganization(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
+  const { identities, marks, organizations, clock } = deps;
+  const { subject, position } = event;
+  await identities.record({ subject, position, state: 'removed' }, new Date(clock.now()));
+  // Its mark refuses whose token names it, also those whom nobody here can list; without a store, the others are seen to first.
+  const published = marks.publish(subject);
+  await Promise.allSettled([published]);
+  for await (const members of organizations.membersOf(event)) {
+    const fresh = [...(await organizations.enqueue(event, members))];
+    // An event of each does the rest, the sweep above all; refused they are now.
+    const refuse = async (): Promise<void> => {
+      for (let member = fresh.pop(); member !== undefined; member = fresh.pop()) {
+        await identities.record(
+          { ...member, state: 'removed', tokensNotBefore: event.happenedAt },
+          new Date(clock.now()),
+        );
+        await marks.publish(member.subject);
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, refuse));
+  }
+  await published;
+}
+
+/** Merges the event into the mirror; a user of a removed organisation is removed with it. */
+async function record(
+  event: QueuedEvent,
+  state: IdentityState | undefined,
+  deps: EffectsDeps,
+): Promise<Recorded> {
+  const { subject, position, payload, organization } = event;
+  const change = {
+    subject,
+    position,
+    username: text(payload, 'userName'),
+    email: text(payload, 'email'),
+    organization: organization ?? undefined,
+    state,
+    tokensNotBefore: tokensNotBefore(event, state),
+    created: kindOf(event.type) === 'created',
+  };
+  const at = new Date(deps.clock.now());
+  const recorded = await deps.identities.record(change, at);
+  if (!recorded.orphaned) return recorded;
+  const removal = { subject, position, state: 'removed', tokensNotBefore: event.happenedAt } as const;
+  const removed = await deps.identities.record(removal, at);
+  await deps.marks.publish(subject);
+  await sweep(deps.userOf(subject), deps.tuples);
+  return removed;
+}
+
+function text(payload: JsonObject, name: string): string | undefined {
+  const value = payload[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Scripts name the type as their API does: human, TYPE_HUMAN, 1, … */
+function typeOf({ type, payload }: QueuedEvent): string {
+  if (type === 'user.machine.added') return 'machine';
+  const { userType } = payload;
+  return userType === 2 || (typeof userType === 'string' && /machine/i.test(userType)) ? 'machine' : 'human';
+}
+
+/** The type of users in the model; see shared/identity/subjects.ts. */
+const USER_TYPE = 'user';
+
+/** Deletes every tuple of a user, whatever the object's type, and those about the user. Throws RelationsUnavailable. */
+export async function sweep(user: string, tuples: Tuples): Promise<void> {
+  const types = await tuples.objectTypes();
+  for (const type of types) await deleteAll({ user, object: `${type}:` }, tuples);
+  if (types.includes(USER_TYPE)) await deleteAll({ object: user }, tuples);
+}
+
+/** Reads from the start each time, since a continuation is not promised to survive deletions in front of it. */
+async function deleteAll(filter: TupleFilter, tuples: Tuples): Promise<void> {
+  let before: Tuple | undefined;
+  let continuation: string | undefined;
+  for (;;) {
+    const page = await tuples.read(filter, continuation);
+    const [first] = page.tuples;
+    if (first === undefined) {
+      if (page.next === undefined) return;
+      continuation = page.next;
+      continue;
+    }
+    if (before !== undefined && same(before, first)) throw new Error('a deleted tuple is still read');
+    before = first;
+    continuation = undefined;
+    for (let from = 0; from < page.tuples.length; from += TUPLES_PER_WRITE)
+      await tuples.write({ deletes: page.tuples.slice(from, from + TUPLES_PER_WRITE) });
+  }
+}
+
+function same(one: Tuple, other: Tuple): boolean {
+  return one.user === other.user && one.relation === other.relation && one.object === other.object;
+}

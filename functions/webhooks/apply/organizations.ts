@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import { sql, type Database } from '../../../shared/ports/database.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import type { Clock, Random } from '../../../shared/ports/runtime.ts';
+import type { Identities, Member } from '../../../shared/identity/identities.ts';
+import { CREATION_TYPES, organizationIdOf, REMOVED_WITH_ORGANIZATION } from '../event.ts';
+import { IGNORED, parseEvent } from '../receive/parse.ts';
+import type { QueuedEvent } from '../inbox/queue.ts';
+import { stretchesSince } from '../reconcile/zitadel-events.ts';
+import { openEventSource, type ZitadelApi } from '../reconcile/zitadel-events.ts';
+
+const PAGE = 200;
+
+/** No event of Zitadel is older. */
+const BEGINNING = new Date(Date.UTC(2019, 0, 1));
+
+/** Members of one removal are listed no longer than this, well within the lease of its event. */
+const LISTING_MS = 40_000;
+
+export interface OrganizationsDeps {
+  readonly database: Pick<Database, 'query' | 'execute'>;
+  readonly identities: Identities;
+  readonly issuer: IssuerConfig;
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+  /** For people of whom no event arrived here; null without a service account. */
+  readonly api: ZitadelApi | null;
+}
+
+/** Zitadel's event names only the removed organisation: its members have to be found here. Throws as `Database`. */
+export interface Organizations {
+  /** In pages: those of the mirror, then those of Zitadel's own events, which stay. Throws ProviderUnavailable. */
+  membersOf(event: QueuedEvent): AsyncGenerator<readonly Member[]>;
+  /** Stores an event for each, which removes them; returns those for whom there was none. */
+  enqueue(event: QueuedEvent, members: readonly Member[]): Promise<readonly Member[]>;
+  /** Makes creations above a position due again. */
+  createAgain(subject: string, position: number): Promise<void>;
+}
+
+export function createOrganizations(deps: OrganizationsDeps): Organizations {
+  const { database, clock } = deps;
+  return {
+    async *membersOf({ subject }) {
+      const organization = organizationIdOf(subject);
+      yield* knownMembers(organization, deps);
+      if (deps.api !== null) yield* listedMembers(organization, deps.api, deps);
+    },
+    async enqueue(event, members) {
+      const stored = await database.query(insertion(event, members, deps), Stored);
+      const fresh = new Set(stored.map(({ subject }) => subject));
+      return members.filter(({ subject }) => fresh.has(subject));
+    },
+    async createAgain(subject, position) {
+      await database.execute(
+        sql`update sallyport_webhook_events set status = 'pending', due_at = ${new Date(clock.now())}, finished_at = null
+            where subject = ${subject} and position > ${position} and type = any(${CREATION_TYPES}) and status = 'applied'`,
+      );
+    },
+  };
+}
+
+async function* knownMembers(
+  organization: string,
+  { identities }: OrganizationsDeps,
+): AsyncGenerator<readonly Member[]> {
+  let after = '';
+  for (;;) {
+    const page = await identities.members(organization, after, PAGE);
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.subject;
+  }
+}
+
+async function* listedMembers(
+  organization: string,
+  api: ZitadelApi,
+  { clock, issuer }: OrganizationsDeps,
+): AsyncGenerator<readonly Member[]> {
+  const criteria = { eventTypes: CREATION_TYPES, resourceOwner: organization };
+  const source = await openEventSource(api, criteria);
+  const signal = AbortSignal.timeout(LISTING_MS);
+  for await (const { events } of stretchesSince(source, BEGINNING, new Date(clock.now()), signal))
+    yield events.flatMap((event) => memberOf(event, issuer));
+  // Thrown, so that the event comes again: members who are known already cost little then.
+  signal.throwIfAborted();
+}
+
+/** None of an event that could not be stored either. */
+function memberOf(event: Readonly<Record<string, unknown>>, issuer: IssuerConfig): readonly Member[] {
+  try {
+    const parsed = parseEvent(event, issuer, 'reconcile');
+    if (parsed === IGNORED || 'digest' in parsed.key) return [];
+    return [{ subject: parsed.subject, position: parsed.key.sequence }];
+  } catch (error) {
+    if (error instanceof Refusal) return [];
+    throw error;
+  }
+}
+
+const Stored = z.object({ subject: z.string() });
+
+/** The digest makes each the same when the removal is applied again. */
+function insertion(event: QueuedEvent, members: readonly Member[], { random, clock }: OrganizationsDeps) {
+  const at = new Date(clock.now());
+  const digests = members.map(({ subject }) =>
+    createHash('sha256')
+      .update(JSON.stringify([REMOVED_WITH_ORGANIZATION, event.id, subject]))
+      .digest('hex'),
+  );
+  return sql`
+    insert into sallyport_webhook_events (id, instance_id, subject, sequence, digest, position, type, source,
+      organization, payload, occurred_at, received_at, urgent, due_at)
+    select member.id, '', member.subject, null, member.digest, member.position, ${REMOVED_WITH_ORGANIZATION}, 'event',
+      ${organizationIdOf(event.subject)}, '{}', null, ${at}, true, ${at}
+    from unnest(${members.map(() => random.uuid())}::uuid[], ${members.map(({ subject }) => subject)}::text[],
+      ${digests}::text[], ${members.map(({ position }) => position)}::bigint[])
+      as member (id, subject, digest, position)
+    on conflict do nothing
+    returning subject`;
+}

@@ -1,0 +1,120 @@
+import * as z from 'zod';
+import { json, sql, type Database, type Sql } from '../../../shared/ports/database.ts';
+import type { Clock, Random } from '../../../shared/ports/runtime.ts';
+import type { EventKey, StorableEvent } from '../event.ts';
+import { isRestoring, isUrgent, RESTORING_TYPES } from '../event.ts';
+
+export interface InboxDeps {
+  readonly database: Pick<Database, 'query'>;
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+}
+
+export interface Receipt {
+  readonly id: string;
+  readonly status: 'pending' | 'applied' | 'dead';
+  /** False for a duplicate: the id is that of the event as it came first. */
+  readonly fresh: boolean;
+}
+
+const ReceiptRow = z.object({
+  id: z.string(),
+  status: z.enum(['pending', 'applied', 'dead']),
+  fresh: z.boolean(),
+});
+
+/** Below every sequence of a provider; with milliseconds added still a safe integer. */
+const ARRIVALS_START = -9_000_000_000_000_000;
+
+/** Stores an event unless it is there already. Throws as `Database`; after a failure it may be stored or not: send it again. */
+export async function insertEvent(event: StorableEvent, deps: InboxDeps): Promise<Receipt> {
+  const [stored] = await deps.database.query(insertion(event, deps), ReceiptRow);
+  if (stored !== undefined) return stored;
+  // The insert has waited for whoever was storing the same event: by now it is committed, and a new statement sees it.
+  const [known] = await deps.database.query(lookup(event.key, event.subject), ReceiptRow);
+  if (known === undefined) throw new Error('an event was neither stored nor there');
+  return known;
+}
+
+function insertion(event: StorableEvent, { clock, random }: InboxDeps): Sql {
+  const { key, subject, kind } = event;
+  const now = clock.now();
+  const at = new Date(now);
+  const [instanceId, sequence, digest] =
+    'digest' in key ? ['', null, key.digest] : [key.instanceId, key.sequence, null];
+  return sql`
+    insert into sallyport_webhook_events (id, instance_id, subject, sequence, digest, position, type, source,
+      organization, payload, occurred_at, received_at, urgent, due_at, status, last_error)
+    select ${random.uuid()}::uuid, ${instanceId}, ${subject}, ${sequence}::bigint, ${digest},
+      ${sequence === null ? sql`${ARRIVALS_START + now}::bigint` : position(event, key, sequence)}, ${event.type}, ${event.source}, ${event.organization},
+      ${json(event.payload)}::jsonb, ${event.occurredAt}::timestamptz, ${at}::timestamptz, ${isUrgent(kind)}::boolean,
+      ${at}::timestamptz, case when credible then 'pending' else 'dead' end,
+      case when credible then null else ${INCREDIBLE} end
+    from (select ${sequence === null ? sql`true` : credible(event, key, sequence, at)} as credible) as judged
+    on conflict do nothing
+    returning id, status, true as fresh`;
+}
+
+/** Beside an event that was set aside as it came. */
+export const INCREDIBLE =
+  'its sequence is further ahead of what is known of this user than events can be in the time between: `sallyport webhooks retry` believes it';
+
+/** How far ahead of the one before a sequence may be: that much at any time, and that much more for each second between. */
+const LEAP = { atOnce: 1_000_000, perSecond: 100 };
+/** Of an event that gives access: one that is set aside wrongly leaves somebody out, one believed wrongly lets somebody in. */
+const RESTORING_LEAP = { atOnce: 10_000, perSecond: 1 };
+const MOST_DAYS = 366;
+/** When the first event of an instance can have been. */
+const BEGINNING = new Date(Date.UTC(2019, 0, 1));
+
+/**
+ * Whether a sequence can be true: for ever after, events of a lower one count for nothing. Numbers are per user, or of the whole instance
+ * where it began with an old release, and are used up by events that are not sent here as well. Time is counted by arrivals,
+ * as a delivery may bear any date; events that were asked for arrive together, and bear the provider's own.
+ */
+function credible(event: StorableEvent, key: EventKey, sequence: number, now: Date): Sql {
+  const dated = event.source === 'reconcile' && event.occurredAt !== null && event.occurredAt < now;
+  const at = dated ? event.occurredAt : now;
+  const passed = (from: Sql) => sql`greatest(0, extract(epoch from ${at}::timestamptz - ${from}))`;
+  const known = isRestoring(event.kind) ? RESTORING_LEAP : LEAP;
+  return sql`${sequence}::bigint <= coalesce(
+    (select newest.sequence + ${known.atOnce}::bigint + ${known.perSecond}::int * least(
+        ${passed(sql`case when newest.source = 'reconcile' then least(newest.occurred_at, newest.received_at)
+          else newest.received_at end`)}, ${MOST_DAYS * 86_400}::int)
+      from ${ofSameUser(event, key, sql`newest`)}
+      order by newest.sequence desc limit 1),
+    ${LEAP.atOnce}::bigint + ${LEAP.perSecond}::int * ${passed(sql`${BEGINNING}::timestamptz`)})`;
+}
+
+/** Transactions at the same time may number events of one user against their dates, but not further apart than either of these. */
+const OVERLAP_SECONDS = 60;
+const OVERLAP_EVENTS = 100;
+
+/**
+ * Its sequence; but what takes access away comes next after an event that gave it before by its date and by a far higher number: one
+ * of the two sequences is false, and a withdrawal must not be lost by that.
+ */
+function position(event: StorableEvent, key: EventKey, sequence: number): Sql {
+  const own = sql`${sequence}::bigint`;
+  const { occurredAt } = event;
+  if (!isUrgent(event.kind) || occurredAt === null) return own;
+  const restoredAt = sql`least(restoring.occurred_at, restoring.received_at)`;
+  return sql`greatest(${own}, (select max(least(restoring.position, ${Number.MAX_SAFE_INTEGER - 1}::bigint)) + 1 from ${ofSameUser(event, key, sql`restoring`)}
+    and restoring.type = any(${RESTORING_TYPES}) and ${restoredAt} < ${occurredAt}::timestamptz
+    and (restoring.sequence > ${sequence + OVERLAP_EVENTS}::bigint
+      or ${restoredAt} < ${occurredAt}::timestamptz - interval '1 second' * ${OVERLAP_SECONDS}::int)))`;
+}
+
+/** To be narrowed down by `and …`. */
+function ofSameUser({ subject }: StorableEvent, key: EventKey, name: Sql): Sql {
+  return sql`sallyport_webhook_events ${name} where ${name}.instance_id = ${'digest' in key ? '' : key.instanceId}
+    and ${name}.subject = ${subject} and ${name}.sequence is not null and ${name}.status <> 'dead'`;
+}
+
+function lookup(key: EventKey, subject: string): Sql {
+  const same =
+    'digest' in key
+      ? sql`digest = ${key.digest}`
+      : sql`instance_id = ${key.instanceId} and subject = ${subject} and sequence = ${key.sequence}`;
+  return sql`select id, status, false as fresh from sallyport_webhook_events where ${same}`;
+}

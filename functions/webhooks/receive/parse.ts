@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import { prove } from '../../../shared/proof.ts';
+import { faultOfSubject, isPrintable, organizationSubject } from '../../../shared/identity/subjects.ts';
+import type { JsonObject, Source, StorableEvent } from '../event.ts';
+import { deliveredKindOf, type Kind } from '../event.ts';
+import { redact } from './redact.ts';
+
+const storable = prove<'parsed'>();
+
+/** A well-formed event of a type that nothing handles: group subscriptions send them. */
+export const IGNORED = Symbol('ignored');
+
+const payloadObject = z.record(z.string(), z.unknown());
+
+/** Releases differ: an object, base64 of its JSON, or nothing for an event that has none. */
+const payload = z
+  .union([
+    payloadObject,
+    z.literal('').transform(() => ({})),
+    z.base64().transform(decodeBase64).pipe(payloadObject),
+  ])
+  .nullish()
+  .transform((value) => value ?? {});
+
+/** JSON's own number, or the decimal text that protobuf makes of one. Nothing else is turned into a number. */
+const sequence = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^[1-9]\d{0,15}$/)
+      .transform(Number),
+  ])
+  .pipe(z.int().min(1));
+
+/** Before Zitadel was there, and the last that Postgres' and JavaScript's four digits of a year hold: with an offset, year 9999 may be 10000. */
+const FIRST_DATE = Date.UTC(2000, 0, 1);
+const LAST_DATE = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+const date = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text))
+  .refine((at) => at.getTime() >= FIRST_DATE && at.getTime() <= LAST_DATE, 'is not the date of an event');
+
+/** A target's delivery of an event (Actions v2), in Zitadel's own casing. */
+const envelope = z.object({
+  aggregateID: z.string(),
+  aggregateType: z.string().min(1).max(200),
+  resourceOwner: z.string().max(255).nullish(),
+  instanceID: z.string().min(1).max(255).refine(isPrintable),
+  sequence,
+  event_type: z.string().min(1).max(200),
+  created_at: date.nullish(),
+  event_payload: payload,
+});
+
+/** An event of a delivery, or of the same shape from elsewhere. Throws Refusal `invalid_request` for anything malformed. */
+export function parseEvent(
+  body: unknown,
+  issuer: IssuerConfig,
+  source: Source = 'event',
+): StorableEvent | typeof IGNORED {
+  const parsed = envelope.safeParse(body);
+  if (!parsed.success) throw malformed(faultOf(parsed.error));
+  const { data } = parsed;
+  const kind = deliveredKindOf(data.event_type);
+  if (kind === undefined) return IGNORED;
+  return storable({
+    key: { instanceId: data.instanceID, sequence: data.sequence },
+    source,
+    type: data.event_type,
+    kind,
+    subject: subjectOf(data, kind, issuer),
+    organization: organizationOf(data.resourceOwner),
+    payload: redacted(data.event_payload),
+    occurredAt: data.created_at ?? null,
+  });
+}
+
+/** Throws Refusal `invalid_request` where the event is about something else than its type says. */
+function subjectOf(
+  { aggregateID, aggregateType }: z.output<typeof envelope>,
+  kind: Kind,
+  issuer: IssuerConfig,
+): string {
+  const wanted = kind === 'organization_removed' ? 'org' : 'user';
+  if (aggregateType !== wanted) throw malformed(`aggregateType is not ${wanted}`);
+  if (wanted === 'user') {
+    const fault = faultOfSubject(issuer, aggregateID);
+    if (fault !== undefined) throw malformed(`aggregateID ${fault}`);
+    return aggregateID;
+  }
+  if (!isPrintable(aggregateID)) throw malformed('aggregateID is not usable');
+  return organizationSubject(aggregateID);
+}
+
+/**
+ * Bodies of Actions v1 scripts. What else a script sends is left out, not refused: nobody would send the event again.
+ * `eventId` is what tells two alike events apart, where a script can name it.
+ */
+const scriptBody = z.object({
+  userId: z.string(),
+  userName: z.string().max(1000).nullish(),
+  userType: z.union([z.string().max(50), z.number()]).nullish(),
+  email: z.string().max(1000).nullish(),
+  organizationId: z.string().max(255).nullish(),
+  eventId: z.string().max(255).nullish(),
+});
+
+export type ScriptEvent = 'created' | 'updated' | 'deleted';
+
+/** What a script says of a user. Throws Refusal `invalid_request` for anything malformed. */
+export function parseScript(event: ScriptEvent, body: unknown, issuer: IssuerConfig): StorableEvent {
+  const parsed = scriptBody.safeParse(body);
+  if (!parsed.success) throw malformed(faultOf(parsed.error));
+  const { userId, organizationId, ...rest } = parsed.data;
+  const fault = faultOfSubject(issuer, userId);
+  if (fault !== undefined) throw malformed(`userId ${fault}`);
+  return storable({
+    key: { digest: digestOf(event, parsed.data) },
+    source: 'script',
+    type: `script.user.${event}`,
+    kind: SCRIPT_KINDS[event],
+    subject: userId,
+    organization: organizationOf(organizationId),
+    payload: redacted(rest),
+    occurredAt: null,
+  });
+}
+
+const SCRIPT_KINDS = { created: 'created', updated: 'changed', deleted: 'removed' } as const;
+
+/** SHA-256 over the event and the fields in this order, as a JSON array; docs/webhooks.md documents it. */
+function digestOf(event: ScriptEvent, body: z.output<typeof scriptBody>): string {
+  const { userId, userName, userType, email, organizationId, eventId } = body;
+  const fields = [userId, userName, userType, email, organizationId, eventId];
+  const text = JSON.stringify([event, ...fields.map((field) => field ?? null)]);
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** An organisation that no OpenFGA identifier can hold counts as none. */
+export function organizationOf(text: string | null | undefined): string | null {
+  return typeof text === 'string' && isPrintable(text) ? text : null;
+}
+
+function redacted(object: Readonly<Record<string, unknown>>): JsonObject {
+  try {
+    return redact(object);
+  } catch (cause) {
+    throw malformed('event_payload is nested too deeply', cause);
+  }
+}
+
+function decodeBase64(text: string, context: z.RefinementCtx): unknown {
+  try {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    context.addIssue({ code: 'custom', message: 'base64, but not of JSON' });
+    return z.NEVER;
+  }
+}
+
+/** The first field that is wrong. Values are not quoted. */
+function faultOf({ issues }: z.ZodError): string {
+  const [issue] = issues;
+  return `${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}`.trim();
+}
+
+/** `detail` tells the sender what to look at. */
+export function malformed(problem: string, cause?: unknown): Refusal {
+  return new Refusal('invalid_request', 'malformed webhook body', {
+    detail: `The body is not an event: ${problem}`,
+    cause,
+  });
+}

@@ -1,0 +1,49 @@
+import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import type { Database } from '../../../shared/ports/database.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import type { KeySource } from '../../../shared/keys/key-source.ts';
+import type { Log } from '../../../shared/ports/log.ts';
+import type { Random } from '../../../shared/ports/runtime.ts';
+import { decodeBody } from './decode.ts';
+import { INCREDIBLE, insertEvent } from '../inbox/insert.ts';
+import { IGNORED, parseEvent, parseScript, type ScriptEvent } from './parse.ts';
+import { verify, type VerifyDeps } from './verify.ts';
+
+export interface ReceiveDeps extends VerifyDeps {
+  readonly database: Database | null;
+  /** Zitadel as it is trusted for tokens, and its keys; null when it is not. */
+  readonly zitadel: { readonly config: IssuerConfig; readonly keys: Pick<KeySource, 'find'> } | null;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly log: Log;
+  readonly count: (outcome: Received['status'] | 'refused') => void;
+  /** Starts applying in the background. */
+  readonly nudge: () => void;
+}
+
+export type Received =
+  | { readonly status: 'accepted' | 'set_aside' | 'duplicate'; readonly id: string }
+  | { readonly status: 'ignored' };
+
+/** `event`: a delivery of Actions v2; otherwise the body of a script. */
+export type Delivery = 'event' | ScriptEvent;
+
+/**
+ * Verify, read, store once. Throws Refusal; everything thrown before the store leaves no row. What is malformed or of no
+ * interest is so whether there is a database or not.
+ */
+export async function receive(request: Request, delivery: Delivery, deps: ReceiveDeps): Promise<Received> {
+  const accepts = delivery === 'event' ? 'signature' : 'signature or shared secret';
+  const body = await verify(request, accepts, deps);
+  const { database, zitadel, clock, random } = deps;
+  if (zitadel === null) throw new Refusal('not_configured', 'ZITADEL_ISSUER_URL is not set');
+  const json = await decodeBody(body, zitadel.keys);
+  const event =
+    delivery === 'event' ? parseEvent(json, zitadel.config) : parseScript(delivery, json, zitadel.config);
+  if (event === IGNORED) return { status: 'ignored' };
+  if (database === null) throw new Refusal('not_configured', 'DATABASE_URL is not set');
+  const { id, fresh, status } = await insertEvent(event, { database, clock, random });
+  if (!fresh) return { status: 'duplicate', id };
+  if (status !== 'dead') return { status: 'accepted', id };
+  deps.log.error('webhook event set aside', { event: id, type: event.type, reason: INCREDIBLE });
+  return { status: 'set_aside', id };
+}

@@ -1,0 +1,110 @@
+import type { Config } from '../../../shared/configuration/config.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import type { Clock } from '../../../shared/ports/runtime.ts';
+import { prove, type Proof } from '../../../shared/proof.ts';
+import { readBody } from './body.ts';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+
+/** Seconds between `t` and our clock, either way: what is older may be a replay, what is newer was not signed now. */
+export const TOLERANCE_S = 300;
+
+/** A body whose sender has proved one of the secrets. Only verify() makes one. */
+export type VerifiedBody = Proof<Uint8Array, 'signed'>;
+
+const verified = prove<'signed'>();
+
+export interface VerifyDeps {
+  readonly webhooks: Pick<Config['webhooks'], 'signingKeys' | 'sharedSecret'>;
+  readonly maxBodyBytes: number;
+  readonly clock: Clock;
+}
+
+/** A signature in the header decides, whatever else was sent; a shared secret counts only where scripts may send one. */
+export type Accepts = 'signature' | 'signature or shared secret';
+
+/** Throws Refusal `invalid_signature`, or `body_too_large`. Nothing is configured: nothing is accepted. */
+export async function verify(request: Request, accepts: Accepts, deps: VerifyDeps): Promise<VerifiedBody> {
+  const header = request.headers.get('zitadel-signature');
+  if (header !== null) return verifySignature(request, header, deps);
+  const secret = request.headers.get('x-webhook-secret');
+  if (secret === null || accepts === 'signature') throw unsigned('no ZITADEL-Signature');
+  const { sharedSecret } = deps.webhooks;
+  if (sharedSecret === null) throw unsigned('WEBHOOK_SHARED_SECRET is not set');
+  if (!sameSecret(secret, sharedSecret)) throw unsigned('wrong X-Webhook-Secret');
+  return verified(await readBody(request, deps.maxBodyBytes));
+}
+
+async function verifySignature(
+  request: Request,
+  header: string,
+  { webhooks, maxBodyBytes, clock }: VerifyDeps,
+): Promise<VerifiedBody> {
+  if (webhooks.signingKeys.length === 0) throw unsigned('WEBHOOK_SIGNING_KEYS is not set');
+  const signature = parseSignature(header);
+  if (signature === undefined) throw unsigned('malformed ZITADEL-Signature');
+  checkTime(signature, clock);
+  const body = await readBody(request, maxBodyBytes);
+  if (!isSignedBy(webhooks.signingKeys, signature, body)) throw unsigned('no key fits the signature');
+  return verified(body);
+}
+
+function checkTime({ time }: Signature, clock: Clock): void {
+  const ageSeconds = Math.floor(clock.now() / 1000) - Number(time);
+  if (ageSeconds > TOLERANCE_S) throw unsigned('the signature is too old');
+  if (ageSeconds < -TOLERANCE_S) throw unsigned('the signature is of the future');
+}
+
+export function unsigned(reason: string): Refusal {
+  return new Refusal('invalid_signature', reason);
+}
+
+/** `ZITADEL-Signature: t=<unix seconds>,v1=<hex>[,v1=<hex>…]` */
+export interface Signature {
+  /** As it was sent: it is part of what is signed. */
+  readonly time: string;
+  readonly candidates: readonly Buffer[];
+}
+
+/** Zitadel sends one value, two while it rotates; more would only make us compute. */
+const MOST_VALUES = 8;
+const HMAC = /^[0-9a-f]{64}$/i;
+
+/** Undefined for a header that is not of this form. Fields other than t and v1 are left to later versions. */
+export function parseSignature(header: string): Signature | undefined {
+  const fields = header.split(',').map((field) => field.trim());
+  const times = valuesOf(fields, 't=');
+  const values = valuesOf(fields, 'v1=');
+  const [time] = times;
+  if (time === undefined || times.length > 1 || !/^\d{1,12}$/.test(time)) return undefined;
+  if (values.length > MOST_VALUES) return undefined;
+  const candidates = values.filter((value) => HMAC.test(value)).map((hex) => Buffer.from(hex, 'hex'));
+  // What no body could fit is refused before a body is read.
+  return candidates.length === 0 ? undefined : { time, candidates };
+}
+
+function valuesOf(fields: readonly string[], prefix: string): string[] {
+  return fields.filter((field) => field.startsWith(prefix)).map((field) => field.slice(prefix.length));
+}
+
+/** HMAC-SHA256 over `<t>.<raw body>` with the bytes of the key's text. Takes the same time whichever key and value fit. */
+export function isSignedBy(
+  keys: readonly string[],
+  { time, candidates }: Signature,
+  body: Uint8Array,
+): boolean {
+  let fits = false;
+  for (const key of keys) {
+    const wanted = createHmac('sha256', key).update(`${time}.`).update(body).digest();
+    for (const candidate of candidates) fits = timingSafeEqual(wanted, candidate) || fits;
+  }
+  return fits;
+}
+
+/** Digests are of one length, so that time tells nothing about the secret. */
+export function sameSecret(given: string, wanted: string): boolean {
+  return timingSafeEqual(digest(given), digest(wanted));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

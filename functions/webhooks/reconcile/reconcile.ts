@@ -1,0 +1,142 @@
+import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import type { Database } from '../../../shared/ports/database.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import type { Clock, Fetch, Random } from '../../../shared/ports/runtime.ts';
+import type { Log } from '../../../shared/ports/log.ts';
+import { INCREDIBLE, insertEvent } from '../inbox/insert.ts';
+import type { StorableEvent } from '../event.ts';
+import { IGNORED, malformed, parseEvent } from '../receive/parse.ts';
+import { stretchesSince, type Stretch } from './zitadel-events.ts';
+import { advanceCursor, notInInbox, OVERLAP_MS, presentOf, readCursor, readPrunedUntil } from './store.ts';
+import { openEventSource, type ListedEvent } from './zitadel-events.ts';
+
+export interface ReconcileDeps {
+  readonly api: { readonly url: string; readonly token: string };
+  readonly issuer: IssuerConfig;
+  readonly fetch: Fetch;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly log: Log;
+}
+
+export interface ReconcileOptions {
+  /** Undefined: where the last such run ended, or an hour ago before the first. */
+  readonly since?: Date | undefined;
+  /** Only find what was missed. */
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** An event whose delivery did not arrive, or has not yet. */
+export interface Missed {
+  readonly subject: string;
+  readonly sequence: number;
+  readonly type: string;
+  readonly createdAt: string | null;
+}
+
+export interface Reconciled {
+  readonly since: Date;
+  /** Events that were compared with the inbox. */
+  readonly compared: number;
+  readonly missed: readonly Missed[];
+  /** Missed, and not of a shape that may be stored; the log says which. */
+  readonly unusable: number;
+  /** False when the time was used up: the next run goes on from there. */
+  readonly complete: boolean;
+}
+
+const FIRST_LOOK_MS = 3_600_000;
+
+/** Whether events of that time were applied is not known any more: asking for them again could give access back. */
+export class AlreadyPruned extends Error {
+  override readonly name = 'AlreadyPruned';
+
+  constructor(until: Date) {
+    super(`events of before ${until.toISOString()} are pruned from the inbox: reconcile from then on`);
+  }
+}
+
+/**
+ * Zitadel does not try a delivery again: asks it for its events and puts those that the inbox lacks there, by the same way
+ * as deliveries. Throws ProviderUnavailable, AlreadyPruned, or as `Database`; run again, it goes on from the last whole page.
+ */
+export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions): Promise<Reconciled> {
+  const { database, clock } = deps;
+  const { dryRun, signal } = options;
+  const source = await openEventSource({ ...deps.api, fetch: deps.fetch });
+  const since = options.since ?? (await startOf(database, source.instanceId, clock));
+  const pruned = await readPrunedUntil(database, source.instanceId);
+  if (pruned !== undefined && since < pruned) throw new AlreadyPruned(pruned);
+  const missed: Missed[] = [];
+  let [compared, unusable] = [0, 0];
+  for await (const stretch of stretchesSince(source, since, await presentOf(database), signal)) {
+    const events = usable(stretch.events, deps);
+    compared += stretch.events.length;
+    unusable += stretch.events.length - events.length;
+    for (const event of await notInInbox(database, source.instanceId, events)) {
+      if (!dryRun) await store(event, deps);
+      missed.push(asMissed(event));
+    }
+    // A run over a time of its own choice says nothing about what lies before.
+    if (!dryRun && options.since === undefined) await advance(stretch, events, source.instanceId, database);
+  }
+  return { since, compared, missed, unusable, complete: !signal.aborted };
+}
+
+/** To the newest event that is not dated ahead: what comes between it and the present may be committed yet. */
+async function advance(
+  { until }: Stretch,
+  events: readonly StorableEvent[],
+  instanceId: string,
+  database: Database,
+): Promise<void> {
+  const dates = events.flatMap(({ occurredAt }) =>
+    occurredAt === null || occurredAt > until ? [] : [occurredAt.getTime()],
+  );
+  if (dates.length > 0) await advanceCursor(database, instanceId, new Date(Math.max(...dates)));
+}
+
+async function startOf(database: Database, instanceId: string, clock: Clock): Promise<Date> {
+  const cursor = await readCursor(database, instanceId);
+  return new Date(cursor === undefined ? clock.now() - FIRST_LOOK_MS : cursor.getTime() - OVERLAP_MS);
+}
+
+/** One event that cannot be stored must not hold up the others. */
+function usable(events: readonly ListedEvent[], { issuer, log }: ReconcileDeps): readonly StorableEvent[] {
+  return events.flatMap((event) => {
+    try {
+      const parsed = parseEvent(event, issuer, 'reconcile');
+      if (parsed !== IGNORED) return [parsed];
+      throw malformed('nothing handles its type');
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      log.warn('event cannot be stored', { reason: error.detail, ...named(event) });
+      return [];
+    }
+  });
+}
+
+async function store(event: StorableEvent, deps: ReconcileDeps): Promise<void> {
+  const { id, status } = await insertEvent(event, deps);
+  if (status === 'dead')
+    deps.log.error('webhook event set aside', { event: id, type: event.type, reason: INCREDIBLE });
+}
+
+/** What finds the event again at Zitadel, where it is that. */
+function named({ sequence, event_type: type }: ListedEvent): Readonly<Record<string, string>> {
+  return {
+    ...(typeof sequence === 'string' && { sequence: sequence.slice(0, 20) }),
+    ...(typeof type === 'string' && { type: type.slice(0, 200) }),
+  };
+}
+
+function asMissed({ subject, key, type, occurredAt }: StorableEvent): Missed {
+  return {
+    subject,
+    sequence: 'sequence' in key ? key.sequence : 0,
+    type,
+    createdAt: occurredAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,69 @@
+import { hash } from 'node:crypto';
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import type { Platform } from '../../ports/platform.ts';
+import { webRandom } from '../../random.ts';
+import { openPgDatabase } from '../postgres/pg.ts';
+import { RedisCounters } from '../redis/counters.ts';
+import { UpstashCounters } from '../upstash/counters.ts';
+import { jsonLog, logLine } from '../log-json.ts';
+import { parseModel } from '../openfga/model-file.ts';
+import { connectionTo } from '../postgres/tls.ts';
+import { prometheusMetrics } from '../prometheus/metrics.ts';
+import { cronerSchedule } from './schedule.ts';
+import { stdoutLines } from './stdout.ts';
+import { undiciUpstream } from '../undici/upstream.ts';
+import { upgradeUpstream } from './upgrade.ts';
+
+const WATCH_MS = 500;
+
+/** Node: one process, many requests, sockets that stay open. */
+export function createPlatform(): Platform {
+  const metrics = prometheusMetrics({ process: true });
+  return {
+    runtime: 'node',
+    joinsRequests: true,
+    // Whoever starts background work handles its failure; this only keeps a slip from ending the process.
+    background: (work) => void work.catch(() => undefined),
+    digest: (text) => hash('sha256', text, 'base64'),
+    conduit: () => new TransformStream(),
+    fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
+    metrics,
+    log(level) {
+      const lines = stdoutLines({
+        onDrop: metrics.counter(
+          'sallyport_log_dropped_total',
+          'Log lines that found no room: nobody reads stdout.',
+        ),
+        lost: (count) => logLine('warn', 'log lines dropped', { lines: count }),
+      });
+      return {
+        ...jsonLog(level, (line) => {
+          lines.write(line);
+        }),
+        flush: () => {
+          lines.flush();
+        },
+      };
+    },
+    counters(config, clock) {
+      if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });
+      return config.kind === 'upstash' ? new UpstashCounters(config) : null;
+    },
+    database: ({ url }) => openPgDatabase({ url, connectionTo }),
+    sockets() {
+      const requests = undiciUpstream();
+      const upgrades = upgradeUpstream(webRandom());
+      return { requests, upgrades, leave: () => upgrades.leave(), close: () => requests.close() };
+    },
+    schedule: cronerSchedule,
+    readText: (path) => readFileSync(path, 'utf8'),
+    parseModel,
+    watchText(path, changed) {
+      // Polling, because Kubernetes swaps a mounted ConfigMap by symbolic links, which change events miss.
+      watchFile(path, { interval: WATCH_MS, persistent: false }, changed);
+      return () => {
+        unwatchFile(path, changed);
+      };
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import { CredentialsMethod, FgaApiError, FgaApiValidationError, FgaError, OpenFgaClient } from '@openfga/sdk';
+import type { OpenFgaConfig } from '../../configuration/config.ts';
+import { InputRefused, RelationsRefused, RelationsUnavailable } from '../../errors.ts';
+
+/** Milliseconds for one exchange, its answer read to the end. */
+const EXCHANGE_MS = 3_000;
+/** Only what fails within this time is tried once more, so that a whole call is over after some 3.4 s. */
+const QUICKLY_MS = 250;
+const PAUSE_MS = 50;
+
+/** Signal and retry are ours: the SDK's time-out starts anew with every byte, and its retry sleeps as long as Retry-After says. */
+export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
+  return new OpenFgaClient({
+    apiUrl: config.url,
+    storeId: config.storeId,
+    ...(config.modelId !== null && { authorizationModelId: config.modelId }),
+    ...(config.apiToken !== null && {
+      credentials: { method: CredentialsMethod.ApiToken, config: { token: config.apiToken } },
+    }),
+    retryParams: { maxRetry: 0 },
+    baseOptions: {
+      // Read by the SDK for every call, so that each has a signal of its own.
+      get signal() {
+        return AbortSignal.timeout(EXCHANGE_MS);
+      },
+    },
+  });
+}
+
+/**
+ * Bounded in time, one quick second try included: a person waits behind most of these calls, so then a clear 503.
+ * The SDK's errors carry request headers (the API token among them): only kind and message-free facts go on. Why the
+ * server refused what was sent names tuples, so it is the cause: for whoever sent them, never in a log.
+ */
+export async function guarded<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await twice(call);
+  } catch (error) {
+    throw new (kindOf(error))(describe(error), { cause: refusalOf(error) });
+  }
+}
+
+function kindOf(error: unknown): typeof RelationsUnavailable {
+  if (isOfInput(error)) return InputRefused;
+  return isRefusal(error) ? RelationsRefused : RelationsUnavailable;
+}
+
+/** 422 and 429 throttle. Without a code of its own it was no OpenFGA: a proxy in front answers 404 while a server moves. */
+const REFUSALS: readonly unknown[] = [400, 401, 403, 404];
+
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error) || !('statusCode' in error && 'apiErrorCode' in error)) return false;
+  return REFUSALS.includes(error.statusCode) && typeof error.apiErrorCode === 'string';
+}
+
+async function twice<T>(call: () => Promise<T>): Promise<T> {
+  const quick = AbortSignal.timeout(QUICKLY_MS);
+  try {
+    return await call();
+  } catch (error) {
+    if (!mayPass(error) || quick.aborted) throw error;
+  }
+  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  return call();
+}
+
+/** A connection that failed, or a server's fault that names no time to come back: nobody waits for that here. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof FgaApiError) {
+    const { statusCode = 0, responseHeader } = error;
+    return (statusCode === 429 || statusCode >= 500) && retryAfterOf(responseHeader) === undefined;
+  }
+  return error instanceof FgaError && error.name === 'FgaError';
+}
+
+function retryAfterOf(headers: unknown): unknown {
+  return typeof headers === 'object' && headers !== null && 'retry-after' in headers
+    ? headers['retry-after']
+    : undefined;
+}
+
+/** Refusals of the configuration, not of what was sent: it passes as soon as that is put right. */
+const OF_CONFIGURATION: readonly string[] = [
+  'authorization_model_not_found',
+  'latest_authorization_model_not_found',
+];
+
+function isOfInput(error: unknown): boolean {
+  if (!(error instanceof FgaApiValidationError)) return isConditionConflict(error);
+  return error.statusCode === 400 && !OF_CONFIGURATION.includes(error.apiErrorCode);
+}
+
+/** The other reason of a 409 is a race of two writers, which passes. */
+function isConditionConflict(error: unknown): boolean {
+  return (
+    error instanceof FgaApiError &&
+    error.statusCode === 409 &&
+    JSON.stringify(error.responseData ?? '').includes('already exists with a different condition')
+  );
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'OpenFGA failed';
+  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? ` ${error.statusCode}` : '';
+  const code =
+    'apiErrorCode' in error && typeof error.apiErrorCode === 'string' ? ` ${error.apiErrorCode}` : '';
+  const conflict = isConditionConflict(error) ? ': a tuple is there under another condition' : '';
+  return `OpenFGA failed: ${error.name}${status}${code}${networkFault(error)}${conflict}`;
+}
+
+/** The SDK keeps the code of a connection that failed within its message alone. */
+function networkFault({ name, message }: Error): string {
+  const found = name === 'FgaError' ? /\bE[A-Z]{4,}\b|\bcanceled\b/.exec(message) : null;
+  if (found === null) return '';
+  return found[0] === 'canceled' ? ' timeout' : ` ${found[0]}`;
+}
+
+function refusalOf(error: unknown): Error | undefined {
+  if (!(error instanceof FgaApiValidationError)) return undefined;
+  const { apiErrorMessage } = error;
+  return apiErrorMessage === undefined ? undefined : new Error(apiErrorMessage);
+}

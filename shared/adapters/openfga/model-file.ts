@@ -1,0 +1,30 @@
+import { createRequire } from 'node:module';
+import type * as Language from '@openfga/syntax-transformer';
+import {
+  authorizationModelSchema,
+  UnusableModel,
+  type AuthorizationModel,
+} from '../../ports/authorization-models.ts';
+
+// The parser takes 80 ms and 18 MB to load: only who has a model to read pays, and at that moment.
+const require = createRequire(import.meta.url);
+
+/** A model in OpenFGA's language. Throws UnusableModel with the place of its first fault. */
+export function parseModel(text: string): AuthorizationModel {
+  const { transformer } = require('@openfga/syntax-transformer') as typeof Language;
+  if (text.includes('\uFFFD')) throw new UnusableModel('is not UTF-8');
+  try {
+    return authorizationModelSchema.parse(transformer.transformDSLToJSONObject(text.replace(/^\uFEFF/, '')));
+  } catch (error) {
+    throw new UnusableModel(`is no OpenFGA model: ${firstFault(error)}`, { cause: error });
+  }
+}
+
+/** The parser counts lines and columns from 0; everybody else from 1. */
+function firstFault(error: unknown): string {
+  const told = error instanceof Error ? error.message : 'unknown error';
+  const found = /line=(\d+), column=(\d+): (.*)/.exec(told);
+  if (found === null) return told.trim();
+  const [, line, column, problem] = found;
+  return `${Number(line) + 1}:${Number(column) + 1} ${problem ?? ''}`;
+}

@@ -1,0 +1,60 @@
+import { Client } from 'pg';
+import { createDatabase } from '../../database/create.ts';
+import { DatabaseUnavailable, toDatabaseError } from '../../database/errors.ts';
+import type { DatabaseSession, OpenSession } from '../../database/session.ts';
+import { runOnClient } from './pg.ts';
+import { isDirect, processId, setUp } from './connection.ts';
+import { connectionTo } from './tls.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Node only. No statement time-out: an index over ten million rows takes what it takes; locks are bounded instead. */
+export const openPgSession: OpenSession = async (url) => {
+  const connection = {
+    ...(await guarded(() => connectionTo(url, CONNECT_TIMEOUT_MS))),
+    application_name: 'sallyport db',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  };
+  const client = new Client(connection);
+  // The statement under way rejects by itself; without a listener a lost connection would end the process.
+  client.on('error', () => undefined);
+  await guarded(() => client.connect());
+  await guarded(() => setUp(client, 0));
+  return sessionOf(client, () => new Client(connection));
+};
+
+function sessionOf(client: Client, another: () => Client): DatabaseSession {
+  const database = createDatabase({
+    run: (statement) => guarded(() => runOnClient(client, statement)),
+    transact: () => Promise.reject(new DatabaseUnavailable('a session has no batches')),
+    close: () => client.end(),
+  });
+  return {
+    query: (statement, row) => database.query(statement, row),
+    execute: (statement) => database.execute(statement),
+    script: async (text) => {
+      await guarded(() => client.query(text), true);
+    },
+    direct: () => guarded(() => isDirect(client)),
+    cancel: () => cancel(client, another()),
+    close: () => database.close(),
+  };
+}
+
+async function cancel(client: Client, second: Client): Promise<void> {
+  await guarded(() => second.connect());
+  try {
+    await guarded(() => second.query('select pg_cancel_backend($1)', [processId(client)]));
+  } finally {
+    await second.end();
+  }
+}
+
+async function guarded<T>(work: () => Promise<T>, trusted = false): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toDatabaseError(error, trusted);
+  }
+}

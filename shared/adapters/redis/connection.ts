@@ -1,0 +1,159 @@
+import { createClient } from 'redis';
+import type { Clock } from '../../ports/runtime.ts';
+
+export interface RedisConnectionOptions {
+  /** redis:// or rediss://, with credentials where the store asks for them. */
+  readonly url: string;
+  readonly clock: Clock;
+  /** Milliseconds one command may take; 250 by default. */
+  readonly deadlineMs?: number;
+  /** Called with each fault of the connection, for a log at debug level. */
+  readonly onFault?: (error: Error) => void;
+}
+
+const CONNECT_TIMEOUT_MS = 1_000;
+const MAX_BACKOFF_MS = 500;
+/** Longer than one connection attempt and its pause, so that a silence means a peer that is stuck. */
+const SILENCE_MS = 2_000;
+const MAX_PENDING = 10_000;
+
+interface Client {
+  readonly redis: ReturnType<typeof clientFor>;
+  /** Destroys the client, and a socket of it that is still opening. */
+  discard(): void;
+}
+
+/**
+ * One connection that answers or rejects within its deadline, and comes back by itself. Node only.
+ * node-redis bounds neither a command that was already written nor a handshake that gets no reply (a peer that vanished
+ * without closing), so a client that is silent for too long is replaced by a new one.
+ */
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions;
+  #client: Client;
+  #lastSignMs = 0;
+  #opened = 0;
+  #closed = false;
+
+  constructor(options: RedisConnectionOptions) {
+    this.#options = options;
+    this.#client = this.#open();
+  }
+
+  /** How many connections were opened so far. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  /** Rejects at once while not connected. */
+  async send(command: string[]): Promise<unknown> {
+    const client = this.#client;
+    if (!client.redis.isReady) {
+      this.#replaceIfSilent(client);
+      throw new Error('not connected');
+    }
+    const bound = deadline(this.#options.deadlineMs ?? 250);
+    try {
+      const reply = await Promise.race([client.redis.sendCommand(command), bound.expired]);
+      this.#lastSignMs = this.#options.clock.now();
+      return reply;
+    } catch (error) {
+      if (error instanceof DeadlineExceeded) this.#replaceIfSilent(client);
+      throw error;
+    } finally {
+      bound.clear();
+    }
+  }
+
+  /** Resolves when connected, rejects after `withinMs`; attempts go on either way. */
+  async ready(withinMs: number): Promise<void> {
+    const { redis } = this.#client;
+    if (redis.isReady) return;
+    const bound = deadline(withinMs);
+    const connected = new Promise<void>((resolve) => {
+      redis.once('ready', resolve);
+    });
+    await Promise.race([connected, bound.expired]).finally(bound.clear);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#client.discard();
+  }
+
+  #open(): Client {
+    const opening = new AbortController();
+    const redis = clientFor(this.#options.url, opening.signal);
+    const alive = () => {
+      this.#lastSignMs = this.#options.clock.now();
+    };
+    alive();
+    redis.on('ready', () => {
+      this.#opened += 1;
+      alive();
+    });
+    redis.on('reconnecting', alive);
+    // Without a listener an 'error' event would end the process.
+    redis.on('error', (error: Error) => {
+      alive();
+      this.#options.onFault?.(error);
+    });
+    // Rejects only when closed: the strategy never gives up.
+    redis.connect().catch(() => undefined);
+    return {
+      redis,
+      discard() {
+        redis.destroy();
+        // node-redis would keep a socket that opens only now, and with it the process.
+        opening.abort();
+      },
+    };
+  }
+
+  #replaceIfSilent(client: Client): void {
+    // Of many commands that miss their deadline together only the first finds its client still in place.
+    if (this.#closed || client !== this.#client) return;
+    if (this.#options.clock.now() - this.#lastSignMs < SILENCE_MS) return;
+    this.#client = this.#open();
+    client.discard();
+  }
+}
+
+function clientFor(url: string, signal: AbortSignal) {
+  // The URL holds a password, and the fault of a bad URL would quote it.
+  if (!URL.canParse(url)) throw new Error('REDIS_URL is not a URL');
+  return createClient({
+    url,
+    RESP: 2,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    commandsQueueMaxLength: MAX_PENDING,
+    socket: {
+      signal,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectStrategy: (retries) => Math.min(25 * 2 ** Math.min(retries, 10), MAX_BACKOFF_MS),
+    },
+  });
+}
+
+class DeadlineExceeded extends Error {
+  override readonly name = 'DeadlineExceeded';
+}
+
+function deadline(ms: number): { readonly expired: Promise<never>; readonly clear: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    const expire = () => {
+      reject(new DeadlineExceeded(`no answer within ${ms} ms`));
+    };
+    // Timers run before sockets are read: after a long stall of this process the answer may be there, unread.
+    timer = setTimeout(() => setImmediate(expire), ms);
+  });
+  return {
+    expired,
+    clear: () => {
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,266 @@
+import type { Dispatcher } from 'undici';
+import { nominatedBy, passesOn } from '../../edge/answer-headers.ts';
+import { Refusal } from '../../errors.ts';
+import type {
+  Answer,
+  AnswerHeaders,
+  Ending,
+  ForwardEvents,
+  NodeExchange,
+  UpstreamRequest,
+} from '../../ports/upstream.ts';
+import { CLIENT_GONE, SHARE_WAIT_MS, UPLOAD_SILENCE_MS } from '../../ports/upstream.ts';
+import type { Waiting } from './shares.ts';
+import { BoundedBody } from './bounded-body.ts';
+import type { UndiciTarget } from './target.ts';
+import { brokeOff, neverOpened, notSent, refusalOf } from '../upstream-faults.ts';
+
+/** Bodies up to this size are worth a copy to save a system call. */
+const ONE_WRITE_BYTES = 8_192;
+/** RFC 9110 §9.2.1. TRACE is never passed on. */
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+type AnswerFields = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * One exchange, in one try or two: undici's events written straight into the ServerResponse.
+ * Long because the states of an exchange are one state.
+ */
+export class Passage implements Dispatcher.DispatchHandler, Waiting {
+  private readonly request: UpstreamRequest;
+  private readonly answer: AnswerHeaders;
+  private readonly exchange: NodeExchange;
+  private readonly events: ForwardEvents;
+  private readonly target: UndiciTarget;
+  private resolve: (answer: Answer) => void = () => undefined;
+  private reject: (error: unknown) => void = () => undefined;
+  private controller: Dispatcher.DispatchController | undefined;
+  /** Set while a share of the target's connections is waited for. */
+  private wait: NodeJS.Timeout | undefined;
+  /** Set from the end of the request until the head of its answer. */
+  private late: NodeJS.Timeout | undefined;
+  private status = 0;
+  /** Declared length of the answer; -1 when it has none. */
+  private bodyBytes = -1;
+  /** The request went over a connection that had lain idle: its end may have crossed the request. */
+  private wasIdle = false;
+  /** The first byte of an answer came, interim ones (1xx) included. */
+  private begun = false;
+  private repeated = false;
+  /** The caller gets nothing more; undici may not have ended yet. */
+  private done = false;
+
+  constructor(
+    request: UpstreamRequest,
+    answer: AnswerHeaders,
+    exchange: NodeExchange,
+    events: ForwardEvents,
+    target: UndiciTarget,
+  ) {
+    this.request = request;
+    this.answer = answer;
+    this.exchange = exchange;
+    this.events = events;
+    this.target = target;
+  }
+
+  /** Rejects with a Refusal while nothing was answered yet. */
+  through(): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+      const { request, response } = this.exchange;
+      // A caller may leave while it is decided on; the event has been then.
+      if (response.destroyed || request.socket.destroyed) {
+        this.settle('client_gone');
+        return;
+      }
+      response.on('close', this.clientClosed);
+      if (this.target.shares.enter(this.request.sharer, this)) this.dispatch();
+      else this.wait = setTimeout(this.waitedInVain, Math.min(SHARE_WAIT_MS, this.request.timeoutMs));
+    });
+  }
+
+  begin(): void {
+    clearTimeout(this.wait);
+    this.wait = undefined;
+    this.dispatch();
+  }
+
+  private dispatch(): void {
+    const { request, target } = this;
+    const { host, headers } = request;
+    const options: Dispatcher.DispatchOptions & { readonly servername: string } = {
+      path: target.basePath + request.path,
+      method: request.method,
+      headers: host === undefined ? headers : [...headers, 'Host', host],
+      // Otherwise undici takes a caller's Host for the name in the target's certificate, and reconnects for each.
+      servername: target.servername,
+      // A connection that never opened leaves the body whole for another try.
+      body: request.hasBody ? this.body() : null,
+      // For an upstream that takes no more of a body: undici's timers go by the second.
+      headersTimeout: request.timeoutMs,
+      bodyTimeout: request.timeoutMs,
+    };
+    if (this.repeated) target.dispatchAlone(options, this);
+    else target.dispatch(options, this);
+  }
+
+  private body(): BoundedBody {
+    const { request, exchange } = this;
+    const body = new BoundedBody(exchange.request, request.maxBodyBytes, UPLOAD_SILENCE_MS);
+    return body.once('end', this.sent);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    this.wasIdle = !this.target.opening;
+    if (this.exchange.response.destroyed) controller.abort(new Error('client gone'));
+    else if (!this.request.hasBody) this.sent();
+  }
+
+  private readonly sent = (): void => {
+    if (this.done || this.status !== 0) return;
+    clearTimeout(this.late);
+    this.late = setTimeout(this.upstreamIsLate, this.request.timeoutMs);
+  };
+
+  private readonly upstreamIsLate = (): void => {
+    this.controller?.abort(new Refusal('upstream_timeout', 'no answer in time'));
+  };
+
+  onResponseStarted(): void {
+    this.begun = true;
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, fields: AnswerFields): void {
+    // 1xx: undici has dealt with it; only a final answer passes on.
+    if (status < 200) return;
+    const { response } = this.exchange;
+    const length = fields['content-length'];
+    this.bodyBytes = typeof length === 'string' ? Number(length) : -1;
+    // Throws for fields that may not be sent: there is no answer yet then.
+    response.writeHead(status, outgoing(status, fields, this.answer));
+    clearTimeout(this.late);
+    this.status = status;
+    this.events.answered(status);
+    if (status === 204 || status === 304 || this.request.method === 'HEAD') {
+      // RFC 9112 §6.3: it ends with its head, whatever length it declares; undici takes that length for missing content.
+      response.end();
+      this.settle('complete');
+      return;
+    }
+    // A body that comes with its head leaves together with it; otherwise the head must not wait (event streams).
+    process.nextTick(sendHead, response);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { response } = this.exchange;
+    if (chunk.byteLength === this.bodyBytes && chunk.byteLength <= ONE_WRITE_BYTES) {
+      // The whole body: as a string Node joins it to the head instead of writing two pieces.
+      response.end(chunk.toString('latin1'), 'latin1');
+    } else if (!response.write(chunk) && !this.target.ending) {
+      this.pause(controller);
+    }
+  }
+
+  // Each try ends with one of these two, however it ends: then its connection is free for others.
+  onResponseEnd(): void {
+    this.target.shares.leave(this.request.sharer);
+    const { response } = this.exchange;
+    if (!response.writableEnded) response.end();
+    this.settle('complete');
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    clearTimeout(this.late);
+    if (this.mayRepeat(error)) {
+      this.repeated = true;
+      this.dispatch();
+      return;
+    }
+    this.target.shares.leave(this.request.sharer);
+    if (this.done) return;
+    const { response } = this.exchange;
+    if (this.status !== 0) {
+      // The status line is out: the only honest sign of a cut answer is a cut connection.
+      this.settle('upstream_broke');
+      response.destroy();
+    } else if (response.destroyed) this.settle('client_gone');
+    else this.fail(error);
+  }
+
+  /**
+   * Once, and when nothing was sent; or when an idle connection ended as a safe request without a body met it, before
+   * any byte of an answer (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+   */
+  private mayRepeat(error: Error): boolean {
+    if (this.repeated || this.done || this.exchange.response.destroyed) return false;
+    if (neverOpened(error)) return true;
+    const { method, hasBody } = this.request;
+    return this.wasIdle && !this.begun && !hasBody && SAFE.has(method) && brokeOff(error);
+  }
+
+  private pause(controller: Dispatcher.DispatchController): void {
+    const { paused } = this.target;
+    controller.pause();
+    paused.add(controller);
+    this.exchange.response.once('drain', () => {
+      paused.delete(controller);
+      controller.resume();
+    });
+  }
+
+  private readonly waitedInVain = (): void => {
+    this.fail(notSent('no free connection in time'));
+  };
+
+  private readonly clientClosed = (): void => {
+    if (this.done || this.exchange.response.writableFinished) return;
+    this.settle('client_gone');
+    this.controller?.abort(new Error('client gone'));
+  };
+
+  private fail(error: Error): void {
+    this.detach();
+    this.reject(refusalOf(error));
+  }
+
+  private settle(ending: Ending): void {
+    if (this.done) return;
+    this.detach();
+    this.events.ended(ending);
+    this.resolve({ status: this.status === 0 ? CLIENT_GONE : this.status });
+  }
+
+  private detach(): void {
+    this.done = true;
+    clearTimeout(this.late);
+    if (this.controller !== undefined) this.target.paused.delete(this.controller);
+    this.exchange.response.off('close', this.clientClosed);
+    if (this.wait === undefined) return;
+    clearTimeout(this.wait);
+    this.target.shares.withdraw(this.request.sharer, this);
+  }
+}
+
+function sendHead(response: NodeExchange['response']): void {
+  if (!response.writableEnded) response.flushHeaders();
+}
+
+/** Names and values in turn, as writeHead() takes them without another look. */
+function outgoing(status: number, fields: AnswerFields, answer: AnswerHeaders): string[] {
+  const { connection } = fields;
+  const nominated = nominatedBy(typeof connection === 'string' ? connection : connection?.join(','));
+  const out: string[] = [];
+  for (const name in fields) {
+    if (!passesOn(name, answer.ownsCors, nominated)) continue;
+    // RFC 9110 §8.6: a 204 must not declare one.
+    if (status === 204 && name === 'content-length') continue;
+    const value = fields[name];
+    if (typeof value === 'string') out.push(name, value);
+    else if (value !== undefined) for (const one of value) out.push(name, one);
+  }
+  out.push(...answer.set);
+  return out;
+}

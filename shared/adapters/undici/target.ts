@@ -1,0 +1,86 @@
+import { isIP, type Socket } from 'node:net';
+import { buildConnector, Pool, type Dispatcher } from 'undici';
+import { Shares } from './shares.ts';
+
+// A connection that takes longer will hardly open at all.
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Exchanges under way at a time; each has a connection of its own while it lasts. */
+const CONNECTIONS_PER_TARGET = 1_024;
+
+/** An answer whose client reads slowly. */
+export interface Paused {
+  resume(): void;
+}
+
+/** One upstream's connections. */
+export class UndiciTarget {
+  readonly basePath: string;
+  /** What the certificate of an https target must name, whatever Host a request carries. */
+  readonly servername: string;
+  /** They bound what is under way, so that the pools themselves need no limit and keep nobody waiting. */
+  readonly shares = new Shares(CONNECTIONS_PER_TARGET);
+  /** Answers that wait for their client. */
+  readonly paused = new Set<Paused>();
+  /** True while a connection that has ended is read to its end: then nothing may pause. */
+  ending = false;
+  /** True while a request is written to a connection that was opened for it; false: the connection lay idle. */
+  opening = false;
+  private readonly url: URL;
+  private readonly pool: Pool;
+  private fresh: Pool | undefined;
+
+  constructor(url: URL) {
+    this.url = url;
+    this.basePath = url.pathname.replace(/\/+$/, '');
+    this.servername = url.hostname.replace(/^\[|\]$/g, '');
+    this.pool = this.newPool();
+  }
+
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.pool.dispatch(options, handler);
+  }
+
+  /** On a connection that nothing was sent over before, and nothing will be after. */
+  dispatchAlone(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.fresh ??= this.newPool();
+    this.fresh.dispatch({ ...options, reset: true }, handler);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.pool.close(), this.fresh?.close()]);
+  }
+
+  private newPool(): Pool {
+    const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
+    return new Pool(this.url.origin, {
+      pipelining: 1,
+      connect: (options, callback) => {
+        // RFC 6066 §3: an address is no server name; a certificate is then held against the address.
+        const named = isIP(this.servername) === 0 ? options : { ...options, servername: '' };
+        connect(named, (...outcome) => {
+          // By the error: where there is one, undici leaves the socket out altogether.
+          if (outcome[0] === null) this.readToItsEnd(outcome[1]);
+          // undici writes the request that waited for this connection before the callback returns.
+          this.opening = true;
+          callback(...outcome);
+          this.opening = false;
+        });
+      },
+    });
+  }
+
+  /**
+   * undici 7 ends the process when a connection ends while its answer is paused (nodejs/undici#5360, mended in 8, which
+   * needs Node 22). Our listener stands before undici's own: what is left, one socket buffer at most, passes first.
+   */
+  private readToItsEnd(socket: Socket): void {
+    const drain = (): void => {
+      this.ending = true;
+      for (const passage of this.paused) passage.resume();
+      this.paused.clear();
+      this.ending = false;
+    };
+    socket.on('end', drain);
+    socket.on('close', drain);
+  }
+}

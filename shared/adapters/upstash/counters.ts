@@ -1,0 +1,32 @@
+import { Redis } from '@upstash/redis/cloudflare';
+import { RemoteCounters } from '../counters/remote.ts';
+
+export interface UpstashCountersOptions {
+  /** UPSTASH_REDIS_REST_URL */
+  readonly url: string;
+  /** UPSTASH_REDIS_REST_TOKEN */
+  readonly token: string;
+  /** Milliseconds one call may take, answer read; 1,000 by default. */
+  readonly deadlineMs?: number;
+}
+
+/**
+ * Counters in Upstash over its REST interface: Workers and Node. The SDK takes no fetch of ours, it calls the global one;
+ * it holds no connection or promise between requests.
+ */
+export class UpstashCounters extends RemoteCounters {
+  constructor({ url, token, deadlineMs = 1_000 }: UpstashCountersOptions) {
+    const redis = new Redis({
+      url,
+      token,
+      // A retried take could count twice. Not `retry: false`, which the SDK still tries once more.
+      retry: { retries: 0 },
+      // A function, because an aborted plain signal makes the SDK answer 'Aborted' as if it were the result.
+      signal: () => AbortSignal.timeout(deadlineMs),
+      automaticDeserialization: false,
+      readYourWrites: false,
+      enableTelemetry: false,
+    });
+    super((command) => redis.exec(command));
+  }
+}

@@ -1,0 +1,61 @@
+import { env, waitUntil } from 'cloudflare:workers';
+import rules from '../../../config/access_rules.json';
+import grants from '../../../config/default_grants.json';
+import type { Platform } from '../../ports/platform.ts';
+import { openHyperdriveDatabase } from '../postgres/hyperdrive.ts';
+import { openNeonDatabase } from '../postgres/neon.ts';
+import { UpstashCounters } from '../upstash/counters.ts';
+import { jsonLog } from '../log-json.ts';
+import { analyticsEngineMetrics, isDataset } from './analytics-engine.ts';
+import { prometheusMetrics } from '../prometheus/metrics.ts';
+
+/** Workers: many isolates that share nothing, requests that may not wait for one another. */
+export function createPlatform(): Platform {
+  const background: Platform['background'] = (work) => {
+    waitUntil(work.catch(() => undefined));
+  };
+  const isolateMetrics = prometheusMetrics({ process: false });
+  return {
+    runtime: 'workers',
+    joinsRequests: false,
+    background,
+    digest: webDigest,
+    conduit: (length) => (length < 0 ? new IdentityTransformStream() : new FixedLengthStream(length)),
+    fetch: (url, init) => fetch(url, init?.redirect === undefined ? { redirect: 'manual', ...init } : init),
+    metrics: isDataset(env['METRICS'])
+      ? analyticsEngineMetrics(isolateMetrics, env['METRICS'])
+      : isolateMetrics,
+    // What Workers Logs and `wrangler tail` collect.
+    log: (level) => ({ ...jsonLog(level, console.log), flush: () => undefined }),
+    counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),
+    database(config) {
+      const { url } = config;
+      if (config.kind === 'hyperdrive') return openHyperdriveDatabase({ url, background });
+      const { endpoint } = config;
+      return openNeonDatabase({
+        url,
+        fetch: (to, init) => fetch(to, init),
+        ...(endpoint !== null && { endpoint }),
+      });
+    },
+    sockets: () => null,
+    readText(path) {
+      // A Worker has no files: those of the repository are part of the bundle, others come in the variable itself.
+      if (path === 'config/access_rules.json') return JSON.stringify(rules);
+      if (path === 'config/default_grants.json') return JSON.stringify(grants);
+      throw new Error('a Worker cannot read files: put the JSON itself into the variable');
+    },
+    // 60 KiB for a parser of what a deployment has looked at before: docs/deploy.md.
+    parseModel: null,
+    watchText: () => () => undefined,
+    schedule: () => () => undefined,
+  };
+}
+
+const encoder = new TextEncoder();
+
+/** Native here; node:crypto's is a JavaScript stream per digest. Two bytes to a character make a short key. */
+async function webDigest(text: string): Promise<string> {
+  const bytes = await crypto.subtle.digest('SHA-256', encoder.encode(text));
+  return String.fromCharCode(...new Uint16Array(bytes));
+}

@@ -1,0 +1,203 @@
+import { CountersUnavailable } from '../errors.ts';
+import { MARK_SECONDS, UNVERSIONED, type KnownMarks, type MarkSource } from '../identity/marks.ts';
+import { MarksRecovery } from './recovery.ts';
+import type { SharedCounters, SharedTaken } from '../ports/platform.ts';
+import type { Background, Clock, Random } from '../ports/runtime.ts';
+import type { Counters, Taken, TakeRequest } from '../ports/counters.ts';
+import type { Log } from '../ports/log.ts';
+import type { Mark, Revocations } from '../ports/revocations.ts';
+
+/** RATE_LIMIT_FAILURE: limit by this instance alone, admit everyone, or refuse everyone while the store is away. */
+export type FailureMode = 'local' | 'open' | 'closed';
+
+export interface LocalCounters {
+  take(request: TakeRequest): Taken;
+  readonly marks: KnownMarks;
+}
+
+export interface FallbackOptions {
+  readonly shared: Pick<SharedCounters, 'take' | 'ping' | 'mark' | 'look' | 'name' | 'connections'>;
+  /** Counters of this process: they judge in mode `local`, and in every mode know the marks that were seen. */
+  readonly local: LocalCounters;
+  readonly mode: FailureMode;
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly background: Background;
+  readonly log: Pick<Log, 'info' | 'warn'>;
+  /** Milliseconds the store is left alone after a failure; then one request tries it again. 1,000 by default. */
+  readonly coolDownMs?: number;
+  /** Called when the store goes away and when it is back, not once per request. */
+  readonly onChange?: (state: CountersState) => void;
+}
+
+export type CountersState =
+  | { readonly store: 'up' }
+  | { readonly store: 'away'; readonly mode: FailureMode; readonly sinceMs: number; readonly reason: string };
+
+const UP: CountersState = { store: 'up' };
+/** A caller's mark that differs from the store's is written again no more often than this. */
+const TOLD_AGAIN_MS = 1_000;
+
+/** Counters that do what RATE_LIMIT_FAILURE says while the store is away, without paying its full time-out each time. */
+export class FallbackCounters implements Counters, Revocations {
+  readonly #options: FallbackOptions;
+  readonly #coolDownMs: number;
+  readonly #recovery: MarksRecovery;
+  #state: CountersState = UP;
+  #tryAgainAtMs = 0;
+  #connections: number | undefined;
+  /** Callers whose mark was written again, and until when that is enough. */
+  readonly #toldAgain = new Map<string, number>();
+
+  constructor(options: FallbackOptions) {
+    this.#options = options;
+    this.#coolDownMs = options.coolDownMs ?? 1_000;
+    this.#recovery = new MarksRecovery({ ...options, known: options.local.marks });
+  }
+
+  /** For /ready: as the latest take or ping found it. */
+  get state(): CountersState {
+    return this.#state;
+  }
+
+  /** Where marks come from when the store has lost them. */
+  marksFrom(source: MarkSource): void {
+    this.#recovery.from(source);
+  }
+
+  async take(request: TakeRequest): Promise<Taken> {
+    if (this.#state.store === 'away') {
+      const now = this.#options.clock.now();
+      if (now < this.#tryAgainAtMs) return this.#withoutStore(request, this.#state.reason);
+      // Set before the attempt, so that of all requests at this moment one alone waits for the store.
+      this.#tryAgainAtMs = now + this.#coolDownMs;
+    }
+    try {
+      const taken = await this.#options.shared.take(request);
+      this.#markUp();
+      this.#noticeReconnection();
+      this.#later(this.#recovery.heed(taken.store));
+      return this.#agreed(request, taken);
+    } catch (error) {
+      if (!(error instanceof CountersUnavailable)) throw error;
+      this.#markAway(error);
+      this.#later(this.#recovery.readSource());
+      return this.#withoutStore(request, error.message, error);
+    }
+  }
+
+  /** Asks the store itself, whatever the mode. */
+  async ping(): Promise<void> {
+    try {
+      await this.#options.shared.ping();
+      this.#markUp();
+    } catch (error) {
+      if (error instanceof CountersUnavailable) this.#markAway(error);
+      throw error;
+    }
+  }
+
+  /** Looks whether the store is there and is the one it was, and resolves when what it lacked was brought. Never rejects. */
+  async look(): Promise<void> {
+    try {
+      const store = await this.#options.shared.look();
+      this.#markUp();
+      this.#noticeReconnection();
+      await this.#recovery.heed(store);
+    } catch (error) {
+      if (!(error instanceof CountersUnavailable)) throw error;
+      this.#markAway(error);
+      await this.#recovery.readSource();
+    }
+  }
+
+  /** Here at once, then in the store; throws `CountersUnavailable` when the others will not know: to be repeated. */
+  async mark(caller: string, mark: Mark, seconds: number): Promise<void> {
+    const { local, shared, clock } = this.#options;
+    local.marks.learn(caller, mark, seconds, clock.now());
+    try {
+      await shared.mark(caller, mark, seconds);
+    } catch (error) {
+      this.#recovery.lacks();
+      throw error;
+    }
+  }
+
+  #agreed({ caller, organization }: TakeRequest, taken: SharedTaken): Taken {
+    const mark = this.#newer(caller, taken.mark);
+    if (organization === undefined) return mark === taken.mark ? taken : { ...taken, mark };
+    return { ...taken, mark, organizationMark: this.#newer(organization, taken.organizationMark) };
+  }
+
+  /** The newer word counts, the store's or that of this instance: a store that knows nothing may have lost it. */
+  #newer(caller: string, stored: Mark | undefined): Mark | undefined {
+    const { local, clock } = this.#options;
+    const now = clock.now();
+    const known = local.marks.of(caller, now);
+    if (stored === undefined && known === undefined) return undefined;
+    if (stored?.version === UNVERSIONED) {
+      // Its order is unknown: it holds until its writer takes it back, or the source's mark replaces it.
+      this.#tellAgain(caller, undefined, now);
+      return stored;
+    }
+    if (stored !== undefined && (known === undefined || stored.version >= known.version)) {
+      local.marks.learn(caller, stored, MARK_SECONDS, now);
+      return stored;
+    }
+    this.#tellAgain(caller, known, now);
+    return known;
+  }
+
+  #tellAgain(caller: string, known: Mark | undefined, now: number): void {
+    if (now < (this.#toldAgain.get(caller) ?? 0)) return;
+    if (this.#toldAgain.size > 10_000) this.#toldAgain.clear();
+    this.#toldAgain.set(caller, now + TOLD_AGAIN_MS);
+    this.#later(this.#recovery.tellAgain(caller, known));
+  }
+
+  #later(work: Promise<void> | undefined): void {
+    if (work !== undefined) this.#options.background(work);
+  }
+
+  #withoutStore(request: TakeRequest, reason: string, cause?: unknown): Taken {
+    switch (this.#options.mode) {
+      case 'closed':
+        throw new CountersUnavailable(reason, { cause });
+      case 'local':
+        return this.#options.local.take(request);
+      case 'open':
+        return this.#admitUncounted(request);
+    }
+  }
+
+  #admitUncounted({ caller, policy, organization }: TakeRequest): Taken {
+    const { local, clock } = this.#options;
+    const now = clock.now();
+    const mark = local.marks.of(caller, now);
+    const organizationMark = organization === undefined ? undefined : local.marks.of(organization, now);
+    return { allowed: true, remaining: policy.limit, resetMs: 0, retryAfterMs: 0, mark, organizationMark };
+  }
+
+  #markUp(): void {
+    if (this.#state.store === 'up') return;
+    this.#state = UP;
+    this.#options.onChange?.(UP);
+  }
+
+  /** A store may be restarted between two calls, and come back under its name without its latest marks. */
+  #noticeReconnection(): void {
+    const connections = this.#options.shared.connections?.();
+    if (connections === this.#connections) return;
+    if (this.#connections !== undefined) this.#recovery.lacks();
+    this.#connections = connections;
+  }
+
+  #markAway(error: CountersUnavailable): void {
+    const now = this.#options.clock.now();
+    this.#tryAgainAtMs = now + this.#coolDownMs;
+    this.#recovery.lacks();
+    if (this.#state.store === 'away') return;
+    this.#state = { store: 'away', mode: this.#options.mode, sinceMs: now, reason: error.message };
+    this.#options.onChange?.(this.#state);
+  }
+}

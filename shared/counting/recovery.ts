@@ -1,0 +1,166 @@
+import { MARK_SECONDS, type KnownMarks, type MarkSource } from '../identity/marks.ts';
+import type { SharedCounters } from '../ports/platform.ts';
+import type { Background, Clock, Random } from '../ports/runtime.ts';
+import type { Log } from '../ports/log.ts';
+import type { Mark } from '../ports/revocations.ts';
+
+export interface RecoveryOptions {
+  readonly shared: Pick<SharedCounters, 'mark' | 'name'>;
+  /** The marks of this instance. */
+  readonly known: KnownMarks;
+  readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
+  readonly background: Background;
+  readonly log: Pick<Log, 'info' | 'warn'>;
+}
+
+/** Between two attempts; answers that were under way while a store was named are older than that. */
+const PAUSE_MS = 500;
+/** Work of a request that was cut off (Workers) must not hold up the next for longer. */
+const ATTEMPT_MS = 30_000;
+/** Marks may be committed so long after their date. */
+const LAG_MS = 60_000;
+/** What a store that comes back may have lost: a Redis that is killed starts from its last snapshot (`save 3600 1` by default). */
+const LOST_MS = 7_200_000;
+/** At once: many enough to hide the round trip, too few to fill a connection's queue. */
+const BATCH = 200;
+
+/** All marks of the source are in it, or only those that some instance without one happened to know. */
+const COMPLETE = 'complete';
+const PARTIAL = 'partial';
+
+/**
+ * Brings marks back to a store that lost them, and to this instance while there is no store. A store that was emptied has
+ * no name; the first instance that finds it so writes its own marks and the source's, and only then names it.
+ */
+export class MarksRecovery {
+  readonly #options: RecoveryOptions;
+  #source: MarkSource | undefined;
+  #store: string | undefined;
+  /** Marks since then may lack in the store; undefined: none. */
+  #lackingSinceMs: number | undefined;
+  #readUntilMs = 0;
+  #nextRecoveryMs = 0;
+  #nextReadMs = 0;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  from(source: MarkSource): void {
+    this.#source = source;
+  }
+
+  /** With each answer of the store; undefined when nothing is to be done, which is nearly always. */
+  heed(store: string): Promise<void> | undefined {
+    if (store === this.#store && this.#lackingSinceMs === undefined) return undefined;
+    const now = this.#options.clock.now();
+    if (now < this.#nextRecoveryMs) return undefined;
+    this.#nextRecoveryMs = now + ATTEMPT_MS;
+    return this.#recover(store, now).finally(() => {
+      this.#nextRecoveryMs = this.#options.clock.now() + PAUSE_MS;
+    });
+  }
+
+  /** A mark did not reach the store, or the store went away and may come back without its latest marks. */
+  lacks(): void {
+    this.#lackingSinceMs ??= this.#options.clock.now() - LOST_MS;
+  }
+
+  /** While there is no store, the source is read twice a second, from where the last read ended. */
+  readSource(): Promise<void> | undefined {
+    const { clock } = this.#options;
+    const now = clock.now();
+    if (this.#source === undefined || now < this.#nextReadMs) return undefined;
+    this.#nextReadMs = now + ATTEMPT_MS;
+    return this.#read(this.#source, now).finally(() => {
+      this.#nextReadMs = clock.now() + PAUSE_MS;
+    });
+  }
+
+  /** The store lacks this instance's mark of a caller, or has an older one: writes it, and the source's. */
+  async tellAgain(caller: string, known: Mark | undefined): Promise<void> {
+    try {
+      if (known !== undefined) await this.#tell(caller, known);
+      const mark = await this.#source?.of(caller);
+      if (mark !== undefined) await this.#tell(caller, mark);
+    } catch {
+      this.lacks();
+    }
+  }
+
+  async #recover(store: string, now: number): Promise<void> {
+    const { log } = this.#options;
+    const lacking = this.#lackingSinceMs;
+    const another = store !== this.#store;
+    const complete = store.startsWith(COMPLETE);
+    const sinceMs = another ? 0 : (lacking ?? now);
+    try {
+      await this.#tellKnown(sinceMs, now);
+      if (!(another && complete)) await this.#source?.since(Math.max(sinceMs, oldest(now)), this.#tell);
+      else if (lacking !== undefined) await this.#source?.since(lacking, this.#tell);
+      this.#store = await this.#named(store, complete);
+      if (this.#lackingSinceMs === lacking) this.#lackingSinceMs = undefined;
+      if (another && !complete)
+        log.info('revocation marks were told to the counter store', { store: this.#store });
+    } catch (error) {
+      this.lacks();
+      log.warn('revocation marks not told to the counter store', { reason: reasonOf(error) });
+    }
+  }
+
+  async #named(store: string, complete: boolean): Promise<string> {
+    const { random, shared } = this.#options;
+    if (store === '-' || complete || (store !== '' && this.#source === undefined)) return store;
+    const name = `${this.#source === undefined ? PARTIAL : COMPLETE}:${random.uuid()}`;
+    await shared.name(name);
+    return name;
+  }
+
+  async #tellKnown(sinceMs: number, now: number): Promise<void> {
+    const { known, shared } = this.#options;
+    let batch: Promise<void>[] = [];
+    for (const [caller, mark, seconds] of [...known.learnedSince(sinceMs, now)]) {
+      batch.push(shared.mark(caller, mark, seconds));
+      if (batch.length < BATCH) continue;
+      await settled(batch);
+      batch = [];
+    }
+    await settled(batch);
+  }
+
+  readonly #tell = async (caller: string, mark: Mark): Promise<void> => {
+    this.#learn(caller, mark);
+    await this.#options.shared.mark(caller, mark, MARK_SECONDS);
+  };
+
+  #learn(caller: string, mark: Mark): void {
+    const { known, clock } = this.#options;
+    known.learn(caller, mark, MARK_SECONDS, clock.now());
+  }
+
+  async #read(source: MarkSource, now: number): Promise<void> {
+    try {
+      await source.since(Math.max(this.#readUntilMs - LAG_MS, oldest(now)), async (caller, mark) => {
+        this.#learn(caller, mark);
+      });
+      this.#readUntilMs = now;
+    } catch (error) {
+      this.#options.log.warn('revocation marks not read', { reason: reasonOf(error) });
+    }
+  }
+}
+
+function oldest(now: number): number {
+  return now - MARK_SECONDS * 1_000;
+}
+
+/** All have ended, so that none is left to fail unheard. */
+async function settled(work: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
+}

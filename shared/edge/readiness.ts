@@ -1,0 +1,42 @@
+import type { MaybePromise } from '../ports/runtime.ts';
+
+/** Words of our own: anyone may read them, so no provider's text is one. */
+export type State =
+  | 'up'
+  | 'away'
+  | 'no answer in time'
+  | 'fresh'
+  | 'stale'
+  | 'none'
+  | 'memory'
+  | 'redis'
+  | 'upstash'
+  | 'not tried yet'
+  | 'loaded'
+  | 'fits'
+  | 'lacks what rules ask'
+  | 'empty'
+  | 'applying'
+  | 'events set aside'
+  | 'running'
+  | 'waiting'
+  | 'done'
+  | 'unchanged'
+  | 'refused'
+  | 'failed';
+
+export interface Look {
+  readonly up: boolean;
+  readonly state: State;
+  /** Errors, ages, counts: for whoever holds METRICS_TOKEN. */
+  readonly [detail: string]: unknown;
+}
+
+/** One dependency, as /ready shows it. */
+export interface ReadinessCheck {
+  readonly name: string;
+  /** True: requests fail while it is away, so /ready answers 503. A function where it changes with the rules in force. */
+  readonly needed: boolean | (() => boolean);
+  /** A rejection means away. */
+  look(): MaybePromise<Look>;
+}

@@ -1,0 +1,9 @@
+/** One line of the request log. Values are identifiers and durations, never tokens, bodies or query strings. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined | object>>;
+
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
