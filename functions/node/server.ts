@@ -55,7 +55,7 @@ export function serve(
   };
   // Every field is read, so that none is dropped unseen; their size is bounded.
   server.maxHeadersCount = 0;
-  // A client that closes its own half may still wait for its answer (RFC 9112 §9.6): see node-connections.ts.
+  // A client that closes its own half may still wait for its answer (RFC 9112 §9.6): see connections.ts.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('request', (request, response) => {
     take(request, response, false);
