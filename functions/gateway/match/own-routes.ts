@@ -18,7 +18,7 @@ export function isOwnRoute(segments: readonly string[]): boolean {
   return segments.length <= DEEPEST && OWN_ROUTES.has(segments.join('/'));
 }
 
-/** The same for a raw request target, before it is judged. In another spelling it is refused later: see onward.ts. */
+/** The same for a raw request target, before it is judged. In another spelling it is refused later: see forward/onward.ts. */
 export function isOwnPath(target: string): boolean {
   const mark = target.indexOf('?');
   return OWN_ROUTES.has((mark < 0 ? target : target.slice(0, mark)).slice(1));

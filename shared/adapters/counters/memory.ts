@@ -12,7 +12,7 @@ export interface MemoryCountersOptions {
 }
 
 /**
- * Counters of this process alone, with the arithmetic of counters-script.ts. Synchronous.
+ * Counters of this process alone, with the arithmetic of script.ts. Synchronous.
  * Throws `CountersUnavailable` for a newcomer when the memory is full of callers at their limit.
  */
 export class MemoryCounters implements Counters, Revocations {
