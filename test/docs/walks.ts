@@ -1,0 +1,113 @@
+/**
+ * The production files that one request, one event and one `rules sync` pass through, counted by V8: files of which a
+ * function runs between two takes of its coverage. `npx tsx test/docs/walks.ts` prints them.
+ */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { Session } from 'node:inspector/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startStack, type Stack } from '../../dev/stack.ts';
+import { startServer } from '../../functions/node.ts';
+import { main } from '../../cli/main.ts';
+
+export type Walks = Readonly<Record<'request' | 'event' | 'rules sync', readonly string[]>>;
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const PRODUCT = /^(?:functions|shared|cli)\//;
+/** A remembered request is a later one of many: the first ones fetch keys and fill caches. */
+const WARM_UPS = 5;
+
+async function walks(): Promise<Walks> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const stack = await startStack({ gatewayUrl: url });
+  const server = await startServer({ ...stack.variables, PORT: String(port), HOST: '127.0.0.1' });
+  try {
+    const take = await coverage();
+    const request = await requestWalk(url, stack, take);
+    await createUser(stack, 'walker-1');
+    await take();
+    await createUser(stack, 'walker-2');
+    const event = await take();
+    return { request, event, 'rules sync': await syncWalk(stack, take) };
+  } finally {
+    await server.close();
+    await stack.close();
+  }
+}
+
+type Take = () => Promise<readonly string[]>;
+
+/** Returns what ran since it was called before. */
+async function coverage(): Promise<Take> {
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
+  return async () => {
+    const { result } = await session.post('Profiler.takePreciseCoverage');
+    return result
+      .filter(({ functions }) => functions.some(({ ranges: [whole] }) => whole !== undefined && whole.startOffset > 0 && whole.count > 0))
+      .flatMap(({ url }) => (url.startsWith('file:') ? [fileURLToPath(url.split('?', 1)[0] ?? '')] : []))
+      .flatMap((path) => (path.startsWith(ROOT) ? [path.slice(ROOT.length)] : []))
+      .filter((path) => PRODUCT.test(path))
+      .sort();
+  };
+}
+
+async function requestWalk(url: string, stack: Stack, take: Take): Promise<readonly string[]> {
+  const authorization = `Bearer ${await stack.oidc.mintToken('alice')}`;
+  const get = async (): Promise<void> => {
+    const answer = await fetch(`${url}/api/reports`, { headers: { authorization } });
+    await answer.text();
+    if (answer.status !== 200) throw new Error(`the request was answered with ${answer.status}`);
+  };
+  for (let warmUp = 0; warmUp < WARM_UPS; warmUp += 1) await get();
+  await take();
+  await get();
+  return take();
+}
+
+/** Answered once the event is delivered and applied. */
+async function createUser({ zitadel }: Stack, userId: string): Promise<void> {
+  const answer = await fetch(`${zitadel.url}/v2/users/new`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${zitadel.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ userId, human: { email: { email: `${userId}@example.org` } } }),
+  });
+  if (!answer.ok) throw new Error(`the stand-in of Zitadel answered ${answer.status}: ${await answer.text()}`);
+}
+
+async function syncWalk(stack: Stack, take: Take): Promise<readonly string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-walks-'));
+  const rules = (name: string, feature: string): string => {
+    const file = join(folder, name);
+    writeFileSync(file, JSON.stringify([{ path: '/welcome', method: 'GET', feature }]));
+    return file;
+  };
+  Object.assign(process.env, stack.variables, {
+    ACCESS_RULES_PREV: rules('before.json', 'feature:welcome'),
+    ACCESS_RULES: rules('after.json', 'feature:hello'),
+  });
+  const command = ['node', 'sallyport', 'rules', 'sync', '--json'];
+  await main([...command, '--dry-run']);
+  await take();
+  const code = await main(command);
+  if (code !== 0) throw new Error(`rules sync ended with ${code}`);
+  return take();
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+const counted = await walks();
+if (process.argv.includes('--json')) process.stderr.write(`${JSON.stringify(counted)}\n`);
+else for (const [name, files] of Object.entries(counted)) process.stderr.write(`${name}: ${files.length} files\n  ${files.join('\n  ')}\n`);
+process.exit();
