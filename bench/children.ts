@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Readable } from 'node:stream';
 
@@ -16,12 +16,16 @@ export interface Child {
   readonly pid: number;
   /** Milliseconds from spawn until its port accepted a connection. */
   readonly startedMs: number;
+  /** The answer of a program that was started with a channel. */
+  ask(question: string): Promise<unknown>;
   stop(): Promise<void>;
 }
 
 export interface ChildOptions {
   readonly port: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** For `ask`; Node programs only. */
+  readonly channel?: boolean;
 }
 
 const running = new Set<ChildProcess>();
@@ -40,12 +44,12 @@ export async function startChild(
   const began = performance.now();
   const child = spawn(command, args, {
     // What a server logs costs it a write to /dev/null, and the terminal nothing.
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe', options.channel === true ? 'ipc' : 'ignore'],
     env: { ...process.env, ...options.env },
   });
   running.add(child);
   const ended = once(child, 'exit').then(() => running.delete(child));
-  const lastWords = tailOf(child.stderr);
+  const lastWords = child.stderr === null ? () => '' : tailOf(child.stderr);
   try {
     await listening(child, options.port);
   } catch (error) {
@@ -54,6 +58,11 @@ export async function startChild(
   return {
     pid: child.pid ?? 0,
     startedMs: performance.now() - began,
+    async ask(question) {
+      const answer = once(child, 'message');
+      child.send(question);
+      return ((await answer) as readonly unknown[])[0];
+    },
     async stop() {
       if (!running.has(child)) return;
       child.kill('SIGTERM');
@@ -75,12 +84,41 @@ export function residentMiB(pid: number): number {
   return Number(kib) / KIBIBYTES_PER_MEBIBYTE;
 }
 
-/** Processor time the process has used so far, all its threads together, in microseconds. */
+/** Processor time that a server has used so far, all its threads and processes together, in microseconds. */
 export function processorMicroseconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // proc(5): fields 14 and 15 are utime and stime; the command's name, field 2, may contain spaces.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * MICROSECONDS_PER_TICK;
+  return processTree(pid).reduce((sum, { ticks }) => sum + ticks * MICROSECONDS_PER_TICK, 0);
+}
+
+/** How many processes a server is: itself and what it started. */
+export function processCount(pid: number): number {
+  return processTree(pid).length;
+}
+
+interface ProcessStat {
+  readonly pid: number;
+  readonly parent: number;
+  readonly ticks: number;
+}
+
+function processTree(pid: number): ProcessStat[] {
+  const all = readdirSync('/proc').flatMap((entry) => statOf(Number(entry)));
+  const tree = all.filter((it) => it.pid === pid);
+  // Grows while it is walked: children of children are reached too.
+  for (const { pid: parent } of tree) tree.push(...all.filter((it) => it.parent === parent));
+  return tree;
+}
+
+/** Empty for what is no process, or no longer one. */
+function statOf(pid: number): ProcessStat[] {
+  if (!(pid > 0)) return [];
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // proc(5): fields 4, 14 and 15 are ppid, utime and stime; the command's name, field 2, may contain spaces.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return [{ pid, parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
+  } catch {
+    return [];
+  }
 }
 
 /** The end of what a server complained about; all of it would hide the bench's own words. */

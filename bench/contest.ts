@@ -1,79 +1,131 @@
 import { processorMicroseconds } from './children.ts';
-import { wrk, type Throughput } from './load/wrk.ts';
-import type { Table } from './result.ts';
-import { median } from './statistics.ts';
-import { TARGET_PATH } from './variables.ts';
+import { LeftOut, NAMES, type Contender, type ContenderId, type Contenders } from './contenders.ts';
+import { cells, median, ratios, verdict, type Goal, type Table, type Verdict } from './figures.ts';
 
-export interface Contender {
-  readonly name: string;
-  readonly port: number;
-  readonly pid: number;
+/** What one turn of one server gave. */
+export type Turn = Readonly<Record<'requestsPerSecond' | 'p50Ms' | 'p99Ms' | 'cpuMs', number>>;
+
+/** Every turn of every server, in the order of the rounds. */
+export type Turns = ReadonlyMap<ContenderId, readonly Turn[]>;
+
+/** Two servers and what the product owes to the comparison, where it owes something. */
+export interface Comparison {
+  readonly ours: ContenderId;
+  readonly of: ContenderId;
+  readonly by: keyof Turn;
+  readonly goal?: Goal;
 }
 
-export interface Turn extends Throughput {
-  /** Processor time of the server per request, all its threads: steadier than throughput on a busy machine. */
-  readonly processorUs: number;
+export type TakeTurn = (contender: Contender) => Promise<Turn>;
+
+export interface Line {
+  readonly present: ReadonlyMap<ContenderId, Contender>;
+  /** Who is not there, and why. */
+  readonly notes: readonly string[];
 }
 
-/** Every turn of every contender, in the order of the rounds. */
-export type Turns = ReadonlyMap<string, readonly Turn[]>;
-
-export interface ContestOptions {
-  readonly seconds: number;
-  readonly rounds: number;
-  readonly tokensFile: string;
-}
-
-const WARM_UP_SECONDS = 3;
-/** Before each turn: what ran out while others had theirs is fetched again, which is no part of steady load. */
-const RUN_UP_SECONDS = 1;
-
-/** Full load on one contender after the other, round by round, so that a slow spell of the machine meets all of them. */
-export async function contest(contenders: readonly Contender[], options: ContestOptions): Promise<Turns> {
-  const { rounds, seconds, tokensFile } = options;
-  const turns = new Map<string, Turn[]>(contenders.map(({ name }) => [name, []]));
-  for (const { port } of contenders) await wrk({ url: urlOf(port), seconds: WARM_UP_SECONDS, tokensFile });
-  for (let round = 0; round < rounds; round += 1) {
-    for (const { name, port, pid } of contenders) {
-      await wrk({ url: urlOf(port), seconds: RUN_UP_SECONDS, tokensFile });
-      const before = processorMicroseconds(pid);
-      const taken = await wrk({ url: urlOf(port), seconds, tokensFile });
-      const used = processorMicroseconds(pid) - before;
-      turns.get(name)?.push({ ...taken, processorUs: used / (taken.requestsPerSecond * seconds) });
+/** Starts the contenders; one that cannot be here is named in the notes. */
+export async function lineUp(contenders: Contenders, ids: Iterable<ContenderId>): Promise<Line> {
+  const present = new Map<ContenderId, Contender>();
+  const notes: string[] = [];
+  for (const id of ids) {
+    try {
+      present.set(id, await contenders.get(id));
+    } catch (error) {
+      if (!(error instanceof LeftOut)) throw error;
+      notes.push(`left out: ${NAMES[id]}: ${error.message}`);
     }
+  }
+  return { present, notes };
+}
+
+/** One contender after the other, round by round, so that a slow spell of the machine meets all of them. */
+export async function contest({ present }: Line, rounds: number, take: TakeTurn): Promise<Turns> {
+  const turns = new Map<ContenderId, Turn[]>([...present.keys()].map((id) => [id, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    // Backwards every second round: nobody always comes after the same neighbour.
+    const order = round % 2 === 0 ? [...present] : [...present].reverse();
+    for (const [id, contender] of order) turns.get(id)?.push(await take(contender));
   }
   return turns;
 }
 
-/** Median over the rounds of one contender's throughput in units of the other's, in the same round. */
-export function throughputRatio(turns: Turns, name: string, unit: string): number {
-  const units = turns.get(unit) ?? [];
-  const ratios = (turns.get(name) ?? []).map(
-    ({ requestsPerSecond }, round) => requestsPerSecond / (units[round]?.requestsPerSecond ?? Number.NaN),
+/** Milliseconds of processor time of a server per request, which is seconds per 1,000 requests. */
+export async function withProcessorTime<Taken>(
+  { pid }: Contender,
+  load: () => Promise<Taken>,
+  requests: (taken: Taken) => number,
+): Promise<Taken & { readonly cpuMs: number }> {
+  const before = processorMicroseconds(pid);
+  const taken = await load();
+  return { ...taken, cpuMs: (processorMicroseconds(pid) - before) / 1_000 / requests(taken) };
+}
+
+export function roundsOf(turns: Turns, id: ContenderId, figure: keyof Turn): number[] {
+  return (turns.get(id) ?? []).map((turn) => turn[figure]);
+}
+
+/** Every server that took part, with its medians. */
+export function turnsTable(title: string, turns: Turns): Table {
+  const rows = [...turns.keys()].map((id) => {
+    const rounds = (figure: keyof Turn) => roundsOf(turns, id, figure);
+    return [
+      NAMES[id],
+      ...cells(rounds('requestsPerSecond'), 0),
+      median(rounds('p50Ms')).toFixed(2),
+      ...cells(rounds('p99Ms'), 2),
+      ...cells(rounds('cpuMs'), 3),
+    ];
+  });
+  const columns = [
+    'server',
+    'requests/s',
+    'from–to',
+    'p50 ms',
+    'p99 ms',
+    'from–to',
+    'CPU s per 1,000',
+    'from–to',
+  ];
+  return { title, columns, rows };
+}
+
+/** Every comparison whose two sides took part: ratios within each round. */
+export function ratiosTable(title: string, turns: Turns, comparisons: readonly Comparison[]): Table {
+  const rows = comparisons
+    .filter((it) => tookPart(turns, it))
+    .map((it) => [
+      `${NAMES[it.ours]} : ${NAMES[it.of]}`,
+      ...cells(ratio(turns, it, 'requestsPerSecond'), 2),
+      ...cells(ratio(turns, it, 'p99Ms'), 2),
+      ...cells(ratio(turns, it, 'cpuMs'), 2),
+    ]);
+  return { title, columns: ['ratio', 'requests/s', 'from–to', 'p99', 'from–to', 'CPU', 'from–to'], rows };
+}
+
+export function verdictsOf(turns: Turns, comparisons: readonly Comparison[]): Verdict[] {
+  return comparisons.flatMap((it) =>
+    it.goal === undefined || !tookPart(turns, it)
+      ? []
+      : [verdict(promiseOf(it), ratio(turns, it, it.by), it.goal)],
   );
-  return median(ratios);
 }
 
-export function peak(turns: Turns, name: string): number {
-  return median((turns.get(name) ?? []).map((turn) => turn.requestsPerSecond));
+const FIGURES: Readonly<Record<keyof Turn, string>> = {
+  requestsPerSecond: 'throughput',
+  p50Ms: 'p50',
+  p99Ms: 'p99',
+  cpuMs: 'CPU per request',
+};
+
+function promiseOf({ ours, of, by }: Comparison): string {
+  return `${FIGURES[by]}: ${NAMES[ours]} : ${NAMES[of]}`;
 }
 
-export function contestTable(title: string, turns: Turns, unit: string): Table {
-  const rows = [...turns].map(([name, all]) => [
-    name,
-    peak(turns, name).toFixed(0),
-    throughputRatio(turns, name, unit).toFixed(2),
-    median(all.map((turn) => turn.p50Ms)).toFixed(2),
-    median(all.map((turn) => turn.p99Ms)).toFixed(2),
-    median(all.map((turn) => turn.processorUs)).toFixed(0),
-  ]);
-  return {
-    title,
-    columns: ['server', 'requests/s', `of ${unit}`, 'p50 ms', 'p99 ms', 'CPU µs/request'],
-    rows,
-  };
+function tookPart(turns: Turns, { ours, of }: Comparison): boolean {
+  return turns.has(ours) && turns.has(of);
 }
 
-function urlOf(port: number): string {
-  return `http://127.0.0.1:${port}${TARGET_PATH}`;
+function ratio(turns: Turns, { ours, of }: Comparison, figure: keyof Turn): number[] {
+  return ratios(roundsOf(turns, ours, figure), roundsOf(turns, of, figure));
 }

@@ -1,57 +1,70 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { path } from './bundles.ts';
-import { openGround, type Ground } from './ground.ts';
+import { Contenders } from './contenders.ts';
+import type { SectionResult } from './figures.ts';
+import { openGround } from './ground.ts';
 import { measureLifecycle } from './lifecycle/index.ts';
-import { parseOptions, SECTIONS, type Options, type SectionName } from './options.ts';
+import { parseOptions, type Options, type Part } from './options.ts';
+import { path } from './programs.ts';
 import { asMarkdown, asText } from './report.ts';
-import type { SectionResult } from './result.ts';
-import { measureMatcher } from './sections/matcher.ts';
+import { measureAllocation } from './sections/allocation.ts';
+import { measureLatency } from './sections/latency.ts';
 import { measureMemory } from './sections/memory.ts';
-import { measureNode } from './sections/node.ts';
+import { measureMatcher } from './sections/rules.ts';
 import { measureSize } from './sections/size.ts';
-import { measureWorkerd } from './sections/workerd.ts';
+import { isContest, measureThroughput } from './sections/throughput.ts';
 
-const MEASURE: Readonly<Record<SectionName, (ground: Ground, options: Options) => Promise<SectionResult>>> = {
-  node: measureNode,
-  workerd: measureWorkerd,
-  matcher: measureMatcher,
-  memory: measureMemory,
-  size: measureSize,
-};
-
-async function measureAll(options: Options): Promise<SectionResult[]> {
-  const ground = await openGround();
+async function measureGateway(options: Options): Promise<SectionResult[]> {
+  const ground = await openGround(options);
+  const contenders = new Contenders(ground, options);
   const results: SectionResult[] = [];
+  const measure = async (part: Part, take: () => SectionResult | Promise<SectionResult>): Promise<void> => {
+    if (!options.parts.includes(part)) return;
+    console.error(`measuring: ${part}`);
+    results.push(await take());
+  };
   try {
-    for (const section of options.only === undefined ? SECTIONS : [options.only]) {
-      console.error(`measuring: ${section}`);
-      results.push(await MEASURE[section](ground, options));
+    const contests = options.parts.filter(isContest);
+    if (contests.length > 0) {
+      console.error(`measuring: ${contests.join(', ')}`);
+      results.push(await measureThroughput(contests, ground, contenders, options));
     }
+    await measure('latency', () => measureLatency(ground, contenders, options));
+    await measure('allocation', () => measureAllocation(ground, options));
+    await measure('rules', measureMatcher);
+    await measure('memory', () => measureMemory(ground, options));
+    await measure('size', () => measureSize(ground, options));
   } finally {
     await ground.close();
   }
   return results;
 }
 
+async function measureAll(options: Options): Promise<SectionResult[]> {
+  const gateway = options.parts.filter((part) => part !== 'lifecycle');
+  const results = gateway.length > 0 ? await measureGateway(options) : [];
+  if (options.parts.includes('lifecycle')) results.push(await measureLifecycle(options));
+  return results;
+}
+
 async function writeJson(results: readonly SectionResult[], options: Options): Promise<void> {
-  const { part, seconds, rounds, minutes, tuples } = options;
-  const settings = part === undefined ? { seconds, rounds, minutes } : { rounds, tuples };
+  const { parts, beside, seconds, rounds, minutes, tuples } = options;
   const made = {
     at: new Date().toISOString(),
     node: process.version,
     cores: cpus().length,
-    settings,
+    settings: { parts, beside, seconds, rounds, minutes, tuples },
     results,
   };
+  const name = parts.every((part) => part === 'lifecycle') ? 'lifecycle' : 'latest';
   await mkdir(path('bench/results'), { recursive: true });
-  await writeFile(path(`bench/results/${part ?? 'latest'}.json`), `${JSON.stringify(made, null, 2)}\n`);
+  await writeFile(path(`bench/results/${name}.json`), `${JSON.stringify(made, null, 2)}\n`);
 }
 
 // The exit that ends the children is the same when someone interrupts.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 const options = parseOptions(process.argv.slice(2));
-const results = options.part === undefined ? await measureAll(options) : [await measureLifecycle(options)];
+const results = await measureAll(options);
 if (options.json) await writeJson(results, options);
 console.log(options.markdown ? asMarkdown(results) : asText(results));

@@ -1,19 +1,33 @@
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 
-export const SECTIONS = ['node', 'workerd', 'matcher', 'memory', 'size'] as const;
-export type SectionName = (typeof SECTIONS)[number];
+/** What is measured, in this order; `lifecycle` only when it is asked for: it needs real servers and minutes of its own. */
+export const PARTS = {
+  node: 'one Node process : HAProxy and Envoy on one thread, the bare Node proxy',
+  workers: 'WORKERS=2 : HAProxy and Envoy on two threads',
+  redis: 'Redis counters : memory counters',
+  workerd: 'the Worker : a bare Worker, both in workerd',
+  rules: '10,000 rules : ten, of a request and of the matcher alone',
+  latency: 'p99 at a constant 1,000 requests/s : the bare Node proxy',
+  allocation: 'bytes that a request allocates',
+  memory: 'resident memory under full load',
+  size: 'the Worker bundle, first answers, a relation check that is not remembered',
+  lifecycle: 'what keeping tuples right costs',
+} as const;
 
-/** Measured only when asked for: it needs real servers and minutes of its own. */
-export const LIFECYCLE = 'lifecycle';
+export type Part = keyof typeof PARTS;
+
+const NAMES = Object.keys(PARTS) as Part[];
+const QUICK = { seconds: 2, rounds: 3 };
 
 const Options = z.object({
-  part: z.literal(LIFECYCLE).optional(),
-  tuples: z.number(),
-  only: z.enum(SECTIONS).optional(),
+  parts: z.array(z.enum(NAMES)),
+  quick: z.boolean().default(false),
+  beside: z.string().optional(),
   seconds: z.number(),
   rounds: z.number(),
   minutes: z.number(),
+  tuples: z.number(),
   json: z.boolean().default(false),
   markdown: z.boolean().default(false),
 });
@@ -26,12 +40,11 @@ export function parseOptions(argv: readonly string[]): Options {
     .description(
       'Measures the gateway beside what it is compared with, all on loopback, as ratios within one run.',
     )
-    .addArgument(
-      new Argument('[part]', 'instead of the gateway: what keeping tuples right costs').choices([LIFECYCLE]),
-    )
-    .addOption(new Option('--only <section>', 'measure one thing').choices([...SECTIONS]))
-    .option('--seconds <n>', 'length of one measurement', positive, 3)
-    .option('--rounds <n>', 'how often each server has its turn; medians are taken', positive, 5)
+    .addArgument(new Argument('[parts...]', 'what to measure; all but lifecycle').choices(NAMES))
+    .option('--quick', `both sides of each target alone: ${QUICK.rounds} rounds of ${QUICK.seconds} s`)
+    .option('--beside <checkout>', 'the product of another checkout takes its turns too')
+    .option('--seconds <n>', 'length of one turn, whole seconds', whole)
+    .option('--rounds <n>', 'how often each server has its turn; medians are taken', whole)
     .option('--minutes <n>', 'length of the memory run (5 for a full one)', positive, 0.4)
     .option(
       '--tuples <n>',
@@ -41,8 +54,19 @@ export function parseOptions(argv: readonly string[]): Options {
     )
     .option('--json', 'write bench/results/latest.json, or lifecycle.json')
     .option('--markdown', 'print the tables as docs/performance.md has them')
+    .addHelpText(
+      'after',
+      `\nParts:\n${listed()}\n\nBefore and after a change, in under a minute:\n  npm run bench -- node --quick --beside ../main`,
+    )
     .parse(argv, { from: 'user' });
-  return Options.parse({ ...command.opts(), part: command.args[0] });
+  const given = command.opts<{ quick?: boolean }>();
+  const defaults = given.quick === true ? QUICK : { seconds: 5, rounds: 3 };
+  const parts = command.args.length === 0 ? NAMES.filter((name) => name !== 'lifecycle') : command.args;
+  return Options.parse({ ...defaults, ...given, parts });
+}
+
+function listed(): string {
+  return NAMES.map((name) => `  ${name.padEnd(12)}${PARTS[name]}`).join('\n');
 }
 
 function positive(text: string): number {

@@ -1,6 +1,6 @@
-import type { SectionResult, Table, Verdict } from './result.ts';
+import type { SectionResult, Table, Verdict } from './figures.ts';
 
-const VERDICT_COLUMNS = ['promise', 'target', 'measured', 'verdict'];
+const VERDICT_COLUMNS = ['promise', 'target', 'measured', 'from–to', 'verdict'];
 
 /** Everything as aligned text for a terminal. */
 export function asText(results: readonly SectionResult[]): string {
@@ -16,14 +16,17 @@ function render(results: readonly SectionResult[], draw: (table: Table) => strin
   const tables = results.flatMap((result) => result.tables);
   const notes = results.flatMap(({ section, notes: said }) => said.map((note) => `- ${section}: ${note}`));
   const verdicts = results.flatMap((result) => result.verdicts);
-  return [draw(verdictTable(verdicts)), ...tables.map(draw), notes.join('\n')].filter(Boolean).join('\n\n');
+  return [verdicts.length === 0 ? '' : draw(verdictTable(verdicts)), ...tables.map(draw), notes.join('\n')]
+    .filter(Boolean)
+    .join('\n\n');
 }
 
 function verdictTable(verdicts: readonly Verdict[]): Table {
   const rows = verdicts.map((it) => {
     const goal = it.atLeast === undefined ? `<= ${String(it.atMost)}` : `>= ${it.atLeast.toFixed(2)}`;
     const unit = it.unit === '' ? '' : ` ${it.unit}`;
-    return [it.promise, goal + unit, it.measured.toFixed(2) + unit, it.met ? 'met' : 'MISSED'];
+    const spread = it.spread?.map((figure) => figure.toFixed(2)).join('–') ?? '';
+    return [it.promise, goal + unit, it.measured.toFixed(2) + unit, spread, it.met ? 'met' : 'missed'];
   });
   return { title: 'Targets', columns: VERDICT_COLUMNS, rows };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import * as z from 'zod';
-import { path, root } from './bundles.ts';
+import { root } from './programs.ts';
 
 /** Cloudflare's smallest plan takes 3 MiB; ours is a tenth, because every cold start pays for it. */
 export const BUNDLE_BUDGET_KIB = 300;
@@ -32,14 +32,18 @@ export interface WorkerBundle {
   readonly metafile: Metafile;
 }
 
-/** What `wrangler deploy` would upload, written into `folder`; nothing is sent anywhere. */
-export async function buildWorker(folder: string): Promise<WorkerBundle> {
+/** What `wrangler deploy` would upload from a checkout, written into `folder`; nothing is sent anywhere. */
+export async function buildWorker(folder: string, checkout = root): Promise<WorkerBundle> {
   const metafile = join(folder, 'meta.json');
   const args = ['deploy', '--dry-run', '--outdir', folder, '--metafile', metafile];
-  await promisify(execFile)(process.execPath, [path('node_modules/wrangler/bin/wrangler.js'), ...args], {
-    cwd: root,
-    env: { ...process.env, WRANGLER_SEND_METRICS: 'false', SALLYPORT_UNCHECKED_BUNDLE: '1', NO_COLOR: '1' },
-  });
+  await promisify(execFile)(
+    process.execPath,
+    [join(checkout, 'node_modules/wrangler/bin/wrangler.js'), ...args],
+    {
+      cwd: checkout,
+      env: { ...process.env, WRANGLER_SEND_METRICS: 'false', SALLYPORT_UNCHECKED_BUNDLE: '1', NO_COLOR: '1' },
+    },
+  );
   const script = join(folder, 'index.js');
   const code = await readFile(script);
   return {

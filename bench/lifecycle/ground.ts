@@ -5,8 +5,7 @@ import type { Database } from '../../shared/ports/database.ts';
 import { createDeps, type Deps } from '../../shared/deps.ts';
 import { parseEnvironment } from '../../shared/configuration/environment.ts';
 import { SIGNING_KEY } from './envelope.ts';
-import { openFgaBinary, startOpenFgaServer } from '../servers/openfga.ts';
-import { postgresFolder, startPostgresServer } from '../servers/postgres.ts';
+import { openFgaBinary, postgresFolder, startOpenFgaServer, startPostgresServer } from '../servers/stores.ts';
 
 /** The product's own ports, over a store with the project's model: the bare sides use the same ones. */
 export interface LifecycleGround {

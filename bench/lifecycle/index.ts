@@ -1,6 +1,4 @@
-import type { SectionResult, Table } from '../result.ts';
-import { verdict } from '../result.ts';
-import { median } from '../statistics.ts';
+import { median, verdict, type SectionResult, type Table } from '../figures.ts';
 import { openLifecycleGround, type LifecycleGround } from './ground.ts';
 import { insertedBare, received } from './inbox.ts';
 import { race, timeRatio, type Laps } from './race.ts';

@@ -1,4 +1,4 @@
-import { median } from '../statistics.ts';
+import { median } from '../figures.ts';
 
 /** One turn on data of its own; resolves to its milliseconds without the preparation. */
 export type Side = () => Promise<number>;

@@ -1,10 +1,8 @@
 import { residentMiB } from '../children.ts';
-import type { Ground } from '../ground.ts';
-import { wrk } from '../load/wrk.ts';
+import { variables, type Ground } from '../ground.ts';
+import { fullLoad } from '../load/generators.ts';
 import type { Options } from '../options.ts';
-import { verdict, type SectionResult, type Table } from '../result.ts';
-import { median, slope } from '../statistics.ts';
-import { TARGET_PATH, variables } from '../variables.ts';
+import { median, slope, verdict, type SectionResult, type Table } from '../figures.ts';
 
 const SAMPLE_MS = 1_000;
 const FULL_MINUTES = 5;
@@ -17,15 +15,15 @@ const ROWS = 10;
 export async function measureMemory(ground: Ground, { minutes }: Options): Promise<SectionResult> {
   if (!ground.hasWrk)
     return { section: 'memory', tables: [], verdicts: [], notes: ['left out: no wrk here'] };
-  const { bundles, tokensFile } = ground;
+  const { programs, requestsFile } = ground;
   const server = await ground.start((port) =>
-    ground.startNode(bundles.product, [], { port, env: variables(ground, { PORT: String(port) }) }),
+    ground.startNode(programs.product, [], { port, env: variables(ground, { PORT: String(port) }) }),
   );
-  const url = `http://127.0.0.1:${server.port}${TARGET_PATH}`;
-  await wrk({ url, seconds: WARM_UP_SECONDS, tokensFile });
+  const load = { port: server.port, requestsFile };
+  await fullLoad({ ...load, seconds: WARM_UP_SECONDS });
   const samples: number[] = [];
   const timer = setInterval(() => samples.push(residentMiB(server.pid)), SAMPLE_MS);
-  await wrk({ url, seconds: Math.ceil(minutes * 60), tokensFile });
+  await fullLoad({ ...load, seconds: Math.ceil(minutes * 60) });
   clearInterval(timer);
   await server.stop();
   const perMinute = slope(samples.slice(samples.length / 2)) * (60_000 / SAMPLE_MS);

@@ -1,25 +1,24 @@
 import { join } from 'node:path';
 import type { Child } from '../children.ts';
-import type { Ground } from '../ground.ts';
-import { coldCheckTable } from '../load/cold-check.ts';
+import { median, verdict, type SectionResult, type Table } from '../figures.ts';
+import { variables, type Ground } from '../ground.ts';
 import type { Options } from '../options.ts';
-import { verdict, type SectionResult, type Table } from '../result.ts';
 import { startWorkerd } from '../servers/workerd.ts';
-import { median } from '../statistics.ts';
-import { variables } from '../variables.ts';
-import { BUNDLE_BUDGET_KIB, buildWorker, weightKiB, type WorkerBundle } from '../worker-bundle.ts';
+import { buildWorker, weightKiB, type WorkerBundle } from '../worker-bundle.ts';
+import { coldCheckTable } from './cold-check.ts';
+
+const BUNDLE_KIB = 250;
 
 /** How large the Worker is, how long both runtimes take to answer first, and what the OpenFGA SDK adds to it all. */
-export async function measureSize(ground: Ground, { rounds }: Options): Promise<SectionResult> {
+export async function measureSize(ground: Ground, { rounds, quick }: Options): Promise<SectionResult> {
   const bundle = await buildWorker(join(ground.folder, 'size'));
   return {
     section: 'size',
     tables: [
       bundleTable(bundle),
-      await startTable(ground, bundle, rounds),
-      await coldCheckTable(ground, bundle),
+      ...(quick ? [] : [await startTable(ground, bundle, rounds), await coldCheckTable(ground, bundle)]),
     ],
-    verdicts: [verdict('Worker bundle, compressed', bundle.gzipKiB, { atMost: BUNDLE_BUDGET_KIB }, 'KiB')],
+    verdicts: [verdict('Worker bundle, compressed', bundle.gzipKiB, { atMost: BUNDLE_KIB }, 'KiB')],
     notes: [],
   };
 }
@@ -39,7 +38,7 @@ function bundleTable({ rawKiB, gzipKiB, metafile }: WorkerBundle): Table {
 async function startTable(ground: Ground, { script }: WorkerBundle, rounds: number): Promise<Table> {
   const launch: Readonly<Record<string, (port: number) => Promise<Child>>> = {
     Node: (port) =>
-      ground.startNode(ground.bundles.product, [], {
+      ground.startNode(ground.programs.product, [], {
         port,
         env: variables(ground, { PORT: String(port) }),
       }),

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installed, startChild, type Child } from '../children.ts';
-import type { Bundles } from '../bundles.ts';
+import type { Programs } from '../programs.ts';
 
 /** What every upstream of the bench answers. */
 export const ANSWER = JSON.stringify({
@@ -16,10 +16,10 @@ export interface Upstream extends Child {
 }
 
 /** nginx where there is one, because it takes the least of the processor that is measured; else a Node server. */
-export async function startUpstream(port: number, folder: string, bundles: Bundles): Promise<Upstream> {
+export async function startUpstream(port: number, folder: string, programs: Programs): Promise<Upstream> {
   const url = `http://127.0.0.1:${port}`;
   if (!installed('nginx')) {
-    const child = await startChild(process.execPath, [bundles.bareNode, 'answer', String(port), ANSWER], {
+    const child = await startChild(process.execPath, [programs.bareNode, 'answer', String(port), ANSWER], {
       port,
     });
     return { ...child, url, kind: 'node' };

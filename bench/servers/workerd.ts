@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { path } from '../bundles.ts';
+import { path } from '../programs.ts';
 import { startChild, type Child } from '../children.ts';
 
 const BINARIES = [

@@ -1,13 +1,11 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { FEATURE } from '../authorization.ts';
-import { path } from '../bundles.ts';
-import type { Ground } from '../ground.ts';
-import type { Table } from '../result.ts';
+import { median, type Table } from '../figures.ts';
+import { TARGET_PATH, variables, type Ground } from '../ground.ts';
+import { path } from '../programs.ts';
+import { FEATURE } from '../providers.ts';
 import { startWorkerd } from '../servers/workerd.ts';
-import { median } from '../statistics.ts';
-import { TARGET_PATH, variables } from '../variables.ts';
 import type { WorkerBundle } from '../worker-bundle.ts';
 
 const WARM_UP = 100;
@@ -36,7 +34,7 @@ export async function coldCheckTable(ground: Ground, bundle: WorkerBundle): Prom
 async function nodeSdk(ground: Ground): Promise<Pair> {
   const start = (ttl: string) =>
     ground.start((port) =>
-      ground.startNode(ground.bundles.product, [], {
+      ground.startNode(ground.programs.product, [], {
         port,
         env: variables(ground, { PORT: String(port), DECISION_TTL: ttl }),
       }),
@@ -66,7 +64,7 @@ async function workerdFetch(ground: Ground): Promise<Pair> {
   const { url, body } = check(ground);
   const start = (more: Readonly<Record<string, string>>) =>
     ground.start((port) =>
-      startWorkerd(port, { script, variables: { UPSTREAM_URL: ground.upstreamUrl, ...more } }),
+      startWorkerd(port, { script, variables: { UPSTREAM_URL: ground.upstream.url, ...more } }),
     );
   const asking = await start({ CHECK_URL: url, CHECK_BODY: body });
   return { name: 'workerd, plain fetch', asking: asking.port, remembering: (await start({})).port };

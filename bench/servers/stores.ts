@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LOOPBACK, reservePort } from '../../dev/listen.ts';
-import { startChild } from '../children.ts';
+import { startChild, type Child } from '../children.ts';
+import { path } from '../programs.ts';
 
 export interface PostgresServer {
   /** A new empty database. */
@@ -75,4 +76,51 @@ async function ready(pgIsReady: string, port: number): Promise<void> {
     await delay(POLL_MS);
   }
   throw new Error('Postgres is not ready');
+}
+
+export interface OpenFgaServer extends Child {
+  readonly url: string;
+}
+
+/** OPENFGA_BIN, or where the project keeps its tools; undefined when there is none. */
+export function openFgaBinary(): string | undefined {
+  const binary = process.env['OPENFGA_BIN'] ?? path('.tools/openfga');
+  try {
+    accessSync(binary, constants.X_OK);
+    return binary;
+  } catch {
+    return undefined;
+  }
+}
+
+/** OpenFGA over the Postgres at `databaseUrl`, its tables made. */
+export async function startOpenFgaServer(binary: string, databaseUrl: string): Promise<OpenFgaServer> {
+  const store = ['--datastore-engine', 'postgres', '--datastore-uri', databaseUrl];
+  const migrated = spawnSync(binary, ['migrate', ...store], { encoding: 'utf8' });
+  if (migrated.status !== 0) throw new Error(`openfga migrate failed: ${migrated.stderr}`);
+  const [http, grpc] = [await reservePort(0), await reservePort(0)];
+  const args = [
+    ...['run', ...store, '--log-level', 'none', '--http-addr', `${LOOPBACK}:${http}`],
+    ...['--grpc-addr', `${LOOPBACK}:${grpc}`, '--playground-enabled=false', '--metrics-enabled=false'],
+  ];
+  const child = await startChild(binary, args, { port: http });
+  const url = `http://${LOOPBACK}:${http}`;
+  await healthy(url);
+  return { ...child, url };
+}
+
+async function healthy(url: string): Promise<void> {
+  const deadline = performance.now() + START_MS;
+  while (performance.now() < deadline) {
+    const answer = await fetch(`${url}/healthz`).catch(() => undefined);
+    if (answer?.ok === true) return;
+    await delay(POLL_MS);
+  }
+  throw new Error('OpenFGA is not healthy');
+}
+
+/** A Redis of the bench alone that keeps nothing on disk. */
+export function startRedis(port: number): Promise<Child> {
+  const args = ['--port', String(port), '--bind', LOOPBACK, '--save', '', '--appendonly', 'no'];
+  return startChild('redis-server', args, { port });
 }
