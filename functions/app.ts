@@ -2,13 +2,13 @@ import type { Deps } from '../shared/deps.ts';
 import { framed, type OwnRoute } from '../shared/edge/frame.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { ReadinessCheck } from '../shared/edge/readiness.ts';
+import { OWN_PATHS } from './catalogue.ts';
 import type { Cron } from './cron/cron.ts';
 import { createGateway, type Gateway } from './gateway/function.ts';
 import { inboundOf, targetOf } from './gateway/workers/transport.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
 import { readRequest } from './gateway/read/request.ts';
 import { gatewayFetch, jwksRoute, type PeerOf } from './gateway/function.ts';
-import { isOwnPath } from './gateway/match/own-routes.ts';
 import { createJobs } from './jobs.ts';
 import { statusRoutes } from './status/function.ts';
 import { createWebhooks, type Webhooks } from './webhooks/function.ts';
@@ -27,7 +27,7 @@ export interface App {
 
 /** The map of the bundle: which function answers what. `more`: what one runtime alone has to show in /ready. Throws UnusableRules and UnusableGrants. */
 export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCheck[] = []): App {
-  const gateway = createGateway(deps);
+  const gateway = createGateway(deps, OWN_PATHS);
   const webhooks = createWebhooks(deps, (caller, user) => {
     gateway.forget(caller, user);
   });
@@ -48,7 +48,7 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
   return {
     own,
     fetch: (request, bindings) =>
-      isOwnPath(targetOf(request.url)) ? own(request, bindings) : forward(request, bindings),
+      OWN_PATHS.has(targetOf(request.url)) ? own(request, bindings) : forward(request, bindings),
     gateway,
     webhooks,
     cron,

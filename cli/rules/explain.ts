@@ -1,4 +1,5 @@
 import { CODES } from '../../shared/errors.ts';
+import { OWN_PATHS } from '../../functions/catalogue.ts';
 import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
 import { explain, type Explanation, type Lost } from '../../functions/gateway/match/rules/explain.ts';
 import { readJson } from '../../shared/json.ts';
@@ -34,7 +35,7 @@ export async function explainRequest(
     for (const finding of compilation.findings) note(line(name, finding));
     throw new Failure(`${name} has errors, so nothing is decided by it`);
   }
-  const explanation = explain(compilation.rules, method, path);
+  const explanation = explain(compilation.rules, OWN_PATHS, method, path);
   const verdict =
     options.user === undefined ? undefined : await verdictOn(explanation, options.user, options);
   const passed = passes(explanation) && (verdict === undefined || verdict.allowed || isShadow(explanation));

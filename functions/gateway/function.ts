@@ -12,6 +12,7 @@ import { modelCheck } from './authorize/model-check.ts';
 import { openRules, type RulesStore } from './match/store.ts';
 import { targetChecks } from './forward/target-checks.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
+import type { OwnPaths } from '../../shared/edge/function.ts';
 import type { Upstream } from '../../shared/ports/upstream.ts';
 import { fetchTransport, inboundOf } from './workers/transport.ts';
 
@@ -27,7 +28,7 @@ export interface Gateway {
 }
 
 /** Wires the gateway's steps to the bundle's ports. Throws UnusableRules and UnusableModel. */
-export function createGateway(deps: Deps): Gateway {
+export function createGateway(deps: Deps, ownPaths: OwnPaths): Gateway {
   const { config, clock, random, log, counters, relations } = deps;
   const { background, fetch, metrics } = deps.platform;
   const trusted = trust(config, { fetch, clock, background, log, collapse: deps.collapse });
@@ -42,11 +43,16 @@ export function createGateway(deps: Deps): Gateway {
     },
   });
   const asserter = createAsserter(config.assertion, { clock, random, log });
-  const rules = openRules(config.rules, new Set(Object.keys(config.targets)), deps);
+  const rules = openRules(
+    config.rules,
+    { targets: new Set(Object.keys(config.targets)), own: ownPaths },
+    deps,
+  );
   const model = modelCheck({ models: deps.models, rules: () => rules.current(), clock, log });
   return {
     deps: {
       config,
+      ownPaths,
       proxies: deps.proxies,
       random,
       cors: cors(config.allowedOrigins),

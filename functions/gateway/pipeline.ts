@@ -3,18 +3,16 @@ import { toProblem, toRefusal, type Problem } from '../../shared/edge/problem.ts
 import type { LocalCounters } from '../../shared/edge/address-guard.ts';
 import type { Cors } from '../../shared/edge/cors.ts';
 import type { MaybePromise, Random } from '../../shared/ports/runtime.ts';
-import type { Config } from '../../shared/configuration/config.ts';
 import type { TrustedProxies } from '../../shared/edge/trusted-proxies.ts';
 import type { Answer, Ending, Upstream } from '../../shared/ports/upstream.ts';
 import { decide, type DecideDeps, type Decision } from './decide.ts';
 import { Journey } from './journey.ts';
 import type { UnderWay } from './limit/limit.ts';
-import { answeredProtocol, identityHeaders, onward } from './forward/onward.ts';
+import { answeredProtocol, identityHeaders, onward, type OnwardDeps } from './forward/onward.ts';
 import { record, type RecordDeps } from './journey.ts';
 import { readRequest, type GatewayRequest, type Inbound } from './read/request.ts';
 
-export interface GatewayDeps extends DecideDeps, RecordDeps {
-  readonly config: Pick<Config, 'targets' | 'upstreamTimeoutMs' | 'maxBodyBytes'>;
+export interface GatewayDeps extends DecideDeps, RecordDeps, OnwardDeps {
   readonly proxies: TrustedProxies;
   readonly random: Random;
   readonly cors: Cors;
@@ -57,7 +55,7 @@ export async function gateway<Exchange, Out extends Answer>(
       ownsCors: deps.cors.active,
       protocol: answeredProtocol(request, decision),
     };
-    const passed = onward(request, decision, identity, deps.config);
+    const passed = onward(request, decision, identity, deps);
     const slot = deps.underWay.enter(decision.caller);
     if (slot !== undefined) await slot;
     try {

@@ -6,7 +6,6 @@ import { systemCode } from '../../shared/system-errors.ts';
 import { isHost, MAX_HEAD_BYTES } from '../gateway/read/headers.ts';
 import { gateway, type GatewayDeps } from '../gateway/pipeline.ts';
 import { inboundOf, nodeTransport } from '../gateway/node/transport.ts';
-import { isOwnPath } from '../gateway/match/own-routes.ts';
 import { upgradeTransport } from '../gateway/node/transport.ts';
 import { answerBrokenRequests, refuseTunnels } from './broken-requests.ts';
 import { CONNECTION_LIMITS, watchConnections, type Connections } from './connections.ts';
@@ -46,7 +45,7 @@ export function serve(
     const inbound = inboundOf(request);
     // No web Request can be made with a malformed Host: the gateway refuses it.
     const readable = inbound.fault === undefined && isHost(request.headers.host ?? '');
-    if (!isOwnPath(inbound.target) || !readable) {
+    if (!own.ownPaths.has(inbound.target) || !readable) {
       void gateway(inbound, { request, response, expectsContinue }, requests, own);
       return;
     }
@@ -74,7 +73,7 @@ export function serve(
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     afterEarlierAnswers(socket, () => {
-      if (!asksForWebSocket(message)) {
+      if (!asksForWebSocket(message, own.ownPaths)) {
         ignoreUpgrade(server, message, socket, head);
         return;
       }

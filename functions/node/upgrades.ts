@@ -1,16 +1,19 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { isOwnPath } from '../gateway/match/own-routes.ts';
+import type { OwnPaths } from '../../shared/edge/function.ts';
 import { answerUnderWay } from './broken-requests.ts';
 
 /**
  * The one protocol that the gateway switches to; on the bundle's own routes to none, and no rule may take one over.
  * RFC 6455 §4.1: by GET alone; RFC 9110 §7.8: never in HTTP/1.0.
  */
-export function asksForWebSocket({ headers, url, method, httpVersion }: IncomingMessage): boolean {
+export function asksForWebSocket(
+  { headers, url, method, httpVersion }: IncomingMessage,
+  own: OwnPaths,
+): boolean {
   const offered = headers.upgrade?.toLowerCase() === 'websocket';
-  return offered && method === 'GET' && httpVersion === '1.1' && !isOwnPath(url ?? '');
+  return offered && method === 'GET' && httpVersion === '1.1' && !own.has(url ?? '');
 }
 
 /**

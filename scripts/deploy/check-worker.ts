@@ -19,7 +19,7 @@ export function workerFaults({ vars, secrets }: WorkerSettings): readonly string
   const raw = { ...vars, ...Object.fromEntries(secrets.map((name) => [name, 'a secret at Cloudflare'])) };
   const opened = openConfigured(raw, platform, (config) => {
     const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
-    openRules(config.rules, new Set(Object.keys(config.targets)), { platform, log });
+    openRules(config.rules, { targets: new Set(Object.keys(config.targets)) }, { platform, log });
   });
   if (opened.ok) return [];
   return opened.faults.filter((fault) => !secrets.includes(fault.split(' ', 1)[0] ?? ''));

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { toJson, toLines } from '../../cli/rules/explain.ts';
 import { knownTargets, readRules } from '../../cli/rules/source.ts';
+import { OWN_PATHS } from '../../functions/catalogue.ts';
 import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
 import { explain } from '../../functions/gateway/match/rules/explain.ts';
 
@@ -54,7 +55,7 @@ describe('an explanation', () => {
 
   function explained(method: string, path: string) {
     if (!compilation.ok) throw new Error('rules do not compile');
-    return explain(compilation.rules, method, path);
+    return explain(compilation.rules, OWN_PATHS, method, path);
   }
 
   function told(method: string, path: string): string {

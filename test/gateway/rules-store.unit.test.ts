@@ -32,7 +32,7 @@ function stage(files: Record<string, string | undefined>, optional = true): Stag
     model: { path: 'model.fga', optional },
   } as const;
   return {
-    store: openRules(sources, new Set(['upstream']), { platform, log }),
+    store: openRules(sources, { targets: new Set(['upstream']) }, { platform, log }),
     change(path, text) {
       files[path] = text;
       listeners.get(path)?.();

@@ -1,11 +1,11 @@
 import type { Config } from '../../../shared/configuration/config.ts';
 import { bodyTooLarge, Refusal } from '../../../shared/errors.ts';
+import type { OwnPaths } from '../../../shared/edge/function.ts';
 import { network } from '../../../shared/edge/address-guard.ts';
 import type { UpstreamRequest } from '../../../shared/ports/upstream.ts';
 import { bearerProtocol, withoutTokenParameters, withoutTokens } from '../authenticate/places.ts';
 import type { Decision } from '../decide.ts';
 import { stripPrefix } from '../read/path.ts';
-import { isOwnRoute } from '../match/own-routes.ts';
 import type { GatewayRequest } from '../read/request.ts';
 
 /** Who the caller is, in the gateway's words: for the upstream, and for the answer of /forward-auth. */
@@ -31,6 +31,11 @@ function callersHost({ host, read }: GatewayRequest): string | undefined {
   return given === undefined || given === '' ? undefined : given;
 }
 
+export interface OnwardDeps {
+  readonly config: Pick<Config, 'targets' | 'upstreamTimeoutMs' | 'maxBodyBytes'>;
+  readonly ownPaths: OwnPaths;
+}
+
 /**
  * The request for the upstream. It takes a Decision, which only decide() makes: without principal, admission and
  * grant there is nothing to forward. Identity fields were stripped when the request was read; they are set last.
@@ -39,12 +44,13 @@ export function onward(
   request: GatewayRequest,
   decision: Decision,
   identity: readonly string[],
-  config: Pick<Config, 'targets' | 'upstreamTimeoutMs' | 'maxBodyBytes'>,
+  { config, ownPaths }: OnwardDeps,
 ): UpstreamRequest {
   const { rule } = decision.match;
   const { read } = request;
   // They win over every rule, also where they cannot be answered: percent-encoded, in absolute-form.
-  if (isOwnRoute(decision.path.segments)) throw new Refusal('not_found', 'own route in another form');
+  if (ownPaths.hasSegments(decision.path.segments))
+    throw new Refusal('not_found', 'own route in another form');
   const base = config.targets[rule.target];
   if (base === undefined) throw new Refusal('internal_error', `target ${rule.target} is not configured`);
   const path = rule.stripPrefix === undefined ? decision.path : stripPrefix(decision.path, rule.stripPrefix);

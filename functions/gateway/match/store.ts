@@ -42,14 +42,14 @@ export class UnusableRules extends Error {
  */
 export function openRules(
   { current: source, model }: Pick<Config['rules'], 'current' | 'model'>,
-  targets: ReadonlySet<string>,
+  known: Pick<Known, 'targets' | 'own'>,
   deps: RulesStoreDeps,
 ): RulesStore {
   const { platform, log } = deps;
   const readBoth = () => ({ text: read(source, platform), model: readModel(model, platform) });
   const compileBoth = (texts: ReturnType<typeof readBoth>): CompiledRules => {
     const held = holdBy(texts.model, platform);
-    return compile(texts.text, { targets, runtime: platform.runtime, ...(held && { model: held }) }, log);
+    return compile(texts.text, { ...known, runtime: platform.runtime, ...(held && { model: held }) }, log);
   };
   let texts = readBoth();
   /** Whether they were read again since, and one of them could not be. */

@@ -1,11 +1,15 @@
 import { expect } from 'vitest';
+import { OWN_PATHS } from '../../../functions/catalogue.ts';
 import { compileRules, type Compilation } from '../../../functions/gateway/match/rules/compile.ts';
 import type { CompiledRules, Finding } from '../../../functions/gateway/match/types.ts';
 
 export const TARGETS: ReadonlySet<string> = new Set(['upstream', 'zitadel', 'openfga']);
 
 export function compile(rules: readonly unknown[] | string): Compilation {
-  return compileRules(typeof rules === 'string' ? rules : JSON.stringify(rules), { targets: TARGETS });
+  return compileRules(typeof rules === 'string' ? rules : JSON.stringify(rules), {
+    targets: TARGETS,
+    own: OWN_PATHS,
+  });
 }
 
 /** Rules that must compile. */

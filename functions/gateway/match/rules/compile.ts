@@ -25,7 +25,7 @@ export function compileRules(source: string, known: Known): Compilation {
   const { entries, report } = parsed;
   const rules = entries.flatMap((entry) => toRule(entry, known, report) ?? []);
   const trie = new RuleTrie(rules);
-  checkRules(trie, report);
+  checkRules(trie, known, report);
   for (const rule of rules) adviseOnExposure(rule, report);
   const { findings } = report;
   return report.failed ? { ok: false, findings } : { ok: true, rules: trie, warnings: findings };

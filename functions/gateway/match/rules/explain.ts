@@ -1,7 +1,7 @@
+import type { OwnPaths } from '../../../../shared/edge/function.ts';
 import { Refusal } from '../../../../shared/errors.ts';
 import { judgePath, type JudgedPath } from '../../read/path.ts';
 import { objectOf } from './object.ts';
-import { isOwnPath, isOwnRoute } from '../own-routes.ts';
 import { fits } from '../pattern.ts';
 import type { CompiledRules, Match, PathSegment, Rule } from '../types.ts';
 
@@ -26,13 +26,13 @@ export type Explanation =
     };
 
 /** What the gateway decides on before it looks at the caller. `path`: a raw request target. */
-export function explain(rules: CompiledRules, method: string, path: string): Explanation {
+export function explain(rules: CompiledRules, own: OwnPaths, method: string, path: string): Explanation {
   const judged = judge(path);
   if (typeof judged === 'string') return { kind: 'refused', code: 'invalid_path', reason: judged };
   const { segments } = judged;
-  if (isOwnPath(path)) return { kind: 'own_route' };
+  if (own.has(path)) return { kind: 'own_route' };
   // As onward.ts refuses it, whatever a rule says.
-  if (isOwnRoute(segments))
+  if (own.hasSegments(segments))
     return { kind: 'refused', code: 'not_found', reason: 'own route in another form' };
   const candidates = rules.rules.filter((rule) => fits(rule.segments, segments));
   const match = rules.match(method, segments);

@@ -1,17 +1,17 @@
 import { checkGaps } from './gaps.ts';
-import { isOwnRoute } from '../own-routes.ts';
 import type { Report } from './report.ts';
+import type { Known } from './rule.ts';
 import type { RuleTrie } from '../trie.ts';
 import type { Rule } from '../types.ts';
 
 /** What can only be seen of the rules together, and what a rule says without effect. */
-export function checkRules(trie: RuleTrie, report: Report): void {
+export function checkRules(trie: RuleTrie, known: Known, report: Report): void {
   for (const { rule, earlier, method } of trie.conflicts) {
     const message = `matches the same ${method === '*' ? 'paths' : `${method} requests`} as rule /${earlier.index} (${earlier.path})`;
     report.error('duplicate_rule', [rule.index, 'path'], message);
   }
   for (const rule of trie.rules) {
-    checkReach(rule, report);
+    checkReach(rule, known, report);
     checkEffect(rule, report);
     checkToken(rule, report);
     checkObject(rule, report);
@@ -19,9 +19,12 @@ export function checkRules(trie: RuleTrie, report: Report): void {
   checkGaps(trie, report);
 }
 
-function checkReach(rule: Rule, report: Report): void {
-  const literals = rule.segments.flatMap((segment) => (segment.kind === 'literal' ? [segment.value] : []));
-  if (literals.length < rule.segments.length || !isOwnRoute(literals)) return;
+function checkReach(rule: Rule, { own }: Known, report: Report): void {
+  const first = rule.segments.findIndex(({ kind }) => kind !== 'literal');
+  const leading = first < 0 ? rule.segments : rule.segments.slice(0, first);
+  const literals = leading.flatMap((segment) => (segment.kind === 'literal' ? [segment.value] : []));
+  const reached = first < 0 ? own?.hasSegments(literals) : own?.hasAllBelow(literals);
+  if (reached !== true) return;
   const message = `${rule.path} is answered by the gateway itself, never by this rule`;
   report.warning('unreachable', [rule.index, 'path'], message);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Runtime } from '../../../../shared/configuration/config.ts';
+import type { OwnPaths } from '../../../../shared/edge/function.ts';
 import type { RatePolicy } from '../../../../shared/ports/counters.ts';
 import { distance } from '../../../../shared/nearest.ts';
 import { parseRate } from '../../../../shared/counting/rate.ts';
@@ -18,6 +19,8 @@ const DEFAULT_ACTION = 'viewer';
 /** What the rules may refer to. */
 export interface Known {
   readonly targets: ReadonlySet<string>;
+  /** What functions answer before any rule; absent: nothing. */
+  readonly own?: OwnPaths;
   /** Where the rules are to serve; absent: anywhere. */
   readonly runtime?: Runtime;
   /** By which OpenFGA answers; absent: types and relations are taken as they are. */

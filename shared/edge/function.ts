@@ -1,0 +1,42 @@
+/** What an edge function is before anything of it runs. */
+export interface EdgeFunction {
+  /** As its folder. */
+  readonly name: string;
+  /** What it answers before any access rule: an exact path, or all that lies below one that ends with a slash. */
+  readonly paths: readonly string[];
+}
+
+/** The paths that functions answer by themselves; no access rule has a say there. */
+export interface OwnPaths {
+  /** Whether a raw request target, before it is judged, is one of them. In another spelling it is refused later: see onward.ts. */
+  has(target: string): boolean;
+  /** Whether the decoded segments of a judged path are one of them, however it was spelled. */
+  hasSegments(segments: readonly string[]): boolean;
+  /** Whether all are that begin with these segments and have one more. */
+  hasAllBelow(segments: readonly string[]): boolean;
+}
+
+/** Of the functions that are on. */
+export function ownPaths(functions: readonly EdgeFunction[]): OwnPaths {
+  const paths = functions.flatMap((each) => each.paths);
+  const exact = new Set(paths.filter((path) => !path.endsWith('/')));
+  const prefixes = paths.filter((path) => path.endsWith('/'));
+  const below = prefixes.map((prefix) => prefix.slice(1, -1).split('/'));
+  // Most requests are for none of them, and have more segments than any: no text is put together for those.
+  const deepest = Math.max(...[...exact].map((path) => path.split('/').length - 1));
+  const isBelow = (segments: readonly string[], atLeast: number): boolean =>
+    below.some(
+      (prefix) =>
+        segments.length >= prefix.length + atLeast && prefix.every((part, at) => segments[at] === part),
+    );
+  return {
+    has(target) {
+      const mark = target.indexOf('?');
+      const path = mark < 0 ? target : target.slice(0, mark);
+      return exact.has(path) || prefixes.some((prefix) => path.startsWith(prefix));
+    },
+    hasSegments: (segments) =>
+      (segments.length <= deepest && exact.has(`/${segments.join('/')}`)) || isBelow(segments, 1),
+    hasAllBelow: (segments) => isBelow(segments, 0),
+  };
+}
