@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import type { BootstrapCommand } from './fga/bootstrap-command.ts';
-import type { ExportCommand, ImportCommand } from './fga/tuples-commands.ts';
+import type { BootstrapCommand } from './fga/commands.ts';
+import type { ExportCommand, ImportCommand } from './fga/commands.ts';
 import { withExamples } from './help.ts';
 
 export function registerFga(program: Command): void {
@@ -35,9 +35,7 @@ function registerBootstrap(fga: Command): void {
       .option('--check', 'change nothing; exit 1 when store or model differ')
       .option('--dry-run', 'change nothing; print what would be done')
       .option('--json', 'print the result as JSON')
-      .action(async (options: BootstrapCommand) =>
-        (await import('./fga/bootstrap-command.ts')).runBootstrap(options),
-      ),
+      .action(async (options: BootstrapCommand) => (await import('./fga/commands.ts')).runBootstrap(options)),
     [
       ['sallyport fga bootstrap >> .env', 'keep the ids as variables'],
       ['sallyport fga bootstrap --check', 'in a deployment: whether the model is the one of the file'],
@@ -54,7 +52,7 @@ function registerExport(tuples: Command): void {
       .option('--resume', 'go on with a cut-off export of this file')
       .option('--json', 'print the result as JSON, when a file is named')
       .action(async (file: string | undefined, options: ExportCommand) =>
-        (await import('./fga/tuples-commands.ts')).runExport(file, options),
+        (await import('./fga/commands.ts')).runExport(file, options),
       ),
     [
       ['sallyport fga tuples export backup.jsonl', 'the file appears when it is whole'],
@@ -73,7 +71,7 @@ function registerImport(tuples: Command): void {
       .option('--dry-run', 'check every line, write nothing')
       .option('--json', 'print the result as JSON')
       .action(async (file: string, options: ImportCommand) =>
-        (await import('./fga/tuples-commands.ts')).runImport(file, options),
+        (await import('./fga/commands.ts')).runImport(file, options),
       ),
     [
       ['sallyport fga tuples import backup.jsonl --dry-run', 'whether every line can be read'],

@@ -4,7 +4,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import * as z from 'zod';
 import { parseSigningKeys } from '../shared/keys/signing-keys.ts';
 import { Failure, missing } from './failure.ts';
-import { readText } from './files.ts';
+import { readText } from './input.ts';
 import { withExamples } from './help.ts';
 import { environment, print } from './terminal.ts';
 

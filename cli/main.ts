@@ -11,9 +11,9 @@ import { registerDb } from './db.ts';
 import { Failure, UsageError } from './failure.ts';
 import { registerFga } from './fga.ts';
 import { elsewhere, registerHelp, withExamples } from './help.ts';
-import { handleInterrupts, interruptedWith } from './interrupt.ts';
+import { handleInterrupts, interruptedWith } from './terminal.ts';
 import { registerKeys } from './keys.ts';
-import { PROJECT } from './project.ts';
+import { PROJECT } from './input.ts';
 import { registerRules } from './rules.ts';
 import {
   colors,

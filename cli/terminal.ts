@@ -1,5 +1,5 @@
-import { isatty } from 'node:tty';
 import pc from 'picocolors';
+import { isatty } from 'node:tty';
 import { systemFault } from '../shared/system-errors.ts';
 
 const { env, stdout, stderr } = process;
@@ -65,4 +65,64 @@ export function endWithoutReader(): void {
 
 function isBrokenPipe(error: Error): boolean {
   return 'code' in error && error.code === 'EPIPE';
+}
+
+const CLEAR_LINE = '\r\u001b[2K';
+const WIDTH = 24;
+const REDRAW_MS = 80;
+
+export interface ProgressBar {
+  /** `total` undefined: nobody knows how much there is. */
+  update(done: number, total?: number): void;
+  /** Leaves the line empty. */
+  end(): void;
+}
+
+/** One line on stderr, on a terminal only; redrawn at most every 80 ms. */
+export function progressBar(label: string, live = isatty(process.stderr.fd)): ProgressBar {
+  let drawnAt = -Infinity;
+  return {
+    update(done, total) {
+      const now = performance.now();
+      if (!live || (now - drawnAt < REDRAW_MS && done !== total)) return;
+      drawnAt = now;
+      process.stderr.write(`${CLEAR_LINE}${draw(label, done, total)}`);
+    },
+    end() {
+      if (live) process.stderr.write(CLEAR_LINE);
+    },
+  };
+}
+
+function draw(label: string, done: number, total: number | undefined): string {
+  if (total === undefined) return `${label} ${done}`;
+  const filled = total === 0 ? WIDTH : Math.floor((Math.min(done, total) / total) * WIDTH);
+  return `${label} [${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${done}/${total}`;
+}
+
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+let asked: AbortController | undefined;
+let received: number | undefined;
+
+/** For a command that must leave things whole: aborted by the first Ctrl-C. The second one ends the process. */
+export function interruption(): AbortSignal {
+  asked ??= new AbortController();
+  return asked.signal;
+}
+
+/** The exit code that a signal asked for: 130 after Ctrl-C. */
+export function interruptedWith(): number | undefined {
+  return received;
+}
+
+/** A signal ends the process at once, unless a command asked to end by itself. */
+export function handleInterrupts(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (asked === undefined || received !== undefined) process.exit(EXIT_CODES[signal]);
+      received = EXIT_CODES[signal];
+      asked.abort();
+    });
+  }
 }

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { withExamples } from './help.ts';
-import { uuid } from './uuid.ts';
+import { uuid } from './input.ts';
 import type { ListCommand, Output, ReplayCommand, RetryCommand } from './webhooks/commands.ts';
-import type { ReconcileCommand } from './webhooks/reconcile.ts';
+import type { ReconcileCommand } from './webhooks/commands.ts';
 
 export function registerWebhooks(program: Command): void {
   const webhooks = withExamples(
@@ -93,7 +93,7 @@ function registerReconcile(webhooks: Command): void {
       .option('--dry-run', 'print what was missed, change nothing')
       .option('--json', 'print the result as JSON')
       .action(async (options: ReconcileCommand) =>
-        (await import('./webhooks/reconcile.ts')).runReconcile(options),
+        (await import('./webhooks/commands.ts')).runReconcile(options),
       ),
     [['sallyport webhooks reconcile --since 7d --dry-run', 'what was missed within a week']],
   );

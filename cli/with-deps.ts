@@ -3,7 +3,7 @@ import { createDeps, type Deps } from '../shared/deps.ts';
 import { parseEnvironment } from '../shared/configuration/environment.ts';
 import { CountersUnavailable, ProviderUnavailable, RelationsUnavailable } from '../shared/errors.ts';
 import { Failure, missing, withoutTables } from './failure.ts';
-import { openFgaFailure } from './fga/openfga-failure.ts';
+import { openFgaFailure } from './fga/connect.ts';
 import { environment } from './terminal.ts';
 
 const OURS = [DatabaseUnavailable, DatabaseError, ProviderUnavailable, CountersUnavailable];

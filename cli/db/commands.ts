@@ -1,16 +1,14 @@
 import { Failure } from '../failure.ts';
-import { interruptedWith } from '../interrupt.ts';
-import { colors, note, print, printJson } from '../terminal.ts';
+import { colors, interruptedWith, note, print, printJson } from '../terminal.ts';
 import { baseline, faultsOfUnadopted, planBaseline } from './baseline.ts';
 import { readCatalog } from './catalog.ts';
 import { MIGRATIONS, withSession } from './connect.ts';
 import { readExpected } from './expected.ts';
 import { readMigrations } from './files.ts';
 import { readLedger } from './ledger.ts';
-import { migrate, planRun } from './migrate.ts';
-import { planMigrations } from './plan.ts';
-import { migrationProgress } from './progress.ts';
+import { migrate, planMigrations, planRun, type MigrateOptions } from './migrate.ts';
 import { verify } from './verify.ts';
+import { isatty } from 'node:tty';
 
 export interface Output {
   readonly json?: boolean;
@@ -122,4 +120,33 @@ export async function runSchema(): Promise<void> {
 function report(options: Output, machine: unknown, lines: readonly string[]): void {
   if (options.json === true) printJson(machine);
   else for (const line of lines) print(line);
+}
+
+type Progress = Required<Pick<MigrateOptions, 'onStart' | 'onDone' | 'onLockBusy'>>;
+
+const CLEAR_LINE = '\r\u001b[2K';
+
+/** To stderr: a line for each migration that ran; on a terminal also the one that is running. */
+export function migrationProgress(live = isatty(process.stderr.fd)): Progress {
+  const transient = (text: string): void => {
+    if (live) process.stderr.write(`${CLEAR_LINE}${text}`);
+  };
+  return {
+    onStart: ({ name }, index, total) => {
+      transient(`${bar(index, total)} ${index + 1}/${total} ${name} …`);
+    },
+    onDone: ({ name }, executionMs) => {
+      transient('');
+      note(`${colors.green('✓')} ${name} ${colors.dim(`${Math.round(executionMs)} ms`)}`);
+    },
+    onLockBusy: ({ name }, attempt) => {
+      transient(`  ${name}: busy tables, attempt ${attempt} gave way to them; trying again …`);
+    },
+  };
+}
+
+function bar(done: number, total: number): string {
+  const width = 20;
+  const filled = Math.floor((done / total) * width);
+  return `[${'#'.repeat(filled)}${'.'.repeat(width - filled)}]`;
 }

@@ -4,11 +4,9 @@ import { DatabaseError, DatabaseUnavailable } from '../../shared/ports/database.
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openSession } from '../deps.ts';
-import { grantFor } from './grants.ts';
 import { Failure, missing } from '../failure.ts';
-import { interruption } from '../interrupt.ts';
-import { PROJECT } from '../project.ts';
-import { environment } from '../terminal.ts';
+import { environment, interruption } from '../terminal.ts';
+import { PROJECT } from '../input.ts';
 import type { Waiting } from './run-lock.ts';
 
 export const MIGRATIONS = join(PROJECT, 'migrations');
@@ -75,4 +73,55 @@ async function orFailure<T>(work: Promise<T>, shown: string): Promise<T> {
 function roleOf(shown: string): string {
   const role = decodeURIComponent(shown.slice(0, Math.max(0, shown.indexOf('@'))));
   return role === '' ? 'ROLE' : role;
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+/** Postgres' wording of a lacking right -> what gives it, to be run by the object's owner. Texts of PostgreSQL 13 to 17. */
+const REMEDIES: readonly [RegExp, (name: string, role: string) => string][] = [
+  [
+    /permission denied for schema ([^\s;]+)/,
+    (schema, role) => `grant usage, create on schema ${schema} to ${role};`,
+  ],
+  [
+    /must be owner of (?:table|relation|view|materialized view) ([^\s;]+)/,
+    (table, role) =>
+      `alter table ${table} owner to ${role};  -- or run this command as the owner of the tables`,
+  ],
+  [
+    /must be owner of (?:function|type|sequence) ([^\s;]+)/,
+    (name, role) => `run this command as the owner of ${name}, or make ${role} a member of it`,
+  ],
+  [
+    /permission denied for (?:table|relation|view) ([^\s;]+)/,
+    (table, role) => `grant select, insert, update, delete on ${table} to ${role};`,
+  ],
+  [
+    /permission denied for sequence ([^\s;]+)/,
+    (name, role) => `grant usage, select on sequence ${name} to ${role};`,
+  ],
+  [
+    /permission denied for function ([^\s;]+)/,
+    (name, role) => `grant execute on function ${name} to ${role};`,
+  ],
+  [
+    /permission denied for database ([^\s;]+)/,
+    (name, role) => `grant create, temporary on database ${name} to ${role};`,
+  ],
+  [
+    /permission denied to create extension "([^"]+)"/,
+    (name) => `create extension if not exists "${name}";  -- by a role that may, then run this command again`,
+  ],
+];
+
+/** What to run for a right that Postgres says is lacking; empty when the error is another. */
+export function grantFor(error: DatabaseError, role: string): string {
+  if (error.code !== INSUFFICIENT_PRIVILEGE) return '';
+  const quoted =
+    /^[a-z_][a-z0-9_$]*$/.test(role) || role === 'ROLE' ? role : `"${role.replaceAll('"', '""')}"`;
+  for (const [pattern, remedy] of REMEDIES) {
+    const name = pattern.exec(error.message)?.[1];
+    if (name !== undefined) return `\n  what is missing: ${remedy(name, quoted)}`;
+  }
+  return '\n  the role of DATABASE_URL lacks a right: run this command as the owner of the database';
 }

@@ -1,10 +1,9 @@
+import * as z from 'zod';
 import { DatabaseError, sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import type { MigrationFile } from './files.ts';
-import { dropInvalidIndex } from './invalid-indexes.ts';
 import { entryFor } from './ledger.ts';
 import type { Waiting } from './run-lock.ts';
-import { splitStatements } from './split.ts';
 
 export interface ExecuteOptions extends Waiting {
   /** Milliseconds a statement may queue for a lock. Everybody who comes later queues behind it for as long. */
@@ -73,4 +72,49 @@ async function patiently(
     options.onLockBusy?.(file, attempt);
     await options.sleep(Math.min(options.lockTimeoutMs * attempt, LONGEST_PAUSE_MS));
   }
+}
+
+const CONCURRENT_INDEX =
+  /^create\s+(?:unique\s+)?index\s+concurrently\s+if\s+not\s+exists\s+([a-z_][a-z0-9_]*)\s/im;
+const Quoted = z.object({ name: z.string() });
+
+/**
+ * An index whose concurrent build was cut off stays behind as invalid, and IF NOT EXISTS would take it for the real one.
+ * Under the run lock nobody else is building it.
+ */
+export async function dropInvalidIndex(session: DatabaseSession, statement: string): Promise<void> {
+  const name = CONCURRENT_INDEX.exec(statement)?.[1];
+  if (name === undefined) return;
+  const invalid = await session.query(
+    sql`select indexrelid::regclass::text as name from pg_index
+        where indexrelid = to_regclass(${name}) and not indisvalid`,
+    Quoted,
+  );
+  for (const index of invalid) await session.script(`drop index concurrently if exists ${index.name}`);
+}
+
+/**
+ * One token of SQL (PostgreSQL manual, 4.1): comments, strings with and without escapes, quoted names,
+ * dollar-quoted bodies. Nested block comments are not read; migrations have none.
+ */
+const TOKEN =
+  /--[^\n]*|\/\*[\s\S]*?\*\/|\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$|;|[\s\S]/g;
+
+/** The statements of a file, without their semicolons; pieces that are only comments are left out. */
+export function splitStatements(text: string): string[] {
+  const statements: string[] = [];
+  let current = '';
+  let substance = false;
+  for (const [token] of text.matchAll(TOKEN)) {
+    if (token === ';') {
+      if (substance) statements.push(current.trim());
+      current = '';
+      substance = false;
+    } else {
+      current += token;
+      substance ||= !/^(?:--|\/\*|\s)/.test(token);
+    }
+  }
+  if (substance) statements.push(current.trim());
+  return statements;
 }

@@ -1,11 +1,11 @@
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { faultsOfUnadopted } from './baseline.ts';
 import { readCatalog, readInvalidIndexes } from './catalog.ts';
-import { missingFrom } from './compare.ts';
+import { missingFrom } from './expected.ts';
 import type { Expected } from './expected.ts';
 import type { MigrationFile } from './files.ts';
 import { readLedger } from './ledger.ts';
-import { planMigrations } from './plan.ts';
+import { planMigrations } from './migrate.ts';
 
 /** Every difference between the live database and what the migrations promise; none = as promised. Changes nothing. */
 export async function verify(

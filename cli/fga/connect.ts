@@ -3,7 +3,9 @@ import { RelationsUnavailable } from '../../shared/errors.ts';
 import { VARIABLES } from '../../shared/configuration/variables.ts';
 import { Failure, missing } from '../failure.ts';
 import { environment } from '../terminal.ts';
-import { openFgaFailure } from './openfga-failure.ts';
+import { UnusableModel, type AuthorizationModel } from '../../shared/ports/authorization-models.ts';
+import { parseModel } from '../deps.ts';
+import { readText } from '../input.ts';
 
 const Variables = VARIABLES.pick({
   OPENFGA_URL: true,
@@ -59,4 +61,27 @@ export async function orFailure<T>(work: Promise<T>): Promise<T> {
     if (error instanceof RelationsUnavailable) throw new Failure(openFgaFailure(error), { cause: error });
     throw error;
   }
+}
+
+/** A model in OpenFGA's language. Throws Failure with the place of its first fault. */
+export async function readModel(file: string): Promise<AuthorizationModel> {
+  const text = await readText(file);
+  try {
+    return parseModel(text);
+  } catch (error) {
+    if (error instanceof UnusableModel) throw new Failure(`${file} ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** What happened, at which host, and why OpenFGA refused what was sent. Never the token, nor anything else of the URL. */
+export function openFgaFailure({ message, cause }: RelationsUnavailable): string {
+  const url = environment['OPENFGA_URL'] ?? '';
+  const where = URL.canParse(url) ? ` (OPENFGA_URL leads to ${new URL(url).host})` : '';
+  return `${message}${where}${cause instanceof Error ? `: ${onOneLine(cause.message)}` : ''}`;
+}
+
+/** It quotes what came out of a file: nothing of that may steer the terminal. */
+function onOneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 500);
 }

@@ -2,8 +2,8 @@ import { open, rename, stat, type FileHandle } from 'node:fs/promises';
 import * as z from 'zod';
 import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import { Failure } from '../failure.ts';
-import { orUnwritable } from '../files.ts';
-import { checkpointBeside } from './checkpoint.ts';
+import { orUnwritable } from '../input.ts';
+import { checkpointBeside } from './lines.ts';
 
 const State = z.object({
   store: z.string(),

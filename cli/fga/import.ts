@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import { TUPLES_PER_WRITE, tupleSchema, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';
 import { Failure } from '../failure.ts';
-import { openFgaFailure } from './openfga-failure.ts';
+import { openFgaFailure } from './connect.ts';
 
 /** The lines at the front of the file that are done, and what stands in them. */
 export interface Written {

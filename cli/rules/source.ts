@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { holdBy, readModel, type HeldModel } from '../../functions/gateway/match/rules/model.ts';
-import { askableOf, UnusableModel } from '../../shared/ports/authorization-models.ts';
+import { UnusableModel, askableOf } from '../../shared/ports/authorization-models.ts';
 import { modelFile, rulesSource } from '../../shared/configuration/texts.ts';
 import { readVariables } from '../../shared/configuration/variables.ts';
 import { openModels, parseModel } from '../deps.ts';
-import { Failure } from '../failure.ts';
+import { Failure, missing } from '../failure.ts';
 import { orFailure, storeSettings } from '../fga/connect.ts';
-import { readText } from '../files.ts';
+import { readText } from '../input.ts';
+import type { FeatureRule } from '../../functions/feature-sync/changes.ts';
+import { readFeatureRules } from '../../functions/synced-rules.ts';
+import { environment } from '../terminal.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -61,4 +64,38 @@ export function knownTargets(env: Environment): KnownTargets {
   if (isSet('OPENFGA_URL')) named.push('openfga');
   if (named.length === 0) return { targets: new Set(['upstream', 'zitadel', 'openfga']), assumed: true };
   return { targets: new Set(['upstream', ...named]), assumed: false };
+}
+
+export interface TwoFiles {
+  readonly previous: readonly FeatureRule[];
+  readonly current: readonly FeatureRule[];
+}
+
+export interface RulesOptions {
+  /** File names; instead of the variables. */
+  readonly previous?: string;
+  readonly rules?: string;
+}
+
+/** Both rules files of a command. Throws Failure with every fault. */
+export async function readBoth(options: RulesOptions): Promise<TwoFiles> {
+  const texts = [await readPrevious(options.previous), await readRules(options.rules, environment)];
+  const [previous = [], current = []] = texts.map(parsed);
+  return { previous, current };
+}
+
+async function readPrevious(file: string | undefined): Promise<RulesText> {
+  const configured = environment['ACCESS_RULES_PREV']?.trim() ?? '';
+  if (file === undefined && configured.startsWith('['))
+    return { name: 'ACCESS_RULES_PREV', text: configured };
+  const name = file ?? configured;
+  // Without it every feature would look new, and a rename would pass unseen.
+  if (name === '') throw missing('ACCESS_RULES_PREV', 'write the rules that serve now, or [] for none');
+  return { name, text: await readText(name) };
+}
+
+function parsed({ name, text }: RulesText): readonly FeatureRule[] {
+  const read = readFeatureRules(text);
+  if (read.ok) return read.rules;
+  throw new Failure(read.faults.map((fault) => `${name}:${fault}`).join('\n'));
 }

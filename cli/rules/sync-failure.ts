@@ -3,7 +3,7 @@ import { LeaseLost } from '../../functions/feature-sync/runs.ts';
 import { DatabaseError, DatabaseUnavailable } from '../../shared/ports/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import { Failure, withoutTables } from '../failure.ts';
-import { openFgaFailure } from '../fga/openfga-failure.ts';
+import { openFgaFailure } from '../fga/connect.ts';
 
 /** Says what happened and what to do; what is no failure but a defect stays as it is. */
 export function syncFailure(error: unknown): unknown {

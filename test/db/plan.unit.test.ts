@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { missingFrom, missingOfLegacy } from '../../cli/db/compare.ts';
+import { missingFrom, missingOfLegacy } from '../../cli/db/expected.ts';
 import { readExpected } from '../../cli/db/expected.ts';
 import { migrationOf, readMigrations } from '../../cli/db/files.ts';
-import { planMigrations } from '../../cli/db/plan.ts';
-import { splitStatements } from '../../cli/db/split.ts';
-import { faultsOfSqlx } from '../../cli/db/sqlx.ts';
+import { planMigrations } from '../../cli/db/migrate.ts';
+import { splitStatements } from '../../cli/db/execute.ts';
+import { faultsOfSqlx } from '../../cli/db/baseline.ts';
 import { MIGRATIONS } from './support.ts';
 
 const one = migrationOf('20250101000001_one.sql', 'select 1');

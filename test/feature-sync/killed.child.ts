@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { runRestore } from '../../cli/rules/restore.ts';
+import { runRestore } from '../../cli/rules/sync.ts';
 import { runSync } from '../../cli/rules/sync.ts';
 
 /** `sallyport rules sync` and `rules restore` without the other commands, which would only make them start more slowly. */

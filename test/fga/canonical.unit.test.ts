@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { transformer } from '@openfga/syntax-transformer';
 import { describe, expect, it } from 'vitest';
-import { canonicalModel } from '../../cli/fga/canonical.ts';
+import { canonicalModel } from '../../cli/fga/bootstrap.ts';
 import { authorizationModelSchema } from '../../shared/ports/authorization-models.ts';
 
 const model = (dsl: string) => authorizationModelSchema.parse(transformer.transformDSLToJSONObject(dsl));

@@ -1,6 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { systemFault } from '../shared/system-errors.ts';
 import { Failure } from './failure.ts';
+import { InvalidArgumentError } from 'commander';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** Throws Failure that names the file, and says why and what to do. */
 export async function readText(name: string): Promise<string> {
@@ -19,4 +23,22 @@ export async function orUnwritable<T>(name: string, write: () => Promise<T>): Pr
     const why = systemFault(error);
     throw why === undefined ? error : new Failure(`cannot write ${name}: ${why}`, { cause: error });
   }
+}
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** Reads an id off the command line; `whose` says where the right one is found. */
+export function uuid(whose: string): (value: string) => string {
+  return (value) => {
+    if (!UUID.test(value)) throw new InvalidArgumentError(`Write ${whose}.`);
+    return value;
+  };
+}
+
+/** The project's folder: the nearest with a package.json, above cli/ as above the bundle that is built of it. */
+export const PROJECT = nearest(dirname(fileURLToPath(import.meta.url)));
+
+function nearest(folder: string): string {
+  if (existsSync(join(folder, 'package.json')) || dirname(folder) === folder) return folder;
+  return nearest(dirname(folder));
 }
