@@ -1,6 +1,11 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { MigrateCommand, Output, RunOptions } from './db/commands.ts';
 import { withExamples } from './help.ts';
+import { wholeNumber } from './input.ts';
+
+const SECONDS = wholeNumber(0, 9_999_999);
+/** Never 0, which is no bound at all in Postgres. */
+const MILLISECONDS = wholeNumber(1, 9_999_999);
 
 export function registerDb(program: Command): void {
   const db = withExamples(
@@ -26,11 +31,11 @@ function registerMigrate(db: Command): void {
       )
       .option('--dry-run', 'print what would run, change nothing')
       .option('--json', 'print the result as JSON')
-      .option('--wait <seconds>', 'how long to wait for another run to end', wholeNumber, 60)
+      .option('--wait <seconds>', 'how long to wait for another run to end', SECONDS, 60)
       .option(
         '--lock-timeout <ms>',
         'how long a statement may queue for a lock before it gives way',
-        milliseconds,
+        MILLISECONDS,
         1000,
       )
       .action(async (options: MigrateCommand) => (await import('./db/commands.ts')).runMigrate(options)),
@@ -50,7 +55,7 @@ function registerBaseline(db: Command): void {
       )
       .option('--dry-run', 'print what would be recorded, change nothing')
       .option('--json', 'print the result as JSON')
-      .option('--wait <seconds>', 'how long to wait for another run to end', wholeNumber, 60)
+      .option('--wait <seconds>', 'how long to wait for another run to end', SECONDS, 60)
       .action(async (options: RunOptions) => (await import('./db/commands.ts')).runBaseline(options)),
     [['sallyport db baseline --dry-run', 'whether and how the database can be adopted']],
   );
@@ -82,15 +87,4 @@ function registerReaders(db: Command): void {
       .action(async () => (await import('./db/commands.ts')).runSchema()),
     [['sallyport db schema > before.json', 'to compare with later']],
   );
-}
-
-/** Never 0, which is no bound at all in Postgres. */
-function milliseconds(value: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(value)) throw new InvalidArgumentError('Write a whole number above 0.');
-  return Number(value);
-}
-
-function wholeNumber(value: string): number {
-  if (!/^\d{1,7}$/.test(value)) throw new InvalidArgumentError('Write a whole number.');
-  return Number(value);
 }

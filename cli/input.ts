@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { systemFault } from '../shared/system-errors.ts';
-import { Failure } from './failure.ts';
-import { InvalidArgumentError } from 'commander';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { InvalidArgumentError } from 'commander';
+import { systemFault } from '../shared/system-errors.ts';
+import { Failure } from './failure.ts';
 
 /** Throws Failure that names the file, and says why and what to do. */
 export async function readText(name: string): Promise<string> {
@@ -41,4 +41,13 @@ export const PROJECT = nearest(dirname(fileURLToPath(import.meta.url)));
 function nearest(folder: string): string {
   if (existsSync(join(folder, 'package.json')) || dirname(folder) === folder) return folder;
   return nearest(dirname(folder));
+}
+
+/** Reads a whole number off the command line: `least` up to `most`. */
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new InvalidArgumentError(`Write a whole number from ${least} to ${most}.`);
+  };
 }

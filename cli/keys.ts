@@ -1,10 +1,10 @@
 import { text } from 'node:stream/consumers';
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import * as z from 'zod';
 import { parseSigningKeys } from '../shared/keys/signing-keys.ts';
 import { Failure, missing } from './failure.ts';
-import { readText } from './input.ts';
+import { readText, wholeNumber } from './input.ts';
 import { withExamples } from './help.ts';
 import { environment, print } from './terminal.ts';
 
@@ -27,7 +27,12 @@ export function registerKeys(program: Command): void {
       .command('generate')
       .description('Print a private JWK set (ES256) for ASSERTION_KEYS, on one line. It is a secret.')
       .option('--add [file]', 'put the new key before those of a file (- is stdin; default: ASSERTION_KEYS)')
-      .option('--keep <count>', 'with --add: how many keys to print at most, newest first', wholeNumber, 2)
+      .option(
+        '--keep <count>',
+        'with --add: how many keys to print at most, newest first',
+        wholeNumber(1, 999),
+        2,
+      )
       .action(async ({ add, keep }: GenerateOptions) => {
         const existing = add === undefined ? undefined : parseKeys(await readKeys(add));
         print(JSON.stringify(rotate(await generateKeys(), existing, keep)));
@@ -71,9 +76,4 @@ async function readKeys(from: string | true): Promise<string> {
   const existing = environment['ASSERTION_KEYS'] ?? '';
   if (existing === '') throw missing('ASSERTION_KEYS', '--add without a file takes the keys from there');
   return existing;
-}
-
-function wholeNumber(value: string): number {
-  if (!/^[1-9]\d{0,2}$/.test(value)) throw new InvalidArgumentError('Write a whole number from 1 to 999.');
-  return Number(value);
 }

@@ -5,16 +5,10 @@ import * as z from 'zod';
 import { UnreadableEnvFile, withEnvFiles } from '../shared/configuration/env-file.ts';
 import { misspelled } from '../shared/configuration/names.ts';
 import { systemFault } from '../shared/system-errors.ts';
-import { registerCompletion } from './completion.ts';
-import { registerCron } from './cron.ts';
-import { registerDb } from './db.ts';
 import { Failure, UsageError } from './failure.ts';
-import { registerFga } from './fga.ts';
 import { elsewhere, registerHelp, withExamples } from './help.ts';
 import { handleInterrupts, interruptedWith } from './terminal.ts';
-import { registerKeys } from './keys.ts';
 import { PROJECT } from './input.ts';
-import { registerRules } from './rules.ts';
 import {
   colors,
   endWithoutReader,
@@ -24,18 +18,19 @@ import {
   resultBegun,
   takeVariables,
 } from './terminal.ts';
-import { registerWebhooks } from './webhooks.ts';
 
-/** One line per group of commands. */
-const GROUPS: readonly ((program: Command) => void)[] = [
-  registerRules,
-  registerFga,
-  registerKeys,
-  registerDb,
-  registerWebhooks,
-  registerCron,
-  registerCompletion,
-];
+type Register = (program: Command) => void;
+
+/** One line per group of commands. A group is loaded when it is called, or when all are to be listed. */
+const GROUPS: Readonly<Record<string, () => Promise<Register>>> = {
+  rules: async () => (await import('./rules.ts')).registerRules,
+  fga: async () => (await import('./fga.ts')).registerFga,
+  keys: async () => (await import('./keys.ts')).registerKeys,
+  db: async () => (await import('./db.ts')).registerDb,
+  webhooks: async () => (await import('./webhooks.ts')).registerWebhooks,
+  cron: async () => (await import('./cron.ts')).registerCron,
+  completion: async () => (await import('./completion.ts')).registerCompletion,
+};
 
 const DONE = 0;
 const FAILED = 1;
@@ -49,7 +44,7 @@ const packageFile = z.object({ version: z.string() });
 export async function main(argv: readonly string[]): Promise<number> {
   handleInterrupts();
   endWithoutReader();
-  const root = await program();
+  const root = await program(argv);
   try {
     await root.parseAsync(argv);
     return interruptedWith() ?? DONE;
@@ -58,8 +53,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The tree of all commands. */
-export async function program(): Promise<Command> {
+/** The tree of all commands, or of the one group that a command line calls. */
+export async function program(argv: readonly string[] = []): Promise<Command> {
   const { version } = packageFile.parse(JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')));
   const command = new Command('sallyport')
     .description('The command line of the Sallyport auth gateway.')
@@ -75,7 +70,7 @@ export async function program(): Promise<Command> {
     .hook('preAction', (_program, action) => {
       if (action.name() !== 'completion' && action.name() !== 'help') readVariables(command.opts());
     });
-  for (const register of GROUPS) register(command);
+  for (const register of await Promise.all(called(argv).map((load) => load()))) register(command);
   registerHelp(command);
   return withExamples(command, [
     ['sallyport rules check', 'find every fault of the access rules'],
@@ -84,6 +79,14 @@ export async function program(): Promise<Command> {
     ['sallyport db status --env-file production.env', 'with the variables of a file'],
     ['sallyport help rules check', 'the help of one command'],
   ]).addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 2 usage, 130 interrupted.');
+}
+
+function called(argv: readonly string[]): readonly (() => Promise<Register>)[] {
+  const words = argv.slice(2);
+  const first = words.find((word, at) => !word.startsWith('-') && words[at - 1] !== '--env-file') ?? '';
+  const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
+  // What completes and helps lists all others.
+  return group === undefined || first === 'completion' ? Object.values(GROUPS) : [group];
 }
 
 /** Those of the files, and a warning of names that nothing reads. */

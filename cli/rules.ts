@@ -1,9 +1,9 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { Failure } from './failure.ts';
 import { withExamples } from './help.ts';
 import type { CheckOptions } from './rules/check.ts';
 import type { ExplainOptions } from './rules/explain.ts';
-import { uuid } from './input.ts';
+import { uuid, wholeNumber } from './input.ts';
 import type { RulesOptions } from './rules/source.ts';
 import type { RestoreCommand, SyncCommand } from './rules/sync.ts';
 
@@ -71,7 +71,12 @@ const RULES = [
   'the rules from now on (default: ACCESS_RULES, or config/access_rules.json)',
 ] as const;
 const JSON_OPTION = ['--json', 'print the result as JSON'] as const;
-const WAIT = ['--wait <seconds>', 'how long to wait for another run to end', wholeNumber, 30] as const;
+const WAIT = [
+  '--wait <seconds>',
+  'how long to wait for another run to end',
+  wholeNumber(0, 99_999),
+  30,
+] as const;
 
 /** The verbs that carry a change of rules over to OpenFGA. */
 export function registerSync(rules: Command): void {
@@ -132,9 +137,4 @@ function registerSyncVerb(rules: Command): void {
       ['sallyport rules sync --phase contract', 'after it'],
     ],
   );
-}
-
-function wholeNumber(value: string): number {
-  if (!/^\d{1,5}$/.test(value)) throw new InvalidArgumentError('Write a whole number.');
-  return Number(value);
 }

@@ -1,8 +1,13 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { withExamples } from './help.ts';
-import { uuid } from './input.ts';
-import type { ListCommand, Output, ReplayCommand, RetryCommand } from './webhooks/commands.ts';
-import type { ReconcileCommand } from './webhooks/commands.ts';
+import { uuid, wholeNumber } from './input.ts';
+import type {
+  ListCommand,
+  Output,
+  ReconcileCommand,
+  ReplayCommand,
+  RetryCommand,
+} from './webhooks/commands.ts';
 
 export function registerWebhooks(program: Command): void {
   const webhooks = withExamples(
@@ -27,7 +32,7 @@ function registerReaders(webhooks: Command): void {
       .option('--user <id>', "only of this user, by the provider's id")
       .option('--type <type>', 'only of this type')
       .option('--since <when>', 'received since: an ISO date, or a time ago such as 30m, 12h, 7d', since)
-      .option('--limit <n>', 'at most', limit, 50)
+      .option('--limit <n>', 'at most', wholeNumber(1, 99_999), 50)
       .option('--json', 'print the list as JSON')
       .action(async (options: ListCommand) => (await import('./webhooks/commands.ts')).runList(options)),
     [
@@ -110,9 +115,4 @@ export function since(value: string): Date {
   const date = ms === undefined ? new Date(value) : new Date(Date.now() - Number(count) * ms);
   if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('Write an ISO date, or 30m, 12h, 7d.');
   return date;
-}
-
-function limit(value: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(value)) throw new InvalidArgumentError('Write a whole number above 0.');
-  return Number(value);
 }

@@ -167,7 +167,7 @@ describe.skipIf(!FULL)('with --json', () => {
   it.each([
     ['db status', 1, 'DATABASE_URL is missing'],
     ['cron run nope', 2, 'there is no job nope'],
-    ['webhooks list --limit 0', 2, 'above 0'],
+    ['webhooks list --limit 0', 2, 'from 1 to'],
     ['webhooks list --nope', 2, 'unknown option'],
   ])('%s prints its failure as JSON too', async (line, code, words) => {
     const answer = await sallyport({}, ...line.split(' '), '--json');
