@@ -1,6 +1,8 @@
 import { describe } from 'vitest';
 import { openFgaBinary, startRealOpenFga } from '../services/openfga.ts';
-import { openFgaContract, openFgaTokenContract, type RunningServer } from './openfga.contract.ts';
+import { openFgaContract, whileRunning, type RunningServer } from './openfga.contract.ts';
+import { bearerPromises } from './openfga/bearer.ts';
+import { unknownEndpointPromises } from './openfga/transport.ts';
 
 const binary = openFgaBinary();
 const skipped = binary === undefined ? ' (skipped: no binary, see OPENFGA_BIN)' : '';
@@ -16,5 +18,7 @@ describe.skipIf(binary === undefined)(`a real OpenFGA${skipped}`, () => {
 });
 
 describe.skipIf(binary === undefined)(`a real OpenFGA with an API token${skipped}`, () => {
-  openFgaTokenContract(() => start({ apiToken: 'secret' }));
+  const { url } = whileRunning(() => start({ apiToken: 'secret' }));
+  bearerPromises(url);
+  unknownEndpointPromises(url);
 });

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { assertionPromises } from './openfga/assertions.ts';
-import { bearerPromises } from './openfga/bearer.ts';
 import { checkPromises } from './openfga/checks.ts';
 import { depthPromises } from './openfga/depth.ts';
-import { listPromises } from './openfga/lists.ts';
 import { modelPromises } from './openfga/models.ts';
 import { readPromises } from './openfga/reads.ts';
 import { storePromises } from './openfga/stores.ts';
-import { transportPromises } from './openfga/transport.ts';
+import { bodyPromises } from './openfga/transport.ts';
 import { writePromises } from './openfga/writes.ts';
 
 export interface RunningServer {
@@ -16,18 +13,16 @@ export interface RunningServer {
 }
 
 const AREAS = {
-  transport: transportPromises,
+  bodies: bodyPromises,
   stores: storePromises,
   models: modelPromises,
   writes: writePromises,
   reads: readPromises,
   checks: checkPromises,
   'depth and cycles': depthPromises,
-  'lists and expansion': listPromises,
-  assertions: assertionPromises,
 };
 
-/** What an OpenFGA server owes its callers over HTTP; true of every server `start` gives. */
+/** What an OpenFGA server owes the gateway and `sallyport` over HTTP; true of every server `start` gives. */
 export function openFgaContract(start: () => Promise<RunningServer>): void {
   const { url } = whileRunning(start);
   for (const [area, promises] of Object.entries(AREAS)) {
@@ -37,13 +32,8 @@ export function openFgaContract(start: () => Promise<RunningServer>): void {
   }
 }
 
-/** What it owes when it is started with the API token `secret`. */
-export function openFgaTokenContract(start: () => Promise<RunningServer>): void {
-  bearerPromises(whileRunning(start).url);
-}
-
 /** Starts the server before the tests of the suite around and stops it after them. */
-function whileRunning(start: () => Promise<RunningServer>): { readonly url: () => string } {
+export function whileRunning(start: () => Promise<RunningServer>): { readonly url: () => string } {
   let server: RunningServer | undefined;
   beforeAll(async () => {
     server = await start();

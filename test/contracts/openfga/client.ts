@@ -64,10 +64,6 @@ export class StoreClient {
     return request(this.url, 'GET', `/stores/${this.id}/${path}`);
   }
 
-  put(path: string, body: unknown): Promise<Answer> {
-    return request(this.url, 'PUT', `/stores/${this.id}/${path}`, body);
-  }
-
   async writeModel(model: object): Promise<string> {
     const { body } = await this.post('authorization-models', model);
     return createdModel.parse(body).authorization_model_id;
@@ -88,34 +84,7 @@ export class StoreClient {
     return this.post('write', { deletes: { ...tupleKeys(facts), ...options } });
   }
 
-  check(fact: Fact, contextual: readonly Fact[] = [], more: object = {}): Promise<Answer> {
-    return this.post('check', {
-      tuple_key: tupleKey(fact),
-      contextual_tuples: tupleKeys(contextual),
-      ...more,
-    });
-  }
-
-  listObjects(
-    user: string,
-    relation: string,
-    type: string,
-    contextual: readonly Fact[] = [],
-  ): Promise<Answer> {
-    return this.post('list-objects', { user, relation, type, contextual_tuples: tupleKeys(contextual) });
-  }
-
-  listUsers(
-    [type, id]: readonly [string, string],
-    relation: string,
-    filter: object,
-    contextual: readonly Fact[] = [],
-  ): Promise<Answer> {
-    return this.post('list-users', {
-      object: { type, id },
-      relation,
-      user_filters: [filter],
-      contextual_tuples: contextual.map(tupleKey),
-    });
+  check(fact: Fact, more: object = {}): Promise<Answer> {
+    return this.post('check', { tuple_key: tupleKey(fact), ...more });
   }
 }

@@ -27,11 +27,6 @@ const read = z.object({
   continuation_token: z.string(),
 });
 
-const changes = z.object({
-  changes: z.array(z.object({ operation: z.string(), tuple_key: z.object({ object: z.string() }) })),
-  continuation_token: z.string(),
-});
-
 export function readPromises(url: () => string): void {
   const open = () => StoreClient.with(url(), DSL, FACTS);
 
@@ -77,28 +72,6 @@ export function readPromises(url: () => string): void {
     expect(await store.post('read', { continuation_token: 'abcd' })).toMatchObject({
       status: 400,
       body: { code: 'invalid_continuation_token' },
-    });
-  });
-
-  it('lists changes oldest first, and the same token again at the end', async () => {
-    const store = await open();
-    await store.delete([FACTS[0]!]);
-    const all = changes.parse((await store.get('changes')).body);
-    const operations = all.changes.map(({ operation }) => operation.replace('TUPLE_OPERATION_', ''));
-    expect(operations).toEqual(['WRITE', 'WRITE', 'WRITE', 'WRITE', 'DELETE']);
-    const token = encodeURIComponent(all.continuation_token);
-    const after = changes.parse((await store.get(`changes?continuation_token=${token}`)).body);
-    expect(after).toEqual({ changes: [], continuation_token: all.continuation_token });
-  });
-
-  it('lists the changes of one type, and refuses its token for another', async () => {
-    const store = await open();
-    const ofFolders = changes.parse((await store.get('changes?type=folder')).body);
-    expect(ofFolders.changes.map(({ tuple_key }) => tuple_key.object)).toEqual(['folder:1']);
-    const token = encodeURIComponent(ofFolders.continuation_token);
-    expect(await store.get(`changes?type=doc&continuation_token=${token}`)).toMatchObject({
-      status: 400,
-      body: { code: 'query_string_type_continuation_token_mismatch' },
     });
   });
 }

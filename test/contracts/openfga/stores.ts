@@ -67,13 +67,6 @@ export function storePromises(url: () => string): void {
     });
   });
 
-  it('deletes a store, however often it is asked to', async () => {
-    const { id } = await StoreClient.create(url());
-    expect(await request(url(), 'DELETE', `/stores/${id}`)).toEqual({ status: 204, body: undefined });
-    expect(await request(url(), 'DELETE', `/stores/${id}`)).toMatchObject({ status: 204 });
-    expect(await request(url(), 'GET', `/stores/${id}`)).toMatchObject({ status: 404 });
-  });
-
   it('keeps the tuples and models of two stores apart', async () => {
     const dsl = 'model\n  schema 1.1\ntype user\ntype doc\n  relations\n    define viewer: [user]';
     const filled = await StoreClient.with(url(), dsl, [['user:anne', 'viewer', 'doc:1']]);
