@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { json, sql, type Database } from '../../shared/ports/database.ts';
 import { tupleSchema, type Tuple } from '../../shared/ports/tuples.ts';
 import type { Runs } from './runs.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Snapshot } from './effects.ts';
 
 /** Rows of one statement: bounds its parameter, not the run. */
 const ROWS = 1_000;

@@ -3,7 +3,7 @@ import type { Archive } from './archive.ts';
 import { touchedFeatures, type Changes } from './changes.ts';
 import { effectsOf } from './effects.ts';
 import type { Run } from './runs.ts';
-import { conditionOf, keyOf, readSnapshot, type Snapshot } from './snapshot.ts';
+import { conditionOf, keyOf, readSnapshot, type Snapshot } from './effects.ts';
 import { writeAll } from './write.ts';
 
 export interface CatchUpDeps {

@@ -4,7 +4,7 @@ import { catchUp } from './catch-up.ts';
 import { touchedFeatures } from './changes.ts';
 import { effectsOf, type Effects } from './effects.ts';
 import type { Run, Runs, RunState } from './runs.ts';
-import { keyOf, keysOf, readSnapshot } from './snapshot.ts';
+import { keyOf, keysOf, readSnapshot } from './effects.ts';
 import { writeAll } from './write.ts';
 
 export interface ExecuteDeps {

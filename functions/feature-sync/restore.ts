@@ -4,7 +4,7 @@ import { FeatureSyncRefused, type Effects } from './effects.ts';
 import { loadEffects, workOff, type ExecuteDeps } from './execute.ts';
 import { withLease, type Patience } from './lease.ts';
 import type { Run, RunState } from './runs.ts';
-import { keyOf, readSnapshot } from './snapshot.ts';
+import { keyOf, readSnapshot } from './effects.ts';
 import { writeAll } from './write.ts';
 
 export interface RestoreDeps extends ExecuteDeps {

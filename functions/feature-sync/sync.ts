@@ -13,7 +13,7 @@ import { contract, expand, loadEffects, verify, type ExecuteDeps, type Verificat
 import { withLease, type Patience } from './lease.ts';
 import { rememberedArchive } from './archive.ts';
 import type { Run } from './runs.ts';
-import { readSnapshot, type Snapshot } from './snapshot.ts';
+import { readSnapshot, type Snapshot } from './effects.ts';
 import { overlapsOf, wideningOf, type Overlap, type Widening } from './widening.ts';
 
 export type Phase = 'both' | 'expand' | 'contract';

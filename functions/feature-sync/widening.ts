@@ -2,7 +2,7 @@ import { rewriteSchema, type AuthorizationModel } from '../../shared/ports/autho
 import type { Tuple } from '../../shared/ports/tuples.ts';
 import type { Changes } from './changes.ts';
 import type { Effects } from './effects.ts';
-import { conditionOf, keyOf, keysOf, type Snapshot } from './snapshot.ts';
+import { conditionOf, keyOf, keysOf, type Snapshot } from './effects.ts';
 
 /** Subjects that would pass where the former rules refused them. */
 export interface Widening {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareRules, touchedFeatures } from '../../functions/feature-sync/changes.ts';
 import { effectsOf } from '../../functions/feature-sync/effects.ts';
-import { readSnapshot } from '../../functions/feature-sync/snapshot.ts';
+import { readSnapshot } from '../../functions/feature-sync/effects.ts';
 import { wideningOf } from '../../functions/feature-sync/widening.ts';
 import { authorizationModelSchema } from '../../shared/ports/authorization-models.ts';
 import type { Tuple } from '../../shared/ports/tuples.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { restoreRun } from '../../functions/feature-sync/restore.ts';
-import { conditionOf } from '../../functions/feature-sync/snapshot.ts';
+import { conditionOf } from '../../functions/feature-sync/effects.ts';
 import { syncFeatures, type Phase, type SyncDeps } from '../../functions/feature-sync/sync.ts';
 import type { Tuple } from '../../shared/ports/tuples.ts';
 import { booksOf, emptyBooks } from './books.ts';

@@ -3,7 +3,7 @@ import { transformer } from '@openfga/syntax-transformer';
 import { describe, expect, it } from 'vitest';
 import { changesNothing, compareRules } from '../../functions/feature-sync/changes.ts';
 import { effectsOf, FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
-import { readSnapshot } from '../../functions/feature-sync/snapshot.ts';
+import { readSnapshot } from '../../functions/feature-sync/effects.ts';
 import { overlapsOf, wideningOf } from '../../functions/feature-sync/widening.ts';
 import { authorizationModelSchema } from '../../shared/ports/authorization-models.ts';
 import { MemoryTuples, show, tuple } from './memory.ts';

@@ -1,7 +1,7 @@
 import { Refusal } from '../../../../shared/errors.ts';
 import { objectOf } from './object.ts';
 import { shapeOf } from '../pattern.ts';
-import type { Report } from './report.ts';
+import type { Report } from './parse.ts';
 import { parseStripPrefix } from '../pattern.ts';
 import type { RuleTrie } from '../trie.ts';
 import type { Match, PathSegment, Rule } from '../types.ts';

@@ -9,7 +9,7 @@ import { lackOf, type HeldModel } from './model.ts';
 import { parseFeature, parseObject } from './object.ts';
 import type { Entry } from './parse.ts';
 import { parsePattern } from '../pattern.ts';
-import type { Report } from './report.ts';
+import type { Report } from './parse.ts';
 import { parseStripPrefix } from '../pattern.ts';
 import { placesOf } from './claims.ts';
 import type { Access, PathSegment, RelationAccess, Rule } from '../types.ts';
