@@ -200,20 +200,20 @@ export function redact(object: Readonly<Record<string, unknown>>): JsonObject {
 function redactObject(object: object, depth: number): JsonObject {
   return Object.fromEntries(
     Object.entries(object).flatMap(([name, value]) =>
-      SECRET_NAME.test(name) ? [] : [[storable(name), redactValue(value, depth + 1)]],
+      SECRET_NAME.test(name) ? [] : [[storableText(name), redactValue(value, depth + 1)]],
     ),
   );
 }
 
 function redactValue(value: unknown, depth: number): JsonValue {
   if (depth > MAX_DEPTH) throw new RangeError('nested too deeply');
-  if (typeof value === 'string') return HASH_VALUE.test(value) ? null : storable(value);
+  if (typeof value === 'string') return HASH_VALUE.test(value) ? null : storableText(value);
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (Array.isArray(value)) return value.map((item: unknown) => redactValue(item, depth + 1));
   return typeof value === 'object' && value !== null ? redactObject(value, depth) : null;
 }
 
 /** jsonb takes neither NUL nor half a surrogate pair. */
-function storable(text: string): string {
+function storableText(text: string): string {
   return text.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '\uFFFD');
 }
