@@ -56,7 +56,8 @@ export class Contenders {
   readonly #ground: Ground;
   readonly #beside: string | undefined;
   readonly #started = new Map<ContenderId, Promise<Contender>>();
-  readonly #redisUrl = once(() => this.#startRedis());
+  /** Of a Redis that is the bench's own. Throws LeftOut when there is none. */
+  readonly redisUrl = once(() => this.#startRedis());
   readonly #worker = once(() => this.#buildWorker('worker', undefined));
   readonly #besideWorker = once(() => this.#buildWorker('beside-worker', this.#beside));
 
@@ -96,11 +97,11 @@ export class Contenders {
       case 'product':
         return this.#product({});
       case 'redis':
-        return this.#product({ REDIS_URL: await this.#redisUrl() });
+        return this.#product({ REDIS_URL: await this.redisUrl() });
       case 'workers':
         return this.#workers({});
       case 'workersRedis':
-        return this.#workers({ REDIS_URL: await this.#redisUrl() });
+        return this.#workers({ REDIS_URL: await this.redisUrl() });
       case 'fewRules':
         return this.#product({ ACCESS_RULES: await this.#writeRules(FEW_RULES) });
       case 'manyRules':
@@ -112,7 +113,7 @@ export class Contenders {
       case 'besideProduct':
         return this.#product({}, programs.beside);
       case 'besideRedis':
-        return this.#product({ REDIS_URL: await this.#redisUrl() }, programs.beside);
+        return this.#product({ REDIS_URL: await this.redisUrl() }, programs.beside);
       case 'besideWorker':
         return this.#workerOf(await this.#besideWorker());
     }
@@ -182,13 +183,16 @@ export class Contenders {
   }
 
   #requestsOf(id: ContenderId): string | Promise<string> {
-    const services = { fewRules: FEW_RULES, manyRules: MANY_RULES }[id as string];
-    if (services === undefined) return this.#ground.requestsFile;
-    const step = Math.max(1, Math.floor(services / this.#ground.tokens.length));
-    return this.#ground.writeRequests(
-      `requests-${services}.txt`,
-      (n) => `/api/service-${(n * step) % services}/42/items`,
-    );
+    if (id === 'fewRules') return this.#writeRequests(FEW_RULES);
+    if (id === 'manyRules') return this.#writeRequests(MANY_RULES);
+    return this.#ground.requestsFile;
+  }
+
+  /** As many paths for few rules as for many, spread over all of the rules. */
+  #writeRequests(rules: number): Promise<string> {
+    const { tokens, writeRequests } = this.#ground;
+    const step = Math.ceil(rules / tokens.length);
+    return writeRequests(`requests-${rules}.txt`, (n) => `/api/service-${(n * step) % rules}/${n}/items`);
   }
 }
 

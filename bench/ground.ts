@@ -40,7 +40,7 @@ export interface Ground {
   start(launch: (port: number) => Promise<Child>): Promise<Started>;
   startNode(program: string, args: readonly string[], options: NodeOptions): Promise<Child>;
   /** Writes the requests of a load: the n-th token asks for the path of n. */
-  writeRequests(name: string, pathOf: (n: number) => string): Promise<string>;
+  readonly writeRequests: (name: string, pathOf: (n: number) => string) => Promise<string>;
   close(): Promise<void>;
 }
 

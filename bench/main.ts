@@ -30,7 +30,7 @@ async function measureGateway(options: Options): Promise<SectionResult[]> {
       results.push(await measureThroughput(contests, ground, contenders, options));
     }
     await measure('latency', () => measureLatency(ground, contenders, options));
-    await measure('allocation', () => measureAllocation(ground, options));
+    await measure('allocation', () => measureAllocation(ground, contenders, options));
     await measure('rules', measureMatcher);
     await measure('memory', () => measureMemory(ground, options));
     await measure('size', () => measureSize(ground, options));

@@ -45,7 +45,7 @@ export async function buildPrograms(beside: string | undefined): Promise<Program
     beside: other,
     bareNode: `${outdir}/servers/bare-node.js`,
     heapProbe: `${outdir}/servers/heap-probe.js`,
-    paced: await compiled(path('bench/load/paced.c'), `${outdir}/paced`),
+    paced: await compilePaced(`${outdir}/paced`),
   };
 }
 
@@ -58,8 +58,9 @@ async function buildProduct(checkout: string): Promise<string> {
   return join(checkout, 'dist/node.js');
 }
 
-async function compiled(source: string, program: string): Promise<string | undefined> {
+/** Undefined where nothing compiles C. */
+export async function compilePaced(program: string): Promise<string | undefined> {
   if (!installed('cc')) return undefined;
-  await run('cc', ['-O2', '-o', program, source]);
+  await run('cc', ['-O2', '-o', program, path('bench/load/paced.c')]);
   return program;
 }

@@ -9,6 +9,8 @@ const SCRIPT = fileURLToPath(new URL('requests.lua', import.meta.url));
 const CONNECTIONS = 64;
 /** wrk counts a slower answer as an error; on a busy machine it is only a slow one. */
 const TIMEOUT_SECONDS = 20;
+/** How long answers are waited for that are due at the end of a constant load. */
+const DRAIN_SECONDS = 2;
 /** After the end of the load: more, and the generator hangs. */
 const GRACE_SECONDS = 30;
 const MICROSECONDS = { us: 1, ms: 1_000, s: 1_000_000, m: 60_000_000 } as const;
@@ -61,16 +63,18 @@ export interface PacedLoad extends Load {
   readonly rate: number;
   /** Seconds at the same rate that are left out of the figures. */
   readonly warmUp: number;
+  /** Seconds that the last answers have; what has not come by then counts with its age. */
+  readonly drain?: number;
   /** Of load/paced.c, compiled. */
   readonly program: string;
 }
 
 /** Latency under a constant rate, each counted from when its request was due. Throws when an answer was refused. */
 export async function pacedLoad(load: PacedLoad): Promise<Latency> {
-  const { port, rate, warmUp, seconds, requestsFile, program } = load;
-  const args = [port, rate, warmUp, seconds].map((value) => String(Math.round(value)));
+  const { port, rate, warmUp, seconds, drain = DRAIN_SECONDS, requestsFile, program } = load;
+  const args = [port, rate, warmUp, seconds, drain].map((value) => String(Math.round(value)));
   const { stdout } = await run(program, [...args, requestsFile], {
-    timeout: (warmUp + seconds + GRACE_SECONDS) * 1_000,
+    timeout: (warmUp + seconds + drain + GRACE_SECONDS) * 1_000,
   });
   const latency = Latency.parse(JSON.parse(stdout));
   if (latency.failed > 0)

@@ -1,6 +1,6 @@
 /*
- * Open-loop load of a constant rate over HTTP/1.1 on loopback: paced PORT RATE WARM_UP_SECONDS SECONDS REQUESTS_FILE
- * prints one line of JSON. The file has one `PATH TOKEN` a line; they are asked for in turn.
+ * Open-loop load of a constant rate over HTTP/1.1 on loopback: paced PORT RATE WARM_UP_SECONDS SECONDS DRAIN_SECONDS
+ * REQUESTS_FILE prints one line of JSON. The file has one `PATH TOKEN` a line; they are asked for in turn.
  *
  * Request n is due at start + n / RATE, whether or not earlier answers have come, and its latency counts from then: a
  * server that stalls cannot hide it by slowing its clients down (coordinated omission). What is due while every
@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 256, ANSWER_BYTES = 65536, DRAIN_NS = 2000000000, EVENTS = 64 };
+enum { CONNECTIONS = 256, ANSWER_BYTES = 65536, EVENTS = 64 };
 
 typedef struct {
   int fd;
@@ -37,7 +37,7 @@ static Lane lanes[CONNECTIONS];
 static int idle[CONNECTIONS], idle_count;
 static char **requests;
 static size_t request_count;
-static int64_t start, freed_at, count_from, interval_ns, total, sent, answered, failed;
+static int64_t start, freed_at, count_from, deadline, interval_ns, total, sent, answered, failed;
 /* Nanoseconds of each counted request, and how late it was written. */
 static int64_t *latencies, *lateness;
 static size_t latency_count, lateness_count;
@@ -140,7 +140,6 @@ static double quantile_ms(int64_t *sorted, size_t count, double share) {
 
 static void run(int epoll, int timer) {
   struct epoll_event events[EVENTS];
-  int64_t deadline = due_of(total) + DRAIN_NS;
   while (answered < total && now() < deadline) {
     /* With every connection taken there is nothing to wake up for but answers. */
     int64_t next = sent < total && idle_count > 0 ? due_of(sent) : deadline;
@@ -154,12 +153,12 @@ static void run(int epoll, int timer) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 6) return fprintf(stderr, "usage: paced PORT RATE WARM_UP_SECONDS SECONDS REQUESTS_FILE\n"), 2;
+  if (argc != 7) return fprintf(stderr, "usage: paced PORT RATE WARM_UP_SECONDS SECONDS DRAIN_SECONDS REQUESTS_FILE\n"), 2;
   int64_t rate = atoll(argv[2]), warm_up = atoll(argv[3]), seconds = atoll(argv[4]);
   int epoll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
   struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u32 = CONNECTIONS};
   if (rate <= 0 || epoll < 0 || timer < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event) < 0) die("start");
-  read_requests(argv[5], argv[1]);
+  read_requests(argv[6], argv[1]);
   for (int at = 0; at < CONNECTIONS; at++) open_lane(epoll, at, atoi(argv[1]));
   total = rate * (warm_up + seconds);
   interval_ns = 1000000000 / rate;
@@ -168,6 +167,7 @@ int main(int argc, char **argv) {
   if (latencies == NULL || lateness == NULL) die("malloc");
   start = now() + 100000000;
   count_from = start + warm_up * 1000000000;
+  deadline = due_of(total) + atoll(argv[5]) * 1000000000;
   run(epoll, timer);
   int64_t end = now();
   for (int at = 0; at < CONNECTIONS; at++)
