@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { scheduleEntries } from '../functions/cron/schedule.ts';
+import { SCHEDULE } from '../functions/catalogue.ts';
 import type { Output, RunCommand } from './cron/commands.ts';
 import { withExamples } from './help.ts';
 
@@ -36,6 +36,6 @@ export function registerCron(program: Command): void {
 /** Its names are for help and completion: the command refuses others in words of its own. */
 function jobArgument(): Argument {
   const argument = new Argument('<job>', 'as `sallyport cron list` names it');
-  argument.argChoices = scheduleEntries().map(({ job }) => job);
+  argument.argChoices = SCHEDULE.map(({ job }) => job);
   return argument;
 }

@@ -1,17 +1,17 @@
 import type { Deps } from '../shared/deps.ts';
 import { framed, type OwnRoute } from '../shared/edge/frame.ts';
-import { Refusal } from '../shared/errors.ts';
+import { routesByPath, type Brought } from '../shared/edge/function.ts';
 import type { ReadinessCheck } from '../shared/edge/readiness.ts';
-import { OWN_PATHS } from './catalogue.ts';
-import type { Cron } from './cron/cron.ts';
-import { createGateway, type Gateway } from './gateway/function.ts';
+import { Refusal } from '../shared/errors.ts';
+import type { ScheduledJob } from '../shared/runs/job.ts';
+import { OWN_PATHS, SCHEDULE } from './catalogue.ts';
+import { createCron, type Cron } from './cron/cron.ts';
 import { inboundOf, targetOf } from './gateway/workers/transport.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
 import { readRequest } from './gateway/read/request.ts';
-import { gatewayFetch, jwksRoute, type PeerOf } from './gateway/function.ts';
-import { createJobs } from './jobs.ts';
+import { createGateway, gatewayFetch, type Gateway, type PeerOf } from './gateway/function.ts';
 import { statusRoutes } from './status/function.ts';
-import { createWebhooks, type Webhooks } from './webhooks/function.ts';
+import { createWebhooks } from './webhooks/function.ts';
 
 export interface App {
   /** The bundle's own routes, whatever the path. */
@@ -19,19 +19,19 @@ export interface App {
   /** Any request: own routes win over access rules. `bindings`: what the runtime hands over with it. */
   fetch(request: Request, bindings: unknown): Response | Promise<Response>;
   readonly gateway: Gateway;
-  readonly webhooks: Webhooks;
   /** Null without a database. */
   readonly cron: Cron | null;
   close(): Promise<void>;
 }
 
-/** The map of the bundle: which function answers what. `more`: what one runtime alone has to show in /ready. Throws UnusableRules and UnusableGrants. */
-export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCheck[] = []): App {
+/** Composes what functions bring. `more`: what one runtime alone brings. Throws UnusableRules and UnusableGrants. */
+export function createApp(deps: Deps, peerOf: PeerOf, more: Brought = {}): App {
   const gateway = createGateway(deps, OWN_PATHS);
   const webhooks = createWebhooks(deps, (caller, user) => {
     gateway.forget(caller, user);
   });
-  const cron = createJobs(deps, webhooks);
+  const brought: readonly Brought[] = [gateway, { checks: databaseChecks(deps) }, webhooks, more];
+  const cron = createJobs(brought, deps);
   const { config, clock } = deps;
   const { runtime, metrics } = deps.platform;
   const status = statusRoutes({
@@ -40,9 +40,9 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
     clock,
     metrics,
     collapse: deps.collapse,
-    checks: [...gateway.checks, ...databaseChecks(deps), ...webhooks.checks, ...more],
+    checks: brought.flatMap(({ checks = [] }) => checks),
   });
-  const routes = [...status, jwksRoute(gateway), ...webhooks.routes];
+  const routes = [...status, ...brought.flatMap(({ routes = [] }) => routes)];
   const own = ownRoutes(routes, gateway, deps, peerOf);
   const forward = gatewayFetch(gateway, deps.fetchUpstream, peerOf);
   return {
@@ -50,11 +50,10 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
     fetch: (request, bindings) =>
       OWN_PATHS.has(targetOf(request.url)) ? own(request, bindings) : forward(request, bindings),
     gateway,
-    webhooks,
     cron,
     async close() {
       await cron?.close();
-      gateway.close();
+      for (const each of brought) await each.close?.();
       await deps.close();
     },
   };
@@ -63,24 +62,37 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: readonly ReadinessCh
 /** Own routes in their frame; /forward-auth speaks for other requests, in the gateway's own. */
 function ownRoutes(routes: readonly OwnRoute[], gateway: Gateway, deps: Deps, peerOf: PeerOf): App['own'] {
   const { proxies, random } = deps;
-  const byPath = new Map(routes.map((route) => [route.path, route]));
+  const stray = routes.find(({ path }) => !OWN_PATHS.has(path));
+  if (stray !== undefined) throw new Error(`no function has ${stray.path} among its paths`);
+  const routeOf = routesByPath(routes);
   return (request, bindings) => {
     const inbound = inboundOf(request, peerOf(request, bindings));
     const [path = ''] = inbound.target.split('?', 1);
     if (path === '/forward-auth') return forwardAuth(inbound, gateway.deps);
-    const route = byPath.get(path) ?? NOWHERE;
-    return framed(route, request, readRequest(inbound, proxies, random), gateway.deps);
+    return framed(routeOf(path) ?? NOWHERE, request, readRequest(inbound, proxies, random), gateway.deps);
   };
 }
 
 const NOWHERE: OwnRoute = {
   path: '',
   methods: ['GET', 'POST'],
-  guarded: false,
+  quota: 'refusals',
   answer() {
     throw new Refusal('not_found', 'no such route of the bundle');
   },
 };
+
+/** The regular work of the bundle; null without a database, which holds the leases. */
+function createJobs(brought: readonly Brought[], { database, random, log, platform }: Deps): Cron | null {
+  if (database === null) return null;
+  const byName = new Map(brought.flatMap(({ jobs = {} }) => Object.entries(jobs)));
+  const jobs = SCHEDULE.map(({ job: name, pattern }): ScheduledJob => {
+    const job = byName.get(name);
+    if (job === undefined) throw new Error(`no function brings the job ${name}`);
+    return { name, pattern, run: (run) => job.run(run) };
+  });
+  return createCron({ database, random, log, metrics: platform.metrics, jobs });
+}
 
 /** Not needed: the gateway forwards without it. */
 function databaseChecks({ database }: Deps): ReadinessCheck[] {

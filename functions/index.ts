@@ -4,6 +4,7 @@ import { toProblem } from '../shared/edge/problem.ts';
 import { webRandom } from '../shared/random.ts';
 import { createApp, type App } from './app.ts';
 import { openConfigured } from './configuration.ts';
+import { requestId } from './gateway/read/request.ts';
 
 interface Trigger {
   readonly cron: string;
@@ -45,9 +46,12 @@ function report(faults: readonly string[]): void {
 }
 
 /** One for each request: workerd lets no request answer with the Response of another. */
-function notConfigured(): Response {
+function notConfigured(request: Request): Response {
   const refusal = new Refusal('not_configured', 'unusable configuration');
-  const { status, headers, body } = toProblem(refusal, random.uuid());
+  const { status, headers, body } = toProblem(
+    refusal,
+    requestId(request.headers.get('x-request-id') ?? undefined) ?? random.hex(16),
+  );
   return new Response(body, { status, headers });
 }
 
@@ -59,15 +63,16 @@ function peerOf(request: Request): string {
 export default {
   fetch(request: Request, bindings: Bindings): Response | Promise<Response> {
     const app = appFor(bindings);
-    return app === undefined ? notConfigured() : app.fetch(request, bindings);
+    return app === undefined ? notConfigured(request) : app.fetch(request, bindings);
   },
 
   /** A trigger of wrangler.toml. Rejects when the job fails, so that Cloudflare shows it as failed. */
   async scheduled({ cron, scheduledTime }: Trigger, bindings: Bindings): Promise<void> {
     const app = appFor(bindings);
     if (app === undefined) throw new Error('unusable configuration');
-    const result = await app.cron?.tick(cron, new Date(scheduledTime));
-    if (result === undefined) console.warn('no regular jobs: DATABASE_URL is not set');
-    if (result?.outcome === 'failed') throw new Error(`${result.job} failed`);
+    const results = await app.cron?.tick(cron, new Date(scheduledTime));
+    if (results === undefined) console.warn('no regular jobs: DATABASE_URL is not set');
+    const failed = results?.flatMap(({ outcome, job }) => (outcome === 'failed' ? [job] : [])) ?? [];
+    if (failed.length > 0) throw new Error(`failed: ${failed.join(', ')}`);
   },
 };

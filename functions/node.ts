@@ -89,7 +89,7 @@ function wire(config: Config, platform: Platform): Composed {
   const deps = createDeps(config, { platform });
   const featureSync = featureSyncAtStart(deps);
   try {
-    const app = createApp(deps, (_request, bindings) => peerOf(bindings), featureSync.checks);
+    const app = createApp(deps, (_request, bindings) => peerOf(bindings), featureSync);
     return { deps, app, featureSync };
   } catch (error) {
     void deps.close();

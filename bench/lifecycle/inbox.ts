@@ -3,6 +3,7 @@ import type { StorableEvent } from '../../functions/webhooks/event.ts';
 import { isUrgent } from '../../functions/webhooks/event.ts';
 import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
 import { receive, type ReceiveDeps } from '../../functions/webhooks/receive/receive.ts';
+import { MAX_OWN_BODY_BYTES, readBody } from '../../shared/edge/body.ts';
 import { json, sql, type Sql } from '../../shared/ports/database.ts';
 import { envelope, SIGNING_KEY } from './envelope.ts';
 import type { LifecycleGround } from './ground.ts';
@@ -16,7 +17,8 @@ export function received(ground: LifecycleGround, count: number): Side {
   const deps = receiveDeps(ground);
   return within(ground, count, (subjects) =>
     bySenders(subjects.map(delivery), async (request) => {
-      const { status } = await receive(request, 'event', deps);
+      const sent = { headers: request.headers, body: () => readBody(request, MAX_OWN_BODY_BYTES) };
+      const { status } = await receive(sent, 'event', deps);
       if (status !== 'accepted') throw new Error(`a delivery of the bench was ${status}`);
     }),
   );
@@ -52,7 +54,6 @@ function receiveDeps({ deps, database, issuer }: LifecycleGround): ReceiveDeps {
   const { clock, random, log } = deps;
   return {
     webhooks: { signingKeys: [SIGNING_KEY], sharedSecret: null },
-    maxBodyBytes: 65_536,
     database,
     clock,
     random,

@@ -1,4 +1,5 @@
 import { createWebhooks } from '../../functions/webhooks/function.ts';
+import { MAX_OWN_BODY_BYTES, readBody } from '../../shared/edge/body.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { callerOf } from '../../shared/identity/subjects.ts';
 import { envelope } from './envelope.ts';
@@ -24,7 +25,11 @@ export async function refusals(
     const subject = deps.random.uuid();
     const request = signed(envelope(subject, 'user.locked', 2));
     const began = performance.now();
-    const { status } = await route.answer(request);
+    const { status } = await route.answer(request, {
+      id: subject,
+      address: '127.0.0.1',
+      body: () => readBody(request, MAX_OWN_BODY_BYTES),
+    });
     if (status !== 202) throw new Error(`a suspension of the bench was answered with ${status}`);
     while (!(await refused(subject))) {
       if (performance.now() - began > MOST_MS) throw new Error('a suspension of the bench has no effect');

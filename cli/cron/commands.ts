@@ -1,7 +1,8 @@
 import { createApp } from '../../functions/app.ts';
 import type { Cron } from '../../functions/cron/cron.ts';
 import { readStates, type JobState } from '../../functions/cron/runs.ts';
-import { isJobName, scheduleEntries, type JobName } from '../../functions/cron/schedule.ts';
+import { SCHEDULE } from '../../functions/catalogue.ts';
+import type { WEBHOOKS } from '../../functions/webhooks/slice.ts';
 import type { Deps } from '../../shared/deps.ts';
 import { Failure, missing, UsageError } from '../failure.ts';
 import { colors, print, printJson } from '../terminal.ts';
@@ -17,7 +18,7 @@ export interface RunCommand extends Output {
 }
 
 /** So that a job asks for no more variables than it uses. */
-const USES: Readonly<Record<JobName, Uses>> = {
+const USES: Readonly<Record<keyof typeof WEBHOOKS.schedule, Uses>> = {
   'webhooks-apply': 'everything',
   'webhooks-reconcile': 'events',
   'revocations-remark': 'marks',
@@ -28,7 +29,7 @@ const USES: Readonly<Record<JobName, Uses>> = {
 export async function runList({ json }: Output): Promise<void> {
   const states = await withInbox(readStates);
   const byJob = new Map(states.map((state) => [state.job, state]));
-  const jobs = scheduleEntries().map(({ pattern, job }) => ({ job, schedule: pattern, ...byJob.get(job) }));
+  const jobs = SCHEDULE.map(({ pattern, job }) => ({ job, schedule: pattern, ...byJob.get(job) }));
   if (json === true) printJson(jobs);
   else for (const { job, schedule } of jobs) print(lineOf(job, schedule, byJob.get(job)));
 }
@@ -43,12 +44,16 @@ function lineOf(job: string, schedule: string, state: JobState | undefined): str
 
 /** Runs one job now, or prints what it would do. */
 export async function runJob(name: string, { dryRun = false, json }: RunCommand): Promise<void> {
-  if (!isJobName(name)) throw new UsageError(`there is no job ${name}: see \`sallyport cron list\``);
+  if (!isJob(name)) throw new UsageError(`there is no job ${name}: see \`sallyport cron list\``);
   const detail = await withDeps(USES[name], (deps) =>
     withCron(deps, (cron) => (dryRun ? cron.preview(name) : now(cron, name))),
   );
   if (json === true) printJson({ job: name, dry_run: dryRun, ...detail });
   else print(`${name}: ${dryRun ? 'nothing was changed' : 'done'} ${JSON.stringify(detail)}`);
+}
+
+function isJob(name: string): name is keyof typeof USES {
+  return Object.hasOwn(USES, name);
 }
 
 async function withCron<T>(deps: Deps, work: (cron: Cron) => Promise<T>): Promise<T> {
@@ -62,7 +67,7 @@ async function withCron<T>(deps: Deps, work: (cron: Cron) => Promise<T>): Promis
   }
 }
 
-async function now(cron: Cron, name: JobName) {
+async function now(cron: Cron, name: string) {
   const result = await cron.run(name);
   if (result.outcome === 'skipped') throw new Failure(`${name} is running elsewhere`);
   if (result.outcome === 'failed') throw result.error;

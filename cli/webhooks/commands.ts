@@ -9,7 +9,7 @@ import {
 import { Failure, UsageError, missing } from '../failure.ts';
 import { colors, environment, interruption, print, printJson } from '../terminal.ts';
 import { withInbox } from './connect.ts';
-import { reconcileDeps } from '../../functions/jobs.ts';
+import { reconcileDeps } from '../../functions/webhooks/jobs.ts';
 import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile/reconcile.ts';
 import { withDeps } from '../with-deps.ts';
 

@@ -2,19 +2,18 @@ import type { Database } from '../../shared/ports/database.ts';
 import type { Log } from '../../shared/ports/log.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
 import type { Clock, Random } from '../../shared/ports/runtime.ts';
-import type { Job, JobDetail } from '../../shared/runs/job.ts';
+import type { JobDetail, ScheduledJob } from '../../shared/runs/job.ts';
 import { claim, finish, readStates, type Lease } from './runs.ts';
-import { jobAt, scheduleEntries, type JobName } from './schedule.ts';
 import type { Platform } from '../../shared/ports/platform.ts';
-
-export type Jobs = Readonly<Record<JobName, Job>>;
 
 export interface CronDeps {
   readonly database: Database;
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly jobs: Jobs;
+  readonly jobs: readonly ScheduledJob[];
+  /** Patterns that may be due without a job, since their function is off. */
+  readonly idle?: ReadonlySet<string>;
 }
 
 export interface CronOptions {
@@ -25,20 +24,39 @@ export interface CronOptions {
 }
 
 export type RunResult =
-  | { readonly outcome: 'done'; readonly job: JobName; readonly detail: JobDetail }
-  | { readonly outcome: 'failed'; readonly job: JobName; readonly error: unknown }
+  | { readonly outcome: 'done'; readonly job: string; readonly detail: JobDetail }
+  | { readonly outcome: 'failed'; readonly job: string; readonly error: unknown }
   /** Another replica holds the lease, or has served this time already. */
-  | { readonly outcome: 'skipped'; readonly job: JobName };
+  | { readonly outcome: 'skipped'; readonly job: string };
 
 export interface Cron {
-  /** Serves one time of the schedule, as Workers and the scheduler of Node call it. Throws UnknownSchedule. */
-  tick(pattern: string, due: Date): Promise<RunResult>;
-  /** Runs a job now, whatever the schedule. */
-  run(job: JobName): Promise<RunResult>;
-  /** What a run would do; takes no lease and records nothing. */
-  preview(job: JobName): Promise<JobDetail>;
+  /** What tick() is to be called for. */
+  readonly patterns: readonly string[];
+  /** Serves one time of the schedule, all jobs of that pattern. Throws UnknownSchedule. */
+  tick(pattern: string, due: Date): Promise<readonly RunResult[]>;
+  /** Runs a job now, whatever the schedule. Throws UnknownJob. */
+  run(job: string): Promise<RunResult>;
+  /** What a run would do; takes no lease and records nothing. Throws UnknownJob. */
+  preview(job: string): Promise<JobDetail>;
   /** Tells running jobs to stop, and resolves when they have. */
   close(): Promise<void>;
+}
+
+/** A trigger that no job belongs to: wrangler.toml and the functions' schedules differ. */
+export class UnknownSchedule extends Error {
+  override readonly name = 'UnknownSchedule';
+
+  constructor(pattern: string) {
+    super(`no job belongs to the schedule ${JSON.stringify(pattern)}`);
+  }
+}
+
+export class UnknownJob extends Error {
+  override readonly name = 'UnknownJob';
+
+  constructor(name: string) {
+    super(`there is no job ${JSON.stringify(name)}`);
+  }
 }
 
 const BUDGET_MS = 50_000;
@@ -46,7 +64,7 @@ const LEASE_SECONDS = 180;
 
 /** Regular jobs on any number of replicas: each time of the schedule is served by one of them. */
 export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
-  const { database, random, log, metrics, jobs } = deps;
+  const { database, random, log, metrics, jobs, idle } = deps;
   const { budgetMs = BUDGET_MS, leaseSeconds = LEASE_SECONDS } = options;
   let closing = false;
   // One controller for each run: on Workers a run may not touch what another event's run has made.
@@ -61,22 +79,40 @@ export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
     underWay.set(running, stop);
     return running;
   };
-  const attempt = async (job: JobName, due: Date | null, signal: AbortSignal): Promise<RunResult> => {
+  const named = (name: string): ScheduledJob => {
+    const found = jobs.find((job) => job.name === name);
+    if (found === undefined) throw new UnknownJob(name);
+    return found;
+  };
+  const attempt = async (
+    scheduled: ScheduledJob,
+    due: Date | null,
+    signal: AbortSignal,
+  ): Promise<RunResult> => {
+    const job = scheduled.name;
     try {
       const lease = await claim(database, { job, runId: random.uuid(), due, leaseSeconds });
       if (lease === undefined) return { outcome: 'skipped', job };
-      return await work(lease, () => jobs[job].run({ signal, dryRun: false }), deps);
+      return await work(lease, () => scheduled.run({ signal, dryRun: false }), deps);
     } catch (error) {
       log.error('cron job not recorded', { job, reason: reasonOf(error) });
       return { outcome: 'failed', job, error };
     }
   };
-  const start = (job: JobName, due: Date | null): Promise<RunResult> =>
+  const start = (job: ScheduledJob, due: Date | null): Promise<RunResult> =>
     begin((signal) => attempt(job, due, signal));
   return {
-    tick: async (pattern, due) => start(jobAt(pattern), due),
-    run: (job) => start(job, null),
-    preview: (job) => begin((signal) => jobs[job].run({ signal, dryRun: true })),
+    patterns: [...new Set(jobs.map(({ pattern }) => pattern))],
+    async tick(pattern, due) {
+      const theirs = jobs.filter((job) => job.pattern === pattern);
+      if (theirs.length === 0 && idle?.has(pattern) !== true) throw new UnknownSchedule(pattern);
+      return Promise.all(theirs.map((job) => start(job, due)));
+    },
+    run: async (name) => start(named(name), null),
+    preview: async (name) => {
+      const job = named(name);
+      return begin((signal) => job.run({ signal, dryRun: true }));
+    },
     async close() {
       closing = true;
       for (const stop of underWay.values()) stop.abort();
@@ -129,7 +165,7 @@ const MINUTE_MS = 60_000;
 
 /** On Node this process keeps the schedule; on Workers the triggers of wrangler.toml do. Returns the way to stop. */
 export function startSchedule(cron: Cron, platform: Pick<Platform, 'schedule'>, clock: Clock): () => void {
-  const stops = scheduleEntries().map(({ pattern }) =>
+  const stops = cron.patterns.map((pattern) =>
     platform.schedule(pattern, () => {
       void cron.tick(pattern, minuteOf(clock.now()));
     }),

@@ -2,10 +2,9 @@ import * as z from 'zod';
 import { json, sql, type Database } from '../../shared/ports/database.ts';
 import { prove, type Proof } from '../../shared/proof.ts';
 import type { JobDetail } from '../../shared/runs/job.ts';
-import type { JobName } from './schedule.ts';
 
 export interface Claim {
-  readonly job: JobName;
+  readonly job: string;
   readonly runId: string;
   /** The time of the schedule that is served; null for a run by hand. */
   readonly due: Date | null;
@@ -13,7 +12,7 @@ export interface Claim {
 }
 
 /** Only who holds it may do the job's work. */
-export type Lease = Proof<{ readonly job: JobName; readonly runId: string }, 'lease'>;
+export type Lease = Proof<{ readonly job: string; readonly runId: string }, 'lease'>;
 
 const asLease = prove<'lease'>();
 const RunId = z.object({ run_id: z.string() });

@@ -12,13 +12,12 @@ import { modelCheck } from './authorize/model-check.ts';
 import { openRules, type RulesStore } from './match/store.ts';
 import { targetChecks } from './forward/target-checks.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
-import type { OwnPaths } from '../../shared/edge/function.ts';
+import type { Brought, OwnPaths } from '../../shared/edge/function.ts';
 import type { Upstream } from '../../shared/ports/upstream.ts';
 import { fetchTransport, inboundOf } from './workers/transport.ts';
 
-export interface Gateway {
+export interface Gateway extends Brought {
   readonly deps: GatewayDeps;
-  readonly asserter: Asserter;
   readonly checks: readonly ReadinessCheck[];
   /** Drops what is remembered of a caller: tokens now, and decisions of the user. */
   forget(caller: string, user: string): void;
@@ -68,7 +67,7 @@ export function createGateway(deps: Deps, ownPaths: OwnPaths): Gateway {
       requests: requestLog(config.logging, { log, random }),
       metrics,
     },
-    asserter,
+    routes: [jwksRoute(asserter)],
     checks: [...readiness(deps, trusted, rules), model],
     forget(caller, user) {
       authenticator.forget(caller);
@@ -125,11 +124,11 @@ function readiness(deps: Deps, trusted: Trust, rules: RulesStore): ReadinessChec
 export type PeerOf = (request: Request, bindings: unknown) => string;
 
 /** The keys of X-Gateway-Assertion, for upstreams. */
-export function jwksRoute({ asserter }: Gateway): OwnRoute {
+function jwksRoute(asserter: Asserter): OwnRoute {
   return {
     path: '/.well-known/sallyport/jwks.json',
     methods: ['GET'],
-    guarded: true,
+    quota: 'coarse',
     answer: async () =>
       Response.json(await asserter.publicJwks(), { headers: { 'cache-control': 'public, max-age=300' } }),
   };

@@ -1,6 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Config } from '../../shared/configuration/config.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
+import { bearsSecret } from '../../shared/edge/secrets.ts';
 import { Refusal } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/ports/runtime.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
@@ -40,12 +40,12 @@ export function statusRoutes(deps: StatusDeps): OwnRoute[] {
     return fresh;
   });
 
-  // Unguarded: a caller who shares an address with the probes must not make an instance unready. What costs work is kept, or
+  // A caller who shares an address with the probes must not make an instance unready. What costs work is kept, or
   // needs a token.
   const get = (path: string, answer: OwnRoute['answer']): OwnRoute => ({
     path,
     methods: ['GET'],
-    guarded: false,
+    quota: 'refusals',
     answer,
   });
   return [
@@ -121,17 +121,7 @@ function admitScraper(authorization: string | null, deps: StatusDeps): void {
 
 function isScraper(authorization: string | null, { metricsToken }: Pick<Config, 'metricsToken'>): boolean {
   if (authorization === null || metricsToken === null) return false;
-  // RFC 9110 §11.1: the name of a scheme has no case.
-  return sameSecret(authorization.replace(/^bearer +/i, 'Bearer '), `Bearer ${metricsToken}`);
+  return bearsSecret(authorization, metricsToken);
 }
 
 const BEARER = { headers: { 'www-authenticate': 'Bearer realm="sallyport metrics"' } };
-
-/** Digests are of one length, so that time tells nothing about the secret. */
-function sameSecret(given: string, wanted: string): boolean {
-  return timingSafeEqual(digest(given), digest(wanted));
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}

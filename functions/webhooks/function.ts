@@ -4,31 +4,25 @@ import type { Deps } from '../../shared/deps.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { createDiscovery } from '../../shared/keys/discovery.ts';
 import { createKeySource } from '../../shared/keys/remote-keys.ts';
-import type { ReadinessCheck } from '../../shared/edge/readiness.ts';
+import type { Brought } from '../../shared/edge/function.ts';
 import { callerOf, userOf } from '../../shared/identity/subjects.ts';
-import { applyDue, type Applied, type ApplyDeps } from './apply/apply.ts';
+import { applyDue, type ApplyDeps } from './apply/apply.ts';
 import { inboxCheck, measureDepth } from './inbox/depth.ts';
 import { createEffects } from './apply/effects.ts';
 import { parseGrants, type DefaultGrants } from './apply/grants.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
 import { createMarks } from './apply/marks.ts';
+import { webhookJobs, type Inbox } from './jobs.ts';
+import { WEBHOOKS } from './slice.ts';
 import { createOrganizations } from './apply/organizations.ts';
 import { receive, type Delivery, type ReceiveDeps } from './receive/receive.ts';
+import type { Sent } from './receive/verify.ts';
 
 /** Drops what this instance remembers of a caller and of its OpenFGA user. */
 export type Forget = (caller: string, user: string) => void;
 
-/** What the bundle does by itself with events, whoever calls: a webhook, the schedule, a command. */
-export interface Inbox {
-  /** Applies up to `limit` events that are due. Throws as `Database`. */
-  applyDue(limit: number): Promise<Applied>;
-  /** Publishes the states of the last 30 days again; answers how many users. Throws as `Database` and `Revocations`. */
-  remark(): Promise<number>;
-}
-
-export interface Webhooks {
+export interface Webhooks extends Brought {
   readonly routes: readonly OwnRoute[];
-  readonly checks: readonly ReadinessCheck[];
   /** Null without a database or without Zitadel as an issuer. */
   readonly inbox: Inbox | null;
 }
@@ -46,10 +40,12 @@ export function createWebhooks(deps: Deps, forget: Forget): Webhooks {
   if (database !== null) measureDepth(metrics, database, clock);
   return {
     inbox,
-    checks: database === null ? [] : [inboxCheck(database, clock)],
+    ...(database !== null && {
+      checks: [inboxCheck(database, clock)],
+      jobs: webhookJobs(deps, database, inbox),
+    }),
     routes: webhookRoutes({
       webhooks: config.webhooks,
-      maxBodyBytes: config.maxBodyBytes,
       database,
       clock,
       random,
@@ -132,29 +128,29 @@ function keysOf(issuer: IssuerConfig, deps: Deps) {
   return createKeySource(createDiscovery(issuer.url, provider), provider);
 }
 
-const DELIVERIES = {
+const DELIVERIES: Readonly<Record<(typeof WEBHOOKS.paths)[number], Delivery>> = {
   '/webhooks/zitadel': 'event',
   '/webhooks/user-created': 'created',
   '/webhooks/user-updated': 'updated',
   '/webhooks/user-deleted': 'deleted',
-} as const satisfies Record<string, Delivery>;
+};
 
 const STATUS = { accepted: 202, set_aside: 202, duplicate: 200, ignored: 200 } as const;
 
 /** Events of the identity provider: verify, record once, apply, acknowledge. */
 export function webhookRoutes(deps: ReceiveDeps): OwnRoute[] {
-  return Object.entries(DELIVERIES).map(([path, delivery]) => ({
+  return WEBHOOKS.paths.map((path) => ({
     path,
     methods: ['POST'],
     // All deliveries come from one address, and none that is refused comes again.
-    guarded: false,
-    answer: (request) => answer(request, delivery, deps),
+    quota: 'refusals',
+    answer: ({ headers }, { body }) => answer({ headers, body }, DELIVERIES[path], deps),
   }));
 }
 
-async function answer(request: Request, delivery: Delivery, deps: ReceiveDeps): Promise<Response> {
+async function answer(sent: Sent, delivery: Delivery, deps: ReceiveDeps): Promise<Response> {
   try {
-    const received = await receive(request, delivery, deps);
+    const received = await receive(sent, delivery, deps);
     deps.count(received.status);
     // Also after a duplicate: whoever sends again may be waiting for an event that failed.
     if (received.status !== 'ignored') deps.nudge();

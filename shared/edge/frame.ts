@@ -1,21 +1,41 @@
 import { Refusal } from '../errors.ts';
+import type { Counters, RatePolicy } from '../ports/counters.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics, RequestMeasure } from '../ports/metrics.ts';
+import type { MaybePromise } from '../ports/runtime.ts';
 import { toProblem, toRefusal } from './problem.ts';
-import { countRefusal, guardAddress, type LocalCounters } from './address-guard.ts';
+import { addressCaller, countRefusal, guardAddress, type LocalCounters } from './address-guard.ts';
+import { MAX_OWN_BODY_BYTES, ownBodyTooLarge, readBody } from './body.ts';
 import type { Cors, CorsFields } from './cors.ts';
+import { rateHeaders, rateLimited } from './rate-headers.ts';
 import type { RequestLog } from './request-log.ts';
 
 /** A path that the bundle answers by itself, before any access rule. */
 export interface OwnRoute {
-  /** Its name in the log and in metrics too. */
+  /** All that lies below, when it ends with a slash. Its name in the log and in metrics too. */
   readonly path: string;
   /** GET brings HEAD along. */
-  readonly methods: readonly ('GET' | 'POST')[];
-  /** True: each request counts against its address. False: only what is refused does; probes and signed deliveries always pass. */
-  readonly guarded: boolean;
+  readonly methods: readonly ('GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE')[];
+  /**
+   * What requests count against, by their address. `coarse`: what all such routes of this instance share. A policy: the
+   * route's own, over all instances, on top of that. `refusals`: only what is refused counts, so that probes and signed
+   * deliveries always pass.
+   */
+  readonly quota: 'coarse' | 'refusals' | RatePolicy;
+  /** Bytes of a body, as far as MAX_BODY_BYTES allows; absent: MAX_OWN_BODY_BYTES. */
+  readonly maxBodyBytes?: number;
   /** Throws Refusal, and what `toRefusal` makes one of. */
-  answer(request: Request): Response | Promise<Response>;
+  answer(request: Request, asked: Asked): MaybePromise<Response>;
+}
+
+/** What the frame hands to a route beside the request. */
+export interface Asked {
+  /** The request's id, as the answer will carry it. */
+  readonly id: string;
+  /** The caller's, as far as TRUSTED_PROXIES are believed. */
+  readonly address: string;
+  /** The whole body, once. Throws as readBody(). */
+  readonly body: () => Promise<Uint8Array>;
 }
 
 /** A request as far as the frame needs it. */
@@ -30,15 +50,14 @@ export interface Framed {
 }
 
 export interface FrameDeps {
+  readonly config: { readonly maxBodyBytes: number };
+  readonly counters: Pick<Counters, 'take'>;
   readonly cors: Cors;
   readonly guard: LocalCounters;
   readonly log: Log;
   readonly requests: RequestLog;
   readonly metrics: Metrics;
 }
-
-/** More than any event or form of the bundle's own routes has. */
-export const MAX_OWN_BODY_BYTES = 65_536;
 
 /**
  * What every answer of the bundle's own routes gets: request id, CORS fields, bounds, a problem document when refused, one
@@ -82,29 +101,35 @@ function preflightAnswer({ method, read }: Framed, { cors }: FrameDeps): Respons
   return new Response(null, { status: 204, headers });
 }
 
-function admitted(
+async function admitted(
   route: OwnRoute,
   request: Request,
-  { method, address, read }: Framed,
-  { guard }: FrameDeps,
-): Response | Promise<Response> {
+  { id, method, address, read }: Framed,
+  deps: FrameDeps,
+): Promise<Response> {
   const allow = route.methods.flatMap((each) => (each === 'GET' ? ['GET', 'HEAD'] : [each]));
   if (!allow.includes(method)) {
     throw new Refusal('method_not_allowed', `${route.path} takes ${allow.join(', ')}`, {
       headers: { allow: allow.join(', ') },
     });
   }
-  if (read.contentLength > MAX_OWN_BODY_BYTES) throw ownBodyTooLarge(MAX_OWN_BODY_BYTES);
-  if (route.guarded) guardAddress(address, guard);
-  return route.answer(request);
+  const most = Math.min(route.maxBodyBytes ?? MAX_OWN_BODY_BYTES, deps.config.maxBodyBytes);
+  if (read.contentLength > most) throw ownBodyTooLarge(most);
+  const limited = await counted(route, address, deps);
+  const answer = await route.answer(request, { id, address, body: () => readBody(request, most) });
+  set(answer.headers, limited);
+  return answer;
 }
 
-/** For routes that read their body: `most` bytes, declared or streamed. */
-export function ownBodyTooLarge(most: number): Refusal {
-  return new Refusal('body_too_large', `body of an own route over ${most} bytes`, {
-    detail: `A body may have at most ${most} bytes here.`,
-    headers: { connection: 'close' },
-  });
+/** Fields that say what is left of the route's own quota. Throws Refusal `rate_limited`, and as `Counters`. */
+async function counted({ quota }: OwnRoute, address: string, deps: FrameDeps): Promise<readonly string[]> {
+  if (quota === 'refusals') return [];
+  guardAddress(address, deps.guard);
+  if (quota === 'coarse') return [];
+  const taken = await deps.counters.take({ caller: addressCaller(address), policy: quota });
+  if (!taken.allowed) throw rateLimited(quota, taken);
+  const fields = rateHeaders(quota, taken);
+  return ['ratelimit-policy', fields['RateLimit-Policy'], 'ratelimit', fields.RateLimit];
 }
 
 function complete(headers: Headers, { id, read }: Framed, cors: Cors): void {

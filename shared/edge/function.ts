@@ -1,9 +1,26 @@
+import type { MaybePromise } from '../ports/runtime.ts';
+import type { Job } from '../runs/job.ts';
+import type { OwnRoute } from './frame.ts';
+import type { ReadinessCheck } from './readiness.ts';
+
 /** What an edge function is before anything of it runs. */
 export interface EdgeFunction {
   /** As its folder. */
   readonly name: string;
   /** What it answers before any access rule: an exact path, or all that lies below one that ends with a slash. */
   readonly paths: readonly string[];
+  /** Its regular jobs, each with its cron pattern (UTC); absent: none. Several jobs may have one pattern. */
+  readonly schedule?: Readonly<Record<string, string>>;
+}
+
+/** What a function brings to a running bundle; what is absent it does not have. */
+export interface Brought {
+  /** Within its `paths`. */
+  readonly routes?: readonly OwnRoute[];
+  readonly checks?: readonly ReadinessCheck[];
+  /** By the names of its `schedule`. */
+  readonly jobs?: Readonly<Record<string, Job>>;
+  close?(): MaybePromise<void>;
 }
 
 /** The paths that functions answer by themselves; no access rule has a say there. */
@@ -15,6 +32,9 @@ export interface OwnPaths {
   /** Whether all are that begin with these segments and have one more. */
   hasAllBelow(segments: readonly string[]): boolean;
 }
+
+/** What nobody reads in two ways: no dot segments, no empty ones, nothing encoded. */
+const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
 
 /** Of the functions that are on. */
 export function ownPaths(functions: readonly EdgeFunction[]): OwnPaths {
@@ -33,10 +53,20 @@ export function ownPaths(functions: readonly EdgeFunction[]): OwnPaths {
     has(target) {
       const mark = target.indexOf('?');
       const path = mark < 0 ? target : target.slice(0, mark);
-      return exact.has(path) || prefixes.some((prefix) => path.startsWith(prefix));
+      if (exact.has(path)) return true;
+      return prefixes.some((prefix) => path.startsWith(prefix)) && PLAIN.test(path);
     },
     hasSegments: (segments) =>
       (segments.length <= deepest && exact.has(`/${segments.join('/')}`)) || isBelow(segments, 1),
     hasAllBelow: (segments) => isBelow(segments, 0),
   };
+}
+
+/** Finds the route of a path: the one of exactly that path, else the one that names most of it. */
+export function routesByPath(routes: readonly OwnRoute[]): (path: string) => OwnRoute | undefined {
+  const exact = new Map(routes.map((route) => [route.path, route]));
+  const prefixes = routes
+    .filter(({ path }) => path.endsWith('/'))
+    .toSorted((a, b) => b.path.length - a.path.length);
+  return (path) => exact.get(path) ?? prefixes.find((route) => path.startsWith(route.path));
 }

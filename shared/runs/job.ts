@@ -8,8 +8,14 @@ export interface JobRun {
   readonly dryRun: boolean;
 }
 
+/** A job, by its name, and when it is due. */
+export interface ScheduledJob extends Job {
+  readonly name: string;
+  /** A cron pattern in UTC, as wrangler.toml lists it. */
+  readonly pattern: string;
+}
+
 /** Regular work. Idempotent: run again after being cut off anywhere, it comes to the same end. */
 export interface Job {
-  readonly description: string;
   run(run: JobRun): Promise<JobDetail>;
 }

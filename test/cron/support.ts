@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Cron, CronDeps, CronOptions, Jobs } from '../../functions/cron/cron.ts';
+import type { Cron, CronDeps, CronOptions } from '../../functions/cron/cron.ts';
+import { SCHEDULE } from '../../functions/catalogue.ts';
 import { createCron } from '../../functions/cron/cron.ts';
 import type { Job } from '../../shared/runs/job.ts';
 import type { Database } from '../../shared/ports/database.ts';
@@ -23,20 +24,20 @@ export interface Replica {
 }
 
 /** One process of many: its own scheduler and pool, the database shared. `apply` stands for the job of every minute. */
-export function replica(database: Database, apply: Job['run'], options: CronOptions = {}): Replica {
+export function replica(
+  database: Database,
+  apply: Job['run'],
+  options: CronOptions = {},
+  more: Partial<CronDeps> = {},
+): Replica {
   const lines: { message: string }[] = [];
   const write = (message: string, fields?: object): void => void lines.push({ message, ...fields });
   let gauge: Replica['gauge'] = () => new Map();
-  const idle: Job = { description: 'does nothing', run: async () => ({}) };
-  const jobs: Jobs = {
-    'webhooks-apply': { description: 'under test', run: apply },
-    'webhooks-reconcile': idle,
-    'revocations-remark': idle,
-    'webhooks-prune': idle,
-  };
+  const run: Job['run'] = async () => ({});
+  const jobs = SCHEDULE.map(({ job: name, pattern }) => ({ name, pattern, run }));
   const deps: CronDeps = {
     database,
-    jobs,
+    jobs: jobs.map((job) => (job.name === 'webhooks-apply' ? { ...job, run: apply } : job)),
     random: { uuid: randomUUID, hex: () => '' },
     log: { debug: write, info: write, warn: write, error: write },
     metrics: {
@@ -46,5 +47,5 @@ export function replica(database: Database, apply: Job['run'], options: CronOpti
       render: async () => ({ contentType: '', body: '' }),
     },
   };
-  return { cron: createCron(deps, options), lines, gauge: () => gauge() };
+  return { cron: createCron({ ...deps, ...more }, options), lines, gauge: () => gauge() };
 }

@@ -23,6 +23,8 @@ function ground(guard: FrameDeps['guard'] = new MemoryCounters({ clock: manualCl
     lines,
     measures,
     guard,
+    config: { maxBodyBytes: 1_000_000 },
+    counters: new MemoryCounters({ clock: manualClock() }),
     log,
     cors: cors([]),
     requests: requestLog({ passing: 1, paths: true }, { log, random: { hex: () => '0' } }),
@@ -43,23 +45,93 @@ const request = (method = 'GET'): Framed => ({
   fault: undefined,
   read: { origin: undefined, preflightMethod: undefined, preflightHeaders: undefined, contentLength: -1 },
 });
-const own = (answer: OwnRoute['answer'], guarded = false): OwnRoute => ({
+const own = (answer: OwnRoute['answer'], more: Partial<OwnRoute> = {}): OwnRoute => ({
   path: '/own',
-  methods: ['GET'],
-  guarded,
+  methods: ['GET', 'POST'],
+  quota: 'refusals',
   answer,
+  ...more,
 });
 const send = (route: OwnRoute, deps: FrameDeps, seen = request()): Promise<Response> =>
   framed(route, new Request('http://gateway.test/own'), seen, deps);
 
-describe('a guarded route', () => {
-  const route = own(() => new Response('work'), true);
+describe('a route with the coarse quota', () => {
+  const route = own(() => new Response('work'), { quota: 'coarse' });
 
   it('answers an address 6,000 times a minute, and others after that', async () => {
     const deps = ground();
     for (let n = 0; n < 6_000; n++) guardAddress('203.0.113.7', deps.guard);
     expect((await send(route, deps)).status).toBe(429);
     expect((await send(route, deps, { ...request(), address: '203.0.113.8' })).status).toBe(200);
+  });
+});
+
+describe('a route with a quota of its own', () => {
+  const quota = { name: 'login', limit: 2, windowMs: 60_000 };
+  const route = own(() => new Response('signed in'), { quota });
+
+  it('says on each answer what is left, and refuses an address that asked too often', async () => {
+    const deps = ground();
+    const limits: (string | null)[] = [];
+    for (let n = 0; n < 3; n++) limits.push((await send(route, deps)).headers.get('ratelimit'));
+    expect(limits).toEqual(['"login";r=1;t=60', '"login";r=0;t=60', '"login";r=0;t=60']);
+    const over = await send(route, deps);
+    expect([over.status, over.headers.get('ratelimit-policy'), over.headers.get('retry-after')]).toEqual([
+      429,
+      '"login";q=2;w=60',
+      '60',
+    ]);
+    expect((await send(route, deps, { ...request(), address: '203.0.113.8' })).status).toBe(200);
+    expect(
+      (
+        await send(
+          own(() => new Response('else'), { quota: 'coarse' }),
+          deps,
+        )
+      ).status,
+    ).toBe(200);
+  });
+
+  it('counts over all instances, by the counters that they share', async () => {
+    const counters = new MemoryCounters({ clock: manualClock() });
+    for (let n = 0; n < 2; n++) expect((await send(route, { ...ground(), counters })).status).toBe(200);
+    expect((await send(route, { ...ground(), counters })).status).toBe(429);
+  });
+
+  it('is away with its store, and answers nobody then', async () => {
+    let asked = 0;
+    const take = () => Promise.reject(new CountersUnavailable('away'));
+    const counted = own(() => new Response(String((asked += 1))), { quota });
+    const answer = await send(counted, { ...ground(), counters: { take } });
+    expect([answer.status, asked]).toEqual([503, 0]);
+  });
+});
+
+describe('a body', () => {
+  const measure: OwnRoute['answer'] = async (_request, { body }) =>
+    new Response(String((await body()).length));
+  const length = own(measure, { maxBodyBytes: 100_000 });
+  const post = (route: OwnRoute, deps: FrameDeps, bytes: number, declared: boolean): Promise<Response> => {
+    const read = { ...request().read, contentLength: declared ? bytes : -1 };
+    const body = new Uint8Array(bytes);
+    const sent = new Request('http://gateway.test/own', { method: 'POST', body });
+    return framed(route, sent, { ...request('POST'), read }, deps);
+  };
+
+  it.each([true, false])('may be as long as its route says; declared: %s', async (declared) => {
+    const deps = ground();
+    expect(await (await post(length, deps, 100_000, declared)).text()).toBe('100000');
+    expect((await post(length, deps, 100_001, declared)).status).toBe(413);
+    const plain = own(measure);
+    expect(await (await post(plain, deps, 65_536, declared)).text()).toBe('65536');
+    expect((await post(plain, deps, 65_537, declared)).status).toBe(413);
+  });
+
+  it('is never longer than MAX_BODY_BYTES, whatever its route says', async () => {
+    const deps = { ...ground(), config: { maxBodyBytes: 10 } };
+    expect((await post(length, deps, 11, true)).status).toBe(413);
+    expect((await post(length, deps, 11, false)).status).toBe(413);
+    expect(await (await post(length, deps, 10, false)).text()).toBe('10');
   });
 });
 

@@ -161,6 +161,11 @@ describe('on workerd, which cannot refuse to start', () => {
       }
       for (const name of ['UPSTREAM_URL', 'RATE_LIMIT', 'ACCESS_RULES 1:1', 'DEFAULT_GRANTS 1:'])
         expect(gateway.output()).toContain(name);
+      const named = await gateway.fetch('/me', { headers: { 'x-request-id': 'callers-own' } });
+      expect(named.headers.get('x-request-id')).toBe('callers-own');
+      await expectRefusal(named, 'not_configured');
+      const malformed = await gateway.fetch('/me', { headers: { 'x-request-id': 'two words' } });
+      expect(malformed.headers.get('x-request-id')).toMatch(/^[0-9a-f]{32}$/);
     } finally {
       await gateway.close();
     }

@@ -4,6 +4,8 @@ import type { Look } from '../../shared/edge/readiness.ts';
 import { shareInFlight } from '../../shared/caches/in-flight.ts';
 import { manualClock } from '../support/clock.ts';
 
+const ASKED = { id: 'r1', address: '203.0.113.7', body: async () => new Uint8Array() };
+
 it('probes that come together look at a slow dependency once', async () => {
   let looks = 0;
   let answer: ((look: Look) => void) | undefined;
@@ -25,7 +27,7 @@ it('probes that come together look at a slow dependency once', async () => {
     checks: [{ name: 'slow', needed: true, look }],
   }).find(({ path }) => path === '/ready');
   const probes = Array.from({ length: 50 }, async () =>
-    ready?.answer(new Request('http://gateway.test/ready')),
+    ready?.answer(new Request('http://gateway.test/ready'), ASKED),
   );
   await Promise.resolve();
   answer?.({ up: true, state: 'up' });

@@ -3,7 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { MAX_OWN_BODY_BYTES } from '../../shared/edge/frame.ts';
+import { MAX_OWN_BODY_BYTES } from '../../shared/edge/body.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { node } from '../support/gateway/node.ts';
 import { gatewaySuite } from '../support/suite.ts';

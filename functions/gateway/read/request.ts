@@ -80,6 +80,6 @@ function faultOf({ method, target, needsHost }: Inbound, read: ReadHeaders): Ref
 }
 
 /** The caller's id only when it is one word of a modest alphabet: it goes into logs and headers. */
-function requestId(given: string | undefined): string | undefined {
+export function requestId(given: string | undefined): string | undefined {
   return given !== undefined && REQUEST_ID.test(given) ? given : undefined;
 }

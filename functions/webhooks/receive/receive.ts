@@ -7,7 +7,7 @@ import type { Random } from '../../../shared/ports/runtime.ts';
 import { decodeBody } from './decode.ts';
 import { INCREDIBLE, insertEvent } from '../inbox/insert.ts';
 import { IGNORED, parseEvent, parseScript, type ScriptEvent } from './parse.ts';
-import { verify, type VerifyDeps } from './verify.ts';
+import { verify, type Sent, type VerifyDeps } from './verify.ts';
 
 export interface ReceiveDeps extends VerifyDeps {
   readonly database: Database | null;
@@ -31,9 +31,9 @@ export type Delivery = 'event' | ScriptEvent;
  * Verify, read, store once. Throws Refusal; everything thrown before the store leaves no row. What is malformed or of no
  * interest is so whether there is a database or not.
  */
-export async function receive(request: Request, delivery: Delivery, deps: ReceiveDeps): Promise<Received> {
+export async function receive(sent: Sent, delivery: Delivery, deps: ReceiveDeps): Promise<Received> {
   const accepts = delivery === 'event' ? 'signature' : 'signature or shared secret';
-  const body = await verify(request, accepts, deps);
+  const body = await verify(sent, accepts, deps);
   const { database, zitadel, clock, random } = deps;
   if (zitadel === null) throw new Refusal('not_configured', 'ZITADEL_ISSUER_URL is not set');
   const json = await decodeBody(body, zitadel.keys);

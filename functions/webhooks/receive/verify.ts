@@ -1,9 +1,9 @@
 import type { Config } from '../../../shared/configuration/config.ts';
+import { sameSecret } from '../../../shared/edge/secrets.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import type { Clock } from '../../../shared/ports/runtime.ts';
 import { prove, type Proof } from '../../../shared/proof.ts';
-import { readBody } from './body.ts';
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** Seconds between `t` and our clock, either way: what is older may be a replay, what is newer was not signed now. */
 export const TOLERANCE_S = 300;
@@ -15,35 +15,41 @@ const verified = prove<'signed'>();
 
 export interface VerifyDeps {
   readonly webhooks: Pick<Config['webhooks'], 'signingKeys' | 'sharedSecret'>;
-  readonly maxBodyBytes: number;
   readonly clock: Clock;
+}
+
+/** A delivery as it arrives: its body is read once somebody has a reason to. */
+export interface Sent {
+  readonly headers: Headers;
+  /** Throws as readBody(). */
+  readonly body: () => Promise<Uint8Array>;
 }
 
 /** A signature in the header decides, whatever else was sent; a shared secret counts only where scripts may send one. */
 export type Accepts = 'signature' | 'signature or shared secret';
 
-/** Throws Refusal `invalid_signature`, or `body_too_large`. Nothing is configured: nothing is accepted. */
-export async function verify(request: Request, accepts: Accepts, deps: VerifyDeps): Promise<VerifiedBody> {
-  const header = request.headers.get('zitadel-signature');
-  if (header !== null) return verifySignature(request, header, deps);
-  const secret = request.headers.get('x-webhook-secret');
+/** Throws Refusal `invalid_signature`, and as readBody(). Nothing is configured: nothing is accepted. */
+export async function verify(sent: Sent, accepts: Accepts, deps: VerifyDeps): Promise<VerifiedBody> {
+  const header = sent.headers.get('zitadel-signature');
+  if (header !== null) return verifySignature(header, sent, deps);
+  const secret = sent.headers.get('x-webhook-secret');
   if (secret === null || accepts === 'signature') throw unsigned('no ZITADEL-Signature');
   const { sharedSecret } = deps.webhooks;
   if (sharedSecret === null) throw unsigned('WEBHOOK_SHARED_SECRET is not set');
   if (!sameSecret(secret, sharedSecret)) throw unsigned('wrong X-Webhook-Secret');
-  return verified(await readBody(request, deps.maxBodyBytes));
+  return verified(await sent.body());
 }
 
 async function verifySignature(
-  request: Request,
   header: string,
-  { webhooks, maxBodyBytes, clock }: VerifyDeps,
+  sent: Sent,
+  { webhooks, clock }: VerifyDeps,
 ): Promise<VerifiedBody> {
   if (webhooks.signingKeys.length === 0) throw unsigned('WEBHOOK_SIGNING_KEYS is not set');
   const signature = parseSignature(header);
   if (signature === undefined) throw unsigned('malformed ZITADEL-Signature');
   checkTime(signature, clock);
-  const body = await readBody(request, maxBodyBytes);
+  const body = await sent.body();
   if (!isSignedBy(webhooks.signingKeys, signature, body)) throw unsigned('no key fits the signature');
   return verified(body);
 }
@@ -98,13 +104,4 @@ export function isSignedBy(
     for (const candidate of candidates) fits = timingSafeEqual(wanted, candidate) || fits;
   }
   return fits;
-}
-
-/** Digests are of one length, so that time tells nothing about the secret. */
-export function sameSecret(given: string, wanted: string): boolean {
-  return timingSafeEqual(digest(given), digest(wanted));
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -1,16 +1,15 @@
-import { MAX_OWN_BODY_BYTES, ownBodyTooLarge } from '../../../shared/edge/frame.ts';
-import { Refusal } from '../../../shared/errors.ts';
+import { Refusal } from '../errors.ts';
 
+/** More than any event or form of the bundle's own routes has, unless a route says otherwise. */
+export const MAX_OWN_BODY_BYTES = 65_536;
 /** Zitadel itself gives up a delivery after ten seconds at most. */
 const MOST_MS = 10_000;
 
 /**
- * Returns the raw bytes of a request, which a signature is over: hashed before anybody has proved anything. Throws Refusal
- * `body_too_large`, declared or streamed, over `maxBytes` or MAX_OWN_BODY_BYTES, whichever is less, and `invalid_request`
- * when the body is not there within `mostMs`.
+ * Returns the raw bytes of a request to an own route; its sender may not have proved anything yet. Throws Refusal
+ * `body_too_large`, declared or streamed, over `most` bytes, and `invalid_request` when the body is not there within `mostMs`.
  */
-export async function readBody(request: Request, maxBytes: number, mostMs = MOST_MS): Promise<Uint8Array> {
-  const most = Math.min(maxBytes, MAX_OWN_BODY_BYTES);
+export async function readBody(request: Request, most: number, mostMs = MOST_MS): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length') ?? 0) > most) throw ownBodyTooLarge(most);
   if (request.body === null) return new Uint8Array();
   const reader = request.body.getReader();
@@ -49,6 +48,14 @@ async function readAll(
   }
 }
 
+/** Of an own route: `most` bytes, declared or streamed. */
+export function ownBodyTooLarge(most: number): Refusal {
+  return new Refusal('body_too_large', `body of an own route over ${most} bytes`, {
+    detail: `A body may have at most ${most} bytes here.`,
+    headers: { connection: 'close' },
+  });
+}
+
 function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const [only] = chunks;
   if (only !== undefined && chunks.length === 1) return only;
@@ -62,7 +69,7 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
 }
 
 function tooSlow(): Refusal {
-  return new Refusal('invalid_request', 'the webhook body did not arrive in time', {
+  return new Refusal('invalid_request', 'the body did not arrive in time', {
     detail: 'The body did not arrive in time.',
     headers: { connection: 'close' },
   });

@@ -1,26 +1,36 @@
-import type { Deps } from '../shared/deps.ts';
-import { createCron, type Cron, type Jobs } from './cron/cron.ts';
-import type { Job, JobDetail } from '../shared/runs/job.ts';
-import { readDepth } from './webhooks/inbox/depth.ts';
-import type { Webhooks } from './webhooks/function.ts';
-import { KEPT_DAYS, prune, wouldPrune, type PruneDeps } from './webhooks/inbox/prune.ts';
-import { reconcile, type ReconcileDeps } from './webhooks/reconcile/reconcile.ts';
+import type { Deps } from '../../shared/deps.ts';
+import type { Database } from '../../shared/ports/database.ts';
+import type { Job, JobDetail } from '../../shared/runs/job.ts';
+import type { Applied } from './apply/apply.ts';
+import { readDepth } from './inbox/depth.ts';
+import { prune, wouldPrune, type PruneDeps } from './inbox/prune.ts';
+import { reconcile, type ReconcileDeps } from './reconcile/reconcile.ts';
+import type { WEBHOOKS } from './slice.ts';
 
 /** Events one round applies: few enough that a round ends well within the lease even while OpenFGA is slow. */
 const ROUND = 64;
 
-/** The regular work of the bundle; null without a database, which holds the leases. */
-export function createJobs(deps: Deps, webhooks: Webhooks): Cron | null {
-  const { database, random, log } = deps;
-  if (database === null) return null;
-  const { metrics } = deps.platform;
-  const jobs: Jobs = {
-    'webhooks-apply': applyJob(webhooks, () => readDepth(database, deps.clock)),
+/** What the bundle does by itself with events, whoever calls: a webhook, the schedule, a command. */
+export interface Inbox {
+  /** Applies up to `limit` events that are due. Throws as `Database`. */
+  applyDue(limit: number): Promise<Applied>;
+  /** Publishes the states of the last 30 days again; answers how many users. Throws as `Database` and `Revocations`. */
+  remark(): Promise<number>;
+}
+
+/** The regular work on events; `inbox` is null without Zitadel as an issuer. */
+export function webhookJobs(
+  deps: Deps,
+  database: Database,
+  inbox: Inbox | null,
+): Readonly<Record<keyof typeof WEBHOOKS.schedule, Job>> {
+  const { clock } = deps;
+  return {
+    'webhooks-apply': applyJob(inbox, () => readDepth(database, clock)),
     'webhooks-reconcile': reconcileJob(deps),
-    'revocations-remark': remarkJob(webhooks),
-    'webhooks-prune': pruneJob({ database, clock: deps.clock }),
+    'revocations-remark': remarkJob(inbox),
+    'webhooks-prune': pruneJob({ database, clock }),
   };
-  return createCron({ database, random, log, metrics, jobs });
 }
 
 /** What reconcile needs; null where a variable is missing. */
@@ -36,12 +46,12 @@ const NO_SERVICE_ACCOUNT: JobDetail = {
   state: 'not configured: set ZITADEL_ISSUER_URL and ZITADEL_SERVICE_TOKEN',
 };
 
+/** Applies the events that are due. */
 function applyJob(
-  { inbox }: Webhooks,
+  inbox: Inbox | null,
   depth: () => Promise<{ readonly pending: number; readonly dead: number }>,
 ): Job {
   return {
-    description: 'Applies the webhook events that are due.',
     async run({ signal, dryRun }) {
       if (inbox === null) return NO_ZITADEL;
       if (dryRun) {
@@ -62,6 +72,7 @@ function applyJob(
   };
 }
 
+/** Asks Zitadel for events whose delivery was missed. */
 function reconcileJob(deps: Deps): Job {
   const count = deps.platform.metrics.counter(
     'sallyport_webhook_missed_total',
@@ -69,7 +80,6 @@ function reconcileJob(deps: Deps): Job {
     'type',
   );
   return {
-    description: 'Asks Zitadel for events whose delivery was missed.',
     async run(run) {
       const needs = reconcileDeps(deps);
       if (needs === null) return NO_SERVICE_ACCOUNT;
@@ -80,10 +90,9 @@ function reconcileJob(deps: Deps): Job {
   };
 }
 
-function remarkJob({ inbox }: Webhooks): Job {
+/** Publishes suspensions and removals of the last 30 days again, since Redis may have lost them. */
+function remarkJob(inbox: Inbox | null): Job {
   return {
-    description:
-      'Publishes suspensions and removals of the last 30 days again, since Redis may have lost them.',
     async run({ dryRun }) {
       if (inbox === null) return NO_ZITADEL;
       if (dryRun) return { state: 'would publish the states of the last 30 days again' };
@@ -92,9 +101,9 @@ function remarkJob({ inbox }: Webhooks): Job {
   };
 }
 
+/** Deletes applied events that arrived more than 90 days ago. */
 function pruneJob(deps: PruneDeps): Job {
   return {
-    description: `Deletes applied webhook events that arrived more than ${KEPT_DAYS} days ago.`,
     async run({ signal, dryRun }) {
       if (dryRun) return { would_prune: await wouldPrune(deps) };
       return { ...(await prune(deps, { signal })) };
