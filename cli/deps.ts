@@ -7,6 +7,7 @@ import { openFgaModels, openFgaStores } from '../shared/adapters/openfga/models.
 import { openFgaClient } from '../shared/adapters/openfga/client.ts';
 import { openFgaRelations } from '../shared/adapters/openfga/relations.ts';
 import { openFgaTuples } from '../shared/adapters/openfga/tuples.ts';
+import { undiciExchange } from '../shared/adapters/undici/exchange.ts';
 import type { AuthorizationModels, AuthorizationStores } from '../shared/ports/authorization-models.ts';
 import type { OpenFgaConfig } from '../shared/configuration/config.ts';
 import type { Database } from '../shared/ports/database.ts';
@@ -17,19 +18,19 @@ export { parseModel } from '../shared/adapters/openfga/model-file.ts';
 export { openPgSession as openSession } from '../shared/adapters/postgres/session.ts';
 
 export function openStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): AuthorizationStores {
-  return openFgaStores(config);
+  return openFgaStores(config, undiciExchange);
 }
 
 export function openModels(config: OpenFgaConfig): AuthorizationModels {
-  return openFgaModels(openFgaClient(config));
+  return openFgaModels(openFgaClient(config, undiciExchange));
 }
 
 export function openRelations(config: OpenFgaConfig): Relations {
-  return openFgaRelations(openFgaClient(config));
+  return openFgaRelations(openFgaClient(config, undiciExchange));
 }
 
 export function openTuples(config: OpenFgaConfig): Tuples {
-  return openFgaTuples(openFgaClient(config));
+  return openFgaTuples(openFgaClient(config, undiciExchange));
 }
 
 export function openDatabase(url: string): Database {

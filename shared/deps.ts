@@ -67,7 +67,7 @@ export function createDeps(config: Config, options: DepsOptions = {}): Deps {
   const log = platform.log(config.logLevel);
   const counting = openCounters(config, { clock, random, log, platform });
   const { openfga } = config;
-  const client = openFgaClient(openfga);
+  const client = openFgaClient(openfga, platform.exchange);
   const server = openFgaRelations(client);
   const database = config.database === null ? null : platform.database(config.database);
   return {

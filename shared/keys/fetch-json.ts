@@ -1,4 +1,5 @@
 import { ProviderUnavailable } from '../errors.ts';
+import { boundedText } from '../exchange.ts';
 import type { Fetch } from '../ports/runtime.ts';
 import { isTlsStatus, tlsFaultOf } from '../system-errors.ts';
 
@@ -29,7 +30,7 @@ export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOpt
       const fault = isTlsStatus(response.status) ? ', its certificate is not trusted' : '';
       throw new ProviderUnavailable(`${url}: status ${response.status}${fault}`);
     }
-    return JSON.parse(await readText(response, url, options.maxBytes ?? MAX_BYTES));
+    return JSON.parse(await boundedText(response, options.maxBytes ?? MAX_BYTES));
   } catch (cause) {
     if (cause instanceof ProviderUnavailable) throw cause;
     throw new ProviderUnavailable(`${url}: ${describe(cause, signal)}`, { cause });
@@ -50,24 +51,6 @@ export function withoutNulls(json: unknown): unknown {
 function describe(cause: unknown, signal: AbortSignal): string {
   if (signal.aborted) return 'no answer in time';
   if (cause instanceof SyntaxError) return 'not JSON';
+  if (cause instanceof RangeError) return cause.message;
   return tlsFaultOf(cause) ?? 'unreachable';
-}
-
-async function readText(response: Response, url: string, maxBytes: number): Promise<string> {
-  if (response.body === null) return '';
-  const body: ReadableStream<Uint8Array> = response.body;
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  const reader = body.getReader();
-  let text = '';
-  let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    bytes += value.byteLength;
-    if (bytes > maxBytes) {
-      await reader.cancel();
-      throw new ProviderUnavailable(`${url}: answer over ${maxBytes} bytes`);
-    }
-    text += decoder.decode(value, { stream: true });
-  }
 }

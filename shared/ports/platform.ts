@@ -1,7 +1,7 @@
 import type { AuthorizationModel } from './authorization-models.ts';
 import type { Config, Runtime } from '../configuration/config.ts';
 import type { Database } from './database.ts';
-import type { Background, Clock, Digest, MaybePromise } from './runtime.ts';
+import type { Background, Clock, Digest, Exchange, MaybePromise } from './runtime.ts';
 import type { Counters, Taken, TakeRequest } from './counters.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -40,6 +40,8 @@ export interface Platform {
   readonly background: Background;
   /** Workers send a caller's own request on with the body it holds. */
   readonly fetch: (to: string | Request, init?: RequestInit) => Promise<Response>;
+  /** For clients of services that take their HTTP from outside. */
+  readonly exchange: Exchange;
   readonly digest: Digest;
   /** What is written to it can be read from it, and goes out as a body of this length; -1: of any length. */
   readonly conduit: (length: number) => TransformStream<Uint8Array, Uint8Array>;

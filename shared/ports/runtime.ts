@@ -18,5 +18,28 @@ export type Digest = (text: string) => MaybePromise<string>;
 /** Outgoing HTTP. Never follows redirects unless the caller says so. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
+/** A request to a service. */
+export interface Call {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  /** Milliseconds for the whole exchange. */
+  readonly timeoutMs: number;
+}
+
+/** Its answer, read to the end; field names in lower case. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+/**
+ * One exchange with a service, by what is lightest in the runtime. Follows no redirects; rejects when nothing came in time
+ * (`TimeoutError`), nothing came at all, or the answer is larger than any that is waited for.
+ */
+export type Exchange = (call: Call) => Promise<Reply>;
+
 /** Work that outlives its request: `waitUntil` on Workers, a plain caught promise on Node. */
 export type Background = (work: Promise<unknown>) => void;

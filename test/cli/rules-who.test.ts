@@ -3,6 +3,7 @@ import { userNamed, whoMay } from '../../cli/rules/who.ts';
 import { startOpenFga } from '../../dev/openfga/index.ts';
 import { parseModel } from '../../shared/adapters/openfga/model-file.ts';
 import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
+import { undiciExchange } from '../../shared/adapters/undici/exchange.ts';
 import { openFgaRelations } from '../../shared/adapters/openfga/relations.ts';
 import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
 import { StoreClient, type Fact } from '../contracts/openfga/client.ts';
@@ -59,7 +60,10 @@ describe.each([['the stand-in', startOpenFga] as const, ...real])('who may, and 
   afterAll(() => server?.close());
 
   const ask = (user: string, relation: string, object: string) => {
-    const client = openFgaClient({ url: store.url, storeId: store.id, modelId: null, apiToken: null });
+    const client = openFgaClient(
+      { url: store.url, storeId: store.id, modelId: null, apiToken: null },
+      undiciExchange,
+    );
     const deps = { relations: openFgaRelations(client), tuples: openFgaTuples(client) };
     return whoMay(user, relation, object, { ...deps, model: parseModel(DSL) });
   };

@@ -8,6 +8,7 @@ import { openRuns } from '../../functions/feature-sync/runs.ts';
 import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import type { SyncDeps } from '../../functions/feature-sync/sync.ts';
 import { openFgaStores } from '../../shared/adapters/openfga/models.ts';
+import { undiciExchange } from '../../shared/adapters/undici/exchange.ts';
 import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
 import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
 import {
@@ -43,11 +44,11 @@ export interface Ground {
 
 /** A new store with the project's model or one's own, beside a database with the tables. */
 export async function openGround(fgaUrl: string, database: Database, dsl?: string): Promise<Ground> {
-  const stores = openFgaStores({ url: fgaUrl, apiToken: null });
+  const stores = openFgaStores({ url: fgaUrl, apiToken: null }, undiciExchange);
   const storeId = await stores.create('feature-sync');
   await stores.models(storeId).write(dsl === undefined ? await projectModel : parsed(dsl));
   const tuplesAt = (url: string): Tuples =>
-    openFgaTuples(openFgaClient({ url, apiToken: null, storeId, modelId: null }));
+    openFgaTuples(openFgaClient({ url, apiToken: null, storeId, modelId: null }, undiciExchange));
   const tuples = tuplesAt(fgaUrl);
   return {
     storeId,
@@ -80,7 +81,7 @@ export async function openGround(fgaUrl: string, database: Database, dsl?: strin
       };
       return {
         tuples: fenced(mortalTuples, runs),
-        models: openFgaStores({ url: via.fgaUrl, apiToken: null }).models(storeId),
+        models: openFgaStores({ url: via.fgaUrl, apiToken: null }, undiciExchange).models(storeId),
         runs,
         archive: openArchive(mortal, runs),
         removed: removedUsers(mortal, ['zitadel']),

@@ -6,6 +6,7 @@ import { seed } from '../../dev/seed.ts';
 import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
+import { undiciExchange } from '../../shared/adapters/undici/exchange.ts';
 import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
 import { DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
 import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
@@ -57,7 +58,9 @@ describe.each(kindsOf(SERVERS))('events applied to $name', ({ missing, start }) 
     beforeEach(async () => {
       await empty(db.database);
       const { storeId, modelId } = await seed({ url: server.url });
-      tuples = openFgaTuples(openFgaClient({ url: proxy.url, storeId, modelId, apiToken: null }));
+      tuples = openFgaTuples(
+        openFgaClient({ url: proxy.url, storeId, modelId, apiToken: null }, undiciExchange),
+      );
       await tuples.write({ deletes: (await tuples.read({})).tuples });
       engine = createEngine(db.database);
       Object.assign(engine.tuples, tuples);

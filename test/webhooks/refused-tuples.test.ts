@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
+import { undiciExchange } from '../../shared/adapters/undici/exchange.ts';
 import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
 import type { Tuples } from '../../shared/ports/tuples.ts';
 import { openFgaBinary, startRealOpenFga, type OpenFgaService } from '../services/openfga.ts';
@@ -60,7 +61,9 @@ describe.skipIf(openFgaBinary() === undefined)('on a real OpenFGA (needs its bin
       `/stores/${storeId}/authorization-models`,
       model,
     );
-    return openFgaTuples(openFgaClient({ url: fga.url, storeId, modelId, apiToken: null, ...change }));
+    return openFgaTuples(
+      openFgaClient({ url: fga.url, storeId, modelId, apiToken: null, ...change }, undiciExchange),
+    );
   }
 
   async function happens(tuples: Tuples) {

@@ -11,6 +11,7 @@ import { connectionTo } from '../postgres/tls.ts';
 import { prometheusMetrics } from '../prometheus/metrics.ts';
 import { cronerSchedule } from './schedule.ts';
 import { stdoutLines } from './stdout.ts';
+import { undiciExchange } from '../undici/exchange.ts';
 import { undiciUpstream } from '../undici/upstream.ts';
 import { upgradeUpstream } from './upgrade.ts';
 
@@ -27,6 +28,7 @@ export function createPlatform(): Platform {
     digest: (text) => hash('sha256', text, 'base64'),
     conduit: () => new TransformStream(),
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
+    exchange: undiciExchange,
     metrics,
     log(level) {
       const lines = stdoutLines({

@@ -1,6 +1,8 @@
 import { CredentialsMethod, FgaApiError, FgaApiValidationError, FgaError, OpenFgaClient } from '@openfga/sdk';
 import type { OpenFgaConfig } from '../../configuration/config.ts';
 import { InputRefused, RelationsRefused, RelationsUnavailable } from '../../errors.ts';
+import type { Exchange } from '../../ports/runtime.ts';
+import { noAnswerOf, transport } from './transport.ts';
 
 /** Milliseconds for one exchange, its answer read to the end. */
 const EXCHANGE_MS = 3_000;
@@ -8,29 +10,29 @@ const EXCHANGE_MS = 3_000;
 const QUICKLY_MS = 250;
 const PAUSE_MS = 50;
 
-/** Signal and retry are ours: the SDK's time-out starts anew with every byte, and its retry sleeps as long as Retry-After says. */
-export function openFgaClient(config: OpenFgaConfig): OpenFgaClient {
-  return new OpenFgaClient({
-    apiUrl: config.url,
-    storeId: config.storeId,
-    ...(config.modelId !== null && { authorizationModelId: config.modelId }),
-    ...(config.apiToken !== null && {
-      credentials: { method: CredentialsMethod.ApiToken, config: { token: config.apiToken } },
-    }),
-    retryParams: { maxRetry: 0 },
-    baseOptions: {
-      // Read by the SDK for every call, so that each has a signal of its own.
-      get signal() {
-        return AbortSignal.timeout(EXCHANGE_MS);
-      },
+/**
+ * The SDK takes its HTTP from outside: its own is axios, whose time-out starts anew with every byte. Its retry sleeps as long
+ * as Retry-After says, so that is ours too.
+ */
+export function openFgaClient(config: OpenFgaConfig, exchange: Exchange): OpenFgaClient {
+  return new OpenFgaClient(
+    {
+      apiUrl: config.url,
+      storeId: config.storeId,
+      ...(config.modelId !== null && { authorizationModelId: config.modelId }),
+      ...(config.apiToken !== null && {
+        credentials: { method: CredentialsMethod.ApiToken, config: { token: config.apiToken } },
+      }),
+      retryParams: { maxRetry: 0 },
     },
-  });
+    transport(exchange, EXCHANGE_MS),
+  );
 }
 
 /**
  * Bounded in time, one quick second try included: a person waits behind most of these calls, so then a clear 503.
- * The SDK's errors carry request headers (the API token among them): only kind and message-free facts go on. Why the
- * server refused what was sent names tuples, so it is the cause: for whoever sent them, never in a log.
+ * Messages of the SDK's errors quote the server's: only kinds and codes go on. Why the server refused what was sent names
+ * tuples, so it is the cause: for whoever sent them, never in a log.
  */
 export async function guarded<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -105,14 +107,7 @@ function describe(error: unknown): string {
   const code =
     'apiErrorCode' in error && typeof error.apiErrorCode === 'string' ? ` ${error.apiErrorCode}` : '';
   const conflict = isConditionConflict(error) ? ': a tuple is there under another condition' : '';
-  return `OpenFGA failed: ${error.name}${status}${code}${networkFault(error)}${conflict}`;
-}
-
-/** The SDK keeps the code of a connection that failed within its message alone. */
-function networkFault({ name, message }: Error): string {
-  const found = name === 'FgaError' ? /\bE[A-Z]{4,}\b|\bcanceled\b/.exec(message) : null;
-  if (found === null) return '';
-  return found[0] === 'canceled' ? ' timeout' : ` ${found[0]}`;
+  return `OpenFGA failed: ${error.name}${status}${code}${noAnswerOf(error)}${conflict}`;
 }
 
 function refusalOf(error: unknown): Error | undefined {

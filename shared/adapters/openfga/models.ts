@@ -6,6 +6,7 @@ import {
   type AuthorizationStores,
 } from '../../ports/authorization-models.ts';
 import type { OpenFgaConfig } from '../../configuration/config.ts';
+import type { Exchange } from '../../ports/runtime.ts';
 import { guarded, openFgaClient } from './client.ts';
 
 const PAGE_SIZE = 100;
@@ -41,8 +42,12 @@ export function openFgaModels(client: OpenFgaClient): AuthorizationModels {
 }
 
 /** The stores of a server; the configuration's own store id plays no part. */
-export function openFgaStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): AuthorizationStores {
-  const clientOf = (storeId: string): OpenFgaClient => openFgaClient({ ...config, storeId, modelId: null });
+export function openFgaStores(
+  config: Pick<OpenFgaConfig, 'url' | 'apiToken'>,
+  exchange: Exchange,
+): AuthorizationStores {
+  const clientOf = (storeId: string): OpenFgaClient =>
+    openFgaClient({ ...config, storeId, modelId: null }, exchange);
   const client = clientOf('');
   return {
     async named(name) {

@@ -1,6 +1,7 @@
 import { env, waitUntil } from 'cloudflare:workers';
 import rules from '../../../config/access_rules.json';
 import grants from '../../../config/default_grants.json';
+import { exchangeBy } from '../../exchange.ts';
 import type { Platform } from '../../ports/platform.ts';
 import { openHyperdriveDatabase } from '../postgres/hyperdrive.ts';
 import { openNeonDatabase } from '../postgres/neon.ts';
@@ -8,6 +9,8 @@ import { UpstashCounters } from '../upstash/counters.ts';
 import { jsonLog } from '../log-json.ts';
 import { analyticsEngineMetrics, isDataset } from './analytics-engine.ts';
 import { prometheusMetrics } from '../prometheus/metrics.ts';
+
+const exchange = exchangeBy((to, init) => fetch(to, init));
 
 /** Workers: many isolates that share nothing, requests that may not wait for one another. */
 export function createPlatform(): Platform {
@@ -22,6 +25,7 @@ export function createPlatform(): Platform {
     digest: webDigest,
     conduit: (length) => (length < 0 ? new IdentityTransformStream() : new FixedLengthStream(length)),
     fetch: (url, init) => fetch(url, init?.redirect === undefined ? { redirect: 'manual', ...init } : init),
+    exchange,
     metrics: isDataset(env['METRICS'])
       ? analyticsEngineMetrics(isolateMetrics, env['METRICS'])
       : isolateMetrics,

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { objectOf } from '../../../functions/gateway/match/rules/object.ts';
 import type { RelationAccess } from '../../../functions/gateway/match/types.ts';
 import { openFgaClient } from '../../../shared/adapters/openfga/client.ts';
+import { undiciExchange } from '../../../shared/adapters/undici/exchange.ts';
 import { openFgaRelations } from '../../../shared/adapters/openfga/relations.ts';
 import { RelationsRefused } from '../../../shared/errors.ts';
 import { StoreClient, type Fact } from './client.ts';
@@ -126,7 +127,7 @@ export function checkPromises(url: () => string): void {
     const { id } = await open();
     const elsewhere = '01ARZ3NDEKTSV4RRFFQ69G5FAV';
     const asks = async (relation: string, object: string, storeId = id, modelId: string | null = null) => {
-      const client = openFgaClient({ url: url(), storeId, modelId, apiToken: null });
+      const client = openFgaClient({ url: url(), storeId, modelId, apiToken: null }, undiciExchange);
       return openFgaRelations(client).check({ user: 'user:anne', relation, object });
     };
     expect(await asks('viewer', 'doc:1')).toBe(true);
@@ -137,7 +138,10 @@ export function checkPromises(url: () => string): void {
       ['viewer', 'doc:1', id, elsewhere],
     ];
     for (const question of faulty) await expect(asks(...question)).rejects.toBeInstanceOf(RelationsRefused);
-    const nobody = openFgaClient({ url: 'http://127.0.0.1:1', storeId: id, modelId: null, apiToken: null });
+    const nobody = openFgaClient(
+      { url: 'http://127.0.0.1:1', storeId: id, modelId: null, apiToken: null },
+      undiciExchange,
+    );
     const away = openFgaRelations(nobody).check({ user: 'user:anne', relation: 'viewer', object: 'doc:1' });
     await expect(away).rejects.toMatchObject({ name: 'RelationsUnavailable' });
   });

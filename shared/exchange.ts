@@ -1,0 +1,36 @@
+import type { Exchange, Fetch } from './ports/runtime.ts';
+
+/** The largest answer of a service that is read: Neon sends at most 10 MiB, an OpenFGA page has less. */
+export const MAX_REPLY_BYTES = 16 * 1024 * 1024;
+
+/** Where the runtime has nothing lighter than fetch. */
+export function exchangeBy(fetch: Fetch): Exchange {
+  return async ({ method, url, headers, body, timeoutMs }) => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    // `manual`, because Workers know no `error`.
+    const init = { method, headers, redirect: 'manual', signal } as const;
+    const response = await fetch(url, body === undefined ? init : { ...init, body });
+    const text = await boundedText(response, MAX_REPLY_BYTES);
+    return { status: response.status, headers: Object.fromEntries(response.headers), text };
+  };
+}
+
+/** An answer as text. Throws RangeError over `maxBytes`, and TypeError for what is no UTF-8. */
+export async function boundedText(response: Response, maxBytes: number): Promise<string> {
+  if (response.body === null) return '';
+  const body: ReadableStream<Uint8Array> = response.body;
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const reader = body.getReader();
+  let text = '';
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > maxBytes) {
+      await reader.cancel();
+      throw new RangeError(`answer over ${maxBytes} bytes`);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
