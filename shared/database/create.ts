@@ -1,7 +1,6 @@
 import type { Database, Isolation, Result, TransactionOptions } from '../ports/database.ts';
-import { decodeRows, type RawResult } from './decode.ts';
 import { UnexpectedRow } from './errors.ts';
-import { parseRows } from './rows.ts';
+import { decodeRows, parseRows, type RawResult } from './rows.ts';
 import { compile, sql, type Sql, type Statement } from './sql.ts';
 
 /** What an adapter brings; errors already turned by `toDatabaseError`. */

@@ -26,7 +26,7 @@ export interface TransactionOptions {
  * int2, int4, oid, float4, float8 as number; int8 as number, and an int8 beyond ±(2^53-1) is refused, never rounded
  * (select it `::text`); numeric, uuid, date, time, timestamp without zone, interval and all other types as Postgres' text;
  * bool as boolean; timestamptz as Date (milliseconds); json and jsonb parsed; bytea as Uint8Array;
- * one-dimensional arrays of these as arrays.
+ * arrays of these as arrays, within arrays where they have more dimensions.
  *
  * Throws `DatabaseUnavailable` (no answer: connection, time-out, shutdown; a write may have happened or not),
  * `DatabaseError` (Postgres refused; nothing was changed) or `UnexpectedRow` (the parser refused a row).

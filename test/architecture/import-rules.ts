@@ -40,7 +40,7 @@ export const adaptersAreWiredInOnePlace = forbid(
 );
 
 /** Libraries: no service behind them and no runtime of their own. */
-const LIBRARIES = ['zod', 'jose', 'hono', 'lru-cache', 'ipaddr.js', '@humanwhocodes/momoa'];
+const LIBRARIES = ['zod', 'jose', 'hono', 'lru-cache', 'ipaddr.js', '@humanwhocodes/momoa', 'postgres-array'];
 const ALLOWED: readonly { readonly where: string; readonly packages: readonly string[] }[] = [
   { where: 'functions/node.ts', packages: ['@hono/node-server'] },
   { where: 'cli', packages: ['commander', 'picocolors', 'umzug', '@openfga/syntax-transformer'] },

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { openNeonDatabase } from '../../shared/adapters/postgres/neon.ts';
 import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
 import { connectionTo } from '../../shared/adapters/postgres/tls.ts';
+import { undiciExchange } from '../../shared/adapters/undici/exchange.ts';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';
@@ -53,7 +54,7 @@ describe.skipIf(postgresMissing || pgBouncerMissing)(
     databaseContract('pg, foreign settings', async () => openPgDatabase({ url }));
     databaseContract('pg through PgBouncer', async () => openPgDatabase({ url: bouncer.through(url) }));
     databaseContract('Neon, foreign settings', async () =>
-      openNeonDatabase({ url: `${url}?sslmode=disable`, fetch, endpoint: neon.endpoint }),
+      openNeonDatabase({ url: `${url}?sslmode=disable`, exchange: undiciExchange, endpoint: neon.endpoint }),
     );
     unavailableContract('pg through PgBouncer', async (state) =>
       state === 'away'

@@ -2,7 +2,10 @@ import { waitUntil } from 'cloudflare:workers';
 import { openHyperdriveDatabase } from '../../shared/adapters/postgres/hyperdrive.ts';
 import { openNeonDatabase } from '../../shared/adapters/postgres/neon.ts';
 import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
+import { exchangeBy } from '../../shared/exchange.ts';
 import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../shared/ports/database.ts';
+
+const exchange = exchangeBy((to, init) => fetch(to, init));
 
 interface Variables {
   readonly DATABASE_URL: string;
@@ -34,7 +37,7 @@ function open(
 ): Database {
   if (driver === '/pg') return openPgDatabase({ url, max: 1, statementTimeoutMs: 1_000 });
   if (driver === '/neon')
-    return openNeonDatabase({ url, endpoint, fetch: (to, init) => fetch(to, init), timeoutMs: 2_000 });
+    return openNeonDatabase({ url, endpoint, exchange, timeoutMs: 2_000 });
   return openHyperdriveDatabase({ url: HYPERDRIVE.connectionString, background: waitUntil });
 }
 

@@ -181,7 +181,7 @@ describe('other dependencies that drip their answers are given up', () => {
     const neon = openNeonDatabase({
       url: 'postgres://u:p@h.neon.tech/d',
       endpoint: url,
-      fetch,
+      exchange: exchangeBy(fetch),
       timeoutMs: 300,
     });
     await expect(neon.ping()).rejects.toThrow(DatabaseUnavailable);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compile, join, json, sql } from '../../shared/database/sql.ts';
-import { decodeRows } from '../../shared/database/decode.ts';
+import { decodeRows } from '../../shared/database/rows.ts';
 import { toRefusal } from '../../shared/edge/problem.ts';
 import { DatabaseError, DatabaseUnavailable, toDatabaseError } from '../../shared/database/errors.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
@@ -39,8 +39,22 @@ describe('decoding', () => {
     expect(decode(1184, '2025-06-01 12:00:00+05:30')).toEqual(new Date('2025-06-01T06:30:00Z'));
   });
 
-  it.each(['{{1,2},{3,4}}', '[0:1]={1,2}'])('refuses the array %s instead of flattening it', (text) => {
-    expect(() => decode(1007, text)).toThrow(RangeError);
+  it.each([
+    [
+      '{{1,2},{3,4}}',
+      [
+        [1, 2],
+        [3, 4],
+      ],
+    ],
+    ['[0:1]={1,2}', [1, 2]],
+    ['{}', []],
+  ])('reads the array %s with all its dimensions', (text, expected) => {
+    expect(decode(1007, text)).toEqual(expected);
+  });
+
+  it('refuses an int8 that no number holds within an array too', () => {
+    expect(() => decode(1016, '{1,9007199254740993}')).toThrow(RangeError);
   });
 });
 

@@ -36,11 +36,7 @@ export function createPlatform(): Platform {
       const { url } = config;
       if (config.kind === 'hyperdrive') return openHyperdriveDatabase({ url, background });
       const { endpoint } = config;
-      return openNeonDatabase({
-        url,
-        fetch: (to, init) => fetch(to, init),
-        ...(endpoint !== null && { endpoint }),
-      });
+      return openNeonDatabase({ url, exchange, ...(endpoint !== null && { endpoint }) });
     },
     sockets: () => null,
     readText(path) {
