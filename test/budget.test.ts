@@ -39,7 +39,9 @@ describe('the Worker bundle', () => {
 
   it('evaluates the driver behind Hyperdrive only where it is asked for', () => {
     const imports = Object.values(bundle.metafile.inputs).flatMap((input) => input.imports);
-    const kinds = imports.filter(({ path }) => path.endsWith('adapters/postgres/pg.ts')).map(({ kind }) => kind);
+    const kinds = imports
+      .filter(({ path }) => path.endsWith('adapters/postgres/pg.ts'))
+      .map(({ kind }) => kind);
     expect(kinds).toEqual(['dynamic-import']);
   });
 

@@ -36,8 +36,7 @@ function open(
   { DATABASE_URL: url, NEON_ENDPOINT: endpoint, HYPERDRIVE }: Variables,
 ): Database {
   if (driver === '/pg') return openPgDatabase({ url, max: 1, statementTimeoutMs: 1_000 });
-  if (driver === '/neon')
-    return openNeonDatabase({ url, endpoint, exchange, timeoutMs: 2_000 });
+  if (driver === '/neon') return openNeonDatabase({ url, endpoint, exchange, timeoutMs: 2_000 });
   return openHyperdriveDatabase({ url: HYPERDRIVE.connectionString, background: waitUntil });
 }
 
