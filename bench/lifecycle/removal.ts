@@ -1,12 +1,10 @@
 import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
 import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
-import { createWebhooks } from '../../functions/webhooks/function.ts';
 import { userOf } from '../../shared/identity/subjects.ts';
 import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';
-import { envelope } from './envelope.ts';
 import type { LifecycleGround } from './ground.ts';
-import { timed, type Side } from './race.ts';
-import { fill } from './tuples.ts';
+import { fill, timed, type Side } from './sides.ts';
+import { envelope } from './webhooks.ts';
 
 const TYPES = ['role', 'organization', 'feature', 'document'] as const;
 const RELATIONS = {
@@ -18,15 +16,14 @@ const RELATIONS = {
 
 /** An inbox event `user.removed` applied as the product does it: claimed, mirrored, revoked, swept, finished. */
 export function removed(ground: LifecycleGround, count: number): Side {
-  const { deps, database, issuer } = ground;
+  const { deps, database, issuer, webhooks } = ground;
   const { clock, random } = deps;
-  const { inbox } = createWebhooks(deps, () => undefined);
   return withUser(ground, count, async (subject) => {
     const event = parseEvent(envelope(subject, 'user.removed'), issuer);
     if (event === IGNORED) throw new Error('the removal of the bench is ignored');
     await insertEvent(event, { database, clock, random });
     return timed(async () => {
-      const outcome = await inbox?.applyDue(1);
+      const outcome = await webhooks.inbox?.applyDue(1);
       if (outcome?.applied !== 1) throw new Error('the removal of the bench was not applied');
     });
   });

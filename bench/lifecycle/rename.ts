@@ -7,8 +7,7 @@ import { openRuns } from '../../functions/feature-sync/runs.ts';
 import { syncFeatures } from '../../functions/feature-sync/sync.ts';
 import type { Tuple } from '../../shared/ports/tuples.ts';
 import type { LifecycleGround } from './ground.ts';
-import { timed, type Side } from './race.ts';
-import { eachBatch, fill, readAll } from './tuples.ts';
+import { eachBatch, fill, readAll, timed, type Side } from './sides.ts';
 
 /** Of all tuples, those that the plain loop is measured on. */
 export const LOOP_SAMPLE = 1 / 100;

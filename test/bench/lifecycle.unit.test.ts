@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { race, timeRatio } from '../../bench/lifecycle/race.ts';
-import { eachBatch, readAll } from '../../bench/lifecycle/tuples.ts';
+import { eachBatch, race, readAll, timeRatio } from '../../bench/lifecycle/sides.ts';
 import type { Tuple } from '../../shared/ports/tuples.ts';
 
 const viewers = (count: number): Tuple[] =>

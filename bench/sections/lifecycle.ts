@@ -1,10 +1,9 @@
 import { median, verdict, type SectionResult, type Table } from '../figures.ts';
-import { openLifecycleGround, type LifecycleGround } from './ground.ts';
-import { insertedBare, received } from './inbox.ts';
-import { race, timeRatio, type Laps } from './race.ts';
-import { refusals } from './refusal.ts';
-import { removed, removedBare } from './removal.ts';
-import { LOOP_SAMPLE, renamed, renamedBare, renamedByLoop } from './rename.ts';
+import { openLifecycleGround, type LifecycleGround } from '../lifecycle/ground.ts';
+import { removed, removedBare } from '../lifecycle/removal.ts';
+import { LOOP_SAMPLE, renamed, renamedBare, renamedByLoop } from '../lifecycle/rename.ts';
+import { race, timeRatio, type Laps } from '../lifecycle/sides.ts';
+import { insertedBare, received, refusals } from '../lifecycle/webhooks.ts';
 
 const SECTION = 'lifecycle';
 const DELIVERIES = 4_000;
