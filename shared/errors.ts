@@ -1,6 +1,6 @@
 /**
- * Every code a caller can meet, with its status, its title and who has to act.
- * docs/failure-modes.md has one section per code; a test holds the two together.
+ * Every problem code, with its HTTP status, its title and its owner: who has to act.
+ * docs/failure-modes.md has one section per code; a test compares the two.
  */
 
 export type Owner = 'caller' | 'operator' | 'provider';
@@ -8,7 +8,7 @@ export type Owner = 'caller' | 'operator' | 'provider';
 interface CodeEntry {
   readonly status: number;
   readonly title: string;
-  /** For the caller, where a refusal has no `detail` of its own. */
+  /** Sent where a refusal has no `detail` of its own. */
   readonly detail: string;
   readonly owner: Owner;
 }
@@ -153,14 +153,14 @@ export const CODES = {
 export type Code = keyof typeof CODES;
 
 export interface RefusalOptions {
-  /** Said to the caller; never more than the caller may know. */
+  /** Sent to the caller; must disclose nothing internal. */
   readonly detail?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
 /**
- * A request that goes no further. `code` and `detail` go out; `reason` (exact) and `cause` stay in the log.
+ * Ends a request. `code` and `detail` are sent; `reason` (exact) and `cause` are only logged.
  */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
@@ -182,7 +182,7 @@ export class Refusal extends Error {
   }
 }
 
-/** `declared`: its Content-Length; undefined for a body that went over the limit while it streamed. */
+/** `declared`: Content-Length; undefined for a body that exceeded the limit while streaming. */
 export function bodyTooLarge(limit: number, declared?: number): Refusal {
   const size = declared === undefined ? `more than ${limit}` : String(declared);
   const detail = `The body has ${size} bytes; at most ${limit} are taken.`;
@@ -190,27 +190,27 @@ export function bodyTooLarge(limit: number, declared?: number): Refusal {
   return new Refusal('body_too_large', `${how} over MAX_BODY_BYTES`, { detail });
 }
 
-/** Is thrown when the counter store does not answer in time or answers with an error. */
+/** The counter store did not answer in time, or answered with an error. */
 export class CountersUnavailable extends Error {
   override readonly name = 'CountersUnavailable';
 }
 
-/** Is thrown when the authorization server gives no verdict: away, slow, or refusing the question. */
+/** The authorization server gave no verdict: unreachable, slow, or the query was rejected. */
 export class RelationsUnavailable extends Error {
   override readonly name: string = 'RelationsUnavailable';
 }
 
-/** Is thrown when the authorization server answered, and will not take the question or the credentials however often they come. */
+/** The authorization server rejected the query or the credentials; a retry does not help. */
 export class RelationsRefused extends RelationsUnavailable {
   override readonly name: string = 'RelationsRefused';
 }
 
-/** Is thrown when it is what was sent that is refused, not the configuration: a tuple its model or its store has no place for. */
+/** The input was rejected, not the configuration: a tuple that the model or the store does not admit. */
 export class InputRefused extends RelationsRefused {
   override readonly name = 'InputRefused';
 }
 
-/** Is thrown when no usable key or introspection answer is to be had from an identity provider. */
+/** An identity provider gave no usable key or introspection answer. */
 export class ProviderUnavailable extends Error {
   override readonly name = 'ProviderUnavailable';
 }

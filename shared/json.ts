@@ -9,12 +9,12 @@ export interface Position {
   readonly column: number;
 }
 
-/** RFC 8259 text with the place of everything in it. */
+/** A parsed RFC 8259 text with source positions. */
 export interface JsonText {
   readonly value: unknown;
-  /** Where a value begins, or, of a member, its name. A path that is not there answers with its nearest ancestor. */
+  /** Returns the position of a value, of a member that of its name; for an absent path that of its nearest ancestor. */
   locate(path: JsonPath): Position;
-  /** Names written twice in one object: JSON.parse would silently keep the last. */
+  /** Repeated names in one object (RFC 8259 §4): JSON.parse silently keeps the last. */
   readonly duplicates: readonly { readonly path: JsonPath; readonly position: Position }[];
 }
 
@@ -23,7 +23,7 @@ export type ReadJson =
   | { readonly ok: false; readonly problem: string; readonly position: Position };
 
 export function readJson(text: string): ReadJson {
-  // RFC 8259 §8.1: a parser may ignore the mark that some editors begin a file with.
+  // RFC 8259 §8.1: a parser may ignore a leading byte order mark.
   const source = text.replace(/^\uFEFF/, '');
   const broken = source.indexOf(REPLACEMENT);
   if (broken >= 0) return { ok: false, problem: NOT_UTF_8, position: positionAt(source, broken) };
@@ -42,12 +42,12 @@ export function readJson(text: string): ReadJson {
   };
 }
 
-/** What a decoder writes for bytes that are not UTF-8; read as a character, it would be part of a path that nobody can ask for. */
+/** A decoder's substitute for bytes that are not UTF-8; taken literally, it would be part of a path that no request can have. */
 const REPLACEMENT = '\uFFFD';
 const NOT_UTF_8 =
   'here are bytes that are not UTF-8 (or U+FFFD, which stands for such): save the file as UTF-8';
 
-/** The parser speaks of tokens, and takes control characters in strings, which JSON.parse refuses without a place. */
+/** The parser reports tokens, and accepts control characters in strings, which JSON.parse rejects without a position. */
 function faultOf(source: string, error: unknown): { problem: string; position: Position } {
   const control = controlInString(source);
   const parsers = offsetOf(error);
@@ -59,7 +59,7 @@ function faultOf(source: string, error: unknown): { problem: string; position: P
   return { problem: problemAt(source, position), position };
 }
 
-/** What a text can end with in the middle of a token: a part of a literal, a number or an escape. */
+/** A truncated token at the end of a text: part of a literal, a number or an escape. */
 const PARTIAL =
   /(?:(?<![a-z])(?:tru?|fa?|fals?|nul?|[tn])|-|(?<=\d)(?:\.|[eE][+-]?)|\\(?:u[0-9a-fA-F]{0,3})?)$/;
 
@@ -67,7 +67,7 @@ function isCutOff(source: string): boolean {
   return isSound(source) || (PARTIAL.test(source) && isSound(source.replace(PARTIAL, '')));
 }
 
-/** Whether a JSON text may begin so: the parser then refuses one character more, that fits nowhere, and nothing before it. */
+/** Whether this is a prefix of a JSON text: the parser then rejects an appended invalid character, and nothing before it. */
 function isSound(beginning: string): boolean {
   try {
     parse(`${beginning}!`);
@@ -85,7 +85,7 @@ function problemOf(control: number): string {
   return `a raw control character (U+${code}) in a string: write \\u${code}`;
 }
 
-/** Where the first raw control character within a string stands (RFC 8259 §7). */
+/** Offset of the first raw control character within a string (RFC 8259 §7). */
 function controlInString(source: string): number | undefined {
   let inside = false;
   for (let at = 0; at < source.length; at += 1) {
@@ -107,7 +107,7 @@ function offsetOf(error: unknown): number | undefined {
   return typeof error.offset === 'number' ? error.offset : undefined;
 }
 
-/** Of what the parser refuses: the reader looks at a character. */
+/** Describes a syntax error by the character at its position. */
 function problemAt(source: string, { line, column }: Position): string {
   const lines = source.split(/\r\n|[\n\r]/);
   const before = [...lines.slice(0, line - 1), lines[line - 1]?.slice(0, column - 1) ?? ''].join('\n');
@@ -117,7 +117,7 @@ function problemAt(source: string, { line, column }: Position): string {
   if ((found === '}' || found === ']') && before.trimEnd().endsWith(','))
     return 'JSON has no trailing commas';
   if (/^[\x21-\x7e]$/.test(found)) return `unexpected ${JSON.stringify(found)}`;
-  // Look-alikes of a space or a quote can only be told apart by their number.
+  // Look-alikes of a space or a quote differ visibly only by code point.
   const code = (lines[line - 1]?.codePointAt(column - 1) ?? 0).toString(16).toUpperCase().padStart(4, '0');
   return `unexpected U+${code}${/\p{L}|\p{P}|\p{S}/u.test(found) ? ` (${found})` : ''}`;
 }

@@ -1,4 +1,4 @@
-/** The candidate that a word is a slip of: one letter off, in words of twelve letters and more two. */
+/** Returns the candidate nearest to a mistyped word: one edit away, from twelve letters on two; else undefined. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
     .filter((known) => Math.abs(known.length - word.length) <= 2)
@@ -8,7 +8,7 @@ export function closest(word: string, candidates: readonly string[]): string | u
   return near[0]?.known;
 }
 
-/** Letters to add, leave out, change or swap with their neighbour (optimal string alignment). */
+/** Optimal string alignment distance: insertions, deletions, substitutions, adjacent swaps. */
 export function distance(a: string, b: string): number {
   let [before, last]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, at) => at)];
   for (let i = 1; i <= a.length; i++) {

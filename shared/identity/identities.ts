@@ -4,25 +4,25 @@ import { organizationSubject } from './subjects.ts';
 
 export type IdentityState = 'active' | 'suspended' | 'removed';
 
-/** What one event changes; fields that it leaves alone are undefined. */
+/** What one event changes; fields that it does not set are undefined. */
 export interface Change {
   readonly subject: string;
-  /** The event's position: for each field the highest one counts, whatever the order of arrival. */
+  /** The event's position: per field the highest wins, whatever the order of arrival. */
   readonly position: number;
   readonly username?: string | undefined;
   readonly email?: string | undefined;
   readonly organization?: string | undefined;
   readonly state?: IdentityState | undefined;
-  /** Tokens issued up to then do not count any more; the latest of all events counts. */
+  /** Tokens issued up to then are withdrawn; the latest of all events wins. */
   readonly tokensNotBefore?: Date | undefined;
-  /** A life begins: it is active, and what is older is of a former life. */
+  /** A life begins: the state is active, and older events are of a former life. */
   readonly created?: boolean | undefined;
 }
 
 export interface Identity {
   readonly subject: string;
   readonly state: IdentityState;
-  /** Of the state: of two the higher one counts; null while no event spoke of it. */
+  /** Of the state: the higher wins; null while no event has set it. */
   readonly version: number | null;
   readonly tokensNotBefore: Date | null;
 }
@@ -33,12 +33,12 @@ const IdentityRow = z.object({
   version: z.number().nullable(),
   tokensNotBefore: z.date().nullable(),
 });
-/** Doubled it is a safe integer still. */
+/** Doubled, still a safe integer. */
 const MOST_POSITION = 2 ** 52 - 1;
 
 /**
- * A higher one counts over a lower one, and a removal over all of its life; one without a sequence is final. Twice the position,
- * so that a removal lies between what it ends and a new life.
+ * The higher version wins, and a removal over all of its life; one without a sequence is final. Twice the position, so that a
+ * removal sorts between the life it ends and a new one.
  */
 const VERSION = sql`case
   when state <> 'removed' then 2 * least(greatest(state_position, -1), ${MOST_POSITION}::bigint)
@@ -47,17 +47,17 @@ const VERSION = sql`case
   else ${Number.MAX_SAFE_INTEGER}::bigint end`;
 const COLUMNS = sql`subject, state, ${VERSION} as version, tokens_not_before as "tokensNotBefore"`;
 
-/** What counts after a change. */
+/** The identity after a change. */
 export interface Recorded extends Identity {
-  /** This change set the state, and it was another one before. */
+  /** This change set the state to a different one. */
   readonly changed: boolean;
-  /** The change is of a former life: the user was made again since. */
+  /** The change is of a former life: the user was created again since. */
   readonly outlived: boolean;
   /** The user's organisation was removed, and the user is not yet. */
   readonly orphaned: boolean;
 }
 
-/** A user of an organisation, and a position that no event of this life lies above. */
+/** A user of an organisation, and an upper bound of the positions of this life's events. */
 export interface Member {
   readonly subject: string;
   readonly position: number;
@@ -70,18 +70,18 @@ const RecordedRow = IdentityRow.extend({
 });
 const MemberRow = z.object({ subject: z.string(), position: z.number() });
 
-/** The mirror: users of one issuer by their events. Throws as `Database`. */
+/** The mirror of one issuer's users, built from events. Throws as `Database`. */
 export interface Identities {
-  /** Merges one event in. `at`: now. */
+  /** Merges one event. `at`: now. */
   record(change: Change, at: Date): Promise<Recorded>;
   states(subjects: readonly string[]): Promise<Identity[]>;
-  /** Users, and organisations that were removed, whose state changed since, by subject, from `after` on. */
+  /** Users and removed organisations whose state changed since, by subject, from `after` on. */
   changedSince(
     since: Date,
     after: string,
     limit: number,
   ): Promise<(Identity & { readonly changedAt: Date })[]>;
-  /** Users of an organisation who were not removed, by subject, from `after` on. */
+  /** Users of an organisation that are not removed, by subject, from `after` on. */
   members(organization: string, after: string, limit: number): Promise<Member[]>;
 }
 
@@ -116,7 +116,7 @@ export function identitiesOf(issuer: string, database: Pick<Database, 'query'>):
   };
 }
 
-/** Whether what a change says of a field is newer than what is kept; null, so not, where it does not speak of it. */
+/** Whether a change's field is newer than the stored one; null, hence false, where the change does not set it. */
 const NEWER = {
   username: sql`excluded.username_position >= coalesce(kept.username_position, excluded.username_position)`,
   email: sql`excluded.email_position >= coalesce(kept.email_position, excluded.email_position)`,
@@ -125,8 +125,8 @@ const NEWER = {
 };
 
 /**
- * One statement, so that two events at the same moment are merged one after the other. A tombstone keeps no personal data, and
- * only a creation at a position above the removal ends it. Positions of scripts, below 0, tell nothing of that.
+ * One statement, so that concurrent events are merged one after the other. A tombstone keeps no personal data, and only a
+ * creation at a position above the removal ends it. Positions of scripts, below 0, have no bearing on that.
  */
 function merge(issuer: string, change: Change, at: Date) {
   const {

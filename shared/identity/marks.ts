@@ -1,16 +1,16 @@
 import type { Mark } from '../ports/revocations.ts';
 
-/** How long a mark is kept: a suspended or removed user gets no new token, so it only has to outlive the old ones. */
+/** Retention of a mark: a suspended or removed user gets no new token, so it only has to outlive the old ones. */
 export const MARK_SECONDS = 30 * 24 * 3_600;
 
-/** Of a mark that was written before marks had versions: any other is newer. */
+/** Version of a mark written before marks had versions: any other is newer. */
 export const UNVERSIONED = Number.NEGATIVE_INFINITY;
 
 export type Tell = (caller: string, mark: Mark) => Promise<void>;
 
-/** Where marks are kept for good. Both throw as their store does. */
+/** The durable store of marks. Both methods throw as that store does. */
 export interface MarkSource {
-  /** Tells the marks of all callers that changed since then, in milliseconds since the epoch. */
+  /** Visits the marks of all callers changed since `timeMs` (milliseconds since the epoch). */
   since(timeMs: number, tell: Tell): Promise<void>;
   of(caller: string): Promise<Mark | undefined>;
 }
@@ -18,18 +18,18 @@ export interface MarkSource {
 interface Known {
   mark: Mark;
   untilMs: number;
-  /** When it became known here. */
+  /** When it was learned here. */
   sinceMs: number;
 }
 
 const FIRST_PRUNE = 1_024;
 
-/** Whether the mark withdraws a token issued then. A token without `iat` cannot be newer than the mark. */
+/** Whether the mark withdraws a token issued at `issuedAt` (ms). A token without `iat` cannot be newer than the mark. */
 export function isWithdrawn(mark: Mark | undefined, issuedAt: number | undefined): boolean {
   return mark !== undefined && mark.notBefore > 0 && !((issuedAt ?? 0) > mark.notBefore);
 }
 
-/** The marks that this process knows of. They only expire: an evicted one would let a revoked caller in. */
+/** The marks held by this process. They only expire: an evicted one would let a revoked caller in. */
 export class KnownMarks {
   readonly #known = new Map<string, Known>();
   #pruneAt = FIRST_PRUNE;
@@ -55,7 +55,7 @@ export class KnownMarks {
     this.#known.set(caller, { mark, untilMs, sinceMs: nowMs });
   }
 
-  /** Those learned since then, with the seconds they are still to be kept. */
+  /** Marks learned since `timeMs`, with their remaining seconds. */
   *learnedSince(timeMs: number, nowMs: number): Generator<readonly [string, Mark, number]> {
     for (const [caller, { mark, untilMs, sinceMs }] of this.#known)
       if (sinceMs >= timeMs && untilMs > nowMs) yield [caller, mark, (untilMs - nowMs) / 1_000];

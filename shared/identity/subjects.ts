@@ -1,23 +1,23 @@
 import type { IssuerConfig, IssuerName } from '../configuration/config.ts';
 
-/** Printable ASCII without whitespace, `#` and `:`, which mean something in an OpenFGA user or could end a header. */
+/** Printable ASCII without whitespace, `#` and `:`, which are syntax in an OpenFGA user or could end a header. */
 const PRINTABLE = /^[!"$-9;-~]{1,255}$/;
 
 /** Issuers whose subjects can be shared, trusted or not. */
 export const ISSUER_NAMES: readonly IssuerName[] = ['zitadel', 'kanidm', 'session'];
 
-/** Whether a text can be part of an OpenFGA identifier as it stands. */
+/** Whether a text can be part of an OpenFGA identifier verbatim. */
 export function isPrintable(text: string): boolean {
   return PRINTABLE.test(text);
 }
 
-/** Why a subject could pass for somebody or everybody else; undefined when it cannot. */
+/** Why a subject could pass for another user or for all users; undefined when it cannot. */
 export function faultOfSubject(
   issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects' | 'others'>,
   subject: unknown,
 ): string | undefined {
   if (typeof subject !== 'string' || !isPrintable(subject)) return 'is not usable';
-  // `user:*` is everybody in OpenFGA.
+  // `user:*` means all users in OpenFGA.
   if (subject === '*') return 'is the wildcard';
   if (issuer.sharedSubjects && namesOtherIssuer(issuer, subject)) return "imitates another issuer's user";
   return undefined;
@@ -31,7 +31,7 @@ export function userOf(
   return sharedSubjects ? `user:${subject}` : `user:${name}|${subject}`;
 }
 
-/** The subject that `userOf` makes this OpenFGA user of; undefined when it is of another issuer, or no single user. */
+/** The inverse of `userOf`; undefined for a user of another issuer, or no single user. */
 export function subjectOf(
   issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects' | 'others'>,
   user: string,
@@ -46,12 +46,12 @@ export function callerOf({ name }: Pick<IssuerConfig, 'name'>, subject: string):
   return `${name}|${subject}`;
 }
 
-/** What the mirror and marks call an organisation, in the place of a user: no user's id holds a colon. */
+/** An organisation's subject in the mirror and in marks: no user's id holds a colon. */
 export function organizationSubject(id: string): string {
   return `org:${id}`;
 }
 
-/** Also those not trusted today: their users' relations may still be stored. */
+/** Includes issuers not trusted today: their users' relations may still be stored. */
 function namesOtherIssuer(
   { name: own, others = [] }: Pick<IssuerConfig, 'name' | 'others'>,
   subject: string,

@@ -3,7 +3,7 @@ interface AlgorithmEntry {
   readonly crv?: string;
 }
 
-/** Asymmetric only: with a shared secret whoever verifies could also sign (RFC 8725 §3.1). */
+/** Asymmetric only: with a shared secret, any verifier could also sign (RFC 8725 §3.1). */
 const ALGORITHMS: ReadonlyMap<string, AlgorithmEntry> = new Map([
   ['RS256', { kty: 'RSA' }],
   ['RS384', { kty: 'RSA' }],
@@ -30,8 +30,8 @@ export function canonicalAlgorithm(alg: string): string {
 }
 
 /**
- * The one algorithm a public key may be used with: its own `alg`, else what its type says. An RSA key without
- * `alg` is RS256, the default of OpenID Connect Core §15.1. Undefined when key and algorithm do not go together.
+ * The one algorithm a public key may be used with: its own `alg`, else the default of its type. An RSA key without
+ * `alg` is RS256, the default of OpenID Connect Core §15.1. Undefined when key type and algorithm do not match.
  */
 export function algorithmOf(key: {
   kty: string;

@@ -5,7 +5,7 @@ import { Refreshed, type RefreshDeps } from '../caches/refreshed.ts';
 import { fetchJson, withoutNulls } from './fetch-json.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** A provider's endpoints hardly ever move: kept a day, and a week while the provider is away. */
+/** A provider's endpoints rarely move: cached for a day, for a week while the provider is away. */
 const POLICY = { softMs: DAY_MS, hardMs: DAY_MS + 60 * 60 * 1000, staleMs: 7 * DAY_MS };
 
 export interface ProviderMetadata {
@@ -18,7 +18,7 @@ export interface Discovery {
   readonly issuerUrl: string;
   /** Rejects with `ProviderUnavailable`. */
   metadata(): MaybePromise<ProviderMetadata>;
-  /** Reads the document again: an endpoint may have moved. */
+  /** Fetches the document again: an endpoint may have moved. */
   reload(): Promise<ProviderMetadata>;
 }
 
@@ -48,7 +48,7 @@ function parse(issuerUrl: string, documentUrl: string, json: unknown): ProviderM
   const parsed = documentSchema.safeParse(withoutNulls(json));
   if (!parsed.success) throw new ProviderUnavailable(`${documentUrl}: not a discovery document`);
   const { issuer, jwks_uri: jwksUri, introspection_endpoint: introspectionEndpoint } = parsed.data;
-  // OpenID Connect Discovery 1.0 §4.3: otherwise one provider could speak for another.
+  // OpenID Connect Discovery 1.0 §4.3: otherwise one provider could impersonate another.
   if (issuer !== issuerUrl)
     throw new ProviderUnavailable(`${documentUrl}: names another issuer${shown(issuer)}`);
   for (const endpoint of [jwksUri, introspectionEndpoint]) {
@@ -58,7 +58,7 @@ function parse(issuerUrl: string, documentUrl: string, json: unknown): ProviderM
   return { jwksUri, introspectionEndpoint };
 }
 
-/** Mostly the two differ by a slash or a version: whoever sees both sees how. */
+/** Shown because the two mostly differ by a slash or a version. */
 function shown(issuer: string): string {
   return /^https?:[!-~]{1,200}$/.test(issuer) ? `, ${issuer}` : '';
 }

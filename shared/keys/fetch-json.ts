@@ -8,22 +8,22 @@ const MAX_BYTES = 256 * 1024;
 
 export interface FetchJsonOptions {
   readonly init?: RequestInit;
-  /** Milliseconds until the whole exchange is given up; 3 s by default. */
+  /** Milliseconds for the whole exchange; 3 s by default. */
   readonly timeoutMs?: number | undefined;
-  /** Instead of `timeoutMs`, where this exchange is one of several that are bounded together. */
+  /** Replaces `timeoutMs` where several exchanges share one bound. */
   readonly bound?: AbortSignal;
   /** 256 KiB by default. */
   readonly maxBytes?: number;
 }
 
 /**
- * JSON from an identity provider: status 200 only, no redirects, bounded in time and size.
- * Everything else is `ProviderUnavailable`, whose message names the address and the fault, never the content.
+ * Fetches JSON from an identity provider: status 200 only, no redirects, bounded in time and size.
+ * Rejects with `ProviderUnavailable`, whose message names the URL and the fault, never the content.
  */
 export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOptions = {}): Promise<unknown> {
   const signal = options.bound ?? boundOf(options);
   try {
-    // `manual`, because Workers know no `error`; any 3xx then fails as a status.
+    // `manual`, because Workers do not support `error`; any 3xx then fails by its status.
     const response = await fetch(url, { ...options.init, redirect: 'manual', signal });
     if (response.status !== 200) {
       await response.body?.cancel();
@@ -37,12 +37,12 @@ export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOpt
   }
 }
 
-/** To be made where the waiting begins: whoever waits for two exchanges waits no longer than for one. */
+/** Made where the wait begins, so that two exchanges in turn take no longer than one. */
 export function boundOf({ timeoutMs = TIMEOUT_MS }: Pick<FetchJsonOptions, 'timeoutMs'>): AbortSignal {
   return AbortSignal.timeout(timeoutMs);
 }
 
-/** OpenID providers write null for what they leave out; members of members stay as they are. */
+/** Drops null members, which OpenID providers send for absent ones; not recursive. */
 export function withoutNulls(json: unknown): unknown {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
   return Object.fromEntries(Object.entries(json).filter(([, member]) => member !== null));

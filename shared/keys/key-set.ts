@@ -6,7 +6,7 @@ import { withoutNulls } from './fetch-json.ts';
 import type { RefusedKey, VerificationKey } from './key-source.ts';
 import { weaknessOf } from './weak-rsa.ts';
 
-/** As many keys are tried with one signature: each costs a verification. */
+/** Most keys tried per signature: each costs a verification. */
 export const MAX_CANDIDATES = 8;
 
 const setSchema = z.object({ keys: z.array(z.unknown()) });
@@ -24,10 +24,10 @@ const ecSchema = z.object({ kty: z.literal('EC'), crv: z.string(), x: z.string()
 const okpSchema = z.object({ kty: z.literal('OKP'), crv: z.string(), x: z.string() });
 const materialSchema = z.discriminatedUnion('kty', [rsaSchema, ecSchema, okpSchema]);
 
-/** The keys of a JWK set that may verify signatures, imported. */
+/** The imported verification keys of a JWK set (RFC 7517). */
 export class KeySet {
   readonly #byId: ReadonlyMap<string, VerificationKey>;
-  /** Keys for signatures that must not verify any. */
+  /** Signature keys that must not be used to verify. */
   readonly refused: readonly RefusedKey[];
 
   private constructor(keys: readonly VerificationKey[], refused: readonly RefusedKey[]) {
@@ -35,7 +35,7 @@ export class KeySet {
     this.refused = refused;
   }
 
-  /** Keys already imported in `previous` are taken over. Throws `ProviderUnavailable` when it is no JWK set. */
+  /** Reuses keys already imported in `previous`. Rejects with `ProviderUnavailable` when `json` is no JWK set. */
   static async parse(json: unknown, previous: KeySet | undefined): Promise<KeySet> {
     const parsed = setSchema.safeParse(withoutNulls(json));
     if (!parsed.success) throw new ProviderUnavailable('not a JWK set');
@@ -47,7 +47,7 @@ export class KeySet {
     );
   }
 
-  /** Those that a signature with this header may be of: several may share one `kid`, or have none. */
+  /** Keys that may have made a signature with this header: several may share one `kid`, or have none. */
   candidates(kid: string | undefined, alg: string): readonly VerificationKey[] {
     const canonical = canonicalAlgorithm(alg);
     const fitting = [...this.#byId.values()].filter(
@@ -66,8 +66,8 @@ export class KeySet {
 }
 
 /**
- * Undefined for a key that is for something else than signatures, or of an algorithm nobody here verifies: providers
- * publish such ones rightly. One odd key must not take the others down.
+ * Undefined for a key not meant for signatures, or of an unsupported algorithm: providers publish such legitimately.
+ * One unusable key must not disable the others.
  */
 async function importKey(
   jwk: unknown,
@@ -79,7 +79,7 @@ async function importKey(
   if (kty === 'oct' || use !== 'sig' || !operations.includes('verify')) return undefined;
   if (alg !== undefined && !isAllowed(alg)) return undefined;
   const refuse = (reason: string): RefusedKey => ({ kid, reason });
-  // A provider that publishes its private key has lost it to everybody.
+  // A published private key is compromised.
   if (typeof jwk === 'object' && jwk !== null && 'd' in jwk) return refuse('is a private key');
   const material = materialSchema.safeParse(jwk);
   if (!material.success) return refuse('is not well-formed');

@@ -2,16 +2,16 @@ import type { CryptoKey } from 'jose';
 import type { MaybePromise } from '../ports/runtime.ts';
 import type { RefreshState } from '../caches/refreshed.ts';
 
-/** A public key an issuer signs with. */
+/** A public key that verifies an issuer's signatures. */
 export interface VerificationKey {
-  /** Names this key material under this `kid` and `alg`: another key under the same `kid` has another id. */
+  /** Identifies key material, `kid` and `alg`: another key under the same `kid` has another id. */
   readonly id: string;
   readonly kid: string | undefined;
   readonly alg: string;
   readonly key: CryptoKey;
 }
 
-/** A published key for signatures that must not verify any. */
+/** A published signature key that must not be used to verify. */
 export interface RefusedKey {
   readonly kid: string | undefined;
   readonly reason: string;
@@ -21,26 +21,26 @@ export interface KeyState extends RefreshState {
   readonly refused: readonly RefusedKey[];
 }
 
-/** A token's header fields about its key, and the address that presents it. */
+/** A token's `kid` and `alg`, and the address that presents it. */
 export interface Sought {
   readonly kid: string | undefined;
   readonly alg: string;
-  /** Whoever names many keys in vain waits for none. */
+  /** One that named many absent keys does not wait for a fetch. */
   readonly address: string;
 }
 
-/** Where the keys of one issuer come from. */
+/** The verification keys of one issuer. */
 export interface KeySource {
-  /** The keys that may have signed; empty when the issuer has none. Rejects with `ProviderUnavailable` when that cannot be known. */
+  /** Keys that may have signed; empty when the issuer has none. Rejects with `ProviderUnavailable` when that is undetermined. */
   find(sought: Sought): MaybePromise<readonly VerificationKey[]>;
-  /** After none of `tried` fitted: keys that have taken their place at the provider. Rejects as `find` does. */
+  /** After none of `tried` verified: keys that replaced them at the provider. Rejects as `find` does. */
   findNewer(sought: Sought, tried: readonly VerificationKey[]): Promise<readonly VerificationKey[]>;
-  /** Why a published key of this name is not used. */
+  /** Why a published key with this `kid` is not used. */
   refusal(kid: string | undefined): string | undefined;
-  /** Is the key with this id still in use? Renews aged keys; at once on nearly every call. */
+  /** Whether the key with this id is still in use. Renews aged keys; synchronous on nearly every call. */
   holds(id: string): MaybePromise<boolean>;
-  /** Resolves when usable keys are at hand. */
+  /** Resolves once usable keys are held. */
   ping(): Promise<void>;
-  /** For readiness; asks nobody. */
+  /** For readiness; makes no request. */
   state(): KeyState;
 }

@@ -3,15 +3,15 @@ import { ProviderUnavailable } from '../errors.ts';
 import type { Refreshed } from '../caches/refreshed.ts';
 import type { ProviderDeps } from './discovery.ts';
 
-/** Fetches for what is missing: this many at once, and one more per `ASK_EVERY_MS`, in all. */
+/** Fetches for absent names, over all addresses: this many at once, then one per `ASK_EVERY_MS`. */
 export const ASK_BURST = 10;
 export const ASK_EVERY_MS = 1_000;
-/** Milliseconds in which a name that was asked for in vain is not asked for again. */
+/** Milliseconds in which an absent name is not fetched for again. */
 export const NAME_PAUSE_MS = 5_000;
-/** Who has asked so often in vain within `ADDRESS_PAUSE_MS` waits for nothing, and asks only once per `ASK_EVERY_MS`. */
+/** An address with this many vain fetches within `ADDRESS_PAUSE_MS` does not wait, and fetches once per `ASK_EVERY_MS`. */
 const VAIN_ASKS = 10;
 const ADDRESS_PAUSE_MS = 30_000;
-/** Longer than any exchange with a provider. On Workers a request that is cancelled does not say so. */
+/** Longer than any exchange with a provider. On Workers a cancelled request gives no notice. */
 const ASK_TIMEOUT_MS = 5_000;
 const NOT_ASKED = 'an unknown key, asked for too often by this address to be asked for now';
 const MAX_WAITING = 1_000;
@@ -20,11 +20,11 @@ const LOOK_EVERY_MS = 20;
 
 interface Asking {
   readonly address: string;
-  /** What is missing; undefined when its absence must not be remembered. */
+  /** What is missing; undefined when its absence must not be cached. */
   readonly name: string | undefined;
 }
 
-/** Fetches in which nothing was found for an address; many of its requests may have shared one. */
+/** Fetches that found nothing for an address; many of its requests may have shared one. */
 interface Vain {
   readonly count: number;
   readonly attempt: number;
@@ -32,10 +32,10 @@ interface Vain {
 }
 
 /**
- * Asks the provider for what the held value lacks. Anyone may name keys that do not exist, and nobody must be able to make
- * a genuine key unknown by that: a miss is asked for at once, in a storm of them once a second, and whoever has to wait for
- * the next time waits. Only an address that asked often in vain waits for none, and is refused between two times as while the
- * provider is away: whether there is such a key is not known then, and clients throw a token away upon `invalid_token`.
+ * Fetches again what the held value lacks. Any client may name keys that do not exist, and must not thereby make a genuine
+ * key unknown: a miss fetches at once, in a flood of misses once a second, and a request in between waits for the next
+ * fetch. Only an address with many vain fetches does not wait, and is refused between fetches as while the provider is away:
+ * whether the key exists is undetermined then, and clients discard a token upon `invalid_token`.
  */
 export class Misses<Value> {
   readonly #value: Refreshed<Value>;
@@ -54,7 +54,7 @@ export class Misses<Value> {
     this.#sleep = sleep;
   }
 
-  /** What `find` finds in a value that was asked for after this call; empty when it is not there. Rejects with `ProviderUnavailable`. */
+  /** What `find` returns for a value fetched after this call; empty when absent. Rejects with `ProviderUnavailable`. */
   async ask<Found>(find: (value: Value) => readonly Found[], asking: Asking): Promise<readonly Found[]> {
     const { name } = asking;
     if (name !== undefined && this.#now() < (this.#absent.get(name) ?? -Infinity)) return this.#nothing();
@@ -63,7 +63,7 @@ export class Misses<Value> {
     return found;
   }
 
-  /** Of an attempt begun from now on: an earlier one may have begun before the key was there. Rejects when it may not be waited for. */
+  /** The value of an attempt begun from now on: an earlier one may predate the key. Rejects when waiting is not permitted. */
   async #newer(vain: boolean): Promise<Value> {
     const before = this.#value.attempts;
     const deadline = this.#now() + 2 * ASK_TIMEOUT_MS;
@@ -94,7 +94,7 @@ export class Misses<Value> {
     }
   }
 
-  /** Not by one shared promise: on Workers a request cannot await what another one began. */
+  /** Polls instead of sharing a promise: on Workers a request cannot await what another one began. */
   async #wait(deadline: number): Promise<void> {
     const { lastFailure } = this.#value;
     if (lastFailure !== undefined) throw lastFailure;
@@ -108,7 +108,7 @@ export class Misses<Value> {
     }
   }
 
-  /** While the provider is away nobody can say so. */
+  /** While the provider is away, absence cannot be asserted. */
   #nothing(): readonly never[] {
     const { lastFailure } = this.#value;
     if (lastFailure !== undefined) throw lastFailure;

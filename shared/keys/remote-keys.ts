@@ -9,7 +9,7 @@ import { Misses } from './misses.ts';
 
 /**
  * A key removed at the provider stops working here at most `hardMs` (10 minutes) later, as long as the provider
- * answers; while it is away, known keys go on for at most `staleMs` (24 hours).
+ * answers; while it is away, held keys stay in use for at most `staleMs` (24 hours).
  */
 export const KEY_REFRESH = { softMs: 300_000, hardMs: 600_000, staleMs: 24 * 60 * 60 * 1000 } as const;
 
@@ -84,7 +84,7 @@ class RemoteKeys implements KeySource {
     return keys;
   }
 
-  /** After a failure the key set may have moved: the next attempt asks for its address again. */
+  /** After a failure the key set may have moved: the next attempt fetches discovery again. */
   async #metadata(): Promise<ProviderMetadata> {
     if (!this.#addressDoubtful) return this.#discovery.metadata();
     return this.#discovery.reload().catch((error: unknown) => {

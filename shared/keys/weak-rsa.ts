@@ -2,7 +2,7 @@ import { base64url } from 'jose';
 
 /** RFC 7518 §3.3. */
 const MIN_BITS = 2048;
-/** Verifying gets slower with the square of it; OpenSSL draws the same line. */
+/** The cost of verifying grows with its square; OpenSSL has the same limit. */
 const MAX_BITS = 16_384;
 /** No product of two large primes has such a divisor. */
 const SMALL_PRIMES = primesBelow(168);
@@ -12,7 +12,7 @@ const SMALL_PRIMES = primesBelow(168);
  */
 const POWERS = SMALL_PRIMES.map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }));
 
-/** Why an RSA key must not verify anything; undefined when nothing is known against it. Both are base64url. */
+/** Why an RSA key must not be used to verify; undefined when no weakness is found. Both are base64url. */
 export function weaknessOf(modulus: string, exponent: string): string | undefined {
   const n = toBigInt(modulus);
   const e = toBigInt(exponent);
@@ -44,7 +44,7 @@ function powersOf65537(prime: number): ReadonlySet<number> {
   return powers;
 }
 
-/** The odd ones. */
+/** Odd primes only. */
 function primesBelow(bound: number): number[] {
   const found: number[] = [];
   for (let candidate = 3; candidate < bound; candidate += 2)

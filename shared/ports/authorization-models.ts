@@ -39,7 +39,7 @@ const assignable = z.looseObject({
 });
 const metadataSchema = z.looseObject({ relations: z.record(z.string(), assignable.nullish()).nullish() });
 
-/** What a model can answer: its types, their relations, and whether a `user` can ever hold each. */
+/** A model's types, their relations, and whether a `user` can ever hold each. */
 export type Askable = ReadonlyMap<string, ReadonlyMap<string, boolean>>;
 
 export function askableOf(model: AuthorizationModel): Askable {
@@ -52,7 +52,7 @@ export function askableOf(model: AuthorizationModel): Askable {
     const within = new Set([...seen, key]);
     const reaches = (node: unknown): boolean => {
       const parsed = rewriteSchema.safeParse(node);
-      // What is not understood counts as a way: it is no fault of the one who asks.
+      // An unknown rewrite counts as a path: it is no fault of the rule.
       if (!parsed.success) return true;
       const { computedUserset, tupleToUserset, union, intersection, difference } = parsed.data;
       if (parsed.data.this !== undefined)
@@ -82,12 +82,12 @@ function directTypes(metadata: unknown, relation: string) {
   return metadataSchema.safeParse(metadata).data?.relations?.[relation]?.directly_related_user_types ?? [];
 }
 
-/** The models of one store; each write adds one, none is ever changed. Throws `RelationsUnavailable`. */
+/** The models of one store, append-only. Throws `RelationsUnavailable`. */
 export interface AuthorizationModels {
   latest(): Promise<{ readonly id: string; readonly model: AuthorizationModel } | undefined>;
-  /** By which checks are answered: the pinned one, or the latest. */
+  /** The model of checks: the pinned one, or the latest. */
   served(): Promise<{ readonly id: string; readonly model: AuthorizationModel } | undefined>;
-  /** Answers with the new model's id. */
+  /** Returns the new model's id. */
   write(model: AuthorizationModel): Promise<string>;
 }
 
@@ -96,7 +96,7 @@ export interface AuthorizationStores {
   /** Ids of all stores of exactly this name: OpenFGA lets several share one. */
   named(name: string): Promise<readonly string[]>;
   exists(id: string): Promise<boolean>;
-  /** Answers with the new store's id. */
+  /** Returns the new store's id. */
   create(name: string): Promise<string>;
   models(storeId: string): AuthorizationModels;
 }

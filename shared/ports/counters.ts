@@ -9,29 +9,29 @@ export interface RatePolicy {
 }
 
 export interface TakeRequest {
-  /** Who is limited: `<issuer>|<subject>` or an address. */
+  /** The limited caller: `<issuer>|<subject>` or an address. */
   readonly caller: string;
   readonly policy: RatePolicy;
   /** `<issuer>|org:<id>`: the organisation that the caller's token names, which may be marked as well. */
   readonly organization?: string | undefined;
 }
 
-/** The answer of one atomic take. */
+/** The result of one atomic take. */
 export interface Taken {
   readonly allowed: boolean;
   /** Whole requests still admitted at once after this one. */
   readonly remaining: number;
-  /** Milliseconds until the full quota is there again, if nothing else is asked for. */
+  /** Milliseconds until the full quota is available again, without further requests. */
   readonly resetMs: number;
   /** Milliseconds until one more is admitted; 0 when allowed. */
   readonly retryAfterMs: number;
-  /** Of a caller who is, or was, suspended or removed: read in the same round trip, so that it costs none. */
+  /** Of a caller that is, or was, suspended or removed; read in the same round trip. */
   readonly mark: Mark | undefined;
-  /** Of the organisation, which was removed. */
+  /** Of a removed organisation. */
   readonly organizationMark?: Mark | undefined;
 }
 
-/** Shared request counters. A store that is away throws `CountersUnavailable`. */
+/** Shared request counters. Throws `CountersUnavailable` when the store is away. */
 export interface Counters {
   take(request: TakeRequest): MaybePromise<Taken>;
   /** Resolves when the store would count a request now. */

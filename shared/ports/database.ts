@@ -8,7 +8,7 @@ export { empty, join, json, sql } from '../database/sql.ts';
 export type { Sql, SqlValue } from '../database/sql.ts';
 
 export interface Result {
-  /** Undecided rows, one object per row; empty for a statement without RETURNING. */
+  /** Unparsed rows, one object per row; empty for a statement without RETURNING. */
   readonly rows: readonly unknown[];
   /** Rows returned or changed. */
   readonly count: number;
@@ -22,7 +22,7 @@ export interface TransactionOptions {
 }
 
 /**
- * Postgres, over any driver. Values come back the same from all of them:
+ * Postgres, over any driver. All of them return the same values:
  * int2, int4, oid, float4, float8 as number; int8 as number, and an int8 beyond ±(2^53-1) is refused, never rounded
  * (select it `::text`); numeric, uuid, date, time, timestamp without zone, interval and all other types as Postgres' text;
  * bool as boolean; timestamptz as Date (milliseconds); json and jsonb parsed; bytea as Uint8Array;

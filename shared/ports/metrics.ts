@@ -1,8 +1,8 @@
 import type { MaybePromise } from './runtime.ts';
 
-/** What one request through the gateway came to. */
+/** The outcome of one request. */
 export interface RequestMeasure {
-  /** Answered by the bundle itself, without access rules: probes and scrapes are no part of how long requests take. */
+  /** Answered by an own route, without access rules: probes and scrapes do not count into request durations. */
   readonly own: boolean;
   /** Path pattern of the rule, or of the own route; `` when none matched. */
   readonly rule: string;
@@ -16,14 +16,14 @@ export interface RequestMeasure {
 
 export interface Metrics {
   request(measure: RequestMeasure): void;
-  /** Sampled when the text is asked for: `values` maps a label's value to a number, and must not reject. */
+  /** Sampled on `render`: `values` maps a label's value to a number, and must not reject. */
   gauge(
     name: string,
     help: string,
     label: string,
     values: () => MaybePromise<ReadonlyMap<string, number>>,
   ): void;
-  /** Answers what counts one more: under a label's value, or in all. */
+  /** Returns the increment: per label value, or unlabelled. */
   counter(name: string, help: string, label: string): (value: string) => void;
   counter(name: string, help: string): () => void;
   /** Prometheus text exposition format. */

@@ -15,13 +15,13 @@ export interface SharedTaken extends Taken {
 
 export interface SharedCounters extends Counters, Revocations {
   take(request: TakeRequest): MaybePromise<SharedTaken>;
-  /** The name of the store, as of now. */
+  /** Reads the store's current name. */
   look(): Promise<string>;
   /** Names the store, once it is filled. */
   name(store: string): Promise<void>;
-  /** Resolves when the store is connected; rejects with CountersUnavailable when it is not to be had for now. */
+  /** Resolves when the store is connected; rejects with CountersUnavailable when it is away. */
   ready?(): Promise<void>;
-  /** How many connections were opened so far; absent where there are none to be lost. */
+  /** Connections opened so far; absent where the store is connectionless. */
   connections?(): number;
   close?(): void;
 }
@@ -29,7 +29,7 @@ export interface SharedCounters extends Counters, Revocations {
 export interface SocketUpstreams {
   readonly requests: Upstream<NodeExchange, Answer>;
   readonly upgrades: Upstream<UpgradeExchange, Answer>;
-  /** Says good-bye on open WebSockets (close code 1001), also on those still to open; resolves when all are closed. */
+  /** Closes open WebSockets with 1001 (RFC 6455 §7.4.1), also those still to open; resolves when all are closed. */
   leave(): Promise<void>;
   close(): Promise<void>;
 }
@@ -38,15 +38,15 @@ export interface SocketUpstreams {
 export interface Platform {
   readonly runtime: Runtime;
   readonly background: Background;
-  /** Workers send a caller's own request on with the body it holds. */
+  /** Workers forward the caller's own `Request` with its body. */
   readonly fetch: (to: string | Request, init?: RequestInit) => Promise<Response>;
   /** For clients of services that take their HTTP from outside. */
   readonly exchange: Exchange;
   readonly digest: Digest;
-  /** What is written to it can be read from it, and goes out as a body of this length; -1: of any length. */
+  /** An identity stream, sent as a body of this length; -1: of any length. */
   readonly conduit: (length: number) => TransformStream<Uint8Array, Uint8Array>;
   readonly metrics: Metrics;
-  /** Identical work under way may be joined by other requests: not on Workers. */
+  /** Whether requests may join identical work under way: not on Workers. */
   readonly joinsRequests: boolean;
   log(level: Config['logLevel']): Log & { flush(): void };
   /** The shared store; null when the configuration names none. */
@@ -57,10 +57,10 @@ export interface Platform {
   sockets(): SocketUpstreams | null;
   /** A configuration file as text. Throws when it cannot be read. */
   readText(path: string): string;
-  /** A text in OpenFGA's language; null where the parser is too heavy. Throws UnusableModel. */
+  /** Parses OpenFGA's language; null where the parser is too heavy. Throws UnusableModel. */
   readonly parseModel: ((text: string) => AuthorizationModel) | null;
-  /** Calls back after the file's content may have changed; returns the way to stop. */
+  /** Calls `changed` after the file's content may have changed; returns the stop function. */
   watchText(path: string, changed: () => void): () => void;
-  /** Calls back at each time of a cron pattern (five fields, UTC); returns the way to stop. Workers have triggers instead. */
+  /** Calls `due` at each time of a cron pattern (five fields, UTC); returns the stop function. Workers have triggers instead. */
   schedule(pattern: string, due: () => void): () => void;
 }

@@ -12,7 +12,7 @@ export interface RelationQuery {
   readonly consistency?: 'fast' | 'fresh';
 }
 
-/** Relationship checks. A server that is away or slow throws `RelationsUnavailable`, one that refuses the question `RelationsRefused`; it never answers false. */
+/** Relationship checks. Throws `RelationsUnavailable` when the server is away or slow, `RelationsRefused` when it rejects the query; neither is ever false. */
 export interface Relations {
   check(query: RelationQuery): MaybePromise<boolean>;
   ping(): Promise<void>;

@@ -1,13 +1,13 @@
-/** Which tokens of a caller were withdrawn. */
+/** Which tokens of a caller are withdrawn. */
 export interface Mark {
-  /** Of two marks of one caller that of the higher version counts, in whatever order they are told. */
+  /** Of two marks of one caller the higher version wins, whatever the order of arrival. */
   readonly version: number;
-  /** Tokens issued at this time or before do not count, in milliseconds since the epoch; Infinity: none counts. */
+  /** Tokens issued at this time or before are withdrawn, in milliseconds since the epoch; Infinity: all are. */
   readonly notBefore: number;
 }
 
-/** Callers whose tokens stop counting at once, on every instance that shares the store. */
+/** Withdraws tokens at once, on every instance that shares the store. */
 export interface Revocations {
-  /** Does nothing where a higher version is known. `seconds`: how long the mark must outlive the tokens already issued. */
+  /** No-op where a higher version is stored. `seconds`: how long the mark must outlive the tokens already issued. */
   mark(caller: string, mark: Mark, seconds: number): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** A value now, or later: in-process adapters answer at once, so that a cached request awaits nothing real. */
+/** A value, or its promise: in-process adapters return synchronously, so that a cached request awaits no I/O. */
 export type MaybePromise<T> = T | Promise<T>;
 
 export interface Clock {
@@ -12,10 +12,10 @@ export interface Random {
   uuid(): string;
 }
 
-/** SHA-256 of a text, in a form that serves as a key; at once where the runtime can. */
+/** SHA-256 of a text, usable as a key; synchronous where the runtime allows. */
 export type Digest = (text: string) => MaybePromise<string>;
 
-/** Outgoing HTTP. Never follows redirects unless the caller says so. */
+/** Outgoing HTTP. Never follows redirects unless the caller opts in. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 /** A request to a service. */

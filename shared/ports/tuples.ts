@@ -32,7 +32,7 @@ export interface TupleChanges {
 export const TUPLES_PER_WRITE = 100;
 
 /**
- * Relationship tuples, for those who change them. Writing what is there and deleting what is not changes nothing.
+ * Reads and changes relationship tuples. Writing a present and deleting an absent tuple are no-ops.
  * Throws `RelationsUnavailable`.
  */
 export interface Tuples {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** A request as an upstream will get it: judged, decided and cleaned. */
+/** A request as sent to the upstream: judged, decided and cleaned. */
 export interface UpstreamRequest {
   /** Name of the rule's target, for logs. */
   readonly target: string;
@@ -20,13 +20,13 @@ export interface UpstreamRequest {
   /** -1 when not declared. */
   readonly contentLength: number;
   readonly hasBody: boolean;
-  /** The caller asks for a WebSocket. */
+  /** A WebSocket upgrade. */
   readonly upgrade: boolean;
-  /** Among whom the target's connections are shared: the caller's address, an IPv6 one by its /64. */
+  /** Key by which the target's connections are shared: the caller's address, an IPv6 one by its /64. */
   readonly sharer: string;
 }
 
-/** A caller may be silent this long in the midst of its body. Its time is not the upstream's, so it has a bound of its own. */
+/** Longest pause within a request body. The caller's time is not the upstream's, so it has a bound of its own. */
 export const UPLOAD_SILENCE_MS = 30_000;
 /** A request waits this long for its share of the target's connections, and no longer than its own time-out. */
 export const SHARE_WAIT_MS = 5_000;
@@ -35,10 +35,10 @@ export const SHARE_WAIT_MS = 5_000;
 export interface AnswerHeaders {
   /** Names (lower-case) and values in turn; they replace what the upstream sent. */
   readonly set: readonly string[];
-  /** True: the gateway speaks CORS, so the upstream's own Access-Control-* fields stay behind. */
+  /** True: the gateway answers CORS, so the upstream's own Access-Control-* fields are dropped. */
   readonly ownsCors: boolean;
   /**
-   * The subprotocol that carried the token, for a WebSocket whose upstream agrees on none: a browser that offered
+   * The subprotocol that carried the token, for a WebSocket whose upstream selects none: a browser that offered
    * protocols closes the connection when the answer names none of them.
    */
   readonly protocol?: string | undefined;
@@ -48,21 +48,21 @@ export interface Answer {
   readonly status: number;
 }
 
-/** nginx's status for a caller that went away; it reaches no caller, it is for the log. */
+/** nginx's status for a client that closed the connection; logged, never sent. */
 export const CLIENT_GONE = 499;
 
-/** How an exchange that began to stream came to its end. */
+/** How a streamed exchange ended. */
 export type Ending = 'complete' | 'client_gone' | 'client_stalled' | 'upstream_broke';
 
 export interface ForwardEvents {
-  /** The first byte of the answer is here. */
+  /** The first byte of the answer has arrived. */
   answered(status: number): void;
-  /** Nothing more will pass; at once where the runtime streams by itself. */
+  /** Nothing more will pass; called at once where the runtime streams. */
   ended(ending: Ending): void;
 }
 
 /**
- * Sends one request on and its answer back, both streamed, nothing decompressed, no redirect followed.
+ * Forwards one request and its answer, both streamed, nothing decompressed, no redirect followed.
  * Rejects with a Refusal (upstream_unreachable, upstream_timeout, body_too_large, request_timeout, invalid_request) while
  * nothing was answered yet.
  */
@@ -79,7 +79,7 @@ export interface Upstream<Exchange, Out extends Answer> {
 export interface UpgradeExchange {
   readonly message: IncomingMessage;
   readonly socket: Duplex;
-  /** What the caller sent behind its request. */
+  /** Bytes received behind the request head. */
   readonly head: Buffer;
 }
 
