@@ -1,11 +1,11 @@
 /** Returns the candidate nearest to a mistyped word: one edit away, from twelve letters on two; else undefined. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
-    .filter((known) => Math.abs(known.length - word.length) <= 2)
-    .map((known) => ({ known, far: distance(word, known), most: known.length < 12 ? 1 : 2 }))
+    .filter((candidate) => Math.abs(candidate.length - word.length) <= 2)
+    .map((candidate) => ({ candidate, far: distance(word, candidate), most: candidate.length < 12 ? 1 : 2 }))
     .filter(({ far, most }) => far <= most)
     .sort((a, b) => a.far - b.far);
-  return near[0]?.known;
+  return near[0]?.candidate;
 }
 
 /** Optimal string alignment distance: insertions, deletions, substitutions, adjacent swaps. */

@@ -141,7 +141,7 @@ function merge(issuer: string, change: Change, at: Date) {
   const gone = change.state === 'removed';
   const standing = change.state === 'suspended' ? 'suspended' : 'active';
   const stands = created || (change.state !== undefined && !gone);
-  const positionIf = (told: boolean) => (told ? position : null);
+  const positionIf = (isSet: boolean) => (isSet ? position : null);
   const removedAt = sql`greatest(excluded.removed_position,
     coalesce(kept.removed_position, case when kept.state = 'removed' then kept.state_position end))`;
   const createdAt = sql`coalesce(greatest(kept.created_position, excluded.created_position), 0)`;

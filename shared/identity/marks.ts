@@ -6,12 +6,12 @@ export const MARK_SECONDS = 30 * 24 * 3_600;
 /** Version of a mark written before marks had versions: any other is newer. */
 export const UNVERSIONED = Number.NEGATIVE_INFINITY;
 
-export type Tell = (caller: string, mark: Mark) => Promise<void>;
+export type VisitMark = (caller: string, mark: Mark) => Promise<void>;
 
 /** The durable store of marks. Both methods throw as that store does. */
 export interface MarkSource {
   /** Visits the marks of all callers changed since `timeMs` (milliseconds since the epoch). */
-  since(timeMs: number, tell: Tell): Promise<void>;
+  since(timeMs: number, visit: VisitMark): Promise<void>;
   of(caller: string): Promise<Mark | undefined>;
 }
 

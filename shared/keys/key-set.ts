@@ -108,8 +108,8 @@ async function imported(
   const alg = algorithmOf({ kty: jwk.kty, crv: jwk.crv, alg: declared });
   if (alg === undefined) return undefined;
   const id = `${alg} ${await calculateJwkThumbprint(jwk)} ${kid ?? ''}`;
-  const known = previous?.get(id);
-  if (known !== undefined) return known;
+  const held = previous?.get(id);
+  if (held !== undefined) return held;
   const key = await importJWK(jwk, alg);
   return key instanceof Uint8Array ? undefined : { id, kid, alg, key };
 }

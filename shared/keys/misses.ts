@@ -3,22 +3,22 @@ import { ProviderUnavailable } from '../errors.ts';
 import type { Refreshed } from '../caches/refreshed.ts';
 import type { ProviderDeps } from './discovery.ts';
 
-/** Fetches for absent names, over all addresses: this many at once, then one per `ASK_EVERY_MS`. */
-export const ASK_BURST = 10;
-export const ASK_EVERY_MS = 1_000;
+/** Fetches for absent names, over all addresses: this many at once, then one per `FETCH_EVERY_MS`. */
+export const FETCH_BURST = 10;
+export const FETCH_EVERY_MS = 1_000;
 /** Milliseconds in which an absent name is not fetched for again. */
 export const NAME_PAUSE_MS = 5_000;
-/** An address with this many vain fetches within `ADDRESS_PAUSE_MS` does not wait, and fetches once per `ASK_EVERY_MS`. */
-const VAIN_ASKS = 10;
+/** An address with this many vain fetches within `ADDRESS_PAUSE_MS` does not wait, and fetches once per `FETCH_EVERY_MS`. */
+const VAIN_FETCHES = 10;
 const ADDRESS_PAUSE_MS = 30_000;
 /** Longer than any exchange with a provider. On Workers a cancelled request gives no notice. */
-const ASK_TIMEOUT_MS = 5_000;
-const NOT_ASKED = 'an unknown key, asked for too often by this address to be asked for now';
+const FETCH_TIMEOUT_MS = 5_000;
+const TOO_MANY_MISSES = 'an unknown key, and too many unknown keys came from this address to fetch for it now';
 const MAX_WAITING = 1_000;
 const MAX_REMEMBERED = 1_000;
-const LOOK_EVERY_MS = 20;
+const POLL_MS = 20;
 
-interface Asking {
+interface Miss {
   readonly address: string;
   /** What is missing; undefined when its absence must not be cached. */
   readonly name: string | undefined;
@@ -43,9 +43,9 @@ export class Misses<Value> {
   readonly #sleep: (ms: number) => Promise<void>;
   readonly #absent = new LRUCache<string, number>({ max: MAX_REMEMBERED });
   readonly #vain = new LRUCache<string, Vain>({ max: MAX_REMEMBERED });
-  #tokens = ASK_BURST;
-  #askedAt = -Infinity;
-  #askingUntil = -Infinity;
+  #tokens = FETCH_BURST;
+  #fetchedAt = -Infinity;
+  #fetchingUntil = -Infinity;
   #waiting = 0;
 
   constructor(value: Refreshed<Value>, { clock, sleep = pause }: Pick<ProviderDeps, 'clock' | 'sleep'>) {
@@ -55,42 +55,42 @@ export class Misses<Value> {
   }
 
   /** What `find` returns for a value fetched after this call; empty when absent. Rejects with `ProviderUnavailable`. */
-  async ask<Found>(find: (value: Value) => readonly Found[], asking: Asking): Promise<readonly Found[]> {
-    const { name } = asking;
+  async lookUp<Found>(find: (value: Value) => readonly Found[], miss: Miss): Promise<readonly Found[]> {
+    const { name } = miss;
     if (name !== undefined && this.#now() < (this.#absent.get(name) ?? -Infinity)) return this.#nothing();
-    const found = find(await this.#newer(this.#isVain(asking.address)));
-    if (found.length === 0) this.#remember(asking);
+    const found = find(await this.#newer(this.#isVain(miss.address)));
+    if (found.length === 0) this.#remember(miss);
     return found;
   }
 
   /** The value of an attempt begun from now on: an earlier one may predate the key. Rejects when waiting is not permitted. */
   async #newer(vain: boolean): Promise<Value> {
     const before = this.#value.attempts;
-    const deadline = this.#now() + 2 * ASK_TIMEOUT_MS;
+    const deadline = this.#now() + 2 * FETCH_TIMEOUT_MS;
     for (;;) {
       const held = this.#value.held();
       if (held !== undefined && this.#value.heldAttempt > before) return held;
-      if (this.#mayAsk(vain)) await this.#reload();
-      else if (vain) throw this.#value.lastFailure ?? new ProviderUnavailable(NOT_ASKED);
+      if (this.#mayFetch(vain)) await this.#reload();
+      else if (vain) throw this.#value.lastFailure ?? new ProviderUnavailable(TOO_MANY_MISSES);
       else await this.#wait(deadline);
     }
   }
 
-  #mayAsk(vain: boolean): boolean {
+  #mayFetch(vain: boolean): boolean {
     const now = this.#now();
-    const refilled = Math.min(ASK_BURST, this.#tokens + (now - this.#askedAt) / ASK_EVERY_MS);
-    if (now < this.#askingUntil || refilled < 1 || (vain && now - this.#askedAt < ASK_EVERY_MS)) return false;
+    const refilled = Math.min(FETCH_BURST, this.#tokens + (now - this.#fetchedAt) / FETCH_EVERY_MS);
+    if (now < this.#fetchingUntil || refilled < 1 || (vain && now - this.#fetchedAt < FETCH_EVERY_MS)) return false;
     this.#tokens = refilled - 1;
-    this.#askedAt = now;
+    this.#fetchedAt = now;
     return true;
   }
 
   async #reload(): Promise<void> {
-    this.#askingUntil = this.#now() + ASK_TIMEOUT_MS;
+    this.#fetchingUntil = this.#now() + FETCH_TIMEOUT_MS;
     try {
       await this.#value.reload();
     } finally {
-      this.#askingUntil = -Infinity;
+      this.#fetchingUntil = -Infinity;
     }
   }
 
@@ -99,10 +99,10 @@ export class Misses<Value> {
     const { lastFailure } = this.#value;
     if (lastFailure !== undefined) throw lastFailure;
     if (this.#waiting >= MAX_WAITING || this.#now() > deadline)
-      throw new ProviderUnavailable('the keys were asked for, and are not here yet');
+      throw new ProviderUnavailable('the keys are being fetched, and did not arrive in time');
     this.#waiting += 1;
     try {
-      await this.#sleep(LOOK_EVERY_MS);
+      await this.#sleep(POLL_MS);
     } finally {
       this.#waiting -= 1;
     }
@@ -117,10 +117,10 @@ export class Misses<Value> {
 
   #isVain(address: string): boolean {
     const vain = this.#vain.get(address);
-    return vain !== undefined && vain.count >= VAIN_ASKS && this.#now() < vain.until;
+    return vain !== undefined && vain.count >= VAIN_FETCHES && this.#now() < vain.until;
   }
 
-  #remember({ address, name }: Asking): void {
+  #remember({ address, name }: Miss): void {
     const now = this.#now();
     if (name !== undefined) this.#absent.set(name, now + NAME_PAUSE_MS);
     const { heldAttempt: attempt } = this.#value;

@@ -44,7 +44,7 @@ class RemoteKeys implements KeySource {
     const ids = new Set(tried.map(({ id }) => id));
     const untried = (set: KeySet) => set.candidates(kid, alg).filter(({ id }) => !ids.has(id));
     const already = untried(await this.#keys.get());
-    return already.length > 0 ? already : this.#misses.ask(untried, { address, name: undefined });
+    return already.length > 0 ? already : this.#misses.lookUp(untried, { address, name: undefined });
   }
 
   refusal(kid: string | undefined): string | undefined {
@@ -65,9 +65,9 @@ class RemoteKeys implements KeySource {
   }
 
   #in(set: KeySet, { kid, alg, address }: Sought): MaybePromise<readonly VerificationKey[]> {
-    const known = set.candidates(kid, alg);
-    if (known.length > 0) return known;
-    return this.#misses.ask((newer) => newer.candidates(kid, alg), { address, name: `${alg} ${kid ?? ''}` });
+    const held = set.candidates(kid, alg);
+    if (held.length > 0) return held;
+    return this.#misses.lookUp((newer) => newer.candidates(kid, alg), { address, name: `${alg} ${kid ?? ''}` });
   }
 
   async #load(held: KeySet | undefined): Promise<KeySet> {

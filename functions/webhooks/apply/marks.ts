@@ -1,4 +1,4 @@
-import { MARK_SECONDS, type MarkSource, type Tell } from '../../../shared/identity/marks.ts';
+import { MARK_SECONDS, type MarkSource, type VisitMark } from '../../../shared/identity/marks.ts';
 import type { Clock } from '../../../shared/ports/runtime.ts';
 import type { Mark, Revocations } from '../../../shared/ports/revocations.ts';
 import type { Identities, Identity } from '../../../shared/identity/identities.ts';
@@ -39,9 +39,9 @@ export function createMarks(deps: MarksDeps): Marks {
         forget(identity.subject);
       });
     },
-    async since(timeMs, tell: Tell) {
+    async since(timeMs, visit: VisitMark) {
       await eachChanged(identities, new Date(timeMs), (identity) =>
-        tell(callerOf(identity.subject), markOf(identity)),
+        visit(callerOf(identity.subject), markOf(identity)),
       );
     },
     async of(caller) {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createDiscovery } from '../../../shared/keys/discovery.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
-import { ASK_BURST, ASK_EVERY_MS, NAME_PAUSE_MS } from '../../../shared/keys/misses.ts';
+import { FETCH_BURST, FETCH_EVERY_MS, NAME_PAUSE_MS } from '../../../shared/keys/misses.ts';
 import { createKeySource } from '../../../shared/keys/remote-keys.ts';
 import { eachAlone, shareInFlight } from '../../../shared/caches/in-flight.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
@@ -57,12 +57,12 @@ describe.each([
   });
 
   it('go on causing one fetch a second, and whoever goes on naming them waits no more', async () => {
-    for (let i = 0; i < ASK_BURST; i++) await wave();
+    for (let i = 0; i < FETCH_BURST; i++) await wave();
     const [before, fetches] = [deps.clock.now(), keyFetches()];
     for (let i = 0; i < 10; i++) await wave();
     expect(deps.clock.now()).toBe(before);
     expect(keyFetches()).toBe(fetches);
-    deps.clock.advance(ASK_EVERY_MS / 1000);
+    deps.clock.advance(FETCH_EVERY_MS / 1000);
     await wave();
     expect(keyFetches()).toBe(fetches + 1);
   });
@@ -77,10 +77,10 @@ describe.each([
   });
 
   it('of the same address make a genuine one unavailable for a second at most, never "no such key"', async () => {
-    for (let i = 0; i < ASK_BURST; i++) await wave();
+    for (let i = 0; i < FETCH_BURST; i++) await wave();
     await issuer.addKey('new');
     await expect(find('new', 'ES256', '203.0.113.9')).rejects.toMatchObject(UNAVAILABLE);
-    deps.clock.advance(ASK_EVERY_MS / 1000);
+    deps.clock.advance(FETCH_EVERY_MS / 1000);
     expect(await find('new', 'ES256', '203.0.113.9')).toHaveLength(1);
   });
 
@@ -105,16 +105,16 @@ describe.each([
   it('one after another cause a few fetches, and then one a second, and nobody waits', async () => {
     const before = deps.clock.now();
     const ask = async (kid: string) => find(kid);
-    for (let i = 0; i < ASK_BURST; i++) expect(await ask(`kid-${i}`)).toEqual([]);
-    for (let i = ASK_BURST; i < 200; i++) await expect(ask(`kid-${i}`)).rejects.toMatchObject(UNAVAILABLE);
+    for (let i = 0; i < FETCH_BURST; i++) expect(await ask(`kid-${i}`)).toEqual([]);
+    for (let i = FETCH_BURST; i < 200; i++) await expect(ask(`kid-${i}`)).rejects.toMatchObject(UNAVAILABLE);
     expect(await ask('kid-0')).toEqual([]);
     expect(deps.clock.now()).toBe(before);
-    expect(keyFetches()).toBe(1 + ASK_BURST);
+    expect(keyFetches()).toBe(1 + FETCH_BURST);
     for (let i = 0; i < 100; i++) {
       deps.clock.advance(0.1);
       await Promise.allSettled([ask(`late-${i}`)]);
     }
-    expect(keyFetches()).toBe(1 + ASK_BURST + 10);
+    expect(keyFetches()).toBe(1 + FETCH_BURST + 10);
   });
 
   it('one and the same is asked for again only after a pause', async () => {
@@ -154,9 +154,9 @@ describe('a key added at the provider', () => {
   it('under the same kid is looked for once a second, however many signatures do not fit', async () => {
     const tried = await find('key-1');
     const ask = () => keys.findNewer({ kid: 'key-1', alg: 'ES256', address: '192.0.2.1' }, tried);
-    for (let i = 0; i < ASK_BURST; i++) expect(await ask()).toEqual([]);
+    for (let i = 0; i < FETCH_BURST; i++) expect(await ask()).toEqual([]);
     const fetches = keyFetches();
-    expect(fetches).toBe(1 + ASK_BURST);
+    expect(fetches).toBe(1 + FETCH_BURST);
     for (let i = 0; i < 100; i++) await expect(ask()).rejects.toMatchObject(UNAVAILABLE);
     expect(keyFetches()).toBe(fetches);
   });
