@@ -13,7 +13,8 @@ const VAIN_FETCHES = 10;
 const ADDRESS_PAUSE_MS = 30_000;
 /** Longer than any exchange with a provider. On Workers a cancelled request gives no notice. */
 const FETCH_TIMEOUT_MS = 5_000;
-const TOO_MANY_MISSES = 'an unknown key, and too many unknown keys came from this address to fetch for it now';
+const TOO_MANY_MISSES =
+  'an unknown key, and too many unknown keys came from this address to fetch for it now';
 const MAX_WAITING = 1_000;
 const MAX_REMEMBERED = 1_000;
 const POLL_MS = 20;
@@ -79,7 +80,8 @@ export class Misses<Value> {
   #mayFetch(vain: boolean): boolean {
     const now = this.#now();
     const refilled = Math.min(FETCH_BURST, this.#tokens + (now - this.#fetchedAt) / FETCH_EVERY_MS);
-    if (now < this.#fetchingUntil || refilled < 1 || (vain && now - this.#fetchedAt < FETCH_EVERY_MS)) return false;
+    if (now < this.#fetchingUntil || refilled < 1 || (vain && now - this.#fetchedAt < FETCH_EVERY_MS))
+      return false;
     this.#tokens = refilled - 1;
     this.#fetchedAt = now;
     return true;

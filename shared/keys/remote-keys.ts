@@ -67,7 +67,10 @@ class RemoteKeys implements KeySource {
   #in(set: KeySet, { kid, alg, address }: Sought): MaybePromise<readonly VerificationKey[]> {
     const held = set.candidates(kid, alg);
     if (held.length > 0) return held;
-    return this.#misses.lookUp((newer) => newer.candidates(kid, alg), { address, name: `${alg} ${kid ?? ''}` });
+    return this.#misses.lookUp((newer) => newer.candidates(kid, alg), {
+      address,
+      name: `${alg} ${kid ?? ''}`,
+    });
   }
 
   async #load(held: KeySet | undefined): Promise<KeySet> {
