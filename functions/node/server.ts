@@ -5,8 +5,8 @@ import type { SocketUpstreams } from '../../shared/ports/platform.ts';
 import { systemCode } from '../../shared/system-errors.ts';
 import { isHost, MAX_HEAD_BYTES } from '../gateway/read/headers.ts';
 import { gateway, type GatewayDeps } from '../gateway/pipeline.ts';
-import { inboundOf, nodeTransport } from '../gateway/node/transport.ts';
-import { upgradeTransport } from '../gateway/node/transport.ts';
+import { inboundOf, nodeTransport, upgradeTransport } from '../gateway/node/transport.ts';
+import type { Inbound } from '../gateway/read/request.ts';
 import { answerBrokenRequests, refuseTunnels } from './broken-requests.ts';
 import { CONNECTION_LIMITS, watchConnections, type Connections } from './connections.ts';
 import { afterEarlierAnswers, asksForWebSocket, ignoreUpgrade } from './upgrades.ts';
@@ -43,9 +43,7 @@ export function serve(
   const upgrades = upgradeTransport(sockets.upgrades);
   const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     const inbound = inboundOf(request);
-    // No web Request can be made with a malformed Host: the gateway refuses it.
-    const readable = inbound.fault === undefined && isHost(request.headers.host ?? '');
-    if (!own.ownPaths.has(inbound.target) || !readable) {
+    if (!own.ownPaths.has(inbound.target) || !isReadable(inbound, request)) {
       void gateway(inbound, { request, response, expectsContinue }, requests, own);
       return;
     }
@@ -83,6 +81,11 @@ export function serve(
     });
   });
   return { server, connections };
+}
+
+/** No web Request can be made with a malformed Host: the gateway refuses it. */
+function isReadable({ fault }: Inbound, { headers }: IncomingMessage): boolean {
+  return fault === undefined && isHost(headers.host ?? '');
 }
 
 function cutCounter({ platform }: Deps): (why: string) => void {

@@ -38,24 +38,64 @@ export const MAX_HEAD_BYTES = 16_384;
 /** What a field takes on the wire beside name and value: a colon, a space and the line's end. */
 const FIELD_OVERHEAD = 4;
 
-type Fate = 'read' | 'drop';
+/** `read` ends here; `both` is read, and passes on too. */
+type Fate = 'pass' | 'read' | 'both' | 'drop';
+
+interface Field {
+  /** As the caller wrote it. */
+  readonly name: string;
+  readonly lower: string;
+  readonly fate: Fate;
+  /** Where the value goes as it is; of several lines the last counts. */
+  readonly into: keyof typeof PLAIN | undefined;
+}
+
+/** Believed, where they tell of somebody else's request, only when the peer is a trusted proxy. */
+const PLAIN = {
+  requestId: 'x-request-id',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+  preflightMethod: 'access-control-request-method',
+  preflightHeaders: 'access-control-request-headers',
+  forwardedProto: 'x-forwarded-proto',
+  forwardedHost: 'x-forwarded-host',
+  forwardedMethod: 'x-forwarded-method',
+  forwardedUri: 'x-forwarded-uri',
+} as const satisfies Partial<Record<keyof ReadHeaders, string>>;
+
+const PLAIN_FIELDS = Object.keys(PLAIN) as (keyof typeof PLAIN)[];
 
 /**
- * RFC 9110 §7.6.1 connection-specific fields, and the fields by which a client could tell the upstream another
- * method, path or address than the one that was judged. `read` = dropped after the gateway has read it.
+ * RFC 9110 §7.6.1 connection-specific fields are dropped, and those by which a client could tell the upstream another method,
+ * path or address than the one that was judged.
  */
-const FATES = new Map<string, Fate>([
-  ...fate('read', 'authorization host origin content-length transfer-encoding connection upgrade'),
-  ...fate('read', 'x-request-id traceparent tracestate cookie sec-websocket-protocol sec-fetch-site'),
-  ...fate('read', 'access-control-request-method access-control-request-headers'),
-  ...fate('drop', 'keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer expect'),
-  ...fate('drop', 'http2-settings forwarded x-real-ip x-client-ip x-cluster-client-ip true-client-ip'),
-  ...fate('drop', 'cf-connecting-ip x-original-url x-original-uri x-original-method x-original-host x-host'),
-  ...fate('drop', 'x-rewrite-url x-http-method x-http-method-override x-method-override'),
-]);
+const NAMES: Readonly<Record<Fate, string>> = {
+  read: `authorization host transfer-encoding connection upgrade x-request-id traceparent tracestate
+    x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-method x-forwarded-uri`,
+  both: `origin cookie sec-websocket-protocol sec-fetch-site content-length access-control-request-method
+    access-control-request-headers`,
+  drop: `keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer expect http2-settings forwarded
+    x-real-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip x-original-url x-original-uri
+    x-original-method x-original-host x-host x-rewrite-url x-http-method x-http-method-override x-method-override`,
+  pass: `user-agent accept accept-encoding accept-language content-type content-encoding referer cache-control pragma range
+    if-none-match if-modified-since if-match priority sec-fetch-mode sec-fetch-dest sec-ch-ua sec-ch-ua-mobile`,
+};
 
-function fate(what: Fate, names: string): [string, Fate][] {
-  return names.split(' ').map((name) => [name, what]);
+/** By both spellings that clients use: most names are found as they come, and stand for one string each. */
+const FIELDS = new Map<string, Field>();
+for (const fate of ['read', 'both', 'drop', 'pass'] as const)
+  for (const lower of NAMES[fate].split(/\s+/)) {
+    const into = PLAIN_FIELDS.find((each) => PLAIN[each] === lower);
+    const capitals = lower.replace(/(?<=^|-)[a-z]/g, (first) => first.toUpperCase());
+    for (const name of [lower, capitals]) FIELDS.set(name, { name, lower, fate, into });
+  }
+
+/** For any other name or spelling. */
+function fieldOf(name: string): Field {
+  const lower = name.toLowerCase();
+  const known = FIELDS.get(lower);
+  if (known !== undefined) return { ...known, name };
+  return { name, lower, fate: isOwned(lower) ? 'drop' : 'pass', into: undefined };
 }
 
 /** Families of fields that only the gateway may set. */
@@ -65,19 +105,16 @@ const OWNED = /^(?:x-user-|x-gateway-|x-forwarded-|x-envoy-)|^x-(?:user|gateway|
 export const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 
 const PLAIN_HOST = /^[a-z0-9.-]*[a-z](?::\d{1,4})?$/i;
+/** The latest that took a URL parser to judge: where it is an address, most callers write the same one. */
+let parsedHost = '';
 
 /** RFC 9112 §3.2: what is no host is a 400, also `a:99999` and `%zz`, which no URL can be made of. */
 export function isHost(value: string): boolean {
-  if (value === '' || PLAIN_HOST.test(value)) return true;
-  return HOST.test(value) && URL.canParse(`http://${value}`);
+  if (value === parsedHost || value === '' || PLAIN_HOST.test(value)) return true;
+  if (!HOST.test(value) || !URL.canParse(`http://${value}`)) return false;
+  parsedHost = value;
+  return true;
 }
-
-/** Read, and passed on too. */
-const PASSES = new Set(
-  'origin cookie sec-websocket-protocol sec-fetch-site content-length access-control-request-method access-control-request-headers'.split(
-    ' ',
-  ),
-);
 
 /**
  * One pass over the fields of a request. Its `fault` is `invalid_request` for fields that two servers could read in two
@@ -88,19 +125,14 @@ export function readHeaders(list: HeaderList): ReadHeaders {
   let connection = '';
   let bytes = 0;
   for (let i = 0; i + 1 < list.length; i += 2) {
-    const name = list[i] ?? '';
+    const written = list[i] ?? '';
     const value = list[i + 1] ?? '';
-    const lower = name.toLowerCase();
-    bytes += name.length + value.length + FIELD_OVERHEAD;
-    const fate = FATES.get(lower);
-    if (fate === undefined) {
-      if (isOwned(lower)) readForwarded(read, lower, value);
-      else read.onward.push(name, value);
-    } else if (fate === 'read') {
-      if (lower === 'connection') connection = connection === '' ? value : `${connection},${value}`;
-      else readField(read, lower, value);
-      if (PASSES.has(lower)) read.onward.push(name, value);
-    }
+    bytes += written.length + value.length + FIELD_OVERHEAD;
+    const { name, lower, fate, into } = FIELDS.get(written) ?? fieldOf(written);
+    if (into !== undefined) read[into] = value;
+    else if (lower === 'connection') connection = connection === '' ? value : `${connection},${value}`;
+    else if (fate === 'read' || fate === 'both') readField(read, lower, value);
+    if (fate === 'pass' || fate === 'both') read.onward.push(name, value);
   }
   if (read.chunked && read.contentLength >= 0)
     read.fault ??= malformed('Content-Length beside Transfer-Encoding');
@@ -171,23 +203,12 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
       read.fault ??= faultOfSingle('Sec-Fetch-Site', read.fetchSite, value);
       read.fetchSite = value;
       return;
-    case 'x-request-id':
-      read.requestId = value;
-      return;
-    case 'traceparent':
-      read.traceparent = value;
-      return;
     case 'upgrade':
       read.upgrade = value.toLowerCase();
       return;
-    case 'tracestate':
-      read.tracestate = value;
-      return;
-    case 'access-control-request-headers':
-      read.preflightHeaders = value;
-      return;
-    case 'access-control-request-method':
-      read.preflightMethod = value;
+    case 'x-forwarded-for':
+      // Several lines are one list.
+      read.forwardedFor = read.forwardedFor === undefined ? value : `${read.forwardedFor},${value}`;
   }
 }
 
@@ -196,30 +217,10 @@ function faultOfSingle(name: string, before: string | undefined, value: string):
   return before !== undefined || value.includes(',') ? malformed(`two ${name} headers`) : undefined;
 }
 
-/** Kept aside: believed only when the peer is a trusted proxy. Several lines of X-Forwarded-For are one list. */
-function readForwarded(read: ReadHeaders, lower: string, value: string): void {
-  switch (lower) {
-    case 'x-forwarded-for':
-      read.forwardedFor = read.forwardedFor === undefined ? value : `${read.forwardedFor},${value}`;
-      return;
-    case 'x-forwarded-proto':
-      read.forwardedProto = value;
-      return;
-    case 'x-forwarded-host':
-      read.forwardedHost = value;
-      return;
-    case 'x-forwarded-method':
-      read.forwardedMethod = value;
-      return;
-    case 'x-forwarded-uri':
-      read.forwardedUri = value;
-  }
-}
-
 /** `X_User_ID` and `X.User.ID` are the same variable as `X-User-ID` to CGI-style upstreams. */
 function isOwned(lower: string): boolean {
   const alias = lower.includes('_') || lower.includes('.') ? lower.replace(/[_.]/g, '-') : lower;
-  if (alias !== lower && FATES.has(alias)) return true;
+  if (alias !== lower && (FIELDS.get(alias)?.fate ?? 'pass') !== 'pass') return true;
   return alias.startsWith('x-') && OWNED.test(alias);
 }
 

@@ -32,12 +32,12 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   private readonly exchange: NodeExchange;
   private readonly events: ForwardEvents;
   private readonly target: UndiciTarget;
-  private resolve: (answer: Answer) => void = () => undefined;
-  private reject: (error: unknown) => void = () => undefined;
+  private resolve: ((answer: Answer) => void) | undefined;
+  private reject: ((error: unknown) => void) | undefined;
   private controller: Dispatcher.DispatchController | undefined;
   /** Set while a share of the target's connections is waited for. */
   private wait: NodeJS.Timeout | undefined;
-  /** Set from the end of the request until the head of its answer. */
+  /** Set from the end of the request until the end of its answer: what the upstream may be silent for. */
   private late: NodeJS.Timeout | undefined;
   private status = 0;
   /** Declared length of the answer; -1 when it has none. */
@@ -75,9 +75,12 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
         this.settle('client_gone');
         return;
       }
-      response.on('close', this.clientClosed);
+      // Stays until the response is gone: to take it off costs more than to hear of an end that is known.
+      response.on('close', () => {
+        this.clientClosed();
+      });
       if (this.target.shares.enter(this.request.sharer, this)) this.dispatch();
-      else this.wait = setTimeout(this.waitedInVain, Math.min(SHARE_WAIT_MS, this.request.timeoutMs));
+      else this.wait = setTimeout(waitedInVain, Math.min(SHARE_WAIT_MS, this.request.timeoutMs), this);
     });
   }
 
@@ -98,9 +101,9 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
       servername: target.servername,
       // A connection that never opened leaves the body whole for another try.
       body: request.hasBody ? this.body() : null,
-      // For an upstream that takes no more of a body: undici's timers go by the second.
-      headersTimeout: request.timeoutMs,
-      bodyTimeout: request.timeoutMs,
+      // Only for an upstream that takes no more of a body: undici's timers go by the second.
+      headersTimeout: request.hasBody ? request.timeoutMs : 0,
+      bodyTimeout: 0,
     };
     if (this.repeated) target.dispatchAlone(options, this);
     else target.dispatch(options, this);
@@ -109,7 +112,9 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   private body(): BoundedBody {
     const { request, exchange } = this;
     const body = new BoundedBody(exchange.request, request.maxBodyBytes, UPLOAD_SILENCE_MS);
-    return body.once('end', this.sent);
+    return body.once('end', () => {
+      this.sent();
+    });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -119,15 +124,18 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     else if (!this.request.hasBody) this.sent();
   }
 
-  private readonly sent = (): void => {
+  private sent(): void {
     if (this.done || this.status !== 0) return;
     clearTimeout(this.late);
-    this.late = setTimeout(this.upstreamIsLate, this.request.timeoutMs);
-  };
+    this.late = setTimeout(silentTooLong, this.request.timeoutMs, this);
+  }
 
-  private readonly upstreamIsLate = (): void => {
-    this.controller?.abort(new Refusal('upstream_timeout', 'no answer in time'));
-  };
+  /** A client that takes no more is not the upstream's silence; it has a bound of its own (functions/node/connections.ts). */
+  silent(): void {
+    const { controller } = this;
+    if (controller?.paused === true) this.late?.refresh();
+    else controller?.abort(new Refusal('upstream_timeout', 'no answer in time'));
+  }
 
   onResponseStarted(): void {
     this.begun = true;
@@ -141,7 +149,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     this.bodyBytes = typeof length === 'string' ? Number(length) : -1;
     // Throws for fields that may not be sent: there is no answer yet then.
     response.writeHead(status, outgoing(status, fields, this.answer));
-    clearTimeout(this.late);
+    this.heard();
     this.status = status;
     this.events.answered(status);
     if (status === 204 || status === 304 || this.request.method === 'HEAD') {
@@ -151,10 +159,17 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
       return;
     }
     // A body that comes with its head leaves together with it; otherwise the head must not wait (event streams).
-    process.nextTick(sendHead, response);
+    this.target.heads.add(response);
+  }
+
+  /** An upstream may answer before it has read the request to its end. */
+  private heard(): void {
+    if (this.late === undefined) this.late = setTimeout(silentTooLong, this.request.timeoutMs, this);
+    else this.late.refresh();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.late?.refresh();
     const { response } = this.exchange;
     if (chunk.byteLength === this.bodyBytes && chunk.byteLength <= ONE_WRITE_BYTES) {
       // The whole body: as a string Node joins it to the head instead of writing two pieces.
@@ -211,41 +226,40 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     });
   }
 
-  private readonly waitedInVain = (): void => {
-    this.fail(notSent('no free connection in time'));
-  };
-
-  private readonly clientClosed = (): void => {
+  private clientClosed(): void {
     if (this.done || this.exchange.response.writableFinished) return;
     this.settle('client_gone');
     this.controller?.abort(new Error('client gone'));
-  };
+  }
 
-  private fail(error: Error): void {
+  fail(error: Error): void {
     this.detach();
-    this.reject(refusalOf(error));
+    this.reject?.(refusalOf(error));
   }
 
   private settle(ending: Ending): void {
     if (this.done) return;
     this.detach();
     this.events.ended(ending);
-    this.resolve({ status: this.status === 0 ? CLIENT_GONE : this.status });
+    this.resolve?.({ status: this.status === 0 ? CLIENT_GONE : this.status });
   }
 
   private detach(): void {
     this.done = true;
     clearTimeout(this.late);
-    if (this.controller !== undefined) this.target.paused.delete(this.controller);
-    this.exchange.response.off('close', this.clientClosed);
+    if (this.controller?.paused === true) this.target.paused.delete(this.controller);
     if (this.wait === undefined) return;
     clearTimeout(this.wait);
     this.target.shares.withdraw(this.request.sharer, this);
   }
 }
 
-function sendHead(response: NodeExchange['response']): void {
-  if (!response.writableEnded) response.flushHeaders();
+function silentTooLong(passage: Passage): void {
+  passage.silent();
+}
+
+function waitedInVain(passage: Passage): void {
+  passage.fail(notSent('no free connection in time'));
 }
 
 /** Names and values in turn, as writeHead() takes them without another look. */
@@ -261,6 +275,6 @@ function outgoing(status: number, fields: AnswerFields, answer: AnswerHeaders): 
     if (typeof value === 'string') out.push(name, value);
     else if (value !== undefined) for (const one of value) out.push(name, one);
   }
-  out.push(...answer.set);
+  for (const each of answer.set) out.push(each);
   return out;
 }

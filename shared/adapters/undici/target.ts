@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { buildConnector, Pool, type Dispatcher } from 'undici';
 import { Shares } from './shares.ts';
@@ -12,6 +13,21 @@ export interface Paused {
   resume(): void;
 }
 
+/** Heads that their body may yet join: those that are left at the end of the turn leave by themselves. */
+class Heads {
+  private waiting: ServerResponse[] = [];
+
+  add(response: ServerResponse): void {
+    if (this.waiting.push(response) === 1) setImmediate(this.send);
+  }
+
+  private readonly send = (): void => {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const response of waiting) if (!response.writableEnded) response.flushHeaders();
+  };
+}
+
 /** One upstream's connections. */
 export class UndiciTarget {
   readonly basePath: string;
@@ -19,6 +35,7 @@ export class UndiciTarget {
   readonly servername: string;
   /** They bound what is under way, so that the pools themselves need no limit and keep nobody waiting. */
   readonly shares = new Shares(CONNECTIONS_PER_TARGET);
+  readonly heads = new Heads();
   /** Answers that wait for their client. */
   readonly paused = new Set<Paused>();
   /** True while a connection that has ended is read to its end: then nothing may pause. */
