@@ -4,8 +4,71 @@ import type { Metrics, RequestMeasure } from '../../ports/metrics.ts';
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 interface Tally {
-  readonly labels: { rule: string; target: string; status: number; code: string };
+  readonly labels: {
+    readonly rule: string;
+    readonly target: string;
+    readonly status: number;
+    readonly code: string;
+  };
   count: number;
+}
+
+/**
+ * A histogram without labels whose observation is an addition: prom-client's own makes three objects, and hashes labels that
+ * are not there. It shows the same.
+ */
+export class Durations extends Histogram {
+  private readonly shape: Histogram;
+  private readonly counts = [...SECONDS.map(() => 0), 0];
+  private sum = 0;
+
+  constructor(about: { readonly name: string; readonly help: string; readonly registers: Registry[] }) {
+    super({ ...about, buckets: SECONDS });
+    this.shape = new Histogram({ ...about, buckets: SECONDS, registers: [] });
+  }
+
+  took(ms: number): void {
+    const seconds = ms / 1_000;
+    let at = 0;
+    while (seconds > (SECONDS[at] ?? Infinity)) at += 1;
+    this.counts[at] = (this.counts[at] ?? 0) + 1;
+    this.sum += seconds;
+  }
+
+  override async get(): ReturnType<Histogram['get']> {
+    const shown = await this.shape.get();
+    let seen = 0;
+    // Each bucket counts those before it too; the last has no bound, and so counts all.
+    const numbers = this.counts.map((count) => (seen += count));
+    numbers.push(this.sum, seen);
+    return { ...shown, values: shown.values.map((each, at) => ({ ...each, value: numbers[at] ?? 0 })) };
+  }
+
+  /** prom-client calls this in place of get() where it is there, and here it is inherited. */
+  getForPromString(): ReturnType<Histogram['get']> {
+    return this.get();
+  }
+}
+
+/** Requests by their labels. A rule comes to few answers, so that those are looked through one by one. */
+class Tallies {
+  private readonly byRule = new Map<string, Tally[]>();
+
+  of({ rule, target, status, code }: RequestMeasure): Tally {
+    let tallies = this.byRule.get(rule);
+    if (tallies === undefined) this.byRule.set(rule, (tallies = []));
+    for (const each of tallies) {
+      const { labels } = each;
+      if (labels.status === status && labels.code === code && labels.target === target) return each;
+    }
+    const fresh = { labels: { rule, target, status, code }, count: 0 };
+    tallies.push(fresh);
+    return fresh;
+  }
+
+  all(): Tally[] {
+    return [...this.byRule.values()].flat();
+  }
 }
 
 /** Prometheus names: a unit and `_total` where they belong. Labels are bounded: rules, targets, codes of a registry. */
@@ -13,8 +76,8 @@ export function prometheusMetrics(options: { readonly process: boolean }): Metri
   const registers = [new Registry()];
   const [registry] = registers as [Registry];
   if (options.process) collectDefaultMetrics({ register: registry });
-  const tallies = new Map<string, Tally>();
-  // Requests are tallied in a plain map and handed over when asked for: prom-client hashes labels on every call.
+  // Requests are tallied here and handed over when asked for: prom-client hashes labels on every call.
+  const tallies = new Tallies();
   new Counter({
     name: 'sallyport_requests_total',
     help: 'Requests by rule, target, status and code (ok, or why it went no further).',
@@ -22,28 +85,25 @@ export function prometheusMetrics(options: { readonly process: boolean }): Metri
     registers,
     collect() {
       this.reset();
-      for (const { labels, count } of tallies.values()) this.inc(labels, count);
+      for (const { labels, count } of tallies.all()) this.inc(labels, count);
     },
   });
-  const total = new Histogram({
+  const total = new Durations({
     name: 'sallyport_request_duration_seconds',
     help: 'From the first byte of the request to the end of the answer.',
-    buckets: SECONDS,
     registers,
   });
-  const upstream = new Histogram({
+  const upstream = new Durations({
     name: 'sallyport_upstream_duration_seconds',
     help: 'From forwarding to the first byte of the upstream.',
-    buckets: SECONDS,
     registers,
   });
   return {
     request(measure) {
-      const tally = tallyOf(tallies, measure);
-      tally.count += 1;
+      tallies.of(measure).count += 1;
       if (measure.own) return;
-      total.observe(measure.totalMs / 1_000);
-      if (measure.upstreamMs > 0) upstream.observe(measure.upstreamMs / 1_000);
+      total.took(measure.totalMs);
+      if (measure.upstreamMs > 0) upstream.took(measure.upstreamMs);
     },
     gauge(name, help, label, values) {
       new Gauge({
@@ -69,11 +129,4 @@ export function prometheusMetrics(options: { readonly process: boolean }): Metri
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
-}
-
-function tallyOf(tallies: Map<string, Tally>, { rule, target, status, code }: RequestMeasure): Tally {
-  const key = `${status} ${code} ${target} ${rule}`;
-  let tally = tallies.get(key);
-  if (tally === undefined) tallies.set(key, (tally = { labels: { rule, target, status, code }, count: 0 }));
-  return tally;
 }
