@@ -4,28 +4,34 @@ import type { Grant } from './authorize/authorize.ts';
 import type { Admission } from './limit/limit.ts';
 import type { Match, Rule } from './match/types.ts';
 import type { RequestLog } from '../../shared/edge/request-log.ts';
-import type { Log } from '../../shared/ports/log.ts';
+import type { RequestLines } from '../../shared/ports/log.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
-import type { Ending } from '../../shared/ports/upstream.ts';
+import type { Ending, ForwardEvents } from '../../shared/ports/upstream.ts';
 import type { GatewayRequest } from './read/request.ts';
 import { typeOf } from './match/rules/object.ts';
 
-/** What is known of a request so far, and how long each step took. One per request; read once, by the log. */
-export class Journey {
+const MICROSECONDS = 1_000;
+
+/**
+ * What is known of a request so far, and how many microseconds each step took. One per request; read once, by the log.
+ * The upstream reports to it how the exchange goes.
+ */
+export class Journey implements ForwardEvents {
   match: Match | undefined;
   principal: Principal | undefined;
   admission: Admission | undefined;
   grant: Grant | undefined;
   refusal: Refusal | undefined;
-  matchMs = 0;
-  authenticateMs = 0;
-  limitMs = 0;
-  authorizeMs = 0;
-  upstreamMs = 0;
-  readonly startedMs: number;
+  ending: Ending = 'complete';
+  matchUs = 0;
+  authenticateUs = 0;
+  limitUs = 0;
+  authorizeUs = 0;
+  upstreamUs = 0;
+  private readonly startedMs: number;
   private markMs: number;
   /** The step under way: when it fails, the time since the one before is its own. */
-  private step: 'matchMs' | 'authenticateMs' | 'limitMs' | 'authorizeMs' | 'upstreamMs' = 'matchMs';
+  private step: 'matchUs' | 'authenticateUs' | 'limitUs' | 'authorizeUs' | 'upstreamUs' = 'matchUs';
 
   constructor() {
     this.startedMs = this.markMs = performance.now();
@@ -33,31 +39,35 @@ export class Journey {
 
   matched(match: Match): void {
     this.match = match;
-    this.matchMs = this.lap();
-    this.step = 'authenticateMs';
+    this.matchUs = this.lap();
+    this.step = 'authenticateUs';
   }
 
   authenticated(principal: Principal | undefined): void {
     this.principal = principal;
-    this.authenticateMs = this.lap();
-    this.step = 'limitMs';
+    this.authenticateUs = this.lap();
+    this.step = 'limitUs';
   }
 
   limited(admission: Admission): void {
     this.admission = admission;
-    this.limitMs = this.lap();
-    this.step = 'authorizeMs';
+    this.limitUs = this.lap();
+    this.step = 'authorizeUs';
   }
 
   authorized(grant: Grant): void {
     this.grant = grant;
-    this.authorizeMs = this.lap();
-    this.step = 'upstreamMs';
+    this.authorizeUs = this.lap();
+    this.step = 'upstreamUs';
   }
 
   /** The upstream's answer began, or its absence was certain. */
   answered(): void {
-    this.upstreamMs = this.lap();
+    this.upstreamUs = this.lap();
+  }
+
+  ended(how: Ending): void {
+    this.ending = how;
   }
 
   refused(refusal: Refusal): void {
@@ -72,12 +82,12 @@ export class Journey {
   private lap(): number {
     const before = this.markMs;
     this.markMs = performance.now();
-    return this.markMs - before;
+    return micros(this.markMs - before);
   }
 }
 
 export interface RecordDeps {
-  readonly log: Log;
+  readonly log: RequestLines;
   readonly requests: RequestLog;
   readonly metrics: Metrics;
 }
@@ -89,7 +99,7 @@ type Recorded = Pick<GatewayRequest, 'id' | 'method' | 'target' | 'address'>;
  * refusal names the path too, without its query: no rule, or the wrong one, is explained by nothing else.
  */
 export function record(
-  request: Recorded | undefined,
+  request: Recorded,
   journey: Journey,
   status: number,
   ending: Ending | 'preflight',
@@ -107,31 +117,54 @@ export function record(
     code,
     totalMs,
     // Without an answer there is no time to its first byte.
-    upstreamMs: refusal === undefined ? journey.upstreamMs : 0,
+    upstreamMs: refusal === undefined ? journey.upstreamUs / MICROSECONDS : 0,
   });
   const shadow = journey.grant?.wouldRefuse;
   for (const each of [refusal, shadow])
     if (each?.code === 'authorization_misconfigured') sayMisconfigured(each, request, rule, log);
   if (!requests.wants(code)) return;
+  if (refusal === undefined && shadow === undefined) {
+    log.line?.(passed(request, journey, status, code, micros(totalMs)));
+    return;
+  }
   log.info('request', {
-    request_id: request?.id,
-    method: request?.method,
+    request_id: request.id,
+    method: request.method,
     rule: rule?.path,
     target: rule?.target,
     status,
     code,
     reason: refusal?.reason,
-    path: refusal === undefined || request === undefined ? undefined : requests.path(request.target),
+    path: refusal === undefined ? undefined : requests.path(request.target),
     user: journey.principal?.user,
-    address: request?.address,
+    address: request.address,
     shadow: shadow && `${shadow.code}: ${shadow.reason}`,
     us: micros(totalMs),
-    match_us: rule === undefined ? micros(journey.matchMs) : undefined,
-    authenticate_us: micros(journey.authenticateMs),
-    limit_us: micros(journey.limitMs),
-    authorize_us: micros(journey.authorizeMs),
-    upstream_us: micros(journey.upstreamMs),
+    match_us: rule === undefined ? journey.matchUs : undefined,
+    authenticate_us: journey.authenticateUs,
+    limit_us: journey.limitUs,
+    authorize_us: journey.authorizeUs,
+    upstream_us: journey.upstreamUs,
   });
+}
+
+/** The same members as text: JSON.stringify() of an object costs more than all the rest of the record. */
+function passed(request: Recorded, journey: Journey, status: number, code: string, us: number): string {
+  const { match, principal, matchUs, authenticateUs, limitUs, authorizeUs, upstreamUs } = journey;
+  const where =
+    match === undefined ? '' : `,"rule":${quoted(match.rule.path)},"target":${quoted(match.rule.target)}`;
+  const who = principal === undefined ? '' : `,"user":${quoted(principal.user)}`;
+  const unmatched = match === undefined ? `,"match_us":${matchUs}` : '';
+  const what = `"msg":"request","request_id":${quoted(request.id)},"method":${quoted(request.method)}${where}`;
+  const outcome = `"status":${status},"code":"${code}"${who},"address":${quoted(request.address)}`;
+  const steps = `"authenticate_us":${authenticateUs},"limit_us":${limitUs},"authorize_us":${authorizeUs}`;
+  return `${what},${outcome},"us":${us}${unmatched},${steps},"upstream_us":${upstreamUs}`;
+}
+
+const NOTHING_TO_ESCAPE = /^[ !#-[\]-~]*$/;
+
+function quoted(text: string): string {
+  return NOTHING_TO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function codeOf(journey: Journey, ending: Ending | 'preflight'): string {
@@ -144,13 +177,13 @@ function codeOf(journey: Journey, ending: Ending | 'preflight'): string {
 /** An operator's fault: requests of this rule fail until it is mended. OpenFGA's message names tuples, so it is left out. */
 function sayMisconfigured(
   { reason }: Refusal,
-  request: Recorded | undefined,
+  request: Recorded,
   rule: Rule | undefined,
-  log: Log,
+  log: RequestLines,
 ): void {
   const asked = rule?.access.kind === 'relation' ? rule.access : undefined;
   log.error('OpenFGA refuses what a rule asks', {
-    request_id: request?.id,
+    request_id: request.id,
     rule: rule?.path,
     type: asked && typeOf(asked.object),
     relation: asked?.relation,
@@ -160,5 +193,5 @@ function sayMisconfigured(
 
 /** Whole microseconds: short in a line, and cheap to write there. */
 function micros(ms: number): number {
-  return Math.round(ms * 1_000);
+  return Math.round(ms * MICROSECONDS);
 }

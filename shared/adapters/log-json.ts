@@ -1,17 +1,27 @@
 import type { Config } from '../configuration/config.ts';
-import type { Log, LogFields } from '../ports/log.ts';
+import type { LogFields, RequestLines } from '../ports/log.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** JSON lines, one per call, handed to `write` without their line feed. */
-export function jsonLog(lowest: Config['logLevel'], write: (line: string) => void): Log {
+export function jsonLog(lowest: Config['logLevel'], write: (line: string) => void): RequestLines {
+  const takes = (level: (typeof LEVELS)[number]) => LEVELS.indexOf(level) >= LEVELS.indexOf(lowest);
   const writer = (level: (typeof LEVELS)[number]) => {
-    if (LEVELS.indexOf(level) < LEVELS.indexOf(lowest)) return () => undefined;
+    if (!takes(level)) return () => undefined;
     return (msg: string, fields: LogFields = {}) => {
       write(logLine(level, msg, fields));
     };
   };
-  return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') };
+  const line = (members: string): void => {
+    write(`{"time":${Date.now()},"level":"info",${members}}`);
+  };
+  return {
+    debug: writer('debug'),
+    info: writer('info'),
+    warn: writer('warn'),
+    error: writer('error'),
+    line: takes('info') ? line : undefined,
+  };
 }
 
 export function logLine(level: (typeof LEVELS)[number], msg: string, fields: LogFields): string {

@@ -7,3 +7,9 @@ export interface Log {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
 }
+
+/** A log that takes one line of level info per request, too. */
+export interface RequestLines extends Log {
+  /** `members`: of the line's JSON object, as text. Absent where the level leaves such lines out. */
+  readonly line: ((members: string) => void) | undefined;
+}

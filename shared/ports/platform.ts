@@ -3,7 +3,7 @@ import type { Config, Runtime } from '../configuration/config.ts';
 import type { Database } from './database.ts';
 import type { Background, Clock, Digest, Exchange, MaybePromise } from './runtime.ts';
 import type { Counters, Taken, TakeRequest } from './counters.ts';
-import type { Log } from './log.ts';
+import type { RequestLines } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Revocations } from './revocations.ts';
 import type { Answer, NodeExchange, UpgradeExchange, Upstream } from './upstream.ts';
@@ -48,7 +48,7 @@ export interface Platform {
   readonly metrics: Metrics;
   /** Whether requests may join identical work under way: not on Workers. */
   readonly joinsRequests: boolean;
-  log(level: Config['logLevel']): Log & { flush(): void };
+  log(level: Config['logLevel']): RequestLines & { flush(): void };
   /** The shared store; null when the configuration names none. */
   counters(config: Config['counters'], clock: Clock): SharedCounters | null;
   /** Postgres: over TCP on Node; through Hyperdrive, or over HTTP at Neon, on Workers. */

@@ -22,7 +22,8 @@ export async function startInProcess(
   if (!parsed.ok) throw new Error(parsed.faults.map((f) => `${f.variable} ${f.problem}`).join('\n'));
   const lines: string[] = [];
   const write: Log['info'] = (message, fields) => void lines.push(JSON.stringify({ message, ...fields }));
-  const log = { debug: write, info: write, warn: write, error: write, flush: () => undefined };
+  const line = (members: string) => void lines.push(`{${members}}`);
+  const log = { debug: write, info: write, warn: write, error: write, line, flush: () => undefined };
   const platform = { ...createPlatform(), log: () => log };
   const app = createApp(createDeps(parsed.config, { platform, ...(clock && { clock }) }), () => PEER);
   return {
