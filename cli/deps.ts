@@ -1,6 +1,7 @@
 /**
  * The command line's composition root: what only commands need, and only on Node, so that no bundle for Workers carries it.
  */
+import { linuxProcesses } from '../shared/adapters/node/processes.ts';
 import { openPgDatabase } from '../shared/adapters/postgres/pg.ts';
 import { connectionTo } from '../shared/adapters/postgres/tls.ts';
 import { openFgaModels, openFgaStores } from '../shared/adapters/openfga/models.ts';
@@ -11,6 +12,7 @@ import { undiciExchange } from '../shared/adapters/undici/exchange.ts';
 import type { AuthorizationModels, AuthorizationStores } from '../shared/ports/authorization-models.ts';
 import type { OpenFgaConfig } from '../shared/configuration/config.ts';
 import type { Database } from '../shared/ports/database.ts';
+import type { Processes } from '../shared/ports/runtime.ts';
 import type { Relations } from '../shared/ports/relations.ts';
 import type { Tuples } from '../shared/ports/tuples.ts';
 
@@ -36,3 +38,5 @@ export function openTuples(config: OpenFgaConfig): Tuples {
 export function openDatabase(url: string): Database {
   return openPgDatabase({ url, max: 4, connectionTo });
 }
+
+export const processes: Processes = linuxProcesses();

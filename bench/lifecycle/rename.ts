@@ -1,9 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { openArchive } from '../../functions/feature-sync/archive.ts';
 import type { FeatureRule } from '../../functions/feature-sync/changes.ts';
-import { fenced } from '../../functions/feature-sync/lease.ts';
+import { openFeatureSync } from '../../functions/feature-sync/function.ts';
 import { patient } from '../../functions/feature-sync/write.ts';
-import { openRuns } from '../../functions/feature-sync/runs.ts';
 import { syncFeatures } from '../../functions/feature-sync/sync.ts';
 import type { Tuple } from '../../shared/ports/tuples.ts';
 import type { LifecycleGround } from './ground.ts';
@@ -15,7 +13,8 @@ export const LOOP_SAMPLE = 1 / 100;
 /** A rename by feature sync, as the command runs it. */
 export function renamed(ground: LifecycleGround, count: number): Side {
   const { deps, database } = ground;
-  const { random, models } = deps;
+  const { random, models, tuples } = deps;
+  const { processes } = deps.platform;
   return withViewers(ground, count, ({ from, to }) => {
     const request = {
       previous: [guardedBy(from)],
@@ -24,16 +23,12 @@ export function renamed(ground: LifecycleGround, count: number): Side {
       allowWidening: false,
     } as const;
     return timed(async () => {
-      const runs = openRuns(database, random.uuid());
-      const outcome = await syncFeatures(request, {
-        tuples: patient(fenced(deps.tuples, runs), delay),
-        models,
-        runs,
-        archive: openArchive(database, runs),
-        random,
+      const sync = openFeatureSync({
+        ...{ tuples, models, database, random, processes },
         patience: { waitMs: 0, sleep: delay },
         onProgress: () => undefined,
       });
+      const outcome = await syncFeatures(request, sync);
       const whole = outcome.kind === 'done' && outcome.verification.expected === count;
       if (!whole || outcome.verification.missing + outcome.verification.left > 0)
         throw new Error(`the rename of the bench ended as ${outcome.kind}`);

@@ -1,12 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
-import { openArchive } from '../../functions/feature-sync/archive.ts';
-import { fenced } from '../../functions/feature-sync/lease.ts';
-import { patient } from '../../functions/feature-sync/write.ts';
+import { openFeatureSync } from '../../functions/feature-sync/function.ts';
 import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
-import { openRuns } from '../../functions/feature-sync/runs.ts';
 import type { PlanDeps, SyncDeps } from '../../functions/feature-sync/sync.ts';
+import { patient } from '../../functions/feature-sync/write.ts';
 import { webRandom } from '../../shared/random.ts';
-import { openDatabase, openStores, openTuples } from '../deps.ts';
+import { openDatabase, openStores, openTuples, processes } from '../deps.ts';
 import { missing } from '../failure.ts';
 import { storeSettings } from '../fga/connect.ts';
 import { interruption } from '../terminal.ts';
@@ -47,21 +45,15 @@ export async function withSyncDeps<T>(
   const url = environment['DATABASE_URL'] ?? '';
   if (url === '') throw missing('DATABASE_URL', 'the archive and the checkpoint are kept there');
   const database = openDatabase(url);
-  const random = webRandom();
   const signal = interruption();
   try {
-    const settings = storeSettings();
-    const runs = openRuns(database, random.uuid());
+    const tuples = openTuples(storeSettings());
     const sleep = (ms: number): Promise<void> => setTimeout(ms, undefined, { signal });
+    const patience = { waitMs, sleep };
     return await withPlanDeps((deps) =>
       work({
-        ...deps,
-        random,
-        tuples: patient(fenced(openTuples(settings), runs), sleep),
-        runs,
-        archive: openArchive(database, runs),
+        ...openFeatureSync({ ...deps, tuples, database, random: webRandom(), processes, patience }),
         removed: removedUsers(database, sharedSubjectIssuers()),
-        patience: { waitMs, sleep },
       }),
     );
   } finally {

@@ -1,7 +1,7 @@
 import { FeatureSyncRefused } from '../../functions/feature-sync/effects.ts';
-import { LeaseLost } from '../../functions/feature-sync/runs.ts';
 import { DatabaseError, DatabaseUnavailable } from '../../shared/ports/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
+import { LeaseHeld, LeaseLost } from '../../shared/runs/lease.ts';
 import { Failure, withoutTables } from '../failure.ts';
 import { openFgaFailure } from '../fga/connect.ts';
 
@@ -11,7 +11,7 @@ export function syncFailure(error: unknown): unknown {
   if (untold !== undefined) return untold;
   if (error instanceof DatabaseUnavailable) return away(error.message, error, 'DATABASE_URL');
   if (error instanceof RelationsUnavailable) return away(openFgaFailure(error), error, 'OPENFGA_URL');
-  const expected = [FeatureSyncRefused, LeaseLost, DatabaseError];
+  const expected = [FeatureSyncRefused, LeaseHeld, LeaseLost, DatabaseError];
   if (error instanceof Error && expected.some((kind) => error instanceof kind))
     return new Failure(error.message, { cause: error });
   return error;

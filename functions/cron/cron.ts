@@ -3,7 +3,8 @@ import type { Log } from '../../shared/ports/log.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
 import type { Clock, Random } from '../../shared/ports/runtime.ts';
 import type { JobDetail, ScheduledJob } from '../../shared/runs/job.ts';
-import { claim, finish, readStates, type Lease } from './runs.ts';
+import { LEASE_MS, openLease, renewed, type Lease } from '../../shared/runs/lease.ts';
+import { begin, finish, readStates } from './runs.ts';
 import type { Platform } from '../../shared/ports/platform.ts';
 
 export interface CronDeps {
@@ -17,10 +18,10 @@ export interface CronDeps {
 }
 
 export interface CronOptions {
-  /** Milliseconds after which a run is told to stop. Every call a job makes is itself bounded to a few seconds. */
+  /** Milliseconds after which a run is to stop. Every call a job makes is itself bounded to a few seconds. */
   readonly budgetMs?: number;
-  /** Seconds until a run that died is given up; well above the budget, so that no living run loses its lease. */
-  readonly leaseSeconds?: number;
+  /** Milliseconds without a renewal after which another replica takes over. */
+  readonly leaseMs?: number;
 }
 
 export type RunResult =
@@ -60,18 +61,17 @@ export class UnknownJob extends Error {
 }
 
 const BUDGET_MS = 50_000;
-const LEASE_SECONDS = 180;
 
 /** Regular jobs on any number of replicas: each time of the schedule is served by one of them. */
 export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
   const { database, random, log, metrics, jobs, idle } = deps;
-  const { budgetMs = BUDGET_MS, leaseSeconds = LEASE_SECONDS } = options;
+  const { budgetMs = BUDGET_MS, leaseMs = LEASE_MS } = options;
   let closing = false;
   // One controller for each run: on Workers a run may not touch what another event's run has made.
   const underWay = new Map<Promise<unknown>, AbortController>();
   measureSuccesses(metrics, database);
 
-  const begin = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  const tracked = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const stop = new AbortController();
     if (closing) stop.abort();
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(budgetMs)]);
@@ -90,17 +90,20 @@ export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
     signal: AbortSignal,
   ): Promise<RunResult> => {
     const job = scheduled.name;
+    const lease = openLease(database, { name: job, ms: leaseMs });
+    const runId = random.uuid();
     try {
-      const lease = await claim(database, { job, runId: random.uuid(), due, leaseSeconds });
-      if (lease === undefined) return { outcome: 'skipped', job };
-      return await work(lease, () => scheduled.run({ signal, dryRun: false }), deps);
+      if (!(await begin(lease, { runId, due }))) return { outcome: 'skipped', job };
+      const run = (lost: AbortSignal): Promise<JobDetail> =>
+        scheduled.run({ signal: AbortSignal.any([signal, lost]), dryRun: false });
+      return await work({ runId, lease }, run, log);
     } catch (error) {
       log.error('cron job not recorded', { job, reason: reasonOf(error) });
       return { outcome: 'failed', job, error };
     }
   };
   const start = (job: ScheduledJob, due: Date | null): Promise<RunResult> =>
-    begin((signal) => attempt(job, due, signal));
+    tracked((signal) => attempt(job, due, signal));
   return {
     patterns: [...new Set(jobs.map(({ pattern }) => pattern))],
     async tick(pattern, due) {
@@ -111,7 +114,7 @@ export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
     run: async (name) => start(named(name), null),
     preview: async (name) => {
       const job = named(name);
-      return begin((signal) => job.run({ signal, dryRun: true }));
+      return tracked((signal) => job.run({ signal, dryRun: true }));
     },
     async close() {
       closing = true;
@@ -122,14 +125,14 @@ export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
 }
 
 async function work(
-  lease: Lease,
-  run: () => Promise<JobDetail>,
-  { database, log }: CronDeps,
+  { runId, lease }: { readonly runId: string; readonly lease: Lease },
+  run: (lost: AbortSignal) => Promise<JobDetail>,
+  log: Log,
 ): Promise<RunResult> {
-  const { job } = lease;
+  const job = lease.name;
   try {
-    const detail = await run();
-    const held = await finish(database, lease, { outcome: 'done', detail });
+    const detail = await renewed(lease, run);
+    const held = await finish(lease, { runId, outcome: 'done', detail });
     log.info('cron job done', { job, ...detail });
     if (!held) log.warn('cron job outlived its lease', { job });
     return { outcome: 'done', job, detail };
@@ -137,7 +140,7 @@ async function work(
     const reason = reasonOf(error);
     log.error('cron job failed', { job, reason });
     // While the database is away the lease runs out by itself, and the next run records this one as lost.
-    await finish(database, lease, { outcome: 'failed', detail: { error: reason } }).catch(() => undefined);
+    await finish(lease, { runId, outcome: 'failed', detail: { error: reason } }).catch(() => undefined);
     return { outcome: 'failed', job, error };
   }
 }

@@ -1,86 +1,49 @@
 import * as z from 'zod';
 import { json, sql, type Database } from '../../shared/ports/database.ts';
-import { prove, type Proof } from '../../shared/proof.ts';
 import type { JobDetail } from '../../shared/runs/job.ts';
+import type { Lease } from '../../shared/runs/lease.ts';
 
-export interface Claim {
-  readonly job: string;
+const KEPT = '14 days';
+
+export interface Beginning {
   readonly runId: string;
   /** The time of the schedule that is served; null for a run by hand. */
   readonly due: Date | null;
-  readonly leaseSeconds: number;
 }
 
-/** Only who holds it may do the job's work. */
-export type Lease = Proof<{ readonly job: string; readonly runId: string }, 'lease'>;
-
-const asLease = prove<'lease'>();
-const RunId = z.object({ run_id: z.string() });
-const KEPT = '14 days';
-
-/**
- * The lease and the record of its run, in one statement; undefined while another run holds the lease or has served this
- * time of the schedule. Time is the database's, the one clock that all replicas share.
- */
-export async function claim(
-  database: Database,
-  { job, runId, due, leaseSeconds }: Claim,
-): Promise<Lease | undefined> {
-  const rows = await database.query(
-    sql`
-      with claimed as (
-        insert into sallyport_cron_leases as lease (job, run_id, expires_at, due_at)
-        values (${job}, ${runId}, now() + make_interval(secs => ${leaseSeconds}), ${due})
-        on conflict (job) do update
-          set run_id = excluded.run_id, expires_at = excluded.expires_at, due_at = coalesce(excluded.due_at, lease.due_at)
-          where lease.expires_at <= now()
-            and (excluded.due_at is null or lease.due_at is null or lease.due_at < excluded.due_at)
-        returning job
-      ), lost as (
-        update sallyport_cron_runs set finished_at = now(), outcome = 'lost'
-        where job in (select job from claimed) and outcome is null
-      )
-      insert into sallyport_cron_runs (run_id, job) select ${runId}::uuid, job from claimed
-      returning run_id`,
-    RunId,
-  );
-  return rows.length === 0 ? undefined : asLease({ job, runId });
+/** Takes the job's lease and records the run, in one statement; false while another has it or has served this time. */
+export function begin(lease: Lease, { runId, due }: Beginning): Promise<boolean> {
+  const also = sql`, lost as (
+      update sallyport_cron_runs set finished_at = now(), outcome = 'lost'
+      where job = ${lease.name} and outcome is null and exists (select from taken)
+    ), begun as (
+      insert into sallyport_cron_runs (run_id, job) select ${runId}::uuid, ${lease.name} from taken
+    )`;
+  return lease.take({ runId, due, also });
 }
 
 export interface Ending {
+  readonly runId: string;
   readonly outcome: 'done' | 'failed';
   readonly detail: JobDetail;
 }
 
 /** Records the end, lets go of the lease and forgets old runs, in one statement. False when the lease was lost meanwhile. */
-export async function finish(
-  database: Database,
-  lease: Lease,
-  { outcome, detail }: Ending,
-): Promise<boolean> {
-  const changed = await database.query(
-    sql`
-      with recorded as (
-        update sallyport_cron_runs set finished_at = now(), outcome = ${outcome}, detail = ${json(detail)}
-        where run_id = ${lease.runId} and outcome is null
-      ), forgotten as (
-        delete from sallyport_cron_runs
-        where job = ${lease.job} and started_at < now() - ${KEPT}::interval
-      )
-      update sallyport_cron_leases
-      set expires_at = now(), last_success_at = case when ${outcome} = 'done' then now() else last_success_at end
-      where job = ${lease.job} and run_id = ${lease.runId}
-      returning run_id`,
-    RunId,
-  );
-  return changed.length > 0;
+export function finish(lease: Lease, { runId, outcome, detail }: Ending): Promise<boolean> {
+  const also = sql`, recorded as (
+      update sallyport_cron_runs set finished_at = now(), outcome = ${outcome}, detail = ${json(detail)}
+      where run_id = ${runId} and outcome is null
+    ), forgotten as (
+      delete from sallyport_cron_runs where job = ${lease.name} and started_at < now() - ${KEPT}::interval
+    )`;
+  return lease.release({ well: outcome === 'done', also });
 }
 
 const JobState = z.object({
   job: z.string(),
   running: z.boolean(),
   last_success_at: z.date().nullable(),
-  last_started_at: z.date().nullable(),
+  last_started_at: z.date(),
   last_finished_at: z.date().nullable(),
   last_outcome: z.string().nullable(),
   last_detail: z.unknown(),
@@ -89,12 +52,12 @@ const JobState = z.object({
 export type JobState = z.output<typeof JobState>;
 
 /** One row per job that has ever run. */
-export function readStates(database: Database): Promise<JobState[]> {
+export function readStates(database: Pick<Database, 'query'>): Promise<JobState[]> {
   return database.query(
     sql`
-      select lease.job, lease.expires_at > now() as running, lease.last_success_at, run.started_at as last_started_at,
+      select run.job, lease.expires_at > now() as running, lease.last_success_at, run.started_at as last_started_at,
         run.finished_at as last_finished_at, run.outcome as last_outcome, run.detail as last_detail
-      from sallyport_cron_leases lease left join sallyport_cron_runs run using (run_id)`,
+      from sallyport_leases lease join sallyport_cron_runs run using (run_id)`,
     JobState,
   );
 }

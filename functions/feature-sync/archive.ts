@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { json, sql, type Database } from '../../shared/ports/database.ts';
 import { tupleSchema, type Tuple } from '../../shared/ports/tuples.ts';
-import type { Runs } from './runs.ts';
+import type { Lease } from '../../shared/runs/lease.ts';
 import type { Snapshot } from './effects.ts';
 
 /** Rows of one statement: bounds its parameter, not the run. */
@@ -32,11 +32,11 @@ export interface Archive {
 }
 
 /** Each write asks first whether the lease is still held: throws LeaseLost. */
-export function openArchive(database: Database, runs: Pick<Runs, 'hold'>): Archive {
+export function openArchive(database: Database, lease: Pick<Lease, 'hold'>): Archive {
   return {
     async add(runId, tuples, onRows = () => undefined) {
       for (let at = 0; at < tuples.length; at += ROWS) {
-        await runs.hold();
+        await lease.hold();
         await database.execute(sql`
           insert into sallyport_feature_archive (run_id, object, relation, subject, condition)
           select distinct on (object, relation, "user") ${runId}::uuid, object, relation, "user", condition
@@ -48,7 +48,7 @@ export function openArchive(database: Database, runs: Pick<Runs, 'hold'>): Archi
     },
     async forget(runId, tuples) {
       for (let at = 0; at < tuples.length; at += ROWS) {
-        await runs.hold();
+        await lease.hold();
         await database.execute(sql`
           delete from sallyport_feature_archive a
           using jsonb_to_recordset(${json(tuples.slice(at, at + ROWS))}::jsonb)

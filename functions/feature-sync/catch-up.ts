@@ -16,7 +16,7 @@ export interface CatchUpDeps {
  * new ones too. A feature that is also a target is left out: nobody can tell under which meaning a tuple came to it.
  * OpenFGA comes first and the archive after: what the archive does not know yet is found again after a crash.
  */
-export async function catchUp({ run_id: runId, changes }: Run, deps: CatchUpDeps): Promise<void> {
+export async function catchUp({ id: runId, plan: changes }: Run, deps: CatchUpDeps): Promise<void> {
   const watched = watchedFeatures(changes);
   const then = await deps.archive.load(runId, touchedFeatures(changes));
   const now = await readSnapshot(deps.tuples, watched);

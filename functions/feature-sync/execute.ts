@@ -32,14 +32,14 @@ const EXAMPLES = 10;
 export async function expand(run: Run, deps: ExecuteDeps): Promise<void> {
   const { writes } = await loadEffects(run, deps);
   await workOff(run, 'expanding', { kind: 'writes', tuples: writes }, deps);
-  await deps.runs.advance(run.run_id, 'expanded', 0);
+  await deps.runs.advance(run.id, 'expanded', 0);
 }
 
 /** From `expanded` or `contracting` to `done`: deletes what the new rules ask for no more. */
 export async function contract(run: Run, deps: ExecuteDeps): Promise<Verification> {
   if (run.state === 'expanded') {
     await catchUp(run, deps);
-    await deps.runs.advance(run.run_id, 'contracting', 0);
+    await deps.runs.advance(run.id, 'contracting', 0);
   }
   const effects = await loadEffects(run, deps);
   const progress = run.state === 'contracting' ? run.progress : 0;
@@ -61,19 +61,19 @@ export async function workOff(
     tuples,
     from: run.progress,
     onDone: async (done) => {
-      await deps.runs.advance(run.run_id, state, done);
+      await deps.runs.advance(run.id, state, done);
       deps.onProgress(step, done, tuples.length);
     },
   });
 }
 
 export async function loadEffects(run: Run, deps: Pick<ExecuteDeps, 'archive'>): Promise<Effects> {
-  return effectsOf(run.changes, await deps.archive.load(run.run_id, touchedFeatures(run.changes)));
+  return effectsOf(run.plan, await deps.archive.load(run.id, touchedFeatures(run.plan)));
 }
 
 /** Counts, and keeps with the run how many tuples were not where they belong: as long as there are any, it is counted again. */
 export async function verify(run: Run, effects: Effects, deps: ExecuteDeps): Promise<Verification> {
-  const found = await readSnapshot(deps.tuples, touchedFeatures(run.changes), (count) => {
+  const found = await readSnapshot(deps.tuples, touchedFeatures(run.plan), (count) => {
     deps.onProgress('read', count);
   });
   const keys = new Map([...found].map(([feature, there]) => [feature, keysOf(there)]));
@@ -81,11 +81,10 @@ export async function verify(run: Run, effects: Effects, deps: ExecuteDeps): Pro
   const wanted = [...effects.after.values()].flat();
   const missing = wanted.filter((tuple) => !isThere(tuple));
   const left = effects.deletes.filter(isThere);
-  await deps.runs.advance(run.run_id, 'done', missing.length + left.length);
+  const counts = { expected: wanted.length, missing: missing.length, left: left.length };
+  await deps.runs.advance(run.id, 'done', counts.missing + counts.left, counts);
   return {
-    expected: wanted.length,
-    missing: missing.length,
-    left: left.length,
+    ...counts,
     examples: { missing: missing.slice(0, EXAMPLES), left: left.slice(0, EXAMPLES) },
   };
 }

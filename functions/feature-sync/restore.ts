@@ -2,12 +2,13 @@ import type { Tuple } from '../../shared/ports/tuples.ts';
 import { touchedFeatures } from './changes.ts';
 import { FeatureSyncRefused, type Effects } from './effects.ts';
 import { loadEffects, workOff, type ExecuteDeps } from './execute.ts';
-import { withLease, type Patience } from './lease.ts';
+import { withLease, type Lease, type Patience } from '../../shared/runs/lease.ts';
 import type { Run, RunState } from './runs.ts';
 import { keyOf, readSnapshot } from './effects.ts';
 import { writeAll } from './write.ts';
 
 export interface RestoreDeps extends ExecuteDeps {
+  readonly lease: Lease;
   readonly patience: Patience;
   readonly removed: RemovedUsers;
 }
@@ -28,10 +29,10 @@ const NOTHING_DELETED: readonly RunState[] = ['snapshot', 'expanding', 'expanded
 
 /**
  * Undoes one run: what it deleted comes back, then what it wrote goes. A tuple whose copy somebody took away since then
- * stays away, and so does one whose user was removed. Throws FeatureSyncRefused, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
+ * stays away, and so does one whose user was removed. Throws FeatureSyncRefused, LeaseHeld, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
  */
 export async function restoreRun(runId: string, deps: RestoreDeps): Promise<Restored> {
-  return withLease(deps.runs, deps.patience, async () => {
+  return withLease(deps.lease, runId, deps.patience, async () => {
     const run = await findRun(runId, deps);
     return run === undefined ? doneBefore(runId) : undo(run, deps);
   });
@@ -70,12 +71,12 @@ function doneBefore(runId: string): Restored {
   return { runId, written: 0, leftOut: 0, deleted: 0, already: true };
 }
 
-function countsOf({ run_id: runId }: Run, { present, gone, copies }: Undoing): Restored {
+function countsOf({ id: runId }: Run, { present, gone, copies }: Undoing): Restored {
   return { runId, written: present.length, leftOut: gone.length, deleted: copies.length, already: false };
 }
 
 async function undo(run: Run, deps: RestoreDeps): Promise<Restored> {
-  const runId = run.run_id;
+  const runId = run.id;
   const plan = await planUndo(run, deps);
   const { present, gone, copies } = plan;
   if (run.state !== 'removing') {
@@ -86,8 +87,10 @@ async function undo(run: Run, deps: RestoreDeps): Promise<Restored> {
   }
   const progress = run.state === 'removing' ? run.progress : 0;
   await workOff({ ...run, progress }, 'removing', { kind: 'deletes', tuples: copies }, deps);
-  await deps.runs.advance(runId, 'restored', 0);
-  return countsOf(run, plan);
+  const restored = countsOf(run, plan);
+  const { written, leftOut, deleted } = restored;
+  await deps.runs.advance(runId, 'restored', 0, { written, left_out: leftOut, deleted });
+  return restored;
 }
 
 /**
@@ -101,7 +104,7 @@ async function takeBackRemoved(deleted: readonly Tuple[], { tuples, removed }: R
 
 /** What was deleted and is to come back: all of a dropped feature, and of a moved one what still holds under a new name. */
 async function stillGranted(run: Run, effects: Effects, { tuples }: ExecuteDeps): Promise<readonly Tuple[]> {
-  const { carries } = run.changes;
+  const { carries } = run.plan;
   if (NOTHING_DELETED.includes(run.state)) return [];
   // By now copies are being taken away, and everything has come back before.
   if (run.state === 'removing') return effects.deletes;
@@ -119,15 +122,11 @@ async function stillGranted(run: Run, effects: Effects, { tuples }: ExecuteDeps)
 
 /** Undoing what a later run has carried on would tear that apart. */
 async function refuseBuiltUpon(run: Run, { runs }: ExecuteDeps): Promise<void> {
-  const features = new Set(touchedFeatures(run.changes));
-  const later = await runs.after(run.run_id);
-  const found = later.find(({ changes }) =>
-    touchedFeatures(changes).some((feature) => features.has(feature)),
-  );
+  const features = new Set(touchedFeatures(run.plan));
+  const later = await runs.after(run.id);
+  const found = later.find(({ plan }) => touchedFeatures(plan).some((feature) => features.has(feature)));
   if (found === undefined) return;
-  throw new FeatureSyncRefused(
-    `run ${found.run_id} came later and changed the same features: restore it first`,
-  );
+  throw new FeatureSyncRefused(`run ${found.id} came later and changed the same features: restore it first`);
 }
 
 /** Which of these OpenFGA users their identity provider has removed. Throws as `Database`. */

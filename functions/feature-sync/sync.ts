@@ -10,7 +10,7 @@ import {
 } from './changes.ts';
 import { effectsOf, FeatureSyncRefused } from './effects.ts';
 import { contract, expand, loadEffects, verify, type ExecuteDeps, type Verification } from './execute.ts';
-import { withLease, type Patience } from './lease.ts';
+import { withLease, type Lease, type Patience } from '../../shared/runs/lease.ts';
 import { rememberedArchive } from './archive.ts';
 import type { Run } from './runs.ts';
 import { readSnapshot, type Snapshot } from './effects.ts';
@@ -53,6 +53,7 @@ export interface PlanDeps extends Pick<ExecuteDeps, 'tuples' | 'onProgress'> {
 
 export interface SyncDeps extends PlanDeps, ExecuteDeps {
   readonly random: Pick<Random, 'uuid'>;
+  readonly lease: Lease;
   readonly patience: Patience;
 }
 
@@ -78,13 +79,16 @@ export async function planSync(
 
 /**
  * Carries the tuples of renamed, split, merged and removed features over; goes on with a run that was cut off.
- * Throws FeatureSyncRefused, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
+ * Throws FeatureSyncRefused, LeaseHeld, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
  */
 export async function syncFeatures(request: SyncRequest, ports: SyncDeps): Promise<SyncOutcome> {
   const changes = compareRules(request.previous, request.current);
   if (changesNothing(changes)) return { kind: 'nothing' };
   const deps = { ...ports, archive: rememberedArchive(ports.archive) };
-  return withLease(deps.runs, deps.patience, async () => {
+  const runId = deps.random.uuid();
+  // The run that the lease names to others; under the lease it is looked up again.
+  const { id } = (await deps.runs.unfinished()) ?? { id: runId };
+  return withLease(deps.lease, id, deps.patience, async () => {
     const fingerprint = fingerprintOf(changes);
     const begun = await findBegun(fingerprint, deps);
     if (begun?.state === 'done') return foundDone(begun, deps);
@@ -95,13 +99,18 @@ export async function syncFeatures(request: SyncRequest, ports: SyncDeps): Promi
       );
     const { plan, snapshot } = await planSync(changes, deps);
     if (plan.widening.length > 0 && !request.allowWidening) return { kind: 'widening', plan };
-    return goOn(await begin(fingerprint, changes, snapshot, deps), request.phase, plan, deps);
+    return goOn(
+      await begin({ id: runId, fingerprint, plan: changes }, snapshot, deps),
+      request.phase,
+      plan,
+      deps,
+    );
   });
 }
 
 /** What a count found wrong may be right by now: such a run is counted again, and never passes for done unseen. */
 async function foundDone(run: Run, deps: SyncDeps): Promise<SyncOutcome> {
-  const runId = run.run_id;
+  const runId = run.id;
   if (run.progress === 0) return { kind: 'already', runId };
   const verification = await verify(run, await loadEffects(run, deps), deps);
   return { kind: 'done', runId, plan: undefined, verification };
@@ -112,14 +121,14 @@ async function findBegun(fingerprint: string, { runs }: SyncDeps): Promise<Run |
   const unfinished = await runs.unfinished();
   if (unfinished?.state === 'snapshot') {
     // Cut off before it changed anything, so its snapshot may be old: begin anew.
-    await runs.remove(unfinished.run_id);
+    await runs.remove(unfinished.id);
   } else if (unfinished !== undefined) {
     const undoing = unfinished.state === 'restoring' || unfinished.state === 'removing';
     if (!undoing && unfinished.fingerprint === fingerprint) return unfinished;
     throw new FeatureSyncRefused(
       undoing
-        ? `the restore of run ${unfinished.run_id} was cut off: run \`sallyport rules restore ${unfinished.run_id}\` again`
-        : `run ${unfinished.run_id} between two other rules files is ${unfinished.state}: end it with those, or undo it by \`sallyport rules restore ${unfinished.run_id}\``,
+        ? `the restore of run ${unfinished.id} was cut off: run \`sallyport rules restore ${unfinished.id}\` again`
+        : `run ${unfinished.id} between two other rules files is ${unfinished.state}: end it with those, or undo it by \`sallyport rules restore ${unfinished.id}\``,
     );
   }
   const latest = await runs.latest();
@@ -127,23 +136,21 @@ async function findBegun(fingerprint: string, { runs }: SyncDeps): Promise<Run |
 }
 
 async function begin(
-  fingerprint: string,
-  changes: Changes,
+  run: Pick<Run, 'id' | 'fingerprint' | 'plan'>,
   snapshot: Snapshot,
   deps: SyncDeps,
 ): Promise<Run> {
-  const runId = deps.random.uuid();
-  await deps.runs.create({ runId, fingerprint, changes });
+  await deps.runs.create({ ...run, state: 'snapshot' });
   const tuples = [...snapshot.values()].flat();
-  await deps.archive.add(runId, tuples, (count) => {
+  await deps.archive.add(run.id, tuples, (count) => {
     deps.onProgress('keep', count, tuples.length);
   });
-  await deps.runs.advance(runId, 'expanding', 0);
-  return { run_id: runId, fingerprint, changes, state: 'expanding', progress: 0 };
+  await deps.runs.advance(run.id, 'expanding', 0);
+  return { ...run, state: 'expanding', progress: 0 };
 }
 
 async function goOn(run: Run, phase: Phase, plan: Plan | undefined, deps: SyncDeps): Promise<SyncOutcome> {
-  const runId = run.run_id;
+  const runId = run.id;
   let { state, progress } = run;
   if (state === 'expanding') {
     if (phase === 'contract')

@@ -1,5 +1,6 @@
 import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
+import type { Lease } from '../../shared/runs/lease.ts';
 
 /** Writes under way at once: enough to hide the round trip, too few to crowd out the checks of requests. */
 const PARALLEL = 4;
@@ -53,5 +54,23 @@ export function patient(
   return {
     read: (filter, continuation) => again(() => tuples.read(filter, continuation)),
     write: (changes) => again(() => tuples.write(changes)),
+  };
+}
+
+/**
+ * Each write asks first whether the lease is still held: a process that was paused for longer than the lease writes nothing
+ * of its own once another run has begun. OpenFGA takes no fence itself, so a pause between the two would still pass; the
+ * write is over well within the lease, or is given up.
+ */
+export function fenced(
+  tuples: Pick<Tuples, 'read' | 'write'>,
+  lease: Pick<Lease, 'hold'>,
+): Pick<Tuples, 'read' | 'write'> {
+  return {
+    read: (filter, continuation) => tuples.read(filter, continuation),
+    async write(changes) {
+      await lease.hold();
+      await tuples.write(changes);
+    },
   };
 }

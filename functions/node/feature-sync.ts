@@ -4,13 +4,10 @@ import { DatabaseUnavailable } from '../../shared/ports/database.ts';
 import type { Deps } from '../../shared/deps.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
-import { openArchive } from '../feature-sync/archive.ts';
 import type { FeatureRule } from '../feature-sync/changes.ts';
 import { FeatureSyncRefused } from '../feature-sync/effects.ts';
-import { fenced } from '../feature-sync/lease.ts';
-import { patient } from '../feature-sync/write.ts';
-import { openRuns } from '../feature-sync/runs.ts';
-import { syncFeatures, type SyncDeps, type SyncOutcome } from '../feature-sync/sync.ts';
+import { openFeatureSync } from '../feature-sync/function.ts';
+import { syncFeatures, type SyncOutcome } from '../feature-sync/sync.ts';
 import { readFeatureRules } from '../synced-rules.ts';
 
 export interface FeatureSyncAtStart {
@@ -59,7 +56,20 @@ async function untilThere(
   signal: AbortSignal,
   settle: (state: Settled) => void,
 ): Promise<SyncOutcome> {
+  const { database, tuples, models, random, platform } = deps;
+  if (database === null) throw new FeatureSyncRefused('DATABASE_URL is not set');
   const sleep = (ms: number): Promise<void> => setTimeout(ms, undefined, { signal, ref: false });
+  const sync = openFeatureSync({
+    tuples,
+    database,
+    models,
+    random,
+    processes: platform.processes,
+    patience: { sleep, waitMs: WAIT_MS },
+    onProgress: () => {
+      signal.throwIfAborted();
+    },
+  });
   const request = {
     previous: rulesOf(deps, deps.config.rules.previous),
     current: rulesOf(deps, deps.config.rules.current),
@@ -68,30 +78,13 @@ async function untilThere(
   } as const;
   for (;;) {
     try {
-      return await syncFeatures(request, syncDeps(deps, sleep, signal));
+      return await syncFeatures(request, sync);
     } catch (error) {
       if (!(error instanceof RelationsUnavailable || error instanceof DatabaseUnavailable)) throw error;
       settle({ up: false, state: 'waiting', reason: error.message });
     }
     await sleep(AWAY_PAUSE_MS);
   }
-}
-
-function syncDeps(deps: Deps, sleep: (ms: number) => Promise<void>, signal: AbortSignal): SyncDeps {
-  const { database, models, random } = deps;
-  if (database === null) throw new FeatureSyncRefused('DATABASE_URL is not set');
-  const runs = openRuns(database, random.uuid());
-  return {
-    tuples: patient(fenced(deps.tuples, runs), sleep),
-    models,
-    random,
-    runs,
-    archive: openArchive(database, runs),
-    patience: { sleep, waitMs: WAIT_MS },
-    onProgress: () => {
-      signal.throwIfAborted();
-    },
-  };
 }
 
 function rulesOf({ platform }: Deps, source: RulesSource | null): readonly FeatureRule[] {

@@ -1,7 +1,7 @@
 import type { AuthorizationModel } from './authorization-models.ts';
 import type { Config, Runtime } from '../configuration/config.ts';
 import type { Database } from './database.ts';
-import type { Background, Clock, Digest, Exchange, MaybePromise } from './runtime.ts';
+import type { Background, Clock, Digest, Exchange, MaybePromise, Processes } from './runtime.ts';
 import type { Counters, Taken, TakeRequest } from './counters.ts';
 import type { RequestLines } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -38,6 +38,7 @@ export interface SocketUpstreams {
 export interface Platform {
   readonly runtime: Runtime;
   readonly background: Background;
+  readonly processes: Processes;
   /** Workers forward the caller's own `Request` with its body. */
   readonly fetch: (to: string | Request, init?: RequestInit) => Promise<Response>;
   /** For clients of services that take their HTTP from outside. */

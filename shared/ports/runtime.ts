@@ -43,3 +43,11 @@ export type Exchange = (call: Call) => Promise<Reply>;
 
 /** Work that outlives its request: `waitUntil` on Workers, a plain caught promise on Node. */
 export type Background = (work: Promise<unknown>) => void;
+
+/** Processes of the operating system, by marks that are unique over machines and their restarts. */
+export interface Processes {
+  /** The mark of this process; null where the system offers none. */
+  readonly own: string | null;
+  /** True only for a process that ran on this machine and has ended; false when in doubt. */
+  isDead(mark: string): boolean;
+}

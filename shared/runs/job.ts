@@ -2,7 +2,7 @@
 export type JobDetail = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
 export interface JobRun {
-  /** Aborted when the run's time is used up or the process ends: the job stops at its next safe point. */
+  /** Aborted when the run's time is used up, its lease is lost or the process ends: the job stops at its next safe point. */
   readonly signal: AbortSignal;
   /** Only say what would be done. */
   readonly dryRun: boolean;

@@ -5,7 +5,7 @@ import type { Job } from '../../shared/runs/job.ts';
 import { readStates } from '../../functions/cron/runs.ts';
 import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { DATABASES, pausable, type MigratedDatabase } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
 import { at, gate, replica } from './support.ts';
 
@@ -21,7 +21,7 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))('cro
     });
     afterAll(() => db.close());
     beforeEach(() =>
-      db.database.transaction([sql`delete from sallyport_cron_runs`, sql`delete from sallyport_cron_leases`]),
+      db.database.transaction([sql`delete from sallyport_cron_runs`, sql`delete from sallyport_leases`]),
     );
     const runs = () =>
       db.database.query(
@@ -31,7 +31,7 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))('cro
     /** As if that much time had passed since the run began. */
     const age = (seconds: number) =>
       db.database.execute(
-        sql`update sallyport_cron_leases set expires_at = expires_at - make_interval(secs => ${seconds})`,
+        sql`update sallyport_leases set expires_at = expires_at - make_interval(secs => ${seconds})`,
       );
 
     it('two replicas never run the same job at once', async () => {
@@ -65,34 +65,61 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))('cro
     });
 
     it('the lease of a crashed run expires, and the run is recorded as lost', async () => {
-      const began = gate();
-      const crashed = replica(db.another(), () => {
+      const [began, end] = [gate(), gate()];
+      const process = pausable(db.another());
+      const crashed = replica(process.database, async () => {
         began.open();
-        return new Promise<never>(() => undefined);
+        await end.opened;
+        return {};
       });
-      void crashed.cron.tick(EVERY_MINUTE, at('10:00:00'));
+      const run = crashed.cron.tick(EVERY_MINUTE, at('10:00:00'));
       await began.opened;
+      process.pause();
       const other = replica(db.another(), async () => ({}));
-      await age(179);
       expect((await other.cron.tick(EVERY_MINUTE, at('10:02:00')))[0]?.outcome).toBe('skipped');
-      await age(1);
+      await age(30);
       expect((await other.cron.tick(EVERY_MINUTE, at('10:03:00')))[0]?.outcome).toBe('done');
       expect(await runs()).toEqual([
         { outcome: 'lost', detail: {}, ended: true },
         { outcome: 'done', detail: {}, ended: true },
       ]);
+      end.open();
+      process.goOn();
+      await run;
+    });
+
+    it('a run that lost its lease gets the signal to stop', async () => {
+      const began = gate();
+      const process = pausable(db.another());
+      const job: Job['run'] = async ({ signal }) => {
+        process.pause();
+        began.open();
+        if (!signal.aborted) await once(signal, 'abort');
+        return { stopped: String(signal.reason) };
+      };
+      const paused = replica(process.database, job, { leaseMs: 300 });
+      const run = paused.cron.tick(EVERY_MINUTE, at('10:00:00'));
+      await began.opened;
+      await age(30);
+      const other = replica(db.another(), async () => ({}));
+      expect((await other.cron.tick(EVERY_MINUTE, at('10:01:00')))[0]?.outcome).toBe('done');
+      process.goOn();
+      const stopped = 'LeaseLost: another webhooks-apply has taken over';
+      expect(await run).toMatchObject([{ detail: { stopped } }]);
     });
 
     it('a run that outlived its lease neither ends the next one’s lease nor changes what is recorded of it', async () => {
       const [began, end] = [gate(), gate()];
-      const slow = replica(db.another(), async () => {
+      const process = pausable(db.another());
+      const slow = replica(process.database, async () => {
         began.open();
         await end.opened;
         return {};
       });
       const late = slow.cron.tick(EVERY_MINUTE, at('10:00:00'));
       await began.opened;
-      await age(180);
+      process.pause();
+      await age(30);
       const [nextBegan, nextEnd] = [gate(), gate()];
       const next = replica(db.another(), async () => {
         nextBegan.open();
@@ -101,6 +128,7 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))('cro
       });
       const following = next.cron.tick(EVERY_MINUTE, at('10:03:00'));
       await nextBegan.opened;
+      process.goOn();
       end.open();
       await late;
       expect(slow.lines.map(({ message }) => message)).toContain('cron job outlived its lease');

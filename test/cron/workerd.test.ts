@@ -31,7 +31,7 @@ describe.skipIf(postgres.missing)('scheduled() in workerd (needs the postgresql 
   it('serves a time in an isolate that a request has started, whose objects no trigger may touch', async () => {
     expect((await worker.fetch('http://gate.test/health')).status).toBe(200);
     expect(await worker.trigger('* * * * *', Date.UTC(2030, 0, 1, 10, 10))).toBe('ok');
-    await db.database.execute(sql`delete from sallyport_cron_leases`);
+    await db.database.execute(sql`delete from sallyport_leases`);
   });
 
   it('serves a time of the schedule once, and refuses a schedule without a job', async () => {

@@ -59,7 +59,7 @@ describe('FEATURE_SYNC=start', () => {
     const replicas = await Promise.all([1, 2].map(() => start({ x: 'a' }, { x: 'b' })));
     for (const replica of replicas) expect(await settled(replica, /^done$/)).toMatchObject({ up: true });
     expect(await ground.shown()).toEqual(['user:ann viewer feature:b']);
-    expect((await tables.query('select 1 from sallyport_feature_runs')).rows).toHaveLength(1);
+    expect((await tables.query('select 1 from sallyport_runs')).rows).toHaveLength(1);
   });
 
   it('refuses what would widen access, says so in /ready, and serves on', async () => {

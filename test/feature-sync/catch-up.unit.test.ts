@@ -9,7 +9,7 @@ import { rules } from './rules.ts';
 /** Between expand and contract of `a`, `b` → `c`: what the archive knows, and what OpenFGA holds by now. */
 function between(archived: readonly Tuple[], now: readonly Tuple[]) {
   const changes = compareRules(rules({ x: 'a', y: 'b' }), rules({ x: 'c', y: 'c' }));
-  const run = { run_id: 'run', fingerprint: '', changes, state: 'expanded', progress: 0 } as const;
+  const run = { id: 'run', fingerprint: '', plan: changes, state: 'expanded', progress: 0 } as const;
   const kept = [...archived];
   const archive = {
     add: async (_run: string, tuples: readonly Tuple[]) => void kept.push(...tuples),

@@ -54,16 +54,19 @@ describe.skipIf(PAIR.postgres.missing)('sallyport rules sync, as a process', () 
     const { run } = JSON.parse(done.stdout) as { run: string };
     const [held, books] = [await ground.shown(), await booksOf(tables)];
     await tables.query(
-      `insert into sallyport_feature_lease values (1, '${ANOTHER}', now() + interval '1 hour')`,
+      `insert into sallyport_leases values ('feature sync', '${ANOTHER}', now() + interval '1 hour')
+       on conflict (name) do update set run_id = excluded.run_id, expires_at = excluded.expires_at`,
     );
     const preview = await sallyport(env, 'rules', 'restore', run, '--dry-run', '--json', '--wait', '0');
     const counts = { run, written: 3, left_out: 0, deleted: 2, already: false };
     expect(preview.code).toBe(0);
     expect(JSON.parse(preview.stdout)).toEqual({ dry_run: true, ...counts });
     expect([await ground.shown(), await booksOf(tables)]).toEqual([held, books]);
-    const leases = await tables.query('select holder from sallyport_feature_lease');
-    expect(leases.rows).toEqual([{ holder: ANOTHER }]);
-    await tables.query('delete from sallyport_feature_lease');
+    const leases = await tables.query('select run_id from sallyport_leases where expires_at > now()');
+    expect(leases.rows).toEqual([{ run_id: ANOTHER }]);
+    const refused = await sallyport(env, 'rules', 'restore', run, '--wait', '0');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`run ${ANOTHER}`)]);
+    await tables.query('delete from sallyport_leases');
     const restored = await sallyport(env, 'rules', 'restore', run, '--json');
     expect(JSON.parse(restored.stdout)).toEqual({ dry_run: false, ...counts });
   });
@@ -109,12 +112,12 @@ describe.skipIf(PAIR.postgres.missing)('sallyport rules sync, as a process', () 
     expect(await ground.shown()).toEqual(shown(many('a', 0, 3)));
   });
 
-  // killed.test.ts kills in every state and ends the lease by hand; here the next one waits for the lease to run out.
-  it('killed with SIGKILL while it copies, the next one goes on once the lease has run out', async () => {
+  // killed.test.ts kills in every state.
+  it('killed with SIGKILL while it copies, the next one goes on', async () => {
     await ground.fill(many('a', 0, 6_000));
     const env = variables({ x: 'a' }, { x: 'b' });
     const victim = spawnSallyport(env, 'rules', 'sync');
-    const copying = `select 1 from sallyport_feature_runs where state = 'expanding' and progress > 400`;
+    const copying = `select 1 from sallyport_runs where state = 'expanding' and progress > 400`;
     while (victim.exitCode === null && (await tables.query(copying)).rows.length === 0);
     expect(victim.exitCode, 'it was still running').toBeNull();
     const gone = once(victim, 'exit');

@@ -2,9 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { transformer } from '@openfga/syntax-transformer';
 import { removedUsers } from '../../cli/rules/removed-users.ts';
-import { openArchive } from '../../functions/feature-sync/archive.ts';
-import { fenced } from '../../functions/feature-sync/lease.ts';
-import { openRuns } from '../../functions/feature-sync/runs.ts';
+import { openFeatureSync } from '../../functions/feature-sync/function.ts';
 import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import type { SyncDeps } from '../../functions/feature-sync/sync.ts';
 import { openFgaStores } from '../../shared/adapters/openfga/models.ts';
@@ -24,6 +22,9 @@ const parsed = (dsl: string): AuthorizationModel =>
 
 /** Parsed once: tests open many stores. */
 const projectModel = readFile('config/model.fga', 'utf8').then(parsed);
+
+/** Many processes of a test are one. */
+export const UNKNOWN_PROCESSES = { own: null, isDead: () => false };
 
 /** How a process reaches the services. */
 export interface Via {
@@ -74,21 +75,21 @@ export async function openGround(fgaUrl: string, database: Database, dsl?: strin
         query: (statement, row) => dying(crash, () => via.database.query(statement, row)),
         execute: (statement) => dying(crash, () => via.database.execute(statement)),
       };
-      const runs = openRuns(mortal, randomUUID(), 0);
       const mortalTuples: Pick<Tuples, 'read' | 'write'> = {
         read: (filter, next) => dying(crash, () => reached.read(filter, next)),
         write: (changes) => dying(crash, () => reached.write(changes)),
       };
-      return {
-        tuples: fenced(mortalTuples, runs),
+      const sync = openFeatureSync({
+        tuples: mortalTuples,
         models: openFgaStores({ url: via.fgaUrl, apiToken: null }, undiciExchange).models(storeId),
-        runs,
-        archive: openArchive(mortal, runs),
-        removed: removedUsers(mortal, ['zitadel']),
+        database: mortal,
         random: { uuid: randomUUID },
+        processes: UNKNOWN_PROCESSES,
         patience: { waitMs: 0, sleep: () => Promise.resolve() },
         onProgress: () => undefined,
-      };
+        leaseMs: 0,
+      });
+      return { ...sync, removed: removedUsers(mortal, ['zitadel']) };
     },
   };
 }

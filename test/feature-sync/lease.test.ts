@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { times } from '../support/scale.ts';
-import { openArchive } from '../../functions/feature-sync/archive.ts';
-import { fenced, withLease } from '../../functions/feature-sync/lease.ts';
-import { LeaseLost, openRuns } from '../../functions/feature-sync/runs.ts';
+import { openFeatureSync } from '../../functions/feature-sync/function.ts';
+import { openSyncLease } from '../../functions/feature-sync/runs.ts';
 import { syncFeatures, type SyncDeps } from '../../functions/feature-sync/sync.ts';
 import type { Database } from '../../shared/ports/database.ts';
+import { LeaseLost } from '../../shared/runs/lease.ts';
+import { emptyBooks } from './books.ts';
 import { AFTER, BEFORE, formerTuples } from './change.ts';
-import type { Ground } from './ground.ts';
+import { UNKNOWN_PROCESSES, type Ground } from './ground.ts';
 import { rules } from './rules.ts';
 import { setStage } from './stage.ts';
 import { SCALED_PAIRS, type TestDatabase } from './stores.ts';
 
-const WATCHDOG = { timeout: 600_000, interval: 20 };
-const patience = { waitMs: 0, sleep: () => Promise.resolve() };
+const HOUR = 3_600_000;
 
 describe.each(SCALED_PAIRS)(
   'the lease of a feature sync on $fga.name and $postgres.name',
@@ -35,8 +35,8 @@ describe.each(SCALED_PAIRS)(
           calls += 1;
           if (calls === at) {
             // Its lease ran out meanwhile, and the other took it.
-            await tables.query('update sallyport_feature_lease set expires_at = now()');
-            lost = await openRuns(database, randomUUID(), 3_600_000).acquire();
+            await tables.query('update sallyport_leases set expires_at = now()');
+            lost = await openSyncLease(database, { ms: HOUR }).take({ runId: randomUUID() });
           } else if (lost) after.push(name);
           return call();
         };
@@ -45,20 +45,17 @@ describe.each(SCALED_PAIRS)(
           query: (statement, row) => step('database', () => database.query(statement, row)),
           execute: (statement) => step('database', () => database.execute(statement)),
         };
-        const runs = openRuns(slow, randomUUID(), 3_600_000);
-        const deps: SyncDeps = {
-          ...ground.process(),
-          runs,
-          archive: openArchive(slow, runs),
-          patience,
-          tuples: fenced(
-            {
-              read: (filter, next) => step('read', () => ground.tuples.read(filter, next)),
-              write: (changes) => step('write', () => ground.tuples.write(changes)),
-            },
-            runs,
-          ),
-        };
+        const { models, random, patience, onProgress } = ground.process();
+        const deps: SyncDeps = openFeatureSync({
+          tuples: {
+            read: (filter, next) => step('read', () => ground.tuples.read(filter, next)),
+            write: (changes) => step('write', () => ground.tuples.write(changes)),
+          },
+          database: slow,
+          processes: UNKNOWN_PROCESSES,
+          leaseMs: HOUR,
+          ...{ models, random, patience, onProgress },
+        });
         return { deps, after, calls: () => calls, isLost: () => lost };
       }
 
@@ -73,9 +70,9 @@ describe.each(SCALED_PAIRS)(
         const whole = paused(Infinity);
         await sync(whole.deps);
         let interrupted = 0;
-        for (let at = 2; at < whole.calls(); at += times(3, 9)) {
-          await tables.query('delete from sallyport_feature_runs');
-          await tables.query('delete from sallyport_feature_lease');
+        // The first asks what is unfinished, the second takes the lease.
+        for (let at = 3; at < whole.calls(); at += times(3, 9)) {
+          await emptyBooks(tables);
           for (
             let page = await ground.tuples.read({});
             page.tuples.length > 0;
@@ -96,28 +93,6 @@ describe.each(SCALED_PAIRS)(
           interrupted += 1;
         }
         expect(interrupted).toBeGreaterThan(3);
-      });
-
-      it('is held by its heartbeat through work that is longer than it, against others who want it', async () => {
-        const runs = openRuns(database, randomUUID(), 1_500);
-        const until = async (): Promise<number> => {
-          const { rows } = await tables.query(
-            'select (extract(epoch from expires_at) * 1000)::bigint::text as until from sallyport_feature_lease',
-          );
-          return Number((rows[0] as { until: string }).until);
-        };
-        await withLease(runs, patience, async () => {
-          const first = await until();
-          await vi.waitUntil(async () => (await until()) > first + 3_000, WATCHDOG);
-          expect(await openRuns(database, randomUUID(), 1_500).acquire()).toBe(false);
-        });
-        expect(await openRuns(database, randomUUID(), 1_500).acquire()).toBe(true);
-      });
-
-      it('is had by one of many who want it at once', async () => {
-        const contenders = Array.from({ length: 8 }, () => openRuns(database, randomUUID(), 60_000));
-        const had = await Promise.all(contenders.map((runs) => runs.acquire()));
-        expect(had.filter(Boolean)).toHaveLength(1);
       });
     });
   },

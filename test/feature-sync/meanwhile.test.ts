@@ -82,7 +82,7 @@ describe(`what others write while a feature sync runs, on ${PAIR.name}`, () => {
       expect(error).toBeInstanceOf(Killed);
     };
     for (let at = 1; at <= calls.count(); at += 1) {
-      await stage.tables.query(`update sallyport_feature_runs set state = 'expanded', progress = 0`);
+      await stage.tables.query(`update sallyport_runs set state = 'expanded', progress = 0`);
       await ground.fill([...FORMER, LOST]);
       await sync('contract', meddled(ground.process(killAt(at)))).catch(dies);
       await sync('contract', meddled(ground.process()));

@@ -104,7 +104,7 @@ describe.each(SCALED_PAIRS)(
         expect(await ground.shown()).toEqual(shown(without('user:3')));
         for (let at = 1; at <= calls.count(); at += 1) {
           await tables.query('delete from sallyport_identities');
-          await tables.query('delete from sallyport_feature_runs');
+          await tables.query('delete from sallyport_runs');
           ground = await openGround(server.url, database);
           const runId = await dropped();
           // The very last call only gives the lease back: nobody misses it.

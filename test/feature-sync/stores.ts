@@ -8,9 +8,11 @@ import { postgresMissing, startPostgres } from '../services/postgres.ts';
 const MIGRATIONS = [
   '20260101000001_webhook_inbox',
   '20260101000002_identities',
+  '20260101000011_sallyport_cron',
   '20260101000021_sallyport_feature_sync',
   '20260101000041_tokens_not_before',
   '20260101000051_identity_organization',
+  '20260101000061_sallyport_runs',
 ].map((name) => new URL(`../../migrations/${name}.sql`, import.meta.url));
 
 export interface TestDatabase {

@@ -85,7 +85,7 @@ describe.each(SCALED_PAIRS)('feature sync on $fga.name and $postgres.name', ({ f
         plan: { widening: [{ feature: 'feature:c', users: 4 }] },
       });
       expect(await ground.shown()).toEqual(before);
-      expect((await tables.query('select 1 from sallyport_feature_runs')).rows).toEqual([]);
+      expect((await tables.query('select 1 from sallyport_runs')).rows).toEqual([]);
       expect(await syncFeatures({ ...request, allowWidening: true }, ground.process())).toMatchObject({
         kind: 'done',
       });
@@ -94,10 +94,11 @@ describe.each(SCALED_PAIRS)('feature sync on $fga.name and $postgres.name', ({ f
 
     it('lets one run at a time work', async () => {
       await ground.fill(FORMER);
+      const other = crypto.randomUUID();
       await tables.query(
-        `insert into sallyport_feature_lease values (1, '${crypto.randomUUID()}', now() + interval '1 hour')`,
+        `insert into sallyport_leases values ('feature sync', '${other}', now() + interval '1 hour')`,
       );
-      await expect(sync()).rejects.toThrow('another feature sync is running');
+      await expect(sync()).rejects.toThrow(`another feature sync is running (run ${other})`);
       expect(await ground.shown()).toEqual(shown(FORMER));
     });
   });

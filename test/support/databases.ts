@@ -53,3 +53,34 @@ async function migrated(server: { url: string; close(): Promise<void> }): Promis
     },
   };
 }
+
+/** The database of a process that can be stopped, as by SIGSTOP: calls wait until it goes on, those of timers included. */
+export function pausable(database: Database): {
+  readonly database: Database;
+  pause(): void;
+  goOn(): void;
+} {
+  let going = Promise.resolve();
+  let goOn = (): void => undefined;
+  return {
+    database: {
+      ...database,
+      query: async (statement, row) => {
+        await going;
+        return database.query(statement, row);
+      },
+      execute: async (statement) => {
+        await going;
+        return database.execute(statement);
+      },
+    },
+    pause() {
+      going = new Promise((resolve) => {
+        goOn = resolve;
+      });
+    },
+    goOn: () => {
+      goOn();
+    },
+  };
+}

@@ -9,6 +9,7 @@ import { jsonLog, logLine } from '../log-json.ts';
 import { parseModel } from '../openfga/model-file.ts';
 import { connectionTo } from '../postgres/tls.ts';
 import { prometheusMetrics } from '../prometheus/metrics.ts';
+import { linuxProcesses } from './processes.ts';
 import { cronerSchedule } from './schedule.ts';
 import { stdoutLines } from './stdout.ts';
 import { undiciExchange } from '../undici/exchange.ts';
@@ -23,6 +24,7 @@ export function createPlatform(): Platform {
   return {
     runtime: 'node',
     joinsRequests: true,
+    processes: linuxProcesses(),
     // Whoever starts background work handles its failure; this only keeps a slip from ending the process.
     background: (work) => void work.catch(() => undefined),
     digest: (text) => hash('sha256', text, 'base64'),

@@ -21,6 +21,7 @@ export function createPlatform(): Platform {
   return {
     runtime: 'workers',
     joinsRequests: false,
+    processes: { own: null, isDead: () => false },
     background,
     digest: webDigest,
     conduit: (length) => (length < 0 ? new IdentityTransformStream() : new FixedLengthStream(length)),

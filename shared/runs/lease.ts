@@ -1,0 +1,192 @@
+import * as z from 'zod';
+import { empty, sql, type Database, type Sql } from '../ports/database.ts';
+import type { Processes } from '../ports/runtime.ts';
+
+/** Another run has taken over: this process must not write any more. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
+
+  constructor(what: string) {
+    super(`another ${what} has taken over`);
+  }
+}
+
+/** Another run holds the lease for longer than was waited. */
+export class LeaseHeld extends Error {
+  override readonly name = 'LeaseHeld';
+
+  constructor(what: string, runId: string | undefined) {
+    super(
+      `another ${what} is running${runId === undefined ? '' : ` (run ${runId})`}: try again when it is done`,
+    );
+  }
+}
+
+export interface LeaseOptions {
+  /** What one run does at a time, as refusals name it. */
+  readonly name: string;
+  /** Without a renewal for that long, others may take it. */
+  readonly ms?: number;
+  /** Finds a dead holder before its lease runs out; absent: none is found. */
+  readonly processes?: Processes;
+}
+
+export interface Claim {
+  readonly runId: string;
+  /** The time of a schedule to be served: each once, and none earlier than one that was. */
+  readonly due?: Date | null;
+  /** The token of a dead holder. */
+  readonly over?: number;
+  /** More of the same statement, as `, name as (…)`; `taken` has a row when the lease is had. */
+  readonly also?: Sql;
+}
+
+/**
+ * The right to be the only run of its kind, on any number of machines, by the database's clock. It runs out unless it is renewed.
+ * Its token grows with each taking and is a condition of every renewal and write, so that a process that was paused for
+ * longer than the lease fails there once another has taken over.
+ */
+export interface Lease {
+  readonly name: string;
+  /** Milliseconds after which it is to be renewed at the latest; 0: by its writes alone. */
+  readonly heartbeatMs: number;
+  /** False while another run has it, or when `due` was served. */
+  take(claim: Claim): Promise<boolean>;
+  /** Renews it. Throws LeaseLost. */
+  hold(): Promise<void>;
+  /** Changes something in the statement that renews the lease: `held` has a row while it is held. Throws LeaseLost. */
+  write(change: Sql): Promise<void>;
+  /** False when it was lost. `well`: recorded as the last success. `also`: as in a claim; runs also when the lease was lost. */
+  release(ending?: { readonly well?: boolean; readonly also?: Sql }): Promise<boolean>;
+  /** The run that holds it now; undefined when none does, or this one. */
+  holder(): Promise<Holder | undefined>;
+}
+
+export interface Holder {
+  readonly runId: string;
+  readonly token: number;
+  /** Its process ran on this machine and has ended. */
+  readonly dead: boolean;
+}
+
+export const LEASE_MS = 30_000;
+
+const TokenRow = z.object({ token: z.number() });
+const HolderRow = z.object({ run_id: z.string(), token: z.number(), holder: z.string().nullable() });
+
+export function openLease(database: Pick<Database, 'query' | 'execute'>, options: LeaseOptions): Lease {
+  const { name, ms = LEASE_MS, processes } = options;
+  const until = sql`now() + interval '1 millisecond' * ${ms}::int`;
+  let mine: { readonly token: number; readonly runId: string } | undefined;
+  // The release before takes leases of jobs under a new run without raising the token.
+  const isMine = (): Sql =>
+    mine === undefined
+      ? sql`false`
+      : sql`name = ${name} and token = ${mine.token} and run_id = ${mine.runId}`;
+  const write = async (change: Sql): Promise<void> => {
+    const changed = await database.execute(
+      sql`with held as (update sallyport_leases set expires_at = ${until} where ${isMine()} returning 1) ${change}`,
+    );
+    if (changed === 0) throw new LeaseLost(name);
+  };
+  return {
+    name,
+    heartbeatMs: ms / 3,
+    async take({ runId, due = null, over = null, also = empty }) {
+      const rows = await database.query(
+        sql`
+          with taken as (
+            insert into sallyport_leases as lease (name, token, run_id, holder, expires_at, due_at)
+            values (${name}, 1, ${runId}, ${processes?.own ?? null}, ${until}, ${due})
+            on conflict (name) do update
+              set token = lease.token + 1, run_id = excluded.run_id, holder = excluded.holder, expires_at = excluded.expires_at,
+                due_at = coalesce(excluded.due_at, lease.due_at)
+              where (lease.expires_at <= now() or lease.token = ${over}::bigint)
+                and (excluded.due_at is null or lease.due_at is null or lease.due_at < excluded.due_at)
+            returning token
+          ) ${also}
+          select token from taken`,
+        TokenRow,
+      );
+      const [row] = rows;
+      if (row !== undefined) mine = { token: row.token, runId };
+      return row !== undefined;
+    },
+    hold: () => write(sql`select from held`),
+    write,
+    async release({ well = false, also = empty } = {}) {
+      const released = await database.execute(sql`
+        with released as (
+          update sallyport_leases
+          set expires_at = now(), holder = null, last_success_at = case when ${well}::boolean then now() else last_success_at end
+          where ${isMine()} returning 1
+        ) ${also}
+        select from released`);
+      mine = undefined;
+      return released > 0;
+    },
+    async holder() {
+      const rows = await database.query(
+        sql`select run_id, token, holder from sallyport_leases
+            where name = ${name} and expires_at > now() and not (${isMine()})`,
+        HolderRow,
+      );
+      const [row] = rows;
+      if (row === undefined) return undefined;
+      const dead = row.holder !== null && processes?.isDead(row.holder) === true;
+      return { runId: row.run_id, token: row.token, dead };
+    },
+  };
+}
+
+export interface Patience {
+  /** Rejects when the command was interrupted. */
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Milliseconds to wait for another run to end or, when it died, for its lease to run out. */
+  readonly waitMs: number;
+}
+
+const POLL_MS = 500;
+
+/** Takes the lease, does the work while it is renewed, and gives it back. Throws LeaseHeld, and as `Database`. */
+export async function withLease<T>(
+  lease: Lease,
+  runId: string,
+  { sleep, waitMs }: Patience,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let waited = 0; !(await lease.take({ runId })); waited += POLL_MS) {
+    const holder = await lease.holder();
+    if (holder?.dead === true && (await lease.take({ runId, over: holder.token }))) break;
+    if (waited >= waitMs) throw new LeaseHeld(lease.name, holder?.runId);
+    await sleep(POLL_MS);
+  }
+  try {
+    return await renewed(lease, work);
+  } finally {
+    // What cannot be given back runs out by itself.
+    await lease.release().catch(() => false);
+  }
+}
+
+/** Renews the lease while the work goes on. `lost` is aborted once another run has taken over. */
+export async function renewed<T>(
+  lease: Pick<Lease, 'heartbeatMs' | 'hold'>,
+  work: (lost: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const lost = new AbortController();
+  const beat = async (): Promise<void> => {
+    try {
+      await lease.hold();
+    } catch (error) {
+      // While the database is away the next beat tries again, and writes fail by themselves.
+      if (error instanceof LeaseLost) lost.abort(error);
+    }
+  };
+  const beating = lease.heartbeatMs > 0 ? setInterval(() => void beat(), lease.heartbeatMs) : undefined;
+  try {
+    return await work(lost.signal);
+  } finally {
+    clearInterval(beating);
+  }
+}
