@@ -12,7 +12,7 @@ export type Turns = ReadonlyMap<ContenderId, readonly Turn[]>;
 export interface Comparison {
   readonly ours: ContenderId;
   readonly of: ContenderId;
-  readonly by: keyof Turn;
+  readonly by: Figure;
   readonly goal?: Goal;
 }
 
@@ -61,71 +61,59 @@ export async function withProcessorTime<Taken>(
   return { ...taken, cpuMs: (processorMicroseconds(pid) - before) / 1_000 / requests(taken) };
 }
 
-export function roundsOf(turns: Turns, id: ContenderId, figure: keyof Turn): number[] {
+function roundsOf(turns: Turns, id: ContenderId, figure: Figure): number[] {
   return (turns.get(id) ?? []).map((turn) => turn[figure]);
 }
 
-/** Every server that took part, with its medians. */
-export function turnsTable(title: string, turns: Turns): Table {
-  const rows = [...turns.keys()].map((id) => {
-    const rounds = (figure: keyof Turn) => roundsOf(turns, id, figure);
-    return [
-      NAMES[id],
-      ...cells(rounds('requestsPerSecond'), 0),
-      median(rounds('p50Ms')).toFixed(2),
-      ...cells(rounds('p99Ms'), 2),
-      ...cells(rounds('cpuMs'), 3),
-    ];
-  });
-  const columns = [
-    'server',
-    'requests/s',
-    'from–to',
-    'p50 ms',
-    'p99 ms',
-    'from–to',
-    'CPU s per 1,000',
-    'from–to',
-  ];
-  return { title, columns, rows };
+type Figure = keyof Turn;
+
+const FIGURES: Readonly<Record<Figure, Readonly<{ name: string; unit: string; digits: number }>>> = {
+  requestsPerSecond: { name: 'requests/s', unit: '', digits: 0 },
+  p50Ms: { name: 'p50', unit: ' ms', digits: 2 },
+  p99Ms: { name: 'p99', unit: ' ms', digits: 2 },
+  cpuMs: { name: 'CPU', unit: ' s per 1,000', digits: 3 },
+};
+
+/** Every server that took part: medians of these figures, each with its lowest and highest round. */
+export function turnsTable(title: string, turns: Turns, figures: readonly Figure[]): Table {
+  const rows = [...turns.keys()].map((id) => [
+    NAMES[id],
+    ...figures.flatMap((figure) => cells(roundsOf(turns, id, figure), FIGURES[figure].digits)),
+  ]);
+  const columns = figures.flatMap((it) => [FIGURES[it].name + FIGURES[it].unit, 'from–to']);
+  return { title, columns: ['server', ...columns], rows };
 }
 
-/** Every comparison whose two sides took part: ratios within each round. */
-export function ratiosTable(title: string, turns: Turns, comparisons: readonly Comparison[]): Table {
+/** Every comparison whose two sides took part: ratios of these figures within each round. */
+export function ratiosTable(
+  title: string,
+  turns: Turns,
+  figures: readonly Figure[],
+  comparisons: readonly Comparison[],
+): Table {
   const rows = comparisons
     .filter((it) => tookPart(turns, it))
     .map((it) => [
       `${NAMES[it.ours]} : ${NAMES[it.of]}`,
-      ...cells(ratio(turns, it, 'requestsPerSecond'), 2),
-      ...cells(ratio(turns, it, 'p99Ms'), 2),
-      ...cells(ratio(turns, it, 'cpuMs'), 2),
+      ...figures.flatMap((figure) => cells(ratio(turns, it, figure), 2)),
     ]);
-  return { title, columns: ['ratio', 'requests/s', 'from–to', 'p99', 'from–to', 'CPU', 'from–to'], rows };
+  const columns = figures.flatMap((it) => [FIGURES[it].name, 'from–to']);
+  return { title, columns: ['ratio', ...columns], rows };
 }
 
 export function verdictsOf(turns: Turns, comparisons: readonly Comparison[]): Verdict[] {
-  return comparisons.flatMap((it) =>
-    it.goal === undefined || !tookPart(turns, it)
-      ? []
-      : [verdict(promiseOf(it), ratio(turns, it, it.by), it.goal)],
-  );
-}
-
-const FIGURES: Readonly<Record<keyof Turn, string>> = {
-  requestsPerSecond: 'throughput',
-  p50Ms: 'p50',
-  p99Ms: 'p99',
-  cpuMs: 'CPU per request',
-};
-
-function promiseOf({ ours, of, by }: Comparison): string {
-  return `${FIGURES[by]}: ${NAMES[ours]} : ${NAMES[of]}`;
+  return comparisons.flatMap((it) => {
+    if (it.goal === undefined || !tookPart(turns, it)) return [];
+    const promise = `${FIGURES[it.by].name}: ${NAMES[it.ours]} : ${NAMES[it.of]}`;
+    const cpu = (id: ContenderId) => median(roundsOf(turns, id, 'cpuMs'));
+    return [{ ...verdict(promise, ratio(turns, it, it.by), it.goal), cpu: [cpu(it.ours), cpu(it.of)] }];
+  });
 }
 
 function tookPart(turns: Turns, { ours, of }: Comparison): boolean {
   return turns.has(ours) && turns.has(of);
 }
 
-function ratio(turns: Turns, { ours, of }: Comparison, figure: keyof Turn): number[] {
+function ratio(turns: Turns, { ours, of }: Comparison, figure: Figure): number[] {
   return ratios(roundsOf(turns, ours, figure), roundsOf(turns, of, figure));
 }

@@ -10,6 +10,8 @@ export interface Verdict {
   readonly measured: number;
   /** The lowest and the highest round, where there were several. */
   readonly spread?: Spread;
+  /** Seconds of processor time per 1,000 requests, of both sides of a ratio. */
+  readonly cpu?: readonly [ours: number, theirs: number];
   readonly unit: '' | 'ms' | 'KiB' | 'KB' | '%';
   readonly atLeast?: number;
   readonly atMost?: number;

@@ -42,7 +42,7 @@ export function parseOptions(argv: readonly string[]): Options {
     )
     .addArgument(new Argument('[parts...]', 'what to measure; all but lifecycle').choices(NAMES))
     .option('--quick', `both sides of each target alone: ${QUICK.rounds} rounds of ${QUICK.seconds} s`)
-    .option('--beside <checkout>', 'the product of another checkout takes its turns too')
+    .option('--beside <checkout>', 'the product of another checkout, built there, takes its turns too')
     .option('--seconds <n>', 'length of one turn, whole seconds', whole)
     .option('--rounds <n>', 'how often each server has its turn; medians are taken', whole)
     .option('--minutes <n>', 'length of the memory run (5 for a full one)', positive, 0.4)

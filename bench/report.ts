@@ -1,6 +1,6 @@
 import type { SectionResult, Table, Verdict } from './figures.ts';
 
-const VERDICT_COLUMNS = ['promise', 'target', 'measured', 'from–to', 'verdict'];
+const VERDICT_COLUMNS = ['promise', 'target', 'measured', 'from–to', 'CPU s per 1,000', 'verdict'];
 
 /** Everything as aligned text for a terminal. */
 export function asText(results: readonly SectionResult[]): string {
@@ -26,7 +26,8 @@ function verdictTable(verdicts: readonly Verdict[]): Table {
     const goal = it.atLeast === undefined ? `<= ${String(it.atMost)}` : `>= ${it.atLeast.toFixed(2)}`;
     const unit = it.unit === '' ? '' : ` ${it.unit}`;
     const spread = it.spread?.map((figure) => figure.toFixed(2)).join('–') ?? '';
-    return [it.promise, goal + unit, it.measured.toFixed(2) + unit, spread, it.met ? 'met' : 'missed'];
+    const cpu = it.cpu?.map((seconds) => seconds.toFixed(3)).join(' : ') ?? '';
+    return [it.promise, goal + unit, it.measured.toFixed(2) + unit, spread, cpu, it.met ? 'met' : 'missed'];
   });
   return { title: 'Targets', columns: VERDICT_COLUMNS, rows };
 }

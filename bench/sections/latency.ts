@@ -18,6 +18,7 @@ const WARM_UP_SECONDS = 1;
 /** Above it the generator itself was held up so often that p99 says little about a server. */
 const LATE_MS = 0.5;
 
+const FIGURES = ['p50Ms', 'p99Ms', 'cpuMs'] as const;
 const P99 = { by: 'p99Ms' } as const;
 
 const COMPARISONS: readonly Comparison[] = [
@@ -66,7 +67,10 @@ export async function measureLatency(
   const worst = Math.max(...late);
   return {
     section,
-    tables: [turnsTable(title, turns), ratiosTable(`${title}, ratios within a round`, turns, comparisons)],
+    tables: [
+      turnsTable(title, turns, FIGURES),
+      ratiosTable(`${title}, ratios within a round`, turns, FIGURES, comparisons),
+    ],
     verdicts: verdictsOf(turns, comparisons),
     notes: [
       ...line.notes,

@@ -17,6 +17,7 @@ const WARM_UP_SECONDS = 3;
 /** Before each turn: what ran out while others had theirs is fetched again, which is no part of steady load. */
 const RUN_UP_SECONDS = 1;
 
+const FIGURES = ['requestsPerSecond', 'p99Ms', 'cpuMs'] as const;
 const THROUGHPUT = { by: 'requestsPerSecond' } as const;
 
 /** What is compared in each part. Those with a goal are the targets. */
@@ -85,8 +86,8 @@ export async function measureThroughput(
   return {
     section,
     tables: [
-      turnsTable('Full load, 64 connections', turns),
-      ratiosTable('Full load, ratios within a round', turns, comparisons),
+      turnsTable('Full load, 64 connections', turns, FIGURES),
+      ratiosTable('Full load, ratios within a round', turns, FIGURES, comparisons),
     ],
     verdicts: verdictsOf(turns, comparisons),
     notes: [`upstream: ${ground.upstream.kind}`, ...line.notes],

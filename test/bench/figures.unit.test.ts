@@ -21,13 +21,13 @@ const target: Comparison = {
 describe('the figures of the bench', () => {
   it('compare servers within a round, so that a slow spell of the machine cancels out', () => {
     const [made] = verdictsOf(turns, [target]);
-    expect(made).toMatchObject({ measured: 0.5, spread: [0.45, 0.5], met: true });
+    expect(made).toMatchObject({ measured: 0.5, spread: [0.45, 0.5], cpu: [0.1, 0.1], met: true });
   });
 
   it('hold no target against a server that could not take part', () => {
     const absent: Comparison = { ...target, of: 'haproxy1' };
     expect(verdictsOf(turns, [absent])).toEqual([]);
-    expect(ratiosTable('', turns, [absent]).rows).toEqual([]);
+    expect(ratiosTable('', turns, ['cpuMs'], [absent]).rows).toEqual([]);
   });
 
   it('take the middle of an even number of values too, in any order', () => {
@@ -54,7 +54,7 @@ describe('the figures of the bench', () => {
       verdicts: [verdict('fast enough', 0.5, { atLeast: 0.85 })],
     };
     expect(asText([result])).toContain('missed');
-    expect(asMarkdown([result])).toContain('| fast enough | >= 0.85 | 0.50 |  | missed |');
+    expect(asMarkdown([result])).toContain('| fast enough | >= 0.85 | 0.50 |  |  | missed |');
   });
 
   it('count for a package what only it brings along, and not what others need too', () => {
