@@ -4,7 +4,7 @@ import { tupleSchema, type Tuple } from '../../shared/ports/tuples.ts';
 import type { Lease } from '../../shared/runs/lease.ts';
 import type { Snapshot } from './effects.ts';
 
-/** Rows of one statement: bounds its parameter, not the run. */
+/** Rows per statement: bounds its parameter, not the run. */
 const ROWS = 1_000;
 const PAGE = 10_000;
 
@@ -22,16 +22,16 @@ const archived = z
     ...(condition !== null && condition !== undefined && { condition }),
   }));
 
-/** The tuples of a run's features as they were before it. */
+/** The tuples of a run's features before it. */
 export interface Archive {
-  /** A tuple that is there already gets its new condition. */
+  /** Upserts: an archived tuple gets its new condition. */
   add(runId: string, tuples: readonly Tuple[], onRows?: (count: number) => void): Promise<void>;
   forget(runId: string, tuples: readonly Tuple[]): Promise<void>;
-  /** With an entry for each of `features`, be it empty. */
+  /** Has an entry for each of `features`, possibly empty. */
   load(runId: string, features: readonly string[]): Promise<Snapshot>;
 }
 
-/** Each write asks first whether the lease is still held: throws LeaseLost. */
+/** Each write first renews the lease; throws LeaseLost. */
 export function openArchive(database: Database, lease: Pick<Lease, 'hold'>): Archive {
   return {
     async add(runId, tuples, onRows = () => undefined) {
@@ -79,8 +79,8 @@ function pageAfter(runId: string, last: Tuple | undefined): ReturnType<typeof sq
 }
 
 /**
- * The archive for one process that holds the lease: nobody else changes it meanwhile, so what was loaded is loaded
- * again only after a change of its own.
+ * For the lease holder: no other process changes the archive meanwhile, so a loaded snapshot stays cached until a change
+ * of its own.
  */
 export function rememberedArchive(archive: Archive): Archive {
   let known: { readonly key: string; readonly snapshot: Snapshot } | undefined;

@@ -12,9 +12,9 @@ export interface CatchUpDeps {
 }
 
 /**
- * Grants, removals and new conditions on the old features since the snapshot, while the old rules still served, reach the
- * new ones too. A feature that is also a target is left out: nobody can tell under which meaning a tuple came to it.
- * OpenFGA comes first and the archive after: what the archive does not know yet is found again after a crash.
+ * Carries grants, removals and new conditions on the old features since the snapshot, while the old rules still served, to
+ * the new ones. A feature that is also a target is left out: a tuple on it may have either meaning.
+ * OpenFGA first, the archive after: what is not archived yet is found again after a crash.
  */
 export async function catchUp({ id: runId, plan: changes }: Run, deps: CatchUpDeps): Promise<void> {
   const watched = watchedFeatures(changes);
@@ -34,7 +34,7 @@ export async function catchUp({ id: runId, plan: changes }: Run, deps: CatchUpDe
   }
 }
 
-/** Writes the copies of late grants, and those of tuples whose condition is another by now. */
+/** Writes the copies of late grants, and of tuples whose condition has changed. */
 async function bring(
   late: readonly Tuple[],
   left: Snapshot,
@@ -50,8 +50,8 @@ async function bring(
 
 /**
  * OpenFGA neither changes a condition nor deletes and writes one tuple in one call. The new rules may serve by now, so a
- * hundred copies at a time are deleted and written before the next: who holds them may be refused for that moment, as when
- * the old tuple was changed. To write first is impossible, and to leave the copy would keep a condition that was taken away.
+ * hundred copies at a time are deleted and written before the next: their subjects may be refused for that moment, as when
+ * the old tuple was changed. Writing first is impossible, and leaving the copy would keep a withdrawn condition.
  */
 async function replace(copies: readonly Tuple[], { tuples }: CatchUpDeps): Promise<void> {
   for (let at = 0; at < copies.length; at += TUPLES_PER_WRITE) {
@@ -71,12 +71,12 @@ async function apply(kind: 'writes' | 'deletes', tuples: readonly Tuple[], deps:
   await writeAll(deps.tuples, { kind, tuples, from: 0, onDone: () => Promise.resolve() });
 }
 
-/** Copies that `more` asks for and `few` does not: those that others have a hand in stay as they are. */
+/** Copies that `more` requires and `few` does not: those with another source stay as they are. */
 function newCopies(changes: Changes, few: Snapshot, more: Snapshot): Tuple[] {
   return less(effectsOf(changes, more).writes, effectsOf(changes, few).writes);
 }
 
-/** Those that the others do not have, or have under another condition. */
+/** Tuples of `these` absent from `those`, or there under another condition. */
 function differing(these: Snapshot, those: Snapshot): Tuple[] {
   const print = (tuple: Tuple): string => `${keyOf(tuple)}\0${conditionOf(tuple)}`;
   return [...these].flatMap(([feature, tuples]) => {
@@ -85,7 +85,7 @@ function differing(these: Snapshot, those: Snapshot): Tuple[] {
   });
 }
 
-/** The first without the second, whatever their conditions. */
+/** `tuples` without `others`, whatever their conditions. */
 function less(tuples: readonly Tuple[], others: readonly Tuple[]): Tuple[] {
   const ids = new Set(others.map(idOf));
   return tuples.filter((tuple) => !ids.has(idOf(tuple)));

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 
-/** What one rule asks for. `open`: anyone, or any valid token. `other`: an object that is no fixed feature, or claims alone. */
+/** What one rule requires. `open`: nothing, or any valid token. `other`: an object that is no fixed feature, or claims alone. */
 export type Asked =
   | { readonly kind: 'feature'; readonly object: string; readonly relation: string }
   | { readonly kind: 'open' }
   | { readonly kind: 'other' };
 
 export interface FeatureRule {
-  /** Equal for rules that fit the same paths. */
+  /** Equal for rules that match the same paths. */
   readonly shape: string;
   /** As written. */
   readonly path: string;
@@ -18,15 +18,15 @@ export interface FeatureRule {
 
 const access = z.object({ object: z.string(), relation: z.string() });
 
-/** What two rules files mean for the tuples of features. Kept with the run, so that a restore needs no files. */
+/** What two rules files imply for the tuples of features. Stored with the run, so that a restore needs no files. */
 export const changesSchema = z.object({
-  /** Paths and methods that a feature guards now; `before`: the feature that did, null when none did. */
+  /** Paths and methods that a feature guards now; `before`: the former one, null when there was none. */
   points: z.array(z.object({ label: z.string(), before: access.nullable(), after: access })),
-  /** All tuples of `from` are to hold on `to` as well. */
+  /** All tuples of `from` must hold on `to` as well. */
   carries: z.array(z.object({ from: z.string(), to: z.string() })),
-  /** Features whose own tuples give way to the ones they are carried: those of chains and swaps. */
+  /** Features whose own tuples are replaced by the carried ones: those of chains and swaps. */
   replaced: z.array(z.string()),
-  /** Features no rule names any more: moved or dropped. */
+  /** Features that no rule names any more: moved or dropped. */
   removed: z.array(z.string()),
   /** Features of the former rules. */
   known: z.array(z.string()),
@@ -36,7 +36,7 @@ export type Changes = z.output<typeof changesSchema>;
 
 type Shapes = Map<string, { path: string; readonly methods: Map<string, Asked> }>;
 
-/** Same path and method with another feature: its tuples are carried over. What the former rules do not name stays untouched. */
+/** Same path and method, other feature: its tuples are carried. Features that the former rules do not name stay untouched. */
 export function compareRules(previous: readonly FeatureRule[], current: readonly FeatureRule[]): Changes {
   const points = pointsOf(byShape(previous), byShape(current));
   const known = featuresOf(previous);
@@ -57,7 +57,7 @@ export function compareRules(previous: readonly FeatureRule[], current: readonly
   };
 }
 
-/** The same for the same two files, whatever the order of their rules. */
+/** Equal for the same two files, whatever the order of their rules. */
 export function fingerprintOf(changes: Changes): string {
   return createHash('sha256').update(JSON.stringify(changes)).digest('hex');
 }
@@ -78,7 +78,7 @@ function pointsOf(previous: Shapes, current: Shapes): Changes['points'] {
     for (const method of new Set([...methods.keys(), ...former.keys()])) {
       const after = methods.get(method) ?? methods.get('*');
       const before = former.get(method) ?? former.get('*');
-      // Who was let in without a relation loses nothing here and gains nothing.
+      // A caller admitted without a relation neither loses nor gains here.
       if (after?.kind !== 'feature' || before?.kind === 'open') continue;
       points.push({
         label: `${method} ${path}`,

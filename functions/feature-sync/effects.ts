@@ -1,16 +1,16 @@
 import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import type { Changes } from './changes.ts';
 
-/** What a run writes and deletes: always computed from the snapshot, never from what is there meanwhile. */
+/** What a run writes and deletes: always computed from the snapshot, never from the current tuples. */
 export interface Effects {
-  /** Copies that were not there before. */
+  /** Copies absent before. */
   readonly writes: readonly Tuple[];
   readonly deletes: readonly Tuple[];
-  /** Tuples of each target when the run is done. */
+  /** Tuples of each target after the run. */
   readonly after: Snapshot;
 }
 
-/** The plan cannot be carried out whole: nothing was changed. */
+/** The plan cannot be executed as a whole; nothing was changed. */
 export class FeatureSyncRefused extends Error {
   override readonly name = 'FeatureSyncRefused';
 }
@@ -37,7 +37,7 @@ export function effectsOf(changes: Changes, snapshot: Snapshot): Effects {
   return { writes: inOrder(writes), deletes: inOrder([...changes.removed.flatMap(own), ...replaced]), after };
 }
 
-/** By target: what it is to be carried, as tuples of its own. */
+/** Carried tuples by target, rewritten to it. */
 function copiesOf({ carries }: Changes, snapshot: Snapshot): Map<string, Map<string, Tuple>> {
   const copies = new Map<string, Map<string, Tuple>>();
   for (const { from, to } of carries) {
@@ -53,7 +53,7 @@ function copiesOf({ carries }: Changes, snapshot: Snapshot): Map<string, Map<str
   return copies;
 }
 
-/** OpenFGA keeps one condition for a subject, relation and object. */
+/** OpenFGA stores one condition per subject, relation and object. */
 function refuseConflict(tuple: Tuple, other: Tuple | undefined, to: string): void {
   if (other === undefined || conditionOf(tuple) === conditionOf(other)) return;
   throw new FeatureSyncRefused(
@@ -61,13 +61,13 @@ function refuseConflict(tuple: Tuple, other: Tuple | undefined, to: string): voi
   );
 }
 
-/** One order for the same tuples, so that a resumed run goes on where the last one stopped. */
+/** A deterministic order, so that a resumed run continues where the last one stopped. */
 function inOrder(tuples: readonly Tuple[]): Tuple[] {
   const keyed = tuples.map((tuple) => [`${tuple.object}\0${keyOf(tuple)}`, tuple] as const);
   return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tuple]) => tuple);
 }
 
-/** The tuples of some features, by feature. */
+/** Tuples by feature. */
 export type Snapshot = ReadonlyMap<string, readonly Tuple[]>;
 
 /** Reads whole features, page by page. */
@@ -92,7 +92,7 @@ export async function readSnapshot(
   return snapshot;
 }
 
-/** What makes two tuples of one object the same to OpenFGA. */
+/** OpenFGA's identity of a tuple within one object. */
 export function keyOf({ user, relation }: Tuple): string {
   return `${relation}\0${user}`;
 }
@@ -101,7 +101,7 @@ export function keysOf(tuples: readonly Tuple[]): Set<string> {
   return new Set(tuples.map(keyOf));
 }
 
-/** The same for the same condition, however the keys of its context are ordered: OpenFGA and Postgres each have an order of their own. */
+/** Equal for equal conditions, whatever the key order of the context: OpenFGA and Postgres each have their own. */
 export function conditionOf({ condition }: Tuple): string {
   if (condition === undefined) return '';
   return JSON.stringify([condition.name, condition.context ?? {}], (_, value: unknown) =>

@@ -14,28 +14,28 @@ export interface ExecuteDeps {
   readonly onProgress: (step: 'read' | 'keep' | 'write' | 'delete', done: number, total?: number) => void;
 }
 
-/** Counted in OpenFGA after the last write. */
+/** Read back from OpenFGA after the last write. */
 export interface Verification {
   /** Tuples that the targets must hold. */
   readonly expected: number;
-  /** Of these, taken away by somebody else meanwhile, or lost. */
+  /** Of these, deleted by another writer meanwhile, or lost. */
   readonly missing: number;
   /** Tuples that should be gone. */
   readonly left: number;
-  /** The first of each, for whoever puts them right. */
+  /** The first of each, for the operator. */
   readonly examples: { readonly missing: readonly Tuple[]; readonly left: readonly Tuple[] };
 }
 
 const EXAMPLES = 10;
 
-/** From `expanding` to `expanded`: writes the copies; nobody loses anything by it. */
+/** From `expanding` to `expanded`: writes the copies; no subject loses access. */
 export async function expand(run: Run, deps: ExecuteDeps): Promise<void> {
   const { writes } = await loadEffects(run, deps);
   await workOff(run, 'expanding', { kind: 'writes', tuples: writes }, deps);
   await deps.runs.advance(run.id, 'expanded', 0);
 }
 
-/** From `expanded` or `contracting` to `done`: deletes what the new rules ask for no more. */
+/** From `expanded` or `contracting` to `done`: deletes what the new rules no longer require. */
 export async function contract(run: Run, deps: ExecuteDeps): Promise<Verification> {
   if (run.state === 'expanded') {
     await catchUp(run, deps);
@@ -47,7 +47,7 @@ export async function contract(run: Run, deps: ExecuteDeps): Promise<Verificatio
   return verify(run, effects, deps);
 }
 
-/** `run.progress` tuples of the list are done already. */
+/** The first `run.progress` tuples are done already. */
 export async function workOff(
   run: Run,
   state: RunState,
@@ -71,7 +71,7 @@ export async function loadEffects(run: Run, deps: Pick<ExecuteDeps, 'archive'>):
   return effectsOf(run.plan, await deps.archive.load(run.id, touchedFeatures(run.plan)));
 }
 
-/** Counts, and keeps with the run how many tuples were not where they belong: as long as there are any, it is counted again. */
+/** Reads back, and stores the number of misplaced tuples with the run: while it is not 0, the next sync verifies again. */
 export async function verify(run: Run, effects: Effects, deps: ExecuteDeps): Promise<Verification> {
   const found = await readSnapshot(deps.tuples, touchedFeatures(run.plan), (count) => {
     deps.onProgress('read', count);

@@ -15,11 +15,11 @@ export interface RestoreDeps extends ExecuteDeps {
 
 export interface Restored {
   readonly runId: string;
-  /** Tuples brought back. */
+  /** Tuples restored. */
   readonly written: number;
-  /** Tuples not brought back, since their users were removed meanwhile. */
+  /** Tuples not restored: their users were removed meanwhile. */
   readonly leftOut: number;
-  /** Copies taken away. */
+  /** Copies deleted. */
   readonly deleted: number;
   /** True when an earlier restore did all of it. */
   readonly already: boolean;
@@ -28,8 +28,8 @@ export interface Restored {
 const NOTHING_DELETED: readonly RunState[] = ['snapshot', 'expanding', 'expanded'];
 
 /**
- * Undoes one run: what it deleted comes back, then what it wrote goes. A tuple whose copy somebody took away since then
- * stays away, and so does one whose user was removed. Throws FeatureSyncRefused, LeaseHeld, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
+ * Undoes one run: writes what it deleted, then deletes what it wrote. A tuple whose copy was deleted since then, or whose
+ * user was removed, is not restored. Throws FeatureSyncRefused, LeaseHeld, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
  */
 export async function restoreRun(runId: string, deps: RestoreDeps): Promise<Restored> {
   return withLease(deps.lease, runId, deps.patience, async () => {
@@ -38,13 +38,13 @@ export async function restoreRun(runId: string, deps: RestoreDeps): Promise<Rest
   });
 }
 
-/** What `restoreRun` would do as of now. Only reads, so it asks for no lease. Throws the same. */
+/** What `restoreRun` would do now. Read-only, so it takes no lease. Throws the same. */
 export async function previewRestore(runId: string, deps: RestoreDeps): Promise<Restored> {
   const run = await findRun(runId, deps);
   return run === undefined ? doneBefore(runId) : countsOf(run, await planUndo(run, deps));
 }
 
-/** Undefined when it is undone already. */
+/** Undefined when already undone. */
 async function findRun(runId: string, deps: RestoreDeps): Promise<Run | undefined> {
   const run = await deps.runs.find(runId);
   if (run === undefined) throw new FeatureSyncRefused(`there is no run ${runId}`);
@@ -54,7 +54,7 @@ async function findRun(runId: string, deps: RestoreDeps): Promise<Run | undefine
 }
 
 interface Undoing {
-  /** What the run deleted and is still granted: of users who are there, and of those who were removed. */
+  /** What the run deleted and is still granted: of present users, and of removed ones. */
   readonly present: readonly Tuple[];
   readonly gone: readonly Tuple[];
   /** What the run wrote. */
@@ -94,19 +94,19 @@ async function undo(run: Run, deps: RestoreDeps): Promise<Restored> {
 }
 
 /**
- * A removal may have swept between the question and the write. The mark of a removal comes before its sweep: who is not
- * marked by now is swept with these tuples. Of all, since a run that was killed may have written what this one left out.
+ * A removal may have swept between the query and the write. Its mark precedes its sweep: a user not marked by now is swept
+ * together with these tuples. Applies to all, since a killed run may have written what this one left out.
  */
 async function takeBackRemoved(deleted: readonly Tuple[], { tuples, removed }: RestoreDeps): Promise<void> {
   const { gone } = await partByRemoval(deleted, removed);
   await writeAll(tuples, { kind: 'deletes', tuples: gone, from: 0, onDone: () => Promise.resolve() });
 }
 
-/** What was deleted and is to come back: all of a dropped feature, and of a moved one what still holds under a new name. */
+/** The deleted tuples to restore: all of a dropped feature, of a moved one those that still hold under a new name. */
 async function stillGranted(run: Run, effects: Effects, { tuples }: ExecuteDeps): Promise<readonly Tuple[]> {
   const { carries } = run.plan;
   if (NOTHING_DELETED.includes(run.state)) return [];
-  // By now copies are being taken away, and everything has come back before.
+  // In this state copies are being deleted; everything was restored before.
   if (run.state === 'removing') return effects.deletes;
   const targets = new Map<string, string[]>();
   for (const { from, to } of carries) targets.set(from, [...(targets.get(from) ?? []), to]);
@@ -120,7 +120,7 @@ async function stillGranted(run: Run, effects: Effects, { tuples }: ExecuteDeps)
   });
 }
 
-/** Undoing what a later run has carried on would tear that apart. */
+/** Undoing a run that a later one builds upon would break the later one. */
 async function refuseBuiltUpon(run: Run, { runs }: ExecuteDeps): Promise<void> {
   const features = new Set(touchedFeatures(run.plan));
   const later = await runs.after(run.id);
@@ -129,10 +129,10 @@ async function refuseBuiltUpon(run: Run, { runs }: ExecuteDeps): Promise<void> {
   throw new FeatureSyncRefused(`run ${found.id} came later and changed the same features: restore it first`);
 }
 
-/** Which of these OpenFGA users their identity provider has removed. Throws as `Database`. */
+/** Returns those of the OpenFGA users that their identity provider has removed. Throws as `Database`. */
 export type RemovedUsers = (users: readonly string[]) => Promise<ReadonlySet<string>>;
 
-/** The tuples in two: of users who are still there, and of those who are not. */
+/** Splits tuples by whether their users are present or removed. */
 export async function partByRemoval(
   tuples: readonly Tuple[],
   removed: RemovedUsers,

@@ -35,9 +35,9 @@ export interface Plan {
 
 export type SyncOutcome =
   | { readonly kind: 'nothing' }
-  /** An earlier run did all that was asked for. */
+  /** An earlier run did all of it. */
   | { readonly kind: 'already'; readonly runId: string }
-  /** Somebody would gain access, and nobody allowed it: nothing was changed. */
+  /** Subjects would gain access without `allowWidening`: nothing was changed. */
   | { readonly kind: 'widening'; readonly plan: Plan }
   | { readonly kind: 'expanded'; readonly runId: string; readonly plan: Plan | undefined }
   | {
@@ -57,7 +57,7 @@ export interface SyncDeps extends PlanDeps, ExecuteDeps {
   readonly patience: Patience;
 }
 
-/** Reads the features the change touches and says what would be done. */
+/** Reads the affected features and returns what would be done. */
 export async function planSync(
   changes: Changes,
   deps: PlanDeps,
@@ -78,7 +78,7 @@ export async function planSync(
 }
 
 /**
- * Carries the tuples of renamed, split, merged and removed features over; goes on with a run that was cut off.
+ * Carries over the tuples of renamed, split, merged and removed features; resumes an interrupted run.
  * Throws FeatureSyncRefused, LeaseHeld, LeaseLost, RelationsUnavailable, DatabaseUnavailable.
  */
 export async function syncFeatures(request: SyncRequest, ports: SyncDeps): Promise<SyncOutcome> {
@@ -108,7 +108,7 @@ export async function syncFeatures(request: SyncRequest, ports: SyncDeps): Promi
   });
 }
 
-/** What a count found wrong may be right by now: such a run is counted again, and never passes for done unseen. */
+/** A run with misplaced tuples is verified again: it may be correct by now, and never counts as done unverified. */
 async function foundDone(run: Run, deps: SyncDeps): Promise<SyncOutcome> {
   const runId = run.id;
   if (run.progress === 0) return { kind: 'already', runId };
@@ -116,11 +116,11 @@ async function foundDone(run: Run, deps: SyncDeps): Promise<SyncOutcome> {
   return { kind: 'done', runId, plan: undefined, verification };
 }
 
-/** The run of these two files that is under way or the last one done. */
+/** The unfinished run of these two files, or the latest one done. */
 async function findBegun(fingerprint: string, { runs }: SyncDeps): Promise<Run | undefined> {
   const unfinished = await runs.unfinished();
   if (unfinished?.state === 'snapshot') {
-    // Cut off before it changed anything, so its snapshot may be old: begin anew.
+    // Interrupted before any change, so its snapshot may be stale: start over.
     await runs.remove(unfinished.id);
   } else if (unfinished !== undefined) {
     const undoing = unfinished.state === 'restoring' || unfinished.state === 'removing';

@@ -4,7 +4,7 @@ import type { Changes } from './changes.ts';
 import type { Effects } from './effects.ts';
 import { conditionOf, keyOf, keysOf, type Snapshot } from './effects.ts';
 
-/** Subjects that would pass where the former rules refused them. */
+/** Subjects that would be admitted where the former rules refused them. */
 export interface Widening {
   readonly feature: string;
   readonly relation: string;
@@ -21,9 +21,9 @@ export interface Overlap {
 }
 
 /**
- * Who gains what, by path and method: each point whose feature is carried tuples is asked who passes when the run is
- * done and who passed before, by the tuples and the model. What nobody guarded before counts only where the feature
- * was there already. docs/feature-sync.md has the definition.
+ * Subjects that gain access, by path and method: for each point whose feature is carried tuples, compares who passes after
+ * the run with who passed before, by the tuples and the model. A point that was not guarded before counts only where the
+ * feature existed already. docs/feature-sync.md has the definition.
  */
 export function wideningOf(
   changes: Changes,
@@ -104,7 +104,7 @@ function gainingUsers({ after, before, sufficientAfter, sufficientBefore }: Comp
   });
 }
 
-/** Whatever a relation takes that one tuple does not tell, it takes the same of the same tuples. */
+/** Whatever a relation needs beyond a single tuple, it needs the same of the same tuples. */
 function sameTuples(
   after: readonly Tuple[],
   before: readonly Tuple[],
@@ -130,13 +130,13 @@ function byUser(tuples: readonly Tuple[]): Map<string, Tuple[]> {
   return users;
 }
 
-/** Relations whose tuples give another relation: surely, or only together with what one tuple does not tell. */
+/** Relations whose tuples grant another relation: on their own, or only with what a single tuple does not show. */
 export interface Sufficient {
   readonly surely: ReadonlySet<string>;
   readonly perhaps: ReadonlySet<string>;
 }
 
-/** Which tuples of a feature make `relation` hold, by the model. Without a model a relation stands for itself alone. */
+/** Relations of a feature whose tuples make `relation` hold, by the model. Without a model: `relation` alone. */
 export function sufficientFor(model: AuthorizationModel | undefined, relation: string): Sufficient {
   const relations = model?.type_definitions.find(({ type }) => type === 'feature')?.relations;
   if (relations?.[relation] === undefined) return { surely: new Set([relation]), perhaps: new Set() };
@@ -145,7 +145,7 @@ export function sufficientFor(model: AuthorizationModel | undefined, relation: s
   const seen = new Set<string>();
   const walk = (name: string, node: unknown, sure: boolean): void => {
     const parsed = rewriteSchema.safeParse(node);
-    // What is not understood counts as a way in.
+    // An unknown rewrite counts as a path.
     if (!parsed.success) {
       perhaps.add(name);
       return;
