@@ -1,4 +1,4 @@
-import type { Asked, FeatureRule } from './feature-sync/changes.ts';
+import type { Requirement, FeatureRule } from './feature-sync/changes.ts';
 import { compileRules, targetsNamedIn } from './gateway/match/rules/compile.ts';
 import { shapeOf } from './gateway/match/pattern.ts';
 import type { Access } from './gateway/match/types.ts';
@@ -18,12 +18,12 @@ export function readFeatureRules(source: string): ReadFeatureRules {
     shape: shapeOf(segments),
     path,
     methods,
-    asked: askedBy(access, claims !== undefined),
+    requirement: requirementOf(access, claims !== undefined),
   }));
   return { ok: true, rules };
 }
 
-function askedBy(access: Access, claims: boolean): Asked {
+function requirementOf(access: Access, claims: boolean): Requirement {
   if (access.kind !== 'relation') return { kind: claims ? 'other' : 'open' };
   const { object, relation } = access;
   if (typeof object !== 'string' || !object.startsWith('feature:')) return { kind: 'other' };

@@ -94,6 +94,6 @@ function movedTo(object: string): (tuple: Tuple) => Tuple {
 }
 
 function guardedBy(object: string): FeatureRule {
-  const asked = { kind: 'feature', object, relation: 'viewer' } as const;
-  return { shape: '=x', path: '/x', methods: ['GET'], asked };
+  const requirement = { kind: 'feature', object, relation: 'viewer' } as const;
+  return { shape: '=x', path: '/x', methods: ['GET'], requirement };
 }

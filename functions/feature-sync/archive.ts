@@ -83,21 +83,21 @@ function pageAfter(runId: string, last: Tuple | undefined): ReturnType<typeof sq
  * of its own.
  */
 export function rememberedArchive(archive: Archive): Archive {
-  let known: { readonly key: string; readonly snapshot: Snapshot } | undefined;
+  let loaded: { readonly key: string; readonly snapshot: Snapshot } | undefined;
   return {
     async add(runId, tuples, onRows) {
-      known = undefined;
+      loaded = undefined;
       await archive.add(runId, tuples, onRows);
     },
     async forget(runId, tuples) {
-      known = undefined;
+      loaded = undefined;
       await archive.forget(runId, tuples);
     },
     async load(runId, features) {
       const key = JSON.stringify([runId, features]);
-      if (known?.key === key) return known.snapshot;
+      if (loaded?.key === key) return loaded.snapshot;
       const snapshot = await archive.load(runId, features);
-      known = { key, snapshot };
+      loaded = { key, snapshot };
       return snapshot;
     },
   };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 
 /** What one rule requires. `open`: nothing, or any valid token. `other`: an object that is no fixed feature, or claims alone. */
-export type Asked =
+export type Requirement =
   | { readonly kind: 'feature'; readonly object: string; readonly relation: string }
   | { readonly kind: 'open' }
   | { readonly kind: 'other' };
@@ -13,7 +13,7 @@ export interface FeatureRule {
   /** As written. */
   readonly path: string;
   readonly methods: '*' | readonly string[];
-  readonly asked: Asked;
+  readonly requirement: Requirement;
 }
 
 const access = z.object({ object: z.string(), relation: z.string() });
@@ -34,7 +34,7 @@ export const changesSchema = z.object({
 
 export type Changes = z.output<typeof changesSchema>;
 
-type Shapes = Map<string, { path: string; readonly methods: Map<string, Asked> }>;
+type Shapes = Map<string, { path: string; readonly methods: Map<string, Requirement> }>;
 
 /** Same path and method, other feature: its tuples are carried. Features that the former rules do not name stay untouched. */
 export function compareRules(previous: readonly FeatureRule[], current: readonly FeatureRule[]): Changes {
@@ -74,7 +74,7 @@ export function touchedFeatures({ carries, removed }: Changes): string[] {
 function pointsOf(previous: Shapes, current: Shapes): Changes['points'] {
   const points: Changes['points'] = [];
   for (const [shape, { path, methods }] of current) {
-    const former = previous.get(shape)?.methods ?? new Map<string, Asked>();
+    const former = previous.get(shape)?.methods ?? new Map<string, Requirement>();
     for (const method of new Set([...methods.keys(), ...former.keys()])) {
       const after = methods.get(method) ?? methods.get('*');
       const before = former.get(method) ?? former.get('*');
@@ -90,22 +90,26 @@ function pointsOf(previous: Shapes, current: Shapes): Changes['points'] {
   return points.sort((a, b) => (a.label < b.label ? -1 : 1));
 }
 
-function accessOf(asked: Asked | undefined): { object: string; relation: string } | null {
-  return asked?.kind === 'feature' ? { object: asked.object, relation: asked.relation } : null;
+function accessOf(requirement: Requirement | undefined): { object: string; relation: string } | null {
+  return requirement?.kind === 'feature'
+    ? { object: requirement.object, relation: requirement.relation }
+    : null;
 }
 
 function byShape(rules: readonly FeatureRule[]): Shapes {
   const shapes: Shapes = new Map();
-  for (const { shape, path, methods, asked } of rules) {
-    const entry = shapes.get(shape) ?? { path, methods: new Map<string, Asked>() };
-    for (const method of methods === '*' ? ['*'] : methods) entry.methods.set(method, asked);
+  for (const { shape, path, methods, requirement } of rules) {
+    const entry = shapes.get(shape) ?? { path, methods: new Map<string, Requirement>() };
+    for (const method of methods === '*' ? ['*'] : methods) entry.methods.set(method, requirement);
     shapes.set(shape, entry);
   }
   return shapes;
 }
 
 function featuresOf(rules: readonly FeatureRule[]): string[] {
-  const objects = rules.flatMap(({ asked }) => (asked.kind === 'feature' ? [asked.object] : []));
+  const objects = rules.flatMap(({ requirement }) =>
+    requirement.kind === 'feature' ? [requirement.object] : [],
+  );
   return [...new Set(objects)].sort();
 }
 

@@ -123,9 +123,9 @@ function sameTuples(
 function byUser(tuples: readonly Tuple[]): Map<string, Tuple[]> {
   const users = new Map<string, Tuple[]>();
   for (const tuple of tuples) {
-    const known = users.get(tuple.user);
-    if (known === undefined) users.set(tuple.user, [tuple]);
-    else known.push(tuple);
+    const found = users.get(tuple.user);
+    if (found === undefined) users.set(tuple.user, [tuple]);
+    else found.push(tuple);
   }
   return users;
 }

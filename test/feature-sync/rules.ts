@@ -8,7 +8,7 @@ export function rules(guards: Readonly<Record<string, string>>): FeatureRule[] {
       shape: `=${path}`,
       path: `/${path}`,
       methods: ['GET'],
-      asked: { kind: 'feature', object: `feature:${feature}`, relation },
+      requirement: { kind: 'feature', object: `feature:${feature}`, relation },
     };
   });
 }
