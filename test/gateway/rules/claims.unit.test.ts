@@ -109,6 +109,6 @@ describe('claims of a rule', () => {
 
   it('alone have nothing to carry over, and are no open door before a feature', () => {
     const read = readFeatureRules(JSON.stringify([{ ...rule, claims: { a: 'b' } }]));
-    expect(read).toMatchObject({ ok: true, rules: [{ asked: { kind: 'other' } }] });
+    expect(read).toMatchObject({ ok: true, rules: [{ requirement: { kind: 'other' } }] });
   });
 });
