@@ -6,16 +6,16 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
-/** `event`: a delivery of Actions v2; `script`: a body of an Actions v1 script; `reconcile`: asked for, since its delivery was missed. */
+/** `event`: a delivery of Actions v2; `script`: a body of an Actions v1 script; `reconcile`: fetched, since its delivery was missed. */
 export type Source = 'event' | 'script' | 'reconcile';
 
-/** What makes an event the same one when it comes again. */
+/** Identity of an event across repeated deliveries. */
 export type EventKey =
   | { readonly instanceId: string; readonly sequence: number }
-  /** Of a script's body; docs/webhooks.md says over what. */
+  /** Of a script's body; docs/webhooks.md defines it. */
   | { readonly digest: string };
 
-/** One thing that happened to one user, or to an organisation of them. */
+/** One event of one user, or of one organisation. */
 export interface UserEvent {
   readonly key: EventKey;
   readonly source: Source;
@@ -31,10 +31,10 @@ export interface UserEvent {
 /** An event that may be stored: well-formed and without secrets. Only parse.ts makes one. */
 export type StorableEvent = Proof<UserEvent, 'parsed'>;
 
-/** What an event means to us. */
+/** The effect of an event. */
 export type Kind = 'created' | 'changed' | 'suspended' | 'restored' | 'removed' | 'organization_removed';
 
-/** Event types of Zitadel that something here handles. */
+/** Handled event types of Zitadel. */
 const DELIVERED: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['user.human.added', 'created'],
   ['user.human.selfregistered', 'created'],
@@ -50,10 +50,10 @@ const DELIVERED: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['org.removed', 'organization_removed'],
 ]);
 
-/** Zitadel raises no `user.removed` for the people of a removed organisation: one of these is stored for each of them. */
+/** Zitadel raises no `user.removed` for the users of a removed organisation: one of these is stored per user. */
 export const REMOVED_WITH_ORGANIZATION = 'org.removed.user';
 
-/** Types that are made here: bodies of Actions v1 scripts, and the above. */
+/** Types made here: bodies of Actions v1 scripts, and the above. */
 const MADE: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['script.user.created', 'created'],
   ['script.user.updated', 'changed'],
@@ -61,10 +61,10 @@ const MADE: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   [REMOVED_WITH_ORGANIZATION, 'removed'],
 ]);
 
-/** For those who ask the provider for the events they missed. */
+/** For queries to the provider for missed events. */
 export const HANDLED_EVENT_TYPES: readonly string[] = [...DELIVERED.keys()];
 
-/** Types by which a user begins. */
+/** Types that create a user. */
 export const CREATION_TYPES: readonly string[] = HANDLED_EVENT_TYPES.filter(
   (type) => DELIVERED.get(type) === 'created',
 );
@@ -74,7 +74,7 @@ export const RESTORING_TYPES: readonly string[] = HANDLED_EVENT_TYPES.filter((ty
   isRestoring(DELIVERED.get(type)),
 );
 
-/** Of an event that the provider raised; undefined for all that nothing handles. */
+/** Of an event raised by the provider; undefined for unhandled types. */
 export function deliveredKindOf(type: string): Kind | undefined {
   return DELIVERED.get(type);
 }
@@ -88,7 +88,7 @@ export function isRestoring(kind: Kind | undefined): boolean {
   return kind === 'created' || kind === 'restored';
 }
 
-/** What takes access away does not wait behind an event that fails. */
+/** A withdrawal does not wait behind a failing event. */
 export function isUrgent(kind: Kind): boolean {
   return kind === 'suspended' || kind === 'removed' || kind === 'organization_removed';
 }

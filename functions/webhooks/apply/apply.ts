@@ -25,10 +25,10 @@ export interface ApplyDeps {
 
 export type Applied = Readonly<Record<Outcome, number>>;
 
-/** Users whose events are applied at the same time by one run. */
+/** Users whose events one run applies concurrently. */
 const PARALLEL = 8;
 
-/** Applies up to `limit` events that are due, each user's one after the other. Throws as `Database`; what was claimed comes again. */
+/** Applies up to `limit` due events, in order per user. Throws as `Database`; claimed events are then retried. */
 export async function applyDue(limit: number, deps: ApplyDeps): Promise<Applied> {
   const applied = { applied: 0, failed: 0, dead: 0, taken_over: 0 };
   for (let left = limit; left > 0;) {
@@ -67,12 +67,12 @@ async function giveBack(event: QueuedEvent, lease: Lease, error: unknown, deps: 
   return dead ? 'dead' : 'failed';
 }
 
-/** No wait mends it: the next events of the user go on, and a person looks at this one. */
+/** A retry does not help: later events of the user proceed, and this one is left to the operator. */
 function isFinal(error: unknown): boolean {
   return error instanceof InputRefused || (error instanceof DatabaseError && error.fault === 'statement');
 }
 
-/** Only our own errors' messages are known to hold no data. */
+/** Only messages of our own errors are certain to hold no data. */
 function reasonOf(error: unknown): string {
   const known =
     error instanceof RelationsUnavailable ||
@@ -86,7 +86,7 @@ function reasonOf(error: unknown): string {
 
 const MOST_DETAILS = 1_000;
 
-/** What OpenFGA refused names a tuple of this user: it goes beside the event, never into the log. */
+/** OpenFGA's message names a tuple of this user: stored with the event, never logged. */
 function withDetails(reason: string, error: unknown): string {
   const cause = error instanceof InputRefused && error.cause instanceof Error ? error.cause.message : '';
   return cause === '' ? reason : `${reason}: ${cause}`.slice(0, MOST_DETAILS);

@@ -17,14 +17,14 @@ export interface EffectsDeps {
   readonly organizations: Organizations;
 }
 
-/** Users of a removed organisation who are refused at the same time. */
+/** Users of a removed organisation that are refused concurrently. */
 const PARALLEL = 4;
 
 export type ApplyEvent = (event: QueuedEvent) => Promise<void>;
 
 /**
- * Does what an event asks for. Every effect may be repeated, cut off anywhere and meet others in any order:
- * the end is that of a perfect delivery, because the mirror decides and is written first.
+ * Applies an event. Every effect may be repeated, interrupted anywhere and interleaved in any order: the result is that of
+ * a perfect delivery, because the mirror decides and is written first.
  */
 export function createEffects(deps: EffectsDeps): ApplyEvent {
   return async (event) => {
@@ -58,16 +58,16 @@ async function create(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
     organization: event.organization,
   });
   const { state, changed, outlived } = await record(event, undefined, deps);
-  // The user was made again since: what new users get follows from that.
+  // The user was created again since: the newer creation grants.
   if (outlived) return;
   if (state === 'removed') return takeBack(tuples, deps);
   if (changed) await deps.marks.publish(event.subject);
   await deps.tuples.write({ writes: tuples });
-  // A removal, of the user or of the organisation, may have swept between the two, before these tuples were there.
+  // A removal, of the user or of the organisation, may have swept in between, before these tuples were written.
   if ((await record(event, undefined, deps)).state === 'removed') await takeBack(tuples, deps);
 }
 
-/** Also where this attempt wrote nothing: an earlier one may have been cut off after its write. */
+/** Also where this attempt wrote nothing: an earlier one may have been interrupted after its write. */
 function takeBack(tuples: readonly Tuple[], deps: EffectsDeps): Promise<void> {
   return deps.tuples.write({ deletes: tuples });
 }
@@ -78,11 +78,11 @@ async function changeState(event: QueuedEvent, state: IdentityState, deps: Effec
   return recorded;
 }
 
-/** The tombstone first: whatever comes later finds it. */
+/** The tombstone first: later events find it. */
 async function remove(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
   const { outlived } = await changeState(event, 'removed', deps);
   await sweep(deps.userOf(event.subject), deps.tuples);
-  // What was swept may be of the life that began since: its creation grants anew.
+  // The sweep may have deleted tuples of the life that began since: its creation grants again.
   if (outlived) await deps.organizations.createAgain(event.subject, event.position);
 }
 
@@ -90,25 +90,25 @@ async function remove(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
 const CLOCKS_DIFFER_MS = 5_000;
 
 /**
- * A suspension or removal kills the tokens issued up to then, for good. Who is back has none from before that either: it
- * counts as well, since the suspension may have been missed, with something left over for whoever signs in at once.
+ * A suspension or removal withdraws the tokens issued up to then, for good. A reactivation does too, since the suspension
+ * may have been missed, with a margin for a user that signs in at once.
  */
 function tokensNotBefore({ happenedAt }: QueuedEvent, state: IdentityState | undefined): Date | undefined {
   if (state !== 'active') return state && happenedAt;
   return new Date(happenedAt.getTime() - CLOCKS_DIFFER_MS);
 }
 
-/** The tombstone of the organisation first: who is recorded later is removed with it. */
+/** The tombstone of the organisation first: users recorded later are removed with it. */
 async function removeOrganization(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
   const { identities, marks, organizations, clock } = deps;
   const { subject, position } = event;
   await identities.record({ subject, position, state: 'removed' }, new Date(clock.now()));
-  // Its mark refuses whose token names it, also those whom nobody here can list; without a store, the others are seen to first.
+  // Its mark refuses every token that names it, also of members that cannot be listed; should that fail, the members come first.
   const published = marks.publish(subject);
   await Promise.allSettled([published]);
   for await (const members of organizations.membersOf(event)) {
     const fresh = [...(await organizations.enqueue(event, members))];
-    // An event of each does the rest, the sweep above all; refused they are now.
+    // An event per member does the rest, above all the sweep; here they are refused at once.
     const refuse = async (): Promise<void> => {
       for (let member = fresh.pop(); member !== undefined; member = fresh.pop()) {
         await identities.record(
@@ -155,7 +155,7 @@ function text(payload: JsonObject, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Scripts name the type as their API does: human, TYPE_HUMAN, 1, … */
+/** Scripts send the type as their API has it: human, TYPE_HUMAN, 1, … */
 function typeOf({ type, payload }: QueuedEvent): string {
   if (type === 'user.machine.added') return 'machine';
   const { userType } = payload;
@@ -165,14 +165,14 @@ function typeOf({ type, payload }: QueuedEvent): string {
 /** The type of users in the model; see shared/identity/subjects.ts. */
 const USER_TYPE = 'user';
 
-/** Deletes every tuple of a user, whatever the object's type, and those about the user. Throws RelationsUnavailable. */
+/** Deletes every tuple whose user or object is this user, for all object types. Throws RelationsUnavailable. */
 export async function sweep(user: string, tuples: Tuples): Promise<void> {
   const types = await tuples.objectTypes();
   for (const type of types) await deleteAll({ user, object: `${type}:` }, tuples);
   if (types.includes(USER_TYPE)) await deleteAll({ object: user }, tuples);
 }
 
-/** Reads from the start each time, since a continuation is not promised to survive deletions in front of it. */
+/** Reads from the start each time: a continuation is not guaranteed to survive deletions before it. */
 async function deleteAll(filter: TupleFilter, tuples: Tuples): Promise<void> {
   let before: Tuple | undefined;
   let continuation: string | undefined;

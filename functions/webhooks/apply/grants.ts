@@ -4,7 +4,7 @@ import { TUPLES_PER_WRITE, type Tuple } from '../../../shared/ports/tuples.ts';
 
 const OBJECT = 'write type:id; {user_id}, {type} and {organization} may stand in the id';
 
-/** A template of an object: `{user_id}`, `{type}` and `{organization}` stand for what an event says of the user. */
+/** An object template: `{user_id}`, `{type}` and `{organization}` are filled from the event. */
 const object = z
   .string(OBJECT)
   .max(256, 'write at most 256 characters')
@@ -68,14 +68,14 @@ export function parseGrants(text: string): DefaultGrants {
   throw new UnusableGrants(`default grants: ${place}${issue?.message ?? ''}`);
 }
 
-/** What a new user gets. A grant over something the event does not say is left out. */
+/** Tuples of a new user. A grant that needs a value missing from the event is left out. */
 export function grantsFor(grants: DefaultGrants, user: NewUser): Tuple[] {
   const tuples = new Map<string, Tuple>();
   for (const { relation, object, types, organizations } of grants) {
     if (types !== undefined && !types.some((type) => type === user.type)) continue;
     if (organizations !== undefined && !organizations.some((id) => id === user.organization)) continue;
     const filled = fill(object, user);
-    // The same tuple twice in one write is refused by OpenFGA.
+    // OpenFGA refuses a write with the same tuple twice.
     if (filled !== undefined)
       tuples.set(`${relation} ${filled}`, { user: user.user, relation, object: filled });
   }
@@ -96,7 +96,7 @@ function fill(template: string, { subject, type, organization }: NewUser): strin
 }
 
 function parseJson(text: string): unknown {
-  // What a decoder writes for bytes that are not UTF-8 would become part of an object's name.
+  // The decoder's replacement character would become part of an object's name.
   if (text.includes('\uFFFD')) throw new UnusableGrants('default grants: not UTF-8');
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''));

@@ -10,18 +10,18 @@ export interface MarksDeps {
   readonly revocations: Revocations;
   readonly clock: Clock;
   readonly callerOf: (subject: string) => string;
-  /** Drops what this instance remembers of the user. */
+  /** Drops this instance's cache entries of the user. */
   readonly forget: (subject: string) => void;
 }
 
 export interface Marks extends MarkSource {
   /** Publishes the user's state to every gateway. Throws as `Revocations` and `Database`; idempotent. */
   publish(subject: string): Promise<void>;
-  /** Publishes the states of the last 30 days again: the store may have lost them. Returns how many users. */
+  /** Publishes the states of the last 30 days again: the store may have lost them. Returns the number of users. */
   remark(): Promise<number>;
 }
 
-/** The mirror keeps the marks for good. A newer state may be published between reading and publishing one: versions decide. */
+/** The mirror is the durable source. A newer state may be published between reading and publishing one: the version decides. */
 export function createMarks(deps: MarksDeps): Marks {
   const { identities, revocations, clock, callerOf, forget } = deps;
   const publish = (identity: Identity): Promise<void> =>
@@ -69,7 +69,7 @@ async function eachChanged(
   }
 }
 
-/** All have ended, so that none is left to fail unheard. */
+/** Settles all first, so that no rejection goes unhandled. */
 async function all(page: readonly Identity[], work: (identity: Identity) => Promise<void>): Promise<void> {
   const working = page.map(work);
   await Promise.allSettled(working);

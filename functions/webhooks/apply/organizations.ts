@@ -13,10 +13,10 @@ import { openEventSource, type ZitadelApi } from '../reconcile/zitadel-events.ts
 
 const PAGE = 200;
 
-/** No event of Zitadel is older. */
+/** No Zitadel event is older. */
 const BEGINNING = new Date(Date.UTC(2019, 0, 1));
 
-/** Members of one removal are listed no longer than this, well within the lease of its event. */
+/** Bound on listing the members of one removal, well within the lease of its event. */
 const LISTING_MS = 40_000;
 
 export interface OrganizationsDeps {
@@ -25,15 +25,15 @@ export interface OrganizationsDeps {
   readonly issuer: IssuerConfig;
   readonly clock: Clock;
   readonly random: Pick<Random, 'uuid'>;
-  /** For people of whom no event arrived here; null without a service account. */
+  /** For users without any event here; null without a service account. */
   readonly api: ZitadelApi | null;
 }
 
-/** Zitadel's event names only the removed organisation: its members have to be found here. Throws as `Database`. */
+/** Finds the members of a removed organisation: Zitadel's event names only the organisation. Throws as `Database`. */
 export interface Organizations {
-  /** In pages: those of the mirror, then those of Zitadel's own events, which stay. Throws ProviderUnavailable. */
+  /** In pages: members in the mirror, then those in Zitadel's events, which stay. Throws ProviderUnavailable. */
   membersOf(event: QueuedEvent): AsyncGenerator<readonly Member[]>;
-  /** Stores an event for each, which removes them; returns those for whom there was none. */
+  /** Stores a removal event per member; returns those that had none. */
   enqueue(event: QueuedEvent, members: readonly Member[]): Promise<readonly Member[]>;
   /** Makes creations above a position due again. */
   createAgain(subject: string, position: number): Promise<void>;
@@ -85,11 +85,11 @@ async function* listedMembers(
   const signal = AbortSignal.timeout(LISTING_MS);
   for await (const { events } of stretchesSince(source, BEGINNING, new Date(clock.now()), signal))
     yield events.flatMap((event) => memberOf(event, issuer));
-  // Thrown, so that the event comes again: members who are known already cost little then.
+  // Thrown, so that the event is retried: members found already cost little then.
   signal.throwIfAborted();
 }
 
-/** None of an event that could not be stored either. */
+/** Empty for an event that could not be stored either. */
 function memberOf(event: Readonly<Record<string, unknown>>, issuer: IssuerConfig): readonly Member[] {
   try {
     const parsed = parseEvent(event, issuer, 'reconcile');
@@ -103,7 +103,7 @@ function memberOf(event: Readonly<Record<string, unknown>>, issuer: IssuerConfig
 
 const Stored = z.object({ subject: z.string() });
 
-/** The digest makes each the same when the removal is applied again. */
+/** The digest keeps each insertion idempotent when the removal is applied again. */
 function insertion(event: QueuedEvent, members: readonly Member[], { random, clock }: OrganizationsDeps) {
   const at = new Date(clock.now());
   const digests = members.map(({ subject }) =>

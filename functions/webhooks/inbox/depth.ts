@@ -13,7 +13,7 @@ export interface Depth {
 
 const DepthRow = z.object({ pending: z.number(), dead: z.number(), oldest: z.date().nullable() });
 
-/** What waits in the inbox. Throws as `Database`. */
+/** Counts unapplied events. Throws as `Database`. */
 export async function readDepth(database: Pick<Database, 'query'>, clock: Clock): Promise<Depth> {
   const [row] = await database.query(
     sql`select count(*) filter (where status = 'pending') as pending, count(*) filter (where status = 'dead') as dead,
@@ -26,7 +26,7 @@ export async function readDepth(database: Pick<Database, 'query'>, clock: Clock)
   return { pending, dead, oldestSeconds };
 }
 
-/** An inbox that cannot be read shows no figures: /metrics itself goes on. */
+/** An unreadable inbox yields no samples; /metrics still answers. */
 export function measureDepth(metrics: Metrics, database: Pick<Database, 'query'>, clock: Clock): void {
   const sample = async (pick: (depth: Depth) => [string, number][]): Promise<Map<string, number>> => {
     try {
@@ -46,7 +46,7 @@ export function measureDepth(metrics: Metrics, database: Pick<Database, 'query'>
   );
 }
 
-/** Requests are served without the inbox, so it never makes the bundle unready. */
+/** The gateway serves without the inbox, so it never makes the bundle unready. */
 export function inboxCheck(database: Pick<Database, 'query'>, clock: Clock): ReadinessCheck {
   return {
     name: 'webhook_inbox',

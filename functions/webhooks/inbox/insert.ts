@@ -13,7 +13,7 @@ export interface InboxDeps {
 export interface Receipt {
   readonly id: string;
   readonly status: 'pending' | 'applied' | 'dead';
-  /** False for a duplicate: the id is that of the event as it came first. */
+  /** False for a duplicate: the id is that of the first arrival. */
   readonly fresh: boolean;
 }
 
@@ -23,14 +23,14 @@ const ReceiptRow = z.object({
   fresh: z.boolean(),
 });
 
-/** Below every sequence of a provider; with milliseconds added still a safe integer. */
+/** Below every provider sequence; with milliseconds added still a safe integer. */
 const ARRIVALS_START = -9_000_000_000_000_000;
 
-/** Stores an event unless it is there already. Throws as `Database`; after a failure it may be stored or not: send it again. */
+/** Stores an event at most once. Throws as `Database`; after a failure it may or may not be stored: a repeat is safe. */
 export async function insertEvent(event: StorableEvent, deps: InboxDeps): Promise<Receipt> {
   const [stored] = await deps.database.query(insertion(event, deps), ReceiptRow);
   if (stored !== undefined) return stored;
-  // The insert has waited for whoever was storing the same event: by now it is committed, and a new statement sees it.
+  // The insert waited for the concurrent insert of the same event: it is committed by now, and a new statement sees it.
   const [known] = await deps.database.query(lookup(event.key, event.subject), ReceiptRow);
   if (known === undefined) throw new Error('an event was neither stored nor there');
   return known;
@@ -55,22 +55,22 @@ function insertion(event: StorableEvent, { clock, random }: InboxDeps): Sql {
     returning id, status, true as fresh`;
 }
 
-/** Beside an event that was set aside as it came. */
+/** Stored with an event that was set aside on arrival. */
 export const INCREDIBLE =
   'its sequence is further ahead of what is known of this user than events can be in the time between: `sallyport webhooks retry` believes it';
 
-/** How far ahead of the one before a sequence may be: that much at any time, and that much more for each second between. */
+/** How far a sequence may be ahead of the previous one: at any time, plus per second in between. */
 const LEAP = { atOnce: 1_000_000, perSecond: 100 };
-/** Of an event that gives access: one that is set aside wrongly leaves somebody out, one believed wrongly lets somebody in. */
+/** For events that give access: setting one aside wrongly denies access, accepting one wrongly grants it. */
 const RESTORING_LEAP = { atOnce: 10_000, perSecond: 1 };
 const MOST_DAYS = 366;
-/** When the first event of an instance can have been. */
+/** Earliest possible first event of an instance. */
 const BEGINNING = new Date(Date.UTC(2019, 0, 1));
 
 /**
- * Whether a sequence can be true: for ever after, events of a lower one count for nothing. Numbers are per user, or of the whole instance
- * where it began with an old release, and are used up by events that are not sent here as well. Time is counted by arrivals,
- * as a delivery may bear any date; events that were asked for arrive together, and bear the provider's own.
+ * Whether a sequence is plausible: once accepted, lower ones have no effect for ever. Sequences are per user, or per instance where
+ * it began with an old release, and are also consumed by events not sent here. Time is measured by arrivals, as a delivery may bear
+ * any date; events fetched by reconcile arrive together, and bear the provider's own.
  */
 function credible(event: StorableEvent, key: EventKey, sequence: number, now: Date): Sql {
   const dated = event.source === 'reconcile' && event.occurredAt !== null && event.occurredAt < now;
@@ -86,13 +86,13 @@ function credible(event: StorableEvent, key: EventKey, sequence: number, now: Da
     ${LEAP.atOnce}::bigint + ${LEAP.perSecond}::int * ${passed(sql`${BEGINNING}::timestamptz`)})`;
 }
 
-/** Transactions at the same time may number events of one user against their dates, but not further apart than either of these. */
+/** Concurrent transactions may number events of one user against their dates, but not further apart than either of these. */
 const OVERLAP_SECONDS = 60;
 const OVERLAP_EVENTS = 100;
 
 /**
- * Its sequence; but what takes access away comes next after an event that gave it before by its date and by a far higher number: one
- * of the two sequences is false, and a withdrawal must not be lost by that.
+ * The sequence; except that a withdrawal is placed right after a restoring event of an earlier date and a far higher number: one of
+ * the two sequences is false, and a withdrawal must not be lost by that.
  */
 function position(event: StorableEvent, key: EventKey, sequence: number): Sql {
   const own = sql`${sequence}::bigint`;
@@ -105,7 +105,7 @@ function position(event: StorableEvent, key: EventKey, sequence: number): Sql {
       or ${restoredAt} < ${occurredAt}::timestamptz - interval '1 second' * ${OVERLAP_SECONDS}::int)))`;
 }
 
-/** To be narrowed down by `and …`. */
+/** To be extended by `and …`. */
 function ofSameUser({ subject }: StorableEvent, key: EventKey, name: Sql): Sql {
   return sql`sallyport_webhook_events ${name} where ${name}.instance_id = ${'digest' in key ? '' : key.instanceId}
     and ${name}.subject = ${subject} and ${name}.sequence is not null and ${name}.status <> 'dead'`;

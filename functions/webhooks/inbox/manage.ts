@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { empty, sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 
-/** For a person who looks after the inbox. */
+/** An operator's selection of events. */
 export interface Filter {
   readonly status?: 'pending' | 'applied' | 'dead' | undefined;
   readonly subject?: string | undefined;
@@ -35,7 +35,7 @@ const COLUMNS = sql`id, instance_id, subject, sequence, type, source, status, at
 
 type Reader = Pick<Database, 'query'>;
 
-/** The newest first. */
+/** Newest first. */
 export function listEvents(database: Reader, filter: Filter, limit: number): Promise<StoredEvent[]> {
   return database.query(
     sql`select ${COLUMNS} from sallyport_webhook_events where ${matching(filter)}
@@ -54,7 +54,7 @@ export async function showEvent(database: Reader, id: string): Promise<DetailedE
 
 const Id = z.object({ id: z.string() });
 
-/** Makes events due now, as if they had never been tried; an event under way is left alone. Answers their ids. */
+/** Makes events due now with no attempts counted; leased events are left alone. Returns their ids. */
 export async function requeue(
   database: Reader,
   filter: Filter & { readonly id?: string | undefined },
@@ -69,7 +69,7 @@ export async function requeue(
   return rows.map(({ id }) => id);
 }
 
-/** What `requeue` would take. */
+/** Ids that `requeue` would return. */
 export async function wouldRequeue(
   database: Reader,
   filter: Filter & { readonly id?: string | undefined },

@@ -3,11 +3,11 @@ import { sql, type Database, type Sql } from '../../../shared/ports/database.ts'
 import type { Clock } from '../../../shared/ports/runtime.ts';
 import { OVERLAP_MS } from '../reconcile/store.ts';
 
-/** Days that an applied event stays in the inbox. */
+/** Days that an applied event is kept. */
 export const KEPT_DAYS = 90;
 
 const KEPT_MS = KEPT_DAYS * 24 * 3600 * 1000;
-/** Rows of one statement, few enough for its time-out; and statements of one run, few enough for a Worker. */
+/** Rows per statement, bounded by its time-out; statements per run, bounded by what a Worker may do. */
 const ROWS = 5_000;
 const STATEMENTS = 20;
 
@@ -24,13 +24,13 @@ export interface PruneOptions {
 
 export interface Pruned {
   readonly pruned: number;
-  /** False when more is left: the next run goes on. */
+  /** False when more is left: the next run continues. */
   readonly complete: boolean;
 }
 
 /**
- * Deletes events that were applied and whose time is over: never those that wait or were set aside, nor those that the
- * reconcile has not left behind. Identities stay, tombstones above all. Throws as `Database`; again is harmless.
+ * Deletes applied events past their retention: never pending ones or those set aside, nor those that the reconcile cursor
+ * has not passed. Identities stay, above all tombstones. Throws as `Database`; idempotent.
  */
 export async function prune({ database, clock }: PruneDeps, options: PruneOptions): Promise<Pruned> {
   const { signal, rows = ROWS, statements = STATEMENTS } = options;
@@ -46,7 +46,7 @@ export async function prune({ database, clock }: PruneDeps, options: PruneOption
 
 const Count = z.object({ count: z.number() });
 
-/** How many events `prune` would delete in the end. */
+/** Number of events that `prune` would delete in all. */
 export async function wouldPrune({ database, clock }: PruneDeps): Promise<number> {
   const [row] = await database.query(
     sql`with over as (${over(cutoffAt(clock))}) select count(*) as count from over`,
@@ -59,7 +59,7 @@ function cutoffAt(clock: Clock): Date {
   return new Date(clock.now() - KEPT_MS);
 }
 
-/** In the same statement it is kept how far the events of an instance are gone, so that none is ever stored again. */
+/** The same statement records up to when an instance's events are deleted, so that none is stored again. */
 function deletion(cutoff: Date, rows: number): Sql {
   return sql`
     with doomed as (${over(cutoff)} order by event.received_at limit ${rows} for update of event skip locked),
@@ -71,7 +71,7 @@ function deletion(cutoff: Date, rows: number): Sql {
     delete from sallyport_webhook_events event using doomed where event.id = doomed.id`;
 }
 
-/** `until`: the reconcile asks only for events of after that. An instance that was never reconciled has no cursor. */
+/** `until`: the reconcile fetches only later events. An instance never reconciled has no cursor. */
 function over(cutoff: Date): Sql {
   const until = sql`least(${cutoff}::timestamptz, cursor.seen_until - interval '1 millisecond' * ${OVERLAP_MS}::int)`;
   return sql`

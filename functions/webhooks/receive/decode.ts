@@ -4,14 +4,14 @@ import type { KeySource } from '../../../shared/keys/key-source.ts';
 import { malformed } from './parse.ts';
 import { unsigned, type VerifiedBody } from './verify.ts';
 
-/** All who sign deliveries wait for missing keys as one. */
+/** All senders of deliveries share one address in the bound on missing keys. */
 const SENDER = 'webhooks';
 
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+\s*$/;
 
 /**
  * The JSON of a verified body. With PAYLOAD_TYPE_JWT the body is a compact JWS (RFC 7515) by the instance's web key.
- * Throws Refusal `invalid_request` or `invalid_signature`, and ProviderUnavailable while no key is known.
+ * Throws Refusal `invalid_request` or `invalid_signature`, and ProviderUnavailable while no key is held.
  */
 export async function decodeBody(body: VerifiedBody, keys: Pick<KeySource, 'find'>): Promise<unknown> {
   const text = decodeText(body);

@@ -15,12 +15,12 @@ import {
 
 const storable = prove<'parsed'>();
 
-/** A well-formed event of a type that nothing handles: group subscriptions send them. */
+/** A well-formed event of an unhandled type: group subscriptions send them. */
 export const IGNORED = Symbol('ignored');
 
 const payloadObject = z.record(z.string(), z.unknown());
 
-/** Releases differ: an object, base64 of its JSON, or nothing for an event that has none. */
+/** Differs by release: an object, base64 of its JSON, or absent for an event without one. */
 const payload = z
   .union([
     payloadObject,
@@ -30,7 +30,7 @@ const payload = z
   .nullish()
   .transform((value) => value ?? {});
 
-/** JSON's own number, or the decimal text that protobuf makes of one. Nothing else is turned into a number. */
+/** A JSON number, or protobuf's decimal text of one. Nothing else is coerced. */
 const sequence = z
   .union([
     z.number(),
@@ -41,7 +41,7 @@ const sequence = z
   ])
   .pipe(z.int().min(1));
 
-/** Before Zitadel was there, and the last that Postgres' and JavaScript's four digits of a year hold: with an offset, year 9999 may be 10000. */
+/** Before Zitadel existed, and the last that four digits of a year hold in Postgres and JavaScript: with an offset, 9999 may be 10000. */
 const FIRST_DATE = Date.UTC(2000, 0, 1);
 const LAST_DATE = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
@@ -50,7 +50,7 @@ const date = z.iso
   .transform((text) => new Date(text))
   .refine((at) => at.getTime() >= FIRST_DATE && at.getTime() <= LAST_DATE, 'is not the date of an event');
 
-/** A target's delivery of an event (Actions v2), in Zitadel's own casing. */
+/** An Actions v2 target's delivery of an event, in Zitadel's casing. */
 const envelope = z.object({
   aggregateID: z.string(),
   aggregateType: z.string().min(1).max(200),
@@ -62,7 +62,7 @@ const envelope = z.object({
   event_payload: payload,
 });
 
-/** An event of a delivery, or of the same shape from elsewhere. Throws Refusal `invalid_request` for anything malformed. */
+/** Parses a delivered event, or one of the same shape. Throws Refusal `invalid_request` for anything malformed. */
 export function parseEvent(
   body: unknown,
   issuer: IssuerConfig,
@@ -85,7 +85,7 @@ export function parseEvent(
   });
 }
 
-/** Throws Refusal `invalid_request` where the event is about something else than its type says. */
+/** Throws Refusal `invalid_request` where the aggregate does not match the event type. */
 function subjectOf(
   { aggregateID, aggregateType }: z.output<typeof envelope>,
   kind: Kind,
@@ -103,8 +103,8 @@ function subjectOf(
 }
 
 /**
- * Bodies of Actions v1 scripts. What else a script sends is left out, not refused: nobody would send the event again.
- * `eventId` is what tells two alike events apart, where a script can name it.
+ * Bodies of Actions v1 scripts. Other fields are dropped, not refused: the event would not be sent again.
+ * `eventId` distinguishes two equal events, where a script can name it.
  */
 const scriptBody = z.object({
   userId: z.string(),
@@ -117,7 +117,7 @@ const scriptBody = z.object({
 
 export type ScriptEvent = 'created' | 'updated' | 'deleted';
 
-/** What a script says of a user. Throws Refusal `invalid_request` for anything malformed. */
+/** Parses a script's event. Throws Refusal `invalid_request` for anything malformed. */
 export function parseScript(event: ScriptEvent, body: unknown, issuer: IssuerConfig): StorableEvent {
   const parsed = scriptBody.safeParse(body);
   if (!parsed.success) throw malformed(faultOf(parsed.error));
@@ -146,7 +146,7 @@ function digestOf(event: ScriptEvent, body: z.output<typeof scriptBody>): string
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** An organisation that no OpenFGA identifier can hold counts as none. */
+/** Null for an organisation that is not valid in an OpenFGA identifier. */
 export function organizationOf(text: string | null | undefined): string | null {
   return typeof text === 'string' && isPrintable(text) ? text : null;
 }
@@ -169,13 +169,13 @@ function decodeBase64(text: string, context: z.RefinementCtx): unknown {
   }
 }
 
-/** The first field that is wrong. Values are not quoted. */
+/** The first faulty field. Values are not quoted. */
 function faultOf({ issues }: z.ZodError): string {
   const [issue] = issues;
   return `${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}`.trim();
 }
 
-/** `detail` tells the sender what to look at. */
+/** `detail` names the fault to the sender. */
 export function malformed(problem: string, cause?: unknown): Refusal {
   return new Refusal('invalid_request', 'malformed webhook body', {
     detail: `The body is not an event: ${problem}`,
@@ -183,16 +183,16 @@ export function malformed(problem: string, cause?: unknown): Refusal {
   });
 }
 
-/** Names that hold secrets in Zitadel's events, whatever stands around the word: encodedHash, hashedPassword, clientSecret, verificationCode, … */
+/** Substrings of names that hold secrets in Zitadel's events: encodedHash, hashedPassword, clientSecret, verificationCode, … */
 const SECRET_NAME = /hash|passw|secret|token|credential|otp|code$|private_?key|signature/i;
 
-/** A password hash under a name nobody foresaw: PHC and modular crypt strings. */
+/** A password hash under any other name: PHC and modular crypt strings. */
 const HASH_VALUE = /^\$(?:argon2|2[abxy]?\$|scrypt|pbkdf2|[1567]\$|[PHS]\$)/;
 
 /** Beyond this an event is not one of Zitadel's. */
 const MAX_DEPTH = 32;
 
-/** A copy of parsed JSON without secrets, whatever the nesting, that Postgres can store. Throws RangeError for one nested too deeply. */
+/** A copy of parsed JSON without secrets at any depth, storable in Postgres. Throws RangeError beyond MAX_DEPTH. */
 export function redact(object: Readonly<Record<string, unknown>>): JsonObject {
   return redactObject(object, 0);
 }

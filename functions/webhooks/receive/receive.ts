@@ -11,7 +11,7 @@ import { verify, type Sent, type VerifyDeps } from './verify.ts';
 
 export interface ReceiveDeps extends VerifyDeps {
   readonly database: Database | null;
-  /** Zitadel as it is trusted for tokens, and its keys; null when it is not. */
+  /** Zitadel as a trusted issuer, and its keys; null when it is none. */
   readonly zitadel: { readonly config: IssuerConfig; readonly keys: Pick<KeySource, 'find'> } | null;
   readonly random: Pick<Random, 'uuid'>;
   readonly log: Log;
@@ -28,8 +28,8 @@ export type Received =
 export type Delivery = 'event' | ScriptEvent;
 
 /**
- * Verify, read, store once. Throws Refusal; everything thrown before the store leaves no row. What is malformed or of no
- * interest is so whether there is a database or not.
+ * Verifies, decodes, stores once. Throws Refusal; a throw before the store leaves no row. Malformed and ignored events are
+ * answered the same without a database.
  */
 export async function receive(sent: Sent, delivery: Delivery, deps: ReceiveDeps): Promise<Received> {
   const accepts = delivery === 'event' ? 'signature' : 'signature or shared secret';

@@ -5,10 +5,10 @@ import type { Clock } from '../../../shared/ports/runtime.ts';
 import { prove, type Proof } from '../../../shared/proof.ts';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** Seconds between `t` and our clock, either way: what is older may be a replay, what is newer was not signed now. */
+/** Seconds between `t` and our clock, either way: older may be a replay, newer was not signed now. */
 export const TOLERANCE_S = 300;
 
-/** A body whose sender has proved one of the secrets. Only verify() makes one. */
+/** A body whose sender proved possession of a secret. Only verify() makes one. */
 export type VerifiedBody = Proof<Uint8Array, 'signed'>;
 
 const verified = prove<'signed'>();
@@ -18,17 +18,17 @@ export interface VerifyDeps {
   readonly clock: Clock;
 }
 
-/** A delivery as it arrives: its body is read once somebody has a reason to. */
+/** A delivery as received: its body is read only when needed. */
 export interface Sent {
   readonly headers: Headers;
   /** Throws as readBody(). */
   readonly body: () => Promise<Uint8Array>;
 }
 
-/** A signature in the header decides, whatever else was sent; a shared secret counts only where scripts may send one. */
+/** A signature header decides, whatever else was sent; a shared secret counts only on script routes. */
 export type Accepts = 'signature' | 'signature or shared secret';
 
-/** Throws Refusal `invalid_signature`, and as readBody(). Nothing is configured: nothing is accepted. */
+/** Throws Refusal `invalid_signature`, and as readBody(). Without configured secrets every delivery is refused. */
 export async function verify(sent: Sent, accepts: Accepts, deps: VerifyDeps): Promise<VerifiedBody> {
   const header = sent.headers.get('zitadel-signature');
   if (header !== null) return verifySignature(header, sent, deps);
@@ -66,16 +66,16 @@ export function unsigned(reason: string): Refusal {
 
 /** `ZITADEL-Signature: t=<unix seconds>,v1=<hex>[,v1=<hex>…]` */
 export interface Signature {
-  /** As it was sent: it is part of what is signed. */
+  /** Verbatim: it is part of the signed text. */
   readonly time: string;
   readonly candidates: readonly Buffer[];
 }
 
-/** Zitadel sends one value, two while it rotates; more would only make us compute. */
+/** Zitadel sends one value, two during a rotation; more would only cost CPU. */
 const MOST_VALUES = 8;
 const HMAC = /^[0-9a-f]{64}$/i;
 
-/** Undefined for a header that is not of this form. Fields other than t and v1 are left to later versions. */
+/** Undefined for a malformed header. Fields other than t and v1 are ignored, for later versions. */
 export function parseSignature(header: string): Signature | undefined {
   const fields = header.split(',').map((field) => field.trim());
   const times = valuesOf(fields, 't=');
@@ -84,7 +84,7 @@ export function parseSignature(header: string): Signature | undefined {
   if (time === undefined || times.length > 1 || !/^\d{1,12}$/.test(time)) return undefined;
   if (values.length > MOST_VALUES) return undefined;
   const candidates = values.filter((value) => HMAC.test(value)).map((hex) => Buffer.from(hex, 'hex'));
-  // What no body could fit is refused before a body is read.
+  // A signature that no body can match is refused before the body is read.
   return candidates.length === 0 ? undefined : { time, candidates };
 }
 
@@ -92,7 +92,7 @@ function valuesOf(fields: readonly string[], prefix: string): string[] {
   return fields.filter((field) => field.startsWith(prefix)).map((field) => field.slice(prefix.length));
 }
 
-/** HMAC-SHA256 over `<t>.<raw body>` with the bytes of the key's text. Takes the same time whichever key and value fit. */
+/** HMAC-SHA256 over `<t>.<raw body>`, keyed with the bytes of the key's text. Constant time over keys and values. */
 export function isSignedBy(
   keys: readonly string[],
   { time, candidates }: Signature,

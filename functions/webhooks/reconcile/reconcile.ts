@@ -21,14 +21,14 @@ export interface ReconcileDeps {
 }
 
 export interface ReconcileOptions {
-  /** Undefined: where the last such run ended, or an hour ago before the first. */
+  /** Undefined: from where the last such run ended; before the first, an hour ago. */
   readonly since?: Date | undefined;
-  /** Only find what was missed. */
+  /** Only reports missed events. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
 }
 
-/** An event whose delivery did not arrive, or has not yet. */
+/** An event whose delivery did not arrive, or not yet. */
 export interface Missed {
   readonly subject: string;
   readonly sequence: number;
@@ -38,18 +38,18 @@ export interface Missed {
 
 export interface Reconciled {
   readonly since: Date;
-  /** Events that were compared with the inbox. */
+  /** Events compared with the inbox. */
   readonly compared: number;
   readonly missed: readonly Missed[];
-  /** Missed, and not of a shape that may be stored; the log says which. */
+  /** Missed, and malformed for storage; named in the log. */
   readonly unusable: number;
-  /** False when the time was used up: the next run goes on from there. */
+  /** False when aborted: the next run continues from there. */
   readonly complete: boolean;
 }
 
 const FIRST_LOOK_MS = 3_600_000;
 
-/** Whether events of that time were applied is not known any more: asking for them again could give access back. */
+/** Whether events of that time were applied is no longer recorded: applying them again could give access back. */
 export class AlreadyPruned extends Error {
   override readonly name = 'AlreadyPruned';
 
@@ -59,8 +59,8 @@ export class AlreadyPruned extends Error {
 }
 
 /**
- * Zitadel does not try a delivery again: asks it for its events and puts those that the inbox lacks there, by the same way
- * as deliveries. Throws ProviderUnavailable, AlreadyPruned, or as `Database`; run again, it goes on from the last whole page.
+ * Zitadel does not retry a delivery: reads its events and stores those missing from the inbox, as deliveries are stored.
+ * Throws ProviderUnavailable, AlreadyPruned, or as `Database`; a repeat continues from the last whole page.
  */
 export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions): Promise<Reconciled> {
   const { database, clock } = deps;
@@ -79,13 +79,13 @@ export async function reconcile(deps: ReconcileDeps, options: ReconcileOptions):
       if (!dryRun) await store(event, deps);
       missed.push(asMissed(event));
     }
-    // A run over a time of its own choice says nothing about what lies before.
+    // A run over a chosen time proves nothing about earlier events.
     if (!dryRun && options.since === undefined) await advance(stretch, events, source.instanceId, database);
   }
   return { since, compared, missed, unusable, complete: !signal.aborted };
 }
 
-/** To the newest event that is not dated ahead: what comes between it and the present may be committed yet. */
+/** To the newest event not dated ahead: events between it and the present may still be committed. */
 async function advance(
   { until }: Stretch,
   events: readonly StorableEvent[],
@@ -103,7 +103,7 @@ async function startOf(database: Database, instanceId: string, clock: Clock): Pr
   return new Date(cursor === undefined ? clock.now() - FIRST_LOOK_MS : cursor.getTime() - OVERLAP_MS);
 }
 
-/** One event that cannot be stored must not hold up the others. */
+/** One malformed event must not block the others. */
 function usable(events: readonly ListedEvent[], { issuer, log }: ReconcileDeps): readonly StorableEvent[] {
   return events.flatMap((event) => {
     try {
@@ -124,7 +124,7 @@ async function store(event: StorableEvent, deps: ReconcileDeps): Promise<void> {
     deps.log.error('webhook event set aside', { event: id, type: event.type, reason: INCREDIBLE });
 }
 
-/** What finds the event again at Zitadel, where it is that. */
+/** Fields that identify the event at Zitadel, where well-formed. */
 function named({ sequence, event_type: type }: ListedEvent): Readonly<Record<string, string>> {
   return {
     ...(typeof sequence === 'string' && { sequence: sequence.slice(0, 20) }),

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { sql, type Database } from '../../../shared/ports/database.ts';
 import type { StorableEvent } from '../event.ts';
 
-/** Events that were committed long after their date are still found. */
+/** Events committed up to this long after their date are still found. */
 export const OVERLAP_MS = 300_000;
 
 const Cursor = z.object({ seen_until: z.date() });
@@ -11,7 +11,7 @@ const Position = z.object({ position: z.number() });
 
 const Present = z.object({ now: z.date() });
 
-/** The one clock that every instance shares. */
+/** The database's clock, shared by all instances. */
 export async function presentOf(database: Database): Promise<Date> {
   const [row] = await database.query(sql`select now() as now`, Present);
   if (row === undefined) throw new Error('a row was selected and is not there');
@@ -19,8 +19,8 @@ export async function presentOf(database: Database): Promise<Date> {
 }
 
 /**
- * Creation date of the newest event that was compared; undefined before the first time, and where it lies ahead: what
- * happened since it was moved there is not known to have been compared.
+ * Creation date of the newest compared event; undefined before the first run, and where it lies ahead: events since it was
+ * set there may not have been compared.
  */
 export async function readCursor(database: Database, instanceId: string): Promise<Date | undefined> {
   const [row] = await database.query(
@@ -31,7 +31,7 @@ export async function readCursor(database: Database, instanceId: string): Promis
   return row?.seen_until;
 }
 
-/** Never backwards, since runs overlap; and never past the present, whatever an event's date says. */
+/** Monotonic, since runs overlap; never past the present, whatever an event's date. */
 export async function advanceCursor(database: Database, instanceId: string, to: Date): Promise<void> {
   await database.execute(
     sql`
@@ -42,7 +42,7 @@ export async function advanceCursor(database: Database, instanceId: string, to: 
   );
 }
 
-/** Events of before are gone from the inbox, applied or not; undefined while none is. */
+/** Earlier events are deleted from the inbox, applied or not; undefined while none is. */
 export async function readPrunedUntil(database: Database, instanceId: string): Promise<Date | undefined> {
   const [row] = await database.query(
     sql`select until from sallyport_webhook_pruned where instance_id = ${instanceId}`,
@@ -51,7 +51,7 @@ export async function readPrunedUntil(database: Database, instanceId: string): P
   return row?.until;
 }
 
-/** Those of the events that the inbox does not hold and did not let go of, in one question. */
+/** Events that the inbox neither holds nor has pruned, by one query. */
 export async function notInInbox(
   database: Database,
   instanceId: string,

@@ -9,7 +9,7 @@ export type ListedEvent = Readonly<Record<string, unknown>>;
 
 export interface EventSource {
   readonly instanceId: string;
-  /** The oldest handled events of `from` or later, and of before `until`, in the order of commits; at most PAGE. */
+  /** The oldest handled events from `from` on and before `until`, in commit order; at most PAGE. */
   between(from: Date, until?: Date): Promise<readonly ListedEvent[]>;
 }
 
@@ -20,22 +20,22 @@ export interface ZitadelApi {
   readonly token: string;
 }
 
-/** Zitadel answers with 1,000 at most; less keeps an answer small. */
+/** Zitadel returns at most 1,000; fewer keep the response small. */
 export const PAGE = 200;
 const EXCHANGE = { timeoutMs: 10_000, maxBytes: 8 * 1024 * 1024 };
 
 const Instance = z.object({ instance: z.object({ id: z.string().min(1) }) });
 
-/** Without a result, the answer is `{}`. What an event is, is judged one by one: an odd one must not hide the others. */
+/** Without a result, the response is `{}`. Events are parsed one by one: a malformed one must not hide the others. */
 const Events = z.object({ events: z.array(z.unknown()).default([]) });
 
-/** What narrows a search down besides time. */
+/** Search criteria besides time. */
 export interface Criteria {
   readonly eventTypes: readonly string[];
   readonly resourceOwner?: string;
 }
 
-/** The events that a webhook would have received. Throws ProviderUnavailable, as its methods do. */
+/** Events that a webhook would have received. Throws ProviderUnavailable, as its methods do. */
 export async function openEventSource(
   api: ZitadelApi,
   criteria: Criteria = { eventTypes: HANDLED_EVENT_TYPES },
@@ -61,7 +61,7 @@ export async function openEventSource(
   };
 }
 
-/** Both `from` and `range` leave out the moments they name, and a date has microseconds. */
+/** Zitadel's `from` and `range` are exclusive, and dates have microseconds. */
 function justBefore(moment: Date): string {
   return new Date(moment.getTime() - 1).toISOString().replace('Z', '999Z');
 }
@@ -104,7 +104,7 @@ function member(value: unknown, name: string): unknown {
 /** Every event of a stretch of time. */
 export interface Stretch {
   readonly events: readonly ListedEvent[];
-  /** Whatever happened before is in this stretch or was in one before it; never past the present. */
+  /** All earlier events are in this stretch or an earlier one; never past the present. */
   readonly until: Date;
 }
 
@@ -112,9 +112,9 @@ export interface Stretch {
  * Returns every event from `since` on, each once, in stretches of time; ends early when the signal is aborted. Throws
  * ProviderUnavailable.
  *
- * An answer is in the order of commits, and dates are those of the clock that wrote them: one that ran ahead dates an event
- * later than all that follow it. So no event's date says where to go on from. Instead a stretch is asked for by both its ends,
- * and halved until one answer holds it.
+ * A response is in commit order, and dates are those of the clock that wrote them: a clock ahead dates an event later than
+ * all that follow it. So no event's date is a valid cursor. Instead a stretch is queried by both its ends, and halved until
+ * one response holds it.
  */
 export async function* stretchesSince(
   source: EventSource,
@@ -144,7 +144,7 @@ export async function* stretchesSince(
       width = Math.ceil((until.getTime() - from) / 2);
     }
   }
-  // Dated ahead: what one answer does not hold of it is found once its time has come.
+  // Events dated ahead: those that one response does not hold are found once their time has come.
   if (!stopped()) yield { events: await source.between(new Date(from)), until: present };
 }
 
