@@ -60,9 +60,9 @@ async function giveBack(event: QueuedEvent, lease: Lease, error: unknown, deps: 
   const dead = isFinal(error) || failures >= (deps.mostAttempts ?? MOST_ATTEMPTS);
   const retryAtMs = dead ? null : deps.clock.now() + backOffMs(failures, deps.random);
   const reason = reasonOf(error);
-  const said = { event: event.id, type: event.type, attempt: failures, reason };
-  if (dead) deps.log.error('webhook event set aside', said);
-  else deps.log.warn('webhook event failed, it comes again', said);
+  const fields = { event: event.id, type: event.type, attempt: failures, reason };
+  if (dead) deps.log.error('webhook event set aside', fields);
+  else deps.log.warn('webhook event failed, it comes again', fields);
   await fail(deps.database, event.id, lease, { reason: withDetails(reason, error), retryAtMs });
   return dead ? 'dead' : 'failed';
 }
@@ -74,13 +74,13 @@ function isFinal(error: unknown): boolean {
 
 /** Only messages of our own errors are certain to hold no data. */
 function reasonOf(error: unknown): string {
-  const known =
+  const isOurs =
     error instanceof RelationsUnavailable ||
     error instanceof CountersUnavailable ||
     error instanceof ProviderUnavailable ||
     error instanceof DatabaseUnavailable ||
     error instanceof DatabaseError;
-  if (known) return error.message;
+  if (isOurs) return error.message;
   return error instanceof Error ? error.name : 'unknown';
 }
 

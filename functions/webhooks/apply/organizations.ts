@@ -44,7 +44,7 @@ export function createOrganizations(deps: OrganizationsDeps): Organizations {
   return {
     async *membersOf({ subject }) {
       const organization = organizationIdOf(subject);
-      yield* knownMembers(organization, deps);
+      yield* mirroredMembers(organization, deps);
       if (deps.api !== null) yield* listedMembers(organization, deps.api, deps);
     },
     async enqueue(event, members) {
@@ -61,7 +61,7 @@ export function createOrganizations(deps: OrganizationsDeps): Organizations {
   };
 }
 
-async function* knownMembers(
+async function* mirroredMembers(
   organization: string,
   { identities }: OrganizationsDeps,
 ): AsyncGenerator<readonly Member[]> {

@@ -31,9 +31,9 @@ export async function insertEvent(event: StorableEvent, deps: InboxDeps): Promis
   const [stored] = await deps.database.query(insertion(event, deps), ReceiptRow);
   if (stored !== undefined) return stored;
   // The insert waited for the concurrent insert of the same event: it is committed by now, and a new statement sees it.
-  const [known] = await deps.database.query(lookup(event.key, event.subject), ReceiptRow);
-  if (known === undefined) throw new Error('an event was neither stored nor there');
-  return known;
+  const [first] = await deps.database.query(lookup(event.key, event.subject), ReceiptRow);
+  if (first === undefined) throw new Error('an event was neither stored nor there');
+  return first;
 }
 
 function insertion(event: StorableEvent, { clock, random }: InboxDeps): Sql {
@@ -76,9 +76,9 @@ function credible(event: StorableEvent, key: EventKey, sequence: number, now: Da
   const dated = event.source === 'reconcile' && event.occurredAt !== null && event.occurredAt < now;
   const at = dated ? event.occurredAt : now;
   const passed = (from: Sql) => sql`greatest(0, extract(epoch from ${at}::timestamptz - ${from}))`;
-  const known = isRestoring(event.kind) ? RESTORING_LEAP : LEAP;
+  const leap = isRestoring(event.kind) ? RESTORING_LEAP : LEAP;
   return sql`${sequence}::bigint <= coalesce(
-    (select newest.sequence + ${known.atOnce}::bigint + ${known.perSecond}::int * least(
+    (select newest.sequence + ${leap.atOnce}::bigint + ${leap.perSecond}::int * least(
         ${passed(sql`case when newest.source = 'reconcile' then least(newest.occurred_at, newest.received_at)
           else newest.received_at end`)}, ${MOST_DAYS * 86_400}::int)
       from ${ofSameUser(event, key, sql`newest`)}

@@ -59,16 +59,16 @@ export async function notInInbox(
 ): Promise<readonly StorableEvent[]> {
   const rows = await database.query(
     sql`
-      select asked.position
+      select listed.position
       from unnest(${events.map(({ subject }) => subject)}::text[], ${events.map(sequenceOf)}::bigint[],
           ${events.map(({ occurredAt }) => occurredAt)}::timestamptz[])
-        with ordinality as asked (subject, sequence, created_at, position)
+        with ordinality as listed (subject, sequence, created_at, position)
       where not exists (
         select from sallyport_webhook_events event
-        where event.instance_id = ${instanceId} and event.subject = asked.subject and event.sequence = asked.sequence)
+        where event.instance_id = ${instanceId} and event.subject = listed.subject and event.sequence = listed.sequence)
         and not exists (
           select from sallyport_webhook_pruned pruned
-          where pruned.instance_id = ${instanceId} and asked.created_at < pruned.until)`,
+          where pruned.instance_id = ${instanceId} and listed.created_at < pruned.until)`,
     Position,
   );
   const missing = new Set(rows.map(({ position }) => position - 1));
