@@ -2,10 +2,11 @@ import * as z from 'zod';
 import { LeftOut, NAMES, type Contenders } from '../contenders.ts';
 import { cells, median, verdict, type SectionResult } from '../figures.ts';
 import { variables, type Ground, type Started } from '../ground.ts';
-import { fullLoad, pacedLoad } from '../load/generators.ts';
+import { fullLoad, pacedLoad, type Load } from '../load/generators.ts';
 import type { Options } from '../options.ts';
 
-const WARM_UP_SECONDS = 3;
+/** By number, not by time: on a busy machine code takes longer to be compiled. */
+const WARM_UP_REQUESTS = 40_000;
 const RATE = 2_000;
 /** Two loads of different length: what opening connections allocates is in both, and not in the difference. */
 const SECONDS = { short: 1, long: 3 };
@@ -40,7 +41,7 @@ export async function measureAllocation(
     return empty('left out: allocation: it needs wrk and a C compiler (cc)');
   const { sides, notes } = await startSides(ground, contenders);
   for (const { port } of sides.values())
-    await fullLoad({ port, seconds: WARM_UP_SECONDS, requestsFile: ground.requestsFile });
+    await warmUp({ port, seconds: 1, requestsFile: ground.requestsFile });
   const figures = new Map<string, Allocated[]>([...sides.keys()].map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1)
     for (const [name, side] of sides) {
@@ -50,6 +51,10 @@ export async function measureAllocation(
       else figures.get(name)?.push(allocated);
     }
   return { ...report(figures), notes };
+}
+
+async function warmUp(load: Load): Promise<void> {
+  for (let served = 0; served < WARM_UP_REQUESTS;) served += (await fullLoad(load)).requests;
 }
 
 function empty(note: string): SectionResult {
