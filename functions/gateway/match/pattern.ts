@@ -9,8 +9,8 @@ export type Pattern =
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**
- * A rule's path, written decoded or percent-encoded. It goes through the judge of request paths, so that a rule is
- * refused exactly when no request could ever meet it.
+ * Parses a rule's path, decoded or percent-encoded. `judgePath` judges it as it does request paths, so that a rule is
+ * refused exactly when no request could ever match it.
  */
 export function parsePattern(path: string): Pattern {
   const problem = misspelt(path);
@@ -67,7 +67,7 @@ function misplaced(kind: 'param' | 'rest', at: number, length: number): string |
   return kind === 'rest' && at < length - 1 ? '*name takes the rest, so it must come last' : undefined;
 }
 
-/** Whether the pattern fits the segments of a path, whatever the method. For explanations: the trie serves requests. */
+/** Whether the pattern matches the segments of a path, whatever the method. For explanations: the trie serves requests. */
 export function fits(pattern: readonly PathSegment[], segments: readonly string[]): boolean {
   for (const [at, part] of pattern.entries()) {
     const segment = segments[at];
@@ -78,7 +78,7 @@ export function fits(pattern: readonly PathSegment[], segments: readonly string[
   return pattern.length === segments.length;
 }
 
-/** Equal for patterns that fit the same paths. */
+/** Equal for patterns that match the same paths. */
 export function shapeOf(pattern: readonly PathSegment[]): string {
   return pattern
     .map((part) => (part.kind === 'literal' ? `=${part.value}` : part.kind === 'param' ? ':' : '*'))
@@ -110,7 +110,7 @@ export function parseStripPrefix(text: string, path: readonly PathSegment[]): St
   };
 }
 
-/** RFC 3986 §3.3: sub-delims, ":" and "@" stand unencoded in a path. */
+/** RFC 3986 §3.3: sub-delims, ":" and "@" need no encoding in a path. */
 function encode(literal: string): string {
   return encodeURIComponent(literal).replace(/%(?:24|26|2B|2C|3A|3D|40)/g, decodeURIComponent);
 }

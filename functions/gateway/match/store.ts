@@ -10,7 +10,7 @@ import type { CompiledRules, Finding } from './types.ts';
 
 export interface RulesState {
   readonly rules: number;
-  /** Set while the file holds something that was refused; the rules before it go on serving. */
+  /** Why the current file is refused; the previous rules stay in force. */
   readonly refused?: string;
 }
 
@@ -25,7 +25,7 @@ export interface RulesStoreDeps {
   readonly log: Log;
 }
 
-/** The rules cannot be used; each finding has its place in the text. */
+/** The rules cannot be used; each fault has its position in the text. */
 export class UnusableRules extends Error {
   override readonly name = 'UnusableRules';
   readonly faults: readonly string[];
@@ -37,8 +37,8 @@ export class UnusableRules extends Error {
 }
 
 /**
- * The rules now in force. Throws UnusableRules or UnusableModel when there are none to start with; later, a changed file,
- * of rules or of the model they are held against, is taken up whole or refused whole, and then the old rules stay.
+ * The rules in force. Throws UnusableRules or UnusableModel at start; later, a changed file, of rules or of the model they
+ * are checked against, is adopted whole or refused whole, and then the old rules stay.
  */
 export function openRules(
   { current: source, model }: Pick<Config['rules'], 'current' | 'model'>,
@@ -52,7 +52,7 @@ export function openRules(
     return compile(texts.text, { ...known, runtime: platform.runtime, ...(held && { model: held }) }, log);
   };
   let texts = readBoth();
-  /** Whether they were read again since, and one of them could not be. */
+  /** Whether the last attempt to read them again failed. */
   let unread = false;
   let rules = compileBoth(texts);
   let refused: string | undefined;
@@ -86,7 +86,7 @@ export function openRules(
   };
 }
 
-/** Of what may be wrong with the texts; anything else is thrown on. */
+/** Faults of the texts; any other error is rethrown. */
 function faultsOf(error: unknown): readonly string[] {
   if (error instanceof UnusableRules) return error.faults;
   if (error instanceof UnusableModel) return [`OPENFGA_MODEL ${error.message}`];

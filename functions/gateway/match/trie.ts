@@ -1,6 +1,6 @@
 import type { CompiledRules, Match, Params, Rule } from './types.ts';
 
-/** Where in the request's segments a parameter finds its value. */
+/** A parameter's position in the request's segments. */
 interface Capture {
   readonly name: string;
   readonly at: number;
@@ -10,7 +10,7 @@ interface Capture {
 interface Entry {
   readonly rule: Rule;
   readonly captures: readonly Capture[];
-  /** Ready-made when there is nothing to capture, so that such a match allocates nothing. */
+  /** Prebuilt when there is nothing to capture, so that such a match allocates nothing. */
   readonly fixed: Match | undefined;
 }
 
@@ -36,8 +36,8 @@ export interface Conflict {
 }
 
 /**
- * Segment trie: a lookup costs the depth of the path, not the number of rules. Where a literal and a parameter both fit,
- * the literal's branch is tried first and left again only when it has no rule for the method.
+ * Segment trie: a lookup costs the depth of the path, not the number of rules. Where a literal and a parameter both match,
+ * the literal's branch comes first and is left only when it has no rule for the method.
  */
 export class RuleTrie implements CompiledRules {
   readonly rules: readonly Rule[];
@@ -60,7 +60,7 @@ export class RuleTrie implements CompiledRules {
 
 const nameSets = new Map<string, ReadonlySet<string>>();
 
-/** One object for equal names: what is remembered of tokens is held by it, and so outlives a change of other rules. */
+/** Interned: cached tokens compare it by identity, and so outlive a change of other rules. */
 function claimNamesOf(rules: readonly Rule[]): ReadonlySet<string> {
   const named = new Set(rules.flatMap(({ claims = [] }) => claims.map(({ name }) => name)).sort());
   const key = JSON.stringify([...named]);
@@ -118,7 +118,7 @@ function insert(root: Node, rule: Rule): Conflict[] {
 
 const names = new Map<string, string>();
 
-/** One string for equal names: the engine looks a property up by identity, and each rule's own copy would miss. */
+/** Interned: the engine looks properties up by string identity, and each rule's own copy would miss. */
 function shared(name: string): string {
   const known = names.get(name);
   if (known === undefined) names.set(name, name);

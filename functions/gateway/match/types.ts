@@ -11,7 +11,7 @@ export type PathSegment =
 export type TemplatePart =
   { readonly kind: 'text'; readonly text: string } | { readonly kind: 'param'; readonly name: string };
 
-/** An OpenFGA object `type:id`, or the parts it is put together from at match time. */
+/** An OpenFGA object `type:id`, or the parts from which a match builds it. */
 export type ObjectTemplate = string | readonly TemplatePart[];
 
 export interface RelationAccess {
@@ -31,7 +31,7 @@ export interface Rule {
   readonly segments: readonly PathSegment[];
   readonly methods: '*' | readonly string[];
   readonly access: Access;
-  /** Absent: nothing is demanded of the token's claims. */
+  /** Absent: no demands on the token's claims. */
   readonly claims: readonly ClaimDemand[] | undefined;
   /** Where the token is looked for; absent: in Authorization alone. */
   readonly token: readonly TokenPlace[] | undefined;
@@ -61,15 +61,15 @@ export interface Match {
 export interface CompiledRules {
   /** In the order of the file. */
   readonly rules: readonly Rule[];
-  /** Claims that any rule demands: what is remembered of a token. */
+  /** Claims that any rule demands: those cached of a token. */
   readonly claimNames: ReadonlySet<string>;
   /** `segments`: the decoded segments of a judged path (`/a/` is `['a', '']`). Undefined: no rule, so refuse. */
   match(method: string, segments: readonly string[]): Match | undefined;
 }
 
-/** Something to say about a rules file, with its place in the text. */
+/** A diagnostic of a rules file, with its position in the text. */
 export interface Finding {
-  /** A note names what no rule can change; it fails nothing. */
+  /** A note names what no rule can change; it never fails a check. */
   readonly severity: 'error' | 'warning' | 'note';
   readonly code: string;
   readonly message: string;

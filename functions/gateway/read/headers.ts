@@ -1,12 +1,12 @@
 import { Refusal } from '../../../shared/errors.ts';
 
-/** Names and values in turn, as they arrived: `['Host', 'a', 'Accept', 'text/html']`. Duplicates and case are kept. */
+/** Names and values in turn, as received: `['Host', 'a', 'Accept', 'text/html']`. Duplicates and case are kept. */
 export type HeaderList = readonly string[];
 
-/** What the gateway itself reads of a request, and what may go on to the upstream. */
+/** The fields the gateway reads, and those it may forward. */
 export interface ReadHeaders {
   authorization: string | undefined;
-  /** Several lines are one list, RFC 9113 §8.2.3. */
+  /** Several lines are joined, RFC 9113 §8.2.3. */
   cookie: string | undefined;
   /** RFC 6455 §11.3.4. */
   protocols: string | undefined;
@@ -27,18 +27,18 @@ export interface ReadHeaders {
   forwardedHost: string | undefined;
   forwardedMethod: string | undefined;
   forwardedUri: string | undefined;
-  /** Clean, original case and order. Not Authorization: a rule decides about that. */
+  /** Forwardable fields in original case and order. Not Authorization: a rule decides on it. */
   onward: string[];
-  /** The first reason why the request may not go on; the other fields are read nevertheless, for the answer. */
+  /** The first reason to refuse; the other fields are still read, for the answer. */
   fault: Refusal | undefined;
 }
 
 /** For the fields of a request, and for its target. Both reach the upstream, whose own bound is rarely higher. */
 export const MAX_HEAD_BYTES = 16_384;
-/** What a field takes on the wire beside name and value: a colon, a space and the line's end. */
+/** Bytes of a field besides name and value: a colon, a space and CRLF. */
 const FIELD_OVERHEAD = 4;
 
-/** `read` ends here; `both` is read, and passes on too. */
+/** `read` ends here; `both` is read and forwarded. */
 type Fate = 'pass' | 'read' | 'both' | 'drop';
 
 interface Field {
@@ -46,11 +46,11 @@ interface Field {
   readonly name: string;
   readonly lower: string;
   readonly fate: Fate;
-  /** Where the value goes as it is; of several lines the last counts. */
+  /** Member that takes the value verbatim; of several lines the last counts. */
   readonly into: keyof typeof PLAIN | undefined;
 }
 
-/** Believed, where they tell of somebody else's request, only when the peer is a trusted proxy. */
+/** Those that describe another request (X-Forwarded-*) count only when the peer is a trusted proxy. */
 const PLAIN = {
   requestId: 'x-request-id',
   traceparent: 'traceparent',
@@ -66,8 +66,8 @@ const PLAIN = {
 const PLAIN_FIELDS = Object.keys(PLAIN) as (keyof typeof PLAIN)[];
 
 /**
- * RFC 9110 §7.6.1 connection-specific fields are dropped, and those by which a client could tell the upstream another method,
- * path or address than the one that was judged.
+ * Dropped: RFC 9110 §7.6.1 connection-specific fields, and those by which a client could make the upstream see another
+ * method, path or address than the judged one.
  */
 const NAMES: Readonly<Record<Fate, string>> = {
   read: `authorization host transfer-encoding connection upgrade x-request-id traceparent tracestate
@@ -81,7 +81,7 @@ const NAMES: Readonly<Record<Fate, string>> = {
     if-none-match if-modified-since if-match priority sec-fetch-mode sec-fetch-dest sec-ch-ua sec-ch-ua-mobile`,
 };
 
-/** By both spellings that clients use: most names are found as they come, and stand for one string each. */
+/** Keyed by both usual spellings: most names are found without lower-casing, and share one string each. */
 const FIELDS = new Map<string, Field>();
 for (const fate of ['read', 'both', 'drop', 'pass'] as const)
   for (const lower of NAMES[fate].split(/\s+/)) {
@@ -105,10 +105,10 @@ const OWNED = /^(?:x-user-|x-gateway-|x-forwarded-|x-envoy-)|^x-(?:user|gateway|
 export const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/;
 
 const PLAIN_HOST = /^[a-z0-9.-]*[a-z](?::\d{1,4})?$/i;
-/** The latest that took a URL parser to judge: where it is an address, most callers write the same one. */
+/** The latest host that needed the URL parser: where it is an address, most callers send the same one. */
 let parsedHost = '';
 
-/** RFC 9112 §3.2: what is no host is a 400, also `a:99999` and `%zz`, which no URL can be made of. */
+/** RFC 9112 §3.2: an invalid host is a 400, also `a:99999` and `%zz`, which the URL parser rejects. */
 export function isHost(value: string): boolean {
   if (value === parsedHost || value === '' || PLAIN_HOST.test(value)) return true;
   if (!HOST.test(value) || !URL.canParse(`http://${value}`)) return false;
@@ -117,8 +117,8 @@ export function isHost(value: string): boolean {
 }
 
 /**
- * One pass over the fields of a request. Its `fault` is `invalid_request` for fields that two servers could read in two
- * ways (RFC 9112 §6.3: framing; two credentials), `headers_too_large` for more than 16 KiB of them.
+ * One pass over the fields of a request. `fault` is `invalid_request` for fields that two servers could read in two ways
+ * (RFC 9112 §6.3: framing; two credentials), `headers_too_large` for more than 16 KiB of them.
  */
 export function readHeaders(list: HeaderList): ReadHeaders {
   const read = emptyHeaders();
@@ -170,7 +170,7 @@ function emptyHeaders(): ReadHeaders {
 function readField(read: ReadHeaders, lower: string, value: string): void {
   switch (lower) {
     case 'authorization':
-      // RFC 9110 §5.3: not a list field; with two, gateway and upstream could believe different ones.
+      // RFC 9110 §5.3: not a list field; with two, gateway and upstream could use different ones.
       if (read.authorization !== undefined) read.fault ??= malformed('two Authorization headers');
       read.authorization = value;
       return;
@@ -212,7 +212,7 @@ function readField(read: ReadHeaders, lower: string, value: string): void {
   }
 }
 
-/** With two values, gateway and upstream could judge different pages. Workers join lines by a comma, which neither field holds. */
+/** With two values, gateway and upstream could use different ones. Workers join lines by a comma, which neither field holds. */
 function faultOfSingle(name: string, before: string | undefined, value: string): Refusal | undefined {
   return before !== undefined || value.includes(',') ? malformed(`two ${name} headers`) : undefined;
 }
@@ -228,7 +228,7 @@ function dropNominated(read: ReadHeaders, connection: string): void {
   const lowered = connection.toLowerCase();
   if (lowered === 'keep-alive' || lowered === 'close') return;
   const nominated = new Set(lowered.split(',').map((name) => name.trim()));
-  // Authorization and the identity headers are added after this, so naming them here takes nothing away.
+  // Authorization and the identity headers are added later, so nominating them here removes nothing.
   const kept: string[] = [];
   for (let i = 0; i + 1 < read.onward.length; i += 2) {
     const name = read.onward[i] ?? '';

@@ -1,7 +1,7 @@
 import { Refusal } from '../../../shared/errors.ts';
 import { prove, type Proof } from '../../../shared/proof.ts';
 
-/** A request path that every later reader (matcher, strip_prefix, upstream) understands in the same way. */
+/** A request path with one reading for every later stage (matcher, strip_prefix, upstream). */
 export type JudgedPath = Proof<Path, 'judged'>;
 
 interface Path {
@@ -22,13 +22,13 @@ const ALLOWED = /^[A-Za-z0-9._~!$&'()*+,=:@%/-]*$/;
 const QUERY = /^[\x21-\x7e]*$/;
 const TRIPLET = /%([0-9A-Fa-f]{2})/g;
 const UNRESERVED = /[A-Za-z0-9._~-]/;
-// Decoded characters that some server, somewhere, takes for structure: / \ ; ? # controls, and % before two hex digits
-// (a second decoding would make a new path). Controls are all of Unicode's: U+0085 ends a line, too.
+// Decoded characters that some servers take for structure: / \ ; ? # controls, and % before two hex digits (a second
+// decoding would make a new path). Controls are all of Unicode's: U+0085 ends a line, too.
 const STRUCTURE = /[/\\;?#\p{Cc}]|%[0-9A-Fa-f]{2}/u;
 
 /**
  * Judges a raw request target (RFC 9112 §3.2 origin-form or absolute-form).
- * Throws Refusal `invalid_path` rather than repairing what two servers could read in two ways.
+ * Throws Refusal `invalid_path` rather than repair what two servers could read in two ways.
  */
 export function judgePath(target: string): JudgedPath {
   const { path, query } = split(target);
@@ -44,7 +44,7 @@ function split(target: string): { path: string; query: string } {
   if (!target.startsWith('/')) {
     const origin = ORIGIN.exec(target);
     if (origin === null) throw refuse('neither origin-form nor absolute-form');
-    // The authority is dropped: where a request goes is decided by the configuration alone.
+    // The authority is dropped: the configuration alone decides where a request goes.
     rest = target.slice(origin[0].length);
     if (!rest.startsWith('/')) rest = `/${rest}`;
   }

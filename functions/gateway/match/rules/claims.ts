@@ -3,16 +3,16 @@ import * as z from 'zod';
 /** JSON scalars; compared with their type. */
 type Scalar = string | number | boolean;
 
-/** What a rule demands of one claim of the token. */
+/** A rule's demand on one claim of the token. */
 export interface ClaimDemand {
   readonly name: string;
   /** All of them must be in the claim. */
   readonly values: readonly Scalar[];
 }
 
-/** RFC 8693 §4.2 and RFC 9068 §2.2.3: scopes stand in one string, separated by spaces. `scp` is Entra's name for them. */
+/** RFC 8693 §4.2, RFC 9068 §2.2.3: one string of space-separated scopes. `scp` is Entra's name for it. */
 const SCOPES: ReadonlySet<string> = new Set(['scope', 'scp']);
-/** RFC 6749 §3.3 scope-token: such a value may also stand in a challenge. */
+/** RFC 6749 §3.3 scope-token: such a value is also valid in a challenge. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 const valueProblem = 'write a text, a number, true or false, or a list of them';
@@ -64,7 +64,7 @@ export function unmet(
   });
 }
 
-/** In a list, among space-separated scopes, as a key of an object whose value is neither null nor false, or alone. */
+/** As an element of a list, a space-separated scope, a key of an object whose value is neither null nor false, or alone. */
 function holds(name: string, held: unknown, wanted: Scalar): boolean {
   if (Array.isArray(held)) return held.includes(wanted);
   if (typeof held === 'string' && isScope(name)) return held.split(' ').includes(String(wanted));
@@ -73,7 +73,7 @@ function holds(name: string, held: unknown, wanted: Scalar): boolean {
   return member !== undefined && member !== null && member !== false;
 }
 
-/** Where a rule lets a token stand. */
+/** Where a rule accepts a token. */
 export type TokenPlace =
   | { readonly kind: 'header' }
   | { readonly kind: 'protocol' }
@@ -89,7 +89,7 @@ export const tokenDefinition = z
   .min(1, 'name at least one place')
   .refine((places) => new Set(places).size === places.length, 'a place is named twice');
 
-/** Undefined for the header alone, where nearly all tokens are. */
+/** Undefined for the header alone: nearly all rules. */
 export function placesOf(written: readonly string[] | undefined): readonly TokenPlace[] | undefined {
   if (written === undefined || (written.length === 1 && written[0] === 'header')) return undefined;
   return written.map((place) => {

@@ -5,7 +5,7 @@ import type { CompiledRules, Finding, PathSegment, Rule } from '../types.ts';
 import { checkGaps } from './gaps.ts';
 import { parseStripPrefix } from '../pattern.ts';
 
-/** The targets that the entries name: for who cannot see what is configured where the rules serve. */
+/** The targets that the entries name: for callers without the configuration of where the rules serve. */
 export function targetsNamedIn(source: string): ReadonlySet<string> {
   const parsed = parseRules(source);
   const entries = parsed.ok ? parsed.entries : [];
@@ -17,7 +17,7 @@ export type Compilation =
   | { readonly ok: false; readonly findings: readonly Finding[] };
 
 /**
- * A rules file, from its text to a matcher. All faults are found before any is told; `findings` and `warnings` hold notes too.
+ * Compiles a rules file to a matcher. Collects all faults; `findings` and `warnings` include notes.
  */
 export function compileRules(source: string, known: Known): Compilation {
   const parsed = parseRules(source);
@@ -31,7 +31,7 @@ export function compileRules(source: string, known: Known): Compilation {
   return report.failed ? { ok: false, findings } : { ok: true, rules: trie, warnings: findings };
 }
 
-/** What can only be seen of the rules together, and what a rule says without effect. */
+/** Checks the rules as a whole, and for settings without effect. */
 export function checkRules(trie: RuleTrie, known: Known, report: Report): void {
   for (const { rule, earlier, method } of trie.conflicts) {
     const message = `matches the same ${method === '*' ? 'paths' : `${method} requests`} as rule /${earlier.index} (${earlier.path})`;
@@ -85,7 +85,7 @@ function checkToken({ index, access, methods, token = [] }: Rule, report: Report
   report.warning('token_in_query', [index, 'token', at], message);
 }
 
-/** Values side by side can be cut apart in several ways, so that two paths would share one object. */
+/** Adjacent values can be split in several ways, so that two paths would share one object. */
 function checkObject(rule: Rule, report: Report): void {
   if (rule.access.kind !== 'relation' || typeof rule.access.object === 'string') return;
   const parts = rule.access.object;
@@ -118,7 +118,7 @@ const MANAGEMENT: readonly { readonly segments: readonly string[]; readonly gove
 /** Zitadel's gRPC and Connect services: `/zitadel.user.v2.UserService/…`. */
 const SERVICES = 'zitadel.';
 
-/** Warns of a rule that opens the authorization server or the identity provider's management to more than the few. */
+/** Warns of a rule that exposes the authorization server or the identity provider's management. */
 export function adviseOnExposure(rule: Rule, report: Report): void {
   const place = [rule.index, rule.target === 'upstream' ? 'path' : 'target'];
   const who = audience(rule);
@@ -142,7 +142,7 @@ function audience(rule: Rule): string | undefined {
   return open ? 'any holder of a valid token' : undefined;
 }
 
-/** What the target gets to see of the path. */
+/** The path as the target receives it. */
 function forwarded(rule: Rule): readonly PathSegment[] {
   if (rule.stripPrefix === undefined) return rule.segments;
   const parsed = parseStripPrefix(rule.stripPrefix, rule.segments);

@@ -7,7 +7,7 @@ const METHOD = /^(?!(?:CONNECT|TRACE|TRACK)$)[A-Z]+(?:-[A-Z]+)*$/;
 const methodProblem = 'write a method in capitals, a list of such methods, or *';
 const method = z.string(methodProblem).regex(METHOD, methodProblem);
 
-/** One entry of the rules file as it is written; what the entry means is settled in rule.ts. */
+/** One entry of the rules file as written; rule.ts compiles it. */
 export const ruleDefinition = z
   .strictObject({
     path: z.string('write a path, as in /documents/:id').meta({
@@ -130,7 +130,7 @@ export const ruleDefinition = z
 
 export type RuleDefinition = z.output<typeof ruleDefinition>;
 
-/** An entry of which some fields are missing or left out as faulty. */
+/** An entry with fields missing or left out as faulty. */
 export const partialDefinition = ruleDefinition.partial();
 
 export type PartialDefinition = z.output<typeof partialDefinition>;

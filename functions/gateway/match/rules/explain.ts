@@ -5,7 +5,7 @@ import { objectOf } from './object.ts';
 import { fits } from '../pattern.ts';
 import type { CompiledRules, Match, PathSegment, Rule } from '../types.ts';
 
-/** A rule whose path fits the request, and why another one decides. */
+/** A rule whose path matches the request, and why another one decides. */
 export interface Lost {
   readonly rule: Rule;
   readonly why: string;
@@ -19,19 +19,19 @@ export type Explanation =
       readonly kind: 'matched';
       readonly match: Match;
       readonly lost: readonly Lost[];
-      /** What is asked of OpenFGA; absent when nothing is. */
+      /** Object of the OpenFGA check; absent when there is none. */
       readonly object: string | undefined;
       /** Why the request is refused although the rule matches. */
       readonly refusal: string | undefined;
     };
 
-/** What the gateway decides on before it looks at the caller. `path`: a raw request target. */
+/** Explains the decision up to authentication. `path`: a raw request target. */
 export function explain(rules: CompiledRules, own: OwnPaths, method: string, path: string): Explanation {
   const judged = judge(path);
   if (typeof judged === 'string') return { kind: 'refused', code: 'invalid_path', reason: judged };
   const { segments } = judged;
   if (own.has(path)) return { kind: 'own_route' };
-  // As onward.ts refuses it, whatever a rule says.
+  // As onward.ts refuses it, whatever rule matches.
   if (own.hasSegments(segments))
     return { kind: 'refused', code: 'not_found', reason: 'own route in another form' };
   const candidates = rules.rules.filter((rule) => fits(rule.segments, segments));
@@ -79,7 +79,7 @@ function write(segment: PathSegment): string {
   return segment.kind === 'param' ? `:${segment.name}` : `*${segment.name}`;
 }
 
-/** A trailing slash counts; that is the difference readers overlook. */
+/** A trailing slash counts, and is easily overlooked. */
 function slashHint(rules: CompiledRules, method: string, segments: readonly string[]): string | undefined {
   const slashed = segments.at(-1) === '';
   const other = rules.match(method, slashed ? segments.slice(0, -1) : [...segments, '']);

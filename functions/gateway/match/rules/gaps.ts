@@ -6,12 +6,12 @@ import { parseStripPrefix } from '../pattern.ts';
 import type { RuleTrie } from '../trie.ts';
 import type { Match, PathSegment, Rule } from '../types.ts';
 
-/** No rule names it, so only rules for any method serve it. */
+/** Named by no rule, so served only by rules for any method. */
 const ANY_OTHER = 'any other method';
-/** Equal to no literal: judged paths hold no NUL. */
+/** Equals no literal: judged paths hold no NUL. */
 const ANYTHING = '\0';
 
-/** Ways around a protected rule that a wider or weaker rule leaves open. */
+/** Reports ways around a protected rule that a wider or weaker rule leaves open. */
 export function checkGaps(trie: RuleTrie, report: Report): void {
   const named = trie.rules.flatMap((rule) => (rule.methods === '*' ? [] : rule.methods));
   const methods = [...new Set(named), 'HEAD', ANY_OTHER].filter((name, at, all) => all.indexOf(name) === at);
@@ -28,7 +28,7 @@ export function checkGaps(trie: RuleTrie, report: Report): void {
   checkReachAround(trie, guarded, methods, report);
 }
 
-/** How much a rule asks of a caller: nothing, any valid token, or something of that caller alone. */
+/** What a rule requires, from 0: nothing, any valid token, a relation or claims of the caller. */
 function demand(rule: Rule | undefined): number {
   if (rule === undefined || rule.access.kind === 'public') return 0;
   if (rule.mode === 'shadow') return 1;
@@ -47,7 +47,7 @@ function checkMethods(trie: RuleTrie, rule: Rule, methods: readonly string[], re
   for (const method of methods) {
     const winner = trie.match(method, sampleOf(rule.segments))?.rule;
     if (winner === undefined || demand(winner) >= demand(rule)) continue;
-    // Side by side both were written for this path; a rule for OPTIONS by name answers preflights.
+    // Rules of one path are both intended for it; a rule that names OPTIONS answers preflights.
     if (shapeOf(winner.segments) === shapeOf(rule.segments)) continue;
     if (method === 'OPTIONS' && winner.methods !== '*') continue;
     through.set(winner, [...(through.get(winner) ?? []), method]);
@@ -58,7 +58,7 @@ function checkMethods(trie: RuleTrie, rule: Rule, methods: readonly string[], re
   }
 }
 
-/** RFC 9110 §9.3.2: most servers answer HEAD by what GET runs, so that `*` beside a protected GET gives its fields away. */
+/** RFC 9110 §9.3.2: most servers answer HEAD by the GET handler, so that `*` beside a protected GET discloses its fields. */
 function checkHead(trie: RuleTrie, rule: Rule, report: Report): void {
   if (rule.methods === '*' || !rule.methods.includes('GET')) return;
   const winner = trie.match('HEAD', sampleOf(rule.segments))?.rule;
@@ -68,7 +68,7 @@ function checkHead(trie: RuleTrie, rule: Rule, report: Report): void {
   report.warning('method_gap', [rule.index, 'method'], message);
 }
 
-/** A path and its neighbour by a slash are one resource to most servers. */
+/** Most servers serve a path with and without a trailing slash as one resource. */
 function checkSlashes(
   trie: RuleTrie,
   guarded: readonly Rule[],
@@ -83,7 +83,7 @@ function checkSlashes(
       const own = trie.match(method, sampleOf(rule.segments));
       const other = trie.match(method, next.sample);
       if (own?.rule !== rule || other === undefined || asksAsMuch(other, own)) continue;
-      // `/reports` beside `/reports/*rest` was written for that very path.
+      // `/reports` beside `/reports/*rest` is intended for that very path.
       const written = other.rule.segments.at(-1)?.kind !== 'rest';
       if (next.above && written) continue;
       const key = `${shapeOf(rule.segments)} ${other.rule.index}`;
@@ -113,7 +113,7 @@ function neighbour({ path, segments }: Rule): Neighbour | undefined {
   return { path: path.slice(0, path.lastIndexOf('/')), sample: sample.slice(0, -1), above: rest };
 }
 
-/** More, or the same question. */
+/** Whether `other` requires more, or the same. */
 function asksAsMuch(other: Match, own: Match): boolean {
   const difference = demand(other.rule) - demand(own.rule);
   if (difference !== 0) return difference > 0;
@@ -135,7 +135,7 @@ function question({ rule, params }: Match): string {
   }
 }
 
-/** Paths are told apart by case here (RFC 3986 §6.2.2.1); some servers do not. A note: no rule could close it. */
+/** Paths are case-sensitive here (RFC 3986 §6.2.2.1), on some servers not. A note: no rule could close it. */
 function checkCase(
   trie: RuleTrie,
   guarded: readonly Rule[],
@@ -159,7 +159,7 @@ function checkCase(
   }
 }
 
-/** Two ways to one path of a target, of which the weaker leads around the other: only strip_prefix makes such pairs. */
+/** Two rules that reach one path of a target, the weaker around the stronger: only strip_prefix makes such pairs. */
 function checkReachAround(
   trie: RuleTrie,
   guarded: readonly Rule[],
@@ -176,7 +176,7 @@ function checkReachAround(
       if (!strips || one === undefined || other === undefined) return false;
       const common = overlap(one.segments, other.segments);
       if (common === undefined) return false;
-      // Each decides on its own way to that path, for some method.
+      // Each decides its own route to that path, for some method.
       return served(weak, methods).some(
         (method) =>
           trie.match(method, one.whole(common))?.rule === weak &&
@@ -194,9 +194,9 @@ function checkReachAround(
 }
 
 interface Seen {
-  /** What the target sees. */
+  /** The path as the target receives it. */
   readonly segments: readonly PathSegment[];
-  /** The path of which the target sees this one. */
+  /** Inverse: the request path that the target receives as this one. */
   readonly whole: (path: readonly string[]) => readonly string[];
 }
 
@@ -209,7 +209,7 @@ function seen({ segments, stripPrefix }: Rule): Seen {
   return { segments: [{ kind: 'literal', value: '' }], whole: () => prefix };
 }
 
-/** A path that both patterns fit; undefined when there is none. */
+/** A path that both patterns match; undefined when there is none. */
 function overlap(one: readonly PathSegment[], other: readonly PathSegment[]): string[] | undefined {
   const [a, b] = [one[0], other[0]];
   if (a === undefined || b === undefined) return a === b ? [] : undefined;

@@ -6,22 +6,22 @@ import { whyUnreadable } from '../../../../shared/system-errors.ts';
 import { typeOf } from './object.ts';
 import type { RelationAccess } from '../types.ts';
 
-/** The authorization model that rules are held against. */
+/** The authorization model that rules are checked against. */
 export interface HeldModel {
-  /** As a fault calls it: a file, or the model of a store. */
+  /** Its name in faults: a file, or the model of a store. */
   readonly name: string;
   readonly askable: Askable;
-  /** What to do when it is not the model that was meant. */
+  /** Advice for when it is not the intended model. */
   readonly otherwise?: string;
 }
 
-/** What a rule asks and no answer of the model can ever be yes to. */
+/** A rule's check that the model can never answer with yes. */
 export interface Lack {
   readonly of: 'type' | 'relation';
   readonly message: string;
 }
 
-/** Undefined when a caller may hold the rule's relation. */
+/** Returns undefined when a user can hold the rule's relation. */
 export function lackOf({ object, relation }: RelationAccess, model: HeldModel): Lack | undefined {
   const { name, askable, otherwise = '' } = model;
   const type = typeOf(object);
@@ -51,7 +51,7 @@ export interface ModelText {
   readonly text: string;
 }
 
-/** Undefined where nothing is to be held: OPENFGA_MODEL=off, no file by default, a runtime without a parser. Throws UnusableModel. */
+/** Undefined where there is no model to check against: OPENFGA_MODEL=off, no default file, a runtime without a parser. Throws UnusableModel. */
 export function readModel(
   file: ModelFile | null,
   { readText, parseModel }: Pick<Platform, 'readText' | 'parseModel'>,

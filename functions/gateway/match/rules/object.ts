@@ -8,7 +8,7 @@ export type ParsedTemplate =
 /** OpenFGA's limit on `type:id`, in bytes of UTF-8. */
 const MAX_OBJECT_BYTES = 256;
 const TYPE = /^[^:#@\s\p{Cc}{}*]{1,254}$/u;
-// What an OpenFGA id may not carry: white space, `#`, `:`, control characters of Unicode (U+0085 among them), half a character.
+// Invalid in an OpenFGA id: white space, `#`, `:`, Unicode control characters (U+0085 among them), lone surrogates.
 const NOT_AN_ID = /[\s#:\p{Cc}\p{Cs}]/u;
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/;
 
@@ -63,7 +63,7 @@ function toParts(prefix: string, pieces: readonly string[]): TemplatePart[] {
   return parts.filter((part) => part.kind === 'param' || part.text !== '');
 }
 
-/** The type of an object or of all that a template names. */
+/** The type of an object, or of all objects of a template. */
 export function typeOf(object: ObjectTemplate): string {
   const [first] = typeof object === 'string' ? [{ kind: 'text', text: object } as const] : object;
   const text = first?.kind === 'text' ? first.text : '';
@@ -71,8 +71,8 @@ export function typeOf(object: ObjectTemplate): string {
 }
 
 /**
- * The OpenFGA object a request asks for. Throws Refusal `invalid_path` when a parameter's value cannot stand in an
- * OpenFGA id: such a path names no object, so there is nothing to ask.
+ * Returns the OpenFGA object of a request. Throws Refusal `invalid_path` when a parameter's value is invalid in an
+ * OpenFGA id: such a path names no object, so there is nothing to check.
  */
 export function objectOf(access: RelationAccess, params: Params): string {
   if (typeof access.object === 'string') return access.object;

@@ -11,9 +11,9 @@ import type { Finding } from '../types.ts';
 
 export interface Entry {
   readonly index: number;
-  /** Without the faulty fields: the rest of the entry is checked all the same. */
+  /** Without the faulty fields: the other fields are still checked. */
   readonly definition: PartialDefinition;
-  /** Fields that the report has already been told about. */
+  /** Fields already reported. */
   readonly faulty: ReadonlySet<string>;
 }
 
@@ -24,7 +24,7 @@ export type ParsedRules =
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * The entries of a rules file; the report holds every field that has the wrong shape.
+ * Parses the entries of a rules file; the report holds every malformed field.
  * Comments and trailing commas are refused (RFC 8259).
  */
 export function parseRules(source: string): ParsedRules {
@@ -67,7 +67,7 @@ function parseEntry(value: unknown, index: number, report: Report): Entry | unde
   return { index, definition: partialDefinition.parse(Object.fromEntries(sound)), faulty };
 }
 
-/** One for each place: the first, and of a list or an object none where something in it is wrong. */
+/** One issue per path: the first, and none for a list or an object with an issue within. */
 function oneForEach(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
   return issues.filter(({ path }, at) =>
     issues.every((other, place) => {
@@ -77,7 +77,7 @@ function oneForEach(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIs
   );
 }
 
-/** Records are read without this member: its demand would be lost in silence. */
+/** zod drops this member of a record: its demand would be lost silently. */
 function namesPrototype(claims: unknown): boolean {
   return typeof claims === 'object' && claims !== null && Object.hasOwn(claims, '__proto__');
 }
@@ -104,7 +104,7 @@ function tell(issue: z.core.$ZodIssue, value: object, index: number, report: Rep
   report.error('invalid_value', [index, ...path], `${named}: ${issue.message}`);
 }
 
-/** Collects findings, so that all of them are told at once. */
+/** Collects findings, so that all are reported at once. */
 export class Report {
   readonly #json: JsonText;
   readonly #findings: Finding[] = [];
@@ -113,7 +113,7 @@ export class Report {
     this.#json = json;
   }
 
-  /** `position`: only when it is not simply that of `path`. */
+  /** `position`: where it differs from that of `path`. */
   error(code: string, path: JsonPath, message: string, position?: Position): void {
     this.#add('error', code, path, message, position);
   }

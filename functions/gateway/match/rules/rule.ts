@@ -16,18 +16,18 @@ import type { Access, PathSegment, RelationAccess, Rule } from '../types.ts';
 
 const DEFAULT_ACTION = 'viewer';
 
-/** What the rules may refer to. */
+/** What rules may refer to. */
 export interface Known {
   readonly targets: ReadonlySet<string>;
-  /** What functions answer before any rule; absent: nothing. */
+  /** Paths answered before any rule; absent: none. */
   readonly own?: OwnPaths;
   /** Where the rules are to serve; absent: anywhere. */
   readonly runtime?: Runtime;
-  /** By which OpenFGA answers; absent: types and relations are taken as they are. */
+  /** The model of OpenFGA's checks; absent: types and relations are not checked. */
   readonly model?: HeldModel;
 }
 
-/** The rule an entry means. Undefined when the report was told why it means none. */
+/** Compiles an entry. Returns undefined when it is unusable; the reason is in the report. */
 export function toRule(entry: Entry, known: Known, report: Report): Rule | undefined {
   const { index, definition } = entry;
   const { path, method } = definition;
@@ -64,7 +64,7 @@ const HOST_STAYS = 'preserve_host has no effect on Workers: their fetch always s
 const NOT_FORWARDED =
   'forward_authorization has no effect: token names neither header nor a cookie, and nothing else is forwarded';
 
-/** Fields that the rule would be the same without; a default that is written out promises nothing. */
+/** Warns of fields without effect; an explicit default is no fault. */
 function checkEffects(
   { index, definition }: Entry,
   access: Access | undefined,
@@ -150,8 +150,8 @@ function accessOf({ index, definition, faulty }: Entry, report: Report): Access 
 const WORDS = ['public_access', 'authenticated'];
 
 /**
- * The word that a slip of the hand made a feature. Two slips only where the ends of the word are right: an authenticator may
- * be a feature.
+ * The keyword that a feature misspells. Two edits only where first and last letter are right: `authenticator` may be a
+ * feature.
  */
 function meantWord(feature: string): string | undefined {
   const bare = feature.replace(/^feature:/, '');
@@ -214,7 +214,7 @@ function rateOf({ index, definition }: Entry, report: Report): RatePolicy | unde
   return undefined;
 }
 
-/** Stays when rules move in the file, and changes with the rate: one name for one rate. */
+/** Independent of the rule's place in the file; changes with the rate: one name for one rate. */
 function policyName({ path, method, rate_limit: rate }: Entry['definition']): string {
   const methods = [method].flat().toSorted();
   const digest = createHash('sha256').update(JSON.stringify([path, methods, rate]));
