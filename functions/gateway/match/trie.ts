@@ -64,9 +64,9 @@ const nameSets = new Map<string, ReadonlySet<string>>();
 function claimNamesOf(rules: readonly Rule[]): ReadonlySet<string> {
   const named = new Set(rules.flatMap(({ claims = [] }) => claims.map(({ name }) => name)).sort());
   const key = JSON.stringify([...named]);
-  const known = nameSets.get(key) ?? named;
-  nameSets.set(key, known);
-  return known;
+  const interned = nameSets.get(key) ?? named;
+  nameSets.set(key, interned);
+  return interned;
 }
 
 function find(node: Node, method: string, segments: readonly string[], depth: number): Entry | undefined {
@@ -120,9 +120,9 @@ const names = new Map<string, string>();
 
 /** Interned: the engine looks properties up by string identity, and each rule's own copy would miss. */
 function shared(name: string): string {
-  const known = names.get(name);
-  if (known === undefined) names.set(name, name);
-  return known ?? name;
+  const interned = names.get(name);
+  if (interned === undefined) names.set(name, name);
+  return interned ?? name;
 }
 
 function leafOf(root: Node, rule: Rule): Leaf {
@@ -135,8 +135,8 @@ function leafOf(root: Node, rule: Rule): Leaf {
 }
 
 function literalChild(node: Node, value: string): Node {
-  const known = node.literals.get(value);
-  if (known !== undefined) return known;
+  const child = node.literals.get(value);
+  if (child !== undefined) return child;
   const made = newNode();
   node.literals.set(value, made);
   return made;

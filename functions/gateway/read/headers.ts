@@ -93,8 +93,8 @@ for (const fate of ['read', 'both', 'drop', 'pass'] as const)
 /** For any other name or spelling. */
 function fieldOf(name: string): Field {
   const lower = name.toLowerCase();
-  const known = FIELDS.get(lower);
-  if (known !== undefined) return { ...known, name };
+  const field = FIELDS.get(lower);
+  if (field !== undefined) return { ...field, name };
   return { name, lower, fate: isOwned(lower) ? 'drop' : 'pass', into: undefined };
 }
 

@@ -137,8 +137,8 @@ export function adviseOnExposure(rule: Rule, report: Report): void {
 
 function audience(rule: Rule): string | undefined {
   if (rule.access.kind === 'public') return 'anyone';
-  const unasked = rule.access.kind === 'authenticated' && rule.claims === undefined;
-  const open = unasked || rule.mode === 'shadow';
+  const unrestricted = rule.access.kind === 'authenticated' && rule.claims === undefined;
+  const open = unrestricted || rule.mode === 'shadow';
   return open ? 'any holder of a valid token' : undefined;
 }
 

@@ -75,20 +75,20 @@ function checkSlashes(
   methods: readonly string[],
   report: Report,
 ): void {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const rule of guarded) {
     const next = neighbour(rule);
     if (next === undefined) continue;
     for (const method of served(rule, methods)) {
       const own = trie.match(method, sampleOf(rule.segments));
       const other = trie.match(method, next.sample);
-      if (own?.rule !== rule || other === undefined || asksAsMuch(other, own)) continue;
+      if (own?.rule !== rule || other === undefined || requiresAsMuch(other, own)) continue;
       // `/reports` beside `/reports/*rest` is intended for that very path.
       const written = other.rule.segments.at(-1)?.kind !== 'rest';
       if (next.above && written) continue;
       const key = `${shapeOf(rule.segments)} ${other.rule.index}`;
-      if (told.has(key)) break;
-      told.add(key);
+      if (reported.has(key)) break;
+      reported.add(key);
       const message = `protects ${rule.path}, but ${next.path}, which most servers read alike, is decided by ${call(other.rule)}`;
       report.warning('slash_gap', [rule.index, 'path'], message);
       break;
@@ -114,13 +114,13 @@ function neighbour({ path, segments }: Rule): Neighbour | undefined {
 }
 
 /** Whether `other` requires more, or the same. */
-function asksAsMuch(other: Match, own: Match): boolean {
+function requiresAsMuch(other: Match, own: Match): boolean {
   const difference = demand(other.rule) - demand(own.rule);
   if (difference !== 0) return difference > 0;
-  return demand(own.rule) < 2 || question(other) === question(own);
+  return demand(own.rule) < 2 || requirement(other) === requirement(own);
 }
 
-function question({ rule, params }: Match): string {
+function requirement({ rule, params }: Match): string {
   const { access, claims } = rule;
   if (access.kind !== 'relation') return JSON.stringify(claims);
   const values = Object.entries(params).map(([name, value]): [string, string] => [

@@ -27,8 +27,8 @@ export function lackOf({ object, relation }: RelationAccess, model: HeldModel): 
   const type = typeOf(object);
   const relations = askable.get(type);
   if (relations === undefined) {
-    const known = [...askable].filter(([, { size }]) => size > 0).map(([each]) => each);
-    return { of: 'type', message: `${name} has no type "${type}"${instead(type, known, otherwise)}` };
+    const types = [...askable].filter(([, { size }]) => size > 0).map(([each]) => each);
+    return { of: 'type', message: `${name} has no type "${type}"${instead(type, types, otherwise)}` };
   }
   const held = relations.get(relation);
   if (held === undefined) {

@@ -61,7 +61,7 @@ function parseEntry(value: unknown, index: number, report: Report): Entry | unde
   }
   const whole = ruleDefinition.safeParse(value);
   if (whole.success) return { index, definition: whole.data, faulty: NONE };
-  for (const issue of oneForEach(whole.error.issues)) tell(issue, value, index, report);
+  for (const issue of oneForEach(whole.error.issues)) reportIssue(issue, value, index, report);
   const faulty = new Set(whole.error.issues.flatMap(fieldsOf));
   const sound = Object.entries(value).filter(([name]) => !faulty.has(name));
   return { index, definition: partialDefinition.parse(Object.fromEntries(sound)), faulty };
@@ -86,11 +86,11 @@ function fieldsOf(issue: z.core.$ZodIssue): string[] {
   return issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])];
 }
 
-function tell(issue: z.core.$ZodIssue, value: object, index: number, report: Report): void {
+function reportIssue(issue: z.core.$ZodIssue, value: object, index: number, report: Report): void {
   if (issue.code === 'unrecognized_keys') {
-    const known = RULE_FIELDS.join(', ');
+    const fields = RULE_FIELDS.join(', ');
     for (const key of issue.keys) {
-      report.error('unknown_field', [index, key], `unknown field ${JSON.stringify(key)}; known are ${known}`);
+      report.error('unknown_field', [index, key], `unknown field ${JSON.stringify(key)}; known are ${fields}`);
     }
     return;
   }
