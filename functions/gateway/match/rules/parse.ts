@@ -90,7 +90,11 @@ function reportIssue(issue: z.core.$ZodIssue, value: object, index: number, repo
   if (issue.code === 'unrecognized_keys') {
     const fields = RULE_FIELDS.join(', ');
     for (const key of issue.keys) {
-      report.error('unknown_field', [index, key], `unknown field ${JSON.stringify(key)}; known are ${fields}`);
+      report.error(
+        'unknown_field',
+        [index, key],
+        `unknown field ${JSON.stringify(key)}; known are ${fields}`,
+      );
     }
     return;
   }
