@@ -66,13 +66,16 @@ gatewaySuite('a relation decides who passes', {}, (stage) => {
 });
 
 gatewaySuite('while OpenFGA gives no verdict', {}, (stage) => {
-  it.each(['away', 'failing'] as const)('%s: 503, never 403, and it is asked again', async (state) => {
-    const sub = `bob`;
-    stage.openfga.state = state;
-    const target = `/admin/${state}`;
-    await expectStopped(as(stage, sub, target), 'authorization_unavailable', stage.upstream);
-    await expectStopped(as(stage, 'dora', target), 'authorization_unavailable', stage.upstream);
-  });
+  it.each(['away', 'failing', 'dripping', 'moved', 'other'] as const)(
+    '%s: 503, never 403 nor a pass, and it is asked again',
+    async (state) => {
+      stage.openfga.state = state;
+      const target = `/admin/${state}`;
+      await expectStopped(as(stage, 'bob', target), 'authorization_unavailable', stage.upstream);
+      await expectStopped(as(stage, 'dora', target), 'authorization_unavailable', stage.upstream);
+      expect(stage.openfga.elsewhere()).toBe(0);
+    },
+  );
 
   it('errors are not remembered: once it is back, the verdict is the true one', async () => {
     stage.openfga.state = 'up';
