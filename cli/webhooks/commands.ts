@@ -107,7 +107,7 @@ async function change(
 ): Promise<void> {
   const at = new Date();
   const ids = await withInbox((database) =>
-    dryRun ? wouldRequeue(database, filter, at) : requeue(database, filter, at),
+    dryRun ? wouldRequeue(database, filter) : requeue(database, filter, at),
   );
   if (ids.length === 0 && filter.id !== undefined)
     throw new Failure(

@@ -8,6 +8,8 @@ import type { Brought } from '../../shared/edge/function.ts';
 import { callerOf, userOf } from '../../shared/identity/subjects.ts';
 import { applyDue, type ApplyDeps } from './apply/apply.ts';
 import { inboxCheck, measureDepth } from './inbox/depth.ts';
+import { INBOX } from './inbox/queue.ts';
+import { openQueue } from '../../shared/runs/queue.ts';
 import { createEffects } from './apply/effects.ts';
 import { parseGrants, type DefaultGrants } from './apply/grants.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
@@ -96,14 +98,12 @@ function createInbox(issuer: IssuerConfig, database: Database, deps: Deps, forge
     userOf: (subject) => userOf(issuer, subject),
   });
   const apply: ApplyDeps = {
-    database,
+    queue: openQueue({ table: INBOX, database, random: deps.random }),
     async applyEvent(event) {
       await effects(event);
       // A decision remembered from before must not outlive the change, on this instance at least.
       forgetSubject(event.subject);
     },
-    clock: deps.clock,
-    random: deps.random,
     log: deps.log,
     count: deps.platform.metrics.counter(
       'sallyport_webhook_events_total',

@@ -3,13 +3,15 @@ import { createEffects } from '../../functions/webhooks/apply/effects.ts';
 import { parseGrants } from '../../functions/webhooks/apply/grants.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
 import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { INBOX } from '../../functions/webhooks/inbox/queue.ts';
 import { createMarks, type Marks } from '../../functions/webhooks/apply/marks.ts';
 import { createOrganizations } from '../../functions/webhooks/apply/organizations.ts';
 import type { ZitadelApi } from '../../functions/webhooks/reconcile/zitadel-events.ts';
 import { RelationsUnavailable, CountersUnavailable } from '../../shared/errors.ts';
-import type { Database } from '../../shared/ports/database.ts';
+import { sql, type Database } from '../../shared/ports/database.ts';
 import type { Mark, Revocations } from '../../shared/ports/revocations.ts';
 import { webRandom } from '../../shared/random.ts';
+import { openQueue } from '../../shared/runs/queue.ts';
 import { callerOf, userOf } from '../../shared/identity/subjects.ts';
 import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import { manualClock, type ManualClock } from '../support/clock.ts';
@@ -123,7 +125,13 @@ export function createEngine(
     forget: () => undefined,
   });
   const apply: ApplyDeps = {
-    database,
+    queue: openQueue({
+      table: INBOX,
+      database,
+      random,
+      now: () => sql`${new Date(clock.now())}::timestamptz`,
+      ...(mostAttempts !== undefined && { mostAttempts }),
+    }),
     applyEvent: createEffects({
       identities,
       marks,
@@ -140,11 +148,8 @@ export function createEngine(
       }),
       userOf: (subject) => userOf(ISSUER, subject),
     }),
-    clock,
-    random,
     log: { debug: write, info: write, warn: write, error: write },
     count: () => undefined,
-    ...(mostAttempts !== undefined && { mostAttempts }),
   };
   return {
     tuples,

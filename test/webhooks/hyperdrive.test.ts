@@ -62,6 +62,20 @@ describe.skipIf(postgres.missing)(
         interval: 20,
       });
 
+    // The first of all: what deliveries leave under way in the background could take its event.
+    it('a trigger applies what is due, and its run is recorded', async () => {
+      await insertEvent(eventOf({ user: 'late' }), {
+        database: db.database,
+        clock: { now: () => Date.now() },
+        random: webRandom(),
+      });
+      expect(await worker.trigger('* * * * *', Date.UTC(2030, 0, 1, 10, 10))).toBe('ok');
+      expect(await rows()).toMatchObject([{ subject: 'late', status: 'applied' }]);
+      expect(await readStates(db.database)).toMatchObject([
+        { job: 'webhooks-apply', last_outcome: 'done', last_detail: { applied: 1, failed: 0 } },
+      ]);
+    });
+
     it('a delivery is stored once, and applied after its answer', async () => {
       const first = await deliver('u1');
       expect(first).toMatchObject({ http: 202, status: 'accepted' });
@@ -79,19 +93,6 @@ describe.skipIf(postgres.missing)(
       const open = () =>
         db.database.query(sql`select count(*) from pg_stat_activity where usename = 'worker'`, Count);
       await vi.waitUntil(async () => (await open())[0]?.count === 0, { timeout: 600_000, interval: 20 });
-    });
-
-    it('a trigger applies what is due, and its run is recorded', async () => {
-      await insertEvent(eventOf({ user: 'late' }), {
-        database: db.database,
-        clock: { now: () => Date.now() },
-        random: webRandom(),
-      });
-      expect(await worker.trigger('* * * * *', Date.UTC(2030, 0, 1, 10, 10))).toBe('ok');
-      expect(await rows()).toMatchObject([{ subject: 'late', status: 'applied' }]);
-      expect(await readStates(db.database)).toMatchObject([
-        { job: 'webhooks-apply', last_outcome: 'done', last_detail: { applied: 1, failed: 0 } },
-      ]);
     });
 
     it('is up in /ready', async () => {

@@ -4,11 +4,13 @@ import { seeded } from '../../dev/zitadel/schedule.ts';
 import { UserRefused, type Users } from '../../dev/zitadel/users.ts';
 import { applyDue } from '../../functions/webhooks/apply/apply.ts';
 import { createEffects } from '../../functions/webhooks/apply/effects.ts';
+import { INBOX } from '../../functions/webhooks/inbox/queue.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
 import { createMarks } from '../../functions/webhooks/apply/marks.ts';
 import { createOrganizations } from '../../functions/webhooks/apply/organizations.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';
+import { openQueue } from '../../shared/runs/queue.ts';
 import { userOf } from '../../shared/identity/subjects.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { times } from '../support/scale.ts';
@@ -91,7 +93,9 @@ function worldOf(database: Database): World {
     }),
   });
   const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-  const deps = { database, applyEvent, clock, random: webRandom(), log, count: nothing };
+  const now = () => sql`${new Date(clock.now())}::timestamptz`;
+  const queue = openQueue({ table: INBOX, database, random: webRandom(), now });
+  const deps = { queue, applyEvent, log, count: nothing };
   return {
     tuples,
     revoked,

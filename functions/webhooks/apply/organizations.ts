@@ -7,7 +7,7 @@ import type { Clock, Random } from '../../../shared/ports/runtime.ts';
 import type { Identities, Member } from '../../../shared/identity/identities.ts';
 import { CREATION_TYPES, organizationIdOf, REMOVED_WITH_ORGANIZATION } from '../event.ts';
 import { IGNORED, parseEvent } from '../receive/parse.ts';
-import type { QueuedEvent } from '../inbox/queue.ts';
+import { dueFrom, type QueuedEvent } from '../inbox/queue.ts';
 import { stretchesSince } from '../reconcile/zitadel-events.ts';
 import { openEventSource, type ZitadelApi } from '../reconcile/zitadel-events.ts';
 
@@ -54,7 +54,7 @@ export function createOrganizations(deps: OrganizationsDeps): Organizations {
     },
     async createAgain(subject, position) {
       await database.execute(
-        sql`update sallyport_webhook_events set status = 'pending', due_at = ${new Date(clock.now())}, finished_at = null
+        sql`update sallyport_webhook_events set status = 'pending', due_at = ${dueFrom(new Date(clock.now()))}, finished_at = null
             where subject = ${subject} and position > ${position} and type = any(${CREATION_TYPES}) and status = 'applied'`,
       );
     },
@@ -115,7 +115,7 @@ function insertion(event: QueuedEvent, members: readonly Member[], { random, clo
     insert into sallyport_webhook_events (id, instance_id, subject, sequence, digest, position, type, source,
       organization, payload, occurred_at, received_at, urgent, due_at)
     select member.id, '', member.subject, null, member.digest, member.position, ${REMOVED_WITH_ORGANIZATION}, 'event',
-      ${organizationIdOf(event.subject)}, '{}', null, ${at}, true, ${at}
+      ${organizationIdOf(event.subject)}, '{}', null, ${at}, true, ${dueFrom(at)}
     from unnest(${members.map(() => random.uuid())}::uuid[], ${members.map(({ subject }) => subject)}::text[],
       ${digests}::text[], ${members.map(({ position }) => position)}::bigint[])
       as member (id, subject, digest, position)

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { json, sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 import type { Clock, Random } from '../../../shared/ports/runtime.ts';
 import type { EventKey, StorableEvent } from '../event.ts';
+import { dueFrom } from './queue.ts';
 import { isRestoring, isUrgent, RESTORING_TYPES } from '../event.ts';
 
 export interface InboxDeps {
@@ -48,7 +49,7 @@ function insertion(event: StorableEvent, { clock, random }: InboxDeps): Sql {
     select ${random.uuid()}::uuid, ${instanceId}, ${subject}, ${sequence}::bigint, ${digest},
       ${sequence === null ? sql`${ARRIVALS_START + now}::bigint` : position(event, key, sequence)}, ${event.type}, ${event.source}, ${event.organization},
       ${json(event.payload)}::jsonb, ${event.occurredAt}::timestamptz, ${at}::timestamptz, ${isUrgent(kind)}::boolean,
-      ${at}::timestamptz, case when credible then 'pending' else 'dead' end,
+      ${dueFrom(at)}, case when credible then 'pending' else 'dead' end,
       case when credible then null else ${INCREDIBLE} end
     from (select ${sequence === null ? sql`true` : credible(event, key, sequence, at)} as credible) as judged
     on conflict do nothing

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { empty, sql, type Database, type Sql } from '../../../shared/ports/database.ts';
+import { dueFrom } from './queue.ts';
 
 /** An operator's selection of events. */
 export interface Filter {
@@ -62,30 +63,26 @@ export async function requeue(
 ) {
   const rows = await database.query(
     sql`update sallyport_webhook_events
-        set status = 'pending', due_at = ${at}, attempts = 0, finished_at = null, last_error = null
-        where ${requeueable(filter, at)} returning id`,
+        set status = 'pending', due_at = ${dueFrom(at)}, attempts = 0, finished_at = null, last_error = null
+        where ${requeueable(filter)} returning id`,
     Id,
   );
   return rows.map(({ id }) => id);
 }
 
 /** Ids that `requeue` would return. */
-export async function wouldRequeue(
-  database: Reader,
-  filter: Filter & { readonly id?: string | undefined },
-  at: Date,
-) {
+export async function wouldRequeue(database: Reader, filter: Filter & { readonly id?: string | undefined }) {
   const rows = await database.query(
-    sql`select id from sallyport_webhook_events where ${requeueable(filter, at)}`,
+    sql`select id from sallyport_webhook_events where ${requeueable(filter)}`,
     Id,
   );
   return rows.map(({ id }) => id);
 }
 
-function requeueable(filter: Filter & { readonly id?: string | undefined }, at: Date): Sql {
+function requeueable(filter: Filter & { readonly id?: string | undefined }): Sql {
   const { id } = filter;
   return sql`${matching(filter)} ${id === undefined ? empty : sql`and id = ${id}`}
-    and (lease_until is null or lease_until <= ${at})`;
+    and (lease_until is null or lease_until <= now())`;
 }
 
 function matching({ status, subject, type, since }: Filter): Sql {
