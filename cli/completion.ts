@@ -37,7 +37,7 @@ export function registerCompletion(program: Command): void {
   );
 }
 
-/** Its words are for help and completion: the command refuses others in words of its own. */
+/** Choices for help and completion only: the command itself refuses others, with its own message. */
 function shellArgument(): Argument {
   const argument = new Argument('<shell>', 'bash, zsh or fish');
   argument.argChoices = Object.keys(SCRIPTS);
@@ -76,7 +76,7 @@ function completedOption({ long, short, flags, description, argChoices }: Option
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** By the name in the help: `<file>` is completed as one. */
+/** By the name in the help: `<file>` completes to files. */
 function valuesOf(name: string, choices: readonly string[] | undefined): Values {
   if (choices !== undefined) return choices;
   if (name === 'file') return 'files';

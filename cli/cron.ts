@@ -33,7 +33,7 @@ export function registerCron(program: Command): void {
   );
 }
 
-/** Its names are for help and completion: the command refuses others in words of its own. */
+/** Choices for help and completion only: the command itself refuses others, with its own message. */
 function jobArgument(): Argument {
   const argument = new Argument('<job>', 'as `sallyport cron list` names it');
   argument.argChoices = SCHEDULE.map(({ job }) => job);

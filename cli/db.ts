@@ -4,7 +4,7 @@ import { withExamples } from './help.ts';
 import { wholeNumber } from './input.ts';
 
 const SECONDS = wholeNumber(0, 9_999_999);
-/** Never 0, which is no bound at all in Postgres. */
+/** Never 0, which means no bound in Postgres. */
 const MILLISECONDS = wholeNumber(1, 9_999_999);
 
 export function registerDb(program: Command): void {

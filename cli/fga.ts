@@ -80,7 +80,7 @@ function registerImport(tuples: Command): void {
   );
 }
 
-/** OpenFGA's own rule for names. */
+/** OpenFGA's rule for store names. */
 function storeName(value: string): string {
   if (!/^[\w\s.\-/^&@]{3,64}$/.test(value))
     throw new InvalidArgumentError('Write 3 to 64 letters, digits, spaces or . - / ^ _ & @');

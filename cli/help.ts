@@ -2,14 +2,14 @@ import type { Command } from 'commander';
 import { closest } from '../shared/nearest.ts';
 import { UsageError } from './failure.ts';
 
-/** Examples below a command's help: what to type, and what it does. */
+/** Appends examples to a command's help: pairs of command line and effect. */
 export function withExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
   const width = Math.max(...examples.map(([line]) => line.length));
   const lines = examples.map(([line, effect]) => `  $ ${line.padEnd(width)}  ${effect}`);
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
 
-/** `help a b` of a group at any depth; Commander's own looks one word deep. */
+/** `help a b` of a group at any depth; Commander's own resolves one word. */
 export function registerHelp(group: Command): void {
   for (const each of group.commands) if (each.commands.length > 0) registerHelp(each);
   const [first] = group.commands;
@@ -30,7 +30,7 @@ export function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
-/** The commands anywhere in the tree that end in this word, or nearly: it may stand there without its group. */
+/** Commands anywhere in the tree that end in this word, or nearly: its group may have been omitted. */
 export function elsewhere(root: Command, word: string): readonly string[] {
   const found = root.commands.flatMap((each) => [
     ...(each.name() !== 'help' && closest(word, [each.name()]) !== undefined ? [pathOf(each)] : []),

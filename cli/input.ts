@@ -6,7 +6,7 @@ import { InvalidArgumentError } from 'commander';
 import { systemFault } from '../shared/system-errors.ts';
 import { Failure } from './failure.ts';
 
-/** Throws Failure that names the file, and says why and what to do. */
+/** Throws Failure with the file, the reason and the remedy. */
 export async function readText(name: string): Promise<string> {
   try {
     return await readFile(name, 'utf8');
@@ -15,7 +15,7 @@ export async function readText(name: string): Promise<string> {
   }
 }
 
-/** Runs what writes a file. A fault of the system becomes a Failure that names the file, and says why and what to do. */
+/** Runs `write`. An error of the system becomes a Failure with the file, the reason and the remedy. */
 export async function orUnwritable<T>(name: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write();
@@ -27,7 +27,7 @@ export async function orUnwritable<T>(name: string, write: () => Promise<T>): Pr
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
-/** Reads an id off the command line; `whose` says where the right one is found. */
+/** Parses an id of the command line; `whose` names its source. Throws InvalidArgumentError. */
 export function uuid(whose: string): (value: string) => string {
   return (value) => {
     if (!UUID.test(value)) throw new InvalidArgumentError(`Write ${whose}.`);
@@ -35,7 +35,7 @@ export function uuid(whose: string): (value: string) => string {
   };
 }
 
-/** The project's folder: the nearest with a package.json, above cli/ as above the bundle that is built of it. */
+/** The project's folder: the nearest with a package.json, above cli/ or above the built bundle. */
 export const PROJECT = nearest(dirname(fileURLToPath(import.meta.url)));
 
 function nearest(folder: string): string {
@@ -43,7 +43,7 @@ function nearest(folder: string): string {
   return nearest(dirname(folder));
 }
 
-/** Reads a whole number off the command line: `least` up to `most`. */
+/** Parses a whole number of the command line, `least` to `most`. Throws InvalidArgumentError. */
 export function wholeNumber(least: number, most: number): (value: string) => number {
   return (value) => {
     const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;

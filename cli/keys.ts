@@ -54,12 +54,12 @@ export async function generateKeys(): Promise<KeySet> {
   return { keys: [{ ...jwk, kid, alg: 'ES256', use: 'sig' }] };
 }
 
-/** The first key signs, all are published: verifiers go on knowing what was signed just before. */
+/** The first key signs, all are published: assertions signed just before still verify. */
 export function rotate(fresh: KeySet, existing: KeySet | undefined, keep: number): KeySet {
   return { keys: [...fresh.keys, ...(existing?.keys ?? [])].slice(0, keep) };
 }
 
-/** What the gateway would refuse is a Failure, which never quotes the text: it holds private keys. */
+/** Throws Failure for keys that the gateway would refuse; it never quotes the text, which holds private keys. */
 export function parseKeys(source: string): KeySet {
   try {
     parseSigningKeys(source);

@@ -21,7 +21,7 @@ import {
 
 type Register = (program: Command) => void;
 
-/** One line per group of commands. A group is loaded when it is called, or when all are to be listed. */
+/** One line per group of commands. A group is loaded when called, or when all are listed. */
 const GROUPS: Readonly<Record<string, () => Promise<Register>>> = {
   rules: async () => (await import('./rules.ts')).registerRules,
   fga: async () => (await import('./fga.ts')).registerFga,
@@ -40,7 +40,7 @@ const HELP_HINT = '(add --help for usage)';
 
 const packageFile = z.object({ version: z.string() });
 
-/** Runs one command; answers with its exit code: 0 done, 1 refused or failed, 2 usage, 130 interrupted. */
+/** Runs one command; returns its exit code: 0 done, 1 refused or failed, 2 usage, 130 interrupted. */
 export async function main(argv: readonly string[]): Promise<number> {
   handleInterrupts();
   endWithoutReader();
@@ -53,7 +53,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The tree of all commands, or of the one group that a command line calls. */
+/** The tree of all commands, or of the group that `argv` calls. */
 export async function program(argv: readonly string[] = []): Promise<Command> {
   const { version } = packageFile.parse(JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')));
   const command = new Command('sallyport')
@@ -85,11 +85,11 @@ function called(argv: readonly string[]): readonly (() => Promise<Register>)[] {
   const words = argv.slice(2);
   const first = words.find((word, at) => !word.startsWith('-') && words[at - 1] !== '--env-file') ?? '';
   const group = Object.hasOwn(GROUPS, first) ? GROUPS[first] : undefined;
-  // What completes and helps lists all others.
+  // Completion and help list all groups.
   return group === undefined || first === 'completion' ? Object.values(GROUPS) : [group];
 }
 
-/** Those of the files, and a warning of names that nothing reads. */
+/** Adds the variables of the files, and warns of names that are never read. */
 function readVariables({ envFile }: { readonly envFile?: readonly string[] }): void {
   try {
     takeVariables(withEnvFiles(environment, envFile).variables);
@@ -100,16 +100,16 @@ function readVariables({ envFile }: { readonly envFile?: readonly string[] }): v
     note(`${colors.yellow('warning:')} ${variable} ${problem}`);
 }
 
-/** Says what went wrong, in words to a person and with --json as JSON too; answers with the exit code. */
+/** Prints the error as text and, with --json, as JSON too; returns the exit code. */
 function tell(error: unknown, root: Command, argv: readonly string[]): number {
   if (error instanceof CommanderError && error.exitCode === 0) return DONE;
   const usage = error instanceof UsageError || error instanceof CommanderError;
   const message = systemMessage(error) ?? (error instanceof Error ? error.message : String(error));
-  // A result that has begun stays one document.
+  // A result that has begun must stay one document.
   if (message !== '' && argv.includes('--json') && !resultBegun())
     printJson({ ok: false, error: message.replace(/^error: /, '') });
   if (error instanceof CommanderError) {
-    // Commander has said the rest.
+    // Commander has printed the rest.
     for (const line of unknownCommand(error, root)) note(line);
     return USAGE;
   }
@@ -119,7 +119,7 @@ function tell(error: unknown, root: Command, argv: readonly string[]): number {
   return usage ? USAGE : FAILED;
 }
 
-/** A refusal of the operating system is no defect of the code: a stack would not help. */
+/** An error of the operating system is no defect: a stack would not help. */
 function isDefect(error: unknown): error is Error {
   return error instanceof Error && !(error instanceof Failure) && systemFault(error) === undefined;
 }
@@ -131,7 +131,7 @@ function systemMessage(error: unknown): string | undefined {
   return fault === undefined ? undefined : `${path}${fault}`;
 }
 
-/** `sallyport check` is meant as `sallyport rules check`. */
+/** Suggests `sallyport rules check` for `sallyport check`. */
 function unknownCommand({ code, message }: CommanderError, root: Command): string[] {
   const [, word] = /unknown command '([^']*)'/.exec(message) ?? [];
   if (code !== 'commander.unknownCommand' || word === undefined || message.includes('Did you mean'))

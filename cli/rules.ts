@@ -78,7 +78,7 @@ const WAIT = [
   30,
 ] as const;
 
-/** The verbs that carry a change of rules over to OpenFGA. */
+/** Commands that apply a change of rules to OpenFGA. */
 export function registerSync(rules: Command): void {
   withExamples(
     rules

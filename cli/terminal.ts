@@ -9,30 +9,30 @@ export const colored = isatty(stdout.fd) && (env['NO_COLOR'] ?? '') === '' && en
 
 export const colors = pc.createColors(colored);
 
-/** The variables a command may refer to. */
+/** The variables available to a command. */
 export const environment: Readonly<Record<string, string | undefined>> = env;
 
-// As the gateway reads them: what stands around a value is of the file that it came from.
+// Trimmed as in the gateway: surrounding whitespace is an artefact of the file that a value came from.
 for (const [name, value = ''] of Object.entries(env)) if (value !== value.trim()) env[name] = value.trim();
 
-/** Adds variables to those a command may refer to, and to those of what it starts. */
+/** Adds variables for the command and its child processes. */
 export function takeVariables(more: Readonly<Record<string, string | undefined>>): void {
   for (const [name, value] of Object.entries(more)) if (value !== undefined) env[name] = value.trim();
 }
 
 let begun = false;
 
-/** True once a part of the result was printed. */
+/** Whether a part of the result has been printed. */
 export function resultBegun(): boolean {
   return begun;
 }
 
-/** The result of a command, to stdout. */
+/** Prints the result of a command to stdout. */
 export function print(text: string): void {
   write(`${text}\n`);
 }
 
-/** A part of the result. False: wait for `drain`. */
+/** Writes a part of the result. False: wait for `drain`. */
 export function write(text: string): boolean {
   begun = true;
   return stdout.write(text);
@@ -42,16 +42,16 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, null, 2));
 }
 
-/** Whatever is not the result, to stderr. */
+/** Prints everything but the result to stderr. */
 export function note(text: string): void {
   stderr.write(`${text}\n`);
 }
 
-/** What a shell says of a program that SIGPIPE ended; Node ignores the signal. */
+/** A shell's exit code for a process ended by SIGPIPE; Node ignores the signal. */
 const NO_READER = 141;
 const FAILED = 1;
 
-/** Whoever reads the result may stop early (`| head -1`): then nobody waits for the rest. Notes that nobody reads stop nothing. */
+/** Ends the process when the reader of stdout stops early (`| head -1`). A closed stderr stops nothing. */
 export function endWithoutReader(): void {
   stdout.on('error', (error: Error) => {
     if (isBrokenPipe(error)) process.exit(NO_READER);
@@ -72,9 +72,9 @@ const WIDTH = 24;
 const REDRAW_MS = 80;
 
 export interface ProgressBar {
-  /** `total` undefined: nobody knows how much there is. */
+  /** `total` undefined: unknown. */
   update(done: number, total?: number): void;
-  /** Leaves the line empty. */
+  /** Clears the line. */
   end(): void;
 }
 
@@ -105,18 +105,18 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 let asked: AbortController | undefined;
 let received: number | undefined;
 
-/** For a command that must leave things whole: aborted by the first Ctrl-C. The second one ends the process. */
+/** For a command that must stop in a consistent state: aborted by the first Ctrl-C. The second one ends the process. */
 export function interruption(): AbortSignal {
   asked ??= new AbortController();
   return asked.signal;
 }
 
-/** The exit code that a signal asked for: 130 after Ctrl-C. */
+/** The exit code of a received signal: 130 after Ctrl-C. */
 export function interruptedWith(): number | undefined {
   return received;
 }
 
-/** A signal ends the process at once, unless a command asked to end by itself. */
+/** A signal ends the process at once, unless a command uses `interruption`. */
 export function handleInterrupts(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {

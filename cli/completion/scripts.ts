@@ -1,4 +1,4 @@
-/** What may stand in one place: files, some words, or any text. */
+/** Values of one position: files, a list of words, or any text. */
 export type Values = 'files' | 'any' | readonly string[];
 
 export interface CompletedOption {
@@ -9,7 +9,7 @@ export interface CompletedOption {
   readonly value: Values | undefined;
 }
 
-/** One command of the tree, with all that can follow it. */
+/** One command of the tree, with everything that may follow it. */
 export interface CompletedCommand {
   /** Without the program's name; empty for the program itself. */
   readonly path: string;
@@ -22,8 +22,8 @@ export interface CompletedCommand {
 type Tree = readonly CompletedCommand[];
 
 /**
- * Each script holds the whole tree, so that a TAB starts no program. It walks the words before the cursor: `where` is
- * the command they lead to, `at` the number of arguments after it. `path` would be PATH itself in zsh.
+ * Each script embeds the whole tree, so that a TAB starts no process. It walks the words before the cursor: `where` is the
+ * command they lead to, `at` the number of arguments after it. `path` would be PATH itself in zsh.
  */
 export function bashScript(tree: Tree): string {
   return `# Completion of sallyport for bash: eval "$(sallyport completion bash)"
@@ -176,7 +176,7 @@ interface Described {
   readonly description: string;
 }
 
-/** The tree as functions of case statements, for bash and zsh. `list`: how words are handed back. */
+/** The tree as shell functions of case statements, for bash and zsh. `list`: how words are returned. */
 function tables(tree: Tree, list: (words: readonly Described[]) => string): string {
   const values = (kind: Values): string =>
     `REPLY=${quoted(typeof kind === 'string' ? kind : kind.join(' '))}`;
@@ -219,7 +219,7 @@ function table(name: string, entries: readonly string[], otherwise: string): str
   return `_sallyport_${name}() {\n  case $1 in\n${entries.join('\n')}\n    *) ${otherwise} ;;\n  esac\n}`;
 }
 
-/** In single quotes of a POSIX shell, and of fish, which alone takes a backslash within them for more than itself. */
+/** In single quotes of a POSIX shell, and of fish, which alone treats a backslash within them as an escape. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -17,7 +17,7 @@ export interface RunCommand extends Output {
   readonly dryRun?: boolean;
 }
 
-/** So that a job asks for no more variables than it uses. */
+/** So that a job requires only the variables it uses. */
 const USES: Readonly<Record<keyof typeof WEBHOOKS.schedule, Uses>> = {
   'webhooks-apply': 'everything',
   'webhooks-reconcile': 'events',

@@ -8,12 +8,12 @@ import type { MigrationFile } from './files.ts';
 import { createLedger, entryFor, readLedger, tableExists } from './ledger.ts';
 import { lockRun, type Waiting } from './run-lock.ts';
 
-/** The last migration a database has that is adopted. */
+/** The last migration of an adopted database. */
 export const LAST_LEGACY = '20250110000013';
 const LEGACY_TABLES = ['tenants', 'users', 'sessions', 'kanidm_tenant_groups'] as const;
 
 export interface Baseline {
-  /** What is (or would be) recorded as already there. */
+  /** Migrations that are (or would be) recorded as applied. */
   readonly adopted: readonly MigrationFile[];
   readonly from: 'schema' | 'sqlx';
 }
@@ -22,7 +22,7 @@ export interface BaselineOptions extends Waiting {
   readonly waitMs: number;
 }
 
-/** Which migrations an existing database already has. Changes nothing; throws Failure when it cannot be adopted. */
+/** Determines the migrations of an existing database. Read-only; throws Failure when it cannot be adopted. */
 export async function planBaseline(
   session: DatabaseSession,
   files: readonly MigrationFile[],
@@ -45,7 +45,7 @@ export async function planBaseline(
   return { adopted: files.filter(({ version }) => versions.has(version)), from: 'sqlx' };
 }
 
-/** Records them, all or none. Touches no table but our own record. */
+/** Records them, all or none. Writes only to the ledger. */
 export async function baseline(
   session: DatabaseSession,
   files: readonly MigrationFile[],
@@ -61,7 +61,7 @@ export async function baseline(
   return plan;
 }
 
-/** Why its migrations only seem to be pending: it has tables that no record speaks of. */
+/** Why migrations only seem pending: tables exist without a ledger. */
 export async function faultsOfUnadopted(
   session: DatabaseSession,
   ledger: readonly unknown[],
@@ -81,7 +81,7 @@ async function legacyTable(session: DatabaseSession): Promise<string | undefined
 const Row = z.object({ version: z.string(), description: z.string(), success: z.boolean() });
 export type SqlxRow = z.infer<typeof Row>;
 
-/** What sqlx recorded; undefined when it never ran here. Only ever read. */
+/** The record of sqlx; undefined when it never ran here. Never written. */
 export async function readSqlx(session: DatabaseSession): Promise<SqlxRow[] | undefined> {
   if (!(await tableExists(session, '_sqlx_migrations'))) return undefined;
   return session.query(
@@ -90,7 +90,7 @@ export async function readSqlx(session: DatabaseSession): Promise<SqlxRow[] | un
   );
 }
 
-/** Why the record of sqlx cannot be taken over; none = it can. */
+/** Why the record of sqlx cannot be adopted; empty when it can. */
 export function faultsOfSqlx(
   rows: readonly SqlxRow[],
   files: readonly MigrationFile[],

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { sql, type Sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 
-/** A schema as sets of lines that two databases share exactly when they agree; names of indexes play no part. */
+/** A schema as sets of lines, equal exactly for equal schemas; names of indexes play no part. */
 export const Catalog = z.object({
   /** `users.email varchar(255) NOT NULL` */
   columns: z.array(z.string()),
@@ -17,7 +17,7 @@ export type Catalog = z.infer<typeof Catalog>;
 
 const Line = z.object({ line: z.string() });
 
-/** Tables that keep books on migrations are not part of the schema. */
+/** Ledgers of migrations are not part of the schema. */
 const RELATIONS = sql`
   select c.oid, c.relname from pg_class c
   where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
@@ -67,7 +67,7 @@ export async function readCatalog(session: DatabaseSession): Promise<Catalog> {
   };
 }
 
-/** Left behind by a concurrent build that was cut off; kept up to date, but used by no query. */
+/** Left by an interrupted concurrent build; maintained by writes, but used by no query. */
 export async function readInvalidIndexes(session: DatabaseSession): Promise<string[]> {
   return readLines(session, INVALID_INDEXES);
 }

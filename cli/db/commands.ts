@@ -25,7 +25,7 @@ export interface MigrateCommand extends RunOptions {
   readonly lockTimeout: number;
 }
 
-/** Runs what is pending, or prints it. */
+/** Runs the pending migrations, or prints them. */
 export async function runMigrate(options: MigrateCommand): Promise<void> {
   const files = await readMigrations(MIGRATIONS);
   await withSession(async ({ session, shown, waiting }) => {
@@ -77,7 +77,7 @@ export async function runStatus(options: Output): Promise<void> {
   });
 }
 
-/** Fails with every difference to what the migrations promise. */
+/** Throws Failure after printing every difference to the migrations. */
 export async function runVerify(options: Output): Promise<void> {
   const files = await readMigrations(MIGRATIONS);
   const expected = await readExpected(MIGRATIONS);
@@ -92,7 +92,7 @@ export async function runVerify(options: Output): Promise<void> {
   if (differences.length > 0) throw new Failure('');
 }
 
-/** Takes over an existing database, or prints what it would record. */
+/** Adopts an existing database, or prints what it would record. */
 export async function runBaseline(options: RunOptions): Promise<void> {
   const files = await readMigrations(MIGRATIONS);
   const expected = await readExpected(MIGRATIONS);
@@ -126,7 +126,7 @@ type Progress = Required<Pick<MigrateOptions, 'onStart' | 'onDone' | 'onLockBusy
 
 const CLEAR_LINE = '\r\u001b[2K';
 
-/** To stderr: a line for each migration that ran; on a terminal also the one that is running. */
+/** Prints to stderr a line per finished migration; on a terminal also the running one. */
 export function migrationProgress(live = isatty(process.stderr.fd)): Progress {
   const transient = (text: string): void => {
     if (live) process.stderr.write(`${CLEAR_LINE}${text}`);

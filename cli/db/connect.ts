@@ -13,12 +13,12 @@ export const MIGRATIONS = join(PROJECT, 'migrations');
 
 export interface Connected {
   readonly session: DatabaseSession;
-  /** The address without its password. */
+  /** The URL without its password. */
   readonly shown: string;
   readonly waiting: Waiting;
 }
 
-/** Opens a session to DATABASE_URL for one command; Ctrl-C ends its running statement. */
+/** Opens a session to DATABASE_URL for one command; Ctrl-C cancels its running statement. */
 export async function withSession<T>(work: (connected: Connected) => Promise<T>): Promise<T> {
   const { url, shown } = databaseUrl();
   const signal = interruption();
@@ -77,7 +77,7 @@ function roleOf(shown: string): string {
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** Postgres' wording of a lacking right -> what gives it, to be run by the object's owner. Texts of PostgreSQL 13 to 17. */
+/** Postgres' wording of a missing privilege -> its remedy, to be run by the object's owner. Texts of PostgreSQL 13 to 17. */
 const REMEDIES: readonly [RegExp, (name: string, role: string) => string][] = [
   [
     /permission denied for schema ([^\s;]+)/,
@@ -114,7 +114,7 @@ const REMEDIES: readonly [RegExp, (name: string, role: string) => string][] = [
   ],
 ];
 
-/** What to run for a right that Postgres says is lacking; empty when the error is another. */
+/** The remedy for a missing privilege; empty for any other error. */
 export function grantFor(error: DatabaseError, role: string): string {
   if (error.code !== INSUFFICIENT_PRIVILEGE) return '';
   const quoted =

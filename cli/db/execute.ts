@@ -6,9 +6,9 @@ import { entryFor } from './ledger.ts';
 import type { Waiting } from './run-lock.ts';
 
 export interface ExecuteOptions extends Waiting {
-  /** Milliseconds a statement may queue for a lock. Everybody who comes later queues behind it for as long. */
+  /** Milliseconds a statement may queue for a lock. Later statements queue behind it for as long. */
   readonly lockTimeoutMs: number;
-  /** A lock was not to be had; the statement comes again after a pause. */
+  /** A lock timed out; the statement is retried after a pause. */
   readonly onLockBusy?: (file: MigrationFile, attempt: number) => void;
 }
 
@@ -39,7 +39,7 @@ export async function executeMigration(
   return elapsed();
 }
 
-/** The record is part of the transaction: a crash leaves both or neither. */
+/** The ledger entry is part of the transaction: a crash leaves both or neither. */
 async function inTransaction(
   session: DatabaseSession,
   file: MigrationFile,
@@ -79,8 +79,8 @@ const CONCURRENT_INDEX =
 const Quoted = z.object({ name: z.string() });
 
 /**
- * An index whose concurrent build was cut off stays behind as invalid, and IF NOT EXISTS would take it for the real one.
- * Under the run lock nobody else is building it.
+ * An interrupted concurrent build leaves an invalid index, which IF NOT EXISTS would accept.
+ * Under the run lock no other run is building it.
  */
 export async function dropInvalidIndex(session: DatabaseSession, statement: string): Promise<void> {
   const name = CONCURRENT_INDEX.exec(statement)?.[1];
@@ -95,12 +95,12 @@ export async function dropInvalidIndex(session: DatabaseSession, statement: stri
 
 /**
  * One token of SQL (PostgreSQL manual, 4.1): comments, strings with and without escapes, quoted names,
- * dollar-quoted bodies. Nested block comments are not read; migrations have none.
+ * dollar-quoted bodies. Nested block comments are not supported; migrations have none.
  */
 const TOKEN =
   /--[^\n]*|\/\*[\s\S]*?\*\/|\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_]\w*)?\$[\s\S]*?\$\1\$|;|[\s\S]/g;
 
-/** The statements of a file, without their semicolons; pieces that are only comments are left out. */
+/** The statements of a file, without semicolons; comment-only pieces are dropped. */
 export function splitStatements(text: string): string[] {
   const statements: string[] = [];
   let current = '';

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Catalog } from './catalog.ts';
 
-/** What the migrations promise, as a fresh install has it; a test keeps the two together. */
+/** The schema of a fresh install; a test compares it with the migrations. */
 export interface Expected {
-  /** At 20250110000013: the shape a database has that is adopted. */
+  /** At 20250110000013: the schema of an adopted database. */
   readonly legacy: Catalog;
   readonly current: Catalog;
 }
@@ -18,8 +18,8 @@ export async function readExpected(folder: string): Promise<Expected> {
 const NOT_NULL = ' NOT NULL';
 
 /**
- * What the live schema lacks of the promised one. What came with an adopted database is asked for by name or by effect
- * (columns, indexes, foreign keys); its types and checks are its owner's. What our migrations added must be exact.
+ * What the live schema lacks. Parts of an adopted database are compared by name or by effect (columns, indexes, foreign
+ * keys); its types and checks are its owner's. What our migrations added must be exact.
  */
 export function missingFrom(live: Catalog, { legacy, current }: Expected): string[] {
   const added = (kind: keyof Catalog): string[] => without(current[kind], legacy[kind]);
@@ -38,7 +38,7 @@ export function missingFrom(live: Catalog, { legacy, current }: Expected): strin
   ];
 }
 
-/** What an adopted database must have. */
+/** What a database to be adopted lacks. */
 export function missingOfLegacy(live: Catalog, { legacy }: Expected): string[] {
   return missingFrom(live, { legacy, current: legacy });
 }

@@ -6,12 +6,12 @@ import { Failure } from '../failure.ts';
 export interface MigrationFile {
   /** The file's name, which is the migration's identity for ever. */
   readonly name: string;
-  /** The fourteen digits the name begins with; also the version in sqlx. */
+  /** The fourteen leading digits of the name; also the version in sqlx. */
   readonly version: string;
   readonly text: string;
   /** SHA-256 of the text with LF line ends, so that a checkout on Windows is not an edit. */
   readonly checksum: string;
-  /** False: the file's statements run one by one, because one of them cannot run inside a transaction. */
+  /** False: the file's statements run one by one, since one of them cannot run inside a transaction. */
   readonly transactional: boolean;
 }
 
@@ -19,7 +19,7 @@ const NAME = /^(\d{14})_[a-z0-9_]+\.sql$/;
 const FORM = 'YYYYMMDDhhmmss_what_it_does.sql';
 const NO_TRANSACTION = /^-- sallyport:no-transaction$/m;
 
-/** The .sql files of the folder itself, in order; never those of a folder inside it. */
+/** The .sql files of the folder, in order; not recursive. */
 export async function readMigrations(folder: string): Promise<MigrationFile[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries

@@ -23,7 +23,7 @@ export async function tableExists(session: DatabaseSession, table: string): Prom
   return row?.found ?? false;
 }
 
-/** In order of their names. Reads only: a database without the table has no entries. */
+/** Entries by name. Read-only: a database without the table has none. */
 export async function readLedger(session: DatabaseSession): Promise<LedgerEntry[]> {
   if (!(await tableExists(session, LEDGER_TABLE))) return [];
   return session.query(

@@ -15,7 +15,7 @@ export interface MigrateOptions extends ExecuteOptions {
   readonly onDone?: (file: MigrationFile, executionMs: number) => void;
 }
 
-/** A migration failed; those before it stay, and the next run begins with this one. */
+/** A migration failed; earlier ones stay applied, and the next run starts with this one. */
 export class MigrationFailed extends Failure {
   readonly file: string;
 
@@ -25,7 +25,7 @@ export class MigrationFailed extends Failure {
   }
 }
 
-/** What `migrate` would do. Changes nothing. */
+/** What `migrate` would do. Read-only. Throws Failure. */
 export async function planRun(session: DatabaseSession, files: readonly MigrationFile[]): Promise<Plan> {
   const ledger = await readLedger(session);
   const plan = planMigrations(files, ledger);
@@ -34,7 +34,7 @@ export async function planRun(session: DatabaseSession, files: readonly Migratio
   return plan;
 }
 
-/** Runs what is pending, one run at a time. Returns the names that ran. */
+/** Applies the pending migrations, one run at a time. Returns their names. */
 export async function migrate(
   session: DatabaseSession,
   files: readonly MigrationFile[],
@@ -80,7 +80,7 @@ function umzugOver(
   });
 }
 
-/** A statement whose client was killed would otherwise run on, with the run lock, to its end. */
+/** Otherwise the statement of a killed client would run to its end, holding the run lock. */
 async function watchForLoss(session: DatabaseSession): Promise<void> {
   try {
     await session.execute(sql`set client_connection_check_interval = '2s'`);
@@ -91,13 +91,13 @@ async function watchForLoss(session: DatabaseSession): Promise<void> {
 
 export interface Plan {
   readonly pending: readonly MigrationFile[];
-  /** Why nothing may run: one line each. */
+  /** Why nothing may run, one line each. */
   readonly faults: readonly string[];
 }
 
 type Recorded = Pick<LedgerEntry, 'name' | 'checksum'>;
 
-/** What is still to run, and what must be put right before anything may. */
+/** The pending migrations, and the faults to fix before any may run. */
 export function planMigrations(files: readonly MigrationFile[], ledger: readonly Recorded[]): Plan {
   const recorded = new Map(ledger.map((entry) => [entry.name, entry]));
   const pending = files.filter(({ name }) => !recorded.has(name));

@@ -4,7 +4,7 @@ import type { DatabaseSession } from '../../shared/database/session.ts';
 import type { Clock } from '../../shared/ports/runtime.ts';
 import { Failure } from '../failure.ts';
 
-/** Both halves of the advisory lock's key: any constants nobody else uses. */
+/** Both halves of the advisory lock's key: arbitrary constants. */
 const CLASS = 0x5a11;
 const OBJECT = 0x9027;
 const POLL_MS = 200;
@@ -18,7 +18,7 @@ export interface Waiting {
 const Locked = z.object({ locked: z.boolean() });
 const Holder = z.object({ pid: z.number(), since: z.date().nullable() });
 
-/** Only one run at a time in one database; the lock ends with the session, however that ends. */
+/** Permits one run at a time per database; the lock ends with the session, however that ends. Throws Failure. */
 export async function lockRun(session: DatabaseSession, waitMs: number, waiting: Waiting): Promise<void> {
   if (!(await session.direct())) {
     throw new Failure('a connection pooler stands in between: use the direct address of the database');

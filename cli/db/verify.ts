@@ -7,7 +7,7 @@ import type { MigrationFile } from './files.ts';
 import { readLedger } from './ledger.ts';
 import { planMigrations } from './migrate.ts';
 
-/** Every difference between the live database and what the migrations promise; none = as promised. Changes nothing. */
+/** Differences between the live database and the migrations; empty when there are none. Read-only. */
 export async function verify(
   session: DatabaseSession,
   files: readonly MigrationFile[],

@@ -2,7 +2,7 @@ import type { AuthorizationModel, AuthorizationStores } from '../../shared/ports
 import { Failure } from '../failure.ts';
 
 export interface Wanted {
-  /** Of a store to find or to make, when no id is given. */
+  /** Name of the store to find or create, when no id is given. */
   readonly storeName: string;
   readonly storeId: string | undefined;
   readonly model: AuthorizationModel;
@@ -15,16 +15,16 @@ export interface Bootstrapped {
   readonly wroteModel: boolean;
 }
 
-/** What is there, and what is missing to the wanted state. */
+/** What exists, and what differs from the wanted state. */
 export interface Survey {
   readonly storeId: string | undefined;
-  /** Set when the latest model means what is wanted. */
+  /** Set when the latest model is equivalent to the wanted one. */
   readonly modelId: string | undefined;
-  /** Empty when nothing is missing. */
+  /** Empty when nothing differs. */
   readonly drift: readonly string[];
 }
 
-/** Changes nothing. */
+/** Read-only. */
 export async function survey(stores: AuthorizationStores, wanted: Wanted): Promise<Survey> {
   const storeId = await findStore(stores, wanted);
   if (storeId === undefined)
@@ -36,7 +36,7 @@ export async function survey(stores: AuthorizationStores, wanted: Wanted): Promi
   return { storeId, modelId: undefined, drift: [differs] };
 }
 
-/** Brings store and model to the wanted state; does nothing where they are. */
+/** Brings store and model to the wanted state; idempotent. */
 export async function bootstrap(stores: AuthorizationStores, wanted: Wanted): Promise<Bootstrapped> {
   const { storeId: existing, modelId: kept } = await survey(stores, wanted);
   const storeId = existing ?? (await stores.create(wanted.storeName));
@@ -68,12 +68,12 @@ function means(a: AuthorizationModel, b: AuthorizationModel): boolean {
   return canonicalModel(a) === canonicalModel(b);
 }
 
-/** Where a file was written or by which tool changes nothing of what a model means. */
+/** Provenance of a file, without bearing on the model's meaning. */
 const NOT_MEANING = new Set(['id', 'source_info', 'module']);
-/** Empty objects that say something: `{this: {}}` is the relation's own tuples, `wildcard` everyone. */
+/** Empty objects with a meaning: `{this: {}}` is the relation's own tuples, `wildcard` all users. */
 const MARKERS = new Set(['this', 'wildcard']);
 
-/** Text that two models share exactly when they mean the same: order, ids and a server's empty defaults play no part. */
+/** Equal exactly for equivalent models: order, ids and a server's empty defaults play no part. */
 export function canonicalModel(model: AuthorizationModel): string {
   return JSON.stringify(canonical(model));
 }
@@ -88,7 +88,7 @@ function canonical(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** `a but not b` and the arguments of a type are the places where the order counts. */
+/** Order counts only in `a but not b` and in the arguments of a type. */
 function inOrder(name: string, member: unknown): unknown {
   const ordered = name === 'generic_types' && Array.isArray(member);
   return ordered ? member.map(canonical) : canonical(member);

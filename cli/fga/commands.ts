@@ -17,7 +17,7 @@ export interface BootstrapCommand {
   readonly json?: boolean;
 }
 
-/** Brings store and model to what the file says; with `check`, fails when they are not. */
+/** Brings store and model to the state of the file; with `check`, fails when they differ. */
 export async function runBootstrap(options: BootstrapCommand): Promise<void> {
   const settings = openFgaSettings();
   const wanted = {
@@ -31,7 +31,7 @@ export async function runBootstrap(options: BootstrapCommand): Promise<void> {
     return;
   }
   const { storeId, modelId, drift: found } = await orFailure(survey(stores, wanted));
-  // No bootstrap mends a pin, so it is nothing that a dry run could announce.
+  // Bootstrap cannot change a pin, so a dry run does not report it.
   const drift = options.check === true ? [...found, ...otherPin(modelId, options, settings)] : found;
   if (storeId === undefined || modelId === undefined || drift.length > 0) {
     if (options.json === true) printJson({ ok: false, drift });
@@ -42,7 +42,7 @@ export async function runBootstrap(options: BootstrapCommand): Promise<void> {
   tell({ storeId, modelId, madeStore: false, wroteModel: false }, options, settings, wanted);
 }
 
-/** The gateway asks by the model that is pinned, whatever the store holds since. */
+/** The gateway checks by the pinned model, whatever the store holds since. */
 function otherPin(
   modelId: string | undefined,
   { model }: BootstrapCommand,

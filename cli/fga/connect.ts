@@ -23,7 +23,7 @@ export interface OpenFgaSettings {
   readonly apiToken: string | null;
 }
 
-/** Where OpenFGA is, from the gateway's own variables. Throws Failure. */
+/** OpenFGA's settings from the gateway's own variables. Throws Failure. */
 export function openFgaSettings(): OpenFgaSettings {
   const present = Object.entries(environment).filter(([, value]) => (value ?? '').trim() !== '');
   const parsed = Variables.safeParse(Object.fromEntries(present));
@@ -40,7 +40,7 @@ export function openFgaSettings(): OpenFgaSettings {
   };
 }
 
-/** For what works on one store. */
+/** For commands on one store. Throws Failure. */
 export function storeSettings(): OpenFgaSettings & { readonly storeId: string } {
   const settings = openFgaSettings();
   const { storeId } = settings;
@@ -53,7 +53,7 @@ function toFault({ path, message, code }: z.core.$ZodIssue): string {
   return code === 'invalid_type' ? missing(name).message : `${name}: ${message}`;
 }
 
-/** A server that is away is a Failure to say, not a defect with a stack. */
+/** An unavailable server is a Failure, not a defect with a stack. */
 export async function orFailure<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
@@ -63,7 +63,7 @@ export async function orFailure<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** A model in OpenFGA's language. Throws Failure with the place of its first fault. */
+/** Reads a model in OpenFGA's language. Throws Failure with the position of its first fault. */
 export async function readModel(file: string): Promise<AuthorizationModel> {
   const text = await readText(file);
   try {
@@ -74,14 +74,14 @@ export async function readModel(file: string): Promise<AuthorizationModel> {
   }
 }
 
-/** What happened, at which host, and why OpenFGA refused what was sent. Never the token, nor anything else of the URL. */
+/** The fault, the host, and OpenFGA's reason for a refusal. Never the token, nor the rest of the URL. */
 export function openFgaFailure({ message, cause }: RelationsUnavailable): string {
   const url = environment['OPENFGA_URL'] ?? '';
   const where = URL.canParse(url) ? ` (OPENFGA_URL leads to ${new URL(url).host})` : '';
   return `${message}${where}${cause instanceof Error ? `: ${onOneLine(cause.message)}` : ''}`;
 }
 
-/** It quotes what came out of a file: nothing of that may steer the terminal. */
+/** The message quotes a file: control characters must not reach the terminal. */
 function onOneLine(text: string): string {
   return text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 500);
 }

@@ -21,7 +21,7 @@ export interface ExportOptions {
   readonly onProgress: (count: number) => void;
 }
 
-/** Every tuple of the store, one JSON object a line, page by page to `write`. Answers with their number. */
+/** Writes every tuple of the store, one JSON object a line, page by page. Returns their number. */
 export async function exportTo(
   tuples: Pick<Tuples, 'read'>,
   write: (text: string) => Promise<void>,
@@ -38,7 +38,7 @@ export async function exportTo(
   return count;
 }
 
-/** The same to a file, which appears under its name when it is whole; a cut-off export goes on with `resume`. */
+/** The same to a file, which appears under its name when complete; `resume` continues an interrupted export. */
 export async function exportToFile(
   tuples: Pick<Tuples, 'read'>,
   file: string,
@@ -52,7 +52,7 @@ export async function exportToFile(
     throw new Failure(
       `the cut-off export of ${file} is of store ${from.store}, and OPENFGA_STORE_ID is another`,
     );
-  // So that an export which fails within its first page can go on too, and not where an older one stopped.
+  // So that an export which fails within its first page can resume too, and not where an older one stopped.
   if (from === undefined) await checkpoint.save({ store, bytes: 0, count: 0 });
   let count = from?.count ?? 0;
   let next = from?.next;

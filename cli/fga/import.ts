@@ -5,32 +5,32 @@ import { TUPLES_PER_WRITE, tupleSchema, type Tuple, type Tuples } from '../../sh
 import { Failure } from '../failure.ts';
 import { openFgaFailure } from './connect.ts';
 
-/** The lines at the front of the file that are done, and what stands in them. */
+/** The leading lines of the file that are written, and their digest. */
 export interface Written {
   readonly lines: number;
   readonly digest: string;
 }
 
 export interface ImportOptions {
-  /** What an earlier import has written. */
+  /** Checkpoint of an earlier import. */
   readonly from: Written | undefined;
   readonly dryRun: boolean;
-  /** At the start and after each write. */
+  /** Called at the start and after each write. */
   readonly onWritten: (written: Written) => Promise<void>;
 }
 
 interface Batch {
-  /** By user, relation and object: OpenFGA refuses a tuple that comes twice in one write. */
+  /** By user, relation and object: OpenFGA refuses a write with the same tuple twice. */
   readonly tuples: Map<string, Tuple>;
   first: number;
 }
 
-/** Nothing a person meant is left out silently. */
+/** Strict: no member is dropped silently. */
 const lineSchema = tupleSchema
   .extend({ condition: tupleSchema.shape.condition.unwrap().strict().optional() })
   .strict();
 
-/** Writes the tuples of JSON lines; what is there already stays as it is. Answers with the number of lines read. */
+/** Writes the tuples of JSON lines; existing ones stay as they are. Returns the number of lines read. */
 export async function importLines(
   tuples: Pick<Tuples, 'write'>,
   lines: AsyncIterable<string>,
@@ -46,7 +46,7 @@ export async function importLines(
     await onWritten({ lines: at, digest: digest() });
     batch = { tuples: new Map(), first: at + 1 };
   };
-  // So that an import which fails before its first write can go on too, and not where an older one stopped.
+  // So that an import which fails before its first write can resume too, and not where an older one stopped.
   if (skip === 0) await onWritten({ lines: 0, digest: digest() });
   for await (const line of lines) {
     at += 1;

@@ -15,11 +15,11 @@ export async function* linesOf(file: string): AsyncGenerator<string> {
   }
 }
 
-/** Throws Failure for a file that cannot be read, before anything is done because of it. */
+/** Throws Failure for a file that cannot be read, before anything depends on it. */
 export async function assertReadable(file: string): Promise<void> {
   try {
     const handle = await open(file);
-    // A folder opens; only reading from it fails.
+    // open() succeeds on a folder; only read() fails.
     await handle.read(Buffer.alloc(1)).finally(() => handle.close());
   } catch (error) {
     throw unreadable(file, error);
@@ -31,7 +31,7 @@ function unreadable(file: string, error: unknown): unknown {
   return why === undefined ? error : new Failure(`cannot read ${file}: ${why}`, { cause: error });
 }
 
-/** At line feeds alone: newer versions of node:readline also cut at U+2028 and U+2029, which JSON may hold within a string. */
+/** Splits at line feeds alone: newer versions of node:readline also split at U+2028 and U+2029, valid in JSON strings. */
 export async function* splitLines(chunks: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = '';
   for await (const chunk of chunks) {
@@ -49,7 +49,7 @@ export interface Checkpoint<T> {
   remove(): Promise<void>;
 }
 
-/** How far a long command came, in a file beside its own; replaced whole, so that a crash leaves the old or the new one. */
+/** Progress of a long command, in a file beside its own; replaced atomically, so that a crash leaves the old or the new one. */
 export function checkpointBeside<T>(file: string, schema: z.ZodType<T>): Checkpoint<T> {
   const name = `${file}.checkpoint`;
   return {

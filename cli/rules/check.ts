@@ -10,14 +10,14 @@ import { configuredModel, knownTargets, readRules, storedModel } from './source.
 
 export interface CheckOptions {
   readonly strict?: boolean;
-  /** Hold types and relations against the model that OpenFGA answers by, instead of OPENFGA_MODEL's. */
+  /** Check types and relations against the model that OpenFGA uses, instead of OPENFGA_MODEL's. */
   readonly store?: boolean;
   /** Take every target as configured. */
   readonly anyTarget?: boolean;
   readonly json?: boolean;
 }
 
-/** Prints every finding of a rules file. False when the gateway would refuse it, or `strict` does. */
+/** Prints every finding of a rules file. Returns false when the gateway would refuse it, or `strict` does. */
 export async function check(file: string | undefined, options: CheckOptions): Promise<boolean> {
   const { name, text } = await readRules(file, environment);
   const anyTarget = { targets: targetsNamedIn(text), assumed: false };
@@ -49,7 +49,7 @@ export function findingsOf(compilation: Compilation): readonly Finding[] {
   return compilation.ok ? compilation.warnings : compilation.findings;
 }
 
-/** `file:line:column`, as editors and terminals make links of it. */
+/** `file:line:column`, which editors and terminals turn into links. */
 export function line(name: string, { severity, code, message, line, column }: Finding): string {
   const paint = { error: colors.red, warning: colors.yellow, note: colors.cyan }[severity];
   return `${name}:${line}:${column}: ${paint(severity)}: ${message} ${colors.dim(`[${code}]`)}`;

@@ -16,14 +16,14 @@ import { userNamed, whoMay, type Verdict } from './who.ts';
 
 export interface ExplainOptions {
   readonly rules?: string;
-  /** Whose token it is: its sub, or the OpenFGA user. */
+  /** The token's sub, or the OpenFGA user. */
   readonly user?: string;
-  /** Whose issuer that subject is of. */
+  /** The issuer of that subject. */
   readonly issuer?: string;
   readonly json?: boolean;
 }
 
-/** Prints what the rules decide on a request, and what OpenFGA says of `user`. False when the gateway would refuse it. */
+/** Prints the decision of the rules on a request, and of OpenFGA on `user`. Returns false when the gateway would refuse it. */
 export async function explainRequest(
   method: string,
   path: string,
@@ -50,7 +50,7 @@ export async function explainRequest(
   return passed;
 }
 
-/** Undefined where the gateway would ask OpenFGA nothing. Throws Failure. */
+/** Undefined where the gateway would make no check. Throws Failure. */
 async function verdictOn(
   explanation: Explanation,
   subject: string,

@@ -7,7 +7,7 @@ import { VARIABLES } from '../../shared/configuration/variables.ts';
 import { Failure } from '../failure.ts';
 import { environment } from '../terminal.ts';
 
-/** Of the gateway's own variables the one that says which users OpenFGA's are. Throws Failure. */
+/** SHARED_SUBJECT_ISSUERS, which maps subjects to OpenFGA users. Throws Failure. */
 export function sharedSubjectIssuers(): readonly IssuerName[] {
   const text = (environment['SHARED_SUBJECT_ISSUERS'] ?? '').trim();
   const parsed = VARIABLES.shape.SHARED_SUBJECT_ISSUERS.safeParse(text === '' ? undefined : text);
@@ -15,10 +15,10 @@ export function sharedSubjectIssuers(): readonly IssuerName[] {
   throw new Failure(`SHARED_SUBJECT_ISSUERS: ${parsed.error.issues[0]?.message ?? 'cannot be used'}`);
 }
 
-/** Users of one question: bounds its parameter. */
+/** Users per query: bounds its parameter. */
 const BATCH = 1_000;
 
-/** By the tombstones that webhooks leave. `shared`: as in SHARED_SUBJECT_ISSUERS. */
+/** From the tombstones in the mirror. `shared`: as in SHARED_SUBJECT_ISSUERS. */
 export function removedUsers(database: Pick<Database, 'query'>, shared: readonly IssuerName[]): RemovedUsers {
   const issuers = ISSUER_NAMES.map((name) => ({ name, sharedSubjects: shared.includes(name) }));
   return async (users) => {

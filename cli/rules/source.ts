@@ -21,11 +21,11 @@ export interface RulesText {
 
 export interface KnownTargets {
   readonly targets: ReadonlySet<string>;
-  /** True when no variable says what is configured, so that the usual targets are taken as given. */
+  /** True when no variable configures targets, so that the usual ones are assumed. */
   readonly assumed: boolean;
 }
 
-/** The rules a command is about: the file named, or those that the gateway would load. */
+/** The rules of a command: the given file, or those that the gateway would load. */
 export async function readRules(file: string | undefined, env: Environment): Promise<RulesText> {
   const configured = env['ACCESS_RULES']?.trim() ?? '';
   const source =
@@ -36,7 +36,7 @@ export async function readRules(file: string | undefined, env: Environment): Pro
   return { name: source.path, text: await readText(source.path) };
 }
 
-/** The model that the gateway would hold rules against as it starts. Throws Failure. */
+/** The model that the gateway would check rules against at start. Throws Failure. */
 export function configuredModel(env: Environment): HeldModel | undefined {
   const files = { readText: (path: string) => readFileSync(path, 'utf8'), parseModel };
   try {
@@ -47,7 +47,7 @@ export function configuredModel(env: Environment): HeldModel | undefined {
   }
 }
 
-/** The model by which the configured OpenFGA answers. Throws Failure. */
+/** The model that the configured OpenFGA uses. Throws Failure. */
 export async function storedModel(): Promise<HeldModel> {
   const settings = storeSettings();
   const served = await orFailure(openModels(settings).served());
@@ -72,7 +72,7 @@ export interface TwoFiles {
 }
 
 export interface RulesOptions {
-  /** File names; instead of the variables. */
+  /** File names, in place of the variables. */
   readonly previous?: string;
   readonly rules?: string;
 }
@@ -89,7 +89,7 @@ async function readPrevious(file: string | undefined): Promise<RulesText> {
   if (file === undefined && configured.startsWith('['))
     return { name: 'ACCESS_RULES_PREV', text: configured };
   const name = file ?? configured;
-  // Without it every feature would look new, and a rename would pass unseen.
+  // Without it every feature would look new, and a rename would go unnoticed.
   if (name === '') throw missing('ACCESS_RULES_PREV', 'write the rules that serve now, or [] for none');
   return { name, text: await readText(name) };
 }

@@ -5,7 +5,7 @@ import { LeaseHeld, LeaseLost } from '../../shared/runs/lease.ts';
 import { Failure, withoutTables } from '../failure.ts';
 import { openFgaFailure } from '../fga/connect.ts';
 
-/** Says what happened and what to do; what is no failure but a defect stays as it is. */
+/** Maps an expected error to a Failure with its remedy; a defect is returned unchanged. */
 export function syncFailure(error: unknown): unknown {
   const untold = withoutTables(error);
   if (untold !== undefined) return untold;
@@ -17,7 +17,7 @@ export function syncFailure(error: unknown): unknown {
   return error;
 }
 
-/** A cut-off run goes on where it was. */
+/** An interrupted run resumes where it stopped. */
 function away(what: string, cause: Error, variable: string): Failure {
   const todo = `nothing is lost: look at ${variable} and what it leads to, then give the same command again`;
   return new Failure(`${what}\n${todo}`, { cause });

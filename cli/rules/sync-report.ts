@@ -3,7 +3,7 @@ import type { Plan, SyncOutcome } from '../../functions/feature-sync/sync.ts';
 import type { Widening } from '../../functions/feature-sync/widening.ts';
 import { colors } from '../terminal.ts';
 
-/** What two rules files mean for features, a line each. */
+/** What two rules files mean for features, one line each. */
 export function changeLines({ carries, removed, replaced }: Changes): string[] {
   const moved = new Set(carries.map(({ from }) => from));
   const lines = carries.map(({ from, to }) => {
@@ -32,7 +32,7 @@ export function wideningLine({ feature, relation, users, points }: Widening): st
   return `widens ${feature}: ${count(users, 'user')} would gain ${relation} (${points.join(', ')})`;
 }
 
-/** For machines. */
+/** The output of --json. */
 export function toJson(outcome: SyncOutcome): Record<string, unknown> {
   const plan = 'plan' in outcome ? outcome.plan : undefined;
   const run = 'runId' in outcome ? { run: outcome.runId, restore: restoreLine(outcome.runId) } : {};

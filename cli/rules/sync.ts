@@ -16,7 +16,7 @@ export interface SyncCommand extends RulesOptions {
   readonly wait: number;
 }
 
-/** What the change of rules means for features, from the files alone. */
+/** Prints what the change of rules means for features, from the files alone. */
 export async function runDiff(options: RulesOptions & { readonly json?: boolean }): Promise<void> {
   const { previous, current } = await readBoth(options);
   const changes = compareRules(previous, current);

@@ -4,13 +4,13 @@ import { isPrintable } from '../../shared/identity/subjects.ts';
 import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import { UsageError } from '../failure.ts';
 
-/** What OpenFGA says of a user, and why. */
+/** OpenFGA's answer on a user, and the reason. */
 export interface Verdict {
   readonly user: string;
   readonly allowed: boolean;
-  /** From the user to the relation of the rule; several where the model demands several at once. */
+  /** From the user to the rule's relation; several where the model requires several at once. */
   readonly chains: readonly (readonly string[])[];
-  /** What is missing on each way that the model leaves open. */
+  /** What is missing on each path of the model. */
   readonly lacks: readonly string[];
 }
 
@@ -20,7 +20,7 @@ export interface WhoDeps {
   readonly model: AuthorizationModel;
 }
 
-/** The OpenFGA user of a subject, as the gateway makes it; `user:…` is taken as it is. Throws UsageError. */
+/** The OpenFGA user of a subject, as in the gateway; `user:…` is taken verbatim. Throws UsageError. */
 export function userNamed(subject: string, issuer: string, shared: readonly string[]): string {
   const [given, bare] = subject.startsWith('user:') ? [subject, subject.slice(5)] : [undefined, subject];
   if (!isPrintable(bare) || bare === '*')
@@ -28,7 +28,7 @@ export function userNamed(subject: string, issuer: string, shared: readonly stri
   return given ?? (shared.includes(issuer) ? `user:${subject}` : `user:${issuer}|${subject}`);
 }
 
-/** Asks OpenFGA, then looks through its tuples for the reason. The verdict is OpenFGA's alone. Throws RelationsUnavailable. */
+/** Checks with OpenFGA, then searches its tuples for the reason. The verdict is OpenFGA's alone. Throws RelationsUnavailable. */
 export async function whoMay(
   user: string,
   relation: string,
@@ -42,15 +42,15 @@ export async function whoMay(
 }
 
 interface Found {
-  /** Empty when no way was found. */
+  /** Empty when no path was found. */
   readonly chains: readonly (readonly string[])[];
   readonly lacks: readonly string[];
 }
 
-/** Pages of one search: a role with a hundred thousand members is not read to its end. */
+/** Pages per search: a role with a hundred thousand members is not read to its end. */
 const MOST_READS = 200;
 
-/** One walk from the relation of the rule down to the user, along the model and the tuples. */
+/** One walk from the rule's relation down to the user, along the model and the tuples. */
 class Search {
   private readonly user: string;
   private readonly deps: WhoDeps;
@@ -127,7 +127,7 @@ class Search {
     return { chains: [], lacks: [`${this.user} is not ${step}`, ...found.lacks] };
   }
 
-  /** The first way that leads to the user; else what all of them lack. */
+  /** The first path to the user; else what all of them lack. */
   private async first<T>(ways: readonly T[], look: (way: T) => Promise<Found>): Promise<Found> {
     const lacks: string[] = [];
     for (const way of ways) {

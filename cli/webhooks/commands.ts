@@ -37,7 +37,7 @@ export interface ReplayCommand extends Output {
   readonly dryRun?: boolean;
 }
 
-/** Prints events, the newest first. */
+/** Prints events, newest first. */
 export async function runList({ user, limit, json, ...filter }: ListCommand): Promise<void> {
   const events = await withInbox((database) => listEvents(database, { ...filter, subject: user }, limit));
   if (json === true) printJson(events);
@@ -80,7 +80,7 @@ export async function runRetry(id: string | undefined, options: RetryCommand): P
   else throw new UsageError('name one event, or say --dead');
 }
 
-/** Its status goes into the change as well, so that an event which is applied in between is not applied twice. */
+/** The change is conditional on this status, so that an event applied in between is not applied twice. */
 async function statusOfFailed(id: string): Promise<'pending' | 'dead'> {
   const event = await withInbox((database) => showEvent(database, id));
   if (event === undefined) throw new Failure(`there is no event ${id}`);
@@ -94,7 +94,7 @@ async function statusOfFailed(id: string): Promise<'pending' | 'dead'> {
   return status === 'dead' ? 'dead' : 'pending';
 }
 
-/** Makes events due that were applied before. */
+/** Makes applied events due again. */
 export async function runReplay({ user, type, since, ...options }: ReplayCommand): Promise<void> {
   if (user === undefined && type === undefined && since === undefined)
     throw new UsageError('say which: --user, --type or --since');
@@ -127,7 +127,7 @@ export interface ReconcileCommand {
   readonly json?: boolean;
 }
 
-/** Puts missed events into the inbox, and prints which. */
+/** Stores missed events in the inbox, and prints them. */
 export async function runReconcile({ since, dryRun = false, json }: ReconcileCommand): Promise<void> {
   const signal = interruption();
   const result = await withDeps('events', (deps) => {

@@ -4,7 +4,7 @@ import { openDatabase } from '../deps.ts';
 import { Failure, missing, withoutTables } from '../failure.ts';
 import { environment } from '../terminal.ts';
 
-/** Opens DATABASE_URL for one command; what the database refuses or cannot do is a Failure. */
+/** Opens DATABASE_URL for one command. Throws Failure when the database refuses or is away. */
 export async function withInbox<T>(work: (database: Database) => Promise<T>): Promise<T> {
   const url = environment['DATABASE_URL'] ?? '';
   if (url === '') throw missing('DATABASE_URL');
