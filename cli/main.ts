@@ -49,7 +49,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await root.parseAsync(argv);
     return interruptedWith() ?? DONE;
   } catch (error) {
-    return interruptedWith() ?? tell(error, root, argv);
+    return interruptedWith() ?? printError(error, root, argv);
   }
 }
 
@@ -101,7 +101,7 @@ function readVariables({ envFile }: { readonly envFile?: readonly string[] }): v
 }
 
 /** Prints the error as text and, with --json, as JSON too; returns the exit code. */
-function tell(error: unknown, root: Command, argv: readonly string[]): number {
+function printError(error: unknown, root: Command, argv: readonly string[]): number {
   if (error instanceof CommanderError && error.exitCode === 0) return DONE;
   const usage = error instanceof UsageError || error instanceof CommanderError;
   const message = systemMessage(error) ?? (error instanceof Error ? error.message : String(error));

@@ -102,13 +102,13 @@ function draw(label: string, done: number, total: number | undefined): string {
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
-let asked: AbortController | undefined;
+let interrupted: AbortController | undefined;
 let received: number | undefined;
 
 /** For a command that must stop in a consistent state: aborted by the first Ctrl-C. The second one ends the process. */
 export function interruption(): AbortSignal {
-  asked ??= new AbortController();
-  return asked.signal;
+  interrupted ??= new AbortController();
+  return interrupted.signal;
 }
 
 /** The exit code of a received signal: 130 after Ctrl-C. */
@@ -120,9 +120,9 @@ export function interruptedWith(): number | undefined {
 export function handleInterrupts(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (asked === undefined || received !== undefined) process.exit(EXIT_CODES[signal]);
+      if (interrupted === undefined || received !== undefined) process.exit(EXIT_CODES[signal]);
       received = EXIT_CODES[signal];
-      asked.abort();
+      interrupted.abort();
     });
   }
 }

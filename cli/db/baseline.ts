@@ -97,7 +97,7 @@ export function faultsOfSqlx(
   lastLegacy: string,
 ): string[] {
   const versions = new Set(rows.map(({ version }) => version));
-  const known = new Set(files.map(({ version }) => version));
+  const ours = new Set(files.map(({ version }) => version));
   const newest = rows.at(-1)?.version ?? '';
   const label = ({ version, description }: SqlxRow): string =>
     `_sqlx_migrations: ${version} (${description})`;
@@ -106,7 +106,7 @@ export function faultsOfSqlx(
       .filter(({ success }) => !success)
       .map((row) => `${label(row)} failed half-way: repair it with sqlx first`),
     ...rows
-      .filter(({ version }) => !known.has(version))
+      .filter(({ version }) => !ours.has(version))
       .map((row) => `${label(row)} is unknown here: this database has gone another way`),
     ...files
       .filter(({ version }) => !versions.has(version) && (version <= lastLegacy || version < newest))

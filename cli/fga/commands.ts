@@ -27,7 +27,7 @@ export async function runBootstrap(options: BootstrapCommand): Promise<void> {
   };
   const stores = openStores(settings);
   if (options.check !== true && options.dryRun !== true) {
-    tell(await orFailure(bootstrap(stores, wanted)), options, settings, wanted);
+    printResult(await orFailure(bootstrap(stores, wanted)), options, settings, wanted);
     return;
   }
   const { storeId, modelId, drift: found } = await orFailure(survey(stores, wanted));
@@ -39,7 +39,7 @@ export async function runBootstrap(options: BootstrapCommand): Promise<void> {
     if (options.check === true) throw new Failure('');
     return;
   }
-  tell({ storeId, modelId, madeStore: false, wroteModel: false }, options, settings, wanted);
+  printResult({ storeId, modelId, madeStore: false, wroteModel: false }, options, settings, wanted);
 }
 
 /** The gateway checks by the pinned model, whatever the store holds since. */
@@ -52,7 +52,7 @@ function otherPin(
   return [`OPENFGA_MODEL_ID pins ${pinned}, but ${model} is ${modelId}: set it to that, or leave it out`];
 }
 
-function tell(
+function printResult(
   done: Bootstrapped,
   options: BootstrapCommand,
   settings: OpenFgaSettings,

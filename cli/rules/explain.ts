@@ -128,7 +128,7 @@ function detailLines({ match, object, refusal, lost }: Extract<Explanation, { ki
   const values = Object.entries(params).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   const rate = rule.rateLimit;
   return [
-    `  asks    ${refusal === undefined ? question(rule, object) : `nothing: refused (400 invalid_path), ${refusal}`}`,
+    `  asks    ${refusal === undefined ? requirementText(rule, object) : `nothing: refused (400 invalid_path), ${refusal}`}`,
     ...(rule.claims ?? []).map(
       ({ name, values }) =>
         `  claim   ${name}: ${values.map((value) => JSON.stringify(value)).join(' and ')}`,
@@ -145,7 +145,7 @@ function placeText(place: TokenPlace): string {
   return 'name' in place ? `${place.kind}:${place.name}` : place.kind;
 }
 
-function question(rule: Rule, object: string | undefined): string {
+function requirementText(rule: Rule, object: string | undefined): string {
   if (rule.access.kind === 'public') return 'nothing: anyone may pass';
   if (rule.access.kind === 'authenticated')
     return rule.claims === undefined ? 'for any valid token' : 'for a valid token with the claims below';

@@ -26,8 +26,8 @@ export function removedUsers(database: Pick<Database, 'query'>, shared: readonly
     for (const issuer of issuers) {
       const subjects = users.flatMap((user) => subjectOf(issuer, user) ?? []);
       for (let at = 0; at < subjects.length; at += BATCH) {
-        const known = await identitiesOf(issuer.name, database).states(subjects.slice(at, at + BATCH));
-        for (const { subject, state } of known) if (state === 'removed') removed.add(userOf(issuer, subject));
+        const identities = await identitiesOf(issuer.name, database).states(subjects.slice(at, at + BATCH));
+        for (const { subject, state } of identities) if (state === 'removed') removed.add(userOf(issuer, subject));
       }
     }
     return removed;

@@ -7,8 +7,8 @@ import { openFgaFailure } from '../fga/connect.ts';
 
 /** Maps an expected error to a Failure with its remedy; a defect is returned unchanged. */
 export function syncFailure(error: unknown): unknown {
-  const untold = withoutTables(error);
-  if (untold !== undefined) return untold;
+  const noTables = withoutTables(error);
+  if (noTables !== undefined) return noTables;
   if (error instanceof DatabaseUnavailable) return away(error.message, error, 'DATABASE_URL');
   if (error instanceof RelationsUnavailable) return away(openFgaFailure(error), error, 'OPENFGA_URL');
   const expected = [FeatureSyncRefused, LeaseHeld, LeaseLost, DatabaseError];

@@ -37,7 +37,7 @@ export async function runSync(options: SyncCommand): Promise<void> {
     ? { kind: 'nothing' }
     : await withSyncDeps(options.wait * 1000, (deps) => syncFeatures(request, deps));
   if (options.json === true) printJson(toJson(outcome));
-  else tell(outcome);
+  else printOutcome(outcome);
   refuse(outcome);
 }
 
@@ -54,7 +54,7 @@ async function preview(files: Awaited<ReturnType<typeof readBoth>>, options: Syn
   if (plan.widening.length > 0 && options.allowWidening !== true) refuse({ kind: 'widening', plan });
 }
 
-function tell(outcome: SyncOutcome): void {
+function printOutcome(outcome: SyncOutcome): void {
   if (outcome.kind === 'nothing') print('no feature was renamed, split, merged or dropped: nothing to do');
   if (outcome.kind === 'already') print(`run ${outcome.runId} has done this already: nothing to do`);
   if ('plan' in outcome && outcome.plan !== undefined)

@@ -13,8 +13,8 @@ export async function withInbox<T>(work: (database: Database) => Promise<T>): Pr
   try {
     return await work(database);
   } catch (error) {
-    const untold = withoutTables(error);
-    if (untold !== undefined) throw untold;
+    const noTables = withoutTables(error);
+    if (noTables !== undefined) throw noTables;
     if (error instanceof DatabaseUnavailable || error instanceof DatabaseError)
       throw new Failure(`${shown}: ${error.message}`, { cause: error });
     throw error;
