@@ -27,7 +27,8 @@ export function removedUsers(database: Pick<Database, 'query'>, shared: readonly
       const subjects = users.flatMap((user) => subjectOf(issuer, user) ?? []);
       for (let at = 0; at < subjects.length; at += BATCH) {
         const identities = await identitiesOf(issuer.name, database).states(subjects.slice(at, at + BATCH));
-        for (const { subject, state } of identities) if (state === 'removed') removed.add(userOf(issuer, subject));
+        for (const { subject, state } of identities)
+          if (state === 'removed') removed.add(userOf(issuer, subject));
       }
     }
     return removed;
