@@ -1,4 +1,4 @@
-/** What a code of the operating system means, and what to do next. The code stays beside it, for a search. */
+/** Meaning of a system error code, and the remedy. The code is kept beside it, for searches. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder: check the path, which counts from the folder the program runs in',
   ENOTDIR: 'a part of the path is a file, not a folder: check the path',
@@ -17,7 +17,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   EIO: 'the disk failed to read or write: check it',
 };
 
-/** The code of a fault of the operating system; undefined for any other error. */
+/** The code of a system error; undefined for any other error. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
   return /^E[A-Z0-9]{2,}$/.test(error.code) ? error.code : undefined;
@@ -28,7 +28,7 @@ export function whyUnreadable(error: unknown): string {
   return systemFault(error) ?? (error instanceof Error ? error.message : 'unreadable');
 }
 
-/** The fault in words with its code, as in `there is no such file … (ENOENT)`; undefined for what is no fault of the system. */
+/** The fault in words with its code, as in `there is no such file … (ENOENT)`; undefined for any other error. */
 export function systemFault(error: unknown): string | undefined {
   const code = systemCode(error);
   if (code === undefined || !(error instanceof Error)) return undefined;
@@ -53,20 +53,20 @@ const FAULTS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
 };
 
-/** What kept a call from reaching a host, as far as it is the fault of a certificate. */
+/** The certificate fault that failed a call; undefined for any other cause. */
 export function tlsFaultOf(error: unknown): string | undefined {
   // fetch() wraps the cause; four levels are more than any runtime makes.
   let cause: unknown = error;
   for (let depth = 0; depth < 4 && cause instanceof Error; depth++, cause = cause.cause) {
     const fault = 'code' in cause ? FAULTS[String(cause.code)] : undefined;
     if (fault !== undefined) return fault;
-    // workerd keeps the reason to itself, whatever it is.
+    // workerd does not expose the reason.
     if (cause.message.startsWith('internal error')) return 'unreachable, or its certificate is not trusted';
   }
   return undefined;
 }
 
-/** Cloudflare answers a Worker's call itself when the handshake with the host fails. */
+/** Cloudflare's answers to a Worker's call when the TLS handshake with the host fails. */
 export function isTlsStatus(status: number): boolean {
   return status === 525 || status === 526;
 }

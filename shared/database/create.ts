@@ -3,7 +3,7 @@ import { UnexpectedRow } from './errors.ts';
 import { decodeRows, parseRows, type RawResult } from './rows.ts';
 import { compile, sql, type Sql, type Statement } from './sql.ts';
 
-/** What an adapter brings; errors already turned by `toDatabaseError`. */
+/** An adapter's part. Rejects with errors already mapped by `toDatabaseError`. */
 export interface DatabaseDriver {
   run(statement: Statement): Promise<RawResult>;
   transact(statements: readonly Statement[], isolation: Isolation): Promise<RawResult[]>;

@@ -3,7 +3,7 @@ import * as z from 'zod';
 /** No answer: connection, time-out or shutdown. Whether a write happened is unknown. */
 export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
-  /** SQLSTATE of a server or pooler that still answered; undefined when nothing came. */
+  /** SQLSTATE of a server or pooler that still answered; undefined without an answer. */
   readonly code: string | undefined;
 
   constructor(reason: string, code?: string) {
@@ -11,15 +11,15 @@ export class DatabaseUnavailable extends Error {
     this.code = code;
   }
 
-  /** The connection itself is gone or silent; false when the server stopped the statement alone or lacks room for it. */
+  /** The connection itself is lost or silent; false when the server only cancelled the statement or lacks resources for it. */
   get lost(): boolean {
     return this.code === undefined || this.code.startsWith('57P') || this.code.startsWith('08');
   }
 }
 
 /**
- * Who can end it. `setup`: the operator, by migrations or grants; `passing`: it may pass when sent again; `statement`: nobody
- * but us, since what was sent breaks a constraint, has a value that cannot be stored, or is no SQL.
+ * The remedy. `setup`: the operator, by migrations or grants; `passing`: a retry may succeed; `statement`: a defect here, since
+ * the statement breaks a constraint, has a value that cannot be stored, or is no SQL.
  */
 export type DatabaseFault = 'setup' | 'passing' | 'statement';
 
@@ -49,7 +49,7 @@ export class DatabaseError extends Error {
     this.table = refused.table;
   }
 
-  /** The same transaction may succeed when run again: serialization failure or deadlock. */
+  /** A retry of the transaction may succeed: serialization failure or deadlock. */
   get retryable(): boolean {
     return this.code === '40001' || this.code === '40P01';
   }
@@ -60,13 +60,13 @@ export class DatabaseError extends Error {
   }
 }
 
-/** 55P03 a lock that another holds, 25006 a server that only reads, as after a failover, 26000 a pooler changed the connection. */
+/** 55P03 lock held by another session, 25006 read-only server, as after a failover, 26000 a pooler changed the connection. */
 const PASSING = new Set(['55P03', '25006', '26000']);
 
 /** Undefined table, column, function, object or schema. */
 const LACKING = new Set(['42P01', '42703', '42883', '42704', '3F000']);
 
-/** What an operator has to do; empty where none can help. */
+/** Advice to the operator; empty where none helps. */
 function adviceOn(code: string): string {
   if (LACKING.has(code)) return 'are all migrations done? `sallyport db migrate`';
   if (code === '42501') return 'the role of DATABASE_URL lacks a privilege';
@@ -74,7 +74,7 @@ function adviceOn(code: string): string {
   return code === '3D000' ? 'the database that DATABASE_URL names does not exist' : '';
 }
 
-/** A row is not of the shape the code was written for; usually a migration is missing. */
+/** A row does not have the expected shape; usually a migration is missing. */
 export class UnexpectedRow extends Error {
   override readonly name = 'UnexpectedRow';
 }
@@ -90,11 +90,11 @@ const Refusal = z.object({
 /** 57014 statement time-out; 57P0x shutdown, crash, starting up, dropped, idle too long. */
 const AWAY = new Set(['57014', '57P01', '57P02', '57P03', '57P04', '57P05']);
 
-/** 08 connection, 53 disk, memory or connections used up, 58 its system failed. */
+/** 08 connection, 53 disk, memory or connections exhausted, 58 system error. */
 const AWAY_CLASSES = new Set(['08', '53', '58']);
 
 /**
- * Undefined or ambiguous names, syntax, rights, and who may sign in: the message quotes names and the statement's own text,
+ * Undefined or ambiguous names, syntax, privileges, and authentication: the message quotes names and the statement's text,
  * whose values are all `$n`.
  */
 const ABOUT_NAMES = new Set([

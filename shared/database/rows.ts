@@ -92,12 +92,12 @@ function decodeTimestamptz(text: string): Date {
   return new Date(`${year}-${month ?? ''}-${day ?? ''}T${time ?? ''}${hours ?? ''}:${minutes ?? '00'}`);
 }
 
-/** Anything that turns an unknown row into a typed one or throws; a zod schema is one. */
+/** Returns an unknown row as a typed one, or throws; a zod schema is one. */
 export interface RowParser<T> {
   parse(row: unknown): T;
 }
 
-/** For the rows of one result of a transaction. */
+/** Parses the rows of one result of a transaction. Throws UnexpectedRow. */
 export function parseRows<T>(rows: readonly unknown[], row: RowParser<T>): T[] {
   try {
     return rows.map((candidate) => row.parse(candidate));

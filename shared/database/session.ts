@@ -2,17 +2,17 @@ import type { RowParser } from './rows.ts';
 import type { Sql } from './sql.ts';
 
 /**
- * One connection for what needs a session of its own: migrations and session locks. Never through a transaction pooler.
- * Errors as of `Database`; those of `script` show Postgres' message, since a script holds no parameters.
+ * One connection with a session of its own, for migrations and session locks. Never through a transaction pooler.
+ * Throws as `Database`; errors of `script` include Postgres' message, since a script holds no parameters.
  */
 export interface DatabaseSession {
   query<T>(statement: Sql, row: RowParser<T>): Promise<T[]>;
   execute(statement: Sql): Promise<number>;
-  /** SQL as it stands in a file. More than one statement is one implicit transaction. */
+  /** Executes SQL verbatim. More than one statement is one implicit transaction. */
   script(text: string): Promise<void>;
   /** False when a pooler answers in the server's place. */
   direct(): Promise<boolean>;
-  /** Ends the running statement, over a second connection. */
+  /** Cancels the running statement, over a second connection. */
   cancel(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** What the code relies on, whatever `alter database … set` and `alter role … set` say. */
+/** Settings the code relies on, whatever `alter database … set` and `alter role … set`. */
 const SETTINGS: Readonly<Record<string, string>> = {
   array_nulls: 'on',
   bytea_output: 'hex',
@@ -12,20 +12,20 @@ const SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * PgBouncer keeps these apart for each of its clients, by the ParameterStatus messages that the server sends of them; a SET
- * of any other would stay on a connection that strangers share.
+ * PgBouncer tracks these per client, by the server's ParameterStatus messages; a SET of any other would stay on a connection
+ * that other clients share.
  */
 const KEPT_BY_POOLERS = ['datestyle', 'standard_conforming_strings', 'timezone'];
 
 export type SettingsScope =
-  /** For as long as the connection lives: only where it is the server's own. */
+  /** For the life of the connection: only where it is the server's own. */
   | 'session'
-  /** For the transaction under way: right everywhere. */
+  /** For the current transaction: valid everywhere. */
   | 'transaction'
   /** For the client of a transaction pooler, between transactions. */
   | 'pooled session';
 
-/** One statement without parameters. `statementTimeoutMs`: 0 = no bound; absent = as it is. */
+/** One statement without parameters. `statementTimeoutMs`: 0 = no bound; absent = unchanged. */
 export function settingsStatement(scope: SettingsScope, statementTimeoutMs?: number): string {
   const wanted = Object.entries(SETTINGS);
   if (statementTimeoutMs !== undefined) wanted.push(['statement_timeout', String(statementTimeoutMs)]);

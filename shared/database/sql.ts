@@ -1,14 +1,14 @@
-/** What may stand in `${}` of a statement. Lists become Postgres arrays: `= any(${ids})`. */
+/** Values of `${}` in a statement. Lists become Postgres arrays: `= any(${ids})`. */
 export type SqlValue =
   string | number | bigint | boolean | Date | Uint8Array | Json | null | readonly SqlValue[];
 
-/** Text as Postgres reads it, and its parameters in text format: the same bytes whatever the driver. */
+/** SQL text and its parameters in text format: the same bytes whatever the driver. */
 export interface Statement {
   readonly text: string;
   readonly params: readonly (string | null)[];
 }
 
-/** A statement or a fragment of one. Only `sql`, `join` and `empty` make it, so its text is always literal source. */
+/** A statement or a fragment. Only `sql`, `join` and `empty` make it, so its text is always literal source. */
 export class Sql {
   readonly strings: readonly string[];
   readonly values: readonly (SqlValue | Sql)[];
@@ -32,7 +32,7 @@ export function sql(strings: TemplateStringsArray, ...values: readonly (SqlValue
   return new Sql(strings, values);
 }
 
-/** `undefined`, functions and symbols have no JSON and are refused. */
+/** Throws TypeError for `undefined`, functions and symbols, which have no JSON form. */
 export function json(value: unknown): Json {
   const text: unknown = JSON.stringify(value);
   if (typeof text !== 'string') throw new TypeError('the value has no JSON form');

@@ -1,8 +1,8 @@
-/** The parts of a database URL that may be shown, and what they say about the server. */
+/** The parts of a database URL that may be shown, and the kind of server they imply. */
 export interface DatabaseAddress {
   /** user@host:port/database, without the password and the query. */
   readonly shown: string;
-  /** Spoken to over HTTP on Workers. */
+  /** Queried over HTTP on Workers. */
   readonly neon: boolean;
   /** A transaction pooler by its name: no session state outlives a transaction, so no session locks. */
   readonly pooled: boolean;
@@ -11,7 +11,7 @@ export interface DatabaseAddress {
 const NEON_HOST = /\.neon\.(?:tech|build)$/;
 const POOLED_HOST = /-pooler\./;
 
-/** Throws a message without the URL when it is not postgres:// or postgresql://. */
+/** Throws TypeError, without the URL in its message, when it is not postgres:// or postgresql://. */
 export function parseDatabaseUrl(text: string): DatabaseAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^postgres(?:ql)?:$/.test(url.protocol)) {

@@ -6,13 +6,13 @@ import { noAnswerOf, transport } from './transport.ts';
 
 /** Milliseconds for one exchange, its answer read to the end. */
 const EXCHANGE_MS = 3_000;
-/** Only what fails within this time is tried once more, so that a whole call is over after some 3.4 s. */
+/** Only a call that fails within this time is retried once, so that it is over after some 3.4 s in all. */
 const QUICKLY_MS = 250;
 const PAUSE_MS = 50;
 
 /**
- * The SDK takes its HTTP from outside: its own is axios, whose time-out starts anew with every byte. Its retry sleeps as long
- * as Retry-After says, so that is ours too.
+ * The SDK's HTTP is injected: its own is axios, whose time-out restarts with every byte. Its retry sleeps for Retry-After
+ * unbounded, so retries are ours too.
  */
 export function openFgaClient(config: OpenFgaConfig, exchange: Exchange): OpenFgaClient {
   return new OpenFgaClient(
@@ -30,9 +30,9 @@ export function openFgaClient(config: OpenFgaConfig, exchange: Exchange): OpenFg
 }
 
 /**
- * Bounded in time, one quick second try included: a person waits behind most of these calls, so then a clear 503.
- * Messages of the SDK's errors quote the server's: only kinds and codes go on. Why the server refused what was sent names
- * tuples, so it is the cause: for whoever sent them, never in a log.
+ * Bounded in time, including one quick retry: a client waits for most of these calls, so then a clear 503.
+ * Messages of the SDK's errors quote the server's: only kinds and codes are passed on. The server's reason for a refusal names
+ * tuples, so it is the cause: for the sender, never in a log.
  */
 export async function guarded<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -47,7 +47,7 @@ function kindOf(error: unknown): typeof RelationsUnavailable {
   return isRefusal(error) ? RelationsRefused : RelationsUnavailable;
 }
 
-/** 422 and 429 throttle. Without a code of its own it was no OpenFGA: a proxy in front answers 404 while a server moves. */
+/** 422 and 429 throttle. A status without an OpenFGA code is not OpenFGA's: a proxy answers 404 while a server moves. */
 const REFUSALS: readonly unknown[] = [400, 401, 403, 404];
 
 function isRefusal(error: unknown): boolean {
@@ -66,7 +66,7 @@ async function twice<T>(call: () => Promise<T>): Promise<T> {
   return call();
 }
 
-/** A connection that failed, or a server's fault that names no time to come back: nobody waits for that here. */
+/** A failed connection, or a server fault without Retry-After, which is never waited for here. */
 function mayPass(error: unknown): boolean {
   if (error instanceof FgaApiError) {
     const { statusCode = 0, responseHeader } = error;
@@ -81,7 +81,7 @@ function retryAfterOf(headers: unknown): unknown {
     : undefined;
 }
 
-/** Refusals of the configuration, not of what was sent: it passes as soon as that is put right. */
+/** Refusals of the configuration, not of the input: they end once it is corrected. */
 const OF_CONFIGURATION: readonly string[] = [
   'authorization_model_not_found',
   'latest_authorization_model_not_found',
@@ -92,7 +92,7 @@ function isOfInput(error: unknown): boolean {
   return error.statusCode === 400 && !OF_CONFIGURATION.includes(error.apiErrorCode);
 }
 
-/** The other reason of a 409 is a race of two writers, which passes. */
+/** The other reason for a 409 is a race of two writers, which a retry resolves. */
 function isConditionConflict(error: unknown): boolean {
   return (
     error instanceof FgaApiError &&

@@ -6,10 +6,10 @@ import {
   type AuthorizationModel,
 } from '../../ports/authorization-models.ts';
 
-// The parser takes 80 ms and 18 MB to load: only who has a model to read pays, and at that moment.
+// The parser takes 80 ms and 18 MB to load: loaded at first use.
 const require = createRequire(import.meta.url);
 
-/** A model in OpenFGA's language. Throws UnusableModel with the place of its first fault. */
+/** Parses a model in OpenFGA's language. Throws UnusableModel with the position of its first fault. */
 export function parseModel(text: string): AuthorizationModel {
   const { transformer } = require('@openfga/syntax-transformer') as typeof Language;
   if (text.includes('\uFFFD')) throw new UnusableModel('is not UTF-8');
@@ -20,7 +20,7 @@ export function parseModel(text: string): AuthorizationModel {
   }
 }
 
-/** The parser counts lines and columns from 0; everybody else from 1. */
+/** The parser counts lines and columns from 0; editors from 1. */
 function firstFault(error: unknown): string {
   const told = error instanceof Error ? error.message : 'unknown error';
   const found = /line=(\d+), column=(\d+): (.*)/.exec(told);

@@ -11,7 +11,7 @@ import { guarded, openFgaClient } from './client.ts';
 
 const PAGE_SIZE = 100;
 
-/** What the schema has seen is what the SDK sends; its own types are narrower than the JSON of other servers. */
+/** The SDK sends what the schema has checked; its own types are narrower than the JSON of other servers. */
 const request = z.custom<WriteAuthorizationModelRequest>(
   (model) => authorizationModelSchema.safeParse(model).success,
 );
@@ -41,7 +41,7 @@ export function openFgaModels(client: OpenFgaClient): AuthorizationModels {
   };
 }
 
-/** The stores of a server; the configuration's own store id plays no part. */
+/** The stores of a server; the configured store id is not used. */
 export function openFgaStores(
   config: Pick<OpenFgaConfig, 'url' | 'apiToken'>,
   exchange: Exchange,

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Exchange } from '../../ports/runtime.ts';
 import { tlsFaultOf } from '../../system-errors.ts';
 
-/** What the SDK reads of a request that it makes. */
+/** The SDK's request. */
 interface Request {
   readonly method: string;
   readonly url: string;
@@ -12,12 +12,12 @@ interface Request {
 }
 
 type Transport = NonNullable<ConstructorParameters<typeof OpenFgaClient>[1]>;
-/** The type asks for the whole of axios; the SDK calls it with a request, and makes no other use of it. */
+/** The type is the whole of axios; the SDK only calls it with a request. */
 const callable = z.custom<Transport>((it) => typeof it === 'function');
 
 /**
- * The SDK's HTTP, in the place of axios (50 KiB): one exchange within `timeoutMs`. What comes out of it has the form that the
- * SDK makes its errors from; the request, which holds the API token, is no part of them.
+ * The SDK's HTTP, in place of axios (50 KiB): one exchange within `timeoutMs`. Its results have the form that the SDK makes its
+ * errors from; the request, which holds the API token, is no part of them.
  */
 export function transport(exchange: Exchange, timeoutMs: number): Transport {
   const send = async ({ method, url, headers, data: body }: Request): Promise<object> => {
@@ -34,9 +34,9 @@ export function transport(exchange: Exchange, timeoutMs: number): Transport {
 }
 
 class Failure extends Error {
-  /** By this the SDK tells a failed exchange from a defect. */
+  /** By this the SDK distinguishes a failed exchange from a defect. */
   readonly isAxiosError = true;
-  /** Absent where nothing came. */
+  /** Absent without an answer. */
   readonly response: object | undefined;
 
   constructor(fault: string, response?: object) {
@@ -45,7 +45,7 @@ class Failure extends Error {
   }
 }
 
-/** What is no JSON comes from no OpenFGA, but from a server in front of it. */
+/** A body that is no JSON is not OpenFGA's, but that of a server in front of it. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -57,7 +57,7 @@ function parsed(text: string): unknown {
 const NO_ANSWER = 'no answer: ';
 const SDK_PREFIX = `FGA Error: ${NO_ANSWER}`;
 
-/** Only codes and sentences of ours: the runtime's own messages may quote what was sent. */
+/** Only codes and our own texts: the runtime's messages may quote the request. */
 function faultOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unreachable';
   if (error.name === 'TimeoutError') return 'timeout';
@@ -70,7 +70,7 @@ function codeOf(error: unknown): string | undefined {
   return /^[A-Z][A-Z0-9_]+$/.test(error.code) ? error.code : undefined;
 }
 
-/** ` <fault>` where no answer came, else nothing: the SDK keeps of it the message alone. */
+/** ` <fault>` for a missing answer, else empty: the SDK keeps only the message. */
 export function noAnswerOf({ name, message }: Error): string {
   return name === 'FgaError' && message.startsWith(SDK_PREFIX) ? ` ${message.slice(SDK_PREFIX.length)}` : '';
 }

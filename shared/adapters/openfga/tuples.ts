@@ -9,7 +9,7 @@ import { guarded } from './client.ts';
 
 const PAGE_SIZE = 100;
 
-/** Tuples of one OpenFGA store. Needs server 1.10 or newer: only from there on can writes be repeated safely. */
+/** Tuples of one OpenFGA store. Needs server 1.10 or newer, where writes are idempotent. */
 export function openFgaTuples(client: OpenFgaClient): Tuples {
   return {
     async read(filter, continuation) {

@@ -8,12 +8,12 @@ export interface HyperdriveOptions {
 }
 
 /**
- * Postgres through the pool that Hyperdrive keeps. A socket belongs to the request that opened it, and nothing here knows
- * where a request begins or ends: so each call has a connection of its own, to a pool that is next door.
+ * Postgres through Hyperdrive's pool. A socket belongs to the request that opened it, and this adapter has no request scope:
+ * so each call has a connection of its own, to a pool nearby.
  */
 export function openHyperdriveDatabase({ url, background }: HyperdriveOptions): Database {
   const connected = async <T>(work: (database: Database) => Promise<T>): Promise<T> => {
-    // Only here: an isolate that asks no database does not even evaluate the driver.
+    // Imported lazily: an isolate without queries does not even evaluate the driver.
     const { openPgDatabase } = await import('./pg.ts');
     const database = openPgDatabase({ url, max: 1, pooled: true });
     try {
@@ -33,8 +33,8 @@ export function openHyperdriveDatabase({ url, background }: HyperdriveOptions): 
 }
 
 /**
- * Hyperdrive answers from a cache unless it was made without one, and a removal read from a cache is an access given back.
- * It caches nothing whose text names a function that changes; docs/deploy.md asks for a Hyperdrive without a cache besides.
+ * Hyperdrive answers from a cache unless created without one, and a stale read of a removal gives access back.
+ * It caches no statement whose text names a non-immutable function; docs/deploy.md requires a Hyperdrive without a cache besides.
  */
 function fresh(statement: Sql): Sql {
   return sql`${statement} /* now() */`;

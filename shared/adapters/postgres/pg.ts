@@ -11,15 +11,15 @@ export interface PgOptions {
   readonly url: string;
   /** Connections at most. A pool belongs to one request on Workers (Hyperdrive pools behind it). Default 10. */
   readonly max?: number;
-  /** Milliseconds to get a connection, waiting for a free one included. Default 5000. */
+  /** Milliseconds to get a connection, including the wait for a free one. Default 5000. */
   readonly connectTimeoutMs?: number;
-  /** Milliseconds a statement may run: the server's bound, and a second more on this side. Default 15000. */
+  /** Milliseconds a statement may run: the server's bound, plus a second on the client. Default 15000. */
   readonly statementTimeoutMs?: number;
-  /** True: known to be a transaction pooler, which spares the question; otherwise each new connection is asked. */
+  /** True: a transaction pooler; otherwise each new connection is probed. */
   readonly pooled?: boolean;
   /** The driver's form of the URL; by default the URL as it is. */
   readonly connectionTo?: (url: string, timeoutMs: number) => Promise<ClientConfig>;
-  /** A connection was lost while nobody used it. */
+  /** An idle connection was lost. */
   readonly onIdleError?: (reason: Error) => void;
 }
 
@@ -40,7 +40,7 @@ export function openPgDatabase(options: PgOptions): Database {
   const { statementTimeoutMs = 15_000 } = options;
   const pool = onceOpened(() => openPool(options, statementTimeoutMs + 1_000));
   const local = settingsStatement('transaction', statementTimeoutMs);
-  /** Connections seen before: true for the server's own, whose settings hold from one transaction to the next. */
+  /** Connections set up: true for the server's own, whose settings persist between transactions. */
   const seen = new WeakMap<ClientBase, boolean>();
   // Not as start-up parameters: PgBouncer refuses a connection that carries one it cannot keep (08P01).
   const isSettled = async (client: ClientBase): Promise<boolean> => {
@@ -70,7 +70,7 @@ export function openPgDatabase(options: PgOptions): Database {
   });
 }
 
-/** Hands out no connection that is older than the last loss of one. */
+/** A pool that hands out no connection opened before the last loss of one. */
 interface Connections {
   take(): Promise<PoolClient>;
   lost(): void;
@@ -87,7 +87,7 @@ async function openPool(options: PgOptions, queryTimeoutMs: number): Promise<Con
     idleTimeoutMillis: 30_000,
     query_timeout: queryTimeoutMs,
   });
-  // What ends one connection, a restart or a failover, ends all; of the others it may show with their next statement only.
+  // A restart or a failover ends all connections; on the others it may show only with their next statement.
   let sound = new WeakSet<ClientBase>();
   const lost = (): void => {
     sound = new WeakSet();
@@ -99,7 +99,7 @@ async function openPool(options: PgOptions, queryTimeoutMs: number): Promise<Con
   });
   pool.on('connect', (client) => {
     sound.add(client);
-    // The pool listens to idle connections only; one that is lost in use fails its statement, which says enough.
+    // The pool listens to idle connections only; one lost in use fails its statement, which suffices.
     client.on('error', () => undefined);
   });
   const take = async (): Promise<PoolClient> => {
@@ -114,7 +114,7 @@ async function openPool(options: PgOptions, queryTimeoutMs: number): Promise<Con
 
 const asItIs = async (url: string): Promise<ClientConfig> => ({ connectionString: url });
 
-/** One pool, made at its first use; a failure is not kept. */
+/** One pool, opened at first use; a failure is not cached. */
 function onceOpened(open: () => Promise<Connections>): { get(): Promise<Connections>; end(): Promise<void> } {
   let opening: Promise<Connections> | undefined;
   let ended = false;
@@ -137,7 +137,7 @@ function onceOpened(open: () => Promise<Connections>): { get(): Promise<Connecti
 
 type LazyPool = ReturnType<typeof onceOpened>;
 
-/** `withinMs`: for the whole, however many statements it has; what is not over by then ends with its connection. */
+/** `withinMs`: bound on the whole, whatever the number of statements; unfinished work then ends with its connection. */
 async function borrow<T>(
   pool: LazyPool,
   withinMs: number,
@@ -159,7 +159,7 @@ async function borrow<T>(
   } catch (error) {
     const known = toDatabaseError(error);
     if (client !== undefined && known instanceof DatabaseUnavailable && known.lost) connections?.lost();
-    // After a time-out the connection may still be busy with the old statement: nobody else may get it.
+    // After a time-out the connection may still be busy with the old statement: it must not be reused.
     giveBack(!(known instanceof DatabaseError));
     throw known;
   } finally {
@@ -167,7 +167,7 @@ async function borrow<T>(
   }
 }
 
-/** For a connection that is not of a pool. */
+/** Runs one statement on a given connection. */
 export async function runOnClient(client: ClientBase, statement: Statement): Promise<RawResult> {
   const query: RawQuery = {
     text: statement.text,

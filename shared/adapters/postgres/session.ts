@@ -8,7 +8,7 @@ import { connectionTo } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Node only. No statement time-out: an index over ten million rows takes what it takes; locks are bounded instead. */
+/** Node only. No statement time-out, since an index over ten million rows takes long; locks are bounded instead. */
 export const openPgSession: OpenSession = async (url) => {
   const connection = {
     ...(await guarded(() => connectionTo(url, CONNECT_TIMEOUT_MS))),
@@ -17,7 +17,7 @@ export const openPgSession: OpenSession = async (url) => {
     keepAlive: true,
   };
   const client = new Client(connection);
-  // The statement under way rejects by itself; without a listener a lost connection would end the process.
+  // The running statement rejects anyway; without a listener a lost connection would end the process.
   client.on('error', () => undefined);
   await guarded(() => client.connect());
   await guarded(() => setUp(client, 0));

@@ -2,9 +2,9 @@ import { connect, type Socket } from 'node:net';
 import type { ClientConfig } from 'pg';
 
 /**
- * The driver's own form of a URL. `sslmode` as libpq means it where the driver differs: `prefer` and `allow` take TLS,
- * unverified, from a server that offers it, and go on in the clear with one that does not; `require` stays stricter than
- * libpq, with a verified certificate. https://www.postgresql.org/docs/current/libpq-ssl.html
+ * The driver's form of a URL. `sslmode` as in libpq where the driver differs: `prefer` and `allow` use TLS, unverified, with a
+ * server that offers it, and cleartext with one that does not; `require` stays stricter than libpq, with a verified
+ * certificate. https://www.postgresql.org/docs/current/libpq-ssl.html
  */
 export async function connectionTo(text: string, timeoutMs: number): Promise<ClientConfig> {
   const url = new URL(text);
@@ -18,7 +18,7 @@ export async function connectionTo(text: string, timeoutMs: number): Promise<Cli
 /** PostgreSQL manual, "SSL Session Encryption": one byte answers an SSLRequest, S for TLS. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
-/** Rejects with the network's error when nobody answers in time. A Unix socket has no TLS. */
+/** Rejects with the network's error when there is no answer in time. A Unix socket has no TLS. */
 function offersTls(url: URL, timeoutMs: number): Promise<boolean> {
   const host = url.searchParams.get('host') ?? decodeURIComponent(url.hostname).replace(/^\[|\]$/g, '');
   if (host.startsWith('/') || host === '') return Promise.resolve(false);
