@@ -22,9 +22,9 @@ export function parseModel(text: string): AuthorizationModel {
 
 /** The parser counts lines and columns from 0; editors from 1. */
 function firstFault(error: unknown): string {
-  const told = error instanceof Error ? error.message : 'unknown error';
-  const found = /line=(\d+), column=(\d+): (.*)/.exec(told);
-  if (found === null) return told.trim();
+  const message = error instanceof Error ? error.message : 'unknown error';
+  const found = /line=(\d+), column=(\d+): (.*)/.exec(message);
+  if (found === null) return message.trim();
   const [, line, column, problem] = found;
   return `${Number(line) + 1}:${Number(column) + 1} ${problem ?? ''}`;
 }

@@ -45,8 +45,8 @@ export function openPgDatabase(options: PgOptions): Database {
   // Not as start-up parameters: PgBouncer refuses a connection that carries one it cannot keep (08P01).
   const isSettled = async (client: ClientBase): Promise<boolean> => {
     if (options.pooled === true) return false;
-    const known = seen.get(client);
-    if (known !== undefined) return known;
+    const before = seen.get(client);
+    if (before !== undefined) return before;
     const settled = await setUp(client, statementTimeoutMs);
     seen.set(client, settled);
     return settled;
@@ -157,11 +157,11 @@ async function borrow<T>(
     giveBack(false);
     return result;
   } catch (error) {
-    const known = toDatabaseError(error);
-    if (client !== undefined && known instanceof DatabaseUnavailable && known.lost) connections?.lost();
+    const mapped = toDatabaseError(error);
+    if (client !== undefined && mapped instanceof DatabaseUnavailable && mapped.lost) connections?.lost();
     // After a time-out the connection may still be busy with the old statement: it must not be reused.
-    giveBack(!(known instanceof DatabaseError));
-    throw known;
+    giveBack(!(mapped instanceof DatabaseError));
+    throw mapped;
   } finally {
     clearTimeout(timer);
   }
