@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const outdir = process.argv[2] ?? 'dist';
-// Their names change with what they hold.
+// Their names change with their content.
 await rm(join(outdir, 'chunks'), { recursive: true, force: true });
 await build({
   entryPoints: { node: 'functions/node.ts', sallyport: 'cli/bin.ts' },
   outdir,
   bundle: true,
-  // What both need is one file; what only one command needs is loaded by it alone.
+  // Shared modules are one file; those of one command are loaded by it alone.
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
   packages: 'external',

@@ -1,6 +1,6 @@
 // wrangler runs this before it bundles ([build] in wrangler.toml): a Worker that could only answer 503 is not deployed.
 const deploys = ['deploy', 'versions upload'].includes(process.env['WRANGLER_COMMAND'] ?? '');
-// For a bundle that is looked at and goes nowhere: tests, measurements.
+// For a bundle that is not deployed: tests, measurements.
 if (deploys && process.env['SALLYPORT_UNCHECKED_BUNDLE'] !== '1') {
   const { register } = await import('tsx/esm/api');
   register();

@@ -23,7 +23,7 @@ const options = new Command('npm run deploy --')
   .parse()
   .opts<Options>();
 
-/** Ignored by git; kept, so that a failed deployment can be looked into. */
+/** Ignored by git; kept, so that a failed deployment can be inspected. */
 const FOLDER = '.wrangler/deploy';
 
 const run: Run = async ([program = '', ...args], { capture }) => {

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs the real servers that tests run against, where they are missing: redis-server, the Postgres binaries, PgBouncer, nginx, OpenFGA.
-# Says what it does, changes nothing that is there, and starts no service: each test starts its own on a free port.
+# Prints what it does, changes nothing that exists, and starts no service: each test starts its own on a free port.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 OPENFGA=github.com/openfga/openfga/cmd/openfga@v1.18.1
-# From 1.21 on, go fetches by itself the newer toolchain that a module asks for.
+# From 1.21 on, go downloads the newer toolchain that a module requires.
 GO_MINIMUM=1.21
 
 say() { printf 'services: %s\n' "$*"; }
@@ -25,7 +25,7 @@ apt_install() {
   fi
   say "installing by apt-get: $*"
   local policy=/usr/sbin/policy-rc.d made='' status=0
-  # Debian starts a server as it installs it, unless this file says 101.
+  # Debian starts a server upon installation, unless this file exits with 101.
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
     as_root chmod 755 "$policy"

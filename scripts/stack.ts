@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { buildWorker } from '../bench/worker-bundle.ts';
 
-/** `index.js:12:3456` of a stack as `shared/problem.ts:12:3`; what the map does not hold stays. */
+/** `index.js:12:3456` of a stack as `shared/problem.ts:12:3`; positions outside the map stay. */
 export function places(stack: string, map: SourceMap, folder: string): string {
   return stack.replace(/[\w./:-]*index\.js:(\d+):(\d+)/g, (place, line: string, column: string) => {
     const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
@@ -22,7 +22,7 @@ export async function mapOf(folder: string): Promise<SourceMap> {
   );
 }
 
-/** A line of a Worker's log from stdin to stdout; at the commit that is deployed, because the bundle is built again for its map. */
+/** Maps a line of a Worker's log from stdin to stdout; at the deployed commit, since the bundle is rebuilt for its map. */
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-stack-'));
   try {

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Rolls out IMAGE with RULES so that nobody is refused for a changed feature on the way:
+# Rolls out IMAGE with RULES so that no user is refused for a changed feature on the way:
 # back up the serving rules, migrate, expand, serve the new rules, contract.
 #   IMAGE=registry/sallyport:abc123 VERSION=abc123 deploy/kubernetes/deploy.sh [access_rules.json]
-# SYNC_OPTIONS=--allow-widening goes ahead although somebody gains access. Stops at the first failure; run it again.
+# SYNC_OPTIONS=--allow-widening proceeds although subjects gain access. Stops at the first failure; run it again.
 set -eu
 
 rules=${1:-config/access_rules.json}

@@ -27,7 +27,7 @@ const Deployment = z.object({
 });
 const Version = z.object({ annotations: z.object({ 'workers/tag': z.string() }) });
 
-/** Back up the serving rules as the previous ones, expand, deploy, contract: nobody is refused on the way. */
+/** Backs up the serving rules as the previous ones, expands, deploys, contracts: no user is refused on the way. */
 export async function deploy(options: DeployOptions, ports: DeployPorts): Promise<void> {
   const { run, say } = ports;
   await refuseUnusable(ports.settings, options.dryRun ? undefined : run);
