@@ -1,68 +1,58 @@
 import * as z from 'zod';
+import type { Database, Isolation } from '../../ports/database.ts';
+import type { Exchange } from '../../ports/runtime.ts';
 import { createDatabase } from '../../database/create.ts';
 import type { RawResult } from '../../database/rows.ts';
 import { DatabaseUnavailable, toDatabaseError } from '../../database/errors.ts';
 import { settingsStatement } from '../../database/settings.ts';
 import type { Statement } from '../../database/sql.ts';
-import type { Database, Isolation } from '../../ports/database.ts';
-import type { Exchange, Reply } from '../../ports/runtime.ts';
 
 export interface NeonOptions {
   readonly url: string;
   readonly exchange: Exchange;
-  /** Where SQL over HTTP is spoken, instead of the address derived from `url`. */
+  /** Where the SQL-over-HTTP form is spoken, instead of the address the driver derives from `url`. */
   readonly endpoint?: string;
   /** Milliseconds for a whole statement or transaction. Default 15000. */
   readonly timeoutMs?: number;
 }
 
-const ISOLATION: Readonly<Record<Isolation, string>> = {
+const ISOLATION = {
   'read committed': 'ReadCommitted',
   'repeatable read': 'RepeatableRead',
   serializable: 'Serializable',
-};
+} as const satisfies Record<Isolation, string>;
 
-const Coded = z.object({ code: z.string() });
-const Results = z.object({
-  results: z.array(
-    z.object({
-      fields: z.array(z.object({ name: z.string(), dataTypeID: z.number() })),
-      rows: z.array(z.array(z.string().nullable())),
-      rowCount: z.number().nullish(),
-    }),
-  ),
+/** The driver calls one global fetch; ours travels with each call so that two databases may have two. */
+const TRANSPORT = Symbol('transport');
+interface Call extends RequestInit {
+  readonly [TRANSPORT]: (url: string, init: RequestInit) => Promise<Response>;
+}
+
+const AS_TEXT = { getTypeParser: () => (text: string) => text };
+const FULL = { arrayMode: true, fullResults: true, disableWarningInBrowsers: true } as const;
+
+const FullResult = z.object({
+  fields: z.array(z.object({ name: z.string(), dataTypeID: z.number() })),
+  rows: z.array(z.array(z.string().nullable())),
+  rowCount: z.number().nullish(),
 });
 
-/**
- * Postgres over HTTP, as Neon's own driver speaks it (a contract test holds the two together): one POST of all statements of
- * a transaction. The driver itself would be 145 KiB of the Worker's bundle for this, most of it `pg` once more.
- */
+/** Postgres over HTTP by Neon's driver, one POST for all statements of a transaction; the exchange bounds each. */
 export function openNeonDatabase(options: NeonOptions): Database {
-  const { exchange, timeoutMs = 15_000 } = options;
-  const url = options.endpoint ?? endpointOf(options.url);
-  const headers = {
-    'content-type': 'application/json',
-    'neon-connection-string': named(options.url),
-    'neon-raw-text-output': 'true',
-    'neon-array-mode': 'true',
-  };
+  const url = named(options.url);
+  const fetchOptions: Call = { [TRANSPORT]: transportOf(options) };
   /** The first statement sets what the others rely on; each call is a transaction, so nothing of it outlives the call. */
   const transact = async (statements: readonly Statement[], isolation: Isolation): Promise<RawResult[]> => {
-    const queries = [{ text: settingsStatement('transaction'), params: [] }, ...statements].map(
-      ({ text, params }) => ({ query: text, params }),
-    );
-    const reply = await exchange({
-      method: 'POST',
-      url,
-      headers: { ...headers, 'neon-batch-isolation-level': ISOLATION[isolation] },
-      body: JSON.stringify({ queries }),
-      timeoutMs,
-    }).catch((error: unknown) => {
-      throw new DatabaseUnavailable(error instanceof Error ? error.name : 'no answer');
-    });
-    const results = resultsOf(reply);
-    if (results.length !== queries.length) throw new DatabaseUnavailable('an answer without its result');
-    return results.slice(1);
+    try {
+      const query = (await driver())(url, FULL);
+      const queries = [{ text: settingsStatement('transaction'), params: [] }, ...statements].map(
+        ({ text, params }) => query.query(text, [...params], { types: AS_TEXT }),
+      );
+      const isolationLevel = ISOLATION[isolation];
+      return (await query.transaction(queries, { fetchOptions, isolationLevel })).slice(1).map(parse);
+    } catch (error) {
+      throw toDatabaseError(withoutData(error));
+    }
   };
   return createDatabase({
     run: async (statement) => {
@@ -75,9 +65,26 @@ export function openNeonDatabase(options: NeonOptions): Database {
   });
 }
 
-/** The first label of the host names the database's computer; the API of its region stands beside it. */
-function endpointOf(url: string): string {
-  return `https://${new URL(url).hostname.replace(/^[^.]+\./, 'api.')}/sql`;
+/** Evaluated with the first statement: 145 KiB that an isolate without one never runs. */
+async function driver() {
+  const { neon, neonConfig } = await import('@neondatabase/serverless');
+  neonConfig.fetchFunction = (url: string, { [TRANSPORT]: send, ...init }: Call) => send(url, init);
+  return neon;
+}
+
+function transportOf({ exchange, endpoint, timeoutMs = 15_000 }: NeonOptions): Call[typeof TRANSPORT] {
+  return async (url, { headers: given, body }) => {
+    if (typeof body !== 'string') throw new TypeError('Neon sends text');
+    const headers = { 'content-type': 'application/json', ...Object.fromEntries(new Headers(given)) };
+    const { status, text } = await exchange({
+      method: 'POST',
+      url: endpoint ?? url,
+      headers,
+      body,
+      timeoutMs,
+    });
+    return new Response(text, { status });
+  };
 }
 
 /** Named as the other drivers' connections are, where the URL gives no name. */
@@ -87,25 +94,24 @@ function named(url: string): string {
   return `${url}${search === '' ? '?' : '&'}application_name=sallyport`;
 }
 
-/** A refusal of Postgres has status 400 and its fields; whatever else is no answer, and quoted nowhere: it may hold data. */
-function resultsOf({ status, text }: Reply): RawResult[] {
-  const body = parsed(text);
-  if (status === 400)
-    throw toDatabaseError(Coded.safeParse(body).success ? body : new Error('refused without an SQLSTATE'));
-  if (status !== 200) throw new DatabaseUnavailable(`HTTP status ${status}`);
-  const results = Results.safeParse(body);
-  if (!results.success) throw new DatabaseUnavailable('an answer that is not of Neon');
-  return results.data.results.map(({ fields, rows, rowCount }) => ({
+function parse(result: unknown): RawResult {
+  const { fields, rows, rowCount } = FullResult.parse(result);
+  return {
     fields: fields.map(({ name, dataTypeID }) => ({ name, oid: dataTypeID })),
     rows,
     count: rowCount ?? 0,
-  }));
+  };
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+const Refused = z.object({ name: z.literal('NeonDbError'), code: z.string().optional() });
+const Sent = z.object({ sourceError: z.instanceof(Error) });
+
+/** The driver, and the JSON parser in it, quote whole answers of a proxy; only what holds no data is kept. */
+function withoutData(error: unknown): unknown {
+  if (error instanceof SyntaxError) return new Error('an answer that is no JSON');
+  const refused = Refused.safeParse(error);
+  if (!(error instanceof Error) || !refused.success || refused.data.code !== undefined) return error;
+  const sent = Sent.safeParse(error);
+  if (sent.success) return new Error(sent.data.sourceError.name);
+  return new Error(/HTTP status \d{3}/.exec(error.message)?.[0] ?? 'refused without an SQLSTATE');
 }
