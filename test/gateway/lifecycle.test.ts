@@ -24,8 +24,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** The files that `npm start` runs. */
 async function started(variables: GatewayVariables = {}): Promise<{ program: Program; url: string }> {
-  const program = await nodeProgram({ ...world.variables, ...variables });
+  const program = await nodeProgram({ ...world.variables, ...variables }, { asShipped: true });
   const [, url = ''] = await program.printed(LISTENING);
   return { program, url };
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LISTENING, nodeProgram } from '../support/gateway/node.ts';
+import { LISTENING, nodeProgram, type NodeProgramOptions } from '../support/gateway/node.ts';
 import type { GatewayVariables } from '../support/gateway/runtime.ts';
 import { openWorld, type World } from '../support/world.ts';
 import { startRedis } from '../services/redis.ts';
@@ -28,8 +28,8 @@ afterAll(async () => {
 });
 
 /** Starts what cannot start, and gives its exit code and last words. */
-async function ending(variables: GatewayVariables, args?: readonly string[], cwd?: string) {
-  const program = await nodeProgram(variables, cwd, args);
+async function ending(variables: GatewayVariables, options?: NodeProgramOptions) {
+  const program = await nodeProgram(variables, options);
   const code = await program.ended;
   expect(program.output()).not.toMatch(/^\s+at /m);
   return { code, said: program.output() };
@@ -66,7 +66,7 @@ describe('a start that fails says what to do', () => {
   });
 
   it('where an argument is none of the program', async () => {
-    const { code, said } = await ending(world.variables, ['--port', '4000']);
+    const { code, said } = await ending(world.variables, { args: ['--port', '4000'] });
     expect([code, said]).toEqual([2, expect.stringContaining('--env-file <file>') as unknown]);
   });
 });
@@ -100,13 +100,13 @@ describe('variables of a file', () => {
     const cwd = join(folder, 'dotenv');
     await mkdir(cwd);
     await writeFile(join(cwd, '.env'), `${text(world.variables)}RATE_LIMIT=lots\nREDIS_URI=hush-hush\n`);
-    const refused = await ending({}, [], cwd);
+    const refused = await ending({}, { cwd, args: [] });
     expect(refused.said).toContain('- RATE_LIMIT ');
     expect(refused.said).toContain('- REDIS_URI is not read: is REDIS_URL meant?');
     expect(refused.said).toContain('from the environment and .env');
     expect(refused.said).not.toContain('UPSTREAM_URL');
     expect(refused.said).not.toContain('hush-hush');
-    const program = await nodeProgram({ RATE_LIMIT: '5/1s', ACCESS_RULES: '[]' }, cwd, []);
+    const program = await nodeProgram({ RATE_LIMIT: '5/1s', ACCESS_RULES: '[]' }, { cwd, args: [] });
     await program.printed(LISTENING);
     expect(program.output()).not.toContain('hush-hush');
     program.kill('SIGTERM');
@@ -120,14 +120,14 @@ describe('variables of a file', () => {
     await writeFile(join(cwd, 'base.env'), `\uFEFF${text(world.variables)}RATE_LIMIT=lots\n`);
     await writeFile(join(cwd, 'more.env'), 'export RATE_LIMIT="5/1s" # a comment\r\nACCESS_RULES=[]\r\n');
     const args = ['--env-file', 'base.env', '--env-file=more.env'];
-    const program = await nodeProgram({}, cwd, args);
+    const program = await nodeProgram({}, { cwd, args });
     await program.printed(LISTENING);
     program.kill('SIGTERM');
     expect(await program.ended).toBe(0);
   });
 
   it('one that is named and not there is a fault, as is a line that assigns nothing', async () => {
-    const absent = await ending(world.variables, ['--env-file', 'no/such.env']);
+    const absent = await ending(world.variables, { args: ['--env-file', 'no/such.env'] });
     expect(absent).toEqual({
       code: 1,
       said: expect.stringMatching(
@@ -135,7 +135,7 @@ describe('variables of a file', () => {
       ) as unknown,
     });
     await writeFile(join(folder, 'colon.env'), 'A=1\n\nREDIS_URL: hush-hush\nB=2\n');
-    const colon = await ending(world.variables, ['--env-file', join(folder, 'colon.env')]);
+    const colon = await ending(world.variables, { args: ['--env-file', join(folder, 'colon.env')] });
     expect([colon.code, colon.said]).toEqual([
       1,
       expect.stringMatching(/colon\.env: line 3 is not NAME=value\n$/),

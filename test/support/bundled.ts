@@ -1,52 +1,98 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+
+/**
+ * `node launcher.cjs FILE ARGUMENT…`: FILE as a program, by what V8 compiled of it in the first process that ended by itself.
+ * That is half of what a start costs.
+ */
+const LAUNCHER = `
+const { existsSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { dirname } = require('node:path');
+const { Script } = require('node:vm');
+process.argv.splice(1, 1);
+const [, filename] = process.argv;
+const cache = filename.replace(/cjs$/, 'compiled');
+const cachedData = existsSync(cache) ? readFileSync(cache) : undefined;
+// All of it is ASCII: decoding megabytes of UTF-8 would take as long as compiling them.
+const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
+// Processes may start beside each other: none reads half a file.
+const keep = () => {
+  try {
+    writeFileSync(cache + process.pid, script.createCachedData());
+    renameSync(cache + process.pid, cache);
+  } catch {}
+};
+if (cachedData === undefined) process.on('exit', keep);
+const own = { exports: {} };
+script
+  .runInThisContext()
+  .call(own.exports, own.exports, createRequire(filename), own, filename, dirname(filename));
+`;
+
+export interface Bundle {
+  /** The folder that it is written to, beside the launcher. */
+  readonly folder: string;
+  readonly name: string;
+  /** TypeScript; what it imports is found from `from`. */
+  readonly source: string;
+  readonly from: string;
+  /** import.meta.url of all its modules; unless given, that of the bundle. */
+  readonly url?: string;
+}
+
+/** What `node` starts a program of this folder by. Without `--` it takes an --env-file of the program for its own. */
+export function launching(folder: string, name: string): readonly string[] {
+  return ['--', join(folder, 'launcher.cjs'), join(folder, `${name}.cjs`)];
+}
+
+/** Writes a program with all its packages as one file. */
+export async function bundle({ folder, name, source, from, url }: Bundle): Promise<void> {
+  await writeFile(join(folder, 'launcher.cjs'), LAUNCHER);
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir: from, loader: 'ts' },
+    write: false,
+    bundle: true,
+    external: ['pg-native', 'pg-cloudflare'],
+    platform: 'node',
+    format: 'cjs',
+    legalComments: 'none',
+    minifyWhitespace: true,
+    banner: {
+      js: `(function (exports, require, module, __filename, __dirname) {
+        const bundleUrl = require("node:url").pathToFileURL(__filename).href;`,
+    },
+    footer: { js: '})' },
+    // CommonJS has none; this one also finds the packages that are loaded when they are needed.
+    define: { 'import.meta.url': url === undefined ? 'bundleUrl' : JSON.stringify(url) },
+    target: 'node20',
+    logLevel: 'error',
+  });
+  // esbuild leaves regular expressions as they are.
+  const ascii = outputFiles[0]?.text.replace(
+    /[^\x00-\x7f]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  await writeFile(join(folder, `${name}.cjs`), ascii ?? '');
+}
 
 export interface Bundled {
   spawn(variables: Readonly<Record<string, string>>, ...args: readonly string[]): ChildProcess;
   close(): Promise<void>;
 }
 
-/** Keeps what V8 compiled in the first process that ends by itself: the others start half again as fast. */
-const LAUNCHER = `
-const { existsSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
-const { wrap } = require('node:module');
-const { Script } = require('node:vm');
-const [filename, cache] = ['bundle.cjs', 'compiled'].map((name) => __dirname + '/' + name);
-const cachedData = existsSync(cache) ? readFileSync(cache) : undefined;
-const script = new Script(wrap(readFileSync(filename, 'utf8')), { filename, cachedData });
-// Processes may start beside each other: none reads half a file.
-const keep = () => {
-  writeFileSync(cache + process.pid, script.createCachedData());
-  renameSync(cache + process.pid, cache);
-};
-if (cachedData === undefined) process.on('exit', keep);
-script.runInThisContext().call({}, {}, require, { exports: {} }, filename, __dirname);
-`;
-
 /** A program of the tests as one file, for those that start many processes of it. */
 export async function bundled(entry: string): Promise<Bundled> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bundled-'));
-  const launcher = join(folder, 'launcher.cjs');
-  await writeFile(launcher, LAUNCHER);
-  await build({
-    entryPoints: [entry],
-    outfile: join(folder, 'bundle.cjs'),
-    bundle: true,
-    external: ['pg-native', 'pg-cloudflare'],
-    platform: 'node',
-    format: 'cjs',
-    // CommonJS has none; this one also finds the packages that are loaded when they are needed.
-    define: { 'import.meta.url': JSON.stringify(pathToFileURL(entry).href) },
-    target: 'node20',
-    logLevel: 'error',
-  });
+  const source = `import ${JSON.stringify(entry)};`;
+  await bundle({ folder, name: 'bundle', source, from: dirname(entry), url: pathToFileURL(entry).href });
   return {
     spawn: (variables, ...args) =>
-      spawn(process.execPath, [launcher, ...args], {
+      spawn(process.execPath, [...launching(folder, 'bundle'), ...args], {
         env: { ...variables },
         stdio: ['ignore', 'ignore', 'inherit'],
       }),

@@ -3,18 +3,21 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { built } from './gateway/built.ts';
+import { built, quickProgram } from './gateway/built.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export type Variables = Readonly<Record<string, string>>;
 
+/** The command line as it is shipped. */
 export const PROGRAM = join(await built('node'), 'sallyport.js');
 
-/** The command line as it is built, as a process with these variables and no others, not even those of a .env. */
+const QUICK = await quickProgram('sallyport');
+
+/** The command line, as a process with these variables and no others, not even those of a .env. */
 export function spawnSallyport(variables: Variables, ...args: readonly string[]): ChildProcess {
   const { PATH = '' } = process.env;
-  return spawn(process.execPath, [PROGRAM, '--env-file=/dev/null', ...args], {
+  return spawn(process.execPath, [...QUICK, '--env-file=/dev/null', ...args], {
     cwd: ROOT,
     env: { PATH, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],

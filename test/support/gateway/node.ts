@@ -1,17 +1,25 @@
 import { join } from 'node:path';
-import { built } from './built.ts';
+import { built, quickProgram } from './built.ts';
 import { httpClient } from './http-client.ts';
 import { startProgram, type Program } from './program.ts';
 import type { GatewayVariables, RunningGateway, Runtime } from './runtime.ts';
 
-/** The production bundle as a program of its own. It takes any free loopback port unless told. */
+export interface NodeProgramOptions {
+  readonly cwd?: string;
+  readonly args?: readonly string[];
+  /** The files that `npm start` runs, in place of a form that starts in half the time. */
+  readonly asShipped?: boolean;
+}
+
+/** The Node entry as a program of its own. It takes any free loopback port unless told. */
 export async function nodeProgram(
   variables: GatewayVariables,
-  cwd?: string,
-  args: readonly string[] = ['--env-file=/dev/null'],
+  { cwd, args = ['--env-file=/dev/null'], asShipped = false }: NodeProgramOptions = {},
 ): Promise<Program> {
-  const entry = join(await built('node'), 'node.js');
-  return startProgram(process.execPath, ['--enable-source-maps', '--', entry, ...args], {
+  const entry = asShipped
+    ? ['--enable-source-maps', '--', join(await built('node'), 'node.js')]
+    : await quickProgram('node');
+  return startProgram(process.execPath, [...entry, ...args], {
     env: { HOST: '127.0.0.1', PORT: '0', ...variables },
     ...(cwd !== undefined && { cwd }),
   });
