@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FULL } from '../support/scale.ts';
 import { startOpenFga } from '../../dev/openfga/index.ts';
 import { seed } from '../../dev/seed.ts';
-import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { PROGRAM, sallyport, type Variables } from '../support/sallyport.ts';
 
 let folder: string;
@@ -68,9 +68,7 @@ describe('a command asks only for the variables it uses', () => {
 describe('commands of the database', () => {
   let db: MigratedDatabase;
   beforeAll(async () => {
-    const [first] = DATABASES;
-    if (first === undefined) throw new Error('no database');
-    db = await first.start();
+    db = await DATABASE.start();
   });
   afterAll(() => db.close());
 

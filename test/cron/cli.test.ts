@@ -1,16 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startZitadel, type Zitadel } from '../../dev/zitadel/index.ts';
-import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { sallyport, type Variables } from '../support/sallyport.ts';
-
-const pglite = DATABASES[0]!;
 
 describe('the commands of jobs and of the reconcile', () => {
   let db: MigratedDatabase;
   let zitadel: Zitadel;
   let variables: Variables;
   beforeAll(async () => {
-    db = await pglite.start();
+    db = await DATABASE.start();
     zitadel = await startZitadel();
     variables = {
       UPSTREAM_URL: 'http://127.0.0.1:1',

@@ -5,7 +5,7 @@ import { sql } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { ENTRY, startInWorkerd, type InWorkerd } from '../support/in-workerd.ts';
 
-const postgres = DATABASES[1]!;
+const postgres = DATABASES[1];
 
 describe.skipIf(postgres.missing)('scheduled() in workerd (needs the postgresql package)', () => {
   let db: MigratedDatabase;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { baseline, LAST_LEGACY, planBaseline } from '../../cli/db/baseline.ts';
 import { readCatalog, type Catalog } from '../../cli/db/catalog.ts';
 import { readExpected, type Expected } from '../../cli/db/expected.ts';
@@ -8,7 +8,7 @@ import { migrate } from '../../cli/db/migrate.ts';
 import { verify } from '../../cli/db/verify.ts';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
-import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
+import { postgresMissing, sharedPostgres, type PostgresService } from '../services/postgres.ts';
 import { connect, dump, makeLegacy, MIGRATIONS, options, sqlxUpTo } from './support.ts';
 
 describe.skipIf(postgresMissing)('adopting a database (needs the postgresql package)', () => {
@@ -17,23 +17,20 @@ describe.skipIf(postgresMissing)('adopting a database (needs the postgresql pack
   let expected: Expected;
   let url: string;
   let session: DatabaseSession;
-  let serial = 0;
   beforeAll(async () => {
-    service = (await startPostgres())!;
+    service = await sharedPostgres();
     files = await readMigrations(MIGRATIONS);
     expected = await readExpected(MIGRATIONS);
   });
-  afterAll(() => service.close());
   const freshCatalog = async (): Promise<Catalog> => {
-    const fresh = await openPgSession(await service.createDatabase(`fresh_${serial}`));
+    const fresh = await openPgSession(await service.createDatabase('fresh'));
     await migrate(fresh, files, options);
     const catalog = await readCatalog(fresh);
     await fresh.close();
     return catalog;
   };
   beforeEach(async () => {
-    serial += 1;
-    url = await service.createDatabase(`adopted_${serial}`);
+    url = await service.createDatabase('adopted');
     session = await openPgSession(url);
     return () => session.close();
   });

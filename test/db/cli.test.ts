@@ -1,20 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startPostgres, type Postgres } from '../../dev/postgres.ts';
-import {
-  postgresMissing,
-  startPostgres as startRealPostgres,
-  type PostgresService,
-} from '../services/postgres.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { postgresMissing, sharedPostgres, type PostgresService } from '../services/postgres.ts';
+import { emptyDatabase } from '../support/databases.ts';
 import { cli, connect, makeLegacy, sqlxUpTo } from './support.ts';
 
+const nameOf = (url: string): string => new URL(url).pathname.slice(1);
+
 describe('sallyport db', () => {
-  let pglite: Postgres;
   let url: string;
   beforeAll(async () => {
-    pglite = await startPostgres();
-    url = pglite.url.replace('postgres@', 'postgres:s3cret@');
+    const empty = await emptyDatabase();
+    url = empty.url.replace('postgres@', 'postgres:s3cret@');
+    return () => empty.close();
   });
-  afterAll(() => pglite.close());
 
   it('plans, runs, lists and verifies, and never shows the password of its URL', async () => {
     const planned = await cli(url, 'migrate', '--dry-run', '--json');
@@ -58,12 +55,11 @@ describe.skipIf(postgresMissing)('sallyport db (needs the postgresql package)', 
   let url: string;
   let serial = 0;
   beforeAll(async () => {
-    service = (await startRealPostgres())!;
+    service = await sharedPostgres();
   });
-  afterAll(() => service.close());
   beforeEach(async () => {
     serial += 1;
-    url = await service.createDatabase(`cli_${serial}`);
+    url = await service.createDatabase('cli');
   });
 
   it.each([
@@ -123,7 +119,7 @@ describe.skipIf(postgresMissing)('sallyport db (needs the postgresql package)', 
   it('works in a database whose settings are somebody else’s', async () => {
     const owner = await connect(url);
     for (const setting of [`datestyle = 'German'`, `bytea_output = 'escape'`, 'quote_all_identifiers = on'])
-      await owner.query(`alter database cli_${serial} set ${setting}`);
+      await owner.query(`alter database ${nameOf(url)} set ${setting}`);
     await owner.end();
     for (const verb of ['migrate', 'status', 'verify'])
       expect(await cli(url, verb)).toMatchObject({ code: 0 });
@@ -134,7 +130,7 @@ describe.skipIf(postgresMissing)('sallyport db (needs the postgresql package)', 
       'role "nobody_here" does not exist',
     );
     expect((await cli(`${url}_gone`, 'status')).stderr).toContain(
-      `database "cli_${serial}_gone" does not exist`,
+      `database "${nameOf(url)}_gone" does not exist`,
     );
   });
 });

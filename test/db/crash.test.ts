@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import type { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { times } from '../support/scale.ts';
 import { readMigrations } from '../../cli/db/files.ts';
-import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
+import { postgresMissing, sharedPostgres, type PostgresService } from '../services/postgres.ts';
 import { cli, connect, makeLegacy, MIGRATIONS, spawnCli } from './support.ts';
 
 const MANY_LINKED = `insert into tenants (name, slug) values ('t', 't');
@@ -42,14 +42,11 @@ describe.skipIf(postgresMissing)('a migration that is cut off (needs the postgre
   let service: PostgresService;
   let url: string;
   let watcher: Client;
-  let serial = 0;
   beforeAll(async () => {
-    service = (await startPostgres())!;
+    service = await sharedPostgres();
   });
-  afterAll(() => service.close());
   beforeEach(async () => {
-    serial += 1;
-    url = await service.createDatabase(`crash_${serial}`);
+    url = await service.createDatabase('crash');
     await makeLegacy(url);
     watcher = await connect(url);
     await watcher.query(MANY_LINKED);

@@ -1,12 +1,12 @@
 import type { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { FULL } from '../support/scale.ts';
 import { baseline } from '../../cli/db/baseline.ts';
 import { readExpected } from '../../cli/db/expected.ts';
 import { readMigrations } from '../../cli/db/files.ts';
 import { migrate } from '../../cli/db/migrate.ts';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
-import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
+import { postgresMissing, sharedPostgres, type PostgresService } from '../services/postgres.ts';
 import { connect, makeLegacy, MIGRATIONS, options } from './support.ts';
 
 const USERS = 200_000;
@@ -74,9 +74,8 @@ function keepBusy(client: Client, work: (client: Client, round: number) => Promi
 describe.skipIf(postgresMissing || !FULL)('migrating under load (needs the postgresql package)', () => {
   let service: PostgresService;
   beforeAll(async () => {
-    service = (await startPostgres())!;
+    service = await sharedPostgres();
   });
-  afterAll(() => service.close());
 
   it(`keeps no reader or writer of ${USERS} users waiting for a lock, and moves every linked user`, async () => {
     const url = await service.createDatabase('live');

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readCatalog } from '../../cli/db/catalog.ts';
 import { readExpected, type Expected } from '../../cli/db/expected.ts';
 import { migrationOf, readMigrations, type MigrationFile } from '../../cli/db/files.ts';
@@ -10,7 +10,7 @@ import { verify } from '../../cli/db/verify.ts';
 import { startPostgres as startPglite } from '../../dev/postgres.ts';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
-import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
+import { postgresMissing, sharedPostgres, type PostgresService } from '../services/postgres.ts';
 import { connect, dump, makeLegacy, MIGRATIONS, options } from './support.ts';
 
 const STALE = 'after a new migration: npx tsx scripts/migrations-schema.ts';
@@ -26,14 +26,11 @@ describe.skipIf(postgresMissing)('migrating a Postgres (needs the postgresql pac
   let service: PostgresService;
   let url: string;
   let session: DatabaseSession;
-  let serial = 0;
   beforeAll(async () => {
-    service = (await startPostgres())!;
+    service = await sharedPostgres();
   });
-  afterAll(() => service.close());
   beforeEach(async () => {
-    serial += 1;
-    url = await service.createDatabase(`fresh_${serial}`);
+    url = await service.createDatabase('fresh');
     session = await openPgSession(url);
     return () => session.close();
   });

@@ -6,13 +6,13 @@ import { tuple } from './memory.ts';
 import { rulesFile } from './rules.ts';
 import { setStage } from './stage.ts';
 import { METRICS_TOKEN } from '../support/world.ts';
-import { PAIRS, type TestDatabase } from './stores.ts';
+import { PAIR, type TestDatabase } from './stores.ts';
 
 describe('FEATURE_SYNC=start', () => {
   let fga: OpenFgaService;
   let tables: TestDatabase;
   let ground: Ground;
-  setStage(PAIRS[0]!, (stage) => {
+  setStage(PAIR, (stage) => {
     ({ server: fga, tables, ground } = stage);
   });
   const running: RunningServer[] = [];

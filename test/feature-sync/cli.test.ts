@@ -11,7 +11,7 @@ import { rulesFile } from './rules.ts';
 import { setStage } from './stage.ts';
 import { DATABASES, type TestDatabase } from './stores.ts';
 
-const PAIR = { fga: SERVERS[0]!, postgres: DATABASES[1] };
+const PAIR = { fga: SERVERS[0]!, postgres: DATABASES[1]! };
 const ANOTHER = '00000000-0000-4000-8000-000000000000';
 
 describe.skipIf(PAIR.postgres.missing)('sallyport rules sync, as a process', () => {

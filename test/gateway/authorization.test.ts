@@ -112,9 +112,8 @@ const UNASKABLE = [
   { path: '/shadow', method: 'GET', object: 'docment:1', mode: 'shadow' },
   { path: '/admin/*rest', method: '*', feature: 'admin_panel', action: 'manager' },
 ];
-const unheld = () => ({ OPENFGA_MODEL: 'off' });
 
-gatewaySuite('a question that OpenFGA refuses', { rules: UNASKABLE, variables: unheld }, (stage) => {
+gatewaySuite('a question that OpenFGA refuses', { rules: UNASKABLE }, (stage) => {
   it.each([
     ['/relation/1', '"type":"document"', '"relation":"veiw"'],
     ['/type/1', '"type":"docment"', '"relation":"view"'],

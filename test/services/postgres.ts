@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,10 @@ import { promisify } from 'node:util';
 export interface PostgresService {
   /** Superuser `postgres` on loopback TCP, database `postgres`. */
   readonly url: string;
-  /** A new empty database on the same server. */
-  createDatabase(name: string): Promise<string>;
+  /** A new database on the same server: empty, or as the template is. */
+  createDatabase(name: string, template?: string): Promise<string>;
+  /** Cuts whoever is still connected to it. */
+  dropDatabase(url: string): Promise<void>;
   /** Ends it as a crash would; `start` brings it back on the same port, with what was committed. */
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -57,10 +59,16 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
   const port = await freePort();
   const launch = (): ChildProcess => serve(join(folder, 'postgres'), cluster, data, port);
   let server = launch();
-  const orphaned = (): void => void server.kill('SIGQUIT');
+  const orphaned = (): void => {
+    server.kill('SIGQUIT');
+    rmSync(data, { recursive: true, force: true });
+  };
   process.once('exit', orphaned);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   await answering(port, server);
+  const psql = async (statement: string): Promise<void> => {
+    await run(join(folder, 'psql'), ['-q', '-c', statement, url]);
+  };
   const kill = async (): Promise<void> => {
     const gone = once(server, 'exit');
     server.kill('SIGQUIT');
@@ -68,10 +76,11 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
   };
   return {
     url,
-    createDatabase: async (name) => {
-      await run(join(folder, 'psql'), ['-q', '-c', `create database ${name}`, url]);
+    createDatabase: async (name, template = 'template1') => {
+      await psql(`create database ${name} template ${template}`);
       return url.replace(/\/postgres$/, `/${name}`);
     },
+    dropDatabase: (dropped) => psql(`drop database ${new URL(dropped).pathname.slice(1)} with (force)`),
     kill,
     start: async () => {
       server = launch();
@@ -83,6 +92,27 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
       await rm(data, { recursive: true, force: true });
     },
   };
+}
+
+let shared: Promise<PostgresService> | undefined;
+let databases = 0;
+
+/**
+ * The one server of this process, for tests that need databases and never kill their server. It ends with the process;
+ * `close` of a test lets it be, and no two databases have one name.
+ */
+export async function sharedPostgres(): Promise<PostgresService> {
+  shared ??= startPostgres().then((started) => {
+    if (started === undefined) throw new Error('no Postgres is installed');
+    // How vitest ends a process: by itself the signal would leave no time to end the server.
+    process.once('SIGTERM', () => process.exit());
+    return {
+      ...started,
+      createDatabase: (name, template) => started.createDatabase(`${name}_${(databases += 1)}`, template),
+      close: () => Promise.resolve(),
+    };
+  });
+  return shared;
 }
 
 function serve(binary: string, cluster: string, sockets: string, port: number): ChildProcess {

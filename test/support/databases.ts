@@ -5,7 +5,7 @@ import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import type { Database } from '../../shared/ports/database.ts';
 import { MIGRATIONS, options } from '../db/support.ts';
-import { postgresMissing, startPostgres } from '../services/postgres.ts';
+import { postgresMissing, sharedPostgres } from '../services/postgres.ts';
 
 /** A database of this test alone, with every migration. */
 export interface MigratedDatabase {
@@ -19,28 +19,59 @@ export interface MigratedDatabase {
 export interface DatabaseKind {
   readonly name: string;
   readonly missing: boolean;
-  start(): Promise<MigratedDatabase>;
+  readonly start: () => Promise<MigratedDatabase>;
 }
 
 /** Where SQL of the bundle runs. Every promise holds on all of them. */
-export const DATABASES: readonly DatabaseKind[] = [
-  { name: 'PGlite', missing: false, start: async () => migrated(await startPglite()) },
+export const DATABASES: readonly [pglite: DatabaseKind, postgres: DatabaseKind] = [
+  {
+    name: 'PGlite',
+    missing: false,
+    start: async () => {
+      const server = await startPglite();
+      await migrateAt(server.url);
+      return opened(server.url, () => server.close());
+    },
+  },
   {
     name: 'Postgres (needs the postgresql package)',
     missing: postgresMissing,
-    start: async () => migrated((await startPostgres())!),
+    start: async () => {
+      const server = await sharedPostgres();
+      migrated ??= server.createDatabase('migrated').then(migrateAt);
+      const url = await server.createDatabase('test', await migrated);
+      return opened(url, () => server.dropDatabase(url));
+    },
   },
 ];
 
-async function migrated(server: { url: string; close(): Promise<void> }): Promise<MigratedDatabase> {
-  const { url } = server;
+/** For what promises nothing about databases: the real one where it is. */
+export const DATABASE = postgresMissing ? DATABASES[0] : DATABASES[1];
+
+/** A database without migrations: the real one where it is. */
+export async function emptyDatabase(): Promise<{ readonly url: string; close(): Promise<void> }> {
+  if (postgresMissing) return startPglite();
+  const server = await sharedPostgres();
+  const url = await server.createDatabase('empty');
+  return { url, close: () => server.dropDatabase(url) };
+}
+
+/** The name of one that others are copied from. */
+let migrated: Promise<string> | undefined;
+
+/** Answers with the name of the database. */
+async function migrateAt(url: string): Promise<string> {
   const session = await openPgSession(url);
   await migrate(session, await readMigrations(MIGRATIONS), options);
   await session.close();
-  const opened: Database[] = [];
+  return new URL(url).pathname.slice(1);
+}
+
+function opened(url: string, end: () => Promise<void>): MigratedDatabase {
+  const pools: Database[] = [];
   const another = (): Database => {
-    const database = openPgDatabase({ url, max: 4 });
-    opened.push(database);
+    const database = openPgDatabase({ url, max: 8 });
+    pools.push(database);
     return database;
   };
   return {
@@ -48,8 +79,8 @@ async function migrated(server: { url: string; close(): Promise<void> }): Promis
     database: another(),
     another,
     async close() {
-      await Promise.all(opened.map((database) => database.close()));
-      await server.close();
+      await Promise.all(pools.map((database) => database.close()));
+      await end();
     },
   };
 }

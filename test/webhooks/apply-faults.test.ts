@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
 import { InputRefused } from '../../shared/errors.ts';
+import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { createEngine, granted, type Engine } from './engine.ts';
-import { DATABASES, type TestDatabase } from './support.ts';
 import { kindsOf } from '../support/scale.ts';
 import { empty, statusesIn } from './tables.ts';
 
-describe.each(kindsOf(DATABASES))('applying events over $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('applying events over $name', ({ missing, start }) => {
   describe.skipIf(missing)('while something is away', () => {
-    let db: TestDatabase;
+    let db: MigratedDatabase;
     let engine: Engine;
     beforeAll(async () => {
-      db = await open();
+      db = await start();
     });
     afterAll(() => db.close());
     beforeEach(async () => {

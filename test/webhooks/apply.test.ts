@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { createEngine, granted, keyOf, type Engine } from './engine.ts';
-import { DATABASES, type EnvelopeOptions, type TestDatabase } from './support.ts';
+import { type EnvelopeOptions } from './events.ts';
 import { kindsOf } from '../support/scale.ts';
 import { empty, mirrorOf } from './tables.ts';
 
@@ -35,12 +36,12 @@ const life = fc
     }),
   );
 
-describe.each(kindsOf(DATABASES))('events applied over $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('events applied over $name', ({ missing, start }) => {
   describe.skipIf(missing)('end as a perfect delivery', () => {
-    let db: TestDatabase;
+    let db: MigratedDatabase;
     let engine: Engine;
     beforeAll(async () => {
-      db = await open();
+      db = await start();
     });
     afterAll(() => db.close());
     beforeEach(async () => {

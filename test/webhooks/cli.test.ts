@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { sallyport, type Variables } from '../support/sallyport.ts';
 import { createEngine, type Engine } from './engine.ts';
-import { DATABASES, type TestDatabase } from './support.ts';
 import { empty, statusesIn } from './tables.ts';
 
 interface Requeued {
@@ -13,12 +13,12 @@ interface Requeued {
 const says = (part: string) => expect.stringContaining(part) as unknown as string;
 
 describe('sallyport webhooks, as a process', () => {
-  let db: TestDatabase;
+  let db: MigratedDatabase;
   let env: Variables;
   let engine: Engine;
   let [applied, dead]: string[] = [];
   beforeAll(async () => {
-    db = await DATABASES[0].open();
+    db = await DATABASE.start();
     env = { DATABASE_URL: db.url };
   });
   afterAll(() => db.close());

@@ -11,7 +11,7 @@ import { envelope, eventOf } from './events.ts';
 import { signature } from './sign.ts';
 
 const KEY = 'the-signing-key';
-const postgres = DATABASES[1]!;
+const postgres = DATABASES[1];
 const Row = z.object({ id: z.string(), subject: z.string(), status: z.string() });
 const Count = z.object({ count: z.number() });
 const Answer = z.object({ status: z.string(), id: z.string() });

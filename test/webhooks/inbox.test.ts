@@ -5,14 +5,15 @@ import { parseScript } from '../../functions/webhooks/receive/parse.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { manualClock } from '../support/clock.ts';
-import { DATABASES, eventOf, ISSUER, type TestDatabase } from './support.ts';
+import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { eventOf, ISSUER } from './events.ts';
 import { kindsOf } from '../support/scale.ts';
 
 const Row = z.object({ id: z.string(), position: z.number(), payload: z.unknown() });
 
-describe.each(kindsOf(DATABASES))('the inbox on $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('the inbox on $name', ({ missing, start }) => {
   describe.skipIf(missing)('keeps', () => {
-    let db: TestDatabase;
+    let db: MigratedDatabase;
     let deps: InboxDeps;
     const rows = () =>
       db.database.query(
@@ -20,7 +21,7 @@ describe.each(kindsOf(DATABASES))('the inbox on $name', ({ missing, open }) => {
         Row,
       );
     beforeAll(async () => {
-      db = await open();
+      db = await start();
     });
     afterAll(() => db.close());
     beforeEach(async () => {

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sql } from '../../shared/ports/database.ts';
 import { bundled, type Bundled } from '../support/bundled.ts';
+import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { times } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';
 import { serve, type Served } from '../support/serve.ts';
 import { createEngine, type Engine } from './engine.ts';
-import { DATABASES, type TestDatabase } from './support.ts';
 
 const KILLS = times(200, 12);
 /** Instances at the same time: what one leaves behind, others find. */
@@ -24,12 +24,12 @@ const real = DATABASES[1];
 
 describe.skipIf(real.missing)(`instances killed with SIGKILL on ${real.name}`, () => {
   let instance: Bundled;
-  let db: TestDatabase;
+  let db: MigratedDatabase;
   let engine: Engine;
   let outside: Served;
   beforeAll(async () => {
     instance = await bundled(fileURLToPath(new URL('killed.child.ts', import.meta.url)));
-    db = await real.open();
+    db = await real.start();
     engine = createEngine(db.database);
     outside = await serve(0, async (request) => {
       const { method, argument } = Call.parse(await request.json());

@@ -3,21 +3,21 @@ import * as z from 'zod';
 import { identitiesOf } from '../../shared/identity/identities.ts';
 import { requeue } from '../../functions/webhooks/inbox/manage.ts';
 import { sql } from '../../shared/ports/database.ts';
+import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { createEngine, granted, keyOf, type Engine } from './engine.ts';
 import { instance } from './reconcile-support.ts';
-import { DATABASES, type TestDatabase } from './support.ts';
 import { kindsOf } from '../support/scale.ts';
 import { empty, mirrorOf } from './tables.ts';
 
 const Pending = z.object({ subject: z.string(), type: z.string(), status: z.string() });
 
 /** Lives that end otherwise than by one `user.removed`, and that begin again. */
-describe.each(kindsOf(DATABASES))('lives over $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('lives over $name', ({ missing, start }) => {
   describe.skipIf(missing)('as events tell of them', () => {
-    let db: TestDatabase;
+    let db: MigratedDatabase;
     let engine: Engine;
     beforeAll(async () => {
-      db = await open();
+      db = await start();
     });
     afterAll(() => db.close());
     beforeEach(async () => {

@@ -13,9 +13,9 @@ import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';
 import { MIGRATIONS, options } from '../db/support.ts';
 import { openFgaBinary, startRealOpenFga, type OpenFgaService } from '../services/openfga.ts';
 import { postgresMissing, startPostgres, type PostgresService } from '../services/postgres.ts';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { startSwitchProxy, type SwitchProxy } from '../support/switch-proxy.ts';
 import { createEngine, granted, type Engine } from './engine.ts';
-import { DATABASES, type TestDatabase } from './support.ts';
 import { kindsOf } from '../support/scale.ts';
 import { empty, statusesIn } from './tables.ts';
 
@@ -44,11 +44,11 @@ describe.each(kindsOf(SERVERS))('events applied to $name', ({ missing, start }) 
   describe.skipIf(missing)('over HTTP', () => {
     let server: OpenFgaService;
     let proxy: SwitchProxy;
-    let db: TestDatabase;
+    let db: MigratedDatabase;
     let tuples: Tuples;
     let engine: Engine;
     beforeAll(async () => {
-      [server, db] = await Promise.all([start(), DATABASES[0].open()]);
+      [server, db] = await Promise.all([start(), DATABASE.start()]);
       proxy = await startSwitchProxy(server.url);
     });
     afterAll(async () => {

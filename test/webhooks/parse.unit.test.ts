@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { IGNORED, parseEvent, parseScript } from '../../functions/webhooks/receive/parse.ts';
 import { Refusal } from '../../shared/errors.ts';
-import { envelope, ISSUER } from './support.ts';
+import { envelope, ISSUER } from './events.ts';
 
 /** Long because each field of a body has its list of what it is not. */
 

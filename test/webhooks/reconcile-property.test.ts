@@ -12,11 +12,11 @@ import { sql, type Database } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { openQueue } from '../../shared/runs/queue.ts';
 import { userOf } from '../../shared/identity/subjects.ts';
-import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { times } from '../support/scale.ts';
 import { memoryTuples, type MemoryTuples } from '../support/memory-tuples.ts';
 import { instance, START, type Instance } from './reconcile-support.ts';
-import { ISSUER } from './support.ts';
+import { ISSUER } from './events.ts';
 
 const SCHEDULES = times(1_000, 60);
 const USERS = ['ann', 'ben'] as const;
@@ -193,12 +193,10 @@ async function arriveLate(schedules: readonly Schedule[], world: World): Promise
   await world.apply();
 }
 
-const available = DATABASES.filter(({ missing }) => !missing).at(-1);
-
-describe(`over ${String(available?.name)}`, () => {
+describe(`over ${DATABASE.name}`, () => {
   const databases: MigratedDatabase[] = [];
   beforeAll(async () => {
-    databases.push(await available!.start(), await available!.start());
+    databases.push(await DATABASE.start(), await DATABASE.start());
   });
   afterAll(() => Promise.all(databases.map((database) => database.close())));
 

@@ -13,7 +13,7 @@ import {
   type ReconcileDeps,
 } from '../../functions/webhooks/reconcile/reconcile.ts';
 import type { Database } from '../../shared/ports/database.ts';
-import { ISSUER } from './support.ts';
+import { ISSUER } from './events.ts';
 
 export const START = Date.UTC(2026, 0, 2, 12);
 const TOKEN = 'service-account-token';

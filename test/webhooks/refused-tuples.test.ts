@@ -5,8 +5,8 @@ import { undiciExchange } from '../../shared/adapters/undici/exchange.ts';
 import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
 import type { Tuples } from '../../shared/ports/tuples.ts';
 import { openFgaBinary, startRealOpenFga, type OpenFgaService } from '../services/openfga.ts';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { createEngine } from './engine.ts';
-import { DATABASES, type TestDatabase } from './support.ts';
 import { empty, statusesIn } from './tables.ts';
 
 const user = { type: 'user' };
@@ -35,10 +35,10 @@ const Made = z.object({ id: z.string().optional(), authorization_model_id: z.str
 
 describe.skipIf(openFgaBinary() === undefined)('on a real OpenFGA (needs its binary)', () => {
   let fga: OpenFgaService;
-  let db: TestDatabase;
+  let db: MigratedDatabase;
   beforeAll(async () => {
     fga = (await startRealOpenFga())!;
-    db = await DATABASES[0].open();
+    db = await DATABASE.start();
   });
   afterAll(async () => {
     await fga.close();

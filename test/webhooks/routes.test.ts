@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { startPostgres } from '../../dev/postgres.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';
+import { DATABASE, emptyDatabase, type MigratedDatabase } from '../support/databases.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';
 import { METRICS_TOKEN } from '../support/world.ts';
 import { hmac, signature } from './sign.ts';
-import { DATABASES, envelope, type EnvelopeOptions, type TestDatabase } from './support.ts';
+import { envelope, type EnvelopeOptions } from './events.ts';
 
 /** Long because gateways of each runtime are started once for all their routes. */
 
@@ -17,13 +17,13 @@ const GRANTS = [{ relation: 'viewer', object: 'feature:report_viewer' }];
 const Answer = z.object({ status: z.string(), id: z.string().optional() });
 const Row = z.object({ id: z.string(), status: z.string(), payload: z.unknown() });
 
-let db: TestDatabase;
+let db: MigratedDatabase;
 let neon: NeonEndpoint;
-let bare: Awaited<ReturnType<typeof startPostgres>>;
+let bare: Awaited<ReturnType<typeof emptyDatabase>>;
 beforeAll(async () => {
-  db = await DATABASES[0].open();
+  db = await DATABASE.start();
   neon = await startNeonEndpoint();
-  bare = await startPostgres();
+  bare = await emptyDatabase();
 });
 afterAll(async () => {
   await neon.close();

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { requeue } from '../../functions/webhooks/inbox/manage.ts';
+import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { createEngine, type Engine } from './engine.ts';
-import { DATABASES, type TestDatabase } from './support.ts';
 import { kindsOf } from '../support/scale.ts';
 import { empty, mirrorOf, statusesIn } from './tables.ts';
 
-describe.each(kindsOf(DATABASES))('sequences over $name', ({ missing, open }) => {
+describe.each(kindsOf(DATABASES))('sequences over $name', ({ missing, start }) => {
   describe.skipIf(missing)('that may be false', () => {
-    let db: TestDatabase;
+    let db: MigratedDatabase;
     let engine: Engine;
     beforeAll(async () => {
-      db = await open();
+      db = await start();
     });
     afterAll(() => db.close());
     beforeEach(async () => {

@@ -5,17 +5,18 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { MAX_OWN_BODY_BYTES } from '../../shared/edge/body.ts';
 import { sql } from '../../shared/ports/database.ts';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { node } from '../support/gateway/node.ts';
 import { gatewaySuite } from '../support/suite.ts';
 import { signature } from './sign.ts';
-import { DATABASES, envelope, type TestDatabase } from './support.ts';
+import { envelope } from './events.ts';
 
 const KEY = 'signing-key-of-this-test';
 const CHUNK = 16_384;
 
-let db: TestDatabase;
+let db: MigratedDatabase;
 beforeAll(async () => {
-  db = await DATABASES[0].open();
+  db = await DATABASE.start();
 });
 afterAll(() => db.close());
 

@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { sql } from '../../shared/ports/database.ts';
 import { withAdmin } from '../services/redis-time.ts';
 import { startRedis } from '../services/redis.ts';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { inProcess } from '../support/gateway/in-process.ts';
 import { node } from '../support/gateway/node.ts';
 import type { RunningGateway } from '../support/gateway/runtime.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { openWorld, type World } from '../support/world.ts';
 import { signature } from './sign.ts';
-import { DATABASES, envelope, type EnvelopeOptions, type TestDatabase } from './support.ts';
+import { envelope, type EnvelopeOptions } from './events.ts';
 
 const KEY = 'signing-key-of-this-test';
 const ORGANIZATION_CLAIM = 'urn:zitadel:iam:user:resourceowner:id';
@@ -17,10 +18,10 @@ const Status = z.object({ status: z.string() });
 const redis = await startRedis();
 afterAll(() => redis?.close());
 
-let db: TestDatabase;
+let db: MigratedDatabase;
 let world: World;
 beforeAll(async () => {
-  [db, world] = await Promise.all([DATABASES[0].open(), openWorld()]);
+  [db, world] = await Promise.all([DATABASE.start(), openWorld()]);
 });
 afterAll(async () => {
   await world.close();
