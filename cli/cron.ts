@@ -1,7 +1,8 @@
 import { Argument, type Command } from 'commander';
-import { SCHEDULE } from '../functions/catalogue.ts';
+import { functionsOn, scheduleOf } from '../functions/catalogue.ts';
 import type { Output, RunCommand } from './cron/commands.ts';
 import { withExamples } from './help.ts';
+import { environment } from './terminal.ts';
 
 export function registerCron(program: Command): void {
   const cron = withExamples(
@@ -36,6 +37,6 @@ export function registerCron(program: Command): void {
 /** Choices for help and completion only: the command itself refuses others, with its own message. */
 function jobArgument(): Argument {
   const argument = new Argument('<job>', 'as `sallyport cron list` names it');
-  argument.argChoices = SCHEDULE.map(({ job }) => job);
+  argument.argChoices = scheduleOf(functionsOn(environment)).map(({ job }) => job);
   return argument;
 }

@@ -10,7 +10,7 @@ import { openFgaRelations } from '../shared/adapters/openfga/relations.ts';
 import { openFgaTuples } from '../shared/adapters/openfga/tuples.ts';
 import { undiciExchange } from '../shared/adapters/undici/exchange.ts';
 import type { AuthorizationModels, AuthorizationStores } from '../shared/ports/authorization-models.ts';
-import type { OpenFgaConfig } from '../shared/configuration/config.ts';
+import type { OpenFgaConfig } from '../shared/configuration/stores.ts';
 import type { Database } from '../shared/ports/database.ts';
 import type { Processes } from '../shared/ports/runtime.ts';
 import type { Relations } from '../shared/ports/relations.ts';

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import * as z from 'zod';
 import { UnreadableEnvFile, withEnvFiles } from '../shared/configuration/env-file.ts';
-import { misspelled } from '../shared/configuration/names.ts';
 import { systemFault } from '../shared/system-errors.ts';
 import { Failure, UsageError } from './failure.ts';
 import { elsewhere, registerHelp, withExamples } from './help.ts';
@@ -67,8 +66,8 @@ export async function program(argv: readonly string[] = []): Promise<Command> {
     )
     .showHelpAfterError(HELP_HINT)
     .exitOverride()
-    .hook('preAction', (_program, action) => {
-      if (action.name() !== 'completion' && action.name() !== 'help') readVariables(command.opts());
+    .hook('preAction', async (_program, action) => {
+      if (action.name() !== 'completion' && action.name() !== 'help') await readVariables(command.opts());
     });
   for (const register of await Promise.all(called(argv).map((load) => load()))) register(command);
   registerHelp(command);
@@ -90,14 +89,14 @@ function called(argv: readonly string[]): readonly (() => Promise<Register>)[] {
 }
 
 /** Adds the variables of the files, and warns of names that are never read. */
-function readVariables({ envFile }: { readonly envFile?: readonly string[] }): void {
+async function readVariables({ envFile }: { readonly envFile?: readonly string[] }): Promise<void> {
   try {
     takeVariables(withEnvFiles(environment, envFile).variables);
   } catch (error) {
     throw error instanceof UnreadableEnvFile ? new Failure(error.message, { cause: error }) : error;
   }
-  for (const { variable, problem } of misspelled(environment))
-    note(`${colors.yellow('warning:')} ${variable} ${problem}`);
+  const { slips } = await import('./variables.ts');
+  for (const { variable, problem } of slips()) note(`${colors.yellow('warning:')} ${variable} ${problem}`);
 }
 
 /** Prints the error as text and, with --json, as JSON too; returns the exit code. */

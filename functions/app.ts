@@ -1,10 +1,11 @@
 import type { Deps } from '../shared/deps.ts';
 import { framed, type OwnRoute } from '../shared/edge/frame.ts';
-import { routesByPath, type Brought } from '../shared/edge/function.ts';
+import { ownPaths, routesByPath, type Brought } from '../shared/edge/function.ts';
 import type { ReadinessCheck } from '../shared/edge/readiness.ts';
 import { Refusal } from '../shared/errors.ts';
 import type { ScheduledJob } from '../shared/runs/job.ts';
-import { OWN_PATHS, SCHEDULE } from './catalogue.ts';
+import { scheduleOf } from './catalogue.ts';
+import type { Config, FurtherDeps } from './configuration.ts';
 import { createCron, type Cron } from './cron/cron.ts';
 import { inboundOf, targetOf } from './gateway/workers/transport.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
@@ -24,13 +25,18 @@ export interface App {
   close(): Promise<void>;
 }
 
+export type Bundle = Deps & { readonly config: Config };
+
 /** Composes what functions bring. `more`: what one runtime alone brings. Throws UnusableRules and UnusableGrants. */
-export function createApp(deps: Deps, peerOf: PeerOf, more: Brought = {}): App {
-  const gateway = createGateway(deps, OWN_PATHS);
-  const webhooks = createWebhooks(deps, (caller, user) => {
+export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App {
+  const paths = ownPaths(deps.config.functions);
+  const gateway = createGateway(deps, paths);
+  const forget: FurtherDeps['forget'] = (caller, user) => {
     gateway.forget(caller, user);
-  });
-  const brought: readonly Brought[] = [gateway, { checks: databaseChecks(deps) }, webhooks, more];
+  };
+  const webhooks = createWebhooks({ ...deps, forget });
+  const further = deps.config.starts.map((start) => start({ ...deps, forget }));
+  const brought: readonly Brought[] = [gateway, { checks: databaseChecks(deps) }, webhooks, ...further, more];
   const cron = createJobs(brought, deps);
   const { config, clock } = deps;
   const { runtime, metrics } = deps.platform;
@@ -42,13 +48,15 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: Brought = {}): App {
     collapse: deps.collapse,
     checks: brought.flatMap(({ checks = [] }) => checks),
   });
-  const routes = [...status, ...brought.flatMap(({ routes = [] }) => routes)];
+  const routes = [...status, ...brought.flatMap((each) => each.routes ?? [])];
+  const stray = routes.find(({ path }) => !paths.has(path));
+  if (stray !== undefined) throw new Error(`no function has ${stray.path} among its paths`);
   const own = ownRoutes(routes, gateway, deps, peerOf);
   const forward = gatewayFetch(gateway, deps.fetchUpstream, peerOf);
   return {
     own,
     fetch: (request, bindings) =>
-      OWN_PATHS.has(targetOf(request.url)) ? own(request, bindings) : forward(request, bindings),
+      paths.has(targetOf(request.url)) ? own(request, bindings) : forward(request, bindings),
     gateway,
     cron,
     async close() {
@@ -62,8 +70,6 @@ export function createApp(deps: Deps, peerOf: PeerOf, more: Brought = {}): App {
 /** Own routes in their frame; /forward-auth speaks for other requests, in the gateway's own. */
 function ownRoutes(routes: readonly OwnRoute[], gateway: Gateway, deps: Deps, peerOf: PeerOf): App['own'] {
   const { proxies, random } = deps;
-  const stray = routes.find(({ path }) => !OWN_PATHS.has(path));
-  if (stray !== undefined) throw new Error(`no function has ${stray.path} among its paths`);
   const routeOf = routesByPath(routes);
   return (request, bindings) => {
     const inbound = inboundOf(request, peerOf(request, bindings));
@@ -83,15 +89,16 @@ const NOWHERE: OwnRoute = {
 };
 
 /** The regular work of the bundle; null without a database, which holds the leases. */
-function createJobs(brought: readonly Brought[], { database, random, log, platform }: Deps): Cron | null {
+function createJobs(brought: readonly Brought[], deps: Bundle): Cron | null {
+  const { config, database, random, log, platform } = deps;
   if (database === null) return null;
   const byName = new Map(brought.flatMap(({ jobs = {} }) => Object.entries(jobs)));
-  const jobs = SCHEDULE.map(({ job: name, pattern }): ScheduledJob => {
+  const jobs = scheduleOf(config.functions).map(({ job: name, pattern }): ScheduledJob => {
     const job = byName.get(name);
     if (job === undefined) throw new Error(`no function brings the job ${name}`);
     return { name, pattern, run: (run) => job.run(run) };
   });
-  return createCron({ database, random, log, metrics: platform.metrics, jobs });
+  return createCron({ database, random, log, metrics: platform.metrics, jobs, idle: new Set(config.idle) });
 }
 
 /** Not needed: the gateway forwards without it. */

@@ -1,15 +1,69 @@
-import { ownPaths, type EdgeFunction } from '../shared/edge/function.ts';
+import { ISSUERS, ZITADEL } from '../shared/configuration/issuers.ts';
+import type { Known } from '../shared/configuration/names.ts';
+import { SERVER } from '../shared/configuration/server.ts';
+import { slice, type Slice, type Written } from '../shared/configuration/slice.ts';
+import { COUNTERS, DATABASE, OPENFGA } from '../shared/configuration/stores.ts';
+import { list, listOf } from '../shared/configuration/values.ts';
+import type { EdgeFunction } from '../shared/edge/function.ts';
+import { FEATURE_SYNC } from './feature-sync/slice.ts';
 import { GATEWAY } from './gateway/slice.ts';
 import { STATUS } from './status/slice.ts';
 import { WEBHOOKS } from './webhooks/slice.ts';
 
 /** The functions that are always on. */
-const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS];
+const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_SYNC];
 
-/** What the bundle answers by itself. */
-export const OWN_PATHS = ownPaths(ALWAYS_ON);
+/** Functions that FUNCTIONS turns on, by the name it has for them. Off, their paths belong to the access rules. */
+export type Further = Readonly<Record<string, EdgeFunction>>;
+
+/** Each has its way to start in configuration.ts: commands need none. */
+export const FURTHER: Further = {};
+
+/** The variables of the bundle, whatever FUNCTIONS says. */
+export const BUNDLE = GATEWAY.slice
+  .and(OPENFGA)
+  .and(ISSUERS)
+  .and(ZITADEL)
+  .and(COUNTERS)
+  .and(DATABASE)
+  .and(SERVER)
+  .and(WEBHOOKS.slice)
+  .and(FEATURE_SYNC.slice)
+  .and(STATUS.slice);
+
+/** Which functions are on. A name that this release does not have is a fault: its paths would belong to the access rules. */
+export function functionsSlice(further: Further): Slice<object> {
+  const names = Object.keys(further).join(', ');
+  const instead = names === '' ? 'leave FUNCTIONS out' : `there are ${names}`;
+  const known = listOf(
+    (name) => Object.hasOwn(further, name),
+    `this release has no such function: ${instead}`,
+  );
+  return slice({ variables: { FUNCTIONS: known.default([]) }, read: () => ({}) });
+}
+
+/** Those of FUNCTIONS, without what is a fault there. */
+export function furtherOn<F>(written: Written, further: Readonly<Record<string, F>>): readonly F[] {
+  const names = new Set(list.default([]).parse(written['FUNCTIONS']));
+  return Object.entries(further).flatMap(([name, each]) => (names.has(name) ? [each] : []));
+}
+
+/** All that are on. */
+export function functionsOn(written: Written, further: Further = FURTHER): readonly EdgeFunction[] {
+  return [...ALWAYS_ON, ...furtherOn(written, further)];
+}
+
+/** Every variable that any function reads. */
+export function variablesOf(further: Further): Known {
+  const slices = [BUNDLE, functionsSlice(further), ...Object.values(further).map((each) => each.slice)];
+  return new Map(slices.flatMap(({ variables }) => [...variables]));
+}
+
+export const VARIABLES = variablesOf(FURTHER);
 
 /** The regular jobs and their cron patterns (UTC). wrangler.toml lists the same patterns; a test holds the two together. */
-export const SCHEDULE = ALWAYS_ON.flatMap(({ schedule = {} }) =>
-  Object.entries(schedule).map(([job, pattern]) => ({ job, pattern })),
-);
+export function scheduleOf(functions: readonly EdgeFunction[]) {
+  return functions.flatMap(({ schedule = {} }) =>
+    Object.entries(schedule).map(([job, pattern]) => ({ job, pattern })),
+  );
+}

@@ -2,13 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { getRequestListener } from '@hono/node-server';
-import type { Config } from '../shared/configuration/config.ts';
 import { withEnvFiles } from '../shared/configuration/env-file.ts';
-import { createDeps, createPlatform, type Deps } from '../shared/deps.ts';
+import { createDeps, createPlatform } from '../shared/deps.ts';
 import type { Platform } from '../shared/ports/platform.ts';
-import type { RawEnvironment } from '../shared/configuration/variables.ts';
-import { createApp, type App } from './app.ts';
-import { openConfigured } from './configuration.ts';
+import type { RawEnvironment } from '../shared/configuration/slice.ts';
+import { createApp, type App, type Bundle } from './app.ts';
+import { openConfigured, type Config } from './configuration.ts';
 import { startSchedule } from './cron/cron.ts';
 import { featureSyncAtStart, type FeatureSyncAtStart } from './node/feature-sync.ts';
 import { drain, stopOnSignal } from './node/drain.ts';
@@ -69,7 +68,7 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
 }
 
 interface Composed {
-  readonly deps: Deps;
+  readonly deps: Bundle;
   readonly app: App;
   readonly featureSync: FeatureSyncAtStart;
 }
@@ -98,7 +97,7 @@ function wire(config: Config, platform: Platform): Composed {
 }
 
 /** Leases live in the database: without one there are no regular jobs. */
-function schedule({ cron }: App, { log, platform, clock }: Deps): () => void {
+function schedule({ cron }: App, { log, platform, clock }: Bundle): () => void {
   if (cron !== null) return startSchedule(cron, platform, clock);
   log.info('no regular jobs: DATABASE_URL is not set');
   return () => undefined;

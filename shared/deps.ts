@@ -1,3 +1,7 @@
+/**
+ * The composition root: here ports are opened on their adapters, one opener for each slice of the configuration, and only here
+ * are adapters imported.
+ */
 import { createPlatform } from '#platform';
 import { MemoryCounters } from './adapters/counters/memory.ts';
 import { openFgaModels } from './adapters/openfga/models.ts';
@@ -6,40 +10,82 @@ import { openFgaRelations } from './adapters/openfga/relations.ts';
 import { openFgaTuples } from './adapters/openfga/tuples.ts';
 import { fetchUpstream } from './adapters/workerd/upstream.ts';
 import type { AuthorizationModels } from './ports/authorization-models.ts';
-import type { Config } from './configuration/config.ts';
+import type { ServerConfig } from './configuration/server.ts';
+import type { CountersConfig, DatabaseConfig, OpenFgaConfig } from './configuration/stores.ts';
 import type { Database } from './ports/database.ts';
 import { FallbackCounters } from './counting/fallback.ts';
 import { MARK_SECONDS, type MarkSource } from './identity/marks.ts';
 import type { Platform } from './ports/platform.ts';
 import type { Clock, Random } from './ports/runtime.ts';
 import { webRandom } from './random.ts';
-import { cachedRelations, sharedInFlight, type CachedRelations } from './caches/relations.ts';
 import { eachAlone, shareInFlight, type Collapse } from './caches/in-flight.ts';
 import { trustedProxies, type TrustedProxies } from './edge/trusted-proxies.ts';
+import type { Relations } from './ports/relations.ts';
 import type { Tuples } from './ports/tuples.ts';
 import type { Upstream } from './ports/upstream.ts';
 
 // For what is needed before there is a configuration.
 export { createPlatform };
 
-/** The ports of one running bundle, wired to their adapters. The composition root: only here are adapters imported. */
-export interface Deps {
-  readonly config: Config;
+/** What a runtime brings, whatever is configured. */
+export interface Ground {
   readonly platform: Platform;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: ReturnType<Platform['log']>;
-  readonly counters: MemoryCounters | FallbackCounters;
-  /** Counters of this process, whatever the shared store is. */
-  readonly localCounters: MemoryCounters;
-  readonly relations: CachedRelations;
+  readonly collapse: Collapse;
+}
+
+export interface GroundOptions {
+  readonly clock?: Clock;
+  readonly platform?: Platform;
+}
+
+const systemClock: Clock = { now: () => Date.now() };
+
+export function openGround(
+  { logLevel }: Pick<ServerConfig, 'logLevel'>,
+  { clock = systemClock, platform = createPlatform() }: GroundOptions = {},
+): Ground {
+  return {
+    platform,
+    clock,
+    random: webRandom(),
+    log: platform.log(logLevel),
+    collapse: platform.joinsRequests ? shareInFlight : eachAlone,
+  };
+}
+
+/** Of slice OPENFGA. */
+export interface Authorization {
+  readonly relations: Relations;
   readonly tuples: Tuples;
   readonly models: AuthorizationModels;
-  /** Null without DATABASE_URL and, on Workers, HYPERDRIVE: functions that need it answer 503. */
-  readonly database: Database | null;
-  readonly proxies: TrustedProxies;
-  readonly collapse: Collapse;
-  readonly fetchUpstream: Upstream<Request, Response>;
+}
+
+export function openAuthorization(
+  { openfga }: { readonly openfga: OpenFgaConfig },
+  { platform }: Pick<Ground, 'platform'>,
+): Authorization {
+  const client = openFgaClient(openfga, platform.exchange);
+  return {
+    relations: openFgaRelations(client),
+    tuples: openFgaTuples(client),
+    models: openFgaModels(client),
+  };
+}
+
+/** Of slice DATABASE: null without DATABASE_URL and, on Workers, HYPERDRIVE. Functions that need it answer 503. */
+export function openDatabase(
+  { database }: { readonly database: DatabaseConfig | null },
+  { platform }: Pick<Ground, 'platform'>,
+): Database | null {
+  return database === null ? null : platform.database(database);
+}
+
+/** Of slice COUNTERS. */
+export interface Counting {
+  readonly counters: MemoryCounters | FallbackCounters;
   /** Where marks come from when the counters have lost them. */
   marksFrom(source: MarkSource): void;
   /**
@@ -47,68 +93,18 @@ export interface Deps {
    * it is looked regularly whether the counter store is still the one it was.
    */
   connect(): Promise<void>;
-  close(): Promise<void>;
-}
-
-export interface DepsOptions {
-  readonly clock?: Clock;
-  readonly platform?: Platform;
+  /** Lets go of the store. */
+  readonly disconnect: () => void;
 }
 
 const LOOK_MS = 500;
 /** A start waits no longer for marks: an instance that is not there serves nobody. */
 const MARKS_WITHIN_MS = 5_000;
 
-const systemClock: Clock = { now: () => Date.now() };
-
-export function createDeps(config: Config, options: DepsOptions = {}): Deps {
-  const { clock = systemClock, platform = createPlatform() } = options;
-  const random = webRandom();
-  const log = platform.log(config.logLevel);
-  const counting = openCounters(config, { clock, random, log, platform });
-  const { openfga } = config;
-  const client = openFgaClient(openfga, platform.exchange);
-  const server = openFgaRelations(client);
-  const database = config.database === null ? null : platform.database(config.database);
-  return {
-    config,
-    platform,
-    clock,
-    random,
-    log,
-    counters: counting.counters,
-    localCounters: new MemoryCounters({ clock, capacity: 20_000 }),
-    relations: cachedRelations(platform.joinsRequests ? sharedInFlight(server) : server, {
-      scope: `${openfga.storeId}/${openfga.modelId ?? 'latest'}`,
-      allowTtlMs: config.decisionTtlMs,
-      clock,
-    }),
-    tuples: openFgaTuples(client),
-    models: openFgaModels(client),
-    database,
-    proxies: trustedProxies(config.trustedProxies),
-    collapse: platform.joinsRequests ? shareInFlight : eachAlone,
-    fetchUpstream: fetchUpstream({
-      fetch: platform.fetch,
-      conduit: platform.conduit,
-      endsWithClient: platform.runtime === 'workers',
-    }),
-    marksFrom: counting.marksFrom,
-    connect: counting.connect,
-    async close() {
-      counting.close();
-      await database?.close();
-    },
-  };
-}
-
-interface Counting extends Pick<Deps, 'counters' | 'marksFrom' | 'connect'> {
-  close(): void;
-}
-
-type CountingDeps = Pick<Deps, 'clock' | 'random' | 'log' | 'platform'>;
-
-function openCounters(config: Config, { clock, random, log, platform }: CountingDeps): Counting {
+export function openCounting(
+  config: CountersConfig,
+  { clock, random, log, platform }: Omit<Ground, 'collapse'>,
+): Counting {
   const local = new MemoryCounters({ clock });
   const shared = platform.counters(config.counters, clock);
   if (shared === null) return countAlone(local, clock);
@@ -135,7 +131,7 @@ function openCounters(config: Config, { clock, random, log, platform }: Counting
       await within(MARKS_WITHIN_MS, counters.look());
       looking = setInterval(() => void counters.look(), LOOK_MS);
     },
-    close() {
+    disconnect() {
       clearInterval(looking);
       shared.close?.();
     },
@@ -155,7 +151,50 @@ function countAlone(counters: MemoryCounters, clock: Clock): Counting {
       const learned = source?.since(oldest, (caller, mark) => counters.mark(caller, mark, MARK_SECONDS));
       await within(MARKS_WITHIN_MS, Promise.allSettled([learned]));
     },
-    close: () => undefined,
+    disconnect: () => undefined,
+  };
+}
+
+/** What the gateway and its own routes have beside. */
+export interface Deps extends Ground, Authorization, Counting {
+  readonly database: Database | null;
+  /** Counters of this process, whatever the shared store is. */
+  readonly localCounters: MemoryCounters;
+  readonly proxies: TrustedProxies;
+  readonly fetchUpstream: Upstream<Request, Response>;
+  close(): Promise<void>;
+}
+
+/** The slices that ports are opened from. */
+export type DepsConfig = Pick<ServerConfig, 'logLevel' | 'trustedProxies'> &
+  CountersConfig & { readonly openfga: OpenFgaConfig; readonly database: DatabaseConfig | null };
+
+/** The ports of one running bundle; each function takes of them what it names. */
+export function createDeps<Config extends DepsConfig>(
+  config: Config,
+  options: GroundOptions = {},
+): Deps & { readonly config: Config } {
+  const ground = openGround(config, options);
+  const { platform, clock } = ground;
+  const counting = openCounting(config, ground);
+  const database = openDatabase(config, ground);
+  return {
+    config,
+    ...ground,
+    ...counting,
+    ...openAuthorization(config, ground),
+    database,
+    localCounters: new MemoryCounters({ clock, capacity: 20_000 }),
+    proxies: trustedProxies(config.trustedProxies),
+    fetchUpstream: fetchUpstream({
+      fetch: platform.fetch,
+      conduit: platform.conduit,
+      endsWithClient: platform.runtime === 'workers',
+    }),
+    async close() {
+      counting.disconnect();
+      await database?.close();
+    },
   };
 }
 

@@ -179,3 +179,8 @@ function startOf(node: ValueNode | MemberNode): Position {
 export function pointerTo(path: JsonPath): string {
   return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
+
+/** `line:column message`, as faults of a text are listed. */
+export function place({ line, column, message }: Position & { readonly message: string }): string {
+  return `${line}:${column} ${message}`;
+}

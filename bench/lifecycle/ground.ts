@@ -1,10 +1,11 @@
 import { createWebhooks, type Webhooks } from '../../functions/webhooks/function.ts';
 import { migrate } from '../../dev/migrate.ts';
 import { seed } from '../../dev/seed.ts';
-import type { IssuerConfig } from '../../shared/configuration/config.ts';
+import type { Issuer } from '../../shared/identity/subjects.ts';
 import type { Database } from '../../shared/ports/database.ts';
-import { createDeps, type Deps } from '../../shared/deps.ts';
-import { parseEnvironment } from '../../shared/configuration/environment.ts';
+import { createDeps } from '../../shared/deps.ts';
+import type { Bundle } from '../../functions/app.ts';
+import { parseEnvironment } from '../../functions/configuration.ts';
 import { openFgaBinary, postgresFolder, startOpenFgaServer, startPostgresServer } from '../servers/stores.ts';
 
 /** Of the deliveries. */
@@ -12,9 +13,9 @@ export const SIGNING_KEY = 'signing-key-of-the-bench';
 
 /** The product's own ports, over a store with the project's model: the bare sides use the same ones. */
 export interface LifecycleGround {
-  readonly deps: Deps;
+  readonly deps: Bundle;
   readonly database: Database;
-  readonly issuer: IssuerConfig;
+  readonly issuer: Issuer;
   readonly webhooks: Webhooks;
   close(): Promise<void>;
 }
@@ -62,5 +63,5 @@ function openPorts(servers: Readonly<Record<string, string>>): Omit<LifecycleGro
   const { database } = deps;
   const [issuer] = parsed.config.issuers;
   if (database === null || issuer === undefined) throw new Error('the bench needs a database and an issuer');
-  return { deps, database, issuer, webhooks: createWebhooks(deps, () => undefined) };
+  return { deps, database, issuer, webhooks: createWebhooks({ ...deps, forget: () => undefined }) };
 }

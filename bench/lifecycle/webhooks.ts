@@ -91,7 +91,7 @@ function receiveDeps({ deps, database, issuer }: LifecycleGround): ReceiveDeps {
     clock,
     random,
     log,
-    zitadel: { config: issuer, keys: { find: () => [] } },
+    zitadel: { issuer, keys: { find: () => [] } },
     count: () => undefined,
     nudge: () => undefined,
   };

@@ -4,7 +4,8 @@ import { DatabaseError, DatabaseUnavailable } from '../../shared/ports/database.
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openSession } from '../deps.ts';
-import { Failure, missing } from '../failure.ts';
+import { Failure } from '../failure.ts';
+import { missing } from '../variables.ts';
 import { environment, interruption } from '../terminal.ts';
 import { PROJECT } from '../input.ts';
 import type { Waiting } from './run-lock.ts';

@@ -1,20 +1,14 @@
-import type * as z from 'zod';
+import * as z from 'zod';
+import { slice } from '../../shared/configuration/slice.ts';
+import { OPENFGA, type OpenFgaConfig } from '../../shared/configuration/stores.ts';
+import { httpBase, ulid } from '../../shared/configuration/values.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
-import { VARIABLES } from '../../shared/configuration/variables.ts';
-import { Failure, missing } from '../failure.ts';
+import { Failure } from '../failure.ts';
+import { configured } from '../variables.ts';
 import { environment } from '../terminal.ts';
 import { UnusableModel, type AuthorizationModel } from '../../shared/ports/authorization-models.ts';
 import { parseModel } from '../deps.ts';
 import { readText } from '../input.ts';
-
-const Variables = VARIABLES.pick({
-  OPENFGA_URL: true,
-  OPENFGA_STORE_ID: true,
-  OPENFGA_MODEL_ID: true,
-  OPENFGA_API_TOKEN: true,
-}).partial({ OPENFGA_STORE_ID: true });
-
-const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i;
 
 export interface OpenFgaSettings {
   readonly url: string;
@@ -23,34 +17,30 @@ export interface OpenFgaSettings {
   readonly apiToken: string | null;
 }
 
+/** A server whose store may have to be made first. */
+const ANY_STORE = slice({
+  variables: {
+    OPENFGA_URL: httpBase,
+    OPENFGA_STORE_ID: ulid.optional(),
+    OPENFGA_MODEL_ID: ulid.optional(),
+    OPENFGA_API_TOKEN: z.string().optional(),
+  },
+  read: (v): OpenFgaSettings => ({
+    url: v.OPENFGA_URL,
+    storeId: v.OPENFGA_STORE_ID,
+    modelId: v.OPENFGA_MODEL_ID ?? null,
+    apiToken: v.OPENFGA_API_TOKEN ?? null,
+  }),
+});
+
 /** OpenFGA's settings from the gateway's own variables. Throws Failure. */
 export function openFgaSettings(): OpenFgaSettings {
-  const present = Object.entries(environment).filter(([, value]) => (value ?? '').trim() !== '');
-  const parsed = Variables.safeParse(Object.fromEntries(present));
-  if (!parsed.success) throw new Failure(parsed.error.issues.map(toFault).join('\n'));
-  const { data } = parsed;
-  const ids = [data.OPENFGA_STORE_ID, data.OPENFGA_MODEL_ID];
-  if (ids.some((id) => id !== undefined && !ULID.test(id)))
-    throw new Failure('OPENFGA_STORE_ID and OPENFGA_MODEL_ID are ids as OpenFGA makes them (ULID)');
-  return {
-    url: data.OPENFGA_URL,
-    storeId: data.OPENFGA_STORE_ID,
-    modelId: data.OPENFGA_MODEL_ID ?? null,
-    apiToken: data.OPENFGA_API_TOKEN ?? null,
-  };
+  return configured(ANY_STORE);
 }
 
 /** For commands on one store. Throws Failure. */
-export function storeSettings(): OpenFgaSettings & { readonly storeId: string } {
-  const settings = openFgaSettings();
-  const { storeId } = settings;
-  if (storeId === undefined) throw missing('OPENFGA_STORE_ID');
-  return { ...settings, storeId };
-}
-
-function toFault({ path, message, code }: z.core.$ZodIssue): string {
-  const name = String(path[0]);
-  return code === 'invalid_type' ? missing(name).message : `${name}: ${message}`;
+export function storeSettings(): OpenFgaConfig {
+  return configured(OPENFGA).openfga;
 }
 
 /** An unavailable server is a Failure, not a defect with a stack. */

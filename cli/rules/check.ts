@@ -1,4 +1,5 @@
-import { OWN_PATHS } from '../../functions/catalogue.ts';
+import { functionsOn } from '../../functions/catalogue.ts';
+import { ownPaths } from '../../shared/edge/function.ts';
 import {
   compileRules,
   targetsNamedIn,
@@ -23,7 +24,11 @@ export async function check(file: string | undefined, options: CheckOptions): Pr
   const anyTarget = { targets: targetsNamedIn(text), assumed: false };
   const { targets, assumed } = options.anyTarget === true ? anyTarget : knownTargets(environment);
   const model = options.store === true ? await storedModel() : configuredModel(environment);
-  const compilation = compileRules(text, { targets, own: OWN_PATHS, ...(model && { model }) });
+  const compilation = compileRules(text, {
+    targets,
+    own: ownPaths(functionsOn(environment)),
+    ...(model && { model }),
+  });
   const findings = findingsOf(compilation);
   const warnings = findings.filter((finding) => finding.severity === 'warning').length;
   const errors = findings.filter((finding) => finding.severity === 'error').length;

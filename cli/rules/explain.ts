@@ -1,5 +1,6 @@
 import { CODES } from '../../shared/errors.ts';
-import { OWN_PATHS } from '../../functions/catalogue.ts';
+import { functionsOn } from '../../functions/catalogue.ts';
+import { ownPaths } from '../../shared/edge/function.ts';
 import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
 import { explain, type Explanation, type Lost } from '../../functions/gateway/match/rules/explain.ts';
 import { readJson } from '../../shared/json.ts';
@@ -10,7 +11,8 @@ import { Failure } from '../failure.ts';
 import { orFailure, storeSettings } from '../fga/connect.ts';
 import { colors, environment, note, print, printJson } from '../terminal.ts';
 import { line } from './check.ts';
-import { sharedSubjectIssuers } from './removed-users.ts';
+import { SUBJECTS } from '../../shared/configuration/issuers.ts';
+import { configured } from '../variables.ts';
 import { knownTargets, readRules } from './source.ts';
 import { userNamed, whoMay, type Verdict } from './who.ts';
 
@@ -35,7 +37,7 @@ export async function explainRequest(
     for (const finding of compilation.findings) note(line(name, finding));
     throw new Failure(`${name} has errors, so nothing is decided by it`);
   }
-  const explanation = explain(compilation.rules, OWN_PATHS, method, path);
+  const explanation = explain(compilation.rules, ownPaths(functionsOn(environment)), method, path);
   const verdict =
     options.user === undefined ? undefined : await verdictOn(explanation, options.user, options);
   const passed = passes(explanation) && (verdict === undefined || verdict.allowed || isShadow(explanation));
@@ -57,7 +59,11 @@ async function verdictOn(
   { issuer }: ExplainOptions,
 ): Promise<Verdict | undefined> {
   const kanidmAlone = isSet('KANIDM_ISSUER_URL') && !isSet('ZITADEL_ISSUER_URL');
-  const user = userNamed(subject, issuer ?? (kanidmAlone ? 'kanidm' : 'zitadel'), sharedSubjectIssuers());
+  const user = userNamed(
+    subject,
+    issuer ?? (kanidmAlone ? 'kanidm' : 'zitadel'),
+    configured(SUBJECTS).sharedSubjectIssuers,
+  );
   if (explanation.kind !== 'matched' || explanation.object === undefined) return undefined;
   const { access } = explanation.match.rule;
   if (access.kind !== 'relation') return undefined;

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { holdBy, readModel, type HeldModel } from '../../functions/gateway/match/rules/model.ts';
+import { holdBy, modelFile, readModel, type HeldModel } from '../../functions/gateway/match/rules/model.ts';
 import { UnusableModel, askableOf } from '../../shared/ports/authorization-models.ts';
-import { modelFile, rulesSource } from '../../shared/configuration/texts.ts';
-import { readVariables } from '../../shared/configuration/variables.ts';
+import { RULES_FILE, targetsIn } from '../../functions/gateway/slice.ts';
+import { writtenIn } from '../../shared/configuration/slice.ts';
+import { textSource } from '../../shared/configuration/values.ts';
 import { openModels, parseModel } from '../deps.ts';
-import { Failure, missing } from '../failure.ts';
+import { Failure } from '../failure.ts';
+import { missing } from '../variables.ts';
 import { orFailure, storeSettings } from '../fga/connect.ts';
 import { readText } from '../input.ts';
 import type { FeatureRule } from '../../functions/feature-sync/changes.ts';
@@ -29,9 +31,7 @@ export interface KnownTargets {
 export async function readRules(file: string | undefined, env: Environment): Promise<RulesText> {
   const configured = env['ACCESS_RULES']?.trim() ?? '';
   const source =
-    file === undefined
-      ? rulesSource(configured || 'config/access_rules.json')
-      : ({ kind: 'file', path: file } as const);
+    file === undefined ? textSource(configured || RULES_FILE) : ({ kind: 'file', path: file } as const);
   if (source.kind === 'inline') return { name: 'ACCESS_RULES', text: source.json };
   return { name: source.path, text: await readText(source.path) };
 }
@@ -59,7 +59,7 @@ export async function storedModel(): Promise<HeldModel> {
 /** The targets that rules may name, from the variables the gateway reads. */
 export function knownTargets(env: Environment): KnownTargets {
   const isSet = (name: string) => (env[name] ?? '').trim() !== '';
-  const named = Object.keys(readVariables(env).targets);
+  const named = Object.keys(targetsIn(writtenIn(env)).targets);
   if (isSet('ZITADEL_API_URL') || isSet('ZITADEL_ISSUER_URL')) named.push('zitadel');
   if (isSet('OPENFGA_URL')) named.push('openfga');
   if (named.length === 0) return { targets: new Set(['upstream', 'zitadel', 'openfga']), assumed: true };

@@ -5,12 +5,13 @@ import type { PlanDeps, SyncDeps } from '../../functions/feature-sync/sync.ts';
 import { patient } from '../../functions/feature-sync/write.ts';
 import { webRandom } from '../../shared/random.ts';
 import { openDatabase, openStores, openTuples, processes } from '../deps.ts';
-import { missing } from '../failure.ts';
+import { SUBJECTS } from '../../shared/configuration/issuers.ts';
+import { configured, DATABASE_URL, missing } from '../variables.ts';
 import { storeSettings } from '../fga/connect.ts';
 import { interruption } from '../terminal.ts';
 import { progressBar } from '../terminal.ts';
 import { environment } from '../terminal.ts';
-import { removedUsers, sharedSubjectIssuers } from './removed-users.ts';
+import { removedUsers } from './removed-users.ts';
 import { syncFailure } from './sync-failure.ts';
 
 const LABELS = { read: 'reading', keep: 'archiving', write: 'copying', delete: 'deleting' } as const;
@@ -42,9 +43,10 @@ export async function withSyncDeps<T>(
   waitMs: number,
   work: (deps: SyncDeps & RestoreDeps) => Promise<T>,
 ): Promise<T> {
-  const url = environment['DATABASE_URL'] ?? '';
-  if (url === '') throw missing('DATABASE_URL', 'the archive and the checkpoint are kept there');
-  const database = openDatabase(url);
+  if ((environment['DATABASE_URL'] ?? '') === '')
+    throw missing('DATABASE_URL', 'the archive and the checkpoint are kept there');
+  const { databaseUrl, sharedSubjectIssuers } = configured(DATABASE_URL.and(SUBJECTS));
+  const database = openDatabase(databaseUrl);
   const signal = interruption();
   try {
     const tuples = openTuples(storeSettings());
@@ -53,7 +55,7 @@ export async function withSyncDeps<T>(
     return await withPlanDeps((deps) =>
       work({
         ...openFeatureSync({ ...deps, tuples, database, random: webRandom(), processes, patience }),
-        removed: removedUsers(database, sharedSubjectIssuers()),
+        removed: removedUsers(database, sharedSubjectIssuers),
       }),
     );
   } finally {

@@ -6,12 +6,14 @@ import {
   type Filter,
   type StoredEvent,
 } from '../../functions/webhooks/inbox/manage.ts';
-import { Failure, UsageError, missing } from '../failure.ts';
+import { Failure, UsageError } from '../failure.ts';
+import { withGround } from '../ground.ts';
+import { missing } from '../variables.ts';
 import { colors, environment, interruption, print, printJson } from '../terminal.ts';
 import { withInbox } from './connect.ts';
 import { reconcileDeps } from '../../functions/webhooks/jobs.ts';
 import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile/reconcile.ts';
-import { withDeps } from '../with-deps.ts';
+import { ZITADEL } from '../../shared/configuration/issuers.ts';
 
 export interface Output {
   readonly json?: boolean;
@@ -130,8 +132,8 @@ export interface ReconcileCommand {
 /** Stores missed events in the inbox, and prints them. */
 export async function runReconcile({ since, dryRun = false, json }: ReconcileCommand): Promise<void> {
   const signal = interruption();
-  const result = await withDeps('events', (deps) => {
-    const needs = reconcileDeps(deps);
+  const result = await withGround(ZITADEL, async (config, ground) => {
+    const needs = reconcileDeps({ ...ground, config });
     if (needs === null) throw unconfigured();
     return reconcile(needs, { since, dryRun, signal }).catch(orFailure);
   });

@@ -1,7 +1,8 @@
 import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { openDatabase } from '../deps.ts';
-import { Failure, missing, withoutTables } from '../failure.ts';
+import { Failure, withoutTables } from '../failure.ts';
+import { missing } from '../variables.ts';
 import { environment } from '../terminal.ts';
 
 /** Opens DATABASE_URL for one command. Throws Failure when the database refuses or is away. */

@@ -1,3 +1,7 @@
+import { cachedRelations, sharedInFlight, type CachedRelations } from '../../shared/caches/relations.ts';
+import type { IssuersConfig } from '../../shared/configuration/issuers.ts';
+import type { ServerConfig } from '../../shared/configuration/server.ts';
+import type { CountersConfig, OpenFgaConfig } from '../../shared/configuration/stores.ts';
 import type { Deps } from '../../shared/deps.ts';
 import type { ReadinessCheck } from '../../shared/edge/readiness.ts';
 import { guardAddress } from '../../shared/edge/address-guard.ts';
@@ -11,6 +15,7 @@ import { UnderWay } from './limit/limit.ts';
 import { modelCheck } from './authorize/model-check.ts';
 import { openRules, type RulesStore } from './match/store.ts';
 import { targetChecks } from './forward/target-checks.ts';
+import type { GatewayConfig } from './slice.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import type { Brought, OwnPaths } from '../../shared/edge/function.ts';
 import type { Upstream } from '../../shared/ports/upstream.ts';
@@ -26,9 +31,29 @@ export interface Gateway extends Brought {
   close(): void;
 }
 
+type Needs = Pick<
+  Deps,
+  | 'platform'
+  | 'clock'
+  | 'random'
+  | 'log'
+  | 'collapse'
+  | 'counters'
+  | 'localCounters'
+  | 'relations'
+  | 'models'
+  | 'proxies'
+> & {
+  readonly config: GatewayConfig &
+    IssuersConfig &
+    CountersConfig &
+    Pick<ServerConfig, 'allowedOrigins' | 'logging' | 'maxBodyBytes'> & { readonly openfga: OpenFgaConfig };
+};
+
 /** Wires the gateway's steps to the bundle's ports. Throws UnusableRules and UnusableModel. */
-export function createGateway(deps: Deps, ownPaths: OwnPaths): Gateway {
-  const { config, clock, random, log, counters, relations } = deps;
+export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
+  const { config, clock, random, log, counters } = deps;
+  const relations = rememberedRelations(deps);
   const { background, fetch, metrics } = deps.platform;
   const trusted = trust(config, { fetch, clock, background, log, collapse: deps.collapse });
   const authenticator = createAuthenticator({
@@ -82,7 +107,16 @@ export function createGateway(deps: Deps, ownPaths: OwnPaths): Gateway {
   };
 }
 
-function readiness(deps: Deps, trusted: Trust, rules: RulesStore): ReadinessCheck[] {
+function rememberedRelations({ config, platform, relations, clock }: Needs): CachedRelations {
+  const { storeId, modelId } = config.openfga;
+  return cachedRelations(platform.joinsRequests ? sharedInFlight(relations) : relations, {
+    scope: `${storeId}/${modelId ?? 'latest'}`,
+    allowTtlMs: config.decisionTtlMs,
+    clock,
+  });
+}
+
+function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessCheck[] {
   const { config, counters } = deps;
   return [
     ...trusted.issuers.map(({ config: issuer, keys }): ReadinessCheck => ({

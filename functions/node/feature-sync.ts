@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { RulesSource } from '../../shared/configuration/config.ts';
+import type { TextSource } from '../../shared/configuration/values.ts';
 import { DatabaseUnavailable } from '../../shared/ports/database.ts';
 import type { Deps } from '../../shared/deps.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
@@ -7,7 +7,9 @@ import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
 import type { FeatureRule } from '../feature-sync/changes.ts';
 import { FeatureSyncRefused } from '../feature-sync/effects.ts';
 import { openFeatureSync } from '../feature-sync/function.ts';
+import type { FeatureSyncConfig } from '../feature-sync/slice.ts';
 import { syncFeatures, type SyncOutcome } from '../feature-sync/sync.ts';
+import type { GatewayConfig } from '../gateway/slice.ts';
 import { readFeatureRules } from '../synced-rules.ts';
 
 export interface FeatureSyncAtStart {
@@ -24,8 +26,12 @@ const AWAY_PAUSE_MS = 15_000;
 /** `reason` names rules and servers: it is for the log and for whoever holds METRICS_TOKEN. */
 type Settled = Pick<Look, 'up' | 'state'> & { readonly reason?: string };
 
+type Needs = Pick<Deps, 'platform' | 'random' | 'log' | 'database' | 'tuples' | 'models'> & {
+  readonly config: FeatureSyncConfig & Pick<GatewayConfig, 'rules'>;
+};
+
 /** FEATURE_SYNC=start: one replica carries the change of rules over, the others find it done. */
-export function featureSyncAtStart(deps: Deps): FeatureSyncAtStart {
+export function featureSyncAtStart(deps: Needs): FeatureSyncAtStart {
   const { config, log } = deps;
   if (config.featureSync === 'off')
     return { checks: [], run: () => Promise.resolve(), stop: () => undefined };
@@ -52,7 +58,7 @@ export function featureSyncAtStart(deps: Deps): FeatureSyncAtStart {
 
 /** OpenFGA or Postgres may be away for a while: a sync goes on where it was. */
 async function untilThere(
-  deps: Deps,
+  deps: Needs,
   signal: AbortSignal,
   settle: (state: Settled) => void,
 ): Promise<SyncOutcome> {
@@ -71,7 +77,7 @@ async function untilThere(
     },
   });
   const request = {
-    previous: rulesOf(deps, deps.config.rules.previous),
+    previous: rulesOf(deps, deps.config.previousRules),
     current: rulesOf(deps, deps.config.rules.current),
     phase: 'both',
     allowWidening: false,
@@ -87,7 +93,7 @@ async function untilThere(
   }
 }
 
-function rulesOf({ platform }: Deps, source: RulesSource | null): readonly FeatureRule[] {
+function rulesOf({ platform }: Needs, source: TextSource | null): readonly FeatureRule[] {
   if (source === null) return [];
   const read = readFeatureRules(source.kind === 'inline' ? source.json : platform.readText(source.path));
   if (read.ok) return read.rules;

@@ -1,14 +1,15 @@
-import type { Config } from '../../shared/configuration/config.ts';
+import type { ServerConfig } from '../../shared/configuration/server.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { bearsSecret } from '../../shared/edge/secrets.ts';
 import { Refusal } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/ports/runtime.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
 import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
+import type { StatusConfig } from './slice.ts';
 import type { Collapse } from '../../shared/caches/in-flight.ts';
 
 export interface StatusDeps {
-  readonly config: Pick<Config, 'environment' | 'metricsToken'>;
+  readonly config: StatusConfig & Pick<ServerConfig, 'environment'>;
   readonly runtime: 'node' | 'workers';
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -119,7 +120,7 @@ function admitScraper(authorization: string | null, deps: StatusDeps): void {
     throw new Refusal('invalid_token', 'wrong token for /metrics', BEARER);
 }
 
-function isScraper(authorization: string | null, { metricsToken }: Pick<Config, 'metricsToken'>): boolean {
+function isScraper(authorization: string | null, { metricsToken }: StatusConfig): boolean {
   if (authorization === null || metricsToken === null) return false;
   return bearsSecret(authorization, metricsToken);
 }

@@ -1,11 +1,12 @@
-import type { IssuerConfig } from '../../shared/configuration/config.ts';
+import type { ZitadelConfig } from '../../shared/configuration/issuers.ts';
+import type { TextSource } from '../../shared/configuration/values.ts';
 import type { Database } from '../../shared/ports/database.ts';
 import type { Deps } from '../../shared/deps.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { createDiscovery } from '../../shared/keys/discovery.ts';
 import { createKeySource } from '../../shared/keys/remote-keys.ts';
 import type { Brought } from '../../shared/edge/function.ts';
-import { callerOf, userOf } from '../../shared/identity/subjects.ts';
+import { callerOf, userOf, type Issuer } from '../../shared/identity/subjects.ts';
 import { applyDue, type ApplyDeps } from './apply/apply.ts';
 import { inboxCheck, measureDepth } from './inbox/depth.ts';
 import { INBOX } from './inbox/queue.ts';
@@ -13,9 +14,9 @@ import { openQueue } from '../../shared/runs/queue.ts';
 import { createEffects } from './apply/effects.ts';
 import { parseGrants, type DefaultGrants } from './apply/grants.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
-import { createMarks } from './apply/marks.ts';
+import { createMarks, type Marks } from './apply/marks.ts';
 import { webhookJobs, type Inbox } from './jobs.ts';
-import { WEBHOOKS } from './slice.ts';
+import { WEBHOOKS, type SignersConfig } from './slice.ts';
 import { createOrganizations } from './apply/organizations.ts';
 import { receive, type Delivery, type ReceiveDeps } from './receive/receive.ts';
 import type { Sent } from './receive/verify.ts';
@@ -32,19 +33,28 @@ export interface Webhooks extends Brought {
 /** Events one request applies at most; the rest waits for the next request or the schedule. */
 const APPLIED_PER_REQUEST = 32;
 
+type InboxNeeds = Pick<
+  Deps,
+  'platform' | 'clock' | 'random' | 'log' | 'counters' | 'marksFrom' | 'tuples'
+> & { readonly forget: Forget; readonly config: { readonly defaultGrants: TextSource } };
+
+type Needs = InboxNeeds &
+  Pick<Deps, 'database' | 'collapse'> & {
+    readonly config: SignersConfig & { readonly zitadel: ZitadelConfig | null };
+  };
+
 /** Wires the webhooks to the bundle's ports. Throws UnusableGrants. */
-export function createWebhooks(deps: Deps, forget: Forget): Webhooks {
+export function createWebhooks(deps: Needs): Webhooks {
   const { config, database, clock, random, log } = deps;
   const { metrics, background } = deps.platform;
-  const issuer = config.issuers.find(({ name }) => name === 'zitadel');
-  const inbox =
-    database === null || issuer === undefined ? null : createInbox(issuer, database, deps, forget);
+  const { zitadel } = config;
+  const inbox = database === null || zitadel === null ? null : openInbox(zitadel, database, deps);
   if (database !== null) measureDepth(metrics, database, clock);
   return {
     inbox,
     ...(database !== null && {
       checks: [inboxCheck(database, clock)],
-      jobs: webhookJobs(deps, database, inbox),
+      jobs: webhookJobs({ ...deps, database }, inbox),
     }),
     routes: webhookRoutes({
       webhooks: config.webhooks,
@@ -52,7 +62,7 @@ export function createWebhooks(deps: Deps, forget: Forget): Webhooks {
       clock,
       random,
       log,
-      zitadel: issuer === undefined ? null : { config: issuer, keys: keysOf(issuer, deps) },
+      zitadel: zitadel === null ? null : { issuer: zitadel.issuer, keys: keysOf(zitadel.issuer, deps) },
       count: metrics.counter('sallyport_webhooks_total', 'Webhooks by what became of them.', 'status'),
       nudge() {
         if (inbox === null) return;
@@ -67,45 +77,55 @@ export function createWebhooks(deps: Deps, forget: Forget): Webhooks {
   };
 }
 
-function createInbox(issuer: IssuerConfig, database: Database, deps: Deps, forget: Forget): Inbox {
-  const forgetSubject = (subject: string): void => {
-    forget(callerOf(issuer, subject), userOf(issuer, subject));
-  };
-  const identities = identitiesOf(issuer.name, database);
+/** Marks of this provider's users; from here on the counters learn them again from the mirror, when their store has lost them. */
+export function openMarks(
+  issuer: Issuer,
+  database: Database,
+  { counters, clock, marksFrom, forget }: Pick<InboxNeeds, 'counters' | 'clock' | 'marksFrom' | 'forget'>,
+): Marks {
   const marks = createMarks({
-    identities,
-    revocations: deps.counters,
-    clock: deps.clock,
+    identities: identitiesOf(issuer.name, database),
+    revocations: counters,
+    clock,
     callerOf: (subject) => callerOf(issuer, subject),
-    forget: forgetSubject,
+    forget: (subject) => {
+      forget(callerOf(issuer, subject), userOf(issuer, subject));
+    },
   });
-  deps.marksFrom(marks);
-  const organizations = createOrganizations({
-    database,
-    identities,
-    issuer,
-    clock: deps.clock,
-    random: deps.random,
-    api: deps.config.zitadelApi === null ? null : { ...deps.config.zitadelApi, fetch: deps.platform.fetch },
-  });
+  marksFrom(marks);
+  return marks;
+}
+
+/** Throws UnusableGrants. */
+export function openInbox({ issuer, api }: ZitadelConfig, database: Database, deps: InboxNeeds): Inbox {
+  const { clock, random, log, platform } = deps;
+  const identities = identitiesOf(issuer.name, database);
+  const marks = openMarks(issuer, database, deps);
   const effects = createEffects({
     identities,
     marks,
-    organizations,
+    organizations: createOrganizations({
+      database,
+      identities,
+      issuer,
+      clock,
+      random,
+      api: api === null ? null : { ...api, fetch: platform.fetch },
+    }),
     tuples: deps.tuples,
     grants: readGrants(deps),
-    clock: deps.clock,
+    clock,
     userOf: (subject) => userOf(issuer, subject),
   });
   const apply: ApplyDeps = {
-    queue: openQueue({ table: INBOX, database, random: deps.random }),
+    queue: openQueue({ table: INBOX, database, random }),
     async applyEvent(event) {
       await effects(event);
       // A decision remembered from before must not outlive the change, on this instance at least.
-      forgetSubject(event.subject);
+      deps.forget(callerOf(issuer, event.subject), userOf(issuer, event.subject));
     },
-    log: deps.log,
-    count: deps.platform.metrics.counter(
+    log,
+    count: platform.metrics.counter(
       'sallyport_webhook_events_total',
       'Attempts to apply an event by their outcome.',
       'outcome',
@@ -114,15 +134,15 @@ function createInbox(issuer: IssuerConfig, database: Database, deps: Deps, forge
   return { applyDue: (limit) => applyDue(limit, apply), remark: () => marks.remark() };
 }
 
-function readGrants({ config, platform }: Deps): DefaultGrants {
-  const { defaultGrants } = config.webhooks;
+function readGrants({ config, platform }: Pick<InboxNeeds, 'config' | 'platform'>): DefaultGrants {
+  const { defaultGrants } = config;
   return parseGrants(
     defaultGrants.kind === 'inline' ? defaultGrants.json : platform.readText(defaultGrants.path),
   );
 }
 
 /** Asked only where deliveries are of PAYLOAD_TYPE_JWT. */
-function keysOf(issuer: IssuerConfig, deps: Deps) {
+function keysOf(issuer: Issuer, deps: Pick<Needs, 'platform' | 'clock' | 'log' | 'collapse'>) {
   const { clock, log, collapse } = deps;
   const provider = { fetch: deps.platform.fetch, clock, background: deps.platform.background, log, collapse };
   return createKeySource(createDiscovery(issuer.url, provider), provider);

@@ -1,3 +1,4 @@
+import type { ZitadelConfig } from '../../shared/configuration/issuers.ts';
 import type { Deps } from '../../shared/deps.ts';
 import type { Database } from '../../shared/ports/database.ts';
 import type { Job, JobDetail } from '../../shared/runs/job.ts';
@@ -18,27 +19,36 @@ export interface Inbox {
   remark(): Promise<number>;
 }
 
+type Needs = Pick<Deps, 'platform' | 'clock' | 'random' | 'log'> & {
+  readonly database: Database;
+  readonly config: { readonly zitadel: ZitadelConfig | null };
+};
+
 /** The regular work on events; `inbox` is null without Zitadel as an issuer. */
 export function webhookJobs(
-  deps: Deps,
-  database: Database,
+  deps: Needs,
   inbox: Inbox | null,
 ): Readonly<Record<keyof typeof WEBHOOKS.schedule, Job>> {
-  const { clock } = deps;
   return {
-    'webhooks-apply': applyJob(inbox, () => readDepth(database, clock)),
+    'webhooks-apply': applyJob(inbox, deps),
     'webhooks-reconcile': reconcileJob(deps),
     'revocations-remark': remarkJob(inbox),
-    'webhooks-prune': pruneJob({ database, clock }),
+    'webhooks-prune': pruneJob(deps),
   };
 }
 
 /** What reconcile needs; null where a variable is missing. */
-export function reconcileDeps(deps: Deps): ReconcileDeps | null {
-  const { config, database, clock, random, log, platform } = deps;
-  const issuer = config.issuers.find(({ name }) => name === 'zitadel');
-  if (database === null || issuer === undefined || config.zitadelApi === null) return null;
-  return { api: config.zitadelApi, issuer, fetch: platform.fetch, database, clock, random, log };
+export function reconcileDeps({
+  config,
+  database,
+  clock,
+  random,
+  log,
+  platform,
+}: Needs): ReconcileDeps | null {
+  const { issuer, api = null } = config.zitadel ?? {};
+  if (issuer === undefined || api === null) return null;
+  return { api, issuer, fetch: platform.fetch, database, clock, random, log };
 }
 
 const NO_ZITADEL: JobDetail = { state: 'not configured: set ZITADEL_ISSUER_URL' };
@@ -47,15 +57,15 @@ const NO_SERVICE_ACCOUNT: JobDetail = {
 };
 
 /** Applies the events that are due. */
-function applyJob(
-  inbox: Inbox | null,
-  depth: () => Promise<{ readonly pending: number; readonly dead: number }>,
+export function applyJob(
+  inbox: Pick<Inbox, 'applyDue'> | null,
+  { database, clock }: Pick<Needs, 'database' | 'clock'>,
 ): Job {
   return {
     async run({ signal, dryRun }) {
       if (inbox === null) return NO_ZITADEL;
       if (dryRun) {
-        const { pending, dead } = await depth();
+        const { pending, dead } = await readDepth(database, clock);
         return { pending, dead };
       }
       const total = { applied: 0, failed: 0, dead: 0, taken_over: 0 };
@@ -73,7 +83,7 @@ function applyJob(
 }
 
 /** Asks Zitadel for events whose delivery was missed. */
-function reconcileJob(deps: Deps): Job {
+export function reconcileJob(deps: Needs): Job {
   const count = deps.platform.metrics.counter(
     'sallyport_webhook_missed_total',
     'Events whose delivery was missed, found by the reconcile, by their type.',
@@ -91,7 +101,7 @@ function reconcileJob(deps: Deps): Job {
 }
 
 /** Publishes suspensions and removals of the last 30 days again, since Redis may have lost them. */
-function remarkJob(inbox: Inbox | null): Job {
+export function remarkJob(inbox: Pick<Inbox, 'remark'> | null): Job {
   return {
     async run({ dryRun }) {
       if (inbox === null) return NO_ZITADEL;
@@ -102,7 +112,7 @@ function remarkJob(inbox: Inbox | null): Job {
 }
 
 /** Deletes applied events that arrived more than 90 days ago. */
-function pruneJob(deps: PruneDeps): Job {
+export function pruneJob(deps: PruneDeps): Job {
   return {
     async run({ signal, dryRun }) {
       if (dryRun) return { would_prune: await wouldPrune(deps) };

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { openConfigured } from '../../functions/configuration.ts';
 import { openRules } from '../../functions/gateway/match/store.ts';
 import { createPlatform } from '../../shared/deps.ts';
-import type { RawEnvironment } from '../../shared/configuration/variables.ts';
+import type { RawEnvironment } from '../../shared/configuration/slice.ts';
 
 export interface WorkerSettings {
   /** [vars] and bindings. */

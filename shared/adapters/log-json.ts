@@ -1,10 +1,10 @@
-import type { Config } from '../configuration/config.ts';
+import type { ServerConfig } from '../configuration/server.ts';
 import type { LogFields, RequestLines } from '../ports/log.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** JSON lines, one per call, handed to `write` without their line feed. */
-export function jsonLog(lowest: Config['logLevel'], write: (line: string) => void): RequestLines {
+export function jsonLog(lowest: ServerConfig['logLevel'], write: (line: string) => void): RequestLines {
   const takes = (level: (typeof LEVELS)[number]) => LEVELS.indexOf(level) >= LEVELS.indexOf(lowest);
   const writer = (level: (typeof LEVELS)[number]) => {
     if (!takes(level)) return () => undefined;

@@ -1,107 +1,188 @@
-import type { IntrospectionConfig, IssuerConfig } from './config.ts';
-import { audiences, issuerUrl, type Fault, type Written } from './variables.ts';
+import * as z from 'zod';
+import type { Issuer, IssuerName } from '../identity/subjects.ts';
+import {
+  furtherIssuers,
+  introspectionOf,
+  namesIn,
+  typOf,
+  type IntrospectionConfig,
+  type IssuerConfig,
+  type NamedIssuer,
+} from './further-issuers.ts';
+import { broken, halfOf, slice, type Fault, type Written } from './slice.ts';
+import { audiences, httpBase, issuerUrl, list, plain } from './values.ts';
 
-export const FIELDS = ['URL', 'AUDIENCE', 'CLIENT_ID', 'CLIENT_SECRET'] as const;
-type Field = (typeof FIELDS)[number];
+export type { IntrospectionConfig, IssuerConfig } from './further-issuers.ts';
 
-/** `address|…` are callers nobody has signed in; the others have variables of their own. */
-const TAKEN = new Set(['zitadel', 'kanidm', 'session', 'address']);
-const NAME = /^[A-Z0-9][A-Z0-9_]{0,31}$/;
-
-/** An issuer under a name of the operator's own. */
-export interface NamedIssuer {
-  readonly issuer: IssuerConfig;
-  readonly client: { readonly id: string; readonly secret: string } | undefined;
+export interface IssuersConfig {
+  readonly issuers: readonly IssuerConfig[];
+  /** Asked in this order. */
+  readonly introspection: readonly IntrospectionConfig[];
 }
 
-/** The NAME and the field of ISSUER_<NAME>_URL and its siblings; undefined for any other variable. */
-export function issuerVariable(
-  variable: string,
-): { readonly name: string; readonly field: Field } | undefined {
-  for (const field of FIELDS) {
-    const name = /^ISSUER_(.+)$/.exec(variable)?.[1];
-    if (name?.endsWith(`_${field}`) === true) return { name: name.slice(0, -field.length - 1), field };
-  }
-  return undefined;
+const SHARED_SUBJECT_ISSUERS = list
+  .pipe(z.array(z.enum(['zitadel', 'kanidm', 'session'], 'write names out of zitadel, kanidm, session')))
+  .default(['zitadel']);
+
+/** Whose `sub` is the bundle's own user id. */
+export const SUBJECTS = slice({
+  variables: { SHARED_SUBJECT_ISSUERS },
+  read: (v): { readonly sharedSubjectIssuers: readonly IssuerName[] } => ({
+    sharedSubjectIssuers: v.SHARED_SUBJECT_ISSUERS,
+  }),
+});
+
+/** Where Zitadel is, for who names it or asks it. */
+export const ZITADEL_URLS = {
+  ZITADEL_ISSUER_URL: issuerUrl.optional(),
+  ZITADEL_API_URL: httpBase.optional(),
+};
+
+/** Zitadel's own API; undefined where nothing names it. */
+export function zitadelUrl(v: {
+  readonly ZITADEL_ISSUER_URL?: string | undefined;
+  readonly ZITADEL_API_URL?: string | undefined;
+}): string | undefined {
+  return v.ZITADEL_API_URL ?? v.ZITADEL_ISSUER_URL?.replace(/\/+$/, '');
 }
 
-/** All of them, by name; `others`: URLs of the issuers that have variables of their own. */
-export function readIssuers(
-  written: Written,
-  others: readonly (string | undefined)[],
-): { readonly issuers: readonly NamedIssuer[]; readonly faults: readonly Fault[] } {
-  const byName = new Map<string, Partial<Record<Field, string>>>();
-  for (const [variable, value] of Object.entries(written)) {
-    const parsed = issuerVariable(variable);
-    if (parsed !== undefined && value !== undefined)
-      byName.set(parsed.name, { ...byName.get(parsed.name), [parsed.field]: value });
-  }
-  const faults: Fault[] = [];
-  const seen = new Set(others);
-  const issuers = [...byName]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([name, fields]) => {
-      const report = (field: Field, problem: string): void => {
-        faults.push({ variable: `ISSUER_${name}_${field}`, problem });
-      };
-      checkName(name, fields, report);
-      return readIssuer(name, fields, seen, report) ?? [];
-    });
-  return { issuers, faults };
+export interface ZitadelConfig {
+  readonly issuer: Issuer;
+  /** As a service account; null without ZITADEL_SERVICE_TOKEN. */
+  readonly api: { readonly url: string; readonly token: string } | null;
 }
 
-type Report = (field: Field, problem: string) => void;
+/** Zitadel as it tells of its users, whether their tokens are accepted or not. */
+export const ZITADEL = slice({
+  variables: { ...ZITADEL_URLS, ZITADEL_SERVICE_TOKEN: z.string().optional(), SHARED_SUBJECT_ISSUERS },
+  examples: {
+    ZITADEL_ISSUER_URL: 'https://auth.example.org',
+    ZITADEL_SERVICE_TOKEN: 'eyJ… (a personal access token of a service account)',
+  },
+  read(v, { written }): { readonly zitadel: ZitadelConfig | null } {
+    const [url, token] = [zitadelUrl(v), v.ZITADEL_SERVICE_TOKEN];
+    if (v.ZITADEL_ISSUER_URL === undefined) return { zitadel: null };
+    const issuer = {
+      name: 'zitadel',
+      url: v.ZITADEL_ISSUER_URL,
+      sharedSubjects: v.SHARED_SUBJECT_ISSUERS.includes('zitadel'),
+      others: namesIn(written),
+    };
+    return { zitadel: { issuer, api: url === undefined || token === undefined ? null : { url, token } } };
+  },
+});
 
-function checkName(name: string, fields: Partial<Record<Field, string>>, report: Report): void {
-  const field = FIELDS.find((one) => fields[one] !== undefined) ?? 'URL';
-  if (!NAME.test(name)) report(field, 'has a name that cannot be used: at most 32 capitals, digits and _');
-  else if (TAKEN.has(name.toLowerCase()))
-    report(field, `has a name that is taken: use ${name}_… variables, or another name`);
+/** Who is trusted to sign tokens. */
+export const ISSUERS = slice({
+  variables: {
+    ZITADEL_ISSUER_URL: ZITADEL_URLS.ZITADEL_ISSUER_URL,
+    ZITADEL_AUDIENCE: audiences.optional(),
+    ZITADEL_CLIENT_ID: z.string().optional(),
+    ZITADEL_CLIENT_SECRET: z.string().optional(),
+    ZITADEL_ORGANIZATIONS: list
+      .refine(plain, 'write ids of organisations, comma-separated and without quotes: there is no wildcard *')
+      .default([]),
+    KANIDM_ISSUER_URL: issuerUrl.optional(),
+    KANIDM_AUDIENCE: audiences.optional(),
+    KANIDM_URL: httpBase.optional(),
+    KANIDM_TOKEN: z.string().optional(),
+    SHARED_SUBJECT_ISSUERS,
+  },
+  examples: {
+    ZITADEL_ISSUER_URL: 'https://auth.example.org',
+    ZITADEL_AUDIENCE: '287398412356812801',
+    ZITADEL_CLIENT_ID: '287398412356812803',
+    ZITADEL_CLIENT_SECRET: '4hQ…',
+    KANIDM_ISSUER_URL: 'https://idm.example.org/oauth2/openid/api',
+    KANIDM_AUDIENCE: 'api',
+  },
+  faults: ({ written }) => [...furtherIssuers(written).faults, ...ownFaults(written)],
+  read(v, { written }): IssuersConfig {
+    const further = furtherIssuers(written).issuers;
+    const own = ownIssuers(v, further);
+    const zitadel = own.find(({ name }) => name === 'zitadel');
+    const { ZITADEL_CLIENT_ID: clientId, ZITADEL_CLIENT_SECRET: clientSecret } = v;
+    const introspects = zitadel !== undefined && clientId !== undefined && clientSecret !== undefined;
+    return {
+      issuers: [...own, ...further.map(({ issuer }) => issuer)],
+      introspection: [
+        ...(introspects
+          ? [{ issuer: zitadel, clientId, clientSecret, organizations: v.ZITADEL_ORGANIZATIONS }]
+          : []),
+        ...further.flatMap(introspectionOf),
+      ],
+    };
+  },
+  warnings: ({ issuers, introspection }) => [
+    ...broken([
+      issuers.length === 0,
+      'ZITADEL_ISSUER_URL',
+      'is absent, and KANIDM_ISSUER_URL and every ISSUER_<NAME>_URL too: no token is accepted',
+    ]),
+    ...introspection.filter(namesItselfAlone).map(() => ({
+      variable: 'ZITADEL_AUDIENCE',
+      problem:
+        'names only ZITADEL_CLIENT_ID, which introspection adds to every token: opaque tokens are refused; add the project id or set ZITADEL_ORGANIZATIONS',
+    })),
+  ],
+});
+
+function namesItselfAlone({ issuer, clientId, organizations }: IntrospectionConfig): boolean {
+  const alone = issuer.audiences.every((audience) => audience === clientId);
+  return issuer.name === 'zitadel' && organizations.length === 0 && alone;
 }
 
-function readIssuer(
-  name: string,
-  { URL: url, AUDIENCE: audience, CLIENT_ID: id, CLIENT_SECRET: secret }: Partial<Record<Field, string>>,
-  seen: Set<string | undefined>,
-  report: Report,
-): NamedIssuer | undefined {
-  if (url === undefined) report('URL', 'is missing: an issuer is known by it');
-  if (audience === undefined)
-    report(
-      'AUDIENCE',
-      'is missing: an issuer is trusted only for named audiences; write what its tokens carry in aud',
-    );
-  if ((id === undefined) !== (secret === undefined))
-    report(id === undefined ? 'CLIENT_ID' : 'CLIENT_SECRET', 'is missing: client id and secret go together');
-  if (url === undefined || audience === undefined) return undefined;
-  const parsed = { url: issuerUrl.safeParse(url), audience: audiences.safeParse(audience) };
-  for (const issue of parsed.url.error?.issues ?? []) report('URL', issue.message);
-  for (const issue of parsed.audience.error?.issues ?? []) report('AUDIENCE', issue.message);
-  if (seen.has(url)) report('URL', 'is also the URL of another issuer: write each issuer once');
-  seen.add(url);
-  const [first, ...rest] = parsed.audience.data ?? [];
-  if (first === undefined) return undefined;
-  return {
-    issuer: {
-      name: name.toLowerCase(),
-      url,
-      audiences: [first, ...rest],
-      sharedSubjects: false,
-      typ: typOf(url),
-    },
-    client: id === undefined || secret === undefined ? undefined : { id, secret },
-  };
+function ownFaults(written: Written): Fault[] {
+  const any = (...names: readonly string[]) => names.some((name) => written[name] !== undefined);
+  const introspects = any('ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET');
+  const same = written['KANIDM_ISSUER_URL'] === written['ZITADEL_ISSUER_URL'];
+  return [
+    ...broken(
+      [
+        introspects && !any('ZITADEL_ISSUER_URL'),
+        'ZITADEL_ISSUER_URL',
+        'is missing: ZITADEL_CLIENT_ID needs it',
+      ],
+      [
+        (introspects || any('ZITADEL_ISSUER_URL')) && !any('ZITADEL_AUDIENCE'),
+        'ZITADEL_AUDIENCE',
+        'is missing: an issuer is trusted only for named audiences; write the project id or client ids its tokens carry in aud',
+      ],
+      [
+        any('KANIDM_ISSUER_URL') && !any('KANIDM_AUDIENCE'),
+        'KANIDM_AUDIENCE',
+        'is missing: an issuer is trusted only for named audiences; write the OAuth2 client name',
+      ],
+      [
+        any('KANIDM_ISSUER_URL') && same,
+        'KANIDM_ISSUER_URL',
+        'is also ZITADEL_ISSUER_URL: whose audiences and users its tokens mean is not decided; write each issuer once',
+      ],
+    ),
+    ...halfOf(written, 'ZITADEL_CLIENT_ID', 'ZITADEL_CLIENT_SECRET'),
+  ];
 }
 
-/**
- * Kanidm's access tokens are `at+jwt`, and its ID tokens differ in nothing else; every client of it is an issuer of its own
- * under this path. Elsewhere access tokens of plain `JWT` are the rule.
- */
-export function typOf(url: string): IssuerConfig['typ'] {
-  return url.includes('/oauth2/openid/') ? 'at+jwt' : 'any';
-}
-
-export function introspectionOf({ issuer, client }: NamedIssuer): IntrospectionConfig[] {
-  if (client === undefined) return [];
-  return [{ issuer, clientId: client.id, clientSecret: client.secret, organizations: [] }];
+function ownIssuers(
+  v: {
+    readonly ZITADEL_ISSUER_URL?: string | undefined;
+    readonly ZITADEL_AUDIENCE?: readonly string[] | undefined;
+    readonly KANIDM_ISSUER_URL?: string | undefined;
+    readonly KANIDM_AUDIENCE?: readonly string[] | undefined;
+    readonly SHARED_SUBJECT_ISSUERS: readonly IssuerName[];
+  },
+  further: readonly NamedIssuer[],
+): IssuerConfig[] {
+  const candidates = [
+    { name: 'zitadel', url: v.ZITADEL_ISSUER_URL, audiences: v.ZITADEL_AUDIENCE },
+    { name: 'kanidm', url: v.KANIDM_ISSUER_URL, audiences: v.KANIDM_AUDIENCE },
+  ] as const;
+  const others = further.map(({ issuer }) => issuer.name);
+  return candidates.flatMap(({ name, url, audiences = [] }): IssuerConfig[] => {
+    const [first, ...rest] = audiences;
+    if (url === undefined || first === undefined) return [];
+    const sharedSubjects = v.SHARED_SUBJECT_ISSUERS.includes(name);
+    const typ = name === 'kanidm' ? 'at+jwt' : typOf(url);
+    return [{ name, url, audiences: [first, ...rest], sharedSubjects, others, typ }];
+  });
 }

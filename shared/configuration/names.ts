@@ -1,41 +1,61 @@
-import { FIELDS, issuerVariable } from './issuers.ts';
 import { closest } from '../nearest.ts';
-import { targetNamedBy, VARIABLES, type Fault, type RawEnvironment } from './variables.ts';
 
-/** What a person could write, for those variables whose absence is a fault. */
-const EXAMPLES: Readonly<Record<string, string>> = {
-  UPSTREAM_URL: 'https://api.internal.example.org',
-  ACCESS_RULES_PREV: 'config/access_rules_prev.json',
-  OPENFGA_URL: 'https://openfga.internal.example.org',
-  OPENFGA_STORE_ID: '01JQ3V5Z8N4X7R2M6T9K1C0WBD (`npx sallyport fga bootstrap` prints yours)',
-  ZITADEL_ISSUER_URL: 'https://auth.example.org',
-  ZITADEL_AUDIENCE: '287398412356812801',
-  ZITADEL_CLIENT_ID: '287398412356812803',
-  ZITADEL_CLIENT_SECRET: '4hQ…',
-  ZITADEL_SERVICE_TOKEN: 'eyJ… (a personal access token of a service account)',
-  KANIDM_ISSUER_URL: 'https://idm.example.org/oauth2/openid/api',
-  KANIDM_AUDIENCE: 'api',
-  REDIS_URL: 'rediss://:password@redis.internal.example.org:6379',
-  UPSTASH_REDIS_REST_URL: 'https://eu1-example.upstash.io',
-  UPSTASH_REDIS_REST_TOKEN: 'AXk…',
-  DATABASE_URL: 'postgres://sallyport:password@db.internal.example.org:5432/sallyport',
-  ASSERTION_KEYS: '{"keys":[{"kty":"EC",…}]}',
-};
+/** What process.env and Worker bindings have in common: names and values, unchecked. */
+export type RawEnvironment = Readonly<Record<string, unknown>>;
+
+/** What is set at all, well-formed or not. */
+export type Written = Readonly<Record<string, string | undefined>>;
+
+/** A variable that cannot be used, and what to write instead. Never its value: it may be a secret. */
+export interface Fault {
+  readonly variable: string;
+  readonly problem: string;
+}
+
+/** Names of variables; each with what a person could write, where its absence can be a fault. */
+export type Known = ReadonlyMap<string, string | undefined>;
+
+/** The target that TARGET_<NAME>_URL names; undefined for any other variable. */
+export function targetNamedBy(variable: string): string | undefined {
+  return /^TARGET_([A-Z0-9_]+)_URL$/.exec(variable)?.[1]?.toLowerCase();
+}
+
+export const ISSUER_FIELDS = ['URL', 'AUDIENCE', 'CLIENT_ID', 'CLIENT_SECRET'] as const;
+export type IssuerField = (typeof ISSUER_FIELDS)[number];
+
+/** The NAME and the field of ISSUER_<NAME>_URL and its siblings; undefined for any other variable. */
+export function issuerVariable(
+  variable: string,
+): { readonly name: string; readonly field: IssuerField } | undefined {
+  for (const field of ISSUER_FIELDS) {
+    const name = /^ISSUER_(.+)$/.exec(variable)?.[1];
+    if (name?.endsWith(`_${field}`) === true) return { name: name.slice(0, -field.length - 1), field };
+  }
+  return undefined;
+}
+
+/** What is missing comes with an example, and with the name that was perhaps meant for it. */
+export function inFull(faults: readonly Fault[], raw: RawEnvironment, known: Known): Fault[] {
+  return faults.map(({ variable, problem }) => {
+    const hint = problem.startsWith('is missing') ? missingHint(variable, raw, known) : '';
+    return { variable, problem: `${problem}${hint}` };
+  });
+}
 
 /** What to add to `NAME is missing`: an example, and the set variable that looks like a slip of the name. */
-export function missingHint(variable: string, raw: RawEnvironment): string {
-  const example = EXAMPLES[variable];
+export function missingHint(variable: string, raw: RawEnvironment, known: Known): string {
+  const example = known.get(variable);
   const slips = Object.entries(raw).flatMap(([name, value]) =>
-    isWritten(value) && nearestVariable(name) === variable ? [name] : [],
+    isWritten(value) && nearestVariable(name, known) === variable ? [name] : [],
   );
   const shown = example === undefined ? '' : `, as in ${variable}=${example}`;
   return slips.length === 0 ? shown : `${shown}; ${slips.join(' and ')} is set: is that a slip of the name?`;
 }
 
 /** Names that are set and look like a slip of one of ours, for a warning. Never a value. */
-export function misspelled(raw: RawEnvironment): Fault[] {
+export function misspelled(raw: RawEnvironment, known: Known): Fault[] {
   return Object.entries(raw).flatMap(([name, value]) => {
-    const right = isWritten(value) ? nearestVariable(name) : undefined;
+    const right = isWritten(value) ? nearestVariable(name, known) : undefined;
     return right === undefined ? [] : [{ variable: name, problem: `is not read: is ${right} meant?` }];
   });
 }
@@ -44,7 +64,8 @@ function isWritten(value: unknown): boolean {
   return typeof value === 'string' && value.trim() !== '';
 }
 
-const KNOWN = [...Object.keys(VARIABLES.shape), 'HYPERDRIVE'];
+/** The one binding that is configuration. */
+const BINDING = 'HYPERDRIVE';
 /** Shorter names have too many neighbours: HOST and PORT are one letter from POST and SORT. */
 const SHORTEST = 8;
 
@@ -52,17 +73,17 @@ const SHORTEST = 8;
  * The variable of ours that a name is a slip of; undefined for our own names and for all that is not near one. Two
  * letters are near (one in names under twelve letters), so is another case, a lost underscore, one proxy for many, and a lost last word.
  */
-export function nearestVariable(name: string): string | undefined {
-  if (KNOWN.includes(name) || targetNamedBy(name) !== undefined || issuerVariable(name) !== undefined)
-    return undefined;
+export function nearestVariable(name: string, known: Known): string | undefined {
+  if (known.has(name) || name === BINDING || targetNamedBy(name) !== undefined) return undefined;
+  if (issuerVariable(name) !== undefined) return undefined;
   const upper = name
     .toUpperCase()
     .replace(/^SALLYPORT_/, '')
     .replaceAll(/[-.]/g, '_');
   const ofMany = targetSlip(upper) ?? issuerSlip(upper);
   if (ofMany !== undefined || upper.length < SHORTEST - 1) return ofMany;
-  const candidates = KNOWN.filter((known) => known.length >= SHORTEST);
-  const same = candidates.find((known) => bare(known) === bare(upper));
+  const candidates = [...known.keys(), BINDING].filter((each) => each.length >= SHORTEST);
+  const same = candidates.find((each) => bare(each) === bare(upper));
   return same ?? withoutLastWord(upper, candidates) ?? closest(upper, candidates);
 }
 
@@ -73,7 +94,7 @@ function targetSlip(upper: string): string | undefined {
 }
 
 const FIELD_SLIPS: ReadonlyMap<string, string> = new Map([
-  ...FIELDS.map((field): [string, string] => [bare(field), field]),
+  ...ISSUER_FIELDS.map((field): [string, string] => [bare(field), field]),
   ['AUD', 'AUDIENCE'],
   ['SECRET', 'CLIENT_SECRET'],
 ]);
@@ -83,7 +104,7 @@ function issuerSlip(upper: string): string | undefined {
   const words = /^ISSUERS?_(.+)$/.exec(upper)?.[1]?.split('_') ?? [];
   for (const length of [2, 1]) {
     const last = words.slice(-length).join('_');
-    const field = FIELD_SLIPS.get(bare(last)) ?? closest(last, FIELDS);
+    const field = FIELD_SLIPS.get(bare(last)) ?? closest(last, ISSUER_FIELDS);
     if (field !== undefined) return `ISSUER_${words.slice(0, -length).join('_') || '<NAME>'}_${field}`;
   }
   return undefined;

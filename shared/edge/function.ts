@@ -1,3 +1,4 @@
+import type { Slice } from '../configuration/slice.ts';
 import type { MaybePromise } from '../ports/runtime.ts';
 import type { Job } from '../runs/job.ts';
 import type { OwnRoute } from './frame.ts';
@@ -11,6 +12,8 @@ export interface EdgeFunction {
   readonly paths: readonly string[];
   /** Its regular jobs, each with its cron pattern (UTC); absent: none. Several jobs may have one pattern. */
   readonly schedule?: Readonly<Record<string, string>>;
+  /** Its own variables. */
+  readonly slice: Slice<object>;
 }
 
 /** What a function brings to a running bundle; what is absent it does not have. */
@@ -21,6 +24,16 @@ export interface Brought {
   /** By the names of its `schedule`. */
   readonly jobs?: Readonly<Record<string, Job>>;
   close?(): MaybePromise<void>;
+}
+
+/** Configured, a function that FUNCTIONS turns on is a way to start it. */
+export type Started<Deps> = Slice<{ readonly start: (deps: Deps) => Brought }>;
+
+export function starting<Part extends object, Deps>(
+  { slice }: { readonly slice: Slice<Part> },
+  create: (deps: Deps, config: Part) => Brought,
+): Started<Deps> {
+  return slice.map((config) => ({ start: (deps: Deps) => create(deps, config) }));
 }
 
 /** The paths that functions answer by themselves; no access rule has a say there. */
@@ -37,7 +50,7 @@ export interface OwnPaths {
 const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
 
 /** Of the functions that are on. */
-export function ownPaths(functions: readonly EdgeFunction[]): OwnPaths {
+export function ownPaths(functions: readonly Pick<EdgeFunction, 'paths'>[]): OwnPaths {
   const paths = functions.flatMap((each) => each.paths);
   const exact = new Set(paths.filter((path) => !path.endsWith('/')));
   const prefixes = paths.filter((path) => path.endsWith('/'));

@@ -8,7 +8,7 @@ export interface TrustedProxies {
   client(peer: string, forwardedFor: string | undefined): string;
 }
 
-/** `cidrs` are addresses or CIDRs, already checked by shared/configuration/environment.ts. */
+/** `cidrs` are addresses or CIDRs, already checked by shared/configuration/server.ts. */
 export function trustedProxies(cidrs: readonly string[]): TrustedProxies {
   const ranges = cidrs.map(toRange);
   // Proxies are few and constant: their verdicts are kept, so that a request does not parse its peer again.

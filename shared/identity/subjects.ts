@@ -1,4 +1,16 @@
-import type { IssuerConfig, IssuerName } from '../configuration/config.ts';
+/** `zitadel`, `kanidm`, `session`, or the NAME of ISSUER_<NAME>_URL in lower case. */
+export type IssuerName = string;
+
+/** Whose subjects these are. */
+export interface Issuer {
+  readonly name: IssuerName;
+  /** Exactly the `iss` of its tokens. */
+  readonly url: string;
+  /** True: `sub` is the bundle's own user id; false: the user is `<name>|<sub>`. */
+  readonly sharedSubjects: boolean;
+  /** Further issuers by name: a shared subject must not pass for one of their users. */
+  readonly others?: readonly IssuerName[];
+}
 
 /** Printable ASCII without whitespace, `#` and `:`, which are syntax in an OpenFGA user or could end a header. */
 const PRINTABLE = /^[!"$-9;-~]{1,255}$/;
@@ -13,7 +25,7 @@ export function isPrintable(text: string): boolean {
 
 /** Why a subject could pass for another user or for all users; undefined when it cannot. */
 export function faultOfSubject(
-  issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects' | 'others'>,
+  issuer: Pick<Issuer, 'name' | 'sharedSubjects' | 'others'>,
   subject: unknown,
 ): string | undefined {
   if (typeof subject !== 'string' || !isPrintable(subject)) return 'is not usable';
@@ -25,7 +37,7 @@ export function faultOfSubject(
 
 /** The OpenFGA user: `user:<subject>`, or `user:<issuer name>|<subject>` where subjects are not shared. */
 export function userOf(
-  { name, sharedSubjects }: Pick<IssuerConfig, 'name' | 'sharedSubjects'>,
+  { name, sharedSubjects }: Pick<Issuer, 'name' | 'sharedSubjects'>,
   subject: string,
 ): string {
   return sharedSubjects ? `user:${subject}` : `user:${name}|${subject}`;
@@ -33,7 +45,7 @@ export function userOf(
 
 /** The inverse of `userOf`; undefined for a user of another issuer, or no single user. */
 export function subjectOf(
-  issuer: Pick<IssuerConfig, 'name' | 'sharedSubjects' | 'others'>,
+  issuer: Pick<Issuer, 'name' | 'sharedSubjects' | 'others'>,
   user: string,
 ): string | undefined {
   const prefix = userOf(issuer, '');
@@ -42,7 +54,7 @@ export function subjectOf(
 }
 
 /** `<issuer name>|<subject>`: one caller for quotas, logs and revocation. */
-export function callerOf({ name }: Pick<IssuerConfig, 'name'>, subject: string): string {
+export function callerOf({ name }: Pick<Issuer, 'name'>, subject: string): string {
   return `${name}|${subject}`;
 }
 
@@ -53,7 +65,7 @@ export function organizationSubject(id: string): string {
 
 /** Includes issuers not trusted today: their users' relations may still be stored. */
 function namesOtherIssuer(
-  { name: own, others = [] }: Pick<IssuerConfig, 'name' | 'others'>,
+  { name: own, others = [] }: Pick<Issuer, 'name' | 'others'>,
   subject: string,
 ): boolean {
   return [...ISSUER_NAMES, ...others].some((name) => name !== own && subject.startsWith(`${name}|`));

@@ -1,5 +1,7 @@
 import type { AuthorizationModel } from './authorization-models.ts';
-import type { Config, Runtime } from '../configuration/config.ts';
+import type { ServerConfig } from '../configuration/server.ts';
+import type { Runtime } from '../configuration/slice.ts';
+import type { DatabaseConfig, StoreOfCounters } from '../configuration/stores.ts';
 import type { Database } from './database.ts';
 import type { Background, Clock, Digest, Exchange, MaybePromise, Processes } from './runtime.ts';
 import type { Counters, Taken, TakeRequest } from './counters.ts';
@@ -49,11 +51,11 @@ export interface Platform {
   readonly metrics: Metrics;
   /** Whether requests may join identical work under way: not on Workers. */
   readonly joinsRequests: boolean;
-  log(level: Config['logLevel']): RequestLines & { flush(): void };
+  log(level: ServerConfig['logLevel']): RequestLines & { flush(): void };
   /** The shared store; null when the configuration names none. */
-  counters(config: Config['counters'], clock: Clock): SharedCounters | null;
+  counters(config: StoreOfCounters, clock: Clock): SharedCounters | null;
   /** Postgres: over TCP on Node; through Hyperdrive, or over HTTP at Neon, on Workers. */
-  database(config: NonNullable<Config['database']>): Database;
+  database(config: DatabaseConfig): Database;
   /** Streams between sockets without web streams; null where the runtime has none. */
   sockets(): SocketUpstreams | null;
   /** A configuration file as text. Throws when it cannot be read. */

@@ -43,7 +43,7 @@ describe('a command asks only for the variables it uses', () => {
     'webhooks replay --since 1d': ['DATABASE_URL'],
     'webhooks reconcile': ['DATABASE_URL'],
     'fga bootstrap': ['OPENFGA_URL'],
-    'fga tuples export': ['OPENFGA_URL'],
+    'fga tuples export': ['OPENFGA_URL', 'OPENFGA_STORE_ID'],
     'rules diff': ['ACCESS_RULES_PREV'],
     'rules sync': ['ACCESS_RULES_PREV'],
     'keys generate --add': ['ASSERTION_KEYS'],

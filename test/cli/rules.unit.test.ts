@@ -2,9 +2,12 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { toJson, toLines } from '../../cli/rules/explain.ts';
 import { knownTargets, readRules } from '../../cli/rules/source.ts';
-import { OWN_PATHS } from '../../functions/catalogue.ts';
+import { functionsOn } from '../../functions/catalogue.ts';
+import { ownPaths } from '../../shared/edge/function.ts';
 import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
 import { explain } from '../../functions/gateway/match/rules/explain.ts';
+
+const OWN_PATHS = ownPaths(functionsOn({}));
 
 describe('the targets that rules may name', () => {
   it.each([

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
-import { SCHEDULE } from '../../functions/catalogue.ts';
+import { functionsOn, scheduleOf } from '../../functions/catalogue.ts';
 import { startSchedule, UnknownJob, UnknownSchedule } from '../../functions/cron/cron.ts';
 import type { ScheduledJob } from '../../shared/runs/job.ts';
 import { DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
 import { replica } from './support.ts';
+
+const SCHEDULE = scheduleOf(functionsOn({}));
 
 const gone = () => Promise.reject(new DatabaseUnavailable('away'));
 const away: Database = {

@@ -5,7 +5,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, PortBusy, reservePort, stop } from '../../dev/listen.ts';
 import { startStack, type Stack } from '../../dev/stack.ts';
-import { parseEnvironment } from '../../shared/configuration/environment.ts';
+import { parseEnvironment } from '../../functions/configuration.ts';
 
 let stack: Stack;
 

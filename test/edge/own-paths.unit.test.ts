@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { OWN_PATHS } from '../../functions/catalogue.ts';
+import { functionsOn } from '../../functions/catalogue.ts';
 import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
 import { explain } from '../../functions/gateway/match/rules/explain.ts';
 import { ownPaths } from '../../shared/edge/function.ts';
 
-const own = ownPaths([
-  { name: 'figures', paths: ['/figures', '/figures/'] },
-  { name: 'sign-in', paths: ['/api/v1/auth/'] },
-]);
+const OWN_PATHS = ownPaths(functionsOn({}));
+
+const own = ownPaths([{ paths: ['/figures', '/figures/'] }, { paths: ['/api/v1/auth/'] }]);
 
 describe('own paths', () => {
   it.each([

@@ -2,7 +2,7 @@ import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, type JSONWebK
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAsserter, type Asserted, type Asserter } from '../../functions/gateway/forward/assertion.ts';
 import type { Principal } from '../../functions/gateway/authenticate/principal.ts';
-import type { AssertionConfig } from '../../shared/configuration/config.ts';
+import type { AssertionConfig } from '../../functions/gateway/slice.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { manualClock, type ManualClock } from '../support/clock.ts';
 

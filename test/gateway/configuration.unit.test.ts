@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openConfigured } from '../../functions/configuration.ts';
 import { parseModel } from '../../shared/adapters/openfga/model-file.ts';
-import type { Runtime } from '../../shared/configuration/config.ts';
+import type { Runtime } from '../../shared/configuration/slice.ts';
 
 const USABLE = {
   UPSTREAM_URL: 'https://api.example.org',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseEnvironment } from '../../shared/configuration/environment.ts';
+import { parseEnvironment } from '../../functions/configuration.ts';
 import { ASSERTION_KEYS, configOf, faultsOf, USABLE } from './env-usable.ts';
 
 describe('faults', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { misspelled, nearestVariable } from '../../shared/configuration/names.ts';
-import { parseEnvironment } from '../../shared/configuration/environment.ts';
-import { VARIABLES } from '../../shared/configuration/variables.ts';
+import { parseEnvironment } from '../../functions/configuration.ts';
+import { VARIABLES } from '../../functions/catalogue.ts';
 import { USABLE } from './env-usable.ts';
 
 describe('a misspelled variable is named with the one that is meant', () => {
@@ -42,15 +42,15 @@ describe('a misspelled variable is named with the one that is meant', () => {
     ['ISSUER-A-URL', 'ISSUER_A_URL'],
     ['issuer_a_url', 'ISSUER_A_URL'],
   ])('%s: %s', (written, meant) => {
-    expect(nearestVariable(written)).toBe(meant);
+    expect(nearestVariable(written, VARIABLES)).toBe(meant);
   });
 });
 
 describe('no alarm is given for', () => {
   it('our own names, a target of any name among them', () => {
-    const own = [...Object.keys(VARIABLES.shape), 'HYPERDRIVE', 'TARGET_BILLING_URL', 'TARGET_X_URL_URL'];
+    const own = [...VARIABLES.keys(), 'HYPERDRIVE', 'TARGET_BILLING_URL', 'TARGET_X_URL_URL'];
     own.push('ISSUER_A_URL', 'ISSUER_CLIENT_URL', 'ISSUER_A_CLIENT_ID');
-    expect(own.flatMap((name) => nearestVariable(name) ?? [])).toEqual([]);
+    expect(own.flatMap((name) => nearestVariable(name, VARIABLES) ?? [])).toEqual([]);
   });
 
   it('what shells, Node, npm, Kubernetes and servers beside the gateway set', () => {
@@ -68,11 +68,11 @@ describe('no alarm is given for', () => {
       CLOUDFLARE_API_TOKEN CLOUDFLARE_ACCOUNT_ID CF_PAGES WRANGLER_SEND_METRICS UPSTASH_EMAIL UPSTASH_API_KEY
       GITHUB_TOKEN GITHUB_ACTIONS RUNNER_OS INVOCATION_ID JOURNAL_STREAM SYSTEMD_EXEC_PID XDG_RUNTIME_DIR
       SSH_AUTH_SOCK DBUS_SESSION_BUS_ADDRESS APP_ENV RAILS_ENV JAVA_HOME GOPATH VIRTUAL_ENV`;
-    expect(unrelated.split(/\s+/).flatMap((name) => nearestVariable(name) ?? [])).toEqual([]);
+    expect(unrelated.split(/\s+/).flatMap((name) => nearestVariable(name, VARIABLES) ?? [])).toEqual([]);
   });
 
   it('an empty variable, which is an absent one', () => {
-    expect(misspelled({ ZITADEL_AUDIENCES: ' ' })).toEqual([]);
+    expect(misspelled({ ZITADEL_AUDIENCES: ' ' }, VARIABLES)).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { generateKeys } from '../../cli/keys.ts';
-import type { Config, Runtime } from '../../shared/configuration/config.ts';
-import { parseEnvironment } from '../../shared/configuration/environment.ts';
+import type { Runtime } from '../../shared/configuration/slice.ts';
+import { parseEnvironment, type Config } from '../../functions/configuration.ts';
 
 /** The least that a configuration needs, and an issuer. */
 export const USABLE = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Runtime } from '../../shared/configuration/config.ts';
-import { parseEnvironment } from '../../shared/configuration/environment.ts';
+import type { Runtime } from '../../shared/configuration/slice.ts';
+import { parseEnvironment } from '../../functions/configuration.ts';
 import { configOf, faultsOf, USABLE } from './env-usable.ts';
 
 describe('what stands in for an absent variable', () => {
@@ -18,7 +18,8 @@ describe('what stands in for an absent variable', () => {
       trustedProxies: [],
       counters: { kind: 'memory' },
       assertion: { kind: 'ephemeral' },
-      rules: { current: { kind: 'file', path: 'config/access_rules.json' }, previous: null },
+      rules: { current: { kind: 'file', path: 'config/access_rules.json' } },
+      previousRules: null,
     });
   });
 

@@ -1,13 +1,11 @@
 import type { StorableEvent } from '../../functions/webhooks/event.ts';
 import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
-import type { IssuerConfig } from '../../shared/configuration/config.ts';
+import type { Issuer } from '../../shared/identity/subjects.ts';
 
-export const ISSUER: IssuerConfig = {
+export const ISSUER: Issuer = {
   name: 'zitadel',
   url: 'https://id.example.org',
-  audiences: ['api'],
   sharedSubjects: true,
-  typ: 'any',
 };
 
 export interface EnvelopeOptions {

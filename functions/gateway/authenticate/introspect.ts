@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { IntrospectionConfig } from '../../../shared/configuration/config.ts';
+import type { IntrospectionConfig } from '../../../shared/configuration/issuers.ts';
 import { ProviderUnavailable, type Refusal } from '../../../shared/errors.ts';
 import type { Discovery, ProviderDeps } from '../../../shared/keys/discovery.ts';
 import { boundOf, fetchJson, withoutNulls } from '../../../shared/keys/fetch-json.ts';

@@ -1,6 +1,12 @@
-import type { IssuerConfig, IssuerName } from '../../../shared/configuration/config.ts';
+import type { IssuerConfig } from '../../../shared/configuration/issuers.ts';
 import type { Proof } from '../../../shared/proof.ts';
-import { callerOf, faultOfSubject, isPrintable, userOf } from '../../../shared/identity/subjects.ts';
+import {
+  callerOf,
+  faultOfSubject,
+  isPrintable,
+  userOf,
+  type IssuerName,
+} from '../../../shared/identity/subjects.ts';
 import { invalidToken } from './token.ts';
 import type { Refusal } from '../../../shared/errors.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';

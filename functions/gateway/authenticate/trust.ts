@@ -1,4 +1,5 @@
-import type { Config, IssuerName } from '../../../shared/configuration/config.ts';
+import type { IssuersConfig } from '../../../shared/configuration/issuers.ts';
+import type { IssuerName } from '../../../shared/identity/subjects.ts';
 import { createDiscovery, type ProviderDeps } from '../../../shared/keys/discovery.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
 import { createKeySource } from '../../../shared/keys/remote-keys.ts';
@@ -18,7 +19,7 @@ export interface Trust {
 }
 
 /** Everything configuration says about whose tokens count, as verifiers. */
-export function trust(config: Pick<Config, 'issuers' | 'introspection'>, deps: TrustDeps): Trust {
+export function trust(config: IssuersConfig, deps: TrustDeps): Trust {
   const discoveries = new Map(config.issuers.map(({ url }) => [url, createDiscovery(url, deps)]));
   const discoveryOf = (url: string) => discoveries.get(url) ?? createDiscovery(url, deps);
   const issuers = config.issuers.map((issuer) => ({

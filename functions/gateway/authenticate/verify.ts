@@ -7,7 +7,7 @@ import {
   type JWTVerifyOptions,
   type ProtectedHeaderParameters,
 } from 'jose';
-import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import type { IssuerConfig } from '../../../shared/configuration/issuers.ts';
 import { ProviderUnavailable } from '../../../shared/errors.ts';
 import { ALLOWED_ALGORITHMS, isAllowed } from '../../../shared/keys/algorithms.ts';
 import type { KeySource, Sought, VerificationKey } from '../../../shared/keys/key-source.ts';

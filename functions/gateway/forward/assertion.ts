@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { AssertionConfig } from '../../../shared/configuration/config.ts';
+import type { AssertionConfig } from '../slice.ts';
 import {
   makeSigningKeys,
   parseSigningKeys,

@@ -1,4 +1,4 @@
-import type { Config } from '../../../shared/configuration/config.ts';
+import type { ServerConfig } from '../../../shared/configuration/server.ts';
 import { bodyTooLarge, Refusal } from '../../../shared/errors.ts';
 import type { OwnPaths } from '../../../shared/edge/function.ts';
 import { network } from '../../../shared/edge/address-guard.ts';
@@ -7,6 +7,7 @@ import { bearerProtocol, withoutTokenParameters, withoutTokens } from '../authen
 import type { Decision } from '../decide.ts';
 import { stripPrefix } from '../read/path.ts';
 import type { GatewayRequest } from '../read/request.ts';
+import type { GatewayConfig } from '../slice.ts';
 
 /** Who the caller is, in the gateway's words: for the upstream, and for the answer of /forward-auth. */
 export function identityHeaders(
@@ -32,7 +33,7 @@ function callersHost({ host, read }: GatewayRequest): string | undefined {
 }
 
 export interface OnwardDeps {
-  readonly config: Pick<Config, 'targets' | 'upstreamTimeoutMs' | 'maxBodyBytes'>;
+  readonly config: Pick<GatewayConfig, 'targets' | 'upstreamTimeoutMs'> & Pick<ServerConfig, 'maxBodyBytes'>;
   readonly ownPaths: OwnPaths;
 }
 

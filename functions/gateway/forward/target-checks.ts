@@ -1,4 +1,4 @@
-import type { Targets } from '../../../shared/configuration/config.ts';
+import type { Targets } from '../slice.ts';
 import type { Clock } from '../../../shared/ports/runtime.ts';
 import type { Platform } from '../../../shared/ports/platform.ts';
 import type { Look, ReadinessCheck } from '../../../shared/edge/readiness.ts';

@@ -1,12 +1,21 @@
 import { UnusableModel } from '../../../shared/ports/authorization-models.ts';
-import type { Config, RulesSource } from '../../../shared/configuration/config.ts';
+import type { Fault, Files } from '../../../shared/configuration/slice.ts';
+import { faultsIn, type TextSource } from '../../../shared/configuration/values.ts';
+import { place } from '../../../shared/json.ts';
 import type { Platform } from '../../../shared/ports/platform.ts';
 import type { Log } from '../../../shared/ports/log.ts';
 import { whyUnreadable } from '../../../shared/system-errors.ts';
 import { compileRules } from './rules/compile.ts';
-import { holdBy, readModel } from './rules/model.ts';
+import { holdBy, readModel, type HeldModel, type ModelFile } from './rules/model.ts';
 import type { Known } from './rules/rule.ts';
-import type { CompiledRules, Finding } from './types.ts';
+import type { CompiledRules } from './types.ts';
+
+/** The texts that rules are made of. */
+export interface RulesTexts {
+  readonly current: TextSource;
+  /** What they are held against; null: nothing. */
+  readonly model: ModelFile | null;
+}
 
 export interface RulesState {
   readonly rules: number;
@@ -41,7 +50,7 @@ export class UnusableRules extends Error {
  * are checked against, is adopted whole or refused whole, and then the old rules stay.
  */
 export function openRules(
-  { current: source, model }: Pick<Config['rules'], 'current' | 'model'>,
+  { current: source, model }: RulesTexts,
   known: Pick<Known, 'targets' | 'own'>,
   deps: RulesStoreDeps,
 ): RulesStore {
@@ -93,7 +102,7 @@ function faultsOf(error: unknown): readonly string[] {
   throw error;
 }
 
-function read(source: RulesSource, platform: Pick<Platform, 'readText'>): string {
+function read(source: TextSource, platform: Pick<Platform, 'readText'>): string {
   if (source.kind === 'inline') return source.json;
   try {
     return platform.readText(source.path);
@@ -110,7 +119,29 @@ function compile(text: string, known: Known, log: Log): CompiledRules {
   return compilation.rules;
 }
 
-/** `line:column message`, as faults of a text are listed. */
-export function place({ line, column, message }: Pick<Finding, 'line' | 'column' | 'message'>): string {
-  return `${line}:${column} ${message}`;
+/** What is wrong with both texts, by the variables that hold or name them. */
+export function faultsOfTexts(
+  { current, model: file }: RulesTexts,
+  targets: ReadonlySet<string>,
+  files: Files,
+): readonly Fault[] {
+  const { model, modelFaults } = heldModel(file, files);
+  const check = (text: string): string[] => {
+    const compilation = compileRules(text, { targets, ...(model && { model }) });
+    const findings = compilation.ok ? [] : compilation.findings;
+    return findings.filter(({ severity }) => severity === 'error').map(place);
+  };
+  return [...modelFaults, ...faultsIn('ACCESS_RULES', current, files, check)];
+}
+
+function heldModel(
+  file: ModelFile | null,
+  files: Files,
+): { readonly model?: HeldModel | undefined; readonly modelFaults: readonly Fault[] } {
+  try {
+    return { model: holdBy(readModel(file, files), files), modelFaults: [] };
+  } catch (error) {
+    if (!(error instanceof UnusableModel)) throw error;
+    return { modelFaults: [{ variable: 'OPENFGA_MODEL', problem: error.message }] };
+  }
 }

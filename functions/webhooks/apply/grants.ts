@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { place, readJson } from '../../../shared/json.ts';
 import { isPrintable } from '../../../shared/identity/subjects.ts';
 import { TUPLES_PER_WRITE, type Tuple } from '../../../shared/ports/tuples.ts';
 
@@ -66,6 +67,21 @@ export function parseGrants(text: string): DefaultGrants {
   const [issue] = parsed.error.issues;
   const place = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
   throw new UnusableGrants(`default grants: ${place}${issue?.message ?? ''}`);
+}
+
+/** Every fault of a grants file, with its place. */
+export function grantsFaults(text: string): string[] {
+  const read = readJson(text);
+  if (!read.ok) return [place({ ...read.position, message: `not JSON: ${read.problem}` })];
+  const { json } = read;
+  if (!Array.isArray(json.value))
+    return [place({ ...json.locate([]), message: 'default grants are a JSON array of grants' })];
+  const issues = grantsFile.safeParse(json.value).error?.issues ?? [];
+  return issues.map(({ path, message }) => {
+    const steps = path.map((step) => (typeof step === 'number' ? step : String(step)));
+    const field = steps.slice(1).join('.');
+    return place({ ...json.locate(steps), message: field === '' ? message : `${field}: ${message}` });
+  });
 }
 
 /** Tuples of a new user. A grant that needs a value missing from the event is left out. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import type { Issuer } from '../../../shared/identity/subjects.ts';
 import { sql, type Database } from '../../../shared/ports/database.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import type { Clock, Random } from '../../../shared/ports/runtime.ts';
@@ -22,7 +22,7 @@ const LISTING_MS = 40_000;
 export interface OrganizationsDeps {
   readonly database: Pick<Database, 'query' | 'execute'>;
   readonly identities: Identities;
-  readonly issuer: IssuerConfig;
+  readonly issuer: Issuer;
   readonly clock: Clock;
   readonly random: Pick<Random, 'uuid'>;
   /** For users without any event here; null without a service account. */
@@ -90,7 +90,7 @@ async function* listedMembers(
 }
 
 /** Empty for an event that could not be stored either. */
-function memberOf(event: Readonly<Record<string, unknown>>, issuer: IssuerConfig): readonly Member[] {
+function memberOf(event: Readonly<Record<string, unknown>>, issuer: Issuer): readonly Member[] {
   try {
     const parsed = parseEvent(event, issuer, 'reconcile');
     if (parsed === IGNORED || 'digest' in parsed.key) return [];

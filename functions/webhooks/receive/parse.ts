@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { createHash } from 'node:crypto';
-import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import type { Issuer } from '../../../shared/identity/subjects.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { prove } from '../../../shared/proof.ts';
 import { faultOfSubject, isPrintable, organizationSubject } from '../../../shared/identity/subjects.ts';
@@ -65,7 +65,7 @@ const envelope = z.object({
 /** Parses a delivered event, or one of the same shape. Throws Refusal `invalid_request` for anything malformed. */
 export function parseEvent(
   body: unknown,
-  issuer: IssuerConfig,
+  issuer: Issuer,
   source: Source = 'event',
 ): StorableEvent | typeof IGNORED {
   const parsed = envelope.safeParse(body);
@@ -89,7 +89,7 @@ export function parseEvent(
 function subjectOf(
   { aggregateID, aggregateType }: z.output<typeof envelope>,
   kind: Kind,
-  issuer: IssuerConfig,
+  issuer: Issuer,
 ): string {
   const wanted = kind === 'organization_removed' ? 'org' : 'user';
   if (aggregateType !== wanted) throw malformed(`aggregateType is not ${wanted}`);
@@ -118,7 +118,7 @@ const scriptBody = z.object({
 export type ScriptEvent = 'created' | 'updated' | 'deleted';
 
 /** Parses a script's event. Throws Refusal `invalid_request` for anything malformed. */
-export function parseScript(event: ScriptEvent, body: unknown, issuer: IssuerConfig): StorableEvent {
+export function parseScript(event: ScriptEvent, body: unknown, issuer: Issuer): StorableEvent {
   const parsed = scriptBody.safeParse(body);
   if (!parsed.success) throw malformed(faultOf(parsed.error));
   const { userId, organizationId, ...rest } = parsed.data;

@@ -1,4 +1,4 @@
-import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import type { Issuer } from '../../../shared/identity/subjects.ts';
 import type { Database } from '../../../shared/ports/database.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
@@ -12,7 +12,7 @@ import { verify, type Sent, type VerifyDeps } from './verify.ts';
 export interface ReceiveDeps extends VerifyDeps {
   readonly database: Database | null;
   /** Zitadel as a trusted issuer, and its keys; null when it is none. */
-  readonly zitadel: { readonly config: IssuerConfig; readonly keys: Pick<KeySource, 'find'> } | null;
+  readonly zitadel: { readonly issuer: Issuer; readonly keys: Pick<KeySource, 'find'> } | null;
   readonly random: Pick<Random, 'uuid'>;
   readonly log: Log;
   readonly count: (outcome: Received['status'] | 'refused') => void;
@@ -38,7 +38,7 @@ export async function receive(sent: Sent, delivery: Delivery, deps: ReceiveDeps)
   if (zitadel === null) throw new Refusal('not_configured', 'ZITADEL_ISSUER_URL is not set');
   const json = await decodeBody(body, zitadel.keys);
   const event =
-    delivery === 'event' ? parseEvent(json, zitadel.config) : parseScript(delivery, json, zitadel.config);
+    delivery === 'event' ? parseEvent(json, zitadel.issuer) : parseScript(delivery, json, zitadel.issuer);
   if (event === IGNORED) return { status: 'ignored' };
   if (database === null) throw new Refusal('not_configured', 'DATABASE_URL is not set');
   const { id, fresh, status } = await insertEvent(event, { database, clock, random });

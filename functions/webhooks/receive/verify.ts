@@ -1,7 +1,7 @@
-import type { Config } from '../../../shared/configuration/config.ts';
 import { sameSecret } from '../../../shared/edge/secrets.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import type { Clock } from '../../../shared/ports/runtime.ts';
+import type { SignersConfig } from '../slice.ts';
 import { prove, type Proof } from '../../../shared/proof.ts';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
@@ -14,7 +14,7 @@ export type VerifiedBody = Proof<Uint8Array, 'signed'>;
 const verified = prove<'signed'>();
 
 export interface VerifyDeps {
-  readonly webhooks: Pick<Config['webhooks'], 'signingKeys' | 'sharedSecret'>;
+  readonly webhooks: SignersConfig['webhooks'];
   readonly clock: Clock;
 }
 

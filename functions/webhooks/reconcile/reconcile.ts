@@ -1,4 +1,4 @@
-import type { IssuerConfig } from '../../../shared/configuration/config.ts';
+import type { Issuer } from '../../../shared/identity/subjects.ts';
 import type { Database } from '../../../shared/ports/database.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import type { Clock, Fetch, Random } from '../../../shared/ports/runtime.ts';
@@ -12,7 +12,7 @@ import { openEventSource, type ListedEvent } from './zitadel-events.ts';
 
 export interface ReconcileDeps {
   readonly api: { readonly url: string; readonly token: string };
-  readonly issuer: IssuerConfig;
+  readonly issuer: Issuer;
   readonly fetch: Fetch;
   readonly database: Database;
   readonly clock: Clock;

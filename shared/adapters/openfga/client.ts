@@ -1,5 +1,5 @@
 import { CredentialsMethod, FgaApiError, FgaApiValidationError, FgaError, OpenFgaClient } from '@openfga/sdk';
-import type { OpenFgaConfig } from '../../configuration/config.ts';
+import type { OpenFgaConfig } from '../../configuration/stores.ts';
 import { InputRefused, RelationsRefused, RelationsUnavailable } from '../../errors.ts';
 import type { Exchange } from '../../ports/runtime.ts';
 import { noAnswerOf, transport } from './transport.ts';

@@ -5,7 +5,7 @@ import {
   type AuthorizationModels,
   type AuthorizationStores,
 } from '../../ports/authorization-models.ts';
-import type { OpenFgaConfig } from '../../configuration/config.ts';
+import type { OpenFgaConfig } from '../../configuration/stores.ts';
 import type { Exchange } from '../../ports/runtime.ts';
 import { guarded, openFgaClient } from './client.ts';
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { OWN_PATHS } from '../../../functions/catalogue.ts';
+import { functionsOn } from '../../../functions/catalogue.ts';
+import { ownPaths } from '../../../shared/edge/function.ts';
 import { explain } from '../../../functions/gateway/match/rules/explain.ts';
 import { compiled } from './support.ts';
+
+const OWN_PATHS = ownPaths(functionsOn({}));
 
 const rules = compiled([
   { path: '/documents/:id', method: 'GET', object: 'document:{id}', action: 'view' },

@@ -1,7 +1,10 @@
 import { expect } from 'vitest';
-import { OWN_PATHS } from '../../../functions/catalogue.ts';
+import { functionsOn } from '../../../functions/catalogue.ts';
+import { ownPaths } from '../../../shared/edge/function.ts';
 import { compileRules, type Compilation } from '../../../functions/gateway/match/rules/compile.ts';
 import type { CompiledRules, Finding } from '../../../functions/gateway/match/types.ts';
+
+const OWN_PATHS = ownPaths(functionsOn({}));
 
 export const TARGETS: ReadonlySet<string> = new Set(['upstream', 'zitadel', 'openfga']);
 

@@ -1,7 +1,7 @@
 import { createApp } from '../../../functions/app.ts';
 import { createPlatform } from '../../../shared/adapters/node/platform.ts';
 import { createDeps } from '../../../shared/deps.ts';
-import { parseEnvironment } from '../../../shared/configuration/environment.ts';
+import { parseEnvironment } from '../../../functions/configuration.ts';
 import type { Clock } from '../../../shared/ports/runtime.ts';
 import type { Log } from '../../../shared/ports/log.ts';
 import type { RunningGateway, GatewayVariables, Runtime, Sent } from './runtime.ts';

@@ -1,5 +1,4 @@
 import { askableOf, UnusableModel, type Askable } from '../../../../shared/ports/authorization-models.ts';
-import type { ModelFile } from '../../../../shared/configuration/config.ts';
 import { closest } from '../../../../shared/nearest.ts';
 import type { Platform } from '../../../../shared/ports/platform.ts';
 import { whyUnreadable } from '../../../../shared/system-errors.ts';
@@ -44,6 +43,18 @@ function instead(word: string, names: readonly string[], otherwise: string): str
   const near = closest(word, names);
   if (near !== undefined) return `: did you mean "${near}"?`;
   return `: it has ${names.join(', ') || 'none'}${otherwise}`;
+}
+
+/** Where OPENFGA_MODEL leads. `optional`: no fault when it is not there. */
+export interface ModelFile {
+  readonly path: string;
+  readonly optional: boolean;
+}
+
+/** Of OPENFGA_MODEL as it is written; null for `off`. */
+export function modelFile(text: string | undefined): ModelFile | null {
+  if (text === undefined) return { path: 'config/model.fga', optional: true };
+  return text === 'off' ? null : { path: text, optional: false };
 }
 
 export interface ModelText {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Runtime } from '../../../../shared/configuration/config.ts';
+import type { Runtime } from '../../../../shared/configuration/slice.ts';
 import type { OwnPaths } from '../../../../shared/edge/function.ts';
 import type { RatePolicy } from '../../../../shared/ports/counters.ts';
 import { distance } from '../../../../shared/nearest.ts';

@@ -1,0 +1,75 @@
+import ipaddr from 'ipaddr.js';
+import * as z from 'zod';
+import type { LoggingConfig } from '../edge/request-log.ts';
+import { slice } from './slice.ts';
+import { listOf, parseUrl, readAs, whole } from './values.ts';
+
+export interface ServerConfig {
+  readonly environment: 'development' | 'production';
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly logging: LoggingConfig;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Listed origins; empty = no CORS headers at all. */
+  readonly allowedOrigins: readonly string[];
+  /** CIDRs whose X-Forwarded-* is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly maxBodyBytes: number;
+}
+
+/** For slices that ask more of production. */
+export const ENVIRONMENT = z
+  .enum(['development', 'production'], 'write development or production')
+  .default('development');
+
+/** Who writes prod or Production hears at once what production needs; any other word may mean development. */
+export function meansProduction({ ENVIRONMENT: text = '' }: Readonly<Record<string, string | undefined>>) {
+  return /^\s*prod/i.test(text);
+}
+
+/** The share of passed requests that get a line in the log; undefined for what is none of the three forms. */
+function passingShare(text: string): number | undefined {
+  if (text === 'all') return 1;
+  if (text === 'refused') return 0;
+  const share = /^sample:(0|1|0?\.\d{1,9}|1\.0{1,9})$/.exec(text)?.[1];
+  return share === undefined ? undefined : Number(share);
+}
+
+const ORIGINS =
+  'write whole origins as browsers send them, each by itself: scheme and host in small letters, no *, no default port, no path and no slash at the end, as in https://app.example.org';
+const ANY_ORIGIN =
+  'holds *: answers carry Access-Control-Allow-Credentials, so list the origins, as in https://app.example.org';
+
+/** How it listens, logs and frames its answers. */
+export const SERVER = slice({
+  variables: {
+    ALLOWED_ORIGINS: listOf(
+      (entry) => entry === '*' || (parseUrl(entry)?.origin === entry && !entry.includes('*')),
+      ORIGINS,
+    )
+      .refine((origins) => !origins.includes('*'), ANY_ORIGIN)
+      .default([]),
+    TRUSTED_PROXIES: listOf(
+      (entry) => ipaddr.isValid(entry) || ipaddr.isValidCIDR(entry),
+      'write addresses or CIDRs, as in 10.0.0.0/8,::1',
+    ).default([]),
+    MAX_BODY_BYTES: whole(0, 2 ** 40, 'bytes').default(10_485_760),
+    ENVIRONMENT,
+    LOG_LEVEL: z
+      .enum(['debug', 'info', 'warn', 'error', 'silent'], 'write debug, info, warn, error or silent')
+      .default('info'),
+    LOG_REQUESTS: readAs(passingShare, 'write all, refused or a share, as in sample:0.01').optional(),
+    LOG_PATHS: z.enum(['on', 'off'], 'write on or off').default('on'),
+    PORT: whole(0, 65_535, 'the port').default(3000),
+    HOST: z.string().default('0.0.0.0'),
+  },
+  read: (v, { runtime }): ServerConfig => ({
+    environment: v.ENVIRONMENT,
+    logLevel: v.LOG_LEVEL,
+    // Cloudflare logs every invocation of a Worker by itself, and a line costs it more than most of a request.
+    logging: { passing: v.LOG_REQUESTS ?? (runtime === 'workers' ? 0 : 1), paths: v.LOG_PATHS === 'on' },
+    listen: { host: v.HOST, port: v.PORT },
+    allowedOrigins: v.ALLOWED_ORIGINS,
+    trustedProxies: v.TRUSTED_PROXIES,
+    maxBodyBytes: v.MAX_BODY_BYTES,
+  }),
+});

@@ -1,0 +1,176 @@
+import * as z from 'zod';
+import type { AuthorizationModel } from '../ports/authorization-models.ts';
+import { inFull, type Fault, type Known, type RawEnvironment, type Written } from './names.ts';
+
+export type { Fault, RawEnvironment, Written } from './names.ts';
+
+export type Runtime = 'node' | 'workers';
+
+/** What a slice is read from. */
+export interface Given {
+  readonly written: Written;
+  /** With what a Worker is handed beside text. */
+  readonly raw: RawEnvironment;
+  readonly runtime: Runtime;
+}
+
+/** How texts that variables name are read. */
+export interface Files {
+  readonly runtime: Runtime;
+  /** Throws when there is no such text. */
+  readText(path: string): string;
+  readonly parseModel: ((text: string) => AuthorizationModel) | null;
+}
+
+/** What one part of the configuration is made of: its variables, what is wrong with them, what they come to. */
+export interface Definition<Shape extends z.ZodRawShape, Part> {
+  readonly variables: Shape;
+  /** What a person could write, for those variables whose absence can be a fault. */
+  readonly examples?: Readonly<Partial<Record<keyof Shape & string, string | undefined>>>;
+  /** What variables lack together; what is wrong with one alone is for its shape to say. */
+  faults?(given: Given): readonly Fault[];
+  /** What texts lack that variables hold or name. `faults`: all of the variables, of other slices too. */
+  texts?(given: Given, files: Files, faults: readonly Fault[]): readonly Fault[];
+  read(variables: z.output<z.ZodObject<Shape>>, given: Given): Part;
+  /** What runs, but perhaps not as meant. */
+  warnings?(part: Part, given: Given): readonly Fault[];
+}
+
+interface Checked<Part> {
+  readonly faults: readonly Fault[];
+  texts(files: Files, faults: readonly Fault[]): readonly Fault[];
+  /** Undefined where a variable has a fault. */
+  read(): { readonly part: Part; readonly warnings: readonly Fault[] } | undefined;
+}
+
+/** A part of the configuration: whoever composes slices asks for the variables of these, and of no other. */
+export interface Slice<Part extends object> {
+  readonly variables: Known;
+  check(given: Given): Checked<Part>;
+  and<More extends object>(other: Slice<More>): Slice<Part & More>;
+  join<More extends object, Both extends object>(
+    other: Slice<More>,
+    both: (part: Part, more: More) => Both,
+  ): Slice<Both>;
+  map<To extends object>(to: (part: Part) => To): Slice<To>;
+}
+
+/** What a slice is read as. */
+export type PartOf<S> = S extends Slice<infer Part> ? Part : never;
+
+export function slice<Shape extends z.ZodRawShape, Part extends object>(
+  definition: Definition<Shape, Part>,
+): Slice<Part> {
+  const { variables, examples } = definition;
+  const shape = z.object(variables);
+  const known = Object.keys(variables).map((name): [string, string | undefined] => [name, examples?.[name]]);
+  return sliceOf(new Map(known), (given) => {
+    const parsed = shape.safeParse(given.written, { reportInput: true });
+    const misshapen = parsed.success ? [] : toFaults(parsed.error);
+    return {
+      faults: [...misshapen, ...(definition.faults?.(given) ?? [])],
+      texts: (files, faults) => definition.texts?.(given, files, faults) ?? [],
+      read() {
+        if (!parsed.success) return undefined;
+        const part = definition.read(parsed.data, given);
+        return { part, warnings: definition.warnings?.(part, given) ?? [] };
+      },
+    };
+  });
+}
+
+function sliceOf<Part extends object>(variables: Known, check: Slice<Part>['check']): Slice<Part> {
+  const join: Slice<Part>['join'] = (other, both) =>
+    sliceOf(new Map([...variables, ...other.variables]), (given) => {
+      const [one, two] = [check(given), other.check(given)];
+      return {
+        faults: [...one.faults, ...two.faults],
+        texts: (files, faults) => [...one.texts(files, faults), ...two.texts(files, faults)],
+        read() {
+          const [a, b] = [one.read(), two.read()];
+          if (a === undefined || b === undefined) return undefined;
+          return { part: both(a.part, b.part), warnings: [...a.warnings, ...b.warnings] };
+        },
+      };
+    });
+  return {
+    variables,
+    check,
+    join,
+    and: (other) => join(other, (part, more) => ({ ...part, ...more })),
+    map: (to) =>
+      sliceOf(variables, (given) => {
+        const checked = check(given);
+        return {
+          ...checked,
+          read() {
+            const one = checked.read();
+            return one && { part: to(one.part), warnings: one.warnings };
+          },
+        };
+      }),
+  };
+}
+
+function toFaults(error: z.ZodError): Fault[] {
+  return error.issues.map((issue) => {
+    const variable = String(issue.path[0] ?? '');
+    const absent = issue.code === 'invalid_type' && issue.input === undefined;
+    return { variable, problem: absent ? 'is missing: set it' : issue.message };
+  });
+}
+
+export type Configured<Part> = (
+  | { readonly ok: true; readonly config: Part; readonly warnings: readonly Fault[] }
+  | { readonly ok: false; readonly faults: readonly Fault[] }
+) & {
+  /** What is wrong with texts, whatever is wrong with variables, so that all faults of a configuration are found together. */
+  texts(files: Files): readonly Fault[];
+};
+
+/**
+ * The one door from raw variables to a checked configuration. All faults are found before any is reported,
+ * and an absent security setting is a fault: it never weakens a check. `known`: names that are no slip of another.
+ */
+export function configure<Part extends object>(
+  slice: Slice<Part>,
+  raw: RawEnvironment,
+  runtime: Runtime,
+  known: Known = slice.variables,
+): Configured<Part> {
+  const checked = slice.check({ written: writtenIn(raw), raw, runtime });
+  const faults = distinct(checked.faults);
+  const texts = (files: Files): readonly Fault[] => checked.texts(files, faults);
+  const read = faults.length === 0 ? checked.read() : undefined;
+  if (read === undefined) return { ok: false, faults: inFull(faults, raw, known), texts };
+  return { ok: true, config: read.part, warnings: distinct(read.warnings), texts };
+}
+
+/**
+ * What is set at all, well-formed or not. An empty variable is an absent one: that is how Kubernetes and .env files leave a
+ * setting out. White space around a value is of the file that it came from.
+ */
+export function writtenIn(raw: RawEnvironment): Written {
+  return Object.fromEntries(
+    Object.entries(raw).flatMap(([name, value]) =>
+      typeof value === 'string' && value.trim() !== '' ? [[name, value.trim()]] : [],
+    ),
+  );
+}
+
+/** Several entries of one list may be wrong in the same way, and slices may share a variable. */
+function distinct(faults: readonly Fault[]): Fault[] {
+  return [...new Map(faults.map((fault) => [`${fault.variable} ${fault.problem}`, fault])).values()];
+}
+
+/** For `Definition.faults`: what is broken of these. */
+export function broken(...faults: readonly (readonly [boolean, string, string])[]): Fault[] {
+  return faults.flatMap(([is, variable, problem]) => (is ? [{ variable, problem }] : []));
+}
+
+/** Of two variables that go together and of which one is written. */
+export function halfOf(written: Written, first: string, second: string): Fault[] {
+  if ((written[first] === undefined) === (written[second] === undefined)) return [];
+  const missing = written[first] === undefined ? first : second;
+  return [{ variable: missing, problem: `is missing: ${first} and ${second} go together` }];
+}
