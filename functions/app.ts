@@ -7,10 +7,10 @@ import type { ScheduledJob } from '../shared/runs/job.ts';
 import { scheduleOf } from './catalogue.ts';
 import type { Config, FurtherDeps } from './configuration.ts';
 import { createCron, type Cron } from './cron/cron.ts';
-import { inboundOf, targetOf } from './gateway/workers/transport.ts';
+import { inboundOf, type PeerOf } from './gateway/workers/transport.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
-import { readRequest } from './gateway/read/request.ts';
-import { createGateway, gatewayFetch, type Gateway, type PeerOf } from './gateway/function.ts';
+import { readRequest, type Inbound } from './gateway/read/request.ts';
+import { createGateway, gatewayFetch, type Gateway } from './gateway/function.ts';
 import { statusRoutes } from './status/function.ts';
 import { createWebhooks } from './webhooks/function.ts';
 
@@ -51,12 +51,14 @@ export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App
   const routes = [...status, ...brought.flatMap((each) => each.routes ?? [])];
   const stray = routes.find(({ path }) => !paths.has(path));
   if (stray !== undefined) throw new Error(`no function has ${stray.path} among its paths`);
-  const own = ownRoutes(routes, gateway, deps, peerOf);
-  const forward = gatewayFetch(gateway, deps.fetchUpstream, peerOf);
+  const own = ownRoutes(routes, gateway, deps);
+  const forward = gatewayFetch(gateway, deps.fetchUpstream);
   return {
-    own,
-    fetch: (request, bindings) =>
-      paths.has(targetOf(request.url)) ? own(request, bindings) : forward(request, bindings),
+    own: (request, bindings) => own(inboundOf(request, bindings, peerOf), request),
+    fetch(request, bindings) {
+      const inbound = inboundOf(request, bindings, peerOf);
+      return paths.has(inbound.target) ? own(inbound, request) : forward(inbound, request);
+    },
     gateway,
     cron,
     async close() {
@@ -68,11 +70,10 @@ export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App
 }
 
 /** Own routes in their frame; /forward-auth speaks for other requests, in the gateway's own. */
-function ownRoutes(routes: readonly OwnRoute[], gateway: Gateway, deps: Deps, peerOf: PeerOf): App['own'] {
+function ownRoutes(routes: readonly OwnRoute[], gateway: Gateway, deps: Deps) {
   const { proxies, random } = deps;
   const routeOf = routesByPath(routes);
-  return (request, bindings) => {
-    const inbound = inboundOf(request, peerOf(request, bindings));
+  return (inbound: Inbound, request: Request): Promise<Response> => {
     const [path = ''] = inbound.target.split('?', 1);
     if (path === '/forward-auth') return forwardAuth(inbound, gateway.deps);
     return framed(routeOf(path) ?? NOWHERE, request, readRequest(inbound, proxies, random), gateway.deps);

@@ -4,6 +4,7 @@ import { toProblem } from '../shared/edge/problem.ts';
 import { webRandom } from '../shared/random.ts';
 import { createApp, type App } from './app.ts';
 import { openConfigured } from './configuration.ts';
+import type { HeaderList } from './gateway/read/headers.ts';
 import { requestId } from './gateway/read/request.ts';
 
 interface Trigger {
@@ -56,8 +57,10 @@ function notConfigured(request: Request): Response {
 }
 
 /** Cloudflare's edge sets CF-Connecting-IP itself and overwrites what a client sends. */
-function peerOf(request: Request): string {
-  return request.headers.get('cf-connecting-ip') ?? 'unknown';
+function peerOf(headers: HeaderList): string {
+  for (let i = 0; i + 1 < headers.length; i += 2)
+    if (headers[i] === 'cf-connecting-ip') return headers[i + 1] ?? 'unknown';
+  return 'unknown';
 }
 
 export default {

@@ -88,7 +88,7 @@ function wire(config: Config, platform: Platform): Composed {
   const deps = createDeps(config, { platform });
   const featureSync = featureSyncAtStart(deps);
   try {
-    const app = createApp(deps, (_request, bindings) => peerOf(bindings), featureSync);
+    const app = createApp(deps, (_headers, bindings) => peerOf(bindings), featureSync);
     return { deps, app, featureSync };
   } catch (error) {
     void deps.close();

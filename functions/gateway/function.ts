@@ -19,7 +19,8 @@ import type { GatewayConfig } from './slice.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import type { Brought, OwnPaths } from '../../shared/edge/function.ts';
 import type { Upstream } from '../../shared/ports/upstream.ts';
-import { fetchTransport, inboundOf } from './workers/transport.ts';
+import type { Inbound } from './read/request.ts';
+import { fetchTransport } from './workers/transport.ts';
 
 export interface Gateway extends Brought {
   readonly deps: GatewayDeps;
@@ -154,9 +155,6 @@ function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessChe
   ];
 }
 
-/** Returns the address of the other end of a request's connection. */
-export type PeerOf = (request: Request, bindings: unknown) => string;
-
 /** The keys of X-Gateway-Assertion, for upstreams. */
 function jwksRoute(asserter: Asserter): OwnRoute {
   return {
@@ -169,8 +167,8 @@ function jwksRoute(asserter: Asserter): OwnRoute {
 }
 
 /** Everything else: judged by the access rules and forwarded. Not through Hono, which has nothing to add to it. */
-export function gatewayFetch(own: Gateway, upstream: Upstream<Request, Response>, peerOf: PeerOf) {
+export function gatewayFetch(own: Gateway, upstream: Upstream<Request, Response>) {
   const transport = fetchTransport(upstream);
-  return (request: Request, bindings: unknown): Promise<Response> =>
-    gateway(inboundOf(request, peerOf(request, bindings)), request, transport, own.deps);
+  return (inbound: Inbound, request: Request): Promise<Response> =>
+    gateway(inbound, request, transport, own.deps);
 }

@@ -99,6 +99,16 @@ gatewaySuite('an upstream that fails', {}, (stage) => {
     await expectRefusal(await stage.gateway.fetch('/slow'), 'upstream_timeout');
   });
 
+  it.runIf(stage.runtime !== 'in process').each([
+    ['a request without a body', {}],
+    ['one with a body', { method: 'POST', body: 'whole' }],
+  ])('gets no more of what timed out: %s', async (_what, sent) => {
+    stage.upstream.on('/slow', (incoming) => void incoming.resume());
+    const arriving = stage.upstream.next();
+    await expectRefusal(await stage.gateway.fetch('/slow', sent), 'upstream_timeout');
+    await (await arriving).gone();
+  });
+
   it('is upstream_unreachable when it cuts the connection, and is asked once only', async () => {
     stage.upstream.on('/public/cut', (incoming) => void incoming.socket.destroy());
     const sent = { method: 'POST', body: 'once' };

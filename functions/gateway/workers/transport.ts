@@ -1,6 +1,6 @@
 import type { Problem } from '../../../shared/edge/problem.ts';
 import type { Upstream } from '../../../shared/ports/upstream.ts';
-import { malformed } from '../read/headers.ts';
+import { malformed, type HeaderList } from '../read/headers.ts';
 import type { Transport } from '../pipeline.ts';
 import type { Inbound } from '../read/request.ts';
 
@@ -17,8 +17,12 @@ export function fetchTransport(upstream: Upstream<Request, Response>): Transport
 const NO_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const CONTROL = /[\x00-\x08\n-\x1f\x7f]/;
 
-/** `peer`: the address of the other end, which only the runtime knows. */
-export function inboundOf(request: Request, peer: string): Inbound {
+/** Returns the address of the other end of a request's connection. `bindings`: what the runtime hands over with it. */
+export type PeerOf = (headers: HeaderList, bindings: unknown) => string;
+
+/** Each member of a Request is a call into the runtime, and makes a text of its own: all are read once, here. */
+export function inboundOf(request: Request, bindings: unknown, peerOf: PeerOf): Inbound {
+  const { method, url } = request;
   const headers: string[] = [];
   let fault: string | undefined;
   request.headers.forEach((value, name) => {
@@ -27,18 +31,18 @@ export function inboundOf(request: Request, peer: string): Inbound {
     else if (CONTROL.test(value)) fault = 'a control character in a field value';
   });
   return {
-    method: request.method,
-    target: targetOf(request.url),
+    method,
+    target: targetOf(url),
     headers,
-    peer,
-    scheme: request.url.startsWith('https:') ? 'https' : 'http',
+    peer: peerOf(headers, bindings),
+    scheme: url.startsWith('https:') ? 'https' : 'http',
     needsHost: false,
     fault: fault === undefined ? undefined : malformed(fault),
   };
 }
 
 /** The URL parser has collapsed dot segments already, so what is judged here is also what goes to the upstream. */
-export function targetOf(url: string): string {
+function targetOf(url: string): string {
   const start = url.indexOf('/', url.indexOf('://') + 3);
   return start < 0 ? '/' : url.slice(start);
 }

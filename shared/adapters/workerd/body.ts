@@ -45,7 +45,7 @@ export class Watch {
   }
 }
 
-function upstreamIsLate(): Refusal {
+export function upstreamIsLate(): Refusal {
   return new Refusal('upstream_timeout', 'no answer in time');
 }
 

@@ -7,7 +7,7 @@ import {
   type Upstream,
   type UpstreamRequest,
 } from '../../ports/upstream.ts';
-import { handOn, seen, Watch } from './body.ts';
+import { handOn, seen, upstreamIsLate, Watch } from './body.ts';
 import { refusalOf } from '../upstream-faults.ts';
 
 export interface FetchUpstreamOptions extends Pick<Platform, 'fetch' | 'conduit'> {
@@ -19,26 +19,64 @@ export interface FetchUpstreamOptions extends Pick<Platform, 'fetch' | 'conduit'
 export function fetchUpstream(options: FetchUpstreamOptions): Upstream<Request, Response> {
   return {
     async forward(request, answer, exchange, events) {
-      const cut = new AbortController();
-      const watch = new Watch(cut, request.timeoutMs);
-      const { signal } = cut;
       try {
-        const upstream = await options.fetch(...call(request, exchange, watch, options, signal));
-        events.answered(upstream.status);
+        // Not by the framing fields: over HTTP/2 a body needs neither of them.
+        const plain = options.endsWithClient && (request.contentLength === 0 || exchange.body === null);
+        const upstream = await (plain ? inTime(request, options) : watched(request, exchange, options));
+        const { status } = upstream;
+        events.answered(status);
         events.ended('complete');
-        return outgoing(upstream, answer);
+        return outgoing(upstream, status, answer);
       } catch (error) {
-        if (signal.reason instanceof Refusal) throw signal.reason;
+        if (error instanceof Refusal) throw error;
         if (exchange.signal.aborted) {
           events.ended('client_gone');
           return new Response(null, { status: CLIENT_GONE });
         }
         throw faultOf(error);
-      } finally {
-        watch.stop();
       }
     },
   };
+}
+
+/**
+ * Without a body, on Workers: no signal. There a call to the upstream ends with the answer to the request that made it, so
+ * the refusal of a late one ends it as well.
+ */
+function inTime(request: UpstreamRequest, { fetch }: FetchUpstreamOptions): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(upstreamIsLate());
+    }, request.timeoutMs);
+    fetch(request.base + request.path, initOf(request)).then(
+      (upstream) => {
+        clearTimeout(timer);
+        resolve(upstream);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error instanceof Error ? error : new Error('fetch failed', { cause: error }));
+      },
+    );
+  });
+}
+
+/** Every wait is bounded, the caller's for the upstream and the upstream's for the body; whoever is late ends the call. */
+async function watched(
+  request: UpstreamRequest,
+  exchange: Request,
+  options: FetchUpstreamOptions,
+): Promise<Response> {
+  const cut = new AbortController();
+  const watch = new Watch(cut, request.timeoutMs);
+  const signal = options.endsWithClient ? cut.signal : AbortSignal.any([cut.signal, exchange.signal]);
+  try {
+    return await options.fetch(...call(request, exchange, watch, options.conduit, signal));
+  } catch (error) {
+    throw cut.signal.reason instanceof Refusal ? cut.signal.reason : error;
+  } finally {
+    watch.stop();
+  }
 }
 
 /** What fetch is called with. */
@@ -46,18 +84,17 @@ function call(
   request: UpstreamRequest,
   exchange: Request,
   watch: Watch,
-  { conduit, endsWithClient }: FetchUpstreamOptions,
-  cut: AbortSignal,
+  conduit: FetchUpstreamOptions['conduit'],
+  signal: AbortSignal,
 ): [url: string | Request, init: RequestInit & WorkersInit] {
   const url = request.base + request.path;
-  const signal = endsWithClient ? cut : AbortSignal.any([cut, exchange.signal]);
-  const init = { ...headed(request), signal } as const;
-  // Not by the framing fields: over HTTP/2 a body needs neither of them.
+  const { method, ...rest } = initOf(request);
+  const init = { ...rest, signal };
   if (exchange.body === null || request.contentLength === 0) {
     watch.upstream();
-    return [url, { ...init, method: request.method }];
+    return [url, { ...init, method }];
   }
-  if (request.method === 'GET' || request.method === 'HEAD') {
+  if (method === 'GET' || method === 'HEAD') {
     // fetch takes no body for them but the one that a caller's own request holds, and that one unseen: it cannot be counted.
     if (request.contentLength < 0) throw new Refusal('invalid_request', UNDECLARED, { detail: UNDECLARED });
     // A copy is read alongside: the other one passes unseen, and a caller that falls silent is not the upstream's fault.
@@ -68,18 +105,18 @@ function call(
   }
   const { readable, writable } = conduit(request.contentLength);
   void handOn(exchange.body, writable.getWriter(), request.maxBodyBytes, watch);
-  return [url, { ...init, method: request.method, body: readable, duplex: 'half' }];
+  return [url, { ...init, method, body: readable, duplex: 'half' }];
 }
 
 const UNDECLARED =
   'Declare the length of this body (Content-Length): GET and HEAD pass none on without it here.';
 
-function headed({ headers: list, upgrade }: UpstreamRequest): RequestInit & WorkersInit {
+function initOf({ method, headers: list, upgrade }: UpstreamRequest) {
   // A plain object crosses into the runtime at once; its names are unique, as those of the Headers they came from.
   const headers: Record<string, string> = {};
   for (let i = 0; i + 1 < list.length; i += 2) headers[list[i] ?? ''] = list[i + 1] ?? '';
   if (upgrade) headers['Upgrade'] = 'websocket';
-  return { headers, redirect: 'manual', encodeResponseBody: 'manual' };
+  return { method, headers, redirect: 'manual', encodeResponseBody: 'manual' } as const;
 }
 
 /** Workers: a body is handed on as it is encoded. Other runtimes ignore it. */
@@ -99,26 +136,28 @@ function faultOf(error: unknown): Refusal {
   });
 }
 
-function outgoing(upstream: Response, answer: AnswerHeaders): Response {
-  const { status, statusText, headers: fields } = upstream;
-  // 101 carries the runtime's own socket, which a new Response has to be given.
-  const socket = 'webSocket' in upstream ? { webSocket: upstream.webSocket } : {};
-  // Given whole, the fields are copied by the runtime, and every Set-Cookie stays apart.
-  const passing = { status, statusText, headers: fields, encodeBody: 'manual', ...socket };
-  const out = new Response(upstream.body, passing);
-  const nominated = nominatedBy(fields.get('connection')?.toLowerCase());
-  fields.forEach((_value, name) => {
-    if (!passesOn(name, answer.ownsCors, nominated)) out.headers.delete(name);
+/** Each read of a member and each change of a field is a call into the runtime: as few as what changes takes. */
+function outgoing(upstream: Response, status: number, answer: AnswerHeaders): Response {
+  // Given a Response, the runtime copies by itself: every Set-Cookie apart, the body as it is encoded, the socket of a 101.
+  const out = new Response(upstream.body, upstream);
+  const { headers } = out;
+  const names: string[] = [];
+  let connection: string | undefined;
+  headers.forEach((value, name) => {
+    names.push(name);
+    if (name === 'connection') connection = value.toLowerCase();
   });
+  const nominated = nominatedBy(connection);
+  for (const name of names) if (!passesOn(name, answer.ownsCors, nominated)) headers.delete(name);
   // RFC 9110 §8.6: a 204 must not declare one.
-  if (status === 204) out.headers.delete('content-length');
+  if (status === 204) headers.delete('content-length');
   const { set, protocol } = answer;
-  if (status === 101 && protocol !== undefined && !fields.has('sec-websocket-protocol'))
-    out.headers.set('sec-websocket-protocol', protocol);
+  if (status === 101 && protocol !== undefined && !names.includes('sec-websocket-protocol'))
+    headers.set('sec-websocket-protocol', protocol);
   for (let i = 0; i + 1 < set.length; i += 2) {
     const name = set[i] ?? '';
-    if (name === 'vary') out.headers.append(name, set[i + 1] ?? '');
-    else out.headers.set(name, set[i + 1] ?? '');
+    if (name === 'vary') headers.append(name, set[i + 1] ?? '');
+    else headers.set(name, set[i + 1] ?? '');
   }
   return out;
 }
