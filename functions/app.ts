@@ -31,8 +31,8 @@ export type Bundle = Deps & { readonly config: Config };
 export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App {
   const paths = ownPaths(deps.config.functions);
   const gateway = createGateway(deps, paths);
-  const forget: FurtherDeps['forget'] = (caller, user) => {
-    gateway.forget(caller, user);
+  const forget: FurtherDeps['forget'] = (_caller, user) => {
+    gateway.forget(user);
   };
   const webhooks = createWebhooks({ ...deps, forget });
   const further = deps.config.starts.map((start) => start({ ...deps, forget }));

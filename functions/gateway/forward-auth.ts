@@ -6,7 +6,7 @@ import { decide } from './decide.ts';
 import { answerHeaders, type GatewayDeps } from './pipeline.ts';
 import { Journey } from './journey.ts';
 import { limit } from './limit/limit.ts';
-import { identityHeaders } from './forward/onward.ts';
+import { addIdentity } from './forward/onward.ts';
 import { judgePath } from './read/path.ts';
 import { record } from './journey.ts';
 import { readRequest, type GatewayRequest, type Inbound } from './read/request.ts';
@@ -25,14 +25,14 @@ export async function forwardAuth(inbound: Inbound, deps: GatewayDeps): Promise<
     checkProxy(call, inbound, deps);
     const asked = (call = askedRequest(call));
     const preflight = deps.cors.preflight(asked.method, asked.read);
-    let fields: readonly string[];
+    const fields: string[] = [];
     if (preflight !== undefined) {
       ending = 'preflight';
       await admitPreflight(asked, journey, deps);
-      fields = preflight;
+      fields.push(...preflight);
     } else {
       const decision = await decide(asked, journey, deps);
-      fields = identityHeaders(asked, decision, await deps.assertion(decision));
+      addIdentity(fields, asked, decision, await deps.assertion(decision));
     }
     const headers = toHeaders([...answerHeaders(asked, journey, deps), ...fields]);
     answer = new Response(null, { status: 200, headers });
@@ -84,7 +84,8 @@ async function admitPreflight(asked: GatewayRequest, journey: Journey, deps: Gat
   if (match === undefined) throw new Refusal('no_rule', 'no rule for the method and path of this preflight');
   journey.matched(match);
   journey.authenticated(undefined);
-  journey.limited(await limit({ caller: callerOf(undefined, asked.address) }, deps.defaultRate, deps));
+  const caller = callerOf(undefined, asked.address);
+  journey.limited(await limit({ caller, policy: deps.defaultRate }, deps));
 }
 
 function toHeaders(list: readonly string[]): Headers {

@@ -1,4 +1,4 @@
-import { cachedRelations, sharedInFlight, type CachedRelations } from '../../shared/caches/relations.ts';
+import { checksAlone, checksInFlight } from '../../shared/caches/in-flight.ts';
 import type { IssuersConfig } from '../../shared/configuration/issuers.ts';
 import type { ServerConfig } from '../../shared/configuration/server.ts';
 import type { CountersConfig, OpenFgaConfig } from '../../shared/configuration/stores.ts';
@@ -12,6 +12,7 @@ import { createAuthenticator } from './authenticate/authenticate.ts';
 import { trust, type Trust } from './authenticate/trust.ts';
 import { gateway, type GatewayDeps } from './pipeline.ts';
 import { UnderWay } from './limit/limit.ts';
+import { Decisions } from './authorize/decisions.ts';
 import { modelCheck } from './authorize/model-check.ts';
 import { openRules, type RulesStore } from './match/store.ts';
 import { targetChecks } from './forward/target-checks.ts';
@@ -25,8 +26,8 @@ import { fetchTransport } from './workers/transport.ts';
 export interface Gateway extends Brought {
   readonly deps: GatewayDeps;
   readonly checks: readonly ReadinessCheck[];
-  /** Drops what is remembered of a caller: tokens now, and decisions of the user. */
-  forget(caller: string, user: string): void;
+  /** Drops what is remembered of an OpenFGA user: tokens, decisions, assertions. */
+  forget(user: string): void;
   /** Fetches what the first request would otherwise wait for. */
   warm(): Promise<void>;
   close(): void;
@@ -54,12 +55,11 @@ type Needs = Pick<
 /** Wires the gateway's steps to the bundle's ports. Throws UnusableRules and UnusableModel. */
 export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
   const { config, clock, random, log, counters } = deps;
-  const relations = rememberedRelations(deps);
-  const { background, fetch, metrics } = deps.platform;
+  const { background, fetch, joinsRequests, metrics } = deps.platform;
+  const relations = joinsRequests ? checksInFlight(deps.relations) : checksAlone(deps.relations);
   const trusted = trust(config, { fetch, clock, background, log, collapse: deps.collapse });
   const authenticator = createAuthenticator({
     clock,
-    digest: deps.platform.digest,
     verifySigned: trusted.verifySigned,
     verifyOpaque: trusted.verifyOpaque,
     allowedOrigins: config.allowedOrigins,
@@ -85,8 +85,8 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
       rules: () => rules.current(),
       authenticate: authenticator.authenticate,
       counters,
-      underWay: deps.platform.joinsRequests ? new UnderWay() : new UnderWay(Infinity),
-      relations,
+      underWay: joinsRequests ? new UnderWay() : new UnderWay(Infinity),
+      decisions: new Decisions({ relations, allowTtlMs: config.decisionTtlMs, clock }),
       defaultRate: config.rateLimit,
       assertion: (decision) => asserter.assert(decision),
       log,
@@ -95,8 +95,8 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
     },
     routes: [jwksRoute(asserter)],
     checks: [...readiness(deps, trusted, rules), model],
-    forget(caller, user) {
-      authenticator.forget(caller);
+    forget(user) {
+      authenticator.forget(user);
       relations.forget(user);
     },
     async warm() {
@@ -106,15 +106,6 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
       rules.close();
     },
   };
-}
-
-function rememberedRelations({ config, platform, relations, clock }: Needs): CachedRelations {
-  const { storeId, modelId } = config.openfga;
-  return cachedRelations(platform.joinsRequests ? sharedInFlight(relations) : relations, {
-    scope: `${storeId}/${modelId ?? 'latest'}`,
-    allowTtlMs: config.decisionTtlMs,
-    clock,
-  });
 }
 
 function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessCheck[] {

@@ -4,12 +4,11 @@ import type { LocalCounters } from '../../shared/edge/address-guard.ts';
 import type { Cors } from '../../shared/edge/cors.ts';
 import type { MaybePromise, Random } from '../../shared/ports/runtime.ts';
 import type { TrustedProxies } from '../../shared/edge/trusted-proxies.ts';
-import type { Answer, Ending, Upstream } from '../../shared/ports/upstream.ts';
+import type { Answer, Upstream } from '../../shared/ports/upstream.ts';
 import { decide, type DecideDeps, type Decision } from './decide.ts';
-import { Journey } from './journey.ts';
 import type { UnderWay } from './limit/limit.ts';
-import { answeredProtocol, identityHeaders, onward, type OnwardDeps } from './forward/onward.ts';
-import { record, type RecordDeps } from './journey.ts';
+import { answeredProtocol, onward, type OnwardDeps } from './forward/onward.ts';
+import { Journey, record, type RecordDeps } from './journey.ts';
 import { readRequest, type GatewayRequest, type Inbound } from './read/request.ts';
 
 export interface GatewayDeps extends DecideDeps, RecordDeps, OnwardDeps {
@@ -39,7 +38,6 @@ export async function gateway<Exchange, Out extends Answer>(
   deps: GatewayDeps,
 ): Promise<Out> {
   const journey = new Journey();
-  let ending: Ending = 'complete';
   const request = readRequest(inbound, deps.proxies, deps.random);
   let out: Out;
   try {
@@ -48,25 +46,21 @@ export async function gateway<Exchange, Out extends Answer>(
       record(request, journey, 204, 'preflight', deps);
       return transport.answer(preflightAnswer(preflight, request), exchange);
     }
-    const decision = await decide(request, journey, deps);
-    const identity = identityHeaders(request, decision, await deps.assertion(decision));
+    // What is remembered is there at once, and is not waited for.
+    const decided = decide(request, journey, deps);
+    const decision = decided instanceof Promise ? await decided : decided;
+    const asserted = deps.assertion(decision);
+    const assertion = asserted instanceof Promise ? await asserted : asserted;
+    const passed = onward(request, decision, assertion, deps);
     const passing = {
       set: answerHeaders(request, journey, deps),
       ownsCors: deps.cors.active,
       protocol: answeredProtocol(request, decision),
     };
-    const passed = onward(request, decision, identity, deps);
     const slot = deps.underWay.enter(decision.caller);
     if (slot !== undefined) await slot;
     try {
-      out = await transport.upstream.forward(passed, passing, exchange, {
-        answered() {
-          journey.answered();
-        },
-        ended(how) {
-          ending = how === 'client_gone' && transport.stalled?.(exchange) === true ? 'client_stalled' : how;
-        },
-      });
+      out = await transport.upstream.forward(passed, passing, exchange, journey);
     } finally {
       deps.underWay.leave(decision.caller);
     }
@@ -75,7 +69,8 @@ export async function gateway<Exchange, Out extends Answer>(
     journey.refused(refusal);
     out = transport.answer(refusalAnswer(refusal, request, journey, deps), exchange);
   }
-  record(request, journey, out.status, ending, deps);
+  const stalled = journey.ending === 'client_gone' && transport.stalled?.(exchange) === true;
+  record(request, journey, out.status, stalled ? 'client_stalled' : journey.ending, deps);
   return out;
 }
 
@@ -95,7 +90,7 @@ export function answerHeaders(request: GatewayRequest, journey: Journey, deps: G
   const limited = journey.admission?.headers;
   if (limited !== undefined)
     set.push('ratelimit-policy', limited['RateLimit-Policy'], 'ratelimit', limited.RateLimit);
-  set.push(...deps.cors.headers(request.read.origin));
+  if (deps.cors.active) set.push(...deps.cors.headers(request.read.origin));
   return set;
 }
 

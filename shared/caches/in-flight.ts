@@ -1,10 +1,12 @@
+import type { MaybePromise } from '../ports/runtime.ts';
+import type { RelationQuery, Relations } from '../ports/relations.ts';
+
+// For Node only: on Workers one request may not await another's promise ("Cannot perform I/O on behalf of a different request").
+
 /** Makes callers with the same key wait for one load, or lets each load alone. */
 export type Collapse = <T>(load: (key: string) => Promise<T>) => (key: string) => Promise<T>;
 
-/**
- * One load per key at a time. For Node only: on Workers one request may not await another's promise
- * ("Cannot perform I/O on behalf of a different request").
- */
+/** One load per key at a time. */
 export const shareInFlight: Collapse = <T>(load: (key: string) => Promise<T>) => {
   const inFlight = new Map<string, Promise<T>>();
   return (key) => {
@@ -18,3 +20,53 @@ export const shareInFlight: Collapse = <T>(load: (key: string) => Promise<T>) =>
 
 /** The Workers counterpart of `shareInFlight`. */
 export const eachAlone: Collapse = (load) => load;
+
+export interface SharedRelations extends Relations {
+  /** From now on no question about this user is answered by one that was asked before. */
+  forget(user: string): void;
+}
+
+/** Identical checks under way at the same time become one. */
+export function checksInFlight(inner: Relations): SharedRelations {
+  const underway = new Map<string, Map<string, MaybePromise<boolean>>>();
+  const ask = async (query: RelationQuery, key: string): Promise<boolean> => {
+    const mine = underway.get(query.user) ?? new Map<string, MaybePromise<boolean>>();
+    const verdict = inner.check(query);
+    underway.set(query.user, mine.set(key, verdict));
+    try {
+      return await verdict;
+    } finally {
+      mine.delete(key);
+      // After forget() the user's later questions stand in another map.
+      if (mine.size === 0 && underway.get(query.user) === mine) underway.delete(query.user);
+    }
+  };
+  return {
+    check(query) {
+      const key = keyOf(query);
+      return underway.get(query.user)?.get(key) ?? ask(query, key);
+    },
+    ping: () => inner.ping(),
+    forget(user) {
+      underway.delete(user);
+    },
+  };
+}
+
+/** The Workers counterpart of `checksInFlight`. */
+export function checksAlone(inner: Relations): SharedRelations {
+  return { check: (query) => inner.check(query), ping: () => inner.ping(), forget: () => undefined };
+}
+
+/** Space cannot occur in a relation or an object, so it parts them without ambiguity. */
+function keyOf({ relation, object, consistency = 'fast', context }: RelationQuery): string {
+  return `${consistency} ${relation} ${object} ${context === undefined ? '' : stable(context)}`;
+}
+
+function stable(context: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(context, (_name, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+}

@@ -3,7 +3,7 @@ import type { ServerConfig } from '../configuration/server.ts';
 import type { Runtime } from '../configuration/slice.ts';
 import type { DatabaseConfig, StoreOfCounters } from '../configuration/stores.ts';
 import type { Database } from './database.ts';
-import type { Background, Clock, Digest, Exchange, MaybePromise, Processes } from './runtime.ts';
+import type { Background, Clock, Exchange, MaybePromise, Processes } from './runtime.ts';
 import type { Counters, Taken, TakeRequest } from './counters.ts';
 import type { RequestLines } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -45,7 +45,6 @@ export interface Platform {
   readonly fetch: (to: string | Request, init?: RequestInit) => Promise<Response>;
   /** For clients of services that take their HTTP from outside. */
   readonly exchange: Exchange;
-  readonly digest: Digest;
   /** An identity stream, sent as a body of this length; -1: of any length. */
   readonly conduit: (length: number) => TransformStream<Uint8Array, Uint8Array>;
   readonly metrics: Metrics;

@@ -1,6 +1,11 @@
 /** A value, or its promise: in-process adapters return synchronously, so that a cached request awaits no I/O. */
 export type MaybePromise<T> = T | Promise<T>;
 
+/** What `next` makes of a value: at once where the value is there, without a promise. */
+export function when<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
@@ -11,9 +16,6 @@ export interface Random {
   hex(length: number): string;
   uuid(): string;
 }
-
-/** SHA-256 of a text, usable as a key; synchronous where the runtime allows. */
-export type Digest = (text: string) => MaybePromise<string>;
 
 /** Outgoing HTTP. Never follows redirects unless the caller opts in. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;

@@ -38,7 +38,7 @@ function refusalOf(step: () => unknown): Refusal {
 
 describe('the limit step', () => {
   it('states policy and rest on a pass, in whole seconds rounded up', () => {
-    const admission = limit({ caller }, policy, answering({}));
+    const admission = limit({ caller, policy }, answering({}));
     expect(admission).toMatchObject({
       remaining: 99,
       headers: { 'RateLimit-Policy': '"default";q=100;w=60', RateLimit: '"default";r=99;t=12' },
@@ -46,28 +46,28 @@ describe('the limit step', () => {
   });
 
   it('answers at once when the counters do, and later when they must', async () => {
-    expect(limit({ caller }, policy, answering({}))).not.toBeInstanceOf(Promise);
+    expect(limit({ caller, policy }, answering({}))).not.toBeInstanceOf(Promise);
     const counters = { take: async () => free, ping: () => undefined };
-    await expect(limit({ caller }, policy, { counters })).resolves.toMatchObject({ remaining: 99 });
+    await expect(limit({ caller, policy }, { counters })).resolves.toMatchObject({ remaining: 99 });
   });
 
   it('refuses over the limit with the time to come back, never zero', () => {
     const over = { allowed: false, remaining: 0, resetMs: 60_000, retryAfterMs: 1 };
-    const refusal = refusalOf(() => limit({ caller }, policy, answering(over)));
+    const refusal = refusalOf(() => limit({ caller, policy }, answering(over)));
     expect(refusal.code).toBe('rate_limited');
     expect(refusal.headers).toEqual({
       'Retry-After': '1',
       'RateLimit-Policy': '"default";q=100;w=60',
       RateLimit: '"default";r=0;t=60',
     });
-    const later = refusalOf(() => limit({ caller }, policy, answering({ ...over, retryAfterMs: 1_001 })));
+    const later = refusalOf(() => limit({ caller, policy }, answering({ ...over, retryAfterMs: 1_001 })));
     expect(later.headers['Retry-After']).toBe('2');
   });
 
   it('refuses a revoked subject as any token that is not accepted, also when it is over its limit', () => {
     for (const allowed of [true, false]) {
       const refusal = refusalOf(() =>
-        limit({ caller }, policy, answering({ mark: { version: 1, notBefore: Infinity }, allowed })),
+        limit({ caller, policy }, answering({ mark: { version: 1, notBefore: Infinity }, allowed })),
       );
       expect(refusal.code).toBe('invalid_token');
       expect(refusal.reason).toBe('subject revoked');
@@ -82,7 +82,7 @@ describe('the limit step', () => {
     ['a token that does not say when it is from', undefined],
   ])('of a subject that is back refuses %s', (_name, issuedAt) => {
     const deps = answering({ mark: { version: 2, notBefore: 10_000 } });
-    const refusal = refusalOf(() => limit({ caller, issuedAt }, policy, deps));
+    const refusal = refusalOf(() => limit({ caller, policy, issuedAt }, deps));
     expect(refusal).toMatchObject({
       code: 'invalid_token',
       reason: 'token from before its subject was revoked',
@@ -91,25 +91,25 @@ describe('the limit step', () => {
 
   it('of a subject that is back takes tokens from after', () => {
     const deps = answering({ mark: { version: 2, notBefore: 10_000 } });
-    expect(limit({ caller, issuedAt: 11_000 }, policy, deps)).toMatchObject({ remaining: 99 });
+    expect(limit({ caller, policy, issuedAt: 11_000 }, deps)).toMatchObject({ remaining: 99 });
   });
 
   it('fails closed with limiter_unavailable when the store is away, at once or later', async () => {
     const away = new CountersUnavailable('no answer within 250 ms');
-    expect(refusalOf(() => limit({ caller }, policy, failing(away))).code).toBe('limiter_unavailable');
+    expect(refusalOf(() => limit({ caller, policy }, failing(away))).code).toBe('limiter_unavailable');
     const counters = { take: () => Promise.reject(away), ping: () => undefined };
-    await expect(limit({ caller }, policy, { counters })).rejects.toMatchObject({
+    await expect(limit({ caller, policy }, { counters })).rejects.toMatchObject({
       code: 'limiter_unavailable',
     });
   });
 
   it('does not dress up other faults as an absent store', () => {
-    expect(() => limit({ caller }, policy, failing(new TypeError('broken')))).toThrow(TypeError);
+    expect(() => limit({ caller, policy }, failing(new TypeError('broken')))).toThrow(TypeError);
   });
 
   it('keeps a policy name inside its quotes', () => {
     const odd = { ...policy, name: 'a";r=9, "b\\\u00e9\r\n' };
-    expect(limit({ caller }, odd, answering({}))).toMatchObject({
+    expect(limit({ caller, policy: odd }, answering({}))).toMatchObject({
       headers: { 'RateLimit-Policy': '"a\\";r=9, \\"b\\\\___";q=100;w=60' },
     });
   });

@@ -2,13 +2,10 @@ import { toRefusal } from '../../../shared/edge/problem.ts';
 import type { Clock, MaybePromise } from '../../../shared/ports/runtime.ts';
 import { prove } from '../../../shared/proof.ts';
 import type { Rule } from '../match/types.ts';
-import { bearerToken, checkToken } from './token.ts';
-import { TokenCache, type TokenCacheOptions } from './remembered.ts';
-import { isJws } from './token.ts';
-import type { Outcome, Verify } from './principal.ts';
 import { presentedToken, type Presented } from './places.ts';
-import type { Claims, Principal } from './principal.ts';
-import { invalidToken, missingToken } from './token.ts';
+import type { Claims, Outcome, Person, Principal, Verified, Verify } from './principal.ts';
+import { TokenCache, type TokenCacheOptions } from './remembered.ts';
+import { bearerToken, checkToken, invalidToken, isJws, missingToken } from './token.ts';
 
 /** What authentication reads of a request. */
 export interface Credentials extends Presented {
@@ -30,7 +27,7 @@ export type Authenticate = (
 export interface Authenticator {
   readonly authenticate: Authenticate;
   /** Forgets the remembered tokens of a caller, `<issuer name>|<sub>`. */
-  readonly forget: (caller: string) => void;
+  readonly forget: (user: string) => void;
 }
 
 export interface AuthenticatorDeps extends Omit<TokenCacheOptions, 'clock'> {
@@ -45,19 +42,24 @@ export interface AuthenticatorDeps extends Omit<TokenCacheOptions, 'clock'> {
 }
 
 const authenticated = prove<'authenticated'>();
+const admit = (verified: Verified, person: Person): Principal => authenticated({ ...verified, person });
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
-  const tokens = new TokenCache((token, address, wanted) => verify(token, address, wanted, deps), deps);
+  const tokens = new TokenCache(
+    (token, address, wanted) => verify(token, address, wanted, deps),
+    admit,
+    deps,
+  );
   const origins = new Set(deps.allowedOrigins);
   return {
     authenticate: ({ access, token: places }, request, wanted) => {
       if (access.kind === 'public') return undefined;
       const token = places === undefined ? tokenInHeader(request) : presentedToken(places, request, origins);
-      const principal = tokens.verify({ token, address: request.address, wanted });
+      const principal = tokens.verify(token, request.address, wanted);
       return principal instanceof Promise ? principal.catch(refuse) : principal;
     },
-    forget: (caller) => {
-      tokens.forget(caller);
+    forget: (user) => {
+      tokens.forget(user);
     },
   };
 }
@@ -72,13 +74,13 @@ async function verify(
   address: string,
   wanted: ReadonlySet<string>,
   deps: AuthenticatorDeps,
-): Promise<Outcome<Principal>> {
+): Promise<Outcome<Verified>> {
   checkToken(token);
   await deps.beforeVerify?.(address);
   const verdict = await verifierFor(token, deps)(token, address);
   if ('refusal' in verdict) return verdict;
   const { claims, identity, ...rest } = verdict;
-  return { ...rest, identity: authenticated({ ...identity, claims: pick(claims, wanted) }) };
+  return { ...rest, identity: { ...identity, claims: pick(claims, wanted) } };
 }
 
 const NONE: Claims = Object.freeze({});

@@ -4,9 +4,11 @@ import {
   callerOf,
   faultOfSubject,
   isPrintable,
+  organizationSubject,
   userOf,
   type IssuerName,
 } from '../../../shared/identity/subjects.ts';
+import type { Kept } from '../../../shared/caches/bounded.ts';
 import { invalidToken } from './token.ts';
 import type { Refusal } from '../../../shared/errors.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
@@ -21,7 +23,7 @@ export interface Identity {
   readonly user: string;
   /** `<issuer name>|<sub>`: one caller for quotas, logs and revocation. */
   readonly caller: string;
-  /** Zitadel's resource owner, when the token names it. */
+  /** `<issuer name>|org:<id>`, what marks call Zitadel's resource owner; absent when the token does not name it. */
   readonly organization?: string;
   /** Milliseconds since the epoch: the token is from then, or its provider vouched for it then. Absent where it does not say. */
   readonly issuedAt?: number;
@@ -29,8 +31,67 @@ export interface Identity {
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** An identity whose token was verified: only authenticate() makes one. `claims`: those that rules demand. */
-export type Principal = Proof<Identity & { readonly claims: Claims }, 'authenticated'>;
+/** `claims`: those that rules demand. */
+export interface Verified extends Identity {
+  readonly claims: Claims;
+}
+
+/** An identity whose token was verified: only authenticate() makes one. */
+export type Principal = Proof<Verified & { readonly person: Person }, 'authenticated'>;
+
+/** An assertion that serves again. */
+export interface Assertion extends Kept {
+  readonly caller: string;
+  readonly target: string;
+  jwt: string;
+  /** Milliseconds since the epoch. */
+  untilMs: number;
+}
+
+/** What OpenFGA answered to one question about a person, and what targets are shown of it. */
+export interface Checked extends Kept {
+  readonly person: Person;
+  readonly relation: string;
+  readonly object: string;
+  allowed: boolean;
+  /** Milliseconds since the epoch. */
+  untilMs: number;
+  readonly assertions: Assertion[];
+  /** About another relation to the same object. */
+  next: Checked | undefined;
+}
+
+/** What is remembered of an OpenFGA user, whichever of its tokens comes. Nothing of it counts once it is forgotten. */
+export class Person {
+  forgotten = false;
+  /** How many of its tokens are remembered. */
+  tokens = 0;
+  /** Assertions of no grant: who it is, and no more. */
+  readonly assertions: Assertion[] = [];
+  private readonly byObject = new Map<string, Checked>();
+
+  checked(relation: string, object: string): Checked | undefined {
+    let found = this.byObject.get(object);
+    while (found !== undefined && found.relation !== relation) found = found.next;
+    return found;
+  }
+
+  keep(checked: Checked): void {
+    checked.next = this.byObject.get(checked.object);
+    this.byObject.set(checked.object, checked);
+  }
+
+  drop({ relation, object, next }: Checked): void {
+    let before = this.byObject.get(object);
+    if (before?.relation === relation) {
+      if (next === undefined) this.byObject.delete(object);
+      else this.byObject.set(object, next);
+      return;
+    }
+    while (before !== undefined && before.next?.relation !== relation) before = before.next;
+    if (before !== undefined) before.next = next;
+  }
+}
 
 export const ORGANIZATION_CLAIM = 'urn:zitadel:iam:user:resourceowner:id';
 
@@ -45,7 +106,8 @@ export function identify(issuer: IssuerConfig, subject: unknown, organization: u
     subject,
     user: userOf(issuer, subject),
     caller: callerOf(issuer, subject),
-    ...(typeof organization === 'string' && isPrintable(organization) && { organization }),
+    ...(typeof organization === 'string' &&
+      isPrintable(organization) && { organization: callerOf(issuer, organizationSubject(organization)) }),
   };
 }
 

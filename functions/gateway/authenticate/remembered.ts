@@ -1,11 +1,16 @@
-import { LRUCache } from 'lru-cache';
-import { OwnedCache } from '../../../shared/caches/owned.ts';
-import type { Clock, Digest, MaybePromise } from '../../../shared/ports/runtime.ts';
-import type { Accepted, Outcome, Rejected } from './principal.ts';
+import { Bounded, type Kept } from '../../../shared/caches/bounded.ts';
+import type { Clock, MaybePromise } from '../../../shared/ports/runtime.ts';
+import {
+  Person,
+  type Evidence,
+  type Outcome,
+  type Principal,
+  type Rejected,
+  type Verified,
+} from './principal.ts';
 
 export interface TokenCacheOptions {
   readonly clock: Clock;
-  readonly digest: Digest;
   /** Tokens remembered as good; 10,000 by default. */
   readonly maxAccepted?: number;
   /** Kept apart, so that a flood of bad tokens cannot push good ones out; 1,000 by default. */
@@ -13,82 +18,162 @@ export interface TokenCacheOptions {
 }
 
 /** `wanted`: the claims to be kept. */
-type VerifyFrom<Who> = (token: string, address: string, wanted: ReadonlySet<string>) => Promise<Outcome<Who>>;
+type VerifyToken = (
+  token: string,
+  address: string,
+  wanted: ReadonlySet<string>,
+) => Promise<Outcome<Verified>>;
 
-interface Remembered<Who> extends Accepted<Who> {
-  /** The claims that rules demanded when it was verified. */
-  readonly kept: ReadonlySet<string>;
-}
+type Admit = (verified: Verified, person: Person) => Principal;
 
-interface Asked {
+interface Remembered extends Kept {
   readonly token: string;
-  readonly address: string;
+  readonly principal: Principal;
+  readonly untilMs: number;
+  readonly evidence: Evidence | undefined;
+  /** The claims that rules demanded when it was verified. */
   readonly wanted: ReadonlySet<string>;
 }
 
-/**
- * Remembers verdicts by the SHA-256 of the whole token: never longer than the verdict allows, nor than the key
- * behind it is held. A remembered token is answered at once, without a promise.
- */
-export class TokenCache<Who extends { readonly caller: string }> {
-  readonly #verify: VerifyFrom<Who>;
-  readonly #clock: Clock;
-  readonly #digest: Digest;
-  readonly #accepted: OwnedCache<Remembered<Who>>;
-  readonly #rejected: LRUCache<string, Rejected>;
+interface Refused extends Kept, Rejected {
+  readonly token: string;
+}
 
-  constructor(verify: VerifyFrom<Who>, options: TokenCacheOptions) {
+/**
+ * What is looked up of a token: of a signed one, half of its signature. To hash a whole token costs as much as a digest of it;
+ * whole it is only compared.
+ */
+const TAIL = 43;
+/** Of all tokens remembered as good: an isolate has 128 MB in all. */
+const MAX_CHARACTERS = 16 * 1_048_576;
+
+/**
+ * Remembers verdicts by the token itself (docs/decisions/0010-remembered-tokens.md): never longer than the verdict allows, nor
+ * than the key behind it is held. With a good one comes all that is remembered of its user; it is answered at once, without a
+ * promise.
+ */
+export class TokenCache {
+  readonly #verify: VerifyToken;
+  readonly #admit: Admit;
+  readonly #clock: Clock;
+  readonly #accepted = new Map<string, Remembered>();
+  readonly #refused = new Map<string, Refused>();
+  readonly #people = new Map<string, Person>();
+  readonly #roomForAccepted: Bounded<Remembered>;
+  readonly #roomForRefused: Bounded<Refused>;
+  /** For each verification under way: the users that were forgotten meanwhile. */
+  readonly #underway = new Set<Set<string>>();
+  #characters = 0;
+
+  constructor(verify: VerifyToken, admit: Admit, options: TokenCacheOptions) {
     this.#verify = verify;
+    this.#admit = admit;
     this.#clock = options.clock;
-    this.#digest = options.digest;
-    this.#accepted = new OwnedCache(options.maxAccepted ?? 10_000);
-    this.#rejected = new LRUCache({ max: options.maxRejected ?? 1_000 });
+    this.#roomForAccepted = new Bounded(options.maxAccepted ?? 10_000, (gone) => {
+      this.#leave(gone);
+    });
+    this.#roomForRefused = new Bounded(options.maxRejected ?? 1_000, ({ token }) => {
+      this.#refused.delete(tailOf(token));
+    });
   }
 
   /** Throws or rejects as the verifier does. */
-  verify(asked: Asked): MaybePromise<Who> {
-    const digest = this.#digest(asked.token);
-    if (typeof digest === 'string') return this.#recall(digest, asked);
-    return digest.then((later) => this.#recall(later, asked));
-  }
-
-  #recall(digest: string, asked: Asked): MaybePromise<Who> {
-    const known = this.#accepted.get(digest);
-    if (known === undefined) return this.#unknown(digest, asked);
+  verify(token: string, address: string, wanted: ReadonlySet<string>): MaybePromise<Principal> {
+    const known = this.#accepted.get(tailOf(token));
+    if (known?.token !== token) return this.#unknown(token, address, wanted);
     // After a change of rules other claims may be demanded than were kept.
-    if (this.#clock.now() >= known.untilMs || known.kept !== asked.wanted) return this.#again(digest, asked);
-    const holds = known.evidence === undefined || known.evidence.source.holds(known.evidence.keyId);
-    if (holds === true) return known.identity;
-    if (holds === false) return this.#again(digest, asked);
-    return holds.then((still) => (still ? known.identity : this.#again(digest, asked)));
+    const valid =
+      this.#clock.now() < known.untilMs && known.wanted === wanted && !known.principal.person.forgotten;
+    const holds =
+      valid && (known.evidence === undefined || known.evidence.source.holds(known.evidence.keyId));
+    if (typeof holds !== 'boolean')
+      return holds.then((still) => (still ? known.principal : this.#again(known, address, wanted)));
+    if (!holds) return this.#again(known, address, wanted);
+    known.used = true;
+    return known.principal;
   }
 
-  /** Drops every remembered token of a caller, `<issuer name>|<sub>`; a verdict begun before is not remembered after it. */
-  forget(caller: string): void {
-    this.#accepted.forget(caller);
+  /** Makes void all that is remembered of an OpenFGA user; a verdict begun before is not remembered after it. */
+  forget(user: string): void {
+    const person = this.#people.get(user);
+    if (person !== undefined) person.forgotten = true;
+    this.#people.delete(user);
+    for (const forgotten of this.#underway) forgotten.add(user);
   }
 
-  #again(digest: string, asked: Asked): Promise<Who> {
-    this.#accepted.delete(digest);
-    return this.#ask(digest, asked);
+  #again(known: Remembered, address: string, wanted: ReadonlySet<string>): Promise<Principal> {
+    this.#remove(known);
+    return this.#ask(known.token, address, wanted);
   }
 
-  #unknown(digest: string, asked: Asked): Promise<Who> {
-    const rejected = this.#rejected.get(digest);
-    if (rejected !== undefined && this.#clock.now() < rejected.untilMs) throw rejected.refusal;
-    return this.#ask(digest, asked);
+  #unknown(token: string, address: string, wanted: ReadonlySet<string>): Promise<Principal> {
+    const refused = this.#refused.get(tailOf(token));
+    if (refused?.token === token && this.#clock.now() < refused.untilMs) {
+      refused.used = true;
+      throw refused.refusal;
+    }
+    return this.#ask(token, address, wanted);
   }
 
-  #ask(digest: string, { token, address, wanted }: Asked): Promise<Who> {
-    return this.#accepted.asking(async (keep) => {
+  async #ask(token: string, address: string, wanted: ReadonlySet<string>): Promise<Principal> {
+    const forgotten = new Set<string>();
+    this.#underway.add(forgotten);
+    try {
       const outcome = await this.#verify(token, address, wanted);
-      const now = this.#clock.now();
+      const isCurrent = this.#clock.now() < outcome.untilMs;
       if ('refusal' in outcome) {
-        if (now < outcome.untilMs) this.#rejected.set(digest, outcome);
+        if (isCurrent) this.#keepRefused({ ...outcome, token: copyOf(token), used: false });
         throw outcome.refusal;
       }
-      if (now < outcome.untilMs) keep(digest, outcome.identity.caller, { ...outcome, kept: wanted });
-      return outcome.identity;
-    });
+      const { identity, untilMs, evidence } = outcome;
+      const principal = this.#admit(identity, this.#people.get(identity.user) ?? new Person());
+      if (isCurrent && !forgotten.has(identity.user))
+        this.#keep({ token: copyOf(token), principal, untilMs, evidence, wanted, used: false });
+      return principal;
+    } finally {
+      this.#underway.delete(forgotten);
+    }
   }
+
+  #keep(fresh: Remembered): void {
+    const { token, principal } = fresh;
+    const before = this.#accepted.get(tailOf(token));
+    if (before !== undefined) this.#remove(before);
+    while (this.#characters + token.length > MAX_CHARACTERS) this.#roomForAccepted.evict();
+    this.#roomForAccepted.add(fresh);
+    this.#accepted.set(tailOf(token), fresh);
+    this.#people.set(principal.user, principal.person);
+    principal.person.tokens += 1;
+    this.#characters += token.length;
+  }
+
+  #keepRefused(fresh: Refused): void {
+    const before = this.#refused.get(tailOf(fresh.token));
+    if (before !== undefined) this.#roomForRefused.remove(before);
+    this.#roomForRefused.add(fresh);
+    this.#refused.set(tailOf(fresh.token), fresh);
+  }
+
+  #remove(known: Remembered): void {
+    // Of two requests that find it void one comes too late.
+    if (this.#accepted.get(tailOf(known.token)) !== known) return;
+    this.#roomForAccepted.remove(known);
+    this.#leave(known);
+  }
+
+  #leave({ token, principal: { user, person } }: Remembered): void {
+    this.#accepted.delete(tailOf(token));
+    this.#characters -= token.length;
+    person.tokens -= 1;
+    if (person.tokens === 0 && this.#people.get(user) === person) this.#people.delete(user);
+  }
+}
+
+function tailOf(token: string): string {
+  return token.slice(-TAIL);
+}
+
+/** A part of a string keeps the whole, which may be a header of 16 KiB. */
+function copyOf(token: string): string {
+  return Buffer.from(token, 'latin1').toString('latin1');
 }

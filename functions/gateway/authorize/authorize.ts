@@ -1,9 +1,9 @@
 import { Refusal } from '../../../shared/errors.ts';
 import { toRefusal } from '../../../shared/edge/problem.ts';
-import type { MaybePromise } from '../../../shared/ports/runtime.ts';
-import type { Relations } from '../../../shared/ports/relations.ts';
+import { when, type MaybePromise } from '../../../shared/ports/runtime.ts';
 import { prove, type Proof } from '../../../shared/proof.ts';
-import type { Principal } from '../authenticate/principal.ts';
+import type { Checked, Principal } from '../authenticate/principal.ts';
+import type { Decisions } from './decisions.ts';
 import { objectOf } from '../match/rules/object.ts';
 import { isScope, unmet, type ClaimDemand } from '../match/rules/claims.ts';
 import type { Match } from '../match/types.ts';
@@ -13,8 +13,8 @@ export type Grant = Proof<Granted, 'granted'>;
 
 export interface Granted {
   readonly kind: 'public' | 'authenticated' | 'relation';
-  readonly relation?: string;
-  readonly object?: string;
+  /** The relation that holds; absent where none was asked for, or none is known to hold. */
+  readonly checked?: Checked;
   /** Shadow mode only: the verdict that would have been, had the rule been enforced. */
   readonly wouldRefuse?: Refusal;
 }
@@ -31,7 +31,7 @@ const AUTHENTICATED = granted<Granted>({ kind: 'authenticated' });
 export function authorize(
   match: Match,
   principal: Principal | undefined,
-  relations: Relations,
+  decisions: Decisions,
 ): MaybePromise<Grant> {
   const { access, claims, mode } = match.rule;
   if (access.kind === 'public') return PUBLIC;
@@ -44,11 +44,8 @@ export function authorize(
     throw wouldRefuse;
   }
   if (access.kind === 'authenticated') return AUTHENTICATED;
-  const { relation } = access;
-  const object = objectOf(access, match.params);
-  const verdict = relations.check({ user: principal.user, relation, object });
-  if (mode === 'shadow') return shadow(verdict, relation, object);
-  return typeof verdict === 'boolean' ? grant(verdict, relation, object) : later(verdict, relation, object);
+  const checked = decisions.check(principal, access.relation, objectOf(access, match.params));
+  return mode === 'shadow' ? shadow(checked) : when(checked, grant);
 }
 
 /** RFC 6750 §3.1: a lack of scope is said in the challenge. The reason quotes the rule, never the token. */
@@ -60,19 +57,16 @@ function claimMissing({ name, values }: ClaimDemand): Refusal {
   });
 }
 
-async function later(verdict: Promise<boolean>, relation: string, object: string): Promise<Grant> {
-  return grant(await verdict, relation, object);
-}
-
-function grant(allowed: boolean, relation: string, object: string): Grant {
+function grant(checked: Checked): Grant {
+  const { allowed, relation, object } = checked;
   if (!allowed) throw new Refusal('forbidden', `not ${relation} of ${object}`);
-  return granted<Granted>({ kind: 'relation', relation, object });
+  return granted<Granted>({ kind: 'relation', checked });
 }
 
-async function shadow(verdict: MaybePromise<boolean>, relation: string, object: string): Promise<Grant> {
+async function shadow(checked: MaybePromise<Checked>): Promise<Grant> {
   try {
-    return grant(await verdict, relation, object);
+    return grant(await checked);
   } catch (error) {
-    return granted<Granted>({ kind: 'relation', relation, object, wouldRefuse: toRefusal(error) });
+    return granted<Granted>({ kind: 'relation', wouldRefuse: toRefusal(error) });
   }
 }

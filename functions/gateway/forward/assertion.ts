@@ -1,5 +1,5 @@
 import { SignJWT } from 'jose';
-import { LRUCache } from 'lru-cache';
+import { Bounded } from '../../../shared/caches/bounded.ts';
 import type { AssertionConfig } from '../slice.ts';
 import {
   makeSigningKeys,
@@ -9,7 +9,7 @@ import {
 } from '../../../shared/keys/signing-keys.ts';
 import type { Clock, MaybePromise, Random } from '../../../shared/ports/runtime.ts';
 import type { Log } from '../../../shared/ports/log.ts';
-import type { Principal } from '../authenticate/principal.ts';
+import type { Assertion, Checked, Principal } from '../authenticate/principal.ts';
 import type { Granted } from '../authorize/authorize.ts';
 
 /** `iss` of every assertion; its keys are at /.well-known/sallyport/jwks.json. */
@@ -22,7 +22,7 @@ const MAX_REMEMBERED = 10_000;
 /** What an assertion speaks of; a Decision of the gateway fits. */
 export interface Asserted {
   readonly principal: Principal | undefined;
-  readonly grant: Pick<Granted, 'relation' | 'object' | 'wouldRefuse'>;
+  readonly grant: Pick<Granted, 'checked'>;
   readonly match: { readonly rule: { readonly target: string } };
 }
 
@@ -54,23 +54,34 @@ export function createAsserter(config: AssertionConfig, deps: AssertionDeps): As
 }
 
 function signingAsserter(keys: SigningKeys, deps: AssertionDeps): Asserter {
-  const remembered = new LRUCache<string, { readonly jwt: string; readonly untilMs: number }>({
-    max: MAX_REMEMBERED,
+  const room = new Bounded<Assertion>(MAX_REMEMBERED, (gone) => {
+    gone.jwt = '';
+    gone.untilMs = 0;
   });
-  const signAnew = async (key: string, principal: Principal, asserted: Asserted): Promise<string> => {
+  const signAnew = async (principal: Principal, target: string, checked?: Checked): Promise<string> => {
     const issuedAt = Math.floor(deps.clock.now() / 1000);
-    const jwt = await sign(keys, claimsOf(principal, asserted), issuedAt, deps.random.uuid());
-    remembered.set(key, { jwt, untilMs: issuedAt * 1000 + REUSE_MS });
+    const jwt = await sign(keys, claimsOf(principal, target, checked), issuedAt, deps.random.uuid());
+    const { assertions } = checked ?? principal.person;
+    let kept = assertionFor(principal.caller, target, assertions);
+    if (kept === undefined) {
+      kept = { caller: principal.caller, target, jwt, untilMs: 0, used: false };
+      assertions.push(kept);
+    }
+    kept.jwt = jwt;
+    kept.untilMs = issuedAt * 1000 + REUSE_MS;
+    room.add(kept);
     return jwt;
   };
   return {
-    assert: (asserted) => {
-      const { principal } = asserted;
+    assert({ principal, grant: { checked }, match }) {
       if (principal === undefined) return undefined;
-      const key = keyOf(principal, asserted);
-      const known = remembered.get(key);
-      if (known !== undefined && deps.clock.now() < known.untilMs) return known.jwt;
-      return signAnew(key, principal, asserted);
+      const { target } = match.rule;
+      const { assertions } = checked ?? principal.person;
+      const known = assertionFor(principal.caller, target, assertions);
+      if (known === undefined || deps.clock.now() >= known.untilMs)
+        return signAnew(principal, target, checked);
+      known.used = true;
+      return known.jwt;
     },
     publicJwks: () => keys.published,
   };
@@ -94,21 +105,27 @@ function ephemeralAsserter(deps: AssertionDeps): Asserter {
   };
 }
 
-/** Neither callers nor targets nor relations contain a space, and the object is last: no two questions share a key. */
-function keyOf(principal: Principal, { grant, match }: Asserted): string {
-  const proven = grant.wouldRefuse === undefined;
-  return `${principal.caller} ${match.rule.target} ${proven ? `${grant.relation ?? ''} ${grant.object ?? ''}` : ''}`;
+/** Targets are few, and so are a person's issuers. */
+function assertionFor(
+  caller: string,
+  target: string,
+  assertions: readonly Assertion[],
+): Assertion | undefined {
+  for (const each of assertions) if (each.target === target && each.caller === caller) return each;
+  return undefined;
 }
 
-/** A shadow rule lets through what it would refuse; then nothing was granted, and nothing is said to be. */
-function claimsOf(principal: Principal, { grant, match }: Asserted): Record<string, string | undefined> {
-  const { subject: sub, issuer } = principal;
-  const identity = { sub, sub_iss: issuer, aud: match.rule.target };
-  if (grant.wouldRefuse !== undefined || grant.object === undefined) return identity;
-  const feature = grant.object.startsWith('feature:')
-    ? { feature: grant.object.slice('feature:'.length) }
-    : {};
-  return { ...identity, ...feature, object: grant.object, relation: grant.relation };
+/** Without a relation that is known to hold it says who asks, and no more. */
+function claimsOf(
+  { subject: sub, issuer }: Principal,
+  target: string,
+  checked: Checked | undefined,
+): Record<string, string | undefined> {
+  const identity = { sub, sub_iss: issuer, aud: target };
+  if (checked === undefined) return identity;
+  const { relation, object } = checked;
+  const feature = object.startsWith('feature:') ? { feature: object.slice('feature:'.length) } : {};
+  return { ...identity, ...feature, object, relation };
 }
 
 async function sign(

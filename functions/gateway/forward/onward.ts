@@ -9,18 +9,17 @@ import { stripPrefix } from '../read/path.ts';
 import type { GatewayRequest } from '../read/request.ts';
 import type { GatewayConfig } from '../slice.ts';
 
-/** Who the caller is, in the gateway's words: for the upstream, and for the answer of /forward-auth. */
-export function identityHeaders(
+/** Adds to `headers` who the caller is, in the gateway's words: for the upstream, and for the answer of /forward-auth. */
+export function addIdentity(
+  headers: string[],
   request: GatewayRequest,
-  decision: Decision,
+  { principal }: Decision,
   assertion: string | undefined,
-): string[] {
-  const { principal } = decision;
-  const headers = ['X-Request-ID', request.id];
+): void {
+  headers.push('X-Request-ID', request.id);
   if (principal !== undefined)
     headers.push('X-User-ID', principal.subject, 'X-User-Issuer', principal.issuer);
   if (assertion !== undefined) headers.push('X-Gateway-Assertion', assertion);
-  return headers;
 }
 
 /** A name or an address with its port: not the list that a chain of proxies makes of X-Forwarded-Host. */
@@ -44,7 +43,7 @@ export interface OnwardDeps {
 export function onward(
   request: GatewayRequest,
   decision: Decision,
-  identity: readonly string[],
+  assertion: string | undefined,
   { config, ownPaths }: OnwardDeps,
 ): UpstreamRequest {
   const { rule } = decision.match;
@@ -67,7 +66,7 @@ export function onward(
   headers.push('traceparent', request.traceparent);
   headers.push('X-Forwarded-For', request.address, 'X-Forwarded-Proto', request.scheme);
   headers.push('X-Forwarded-Host', request.host);
-  headers.push(...identity);
+  addIdentity(headers, request, decision, assertion);
   return {
     target: rule.target,
     base,

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { Platform } from '../../ports/platform.ts';
 import { webRandom } from '../../random.ts';
@@ -27,7 +26,6 @@ export function createPlatform(): Platform {
     processes: linuxProcesses(),
     // Whoever starts background work handles its failure; this only keeps a slip from ending the process.
     background: (work) => void work.catch(() => undefined),
-    digest: (text) => hash('sha256', text, 'base64'),
     conduit: () => new TransformStream(),
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
     exchange: undiciExchange,

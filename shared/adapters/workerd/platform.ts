@@ -23,7 +23,6 @@ export function createPlatform(): Platform {
     joinsRequests: false,
     processes: { own: null, isDead: () => false },
     background,
-    digest: webDigest,
     conduit: (length) => (length < 0 ? new IdentityTransformStream() : new FixedLengthStream(length)),
     fetch: (url, init) => fetch(url, init?.redirect === undefined ? { redirect: 'manual', ...init } : init),
     exchange,
@@ -51,12 +50,4 @@ export function createPlatform(): Platform {
     watchText: () => () => undefined,
     schedule: () => () => undefined,
   };
-}
-
-const encoder = new TextEncoder();
-
-/** Native here; node:crypto's is a JavaScript stream per digest. Two bytes to a character make a short key. */
-async function webDigest(text: string): Promise<string> {
-  const bytes = await crypto.subtle.digest('SHA-256', encoder.encode(text));
-  return String.fromCharCode(...new Uint16Array(bytes));
 }

@@ -10,7 +10,6 @@ import { trust } from '../../../functions/gateway/authenticate/trust.ts';
 import type { IntrospectionConfig, IssuerConfig } from '../../../shared/configuration/issuers.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { shareInFlight, type Collapse } from '../../../shared/caches/in-flight.ts';
-import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
 import { providerDeps, type TestDeps } from '../../support/provider-deps.ts';
@@ -24,7 +23,7 @@ export interface Gate extends TestDeps {
   admit(token: string): Promise<Principal | undefined>;
   /** The refusal a bearer token meets; fails when it is let in. */
   refuse(token: string): Promise<Refusal>;
-  forget(caller: string): void;
+  forget(user: string): void;
   /** Addresses for which a verification was announced. */
   readonly guarded: string[];
 }
@@ -65,7 +64,6 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
   const introspection = options.introspection ? [{ ...options.introspection, issuer }] : [];
   const guarded: string[] = [];
   const { authenticate, forget }: Authenticator = createAuthenticator({
-    digest: sha256,
     ...trust({ issuers, introspection }, deps),
     ...options,
     clock,

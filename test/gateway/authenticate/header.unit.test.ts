@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createAuthenticator } from '../../../functions/gateway/authenticate/authenticate.ts';
-import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';
 import { createGate, refusal, requestWith, type Gate } from './gate.ts';
 
@@ -46,7 +45,6 @@ describe('on a public rule', () => {
   it('no token is looked at: neither a fault nor an identity', async () => {
     const never = () => Promise.reject(new Error('verified'));
     const { authenticate } = createAuthenticator({
-      digest: sha256,
       clock: manualClock(),
       verifySigned: never,
       verifyOpaque: never,

@@ -25,13 +25,13 @@ beforeEach(async () => {
 describe('an opaque token', () => {
   it('is asked about at the provider, as the configured client', async () => {
     gate.zitadel.opaque.set(PAT, active({ [ORGANIZATION]: 'org-9' }));
-    expect(await gate.admit(PAT)).toEqual({
+    expect(await gate.admit(PAT)).toMatchObject({
       issuerName: 'zitadel',
       issuer: 'https://zitadel.test',
       subject: 'robot',
       user: 'user:robot',
       caller: 'zitadel|robot',
-      organization: 'org-9',
+      organization: 'zitadel|org:org-9',
       issuedAt: gate.clock.now(),
       claims: {},
     });

@@ -1,8 +1,8 @@
 import { generateKeyPair, exportJWK } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TokenCache } from '../../../functions/gateway/authenticate/remembered.ts';
+import type { Person, Principal, Verified } from '../../../functions/gateway/authenticate/principal.ts';
+import { TokenCache, type TokenCacheOptions } from '../../../functions/gateway/authenticate/remembered.ts';
 import { KEY_REFRESH } from '../../../shared/keys/remote-keys.ts';
-import { sha256 } from '../../support/digest.ts';
 import { manualClock } from '../../support/clock.ts';
 import { createGate, type Gate } from './gate.ts';
 
@@ -41,11 +41,11 @@ describe('a remembered token', () => {
     expect((await gate.refuse(token)).reason).toBe('expired');
   });
 
-  it('is verified again after its caller was forgotten, others are not', async () => {
+  it('is verified again after its user was forgotten, others are not', async () => {
     const [alice, bob] = [await gate.zitadel.sign(), await gate.zitadel.sign({ sub: 'bob' })];
     await gate.admit(alice);
     await gate.admit(bob);
-    gate.forget('zitadel|alice');
+    gate.forget('user:alice');
     await gate.admit(bob);
     expect(gate.guarded).toHaveLength(2);
     await gate.admit(alice);
@@ -64,54 +64,119 @@ describe('a remembered token', () => {
 });
 
 const NOTHING = new Set<string>();
-const asking = (token: string) => ({ token, address: '', wanted: NOTHING });
+const admit = (verified: Verified, person: Person) => ({ ...verified, person }) as Principal;
 
-describe('forgetting callers, as a bulk import does', () => {
+/** Takes each token for one of the user of that name. */
+function tokens(options: Partial<TokenCacheOptions> = {}) {
+  const verified: string[] = [];
+  const underway: (() => void)[] = [];
+  let waits = false;
+  const verify = async (token: string) => {
+    verified.push(token);
+    if (waits) await new Promise<void>((done) => underway.push(done));
+    return { identity: { user: `user:${token}` } as Verified, untilMs: Infinity };
+  };
+  const cache = new TokenCache(verify, admit, { clock: manualClock(), ...options });
+  return {
+    verified,
+    wait: () => (waits = true),
+    finish: () => underway.shift()?.(),
+    forget: (user: string) => {
+      cache.forget(user);
+    },
+    present: (token: string) => cache.verify(token, '', NOTHING),
+  };
+}
+
+describe('forgetting users, as a bulk import does', () => {
   it('costs nothing that grows with the tokens remembered, and leaves those of others', async () => {
-    const verify = async (token: string) => ({ identity: { caller: `zitadel|${token}` }, untilMs: Infinity });
-    const cache = new TokenCache(verify, { clock: manualClock(), digest: sha256 });
-    const tokens = Array.from({ length: 10_000 }, (_, n) => `${n}`);
-    for (const token of tokens) await cache.verify(asking(token));
-    for (let round = 0; round < 50; round++) for (const token of tokens) cache.forget(`zitadel|x${token}`);
-    for (const token of tokens) expect(cache.verify(asking(token))).not.toBeInstanceOf(Promise);
+    const cache = tokens();
+    const all = Array.from({ length: 10_000 }, (_, n) => `${n}`);
+    for (const token of all) await cache.present(token);
+    for (let round = 0; round < 50; round++) for (const token of all) cache.forget(`user:x${token}`);
+    for (const token of all) expect(cache.present(token)).not.toBeInstanceOf(Promise);
   }, 120_000);
 
   it('lets a verdict of another under way be remembered', async () => {
-    const finish: (() => void)[] = [];
-    const cache = new TokenCache(
-      async () => {
-        await new Promise<void>((done) => finish.push(done));
-        return { identity: { caller: 'zitadel|alice' }, untilMs: Infinity };
-      },
-      { clock: manualClock(), digest: sha256 },
-    );
-    const first = cache.verify(asking('token'));
-    cache.forget('zitadel|bob');
-    finish[0]!();
+    const cache = tokens();
+    cache.wait();
+    const first = cache.present('alice');
+    cache.forget('user:bob');
+    cache.finish();
     await first;
-    expect(cache.verify(asking('token'))).toEqual({ caller: 'zitadel|alice' });
+    expect(cache.present('alice')).toMatchObject({ user: 'user:alice' });
   });
 });
 
-describe('a verdict under way while its caller is forgotten', () => {
+describe('a verdict under way while its user is forgotten', () => {
   it('is given but not remembered', async () => {
-    let finish: () => void = () => undefined;
-    let verified = 0;
-    const verify = async () => {
-      verified += 1;
-      await new Promise<void>((done) => (finish = done));
-      return { identity: { caller: 'zitadel|alice' }, untilMs: Infinity };
-    };
-    const cache = new TokenCache(verify, { clock: manualClock(), digest: sha256 });
-    const asked = { token: 'token', address: '', wanted: new Set<string>() };
-    const first = cache.verify(asked);
-    cache.forget('zitadel|alice');
-    finish();
+    const cache = tokens();
+    cache.wait();
+    const first = cache.present('alice');
+    cache.forget('user:alice');
+    cache.finish();
     await first;
-    const second = cache.verify(asked);
-    finish();
+    const second = cache.present('alice');
+    cache.finish();
     await second;
-    expect(verified).toBe(2);
+    expect(cache.verified).toHaveLength(2);
+  });
+});
+
+describe('what is looked up by its end', () => {
+  const end = 'x'.repeat(60);
+
+  it('is compared whole: of two tokens with one end each is its own', async () => {
+    const cache = tokens();
+    for (const token of [`a${end}`, `b${end}`, `a${end}`])
+      expect(await cache.present(token)).toMatchObject({ user: `user:${token}` });
+  });
+
+  it('takes no room twice', async () => {
+    const cache = tokens({ maxAccepted: 2 });
+    await cache.present('other');
+    for (let n = 0; n < 10; n++) await cache.present(`${n}${end}`);
+    expect(cache.present('other')).not.toBeInstanceOf(Promise);
+  });
+});
+
+describe('room', () => {
+  it('is made by what was not presented again', async () => {
+    const cache = tokens({ maxAccepted: 3 });
+    for (const token of ['a', 'b', 'c']) await cache.present(token);
+    void cache.present('a');
+    await cache.present('d');
+    expect(cache.present('a')).not.toBeInstanceOf(Promise);
+    await cache.present('b');
+    expect(cache.verified).toEqual(['a', 'b', 'c', 'd', 'b']);
+  });
+
+  it('is bounded by the length of tokens too: 16 MiB', async () => {
+    const cache = tokens();
+    const long = (n: number) => `${n}`.padStart(8_192, 'x');
+    for (let n = 0; n < 2_049; n++) await cache.present(long(n));
+    await cache.present(long(2_048));
+    expect(cache.verified).toHaveLength(2_049);
+    await cache.present(long(0));
+    expect(cache.verified).toHaveLength(2_050);
+  });
+});
+
+describe('what is remembered of a person', () => {
+  it('is shared by the tokens of one user, and gone with the last of them', async () => {
+    const verify = async (token: string) => ({
+      identity: { user: 'user:alice', subject: token } as Verified,
+      untilMs: Infinity,
+    });
+    const cache = new TokenCache(verify, admit, { clock: manualClock(), maxAccepted: 2 });
+    const personOf = async (token: string) => (await cache.verify(token, '', NOTHING)).person;
+    const person = await personOf('one');
+    expect(await personOf('two')).toBe(person);
+    expect(await personOf('three')).toBe(person);
+    expect(person.tokens).toBe(2);
+    cache.forget('user:alice');
+    expect(person.forgotten).toBe(true);
+    expect(await personOf('three')).not.toBe(person);
   });
 });
 
