@@ -129,12 +129,37 @@ describe('a full memory', () => {
     expect(counters.take({ caller: 'busy', policy: wide }).remaining).toBe(0);
   });
 
+  it('holds as many accounts as were opened and not closed, under however many policies of one caller', () => {
+    const policies = fc.constantFrom('a', 'b', 'c');
+    const step = fc.record({ caller: fc.nat(5), policies, gap: fc.integer({ min: 0, max: 40_000 }) });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 8 }), fc.array(step, { maxLength: 200 }), (capacity, steps) => {
+        const ledger = new Ledger(capacity);
+        let now = 0;
+        for (const { caller, policies: name, gap } of steps) {
+          now += gap;
+          const known = ledger.get(`${caller}`, name);
+          const account = known ?? new Account(`${caller}`, { ...policy, name });
+          account.settle(now);
+          const isHeld = known !== undefined || ledger.open(account, now);
+          if (isHeld) account.take({ ...policy, name }, now);
+          expect(ledger.get(`${caller}`, name) === account).toBe(isHeld);
+          const all = [0, 1, 2, 3, 4, 5].flatMap((who) =>
+            ['a', 'b', 'c'].flatMap((each) => ledger.get(`${who}`, each) ?? []),
+          );
+          expect(ledger.size).toBe(all.length);
+          expect(ledger.size).toBeLessThanOrEqual(capacity);
+        }
+      }),
+    );
+  });
+
   it('shrinks as quotas fill up while newcomers keep coming', () => {
     const ledger = new Ledger(1_000);
     const open = (key: string, now: number): void => {
-      const account = new Account(policy);
+      const account = new Account(key, policy);
       account.take(policy, now);
-      ledger.open(key, account, now);
+      ledger.open(account, now);
     };
     for (let n = 0; n < 500; n++) open(`old-${n}`, 0);
     for (let n = 0; n < 500; n++) open(`new-${n}`, policy.windowMs);

@@ -1,7 +1,7 @@
 import { Bounded } from '../../../shared/caches/bounded.ts';
 import type { Relations } from '../../../shared/ports/relations.ts';
 import type { Clock, MaybePromise } from '../../../shared/ports/runtime.ts';
-import type { Checked, Person, Principal } from '../authenticate/principal.ts';
+import type { Checked, Principal } from '../authenticate/principal.ts';
 
 export interface DecisionsOptions {
   readonly relations: Pick<Relations, 'check'>;
@@ -44,15 +44,22 @@ export class Decisions {
     const allowed = await relations.check({ user, relation, object });
     const untilMs = clock.now() + (allowed ? allowTtlMs : this.#denyTtlMs);
     const before = person.checked(relation, object);
+    if (before !== undefined) {
+      before.allowed = allowed;
+      before.untilMs = untilMs;
+      return before;
+    }
+    const checked: Checked = {
+      person,
+      relation,
+      object,
+      allowed,
+      untilMs,
+      assertions: [],
+      next: undefined,
+      used: false,
+    };
     // What was asked before the person was forgotten is of use to this request alone: nobody finds it.
-    if (before === undefined) return this.#keep(person, { relation, object, allowed, untilMs });
-    before.allowed = allowed;
-    before.untilMs = untilMs;
-    return before;
-  }
-
-  #keep(person: Person, answer: Pick<Checked, 'relation' | 'object' | 'allowed' | 'untilMs'>): Checked {
-    const checked = { ...answer, person, assertions: [], next: undefined, used: false };
     person.keep(checked);
     this.#room.add(checked);
     return checked;

@@ -10,12 +10,21 @@ interface Entry {
 
 /** The requests of one caller under one policy that are still in its window. */
 export class Account {
+  readonly caller: string;
+  /** Of the same caller, under another policy. */
+  next: Account | undefined;
   #policy: RatePolicy;
   #entries: Entry[] = [];
   #used = 0;
 
-  constructor(policy: RatePolicy) {
+  constructor(caller: string, policy: RatePolicy) {
+    this.caller = caller;
     this.#policy = policy;
+  }
+
+  /** Of the policy. */
+  get name(): string {
+    return this.#policy.name;
   }
 
   get used(): number {
@@ -77,64 +86,93 @@ const LOOK_WHEN_ROOMY = 2;
 const LOOK_WHEN_FULL = 64;
 
 /**
- * Accounts by key, at most `capacity`. Each newcomer looks at a few others and drops those whose quota is full again.
- * When none is found in a full ledger, the one that has used the least makes room; one that is at its limit never
+ * Accounts by caller and policy, at most `capacity`. Each newcomer looks at a few others and drops those whose quota is full
+ * again. When none is found in a full ledger, the one that has used the least makes room; one that is at its limit never
  * does, because dropping it would hand it a new quota.
  */
 export class Ledger {
-  readonly #accounts = new Map<string, Account>();
+  /** Each caller's first account: a text of caller and policy would be put together, and hashed, with every request. */
+  readonly #callers = new Map<string, Account>();
   readonly #capacity: number;
-  #hand = this.#accounts.entries();
+  #size = 0;
+  #hand = this.#callers.values();
+  /** The account that the hand is at. */
+  #at: Account | undefined;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   get size(): number {
-    return this.#accounts.size;
+    return this.#size;
   }
 
-  get(key: string): Account | undefined {
-    return this.#accounts.get(key);
+  get(caller: string, policy: string): Account | undefined {
+    let account = this.#callers.get(caller);
+    while (account !== undefined && account.name !== policy) account = account.next;
+    return account;
   }
 
   /** False when every account looked at is at its limit: nothing was stored. */
-  open(key: string, account: Account, now: number): boolean {
-    if (this.#accounts.size < this.#capacity) this.#sweep(LOOK_WHEN_ROOMY, now);
+  open(account: Account, now: number): boolean {
+    if (this.#size < this.#capacity) this.#sweep(LOOK_WHEN_ROOMY, now);
     else if (!this.#makeRoom(now)) return false;
-    this.#accounts.set(key, account);
+    account.next = this.#callers.get(account.caller);
+    this.#callers.set(account.caller, account);
+    this.#size += 1;
     return true;
   }
 
   #makeRoom(now: number): boolean {
     const leastUsed = this.#sweep(LOOK_WHEN_FULL, now);
-    if (this.#accounts.size < this.#capacity) return true;
-    return leastUsed !== undefined && this.#accounts.delete(leastUsed);
+    if (this.#size < this.#capacity) return true;
+    if (leastUsed === undefined) return false;
+    this.#close(leastUsed);
+    return true;
   }
 
-  /** Drops full-again accounts among the next `count`; answers the least used of those left that is not at its limit. */
-  #sweep(count: number, now: number): string | undefined {
-    let leastUsed: string | undefined;
+  /** Drops full-again accounts among the next `count`; returns the least used of those left that is not at its limit. */
+  #sweep(count: number, now: number): Account | undefined {
+    let leastUsed: Account | undefined;
     let leastShare = 1;
     for (let looked = 0; looked < count; looked++) {
-      const next = this.#advance();
-      if (next === undefined) break;
-      const [key, account] = next;
+      const account = this.#advance();
+      if (account === undefined) break;
       account.settle(now);
-      if (account.used === 0) this.#accounts.delete(key);
+      if (account.used === 0) this.#close(account);
       else if (account.share < leastShare) {
         leastShare = account.share;
-        leastUsed = key;
+        leastUsed = account;
       }
     }
     return leastUsed;
   }
 
-  #advance(): [string, Account] | undefined {
+  #advance(): Account | undefined {
+    this.#at = this.#at?.next ?? this.#nextCaller();
+    return this.#at;
+  }
+
+  #nextCaller(): Account | undefined {
     const next = this.#hand.next();
     if (next.done !== true) return next.value;
-    this.#hand = this.#accounts.entries();
+    this.#hand = this.#callers.values();
     const first = this.#hand.next();
     return first.done === true ? undefined : first.value;
+  }
+
+  #close(account: Account): void {
+    const { caller, next } = account;
+    let before = this.#callers.get(caller);
+    if (before === account) {
+      if (next === undefined) this.#callers.delete(caller);
+      else this.#callers.set(caller, next);
+    } else {
+      while (before !== undefined && before.next !== account) before = before.next;
+      if (before !== undefined) before.next = next;
+    }
+    // The hand may be at it, and goes on to the next caller then: what follows here may be closed before that.
+    account.next = undefined;
+    this.#size -= 1;
   }
 }

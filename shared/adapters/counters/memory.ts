@@ -1,7 +1,7 @@
 import { CountersUnavailable } from '../../errors.ts';
 import { KnownMarks } from '../../identity/marks.ts';
 import type { Clock } from '../../ports/runtime.ts';
-import type { Counters, Taken, TakeRequest } from '../../ports/counters.ts';
+import type { Counters, RatePolicy, Taken, TakeRequest } from '../../ports/counters.ts';
 import type { Mark, Revocations } from '../../ports/revocations.ts';
 import { Account, Ledger } from './ledger.ts';
 
@@ -28,7 +28,7 @@ export class MemoryCounters implements Counters, Revocations {
 
   take({ caller, policy, organization }: TakeRequest): Taken {
     const now = this.#clock.now();
-    const account = this.#accountOf(`${policy.name}\n${caller}`, policy, now);
+    const account = this.#ledger.get(caller, policy.name) ?? this.#open(caller, policy, now);
     account.settle(now);
     const allowed = account.take(policy, now);
     return {
@@ -49,11 +49,9 @@ export class MemoryCounters implements Counters, Revocations {
     this.marks.learn(caller, mark, seconds, this.#clock.now());
   }
 
-  #accountOf(key: string, policy: TakeRequest['policy'], now: number): Account {
-    const known = this.#ledger.get(key);
-    if (known !== undefined) return known;
-    const account = new Account(policy);
-    if (this.#ledger.open(key, account, now)) return account;
+  #open(caller: string, policy: RatePolicy, now: number): Account {
+    const account = new Account(caller, policy);
+    if (this.#ledger.open(account, now)) return account;
     throw new CountersUnavailable('the counters of this process are full of callers at their limit');
   }
 }

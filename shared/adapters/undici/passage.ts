@@ -172,11 +172,20 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     this.late?.refresh();
     const { response } = this.exchange;
     if (chunk.byteLength === this.bodyBytes && chunk.byteLength <= ONE_WRITE_BYTES) {
-      // The whole body: as a string Node joins it to the head instead of writing two pieces.
-      response.end(chunk.toString('latin1'), 'latin1');
+      this.endWith(chunk);
     } else if (!response.write(chunk) && !this.target.ending) {
       this.pause(controller);
     }
+  }
+
+  /** The whole body. As text it is joined to the head; uncorked before the end, both leave as one piece and not as two. */
+  private endWith(body: Buffer): void {
+    const { response } = this.exchange;
+    const { socket } = response;
+    socket?.cork();
+    response.write(body.toString('latin1'), 'latin1');
+    socket?.uncork();
+    response.end();
   }
 
   // Each try ends with one of these two, however it ends: then its connection is free for others.
