@@ -153,20 +153,28 @@ export function record(
 /** The same members as text: JSON.stringify() of an object costs more than all the rest of the record. */
 function passed(request: Recorded, journey: Journey, status: number, code: string, us: number): string {
   const { match, principal, matchUs, authenticateUs, limitUs, authorizeUs, upstreamUs } = journey;
-  const where =
-    match === undefined ? '' : `,"rule":${quoted(match.rule.path)},"target":${quoted(match.rule.target)}`;
-  const who = principal === undefined ? '' : `,"user":${quoted(principal.user)}`;
+  const where = match === undefined ? '' : namesOf(match.rule);
+  const who = principal === undefined ? '' : `,"user":"${escaped(principal.user)}"`;
   const unmatched = match === undefined ? `,"match_us":${matchUs}` : '';
-  const what = `"msg":"request","request_id":${quoted(request.id)},"method":${quoted(request.method)}${where}`;
-  const outcome = `"status":${status},"code":"${code}"${who},"address":${quoted(request.address)}`;
-  const steps = `"authenticate_us":${authenticateUs},"limit_us":${limitUs},"authorize_us":${authorizeUs}`;
-  return `${what},${outcome},"us":${us}${unmatched},${steps},"upstream_us":${upstreamUs}`;
+  return `"msg":"request","request_id":"${escaped(request.id)}","method":"${escaped(request.method)}"${where},"status":${status},"code":"${code}"${who},"address":"${escaped(request.address)}","us":${us}${unmatched},"authenticate_us":${authenticateUs},"limit_us":${limitUs},"authorize_us":${authorizeUs},"upstream_us":${upstreamUs}`;
+}
+
+const names = new WeakMap<Rule, string>();
+
+function namesOf(rule: Rule): string {
+  let text = names.get(rule);
+  if (text === undefined) {
+    text = `,"rule":"${escaped(rule.path)}","target":"${escaped(rule.target)}"`;
+    names.set(rule, text);
+  }
+  return text;
 }
 
 const NOTHING_TO_ESCAPE = /^[ !#-[\]-~]*$/;
 
-function quoted(text: string): string {
-  return NOTHING_TO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text);
+/** As it stands between the quotes of JSON. */
+function escaped(text: string): string {
+  return NOTHING_TO_ESCAPE.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
 
 function codeOf(journey: Journey, ending: Ending | 'preflight'): string {

@@ -86,10 +86,12 @@ export function refuse(inbound: Inbound & { readonly fault: Refusal }, deps: Gat
 
 /** What the gateway adds to every answer. */
 export function answerHeaders(request: GatewayRequest, journey: Journey, deps: GatewayDeps): string[] {
-  const set = ['x-request-id', request.id];
   const limited = journey.admission?.headers;
-  if (limited !== undefined)
-    set.push('ratelimit-policy', limited['RateLimit-Policy'], 'ratelimit', limited.RateLimit);
+  const set =
+    limited === undefined
+      ? ['x-request-id', request.id]
+      : // prettier-ignore
+        ['x-request-id', request.id, 'ratelimit-policy', limited['RateLimit-Policy'], 'ratelimit', limited.RateLimit];
   if (deps.cors.active) set.push(...deps.cors.headers(request.read.origin));
   return set;
 }

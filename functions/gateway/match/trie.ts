@@ -54,7 +54,24 @@ export class RuleTrie implements CompiledRules {
   match(method: string, segments: readonly string[]): Match | undefined {
     const entry = find(this.#root, method, segments, 0);
     if (entry === undefined) return undefined;
-    return entry.fixed ?? { rule: entry.rule, params: capture(entry.captures, segments) };
+    return entry.fixed ?? new Found(entry, segments);
+  }
+}
+
+/** Captures parameters when they are asked for, because most rules only match by them. */
+class Found implements Match {
+  readonly rule: Rule;
+  readonly #captures: readonly Capture[];
+  readonly #segments: readonly string[];
+
+  constructor({ rule, captures }: Entry, segments: readonly string[]) {
+    this.rule = rule;
+    this.#captures = captures;
+    this.#segments = segments;
+  }
+
+  get params(): Params {
+    return capture(this.#captures, this.#segments);
   }
 }
 
