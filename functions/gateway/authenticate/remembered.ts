@@ -48,7 +48,7 @@ const TAIL = 43;
 const MAX_CHARACTERS = 16 * 1_048_576;
 
 /**
- * Remembers verdicts by the token itself (docs/decisions/0011-remembered-tokens.md): never longer than the verdict allows, nor
+ * Remembers verdicts by the token itself (docs/decisions/0012-remembered-tokens.md): never longer than the verdict allows, nor
  * than the key behind it is held. With a good one comes all that is remembered of its user; it is answered at once, without a
  * promise.
  */
