@@ -13,12 +13,12 @@ export interface CronDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly jobs: readonly ScheduledJob[];
-  /** Patterns that may be due without a job, since their function is off. */
+  /** Patterns that may be due without a job: those of functions that are off. */
   readonly idle?: ReadonlySet<string>;
 }
 
 export interface CronOptions {
-  /** Milliseconds after which a run is to stop. Every call a job makes is itself bounded to a few seconds. */
+  /** Milliseconds after which a run must stop. Every call of a job is itself bounded to a few seconds. */
   readonly budgetMs?: number;
   /** Milliseconds without a renewal after which another replica takes over. */
   readonly leaseMs?: number;
@@ -27,23 +27,23 @@ export interface CronOptions {
 export type RunResult =
   | { readonly outcome: 'done'; readonly job: string; readonly detail: JobDetail }
   | { readonly outcome: 'failed'; readonly job: string; readonly error: unknown }
-  /** Another replica holds the lease, or has served this time already. */
+  /** Another replica holds the lease, or has served this time. */
   | { readonly outcome: 'skipped'; readonly job: string };
 
 export interface Cron {
-  /** What tick() is to be called for. */
+  /** The patterns to call tick() for. */
   readonly patterns: readonly string[];
-  /** Serves one time of the schedule, all jobs of that pattern. Throws UnknownSchedule. */
+  /** Runs all jobs of a pattern for one time of the schedule. Throws UnknownSchedule. */
   tick(pattern: string, due: Date): Promise<readonly RunResult[]>;
   /** Runs a job now, whatever the schedule. Throws UnknownJob. */
   run(job: string): Promise<RunResult>;
   /** What a run would do; takes no lease and records nothing. Throws UnknownJob. */
   preview(job: string): Promise<JobDetail>;
-  /** Tells running jobs to stop, and resolves when they have. */
+  /** Aborts running jobs, and resolves when they have stopped. */
   close(): Promise<void>;
 }
 
-/** A trigger that no job belongs to: wrangler.toml and the functions' schedules differ. */
+/** A trigger without a job: wrangler.toml and the functions' schedules differ. */
 export class UnknownSchedule extends Error {
   override readonly name = 'UnknownSchedule';
 
@@ -62,12 +62,12 @@ export class UnknownJob extends Error {
 
 const BUDGET_MS = 50_000;
 
-/** Regular jobs on any number of replicas: each time of the schedule is served by one of them. */
+/** Regular jobs on any number of replicas: each time of the schedule is served by one. */
 export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
   const { database, random, log, metrics, jobs, idle } = deps;
   const { budgetMs = BUDGET_MS, leaseMs = LEASE_MS } = options;
   let closing = false;
-  // One controller for each run: on Workers a run may not touch what another event's run has made.
+  // One controller per run: on Workers a run must not touch objects of another event's run.
   const underWay = new Map<Promise<unknown>, AbortController>();
   measureSuccesses(metrics, database);
 
@@ -139,7 +139,7 @@ async function work(
   } catch (error) {
     const reason = reasonOf(error);
     log.error('cron job failed', { job, reason });
-    // While the database is away the lease runs out by itself, and the next run records this one as lost.
+    // While the database is away the lease expires, and the next run records this one as lost.
     await finish(lease, { runId, outcome: 'failed', detail: { error: reason } }).catch(() => undefined);
     return { outcome: 'failed', job, error };
   }
@@ -149,7 +149,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
 }
 
-/** Read from the database, so that every replica shows what any of them did; while it is away, /metrics goes on without. */
+/** Read from the database, so that every replica shows the runs of all; while it is away, /metrics omits them. */
 function measureSuccesses(metrics: Metrics, database: Database): void {
   metrics.gauge(
     'sallyport_cron_last_success_timestamp_seconds',
@@ -166,7 +166,7 @@ function measureSuccesses(metrics: Metrics, database: Database): void {
 
 const MINUTE_MS = 60_000;
 
-/** On Node this process keeps the schedule; on Workers the triggers of wrangler.toml do. Returns the way to stop. */
+/** On Node this process keeps the schedule; on Workers the triggers of wrangler.toml do. Returns the stop function. */
 export function startSchedule(cron: Cron, platform: Pick<Platform, 'schedule'>, clock: Clock): () => void {
   const stops = cron.patterns.map((pattern) =>
     platform.schedule(pattern, () => {

@@ -11,7 +11,7 @@ export interface Beginning {
   readonly due: Date | null;
 }
 
-/** Takes the job's lease and records the run, in one statement; false while another has it or has served this time. */
+/** Takes the job's lease and records the run, in one statement; false while another run holds it or has served this time. */
 export function begin(lease: Lease, { runId, due }: Beginning): Promise<boolean> {
   const also = sql`, lost as (
       update sallyport_cron_runs set finished_at = now(), outcome = 'lost'
@@ -28,7 +28,7 @@ export interface Ending {
   readonly detail: JobDetail;
 }
 
-/** Records the end, lets go of the lease and forgets old runs, in one statement. False when the lease was lost meanwhile. */
+/** Records the end, releases the lease and deletes old records, in one statement. False when the lease was lost. */
 export function finish(lease: Lease, { runId, outcome, detail }: Ending): Promise<boolean> {
   const also = sql`, recorded as (
       update sallyport_cron_runs set finished_at = now(), outcome = ${outcome}, detail = ${json(detail)}

@@ -18,7 +18,7 @@ export interface FeatureSyncPorts extends Pick<PlanDeps, 'models' | 'onProgress'
   readonly leaseMs?: number;
 }
 
-/** Wires feature sync, for the commands and for a replica that starts with FEATURE_SYNC=start alike. */
+/** Wires feature sync, for the commands and for a replica with FEATURE_SYNC=start. */
 export function openFeatureSync(ports: FeatureSyncPorts): SyncDeps {
   const { tuples, database, models, random, processes, patience, leaseMs, onProgress } = ports;
   const lease = openSyncLease(database, { processes, ...(leaseMs !== undefined && { ms: leaseMs }) });

@@ -15,7 +15,7 @@ const STATES = [
 ] as const;
 export type RunState = (typeof STATES)[number];
 
-/** Its progress counts tuples of the state's work; of a run that is `done`, those its count did not find where they belong. */
+/** `progress` counts tuples of the state's work; of a run that is `done`, the misplaced ones. */
 export type Run = AnyRun<Changes, RunState>;
 export type Runs = AnyRuns<Changes, RunState>;
 
@@ -27,15 +27,15 @@ export const FEATURE_SYNC: RunKind<Changes, RunState> = {
   undone: 'restored',
 };
 
-/** The wait for a run that died on another machine. */
+/** Bounds the wait for a run that died on another machine. */
 const LEASE_MS = 10_000;
 
-/** The holder of the former table for every run of this release. */
+/** Holder in the former table for every run of this release. */
 const US = '00000000-0000-0000-0000-000000000000';
 
 /**
- * The release before keeps its lease in `sallyport_feature_lease`. A run of this release takes both, so that commands and replicas
- * of the two releases exclude each other; between runs of this release the shared lease decides.
+ * The previous release keeps its lease in `sallyport_feature_lease`. A run of this release takes both, so that commands and
+ * replicas of the two releases exclude each other; between runs of this release the shared lease decides.
  */
 export function openSyncLease(database: Database, options: Omit<LeaseOptions, 'name'>): Lease {
   const lease = openLease(database, { name: FEATURE_SYNC.name, ms: LEASE_MS, ...options });

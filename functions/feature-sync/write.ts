@@ -2,19 +2,19 @@ import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/ports/tu
 import { RelationsUnavailable } from '../../shared/errors.ts';
 import type { Lease } from '../../shared/runs/lease.ts';
 
-/** Writes under way at once: enough to hide the round trip, too few to crowd out the checks of requests. */
+/** Concurrent writes: enough to hide the round trip, too few to crowd out the checks of requests. */
 const PARALLEL = 4;
 
 export interface Work {
   readonly kind: 'writes' | 'deletes';
   readonly tuples: readonly Tuple[];
-  /** Tuples at the front that are done. */
+  /** Leading tuples that are done. */
   readonly from: number;
-  /** After each round: how many are done. What comes after it is done again when the process dies. */
+  /** Called after each round with the count done. Later work is repeated when the process dies. */
   readonly onDone: (done: number) => Promise<void>;
 }
 
-/** At most 100 tuples a write; each may be repeated. When one fails, nothing is under way any more. */
+/** At most 100 tuples a write; writes are idempotent. When one fails, none is in flight any more. */
 export async function writeAll(
   tuples: Pick<Tuples, 'write'>,
   { kind, tuples: all, from, onDone }: Work,
@@ -26,7 +26,7 @@ export async function writeAll(
       return all.slice(start, start + TUPLES_PER_WRITE);
     });
     const writes = batches.filter(({ length }) => length > 0).map((batch) => tuples.write({ [kind]: batch }));
-    // A write that outlived its run could bring back what somebody took away since then.
+    // A write that outlived its run could restore what was deleted since then.
     await Promise.allSettled(writes);
     await Promise.all(writes);
     await onDone(Math.min(at + round, all.length));
@@ -36,7 +36,7 @@ export async function writeAll(
 const ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 200;
 
-/** Reads and writes that come again while OpenFGA is away for a moment: nobody waits behind a sync. */
+/** Retries reads and writes while OpenFGA is briefly away: no request waits for a sync. */
 export function patient(
   tuples: Pick<Tuples, 'read' | 'write'>,
   sleep: (ms: number) => Promise<void>,
@@ -58,9 +58,9 @@ export function patient(
 }
 
 /**
- * Each write asks first whether the lease is still held: a process that was paused for longer than the lease writes nothing
- * of its own once another run has begun. OpenFGA takes no fence itself, so a pause between the two would still pass; the
- * write is over well within the lease, or is given up.
+ * Each write first renews the lease: a process that was paused for longer than the lease writes nothing once another run has
+ * begun. OpenFGA takes no fencing token, so a pause between the two would still pass; the write ends well within the lease,
+ * or is aborted.
  */
 export function fenced(
   tuples: Pick<Tuples, 'read' | 'write'>,

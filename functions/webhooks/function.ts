@@ -21,7 +21,7 @@ import { createOrganizations } from './apply/organizations.ts';
 import { receive, type Delivery, type ReceiveDeps } from './receive/receive.ts';
 import type { Sent } from './receive/verify.ts';
 
-/** Drops what this instance remembers of a caller and of its OpenFGA user. */
+/** Drops this instance's cache entries of a caller and of its OpenFGA user. */
 export type Forget = (caller: string, user: string) => void;
 
 export interface Webhooks extends Brought {
@@ -30,7 +30,7 @@ export interface Webhooks extends Brought {
   readonly inbox: Inbox | null;
 }
 
-/** Events one request applies at most; the rest waits for the next request or the schedule. */
+/** Most events applied per request; the rest waits for the next request or the schedule. */
 const APPLIED_PER_REQUEST = 32;
 
 type InboxNeeds = Pick<
@@ -77,7 +77,7 @@ export function createWebhooks(deps: Needs): Webhooks {
   };
 }
 
-/** Marks of this provider's users; from here on the counters learn them again from the mirror, when their store has lost them. */
+/** Marks of this provider's users; makes the mirror the source from which counters restore marks that their store has lost. */
 export function openMarks(
   issuer: Issuer,
   database: Database,
@@ -121,7 +121,7 @@ export function openInbox({ issuer, api }: ZitadelConfig, database: Database, de
     queue: openQueue({ table: INBOX, database, random }),
     async applyEvent(event) {
       await effects(event);
-      // A decision remembered from before must not outlive the change, on this instance at least.
+      // A cached decision must not outlive the change, at least on this instance.
       deps.forget(callerOf(issuer, event.subject), userOf(issuer, event.subject));
     },
     log,
@@ -141,7 +141,7 @@ function readGrants({ config, platform }: Pick<InboxNeeds, 'config' | 'platform'
   );
 }
 
-/** Asked only where deliveries are of PAYLOAD_TYPE_JWT. */
+/** Used only for deliveries of PAYLOAD_TYPE_JWT. */
 function keysOf(issuer: Issuer, deps: Pick<Needs, 'platform' | 'clock' | 'log' | 'collapse'>) {
   const { clock, log, collapse } = deps;
   const provider = { fetch: deps.platform.fetch, clock, background: deps.platform.background, log, collapse };
@@ -162,7 +162,7 @@ export function webhookRoutes(deps: ReceiveDeps): OwnRoute[] {
   return WEBHOOKS.paths.map((path) => ({
     path,
     methods: ['POST'],
-    // All deliveries come from one address, and none that is refused comes again.
+    // All deliveries come from one address, and a refused one is not retried.
     quota: 'refusals',
     answer: ({ headers }, { body }) => answer({ headers, body }, DELIVERIES[path], deps),
   }));
@@ -172,7 +172,7 @@ async function answer(sent: Sent, delivery: Delivery, deps: ReceiveDeps): Promis
   try {
     const received = await receive(sent, delivery, deps);
     deps.count(received.status);
-    // Also after a duplicate: whoever sends again may be waiting for an event that failed.
+    // Also after a duplicate: the sender may be waiting for an event that failed.
     if (received.status !== 'ignored') deps.nudge();
     const headers = { 'cache-control': 'no-store' };
     return Response.json(received, { status: STATUS[received.status], headers });

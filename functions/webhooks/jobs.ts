@@ -8,14 +8,14 @@ import { prune, wouldPrune, type PruneDeps } from './inbox/prune.ts';
 import { reconcile, type ReconcileDeps } from './reconcile/reconcile.ts';
 import type { WEBHOOKS } from './slice.ts';
 
-/** Events one round applies: few enough that a round ends well within the lease even while OpenFGA is slow. */
+/** Events per round: few enough that a round ends well within the lease even while OpenFGA is slow. */
 const ROUND = 64;
 
-/** What the bundle does by itself with events, whoever calls: a webhook, the schedule, a command. */
+/** Processing of stored events, for webhooks, the schedule and commands. */
 export interface Inbox {
   /** Applies up to `limit` events that are due. Throws as `Database`. */
   applyDue(limit: number): Promise<Applied>;
-  /** Publishes the states of the last 30 days again; answers how many users. Throws as `Database` and `Revocations`. */
+  /** Publishes the states of the last 30 days again; returns the number of users. Throws as `Database` and `Revocations`. */
   remark(): Promise<number>;
 }
 
@@ -24,7 +24,7 @@ type Needs = Pick<Deps, 'platform' | 'clock' | 'random' | 'log'> & {
   readonly config: { readonly zitadel: ZitadelConfig | null };
 };
 
-/** The regular work on events; `inbox` is null without Zitadel as an issuer. */
+/** The jobs on events; `inbox` is null without Zitadel as an issuer. */
 export function webhookJobs(
   deps: Needs,
   inbox: Inbox | null,
@@ -37,7 +37,7 @@ export function webhookJobs(
   };
 }
 
-/** What reconcile needs; null where a variable is missing. */
+/** Dependencies of reconcile; null where a variable is missing. */
 export function reconcileDeps({
   config,
   database,
@@ -56,7 +56,7 @@ const NO_SERVICE_ACCOUNT: JobDetail = {
   state: 'not configured: set ZITADEL_ISSUER_URL and ZITADEL_SERVICE_TOKEN',
 };
 
-/** Applies the events that are due. */
+/** Applies due events. */
 export function applyJob(
   inbox: Pick<Inbox, 'applyDue'> | null,
   { database, clock }: Pick<Needs, 'database' | 'clock'>,
@@ -82,7 +82,7 @@ export function applyJob(
   };
 }
 
-/** Asks Zitadel for events whose delivery was missed. */
+/** Fetches events from Zitadel whose delivery was missed. */
 export function reconcileJob(deps: Needs): Job {
   const count = deps.platform.metrics.counter(
     'sallyport_webhook_missed_total',

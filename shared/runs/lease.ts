@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { empty, sql, type Database, type Sql } from '../ports/database.ts';
 import type { Processes } from '../ports/runtime.ts';
 
-/** Another run has taken over: this process must not write any more. */
+/** Another run has taken over: this process must stop writing. */
 export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 
@@ -11,7 +11,7 @@ export class LeaseLost extends Error {
   }
 }
 
-/** Another run holds the lease for longer than was waited. */
+/** Another run still holds the lease after the wait. */
 export class LeaseHeld extends Error {
   override readonly name = 'LeaseHeld';
 
@@ -23,42 +23,42 @@ export class LeaseHeld extends Error {
 }
 
 export interface LeaseOptions {
-  /** What one run does at a time, as refusals name it. */
+  /** The exclusive work, as errors name it. */
   readonly name: string;
-  /** Without a renewal for that long, others may take it. */
+  /** Expiry without a renewal, in milliseconds. */
   readonly ms?: number;
-  /** Finds a dead holder before its lease runs out; absent: none is found. */
+  /** Detects a dead holder before its lease expires; absent: never. */
   readonly processes?: Processes;
 }
 
 export interface Claim {
   readonly runId: string;
-  /** The time of a schedule to be served: each once, and none earlier than one that was. */
+  /** The time of a schedule to be served: at most once each, and monotonic. */
   readonly due?: Date | null;
   /** The token of a dead holder. */
   readonly over?: number;
-  /** More of the same statement, as `, name as (…)`; `taken` has a row when the lease is had. */
+  /** Further CTEs of the same statement, as `, name as (…)`; `taken` has a row when the lease was taken. */
   readonly also?: Sql;
 }
 
 /**
- * The right to be the only run of its kind, on any number of machines, by the database's clock. It runs out unless it is renewed.
- * Its token grows with each taking and is a condition of every renewal and write, so that a process that was paused for
- * longer than the lease fails there once another has taken over.
+ * An exclusive lease on any number of machines, by the database's clock. It expires unless renewed. Its fencing token grows
+ * with each taking and is a condition of every renewal and write, so that a process that was paused for longer than the
+ * lease fails there once another has taken over.
  */
 export interface Lease {
   readonly name: string;
-  /** Milliseconds after which it is to be renewed at the latest; 0: by its writes alone. */
+  /** Milliseconds between renewals; 0: renewed by its writes alone. */
   readonly heartbeatMs: number;
-  /** False while another run has it, or when `due` was served. */
+  /** Returns false while another run holds it, or when `due` was served. */
   take(claim: Claim): Promise<boolean>;
   /** Renews it. Throws LeaseLost. */
   hold(): Promise<void>;
-  /** Changes something in the statement that renews the lease: `held` has a row while it is held. Throws LeaseLost. */
+  /** Executes a change in the statement that renews the lease: `held` has a row while it is held. Throws LeaseLost. */
   write(change: Sql): Promise<void>;
-  /** False when it was lost. `well`: recorded as the last success. `also`: as in a claim; runs also when the lease was lost. */
+  /** Returns false when it was lost. `well`: recorded as the last success. `also`: as in a claim; executed even when lost. */
   release(ending?: { readonly well?: boolean; readonly also?: Sql }): Promise<boolean>;
-  /** The run that holds it now; undefined when none does, or this one. */
+  /** The run that holds it now; undefined when none or this one does. */
   holder(): Promise<Holder | undefined>;
 }
 
@@ -78,7 +78,7 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
   const { name, ms = LEASE_MS, processes } = options;
   const until = sql`now() + interval '1 millisecond' * ${ms}::int`;
   let mine: { readonly token: number; readonly runId: string } | undefined;
-  // The release before takes leases of jobs under a new run without raising the token.
+  // The previous release takes leases of jobs under a new run without raising the token.
   const isMine = (): Sql =>
     mine === undefined
       ? sql`false`
@@ -140,15 +140,15 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
 }
 
 export interface Patience {
-  /** Rejects when the command was interrupted. */
+  /** Rejects when the command is interrupted. */
   readonly sleep: (ms: number) => Promise<void>;
-  /** Milliseconds to wait for another run to end or, when it died, for its lease to run out. */
+  /** Milliseconds to wait for another run to end or, when it died, for its lease to expire. */
   readonly waitMs: number;
 }
 
 const POLL_MS = 500;
 
-/** Takes the lease, does the work while it is renewed, and gives it back. Throws LeaseHeld, and as `Database`. */
+/** Takes the lease, runs `work` while renewing it, and releases it. Throws LeaseHeld, and as `Database`. */
 export async function withLease<T>(
   lease: Lease,
   runId: string,
@@ -164,12 +164,12 @@ export async function withLease<T>(
   try {
     return await renewed(lease, work);
   } finally {
-    // What cannot be given back runs out by itself.
+    // A lease that cannot be released expires.
     await lease.release().catch(() => false);
   }
 }
 
-/** Renews the lease while the work goes on. `lost` is aborted once another run has taken over. */
+/** Renews the lease while `work` runs. `lost` is aborted once another run has taken over. */
 export async function renewed<T>(
   lease: Pick<Lease, 'heartbeatMs' | 'hold'>,
   work: (lost: AbortSignal) => Promise<T>,
@@ -179,7 +179,7 @@ export async function renewed<T>(
     try {
       await lease.hold();
     } catch (error) {
-      // While the database is away the next beat tries again, and writes fail by themselves.
+      // While the database is away the next beat retries, and writes fail anyway.
       if (error instanceof LeaseLost) lost.abort(error);
     }
   };

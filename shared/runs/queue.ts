@@ -1,28 +1,28 @@
 import { sql, type Database, type RowParser, type Sql } from '../ports/database.ts';
 import type { Random } from '../ports/runtime.ts';
 
-/** A row under way, with what the queue itself reads of it. */
+/** A leased row, with the columns that the queue itself reads. */
 export interface Item {
   readonly id: string;
-  /** Attempts that failed. */
+  /** Failed attempts. */
   readonly attempts: number;
 }
 
 /** A table as a queue. Its columns: id, status, due_at, attempts, lease_id, lease_until, finished_at, last_error. */
 export interface QueueTable<Row extends Item> {
   readonly name: Sql;
-  /** What a row under way is made of; the table is `item`. */
+  /** Columns of a leased row; the table's alias is `item`. */
   readonly columns: Sql;
   readonly row: RowParser<Row>;
-  /** The status of rows that are through; of the others it is `pending` or `dead`. */
+  /** Status of completed rows; that of the others is `pending` or `dead`. */
   readonly done: string;
   readonly order: QueueOrder;
 }
 
-/** Rows that share a key are under way one at a time. */
+/** Rows with the same key are processed one at a time. */
 export interface QueueOrder {
   readonly key: Sql;
-  /** True where a pending row `other` of the same key goes before `item`. */
+  /** True where a pending row `other` of the same key precedes `item`. */
   readonly precedes: (now: Sql) => Sql;
 }
 
@@ -30,11 +30,11 @@ export interface QueueOptions<Row extends Item> {
   readonly table: QueueTable<Row>;
   readonly database: Pick<Database, 'query' | 'execute'>;
   readonly random: Pick<Random, 'uuid' | 'hex'>;
-  /** The one clock of all instances. Default: the database's. */
+  /** The clock of all instances. Default: the database's. */
   readonly now?: () => Sql;
-  /** Milliseconds that one attempt may take before another instance takes the row over. */
+  /** Milliseconds that one attempt may take before another instance takes over the row. */
   readonly leaseMs?: number;
-  /** Attempts before a row is set aside for a person: with waits of five minutes at most, most of a day. */
+  /** Attempts before a row is set aside for the operator: with waits of five minutes at most, most of a day. */
   readonly mostAttempts?: number;
 }
 
@@ -48,28 +48,28 @@ export interface FailedAttempt<Row extends Item> {
 }
 
 export interface Worker<Row extends Item> {
-  /** Rows under way at the same time. */
+  /** Rows processed concurrently. */
   readonly parallel: number;
   work(item: Row): Promise<void>;
-  /** True where no further attempt can help. */
+  /** True where no retry can help. */
   isFinal(error: unknown): boolean;
-  /** Returns what is stored beside the row. */
+  /** Returns `last_error` of the row. */
   failed(failure: FailedAttempt<Row>): string;
   ended(outcome: Outcome): void;
 }
 
-/** `taken_over`: the lease ran out meanwhile, and another instance has the row. */
+/** `taken_over`: the lease expired meanwhile, and another instance has the row. */
 export type Outcome = 'done' | 'failed' | 'dead' | 'taken_over';
 
 export interface Queue<Row extends Item> {
-  /** Works off up to `limit` rows that are due; returns how many ended how. Throws as `Database`: what was claimed comes again. */
+  /** Processes up to `limit` due rows; returns counts by outcome. Throws as `Database`: claimed rows are then retried. */
   workOff(limit: number, worker: Worker<Row>): Promise<Readonly<Record<Outcome, number>>>;
 }
 
 const LEASE_MS = 60_000;
 const MOST_ATTEMPTS = 250;
 
-/** Work that waits in a table: each row is leased to one instance, tried again after a growing wait, and set aside in the end. */
+/** A queue in a table: each row is leased to one instance, retried after a growing wait, and finally set aside. */
 export function openQueue<Row extends Item>(options: QueueOptions<Row>): Queue<Row> {
   const { table, database, random } = options;
   const { now = () => sql`now()`, leaseMs = LEASE_MS, mostAttempts = MOST_ATTEMPTS } = options;
@@ -126,7 +126,7 @@ export function openQueue<Row extends Item>(options: QueueOptions<Row>): Queue<R
   };
 }
 
-/** The next rows, at most one of each key; locked until the statement is through, and skipped where another claim locked them. */
+/** The next rows, at most one per key; locked until the statement ends, and skipped where another claim locked them. */
 function due({ name, order }: Pick<QueueTable<Item>, 'name' | 'order'>, now: Sql, limit: number): Sql {
   return sql`
     select id from ${name} as item
@@ -144,7 +144,7 @@ function due({ name, order }: Pick<QueueTable<Item>, 'name' | 'order'>, now: Sql
 const FIRST_MS = 1_000;
 const MOST_MS = 300_000;
 
-/** Milliseconds until the next attempt: doubling, half of it by chance so that no herd comes back at once. */
+/** Milliseconds until the next attempt: doubling, half of it random, so that retries do not coincide. */
 function backOffMs(attempt: number, random: Pick<Random, 'hex'>): number {
   const wait = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(attempt - 1, 20));
   const chance = Number.parseInt(random.hex(2), 16) / 0xffff;

@@ -3,16 +3,16 @@ import { empty, json, sql, type Database, type Sql } from '../ports/database.ts'
 import type { JobDetail } from './job.ts';
 import type { Lease } from './lease.ts';
 
-/** Long work, begun once and brought to its end by one process after another. */
+/** Long work, begun once and completed by one process after another. */
 export interface Run<Plan, State extends string> {
   readonly id: string;
-  /** Identifies what the run is for, so that the same request finds it again. */
+  /** Identifies the request, so that a repeat finds the run. */
   readonly fingerprint: string;
-  /** All that a process needs to resume it. */
+  /** Everything a process needs to resume it. */
   readonly plan: Plan;
-  /** The step it is at. */
+  /** The current step. */
   readonly state: State;
-  /** How much of the step's work is done. */
+  /** Completed work of the step. */
   readonly progress: number;
 }
 
@@ -20,26 +20,26 @@ export interface RunKind<Plan, State extends string> {
   readonly name: string;
   readonly plan: z.ZodType<Plan>;
   readonly states: readonly State[];
-  /** States with nothing left to do. */
+  /** Final states. */
   readonly ended: readonly State[];
-  /** The one of them in which everything is as before the run. */
+  /** The final state in which everything is as before the run. */
   readonly undone: State;
 }
 
-/** The records of runs of one kind. Every change of them depends on the lease. */
+/** Records of runs of one kind. Every change is conditional on the lease. */
 export interface Runs<Plan, State extends string> {
   find(id: string): Promise<Run<Plan, State> | undefined>;
-  /** The one that was begun and has not ended. */
+  /** The run that has not ended. */
   unfinished(): Promise<Run<Plan, State> | undefined>;
-  /** The latest that is not undone. */
+  /** The latest run that is not undone. */
   latest(): Promise<Run<Plan, State> | undefined>;
-  /** Those begun later that are not undone. */
+  /** Later runs that are not undone. */
   after(id: string): Promise<readonly Run<Plan, State>[]>;
   /** Throws LeaseLost. */
   create(run: Omit<Run<Plan, State>, 'progress'>): Promise<void>;
   /** Throws LeaseLost. */
   remove(id: string): Promise<void>;
-  /** Records how far the run is; a resume starts from there. Renews the lease. Throws LeaseLost. */
+  /** Records the progress; a resume starts from there. Renews the lease. Throws LeaseLost. */
   advance(id: string, state: State, progress: number, report?: JobDetail): Promise<void>;
 }
 

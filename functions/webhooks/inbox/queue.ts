@@ -17,19 +17,19 @@ const QueuedRow = z.object({
   attempts: z.number(),
 });
 
-/** An event that is to be applied. */
+/** An event to be applied. */
 export type QueuedEvent = z.output<typeof QueuedRow>;
 
 /**
- * By the provider's clock, as `iat` of its tokens is, where its date can be true: a delivery is dropped by Zitadel when it is
- * five minutes old, and our clocks differ by less than ten. Otherwise it happened when it arrived, at the latest.
+ * By the provider's clock, as `iat` of its tokens, where the date is plausible: Zitadel drops a delivery five minutes old, and
+ * our clocks differ by less than ten. Otherwise the time of arrival, an upper bound.
  */
 const HAPPENED_AT = sql`case when occurred_at < received_at + interval '10 minutes'
     and (source <> 'event' or occurred_at > received_at - interval '10 minutes') then occurred_at else received_at end`;
 
 /**
- * Of each user the lowest of those that take access away, or else the lowest of all, which nothing overtakes while it waits
- * for its next attempt.
+ * Per user the lowest due withdrawal, else the lowest event of all, which is not overtaken while it waits for its next
+ * attempt.
  */
 const precedes = (now: Sql): Sql => sql`
   case
@@ -37,7 +37,7 @@ const precedes = (now: Sql): Sql => sql`
     else (other.urgent and other.due_at <= ${now}) or (other.position, other.id) < (item.position, item.id)
   end`;
 
-/** Claims go by the database's clock: an instance whose own is ahead must not delay what it makes due. */
+/** Claims use the database's clock: an instance whose own is ahead must not delay what it makes due. */
 export function dueFrom(at: Date): Sql {
   return sql`least(${at}::timestamptz, now())`;
 }

@@ -10,7 +10,7 @@ import type { Statement } from '../../database/sql.ts';
 export interface NeonOptions {
   readonly url: string;
   readonly exchange: Exchange;
-  /** Where the SQL-over-HTTP form is spoken, instead of the address the driver derives from `url`. */
+  /** Endpoint of SQL over HTTP, instead of the one the driver derives from `url`. */
   readonly endpoint?: string;
   /** Milliseconds for a whole statement or transaction. Default 15000. */
   readonly timeoutMs?: number;
@@ -22,7 +22,7 @@ const ISOLATION = {
   serializable: 'Serializable',
 } as const satisfies Record<Isolation, string>;
 
-/** The driver calls one global fetch; ours travels with each call so that two databases may have two. */
+/** The driver calls one global fetch; ours is passed with each call, so that two databases may have two. */
 const TRANSPORT = Symbol('transport');
 interface Call extends RequestInit {
   readonly [TRANSPORT]: (url: string, init: RequestInit) => Promise<Response>;
@@ -65,7 +65,7 @@ export function openNeonDatabase(options: NeonOptions): Database {
   });
 }
 
-/** Evaluated with the first statement: 145 KiB that an isolate without one never runs. */
+/** Evaluated with the first statement: 145 KiB that an isolate without one never evaluates. */
 async function driver() {
   const { neon, neonConfig } = await import('@neondatabase/serverless');
   neonConfig.fetchFunction = (url: string, { [TRANSPORT]: send, ...init }: Call) => send(url, init);
@@ -87,7 +87,7 @@ function transportOf({ exchange, endpoint, timeoutMs = 15_000 }: NeonOptions): C
   };
 }
 
-/** Named as the other drivers' connections are, where the URL gives no name. */
+/** Adds the application name of the other drivers, where the URL has none. */
 function named(url: string): string {
   const { search, searchParams } = new URL(url);
   if (searchParams.has('application_name')) return url;
@@ -106,7 +106,7 @@ function parse(result: unknown): RawResult {
 const Refused = z.object({ name: z.literal('NeonDbError'), code: z.string().optional() });
 const Sent = z.object({ sourceError: z.instanceof(Error) });
 
-/** The driver, and the JSON parser in it, quote whole answers of a proxy; only what holds no data is kept. */
+/** The driver, and its JSON parser, quote whole answers of a proxy; only parts without data are kept. */
 function withoutData(error: unknown): unknown {
   if (error instanceof SyntaxError) return new Error('an answer that is no JSON');
   const refused = Refused.safeParse(error);
