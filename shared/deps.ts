@@ -12,6 +12,7 @@ import { fetchUpstream } from './adapters/workerd/upstream.ts';
 import type { AuthorizationModels } from './ports/authorization-models.ts';
 import type { ServerConfig } from './configuration/server.ts';
 import type { CountersConfig, DatabaseConfig, OpenFgaConfig } from './configuration/stores.ts';
+import type { Counters } from './ports/counters.ts';
 import type { Database } from './ports/database.ts';
 import { FallbackCounters } from './counting/fallback.ts';
 import { MARK_SECONDS, type MarkSource } from './identity/marks.ts';
@@ -21,6 +22,7 @@ import { webRandom } from './random.ts';
 import { eachAlone, shareInFlight, type Collapse } from './caches/in-flight.ts';
 import { trustedProxies, type TrustedProxies } from './edge/trusted-proxies.ts';
 import type { Relations } from './ports/relations.ts';
+import type { Revocations } from './ports/revocations.ts';
 import type { Tuples } from './ports/tuples.ts';
 import type { Upstream } from './ports/upstream.ts';
 
@@ -85,7 +87,9 @@ export function openDatabase(
 
 /** Of slice COUNTERS. */
 export interface Counting {
-  readonly counters: MemoryCounters | FallbackCounters;
+  readonly counters: Counters;
+  /** Of the store that the counters read marks from on the way. */
+  readonly revocations: Revocations;
   /** Where marks come from when the counters have lost them. */
   marksFrom(source: MarkSource): void;
   /**
@@ -123,6 +127,7 @@ export function openCounting(
   let looking: ReturnType<typeof setInterval> | undefined;
   return {
     counters,
+    revocations: counters,
     marksFrom(source) {
       counters.marksFrom(source);
     },
@@ -143,6 +148,7 @@ function countAlone(counters: MemoryCounters, clock: Clock): Counting {
   let source: MarkSource | undefined;
   return {
     counters,
+    revocations: counters,
     marksFrom(from) {
       source = from;
     },

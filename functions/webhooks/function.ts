@@ -35,7 +35,7 @@ const APPLIED_PER_REQUEST = 32;
 
 type InboxNeeds = Pick<
   Deps,
-  'platform' | 'clock' | 'random' | 'log' | 'counters' | 'marksFrom' | 'tuples'
+  'platform' | 'clock' | 'random' | 'log' | 'revocations' | 'marksFrom' | 'tuples'
 > & { readonly forget: Forget; readonly config: { readonly defaultGrants: TextSource } };
 
 type Needs = InboxNeeds &
@@ -81,11 +81,11 @@ export function createWebhooks(deps: Needs): Webhooks {
 export function openMarks(
   issuer: Issuer,
   database: Database,
-  { counters, clock, marksFrom, forget }: Pick<InboxNeeds, 'counters' | 'clock' | 'marksFrom' | 'forget'>,
+  { revocations, clock, marksFrom, forget }: Pick<InboxNeeds, 'revocations' | 'clock' | 'marksFrom' | 'forget'>,
 ): Marks {
   const marks = createMarks({
     identities: identitiesOf(issuer.name, database),
-    revocations: counters,
+    revocations,
     clock,
     callerOf: (subject) => callerOf(issuer, subject),
     forget: (subject) => {

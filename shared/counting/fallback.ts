@@ -5,7 +5,7 @@ import type { SharedCounters, SharedTaken } from '../ports/platform.ts';
 import type { Background, Clock, Random } from '../ports/runtime.ts';
 import type { Counters, Taken, TakeRequest } from '../ports/counters.ts';
 import type { Log } from '../ports/log.ts';
-import type { Mark, Revocations } from '../ports/revocations.ts';
+import type { Mark, MarkStore, Revocations } from '../ports/revocations.ts';
 
 /** RATE_LIMIT_FAILURE: limit by this instance alone, admit everyone, or refuse everyone while the store is away. */
 export type FailureMode = 'local' | 'open' | 'closed';
@@ -16,7 +16,7 @@ export interface LocalCounters {
 }
 
 export interface FallbackOptions {
-  readonly shared: Pick<SharedCounters, 'take' | 'ping' | 'mark' | 'look' | 'name' | 'connections'>;
+  readonly shared: Pick<SharedCounters, 'take' | 'ping' | 'connections'> & MarkStore;
   /** Counters of this process: they judge in mode `local`, and in every mode know the marks that were seen. */
   readonly local: LocalCounters;
   readonly mode: FailureMode;

@@ -1,11 +1,10 @@
 import { MARK_SECONDS, type KnownMarks, type MarkSource } from '../identity/marks.ts';
-import type { SharedCounters } from '../ports/platform.ts';
 import type { Background, Clock, Random } from '../ports/runtime.ts';
 import type { Log } from '../ports/log.ts';
-import type { Mark } from '../ports/revocations.ts';
+import type { Mark, MarkStore } from '../ports/revocations.ts';
 
 export interface RecoveryOptions {
-  readonly shared: Pick<SharedCounters, 'mark' | 'name'>;
+  readonly shared: Pick<MarkStore, 'mark' | 'name'>;
   /** The marks of this instance. */
   readonly known: KnownMarks;
   readonly clock: Clock;

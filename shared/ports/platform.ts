@@ -7,20 +7,17 @@ import type { Background, Clock, Exchange, MaybePromise, Processes } from './run
 import type { Counters, Taken, TakeRequest } from './counters.ts';
 import type { RequestLines } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { Revocations } from './revocations.ts';
+import type { MarkStore } from './revocations.ts';
 import type { Answer, NodeExchange, UpgradeExchange, Upstream } from './upstream.ts';
 
+/** A take, with the name of the store of marks, which is read in the same round trip. */
 export interface SharedTaken extends Taken {
-  /** The name of the store: '' for one that is empty or not filled yet, '-' where it cannot be read. */
+  /** As `MarkStore.look` returns it. */
   readonly store: string;
 }
 
-export interface SharedCounters extends Counters, Revocations {
+export interface SharedCounters extends Counters {
   take(request: TakeRequest): MaybePromise<SharedTaken>;
-  /** Reads the store's current name. */
-  look(): Promise<string>;
-  /** Names the store, once it is filled. */
-  name(store: string): Promise<void>;
   /** Resolves when the store is connected; rejects with CountersUnavailable when it is away. */
   ready?(): Promise<void>;
   /** Connections opened so far; absent where the store is connectionless. */
@@ -51,8 +48,8 @@ export interface Platform {
   /** Whether requests may join identical work under way: not on Workers. */
   readonly joinsRequests: boolean;
   log(level: ServerConfig['logLevel']): RequestLines & { flush(): void };
-  /** The shared store; null when the configuration names none. */
-  counters(config: StoreOfCounters, clock: Clock): SharedCounters | null;
+  /** The shared store, of counters and of marks; null when the configuration names none. */
+  counters(config: StoreOfCounters, clock: Clock): (SharedCounters & MarkStore) | null;
   /** Postgres: over TCP on Node; through Hyperdrive, or over HTTP at Neon, on Workers. */
   database(config: DatabaseConfig): Database;
   /** Streams between sockets without web streams; null where the runtime has none. */

@@ -11,3 +11,11 @@ export interface Revocations {
   /** No-op where a higher version is stored. `seconds`: how long the mark must outlive the tokens already issued. */
   mark(caller: string, mark: Mark, seconds: number): Promise<void>;
 }
+
+/** The shared store of marks. Its name shows whether it was emptied or replaced. Throws `CountersUnavailable` when it is away. */
+export interface MarkStore extends Revocations {
+  /** The name: '' for a store that is empty or not filled yet, '-' where it cannot be read. */
+  look(): Promise<string>;
+  /** Names the store, once it is filled. */
+  name(store: string): Promise<void>;
+}

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { CountersUnavailable } from '../../errors.ts';
 import { UNVERSIONED } from '../../identity/marks.ts';
 import type { SharedCounters, SharedTaken } from '../../ports/platform.ts';
-import type { Mark } from '../../ports/revocations.ts';
+import type { Mark, MarkStore } from '../../ports/revocations.ts';
 import type { TakeRequest } from '../../ports/counters.ts';
 import { grainMs } from '../../counting/rate.ts';
 import { MARK, TAKE, type Script } from './script.ts';
@@ -22,7 +22,7 @@ const NOT_TO_BE_HAD = /^(?:MOVED|CROSSSLOT|NOPERM)/;
 const PROBE: TakeRequest = { caller: 'readiness', policy: { name: 'probe', limit: 1_000, windowMs: 1_000 } };
 
 /** Counters and marks in a store that speaks Redis: one command per take. */
-export class RemoteCounters implements SharedCounters {
+export class RemoteCounters implements SharedCounters, MarkStore {
   readonly #send: Send;
 
   constructor(send: Send) {
