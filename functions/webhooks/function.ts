@@ -81,7 +81,12 @@ export function createWebhooks(deps: Needs): Webhooks {
 export function openMarks(
   issuer: Issuer,
   database: Database,
-  { revocations, clock, marksFrom, forget }: Pick<InboxNeeds, 'revocations' | 'clock' | 'marksFrom' | 'forget'>,
+  {
+    revocations,
+    clock,
+    marksFrom,
+    forget,
+  }: Pick<InboxNeeds, 'revocations' | 'clock' | 'marksFrom' | 'forget'>,
 ): Marks {
   const marks = createMarks({
     identities: identitiesOf(issuer.name, database),
