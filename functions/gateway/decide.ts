@@ -12,7 +12,7 @@ import { judgePath, type JudgedPath } from './read/path.ts';
 import type { GatewayRequest } from './read/request.ts';
 import type { CompiledRules, Match } from './match/types.ts';
 
-/** That a request may pass: the proof that forwarding asks for. */
+/** Proof that a request may pass; forwarding requires it. */
 export type Decision = Proof<Decided, 'decided'>;
 
 export interface Decided {
@@ -20,7 +20,7 @@ export interface Decided {
   readonly match: Match;
   /** Absent on public rules. */
   readonly principal: Principal | undefined;
-  /** Who was limited. */
+  /** The limited caller. */
   readonly caller: Caller;
   readonly admission: Admission;
   readonly grant: Grant;
@@ -36,8 +36,8 @@ export interface DecideDeps extends LimitDeps {
 const decided = prove<'decided'>();
 
 /**
- * match -> authenticate -> limit -> authorize. Each step throws a Refusal or hands its proof to the next; what is remembered
- * makes no promise. The journey keeps what is known so far: a refusal is logged, and answered, with it.
+ * match -> authenticate -> limit -> authorize. Each step throws a Refusal or passes its proof to the next; cached results
+ * make no promise. The journey records each result: a refusal is logged and answered with it.
  */
 export function decide(request: GatewayRequest, journey: Journey, deps: DecideDeps): MaybePromise<Decision> {
   if (request.fault !== undefined) throw request.fault;

@@ -13,7 +13,7 @@ import { readRequest, type GatewayRequest, type Inbound } from './read/request.t
 
 /**
  * The gateway's decision without forwarding, for a proxy in front (nginx auth_request, Traefik ForwardAuth, Envoy
- * ext_authz): 200 with identity fields, or the refusal. Which request is meant is believed of a trusted proxy only.
+ * ext_authz): 200 with identity fields, or the refusal. Only a trusted proxy may name the request.
  */
 export async function forwardAuth(inbound: Inbound, deps: GatewayDeps): Promise<Response> {
   const journey = new Journey();
@@ -49,7 +49,7 @@ export async function forwardAuth(inbound: Inbound, deps: GatewayDeps): Promise<
   return answer;
 }
 
-/** Strangers are counted by their address, as on every own route; the proxy's calls are counted by whom they are about. */
+/** Untrusted peers are counted by address, as on every own route; a proxy's calls by the caller they are about. */
 function checkProxy({ address }: GatewayRequest, { peer }: Inbound, { proxies, guard }: GatewayDeps): void {
   if (proxies.trusts(peer)) return;
   const refusal = new Refusal('forbidden', 'the peer is not one of TRUSTED_PROXIES', {
@@ -75,7 +75,7 @@ function askedRequest(call: GatewayRequest): GatewayRequest {
 }
 
 /**
- * A preflight carries no token, and is passed on to the API: so only for a path and a method that some rule names, and on
+ * A preflight carries no token and is forwarded to the API: so only for a path and a method that some rule names, and on
  * the quota of its address. Throws Refusal as decide() does.
  */
 async function admitPreflight(asked: GatewayRequest, journey: Journey, deps: GatewayDeps): Promise<void> {

@@ -26,9 +26,9 @@ import { fetchTransport } from './workers/transport.ts';
 export interface Gateway extends Brought {
   readonly deps: GatewayDeps;
   readonly checks: readonly ReadinessCheck[];
-  /** Drops what is remembered of an OpenFGA user: tokens, decisions, assertions. */
+  /** Drops cached tokens, decisions and assertions of an OpenFGA user. */
   forget(user: string): void;
-  /** Fetches what the first request would otherwise wait for. */
+  /** Prefetches what the first request would otherwise wait for. */
   warm(): Promise<void>;
   close(): void;
 }
@@ -128,7 +128,7 @@ function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessChe
     })),
     {
       name: 'authorization',
-      // A shadow rule lets through without a verdict.
+      // A shadow rule admits without a verdict.
       needed: () =>
         rules.current().rules.some(({ access, mode }) => access.kind === 'relation' && mode === 'enforce'),
       look: () => deps.relations.ping().then(() => ({ up: true, state: 'up' })),
@@ -157,7 +157,7 @@ function jwksRoute(asserter: Asserter): OwnRoute {
   };
 }
 
-/** Everything else: judged by the access rules and forwarded. Not through Hono, which has nothing to add to it. */
+/** All other paths: judged by the access rules and forwarded. Not through Hono, which adds nothing here. */
 export function gatewayFetch(own: Gateway, upstream: Upstream<Request, Response>) {
   const transport = fetchTransport(upstream);
   return (inbound: Inbound, request: Request): Promise<Response> =>

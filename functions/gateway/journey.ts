@@ -11,12 +11,12 @@ import type { GatewayRequest } from './read/request.ts';
 import { typeOf } from './match/rules/object.ts';
 
 const MICROSECONDS = 1_000;
-/** The global is read through an accessor each time. */
+/** Cached, since the global is an accessor. */
 const timer = performance;
 
 /**
- * What is known of a request so far, and how many microseconds each step took. One per request; read once, by the log.
- * The upstream reports to it how the exchange goes.
+ * The results of a request's steps so far, and their durations in microseconds. One per request; read once, by the log.
+ * The upstream reports the exchange to it.
  */
 export class Journey implements ForwardEvents {
   match: Match | undefined;
@@ -32,7 +32,7 @@ export class Journey implements ForwardEvents {
   upstreamUs = 0;
   private readonly startedMs: number;
   private markMs: number;
-  /** The step under way: when it fails, the time since the one before is its own. */
+  /** The current step: when it fails, the time since the previous one counts for it. */
   private step: 'matchUs' | 'authenticateUs' | 'limitUs' | 'authorizeUs' | 'upstreamUs' = 'matchUs';
 
   constructor() {
@@ -63,7 +63,7 @@ export class Journey implements ForwardEvents {
     this.step = 'upstreamUs';
   }
 
-  /** The upstream's answer began, or its absence was certain. */
+  /** The upstream's answer began, or failed. */
   answered(): void {
     this.upstreamUs = this.lap();
   }
@@ -97,8 +97,8 @@ export interface RecordDeps {
 type Recorded = Pick<GatewayRequest, 'id' | 'method' | 'target' | 'address'>;
 
 /**
- * One line and one measure per request. What passed is named by the pattern of its rule: a real path may name people. A
- * refusal names the path too, without its query: no rule, or the wrong one, is explained by nothing else.
+ * One log line and one measure per request. A passed request is named by the pattern of its rule: a real path may name
+ * people. A refusal names the path too, without its query: nothing else explains no rule, or the wrong one.
  */
 export function record(
   request: Recorded,
@@ -150,7 +150,7 @@ export function record(
   });
 }
 
-/** The same members as text: JSON.stringify() of an object costs more than all the rest of the record. */
+/** The same members as text: JSON.stringify() of an object costs more than the rest of the record. */
 function passed(request: Recorded, journey: Journey, status: number, code: string, us: number): string {
   const { match, principal, matchUs, authenticateUs, limitUs, authorizeUs, upstreamUs } = journey;
   const where = match === undefined ? '' : namesOf(match.rule);
@@ -172,7 +172,7 @@ function namesOf(rule: Rule): string {
 
 const NOTHING_TO_ESCAPE = /^[ !#-[\]-~]*$/;
 
-/** As it stands between the quotes of JSON. */
+/** Escaped as within a JSON string. */
 function escaped(text: string): string {
   return NOTHING_TO_ESCAPE.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
@@ -184,7 +184,7 @@ function codeOf(journey: Journey, ending: Ending | 'preflight'): string {
   return shadow === undefined ? 'ok' : `shadow_${shadow.code}`;
 }
 
-/** An operator's fault: requests of this rule fail until it is mended. OpenFGA's message names tuples, so it is left out. */
+/** An operator's fault: requests of this rule fail until it is fixed. OpenFGA's message names tuples, so it is left out. */
 function sayMisconfigured(
   { reason }: Refusal,
   request: Recorded,

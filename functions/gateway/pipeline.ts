@@ -15,18 +15,18 @@ export interface GatewayDeps extends DecideDeps, RecordDeps, OnwardDeps {
   readonly proxies: TrustedProxies;
   readonly random: Random;
   readonly cors: Cors;
-  /** For what own routes refuse. */
+  /** Counts refusals by own routes. */
   readonly guard: LocalCounters;
   readonly underWay: UnderWay;
   /** X-Gateway-Assertion for a decision; undefined when assertions are off. */
   readonly assertion: (decision: Decision) => MaybePromise<string | undefined>;
 }
 
-/** How a runtime answers by itself and passes a request on. */
+/** A runtime's means to answer and to forward. */
 export interface Transport<Exchange, Out extends Answer> {
   readonly upstream: Upstream<Exchange, Out>;
   answer(problem: Problem, exchange: Exchange): Out;
-  /** Whether the exchange ended because its client did not read; absent where the runtime sees to that. */
+  /** Whether the exchange ended because its client stopped reading; absent where the runtime handles it. */
   stalled?(exchange: Exchange): boolean;
 }
 
@@ -46,7 +46,7 @@ export async function gateway<Exchange, Out extends Answer>(
       record(request, journey, 204, 'preflight', deps);
       return transport.answer(preflightAnswer(preflight, request), exchange);
     }
-    // What is remembered is there at once, and is not waited for.
+    // Cached results are synchronous and not awaited.
     const decided = decide(request, journey, deps);
     const decision = decided instanceof Promise ? await decided : decided;
     const asserted = deps.assertion(decision);
@@ -74,7 +74,7 @@ export async function gateway<Exchange, Out extends Answer>(
   return out;
 }
 
-/** The answer to what could not be read whole, for the reason in `inbound.fault`: recorded like any other refusal. */
+/** Answers a request that could not be read whole, for the reason in `inbound.fault`: recorded like any other refusal. */
 export function refuse(inbound: Inbound & { readonly fault: Refusal }, deps: GatewayDeps): Problem {
   const journey = new Journey();
   journey.refused(inbound.fault);
@@ -84,7 +84,7 @@ export function refuse(inbound: Inbound & { readonly fault: Refusal }, deps: Gat
   return problem;
 }
 
-/** What the gateway adds to every answer. */
+/** Fields that the gateway adds to every answer. */
 export function answerHeaders(request: GatewayRequest, journey: Journey, deps: GatewayDeps): string[] {
   const limited = journey.admission?.headers;
   const set =

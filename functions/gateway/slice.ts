@@ -15,13 +15,13 @@ export interface GatewayConfig {
   readonly targets: Targets;
   readonly rules: RulesTexts;
   readonly rateLimit: RatePolicy;
-  /** Milliseconds an allow is remembered; 0 = never. */
+  /** Milliseconds an allow is cached; 0 = never. */
   readonly decisionTtlMs: number;
   readonly upstreamTimeoutMs: number;
   readonly assertion: AssertionConfig;
 }
 
-/** Where a rule's `target` leads; `upstream` is always there. */
+/** Base URLs by the `target` of a rule; `upstream` is always present. */
 export type Targets = Readonly<{ upstream: string }> & Readonly<Record<string, string | undefined>>;
 
 export type AssertionConfig =
@@ -110,7 +110,7 @@ function canSign(jwks: string): boolean {
   }
 }
 
-/** Those of TARGET_<NAME>_URL. */
+/** The targets of TARGET_<NAME>_URL. */
 export function targetsIn(written: Written): {
   readonly targets: Readonly<Record<string, string>>;
   readonly faults: readonly Fault[];
@@ -127,7 +127,7 @@ export function targetsIn(written: Written): {
   return { targets, faults };
 }
 
-/** Those that a faulty or missing variable would configure are among them: their rules have no fault of their own. */
+/** Includes targets of faulty or missing variables: their rules have no fault of their own. */
 function targetNames(written: Written, faults: readonly Fault[]): ReadonlySet<string> {
   const names = [...Object.keys(written), ...faults.map(({ variable }) => variable)];
   const zitadel = names.some((name) => name === 'ZITADEL_API_URL' || name === 'ZITADEL_ISSUER_URL');

@@ -7,16 +7,16 @@ import type { Claims, Outcome, Person, Principal, Verified, Verify } from './pri
 import { TokenCache, type TokenCacheOptions } from './remembered.ts';
 import { bearerToken, checkToken, invalidToken, isJws, missingToken } from './token.ts';
 
-/** What authentication reads of a request. */
+/** The parts of a request that authentication reads. */
 export interface Credentials extends Presented {
   readonly address: string;
 }
 
 /**
- * The principal behind a request, or undefined on public rules, where no token is looked at: a bad one is neither a
- * fault nor an identity. Throws or rejects with Refusal `missing_token`, `invalid_token`, `invalid_request`, `forbidden`
- * (a cookie from another site's page) or `identity_provider_unavailable`. At once, without a promise, for a remembered token.
- * `wanted`: the claims that rules demand.
+ * The principal of a request, or undefined on public rules, where the token is ignored: a bad one is neither a fault nor
+ * an identity. Throws or rejects with Refusal `missing_token`, `invalid_token`, `invalid_request`, `forbidden` (a cookie
+ * from another site's page) or `identity_provider_unavailable`. Synchronous for a cached token. `wanted`: the claims that
+ * rules demand.
  */
 export type Authenticate = (
   rule: Pick<Rule, 'access' | 'token'>,
@@ -26,7 +26,7 @@ export type Authenticate = (
 
 export interface Authenticator {
   readonly authenticate: Authenticate;
-  /** Forgets the remembered tokens of a caller, `<issuer name>|<sub>`. */
+  /** Drops all that is cached of an OpenFGA user. */
   readonly forget: (user: string) => void;
 }
 
@@ -35,9 +35,9 @@ export interface AuthenticatorDeps extends Omit<TokenCacheOptions, 'clock'> {
   readonly verifySigned: Verify;
   /** Absent: opaque tokens are refused. */
   readonly verifyOpaque: Verify | undefined;
-  /** Whose pages may send a token in a cookie, beside the API's own origin. */
+  /** Origins whose pages may send a token in a cookie, beside the API's own. */
   readonly allowedOrigins?: readonly string[];
-  /** Called before a token that is not remembered is verified; throws to refuse. */
+  /** Called before an uncached token is verified; throws to refuse. */
   readonly beforeVerify?: (address: string) => MaybePromise<void>;
 }
 
@@ -85,7 +85,7 @@ async function verify(
 
 const NONE: Claims = Object.freeze({});
 
-/** All claims of 10,000 tokens would be a multiple of what the tokens themselves take. */
+/** All claims of 10,000 tokens would take a multiple of the memory of the tokens. */
 function pick(claims: Claims, wanted: ReadonlySet<string>): Claims {
   if (wanted.size === 0) return NONE;
   return Object.fromEntries(Object.entries(claims).filter(([name]) => wanted.has(name)));

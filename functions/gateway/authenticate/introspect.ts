@@ -9,7 +9,7 @@ import { idTokenSign } from './verify.ts';
 import { expiredToken, invalidToken } from './token.ts';
 import { CLOCK_TOLERANCE_S } from './verify.ts';
 
-/** Milliseconds an active token is relied on without asking again, at most; revoking it at the provider takes that long. */
+/** Most milliseconds an active token is cached; a revocation at the provider takes effect within that time. */
 export const ACTIVE_MS = 30_000;
 export const INACTIVE_MS = 5_000;
 
@@ -33,9 +33,9 @@ interface Times {
 }
 
 /**
- * Asks the providers about opaque access tokens and personal access tokens (RFC 7662). Nothing in such a token says whose
- * it is, so they are asked one after another until one calls it active: a live token is shown to as few as can be. One that
- * is away matters only when no other has called the token active. Undefined when there is none to ask.
+ * Introspects opaque access tokens and personal access tokens (RFC 7662). Such a token names no issuer, so the providers
+ * are queried one after another until one calls it active: a live token is disclosed to as few as possible. One that is away
+ * matters only when no other calls the token active. Undefined without providers.
  */
 export function createIntrospectors(
   providers: readonly (readonly [IntrospectionConfig, Discovery])[],
@@ -103,7 +103,7 @@ function judge(answer: Answer, config: IntrospectionConfig, { askedAt, now }: Ti
   return {
     identity: {
       ...identify(issuer, answer.sub, answer[ORGANIZATION_CLAIM]),
-      // Active it was when asked about, after whatever had withdrawn older tokens.
+      // It was active when queried, after any withdrawal of older tokens.
       issuedAt: Math.max(askedAt, (answer.iat ?? 0) * 1_000),
     },
     claims: answer,
@@ -112,9 +112,9 @@ function judge(answer: Answer, config: IntrospectionConfig, { askedAt, now }: Ti
 }
 
 /**
- * Zitadel calls every personal access token of the instance active, whichever client asks, and adds that client and its
- * project to `aud`: there they prove nothing. Such an answer has no `client_id`, as no client was given the token; without
- * one the organisation alone vouches, at any issuer.
+ * Zitadel calls every personal access token of the instance active, whichever client introspects, and adds that client and
+ * its project to `aud`: there they prove nothing. Such an answer has no `client_id`, as the token was issued to no client;
+ * without one only the organisation counts, at any issuer.
  */
 function isMeantForUs(answer: Answer, { clientId, issuer, organizations }: IntrospectionConfig): boolean {
   const { aud, client_id: givenTo } = answer;

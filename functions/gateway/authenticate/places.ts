@@ -3,12 +3,12 @@ import type { TokenPlace } from '../match/rules/claims.ts';
 import { bearerToken, checkLength } from './token.ts';
 import { malformedRequest, missingToken } from './token.ts';
 
-/** What is read of a request to find its token, and to judge whether a cookie may be one. */
+/** The parts of a request that locate its token, and decide whether a cookie may be one. */
 export interface Presented {
   readonly method: string;
   readonly target: string;
   readonly scheme: string;
-  /** As the caller wrote it. */
+  /** As sent by the caller. */
   readonly host: string;
   readonly read: {
     readonly authorization: string | undefined;
@@ -24,7 +24,7 @@ const BEARER_PROTOCOL = 'bearer.';
 
 /**
  * The token of a request, from the places that a rule names. Throws Refusal `missing_token`, `invalid_token`,
- * `invalid_request` when two of them hold different tokens: gateway and upstream could believe different ones; and
+ * `invalid_request` when two of them hold different tokens, of which gateway and upstream could use different ones; and
  * `forbidden` for a cookie that another site may have made the browser send.
  */
 export function presentedToken(
@@ -36,7 +36,7 @@ export function presentedToken(
   const [first] = found;
   if (first === undefined) throw missingToken('no token in any place of the rule');
   if (found.some(({ token }) => token !== first.token)) throw malformedRequest('two different tokens');
-  // Browsers add cookies by themselves; all other places take a script that has the token.
+  // Browsers add cookies unprompted; all other places need a script that has the token.
   if (found.every(({ place }) => place.kind === 'cookie') && !comesFromOwnPage(request, allowedOrigins)) {
     throw new Refusal('forbidden', 'a token in a cookie, from a page of another origin', {
       detail: 'A token in a cookie counts only from pages of this origin and of allowed origins.',
@@ -67,12 +67,12 @@ function comesFromOwnPage(request: Presented, allowed: ReadonlySet<string>): boo
   if (origin !== undefined && allowed.has(origin)) return true;
   if (fetchSite !== undefined && fetchSite !== 'same-origin' && fetchSite !== 'none') return false;
   if (origin !== undefined) return isOwnOrigin(origin, request);
-  // RFC 6455 §10.2: the same-origin policy does not hold for WebSocket, so Origin is all there is.
+  // RFC 6455 §10.2: the same-origin policy does not apply to WebSocket, so Origin is the only check.
   if (upgrade === 'websocket') return false;
   return fetchSite !== undefined || request.method === 'GET' || request.method === 'HEAD';
 }
 
-/** TLS may end in front of the gateway: where https is not known of, the scheme is not compared. */
+/** TLS may end in front of the gateway: unless https is known, the scheme is not compared. */
 function isOwnOrigin(origin: string, { scheme, host }: Presented): boolean {
   const [, own, authority] = /^(https?):\/\/(.+)$/.exec(origin) ?? [];
   if (authority === undefined || (scheme === 'https' && own !== 'https')) return false;
@@ -88,7 +88,7 @@ export function bearerProtocol(protocols: string | undefined): string | undefine
   return bearerProtocols(protocols)[0];
 }
 
-/** `headers` (names and values in turn) without the tokens that do not go on; `keepsCookie`: the target may see it. */
+/** `headers` (names and values in turn) without the tokens that are not forwarded; `keepsCookie`: the cookie is. */
 export function withoutTokens(
   headers: readonly string[],
   places: readonly TokenPlace[],
@@ -113,7 +113,7 @@ function whatStays(lower: string, value: string, cookieNames: readonly string[],
       .join(', ');
   }
   if (cookieNames.length === 0 || lower !== 'cookie') return value;
-  // Names with their separators in turn: what stays is written as it came.
+  // Items and separators in turn: what is kept is written unchanged.
   const parts = value.split(COOKIE_SEPARATOR);
   let kept = '';
   for (let i = 0; i < parts.length; i += 2) {
@@ -124,7 +124,7 @@ function whatStays(lower: string, value: string, cookieNames: readonly string[],
   return kept;
 }
 
-/** `` or `?…`: a URL is written to logs on its way, so a token never goes on in one. */
+/** `` or `?…`: URLs are logged on their way, so a token is never forwarded in one. */
 export function withoutTokenParameters(query: string, places: readonly TokenPlace[]): string {
   const names = places.flatMap((place) => (place.kind === 'query' ? [place.name] : []));
   if (query === '' || names.length === 0) return query;
@@ -139,12 +139,12 @@ function bearerProtocols(protocols: string | undefined): string[] {
 }
 
 /**
- * RFC 9113 §8.2.3: several lines are one list. Workers join them by a comma, which no value may hold (RFC 6265 §4.1.1):
+ * RFC 9113 §8.2.3: several lines are joined. Workers join them by a comma, which no value may hold (RFC 6265 §4.1.1):
  * before a name it separates as well, on every runtime.
  */
 const COOKIE_SEPARATOR = /(;|,(?=\s*[\w!#$%&'*+.^`|~-]+=))/;
 
-/** RFC 6265 §4.2.1; a value may stand in quotes. */
+/** RFC 6265 §4.2.1; a value may be quoted. */
 function cookies(header: string | undefined): { name: string; value: string }[] {
   if (header === undefined) return [];
   const parts = header.split(COOKIE_SEPARATOR).filter((_part, index) => index % 2 === 0);
@@ -172,7 +172,7 @@ function queryOf(target: string): string {
   return mark < 0 ? '' : target.slice(mark + 1);
 }
 
-/** Names are decoded before they are compared: what reads the query behind the gateway decodes them too. */
+/** Names are decoded before they are compared, as the upstream decodes them too. */
 function parameters(query: string): { name: string; value: string; text: string }[] {
   return query.split('&').map((text) => {
     const name = text.split('=', 1)[0] ?? '';

@@ -13,7 +13,7 @@ import { invalidToken } from './token.ts';
 import type { Refusal } from '../../../shared/errors.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
 
-/** Who a token speaks for. */
+/** The subject of a token. */
 export interface Identity {
   readonly issuerName: IssuerName;
   /** The issuer's URL, as in `iss`. */
@@ -23,9 +23,9 @@ export interface Identity {
   readonly user: string;
   /** `<issuer name>|<sub>`: one caller for quotas, logs and revocation. */
   readonly caller: string;
-  /** `<issuer name>|org:<id>`, what marks call Zitadel's resource owner; absent when the token does not name it. */
+  /** `<issuer name>|org:<id>`, Zitadel's resource owner as in marks; absent when the token does not name it. */
   readonly organization?: string;
-  /** Milliseconds since the epoch: the token is from then, or its provider vouched for it then. Absent where it does not say. */
+  /** Milliseconds since the epoch: when the token was issued, or introspected as active. Absent without `iat`. */
   readonly issuedAt?: number;
 }
 
@@ -39,7 +39,7 @@ export interface Verified extends Identity {
 /** An identity whose token was verified: only authenticate() makes one. */
 export type Principal = Proof<Verified & { readonly person: Person }, 'authenticated'>;
 
-/** An assertion that serves again. */
+/** A cached assertion. */
 export interface Assertion extends Kept {
   readonly caller: string;
   readonly target: string;
@@ -48,7 +48,7 @@ export interface Assertion extends Kept {
   untilMs: number;
 }
 
-/** What OpenFGA answered to one question about a person, and what targets are shown of it. */
+/** OpenFGA's answer to one check of a user, and the assertions made of it. */
 export interface Checked extends Kept {
   readonly person: Person;
   readonly relation: string;
@@ -57,16 +57,16 @@ export interface Checked extends Kept {
   /** Milliseconds since the epoch. */
   untilMs: number;
   readonly assertions: Assertion[];
-  /** About another relation to the same object. */
+  /** The check of another relation to the same object. */
   next: Checked | undefined;
 }
 
-/** What is remembered of an OpenFGA user, whichever of its tokens comes. Nothing of it counts once it is forgotten. */
+/** The cache entries of an OpenFGA user, shared by its tokens. Void once it is forgotten. */
 export class Person {
   forgotten = false;
-  /** How many of its tokens are remembered. */
+  /** Number of its cached tokens. */
   tokens = 0;
-  /** Assertions of no grant: who it is, and no more. */
+  /** Assertions without a grant: identity only. */
   readonly assertions: Assertion[] = [];
   private readonly byObject = new Map<string, Checked>();
 
@@ -95,7 +95,7 @@ export class Person {
 
 export const ORGANIZATION_CLAIM = 'urn:zitadel:iam:user:resourceowner:id';
 
-/** Throws Refusal `invalid_token` for a subject that could pass for somebody or everybody else. */
+/** Throws Refusal `invalid_token` for a subject that could pass for another user or for all users. */
 export function identify(issuer: IssuerConfig, subject: unknown, organization: unknown): Identity {
   const { name, url } = issuer;
   const fault = faultOfSubject(issuer, subject);
@@ -111,7 +111,7 @@ export function identify(issuer: IssuerConfig, subject: unknown, organization: u
   };
 }
 
-/** The key a token was verified with: once it is gone from its source, so is what it proved. */
+/** The key a token was verified with: once it is gone from its source, the verdict is void. */
 export interface Evidence {
   readonly source: KeySource;
   readonly keyId: string;
@@ -119,13 +119,13 @@ export interface Evidence {
 
 export interface Accepted<Who = Identity> {
   readonly identity: Who;
-  /** Milliseconds since the epoch; not to be relied on from then on. */
+  /** Milliseconds since the epoch; void from then on. */
   readonly untilMs: number;
   /** Absent when the provider vouched for the token itself. */
   readonly evidence?: Evidence;
 }
 
-/** A refusal that may be repeated without asking again. */
+/** A refusal that may be cached. */
 export interface Rejected {
   readonly refusal: Refusal;
   readonly untilMs: number;
@@ -136,5 +136,5 @@ export type Outcome<Who = Identity> = Accepted<Who> | Rejected;
 /** A provider's verdict on a token: by its signature, or by introspection. */
 export type Verdict = (Accepted & { readonly claims: Claims }) | Rejected;
 
-/** `address`: who presents it. Throws Refusal for a token that is not accepted, `ProviderUnavailable` when that cannot be known. */
+/** `address`: of the presenter. Throws Refusal for a token that is not accepted, `ProviderUnavailable` when undetermined. */
 export type Verify = (token: string, address: string) => Promise<Verdict>;

@@ -11,13 +11,13 @@ import {
 
 export interface TokenCacheOptions {
   readonly clock: Clock;
-  /** Tokens remembered as good; 10,000 by default. */
+  /** Most accepted tokens; 10,000 by default. */
   readonly maxAccepted?: number;
-  /** Kept apart, so that a flood of bad tokens cannot push good ones out; 1,000 by default. */
+  /** Most rejected tokens. Separate, so that a flood of bad tokens cannot evict good ones; 1,000 by default. */
   readonly maxRejected?: number;
 }
 
-/** `wanted`: the claims to be kept. */
+/** `wanted`: the claims to keep. */
 type VerifyToken = (
   token: string,
   address: string,
@@ -40,17 +40,16 @@ interface Refused extends Kept, Rejected {
 }
 
 /**
- * What is looked up of a token: of a signed one, half of its signature. To hash a whole token costs as much as a digest of it;
- * whole it is only compared.
+ * Characters that key the look-up: of a signed token, half of its signature. Hashing a whole token costs as much as a digest;
+ * the whole is only compared.
  */
 const TAIL = 43;
-/** Of all tokens remembered as good: an isolate has 128 MB in all. */
+/** Of all accepted tokens: an isolate has 128 MB in all. */
 const MAX_CHARACTERS = 16 * 1_048_576;
 
 /**
- * Remembers verdicts by the token itself (docs/decisions/0012-remembered-tokens.md): never longer than the verdict allows, nor
- * than the key behind it is held. With a good one comes all that is remembered of its user; it is answered at once, without a
- * promise.
+ * Caches verdicts by the token itself (docs/decisions/0012-remembered-tokens.md): never longer than the verdict allows, nor
+ * than its key is held. An accepted one leads to the cache entries of its user; it is returned synchronously.
  */
 export class TokenCache {
   readonly #verify: VerifyToken;
@@ -61,7 +60,7 @@ export class TokenCache {
   readonly #people = new Map<string, Person>();
   readonly #roomForAccepted: Bounded<Remembered>;
   readonly #roomForRefused: Bounded<Refused>;
-  /** For each verification under way: the users that were forgotten meanwhile. */
+  /** Per verification in flight: the users forgotten meanwhile. */
   readonly #underway = new Set<Set<string>>();
   #characters = 0;
 
@@ -81,7 +80,7 @@ export class TokenCache {
   verify(token: string, address: string, wanted: ReadonlySet<string>): MaybePromise<Principal> {
     const known = this.#accepted.get(tailOf(token));
     if (known?.token !== token) return this.#unknown(token, address, wanted);
-    // After a change of rules other claims may be demanded than were kept.
+    // After a change of rules, other claims may be demanded than were kept.
     const valid =
       this.#clock.now() < known.untilMs && known.wanted === wanted && !known.principal.person.forgotten;
     const holds =
@@ -93,7 +92,7 @@ export class TokenCache {
     return known.principal;
   }
 
-  /** Makes void all that is remembered of an OpenFGA user; a verdict begun before is not remembered after it. */
+  /** Invalidates all cache entries of an OpenFGA user; a verdict begun before is not cached after it. */
   forget(user: string): void {
     const person = this.#people.get(user);
     if (person !== undefined) person.forgotten = true;
@@ -155,7 +154,7 @@ export class TokenCache {
   }
 
   #remove(known: Remembered): void {
-    // Of two requests that find it void one comes too late.
+    // Of two requests that find it void, the second has nothing to remove.
     if (this.#accepted.get(tailOf(known.token)) !== known) return;
     this.#roomForAccepted.remove(known);
     this.#leave(known);
@@ -173,7 +172,7 @@ function tailOf(token: string): string {
   return token.slice(-TAIL);
 }
 
-/** A part of a string keeps the whole, which may be a header of 16 KiB. */
+/** A substring retains the whole string, which may be a header of 16 KiB. */
 function copyOf(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1');
 }

@@ -1,7 +1,7 @@
 import { decodeProtectedHeader } from 'jose';
 import { Refusal } from '../../../shared/errors.ts';
 
-/** No access token in the wild comes near; parsing costs grow with length. */
+/** Far above real access tokens; parsing costs grow with length. */
 export const MAX_TOKEN_LENGTH = 8 * 1024;
 
 const SCHEME = /^bearer +/i;
@@ -10,9 +10,9 @@ const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 /** Two credentials in one field, or bytes no client sends by accident. */
 const MALFORMED = /[,\u0000-\u001f\u007f]/;
 
-/** What stands behind `Bearer `, not yet looked at (see `checkToken`): a remembered token needs no second look. */
+/** Returns the text behind `Bearer `, unchecked (see `checkToken`): a cached token needs no second check. */
 export function bearerToken(authorization: string): string {
-  // The way nearly all clients write it, without a regular expression.
+  // The usual form, without a regular expression.
   const start = authorization.startsWith('Bearer ey') ? 7 : tokenStart(authorization);
   const token = authorization.slice(start);
   checkLength(token);
@@ -51,7 +51,7 @@ export function isJws(token: string): boolean {
   }
 }
 
-/** RFC 6750 §3: the challenge says no more than this; the exact reason stays in the log. */
+/** RFC 6750 §3: the challenge discloses no more; the exact reason is only logged. */
 const CHALLENGE = 'Bearer realm="sallyport"';
 const EXPIRED = 'The token has expired';
 const NOT_ACCEPTED = 'The token is not accepted';
@@ -77,7 +77,7 @@ export function expiredToken(): Refusal {
   return new Refusal('invalid_token', 'expired', { detail: EXPIRED, headers: EXPIRED_HEADERS });
 }
 
-/** Says the limit: another token with the same claims would be refused as well. */
+/** Names the limit: another token with the same claims would be refused as well. */
 export function tokenTooLong(bytes: number, limit: number): Refusal {
   const detail = `The token has ${bytes} bytes; at most ${limit} are taken.`;
   return new Refusal('invalid_token', `token too long: ${bytes} bytes, over ${limit}`, {

@@ -8,7 +8,7 @@ import type { Verify } from './principal.ts';
 import { createJwtVerifier, type TrustedIssuer } from './verify.ts';
 
 export interface TrustDeps extends ProviderDeps {
-  /** Keys of issuers that are not asked over HTTP. */
+  /** Key sources of issuers that need no HTTP. */
   readonly keySources?: Partial<Record<IssuerName, KeySource>>;
 }
 
@@ -18,7 +18,7 @@ export interface Trust {
   readonly verifyOpaque: Verify | undefined;
 }
 
-/** Everything configuration says about whose tokens count, as verifiers. */
+/** The verifiers of the configured issuers. */
 export function trust(config: IssuersConfig, deps: TrustDeps): Trust {
   const discoveries = new Map(config.issuers.map(({ url }) => [url, createDiscovery(url, deps)]));
   const discoveryOf = (url: string) => discoveries.get(url) ?? createDiscovery(url, deps);

@@ -15,10 +15,10 @@ import type { Clock } from '../../../shared/ports/runtime.ts';
 import { ORGANIZATION_CLAIM, identify, type Claims, type Verdict, type Verify } from './principal.ts';
 import { expiredToken, invalidToken } from './token.ts';
 
-/** Seconds of clock difference forgiven on `exp` and `nbf`. */
+/** Seconds of leeway on `exp` and `nbf`. */
 export const CLOCK_TOLERANCE_S = 5;
 
-/** An issuer whose tokens count, and the keys it signs with. */
+/** An issuer whose tokens are accepted, and its keys. */
 export interface TrustedIssuer {
   readonly config: IssuerConfig;
   readonly keys: KeySource;
@@ -32,7 +32,7 @@ export function createJwtVerifier(issuers: readonly TrustedIssuer[], clock: Cloc
   const byUrl = new Map(issuers.map((issuer) => [issuer.config.url, issuer]));
   return async (token, address) => {
     const header = decode(() => decodeProtectedHeader(token));
-    // Unverified, but it only chooses whose keys must fit; jwtVerify checks it again.
+    // Unverified, but it only selects the issuer whose keys must verify; jwtVerify checks it again.
     const { iss } = decode(() => decodeJwt(token));
     const issuer = byUrl.get(iss ?? '');
     if (issuer === undefined) throw invalidToken('issuer not trusted');
@@ -90,7 +90,7 @@ function checkClaims(claims: JWTPayload, { audiences }: IssuerConfig): void {
   if (idToken !== undefined) throw invalidToken(idToken);
 }
 
-/** A provider may put another key under the same kid. While it is away, the verdict of the keys at hand stands. */
+/** A provider may put another key under the same kid. While it is away, the verdict of the held keys stands. */
 async function replacements(
   keys: KeySource,
   sought: Sought,
@@ -112,7 +112,7 @@ function decode<T>(read: () => T): T {
   }
 }
 
-/** Undefined when the signature fits none of the keys; throws what is wrong with the claims once it fits one. */
+/** Returns undefined when no key verifies the signature; throws Refusal for faulty claims once one does. */
 async function verifyByAny(
   token: string,
   keys: readonly VerificationKey[],
@@ -139,7 +139,7 @@ function refusalOf(cause: unknown): Error {
 
 /**
  * `at+jwt` is checked like a plain JWT: RFC 9068 §4 has a resource server check issuer, audience, signature and
- * expiry; client_id, iat and jti are what its issuer owes (§2.2).
+ * expiry; client_id, iat and jti are the issuer's duty (§2.2).
  */
 const ACCESS_TOKENS = new Set(['at+jwt', 'application/at+jwt']);
 const PLAIN = new Set(['jwt', 'application/jwt']);
@@ -147,7 +147,7 @@ const PLAIN = new Set(['jwt', 'application/jwt']);
 /** Keycloak's payload `typ` is the kind of the token; `Bearer` is the one to present. */
 const OTHER_KINDS = new Set(['id', 'serialized-id', 'refresh', 'offline', 'logout']);
 
-/** RFC 8725 §3.11: whether the header names a kind of token (logout, security event) that is no access token of the issuer. */
+/** RFC 8725 §3.11: false for a header `typ` (logout, security event) that is no access token of the issuer. */
 export function isAccessTokenType(typ: unknown, { typ: wanted }: Pick<IssuerConfig, 'typ'>): boolean {
   if (typ === undefined || typ === null) return wanted === 'any';
   if (typeof typ !== 'string') return false;
@@ -156,9 +156,9 @@ export function isAccessTokenType(typ: unknown, { typ: wanted }: Pick<IssuerConf
 }
 
 /**
- * The claim by which a token is for its client and not for an API: hashes of OpenID Connect Core §3.3.2.11, the events of a
- * logout or security event token, what Keycloak and Cognito write. `nonce` alone proves nothing: older Keycloak puts it into
- * access tokens. Undefined when there is no such sign.
+ * The claim that marks a token as meant for its client and not for an API: hashes of OpenID Connect Core §3.3.2.11, the events
+ * of a logout or security event token, and those of Keycloak and Cognito. `nonce` alone proves nothing: older Keycloak puts it
+ * into access tokens. Undefined when there is none.
  */
 export function idTokenSign(claims: Claims): string | undefined {
   const sign = ['at_hash', 'c_hash', 's_hash', 'events'].find((name) => claims[name] != null);
@@ -169,8 +169,8 @@ export function idTokenSign(claims: Claims): string | undefined {
 }
 
 /**
- * RFC 7519 §4.1.3. Cognito's access tokens have no `aud`, and name in `client_id` for whom they were made: where they say
- * that they are access tokens, it stands in.
+ * RFC 7519 §4.1.3. Cognito's access tokens have no `aud`, and name their client in `client_id`: with `token_use` `access` it
+ * stands in.
  */
 export function audiencesOf({ aud, token_use: use, client_id: client }: Claims): readonly unknown[] {
   if (aud != null) return [aud].flat();

@@ -8,14 +8,14 @@ import { objectOf } from '../match/rules/object.ts';
 import { isScope, unmet, type ClaimDemand } from '../match/rules/claims.ts';
 import type { Match } from '../match/types.ts';
 
-/** What was allowed, and why. */
+/** Proof of authorization, and its basis. */
 export type Grant = Proof<Granted, 'granted'>;
 
 export interface Granted {
   readonly kind: 'public' | 'authenticated' | 'relation';
-  /** The relation that holds; absent where none was asked for, or none is known to hold. */
+  /** The relation that holds; absent where none was required, or none was found to hold. */
   readonly checked?: Checked;
-  /** Shadow mode only: the verdict that would have been, had the rule been enforced. */
+  /** Shadow mode only: the refusal that enforcement would have thrown. */
   readonly wouldRefuse?: Refusal;
 }
 
@@ -24,9 +24,9 @@ const PUBLIC = granted<Granted>({ kind: 'public' });
 const AUTHENTICATED = granted<Granted>({ kind: 'authenticated' });
 
 /**
- * Looks whether the token has the rule's claims, and asks whether the principal holds its relation. Throws Refusal `forbidden`,
- * `authorization_unavailable` when there is no verdict, `authorization_misconfigured` when OpenFGA refuses the question; a
- * shadow rule grants all the same, and says what it would have refused.
+ * Checks the rule's claims, then its relation with OpenFGA. Throws Refusal `forbidden`, `authorization_unavailable` when
+ * there is no verdict, `authorization_misconfigured` when OpenFGA rejects the check; a shadow rule grants all the same,
+ * with `wouldRefuse`.
  */
 export function authorize(
   match: Match,
@@ -48,7 +48,7 @@ export function authorize(
   return mode === 'shadow' ? shadow(checked) : when(checked, grant);
 }
 
-/** RFC 6750 §3.1: a lack of scope is said in the challenge. The reason quotes the rule, never the token. */
+/** RFC 6750 §3.1: the challenge names a missing scope. The reason quotes the rule, never the token. */
 function claimMissing({ name, values }: ClaimDemand): Refusal {
   const wanted = values.join(' ');
   const challenge = `Bearer realm="sallyport", error="insufficient_scope", scope="${wanted}"`;

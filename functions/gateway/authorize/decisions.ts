@@ -5,17 +5,17 @@ import type { Checked, Principal } from '../authenticate/principal.ts';
 
 export interface DecisionsOptions {
   readonly relations: Pick<Relations, 'check'>;
-  /** DECISION_TTL; 0 = every request asks. */
+  /** DECISION_TTL; 0 = no cache. */
   readonly allowTtlMs: number;
   readonly clock: Clock;
-  /** Of all people together; 50,000 by default. */
+  /** Over all users; 50,000 by default. */
   readonly max?: number;
 }
 
-// A new grant must not stay refused for long: denials are kept only to blunt a flood.
+// A new grant must not stay refused for long: denials are cached only to blunt a flood.
 const DENY_TTL_MS = 5_000;
 
-/** What OpenFGA answers about people, remembered with them; never an error. */
+/** Caches OpenFGA's answers with their users; never an error. */
 export class Decisions {
   readonly #options: DecisionsOptions;
   readonly #denyTtlMs: number;
@@ -29,7 +29,7 @@ export class Decisions {
     });
   }
 
-  /** At once while it is remembered. Rejects as `Relations` do. */
+  /** Synchronous while cached. Rejects as `Relations` do. */
   check(principal: Principal, relation: string, object: string): MaybePromise<Checked> {
     const { person } = principal;
     const known = person.forgotten ? undefined : person.checked(relation, object);
@@ -59,7 +59,7 @@ export class Decisions {
       next: undefined,
       used: false,
     };
-    // What was asked before the person was forgotten is of use to this request alone: nobody finds it.
+    // An answer to a check begun before the user was forgotten serves this request alone: no later one finds it.
     person.keep(checked);
     this.#room.add(checked);
     return checked;

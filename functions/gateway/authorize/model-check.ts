@@ -17,7 +17,7 @@ export interface ModelCheckDeps {
 const KEPT_MS = 5_000;
 
 /**
- * Holds the rules in force against the model that OpenFGA answers by. Never needed: a rule that can only be answered with
+ * Checks the rules in force against the model that OpenFGA uses. Never needed: a rule that can only be answered with
  * 500 concerns its own callers, and no other instance would serve them better.
  */
 export function modelCheck({ models, rules, clock, log }: ModelCheckDeps): ReadinessCheck {
@@ -52,7 +52,7 @@ export function modelCheck({ models, rules, clock, log }: ModelCheckDeps): Readi
   };
 }
 
-/** One line for each rule that can only be refused. */
+/** One line per rule that can only be refused. */
 async function lackingIn({ rules }: CompiledRules, { served }: ModelCheckDeps['models']): Promise<string[]> {
   const asking = rules.flatMap(({ access, ...rule }) =>
     access.kind === 'relation' ? [{ access, ...rule }] : [],

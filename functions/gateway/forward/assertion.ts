@@ -15,11 +15,11 @@ import type { Granted } from '../authorize/authorize.ts';
 /** `iss` of every assertion; its keys are at /.well-known/sallyport/jwks.json. */
 export const ASSERTION_ISSUER = 'sallyport';
 const LIFETIME_S = 60;
-/** One assertion serves again for half of its life, so the upstream always has the other half left. */
+/** An assertion is reused for half of its lifetime, so the upstream always has the other half left. */
 const REUSE_MS = (LIFETIME_S * 1000) / 2;
 const MAX_REMEMBERED = 10_000;
 
-/** What an assertion speaks of; a Decision of the gateway fits. */
+/** The content of an assertion; a Decision of the gateway fits. */
 export interface Asserted {
   readonly principal: Principal | undefined;
   readonly grant: Pick<Granted, 'checked'>;
@@ -105,7 +105,7 @@ function ephemeralAsserter(deps: AssertionDeps): Asserter {
   };
 }
 
-/** Targets are few, and so are a person's issuers. */
+/** Linear: targets are few, and so are a user's issuers. */
 function assertionFor(
   caller: string,
   target: string,
@@ -115,7 +115,7 @@ function assertionFor(
   return undefined;
 }
 
-/** Without a relation that is known to hold it says who asks, and no more. */
+/** Without a relation found to hold: identity only. */
 function claimsOf(
   { subject: sub, issuer }: Principal,
   target: string,

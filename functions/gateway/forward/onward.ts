@@ -9,7 +9,7 @@ import { stripPrefix } from '../read/path.ts';
 import type { GatewayRequest } from '../read/request.ts';
 import type { GatewayConfig } from '../slice.ts';
 
-/** Adds to `headers` who the caller is, in the gateway's words: for the upstream, and for the answer of /forward-auth. */
+/** Adds the gateway's identity fields to `headers`: for the upstream, and for the answer of /forward-auth. */
 export function addIdentity(
   headers: string[],
   request: GatewayRequest,
@@ -22,10 +22,10 @@ export function addIdentity(
   if (assertion !== undefined) headers.push('X-Gateway-Assertion', assertion);
 }
 
-/** A name or an address with its port: not the list that a chain of proxies makes of X-Forwarded-Host. */
+/** A name or an address with its port: not the list that a chain of proxies builds in X-Forwarded-Host. */
 const ONE_HOST = /^[\w.:[\]-]+$/;
 
-/** As a trusted proxy or the caller wrote it; undefined when neither wrote one. */
+/** Host as sent by a trusted proxy or the caller; undefined when neither sent one. */
 function callersHost({ host, read }: GatewayRequest): string | undefined {
   const given = ONE_HOST.test(host) ? host : read.host;
   return given === undefined || given === '' ? undefined : given;
@@ -37,7 +37,7 @@ export interface OnwardDeps {
 }
 
 /**
- * The request for the upstream. It takes a Decision, which only decide() makes: without principal, admission and
+ * Builds the request for the upstream. Requires a Decision, which only decide() makes: without principal, admission and
  * grant there is nothing to forward. Identity fields were stripped when the request was read; they are set last.
  */
 export function onward(
@@ -48,7 +48,7 @@ export function onward(
 ): UpstreamRequest {
   const { rule } = decision.match;
   const { read } = request;
-  // They win over every rule, also where they cannot be answered: percent-encoded, in absolute-form.
+  // Own paths win over every rule, also in forms that cannot be answered: percent-encoded, absolute-form.
   if (ownPaths.hasSegments(decision.path.segments))
     throw new Refusal('not_found', 'own route in another form');
   const base = config.targets[rule.target];
@@ -58,7 +58,7 @@ export function onward(
   const places = rule.access.kind === 'public' ? undefined : rule.token;
   const headers =
     places === undefined ? read.onward : withoutTokens(read.onward, places, rule.forwardAuthorization);
-  // Where a rule looks elsewhere, nobody has judged Authorization: the upstream could believe another caller.
+  // Where a rule reads the token elsewhere, Authorization is unverified: the upstream could see another caller.
   const judged = places === undefined || places.some(({ kind }) => kind === 'header');
   if (rule.forwardAuthorization && judged && read.authorization !== undefined)
     headers.push('Authorization', read.authorization);
@@ -78,13 +78,13 @@ export function onward(
     maxBodyBytes: config.maxBodyBytes,
     contentLength: read.contentLength,
     hasBody: read.chunked || read.contentLength > 0,
-    // RFC 6455 §4.1: by GET alone; any other request may have the offer ignored (RFC 9110 §7.8).
+    // RFC 6455 §4.1: GET only; on any other request the offer may be ignored (RFC 9110 §7.8).
     upgrade: read.upgrade === 'websocket' && request.method === 'GET',
     sharer: network(request.address),
   };
 }
 
-/** What the caller's WebSocket may take for the agreed subprotocol when the upstream names none. */
+/** The subprotocol answered to the caller's WebSocket when the upstream selects none. */
 export function answeredProtocol({ read }: GatewayRequest, { match }: Decision): string | undefined {
   const looked = match.rule.token?.some(({ kind }) => kind === 'protocol') === true;
   return looked ? bearerProtocol(read.protocols) : undefined;

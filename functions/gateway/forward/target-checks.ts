@@ -4,7 +4,7 @@ import type { Platform } from '../../../shared/ports/platform.ts';
 import type { Look, ReadinessCheck } from '../../../shared/edge/readiness.ts';
 import type { RulesStore } from '../match/store.ts';
 
-/** How long an attempt may take, and how far apart two of them begin. */
+/** Bound on an attempt, and least time between two. */
 const ATTEMPT_MS = 2_000;
 
 interface Means {
@@ -13,9 +13,9 @@ interface Means {
 }
 
 /**
- * Whether the targets that rules lead to can be reached, for /ready. Never needed: an instance whose target is away
- * still gives the right answer, and no caller may take it out of service. An attempt of its own, never waited for: a
- * target that swallows packets must not make a probe late, and the next probe shows what came of it.
+ * Whether the rules' targets can be reached, for /ready. Never needed: an instance whose target is away still gives the
+ * right answer, and no caller may take it out of service. A separate attempt, never awaited: a target that swallows
+ * packets must not delay a probe, and the next probe shows the result.
  */
 export function targetChecks(
   targets: Targets,
@@ -33,7 +33,7 @@ function targetCheck(name: string, base: string, { platform, clock }: Means): Re
   let begun = -Infinity;
   const attempt = async (): Promise<void> => {
     try {
-      // Any answer will do, also a refusal.
+      // Any answer counts, also a refusal.
       await platform.fetch(base, { method: 'HEAD', signal: AbortSignal.timeout(ATTEMPT_MS) });
       seen = { up: true, state: 'up' };
     } catch (error) {

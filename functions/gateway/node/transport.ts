@@ -6,7 +6,7 @@ import type { Transport } from '../pipeline.ts';
 import type { Inbound } from '../read/request.ts';
 import { lastAnswer } from '../../../shared/edge/http-text.ts';
 
-/** How long a client may go on with a body that nobody wants before the connection is closed over it. */
+/** How long an unneeded body may continue before the connection is closed over it. */
 const UNWANTED_BODY_MS = 5_000;
 
 export interface ServerExchange extends NodeExchange {
@@ -14,7 +14,7 @@ export interface ServerExchange extends NodeExchange {
   readonly expectsContinue?: boolean;
 }
 
-/** The gateway over Node's own request and response: no URL is parsed and no web stream is made on the way. */
+/** The gateway over Node's own request and response, without URL parsing or web streams. */
 export function nodeTransport(
   upstream: Upstream<NodeExchange, Answer>,
   stalled: (socket: Socket) => boolean,
@@ -31,7 +31,7 @@ export function nodeTransport(
     answer({ status, headers, body }, { request, response }) {
       if (response.headersSent) return { status };
       const length = Buffer.byteLength(body);
-      // An untouched body is read away by Node while the connection is kept; of one that was begun nobody else takes care.
+      // Node drains an untouched body while the connection is kept, but not one that was begun.
       if (request.complete || !request.readableDidRead) {
         response.writeHead(status, { ...headers, 'content-length': length });
         response.end(body);
@@ -46,7 +46,7 @@ export function nodeTransport(
   };
 }
 
-/** An answer may come before its request has ended; the connection then waits for the rest of the body. */
+/** Drains the rest of the body where the answer came before the request's end: the connection waits for it. */
 function readAway(request: IncomingMessage): () => void {
   return () => {
     if (!request.complete && request.readableDidRead) request.resume();
@@ -54,8 +54,8 @@ function readAway(request: IncomingMessage): () => void {
 }
 
 /**
- * To close over unread bytes resets the connection, and with it the answer: a client that is still sending is read from
- * for a while. The answer itself is out, and whole by its length.
+ * Closing over unread bytes resets the connection, and with it the answer: a client that is still sending is drained for a
+ * while. The answer itself is sent, and complete by its length.
  */
 function endAfterBody(request: IncomingMessage, response: ServerResponse): void {
   const end = (): void => {
@@ -69,7 +69,7 @@ function endAfterBody(request: IncomingMessage, response: ServerResponse): void 
   request.resume();
 }
 
-/** Raw, as it came over the wire: a URL parser would repair what has to be refused. */
+/** Raw, as received: a URL parser would repair what must be refused. */
 export function inboundOf(request: IncomingMessage): Inbound {
   const { httpVersion } = request;
   return {
@@ -77,7 +77,7 @@ export function inboundOf(request: IncomingMessage): Inbound {
     target: request.url ?? '',
     headers: request.rawHeaders,
     peer: request.socket.remoteAddress ?? '',
-    // TLS ends in front of the gateway, where a trusted proxy writes X-Forwarded-Proto.
+    // TLS ends in front of the gateway, where a trusted proxy sets X-Forwarded-Proto.
     scheme: 'http',
     needsHost: httpVersion === '1.1',
     fault: isSpoken(request)
@@ -86,12 +86,12 @@ export function inboundOf(request: IncomingMessage): Inbound {
   };
 }
 
-/** RFC 9112 §2.3: Node's parser also takes 0.9 and 2.0 for versions of this syntax. */
+/** RFC 9112 §2.3: Node's parser also accepts 0.9 and 2.0 as versions of this syntax. */
 export function isSpoken({ httpVersion }: IncomingMessage): boolean {
   return httpVersion === '1.1' || httpVersion === '1.0';
 }
 
-/** The gateway on a bare socket: Node takes an upgrade request out of its server's hands. */
+/** The gateway on a bare socket: Node detaches upgrade requests from its server. */
 export function upgradeTransport(
   upstream: Upstream<UpgradeExchange, Answer>,
 ): Transport<UpgradeExchange, Answer> {

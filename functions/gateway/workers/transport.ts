@@ -4,7 +4,7 @@ import { malformed, type HeaderList } from '../read/headers.ts';
 import type { Transport } from '../pipeline.ts';
 import type { Inbound } from '../read/request.ts';
 
-/** The gateway where requests and answers are the fetch standard's: Workers, and Hono anywhere. */
+/** The gateway over the fetch standard's Request and Response: Workers, and Hono anywhere. */
 export function fetchTransport(upstream: Upstream<Request, Response>): Transport<Request, Response> {
   return {
     upstream,
@@ -13,14 +13,14 @@ export function fetchTransport(upstream: Upstream<Request, Response>): Transport
   };
 }
 
-/** RFC 9110 §5.1, §5.5. Node's parser refuses both; workerd's lets them through, bytes over 0x7F replaced. */
+/** RFC 9110 §5.1, §5.5. Node's parser refuses both; workerd's accepts them, bytes over 0x7F replaced. */
 const NO_TOKEN = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const CONTROL = /[\x00-\x08\n-\x1f\x7f]/;
 
-/** Returns the address of the other end of a request's connection. `bindings`: what the runtime hands over with it. */
+/** Returns the peer address of a request's connection. `bindings`: passed by the runtime with the request. */
 export type PeerOf = (headers: HeaderList, bindings: unknown) => string;
 
-/** Each member of a Request is a call into the runtime, and makes a text of its own: all are read once, here. */
+/** Each member of a Request is a call into the runtime that allocates: all are read once, here. */
 export function inboundOf(request: Request, bindings: unknown, peerOf: PeerOf): Inbound {
   const { method, url } = request;
   const headers: string[] = [];
@@ -41,7 +41,7 @@ export function inboundOf(request: Request, bindings: unknown, peerOf: PeerOf): 
   };
 }
 
-/** The URL parser has collapsed dot segments already, so what is judged here is also what goes to the upstream. */
+/** The URL parser has collapsed dot segments already, so the judged path is also the forwarded one. */
 function targetOf(url: string): string {
   const start = url.indexOf('/', url.indexOf('://') + 3);
   return start < 0 ? '/' : url.slice(start);
