@@ -23,18 +23,18 @@ export async function forwardAuth(inbound: Inbound, deps: GatewayDeps): Promise<
   try {
     if (call.fault !== undefined) throw call.fault;
     checkProxy(call, inbound, deps);
-    const asked = (call = askedRequest(call));
-    const preflight = deps.cors.preflight(asked.method, asked.read);
+    const forwarded = (call = forwardedRequest(call));
+    const preflight = deps.cors.preflight(forwarded.method, forwarded.read);
     const fields: string[] = [];
     if (preflight !== undefined) {
       ending = 'preflight';
-      await admitPreflight(asked, journey, deps);
+      await admitPreflight(forwarded, journey, deps);
       fields.push(...preflight);
     } else {
-      const decision = await decide(asked, journey, deps);
-      addIdentity(fields, asked, decision, await deps.assertion(decision));
+      const decision = await decide(forwarded, journey, deps);
+      addIdentity(fields, forwarded, decision, await deps.assertion(decision));
     }
-    const headers = toHeaders([...answerHeaders(asked, journey, deps), ...fields]);
+    const headers = toHeaders([...answerHeaders(forwarded, journey, deps), ...fields]);
     answer = new Response(null, { status: 200, headers });
   } catch (error) {
     const refusal = toRefusal(error);
@@ -58,7 +58,7 @@ function checkProxy({ address }: GatewayRequest, { peer }: Inbound, { proxies, g
   throw countRefusal(refusal, address, guard);
 }
 
-function askedRequest(call: GatewayRequest): GatewayRequest {
+function forwardedRequest(call: GatewayRequest): GatewayRequest {
   const { forwardedMethod, forwardedUri, contentLength, chunked } = call.read;
   if (forwardedMethod === undefined || forwardedUri === undefined) {
     const detail = 'X-Forwarded-Method and X-Forwarded-Uri say which request is meant.';
@@ -78,13 +78,13 @@ function askedRequest(call: GatewayRequest): GatewayRequest {
  * A preflight carries no token and is forwarded to the API: so only for a path and a method that some rule names, and on
  * the quota of its address. Throws Refusal as decide() does.
  */
-async function admitPreflight(asked: GatewayRequest, journey: Journey, deps: GatewayDeps): Promise<void> {
-  const { segments } = judgePath(asked.target);
-  const match = deps.rules().match(asked.read.preflightMethod ?? '', segments);
+async function admitPreflight(forwarded: GatewayRequest, journey: Journey, deps: GatewayDeps): Promise<void> {
+  const { segments } = judgePath(forwarded.target);
+  const match = deps.rules().match(forwarded.read.preflightMethod ?? '', segments);
   if (match === undefined) throw new Refusal('no_rule', 'no rule for the method and path of this preflight');
   journey.matched(match);
   journey.authenticated(undefined);
-  const caller = callerOf(undefined, asked.address);
+  const caller = callerOf(undefined, forwarded.address);
   journey.limited(await limit({ caller, policy: deps.defaultRate }, deps));
 }
 

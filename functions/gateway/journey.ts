@@ -123,7 +123,7 @@ export function record(
   });
   const shadow = journey.grant?.wouldRefuse;
   for (const each of [refusal, shadow])
-    if (each?.code === 'authorization_misconfigured') sayMisconfigured(each, request, rule, log);
+    if (each?.code === 'authorization_misconfigured') logMisconfigured(each, request, rule, log);
   if (!requests.wants(code)) return;
   if (refusal === undefined && shadow === undefined) {
     log.line?.(passed(request, journey, status, code, micros(totalMs)));
@@ -185,18 +185,18 @@ function codeOf(journey: Journey, ending: Ending | 'preflight'): string {
 }
 
 /** An operator's fault: requests of this rule fail until it is fixed. OpenFGA's message names tuples, so it is left out. */
-function sayMisconfigured(
+function logMisconfigured(
   { reason }: Refusal,
   request: Recorded,
   rule: Rule | undefined,
   log: RequestLines,
 ): void {
-  const asked = rule?.access.kind === 'relation' ? rule.access : undefined;
+  const access = rule?.access.kind === 'relation' ? rule.access : undefined;
   log.error('OpenFGA refuses what a rule asks', {
     request_id: request.id,
     rule: rule?.path,
-    type: asked && typeOf(asked.object),
-    relation: asked?.relation,
+    type: access && typeOf(access.object),
+    relation: access?.relation,
     reason,
   });
 }

@@ -28,7 +28,7 @@ const answerSchema = z.looseObject({
 type Answer = z.infer<typeof answerSchema>;
 
 interface Times {
-  readonly askedAt: number;
+  readonly queriedAt: number;
   readonly now: number;
 }
 
@@ -42,13 +42,13 @@ export function createIntrospectors(
   deps: ProviderDeps,
 ): Verify | undefined {
   if (providers.length === 0) return undefined;
-  const askEach = deps.collapse(async (token: string): Promise<Verdict> => {
+  const introspectEach = deps.collapse(async (token: string): Promise<Verdict> => {
     let away: ProviderUnavailable | undefined;
     for (const [config, discovery] of providers) {
       try {
-        const askedAt = deps.clock.now();
-        const answer = await ask(token, basic(config.clientId, config.clientSecret), discovery, deps);
-        if (answer.active) return judge(answer, config, { askedAt, now: deps.clock.now() });
+        const queriedAt = deps.clock.now();
+        const answer = await introspect(token, basic(config.clientId, config.clientSecret), discovery, deps);
+        if (answer.active) return judge(answer, config, { queriedAt, now: deps.clock.now() });
       } catch (error) {
         if (!(error instanceof ProviderUnavailable)) throw error;
         away = error;
@@ -57,14 +57,14 @@ export function createIntrospectors(
     if (away !== undefined) throw away;
     return rejected(invalidToken('inactive'), deps.clock.now());
   });
-  return (token) => askEach(token);
+  return (token) => introspectEach(token);
 }
 
 function rejected(refusal: Refusal, now: number): Verdict {
   return { refusal, untilMs: now + INACTIVE_MS };
 }
 
-async function ask(
+async function introspect(
   token: string,
   authorization: string,
   discovery: Discovery,
@@ -88,7 +88,7 @@ async function ask(
   return parsed.data;
 }
 
-function judge(answer: Answer, config: IntrospectionConfig, { askedAt, now }: Times): Verdict {
+function judge(answer: Answer, config: IntrospectionConfig, { queriedAt, now }: Times): Verdict {
   const { issuer } = config;
   const reject = (refusal: Refusal): Verdict => rejected(refusal, now);
   if (answer.iss !== undefined && answer.iss !== issuer.url)
@@ -104,7 +104,7 @@ function judge(answer: Answer, config: IntrospectionConfig, { askedAt, now }: Ti
     identity: {
       ...identify(issuer, answer.sub, answer[ORGANIZATION_CLAIM]),
       // It was active when queried, after any withdrawal of older tokens.
-      issuedAt: Math.max(askedAt, (answer.iat ?? 0) * 1_000),
+      issuedAt: Math.max(queriedAt, (answer.iat ?? 0) * 1_000),
     },
     claims: answer,
     untilMs: Math.min(exp * 1000, now + ACTIVE_MS),
@@ -117,10 +117,10 @@ function judge(answer: Answer, config: IntrospectionConfig, { askedAt, now }: Ti
  * without one only the organisation counts, at any issuer.
  */
 function isMeantForUs(answer: Answer, { clientId, issuer, organizations }: IntrospectionConfig): boolean {
-  const { aud, client_id: givenTo } = answer;
+  const { aud, client_id: client } = answer;
   const meant = (audience: string): boolean =>
     issuer.audiences.includes(audience) && (audience !== clientId || issuer.name !== 'zitadel');
-  if (givenTo !== undefined && aud.some(meant)) return true;
+  if (client !== undefined && aud.some(meant)) return true;
   const organization = answer[ORGANIZATION_CLAIM];
   return organization !== undefined && organizations.includes(organization);
 }

@@ -22,13 +22,13 @@ const KEPT_MS = 5_000;
  */
 export function modelCheck({ models, rules, clock, log }: ModelCheckDeps): ReadinessCheck {
   let kept: { readonly of: CompiledRules; readonly until: number; readonly look: Look } | undefined;
-  let said = '';
+  let reported = '';
 
   const compare = async (of: CompiledRules): Promise<Look> => {
     const lacking = await lackingIn(of, models);
-    if (lacking.length > 0 && lacking.join() !== said)
+    if (lacking.length > 0 && lacking.join() !== reported)
       log.error('access rules ask what the model of OpenFGA lacks', { rules: lacking });
-    said = lacking.join();
+    reported = lacking.join();
     return lacking.length === 0
       ? { up: true, state: 'fits' }
       : { up: false, state: 'lacks what rules ask', rules: lacking };
@@ -54,14 +54,14 @@ export function modelCheck({ models, rules, clock, log }: ModelCheckDeps): Readi
 
 /** One line per rule that can only be refused. */
 async function lackingIn({ rules }: CompiledRules, { served }: ModelCheckDeps['models']): Promise<string[]> {
-  const asking = rules.flatMap(({ access, ...rule }) =>
+  const checked = rules.flatMap(({ access, ...rule }) =>
     access.kind === 'relation' ? [{ access, ...rule }] : [],
   );
-  if (asking.length === 0) return [];
+  if (checked.length === 0) return [];
   const found = await served();
   const name = found === undefined ? 'the store, without a model,' : `model ${found.id}`;
   const held = { name, askable: found === undefined ? new Map<string, never>() : askableOf(found.model) };
-  return asking.flatMap(({ access, index, path, methods }) => {
+  return checked.flatMap(({ access, index, path, methods }) => {
     const lack = lackOf(access, held);
     return lack === undefined ? [] : [`/${index} (${[methods].flat().join(', ')} ${path}): ${lack.message}`];
   });
