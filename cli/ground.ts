@@ -1,13 +1,9 @@
 import type { Slice } from '../shared/configuration/slice.ts';
 import { openGround, type Ground } from '../shared/deps.ts';
-import { CountersUnavailable, ProviderUnavailable, RelationsUnavailable } from '../shared/errors.ts';
-import { DatabaseError, DatabaseUnavailable, type Database } from '../shared/ports/database.ts';
+import type { Database } from '../shared/ports/database.ts';
 import { openDatabase } from './deps.ts';
-import { Failure, withoutTables } from './failure.ts';
-import { openFgaFailure } from './fga/connect.ts';
+import { serviceFailure } from './failure.ts';
 import { configured, DATABASE_URL } from './variables.ts';
-
-const OURS = [DatabaseUnavailable, DatabaseError, ProviderUnavailable, CountersUnavailable];
 
 export interface CommandGround extends Ground {
   readonly database: Database;
@@ -25,12 +21,7 @@ export async function withGround<Part extends object, T>(
   try {
     return await work(config, { ...ground, database });
   } catch (error) {
-    if (error instanceof RelationsUnavailable) throw new Failure(openFgaFailure(error), { cause: error });
-    const known = OURS.some((kind) => error instanceof kind);
-    throw (
-      withoutTables(error) ??
-      (known && error instanceof Error ? new Failure(error.message, { cause: error }) : error)
-    );
+    throw serviceFailure(error) ?? error;
   } finally {
     await database.close();
   }

@@ -190,19 +190,28 @@ export function bodyTooLarge(limit: number, declared?: number): Refusal {
   return new Refusal('body_too_large', `${how} over MAX_BODY_BYTES`, { detail });
 }
 
+/** A service is unreachable, too slow, or answers with an error of its own: a retry may help. */
+export abstract class Unavailable extends Error {
+  /** Its code in the answer to a caller. */
+  abstract readonly problem: Code;
+}
+
 /** The counter store did not answer in time, or answered with an error. */
-export class CountersUnavailable extends Error {
+export class CountersUnavailable extends Unavailable {
   override readonly name = 'CountersUnavailable';
+  readonly problem = 'limiter_unavailable';
 }
 
 /** The authorization server gave no verdict: unreachable, slow, or the query was rejected. */
-export class RelationsUnavailable extends Error {
+export class RelationsUnavailable extends Unavailable {
   override readonly name: string = 'RelationsUnavailable';
+  readonly problem: Code = 'authorization_unavailable';
 }
 
 /** The authorization server rejected the query or the credentials; a retry does not help. */
 export class RelationsRefused extends RelationsUnavailable {
   override readonly name: string = 'RelationsRefused';
+  override readonly problem = 'authorization_misconfigured';
 }
 
 /** The input was rejected, not the configuration: a tuple that the model or the store does not admit. */
@@ -211,6 +220,7 @@ export class InputRefused extends RelationsRefused {
 }
 
 /** An identity provider gave no usable key or introspection answer. */
-export class ProviderUnavailable extends Error {
+export class ProviderUnavailable extends Unavailable {
   override readonly name = 'ProviderUnavailable';
+  readonly problem = 'identity_provider_unavailable';
 }

@@ -2,10 +2,8 @@ import * as z from 'zod';
 import { slice } from '../../shared/configuration/slice.ts';
 import { OPENFGA, type OpenFgaConfig } from '../../shared/configuration/stores.ts';
 import { httpBase, ulid } from '../../shared/configuration/values.ts';
-import { RelationsUnavailable } from '../../shared/errors.ts';
-import { Failure } from '../failure.ts';
+import { Failure, serviceFailure } from '../failure.ts';
 import { configured } from '../variables.ts';
-import { environment } from '../terminal.ts';
 import { UnusableModel, type AuthorizationModel } from '../../shared/ports/authorization-models.ts';
 import { parseModel } from '../deps.ts';
 import { readText } from '../input.ts';
@@ -48,8 +46,7 @@ export async function orFailure<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof RelationsUnavailable) throw new Failure(openFgaFailure(error), { cause: error });
-    throw error;
+    throw serviceFailure(error) ?? error;
   }
 }
 
@@ -62,16 +59,4 @@ export async function readModel(file: string): Promise<AuthorizationModel> {
     if (error instanceof UnusableModel) throw new Failure(`${file} ${error.message}`, { cause: error });
     throw error;
   }
-}
-
-/** The fault, the host, and OpenFGA's reason for a refusal. Never the token, nor the rest of the URL. */
-export function openFgaFailure({ message, cause }: RelationsUnavailable): string {
-  const url = environment['OPENFGA_URL'] ?? '';
-  const where = URL.canParse(url) ? ` (OPENFGA_URL leads to ${new URL(url).host})` : '';
-  return `${message}${where}${cause instanceof Error ? `: ${onOneLine(cause.message)}` : ''}`;
-}
-
-/** The message quotes a file: control characters must not reach the terminal. */
-function onOneLine(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 500);
 }

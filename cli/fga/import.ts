@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { RelationsUnavailable } from '../../shared/errors.ts';
 import { TUPLES_PER_WRITE, tupleSchema, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';
-import { Failure } from '../failure.ts';
-import { openFgaFailure } from './connect.ts';
+import { Failure, serviceFailure } from '../failure.ts';
 
 /** The leading lines of the file that are written, and their digest. */
 export interface Written {
@@ -76,8 +74,7 @@ async function writeBatch(tuples: Pick<Tuples, 'write'>, batch: Batch, last: num
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof RelationsUnavailable) return openFgaFailure(error);
-  return error instanceof Error ? error.message : 'unknown error';
+  return serviceFailure(error)?.message ?? (error instanceof Error ? error.message : 'unknown error');
 }
 
 function add({ tuples }: Batch, tuple: Tuple, at: number): void {

@@ -1,8 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { TextSource } from '../../shared/configuration/values.ts';
-import { DatabaseUnavailable } from '../../shared/ports/database.ts';
 import type { Deps } from '../../shared/deps.ts';
-import { RelationsUnavailable } from '../../shared/errors.ts';
+import { Unavailable } from '../../shared/errors.ts';
 import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
 import type { FeatureRule } from '../feature-sync/changes.ts';
 import { FeatureSyncRefused } from '../feature-sync/effects.ts';
@@ -86,7 +85,7 @@ async function untilThere(
     try {
       return await syncFeatures(request, sync);
     } catch (error) {
-      if (!(error instanceof RelationsUnavailable || error instanceof DatabaseUnavailable)) throw error;
+      if (!(error instanceof Unavailable)) throw error;
       settle({ up: false, state: 'waiting', reason: error.message });
     }
     await sleep(AWAY_PAUSE_MS);

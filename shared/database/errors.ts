@@ -1,8 +1,10 @@
 import * as z from 'zod';
+import { Unavailable, type Code } from '../errors.ts';
 
 /** No answer: connection, time-out or shutdown. Whether a write happened is unknown. */
-export class DatabaseUnavailable extends Error {
+export class DatabaseUnavailable extends Unavailable {
   override readonly name = 'DatabaseUnavailable';
+  readonly problem = 'database_unavailable';
   /** SQLSTATE of a server or pooler that still answered; undefined without an answer. */
   readonly code: string | undefined;
 
@@ -32,7 +34,7 @@ interface Refused {
 
 /** Postgres refused the statement. Carries no value of a parameter or a row. */
 export class DatabaseError extends Error {
-  override readonly name = 'DatabaseError';
+  override readonly name: string = 'DatabaseError';
   /** SQLSTATE, five characters: PostgreSQL manual, appendix A. */
   readonly code: string;
   readonly constraint: string | undefined;
@@ -57,6 +59,28 @@ export class DatabaseError extends Error {
   get fault(): DatabaseFault {
     if (adviceOn(this.code) !== '') return 'setup';
     return this.retryable || PASSING.has(this.code) ? 'passing' : 'statement';
+  }
+
+  /** Its code in the answer to a caller. */
+  get problem(): Code {
+    return PROBLEMS[this.fault];
+  }
+}
+
+const PROBLEMS = {
+  setup: 'database_misconfigured',
+  passing: 'database_unavailable',
+  statement: 'internal_error',
+} as const satisfies Record<DatabaseFault, Code>;
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Another row has this key: `constraint` names which. For who inserted first a matter of course, so the caller of the statement decides. */
+export class UniqueViolation extends DatabaseError {
+  override readonly name = 'UniqueViolation';
+
+  constructor(refused: Refused = {}) {
+    super(UNIQUE_VIOLATION, refused);
   }
 }
 
@@ -109,11 +133,9 @@ export function toDatabaseError(error: unknown, trusted = false): DatabaseError 
   const { code, table, constraint, message } = refusal.data;
   if (AWAY.has(code) || AWAY_CLASSES.has(code.slice(0, 2)))
     return new DatabaseUnavailable(`SQLSTATE ${code}`, code);
-  return new DatabaseError(code, {
-    table,
-    constraint,
-    message: trusted || ABOUT_NAMES.has(code) ? message : undefined,
-  });
+  const shown = trusted || ABOUT_NAMES.has(code) ? message : undefined;
+  const refused = { table, constraint, message: shown };
+  return code === UNIQUE_VIOLATION ? new UniqueViolation(refused) : new DatabaseError(code, refused);
 }
 
 const NetworkError = z.object({ code: z.string().regex(/^[A-Z_]+$/) });

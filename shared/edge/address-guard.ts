@@ -64,17 +64,12 @@ export function addressCaller(address: string): string {
 
 /**
  * Bounds the work that one address can make: unknown tokens to verify (to be called only when one is about to be, not when
- * it is remembered), own routes that answer anybody. Throws Refusal `rate_limited`, or `limiter_unavailable` when its
+ * it is remembered), own routes that answer anybody. Throws Refusal `rate_limited`, and CountersUnavailable when its
  * memory is full.
  */
 export function guardAddress(address: string, counters: LocalCounters): void {
-  try {
-    const taken = counters.take({ caller: addressCaller(address), policy: ADDRESS_POLICY });
-    if (!taken.allowed) throw rateLimited(ADDRESS_POLICY, taken);
-  } catch (error) {
-    if (!(error instanceof CountersUnavailable)) throw error;
-    throw new Refusal('limiter_unavailable', error.message, { cause: error });
-  }
+  const taken = counters.take({ caller: addressCaller(address), policy: ADDRESS_POLICY });
+  if (!taken.allowed) throw rateLimited(ADDRESS_POLICY, taken);
 }
 
 /**

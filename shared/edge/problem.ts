@@ -1,13 +1,5 @@
-import { DatabaseError, DatabaseUnavailable, type DatabaseFault } from '../database/errors.ts';
-import {
-  CODES,
-  CountersUnavailable,
-  ProviderUnavailable,
-  Refusal,
-  RelationsRefused,
-  RelationsUnavailable,
-  type Code,
-} from '../errors.ts';
+import { DatabaseError } from '../database/errors.ts';
+import { CODES, Refusal, Unavailable } from '../errors.ts';
 
 /** RFC 9457. */
 export interface Problem {
@@ -41,25 +33,12 @@ export function toProblem(refusal: Refusal, requestId: string): Problem {
   };
 }
 
-const DATABASE_CODES = {
-  setup: 'database_misconfigured',
-  passing: 'database_unavailable',
-  statement: 'internal_error',
-} as const satisfies Record<DatabaseFault, Code>;
-
 /** Any thrown value as a Refusal; what nobody foresaw is an internal_error without details. */
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   const cause = { cause: error };
-  if (error instanceof CountersUnavailable) return new Refusal('limiter_unavailable', error.message, cause);
-  if (error instanceof RelationsRefused)
-    return new Refusal('authorization_misconfigured', error.message, cause);
-  if (error instanceof RelationsUnavailable)
-    return new Refusal('authorization_unavailable', error.message, cause);
-  if (error instanceof ProviderUnavailable)
-    return new Refusal('identity_provider_unavailable', error.message, cause);
-  if (error instanceof DatabaseUnavailable) return new Refusal('database_unavailable', error.message, cause);
-  if (error instanceof DatabaseError) return new Refusal(DATABASE_CODES[error.fault], error.message, cause);
+  if (error instanceof Unavailable || error instanceof DatabaseError)
+    return new Refusal(error.problem, error.message, cause);
   return new Refusal(
     'internal_error',
     error instanceof Error ? `${error.name}: ${error.message}` : 'unknown',

@@ -1,7 +1,7 @@
 import type { RowParser } from '../database/rows.ts';
 import type { Sql } from '../database/sql.ts';
 
-export { DatabaseError, DatabaseUnavailable, UnexpectedRow } from '../database/errors.ts';
+export { DatabaseError, DatabaseUnavailable, UnexpectedRow, UniqueViolation } from '../database/errors.ts';
 export { parseRows } from '../database/rows.ts';
 export type { RowParser } from '../database/rows.ts';
 export { empty, join, json, sql } from '../database/sql.ts';

@@ -3,7 +3,8 @@ import { callerOf } from '../../functions/gateway/limit/limit.ts';
 import { invalidToken } from '../../functions/gateway/authenticate/token.ts';
 import { limit, UnderWay } from '../../functions/gateway/limit/limit.ts';
 import { guardAddress, network } from '../../shared/edge/address-guard.ts';
-import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
+import { CountersUnavailable, type Refusal } from '../../shared/errors.ts';
+import { toRefusal } from '../../shared/edge/problem.ts';
 import type { Counters, Taken } from '../../shared/ports/counters.ts';
 
 const policy = { name: 'default', limit: 100, windowMs: 60_000 };
@@ -30,8 +31,7 @@ function refusalOf(step: () => unknown): Refusal {
   try {
     step();
   } catch (error) {
-    if (error instanceof Refusal) return error;
-    throw error;
+    return toRefusal(error);
   }
   throw new Error('was not refused');
 }
@@ -98,9 +98,8 @@ describe('the limit step', () => {
     const away = new CountersUnavailable('no answer within 250 ms');
     expect(refusalOf(() => limit({ caller, policy }, failing(away))).code).toBe('limiter_unavailable');
     const counters = { take: () => Promise.reject(away), ping: () => undefined };
-    await expect(limit({ caller, policy }, { counters })).rejects.toMatchObject({
-      code: 'limiter_unavailable',
-    });
+    await expect(limit({ caller, policy }, { counters })).rejects.toBe(away);
+    expect(toRefusal(away)).toMatchObject({ code: 'limiter_unavailable', reason: away.message });
   });
 
   it('does not dress up other faults as an absent store', () => {

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { compile, join, json, sql } from '../../shared/database/sql.ts';
 import { decodeRows } from '../../shared/database/rows.ts';
 import { toRefusal } from '../../shared/edge/problem.ts';
-import { DatabaseError, DatabaseUnavailable, toDatabaseError } from '../../shared/database/errors.ts';
+import {
+  DatabaseError,
+  DatabaseUnavailable,
+  toDatabaseError,
+  UniqueViolation,
+} from '../../shared/database/errors.ts';
+import { Unavailable } from '../../shared/errors.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 
 describe('a tagged statement', () => {
@@ -94,6 +100,21 @@ describe('what Postgres or the network reports', () => {
       code: expected,
       reason: expect.stringMatching(reason) as unknown,
     });
+  });
+
+  it('tells a second row with the same key from every other refusal, by its constraint', () => {
+    const twice = toDatabaseError({
+      ...refused,
+      code: '23505',
+      constraint: 'users_email_key',
+      table: 'users',
+    });
+    expect(twice).toBeInstanceOf(UniqueViolation);
+    expect(twice).toMatchObject({ constraint: 'users_email_key', table: 'users', retryable: false });
+    expect(twice).toBeInstanceOf(DatabaseError);
+    expect(twice).not.toBeInstanceOf(Unavailable);
+    for (const code of ['23503', '23514', '23502'])
+      expect(toDatabaseError({ ...refused, code })).not.toBeInstanceOf(UniqueViolation);
   });
 
   it('shows the message of a refusal only when the statement held no values', () => {

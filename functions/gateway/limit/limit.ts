@@ -1,4 +1,4 @@
-import { CountersUnavailable, Refusal } from '../../../shared/errors.ts';
+import { Refusal } from '../../../shared/errors.ts';
 import { isWithdrawn } from '../../../shared/identity/marks.ts';
 import type { Counters, RatePolicy, Taken, TakeRequest } from '../../../shared/ports/counters.ts';
 import type { MaybePromise } from '../../../shared/ports/runtime.ts';
@@ -28,18 +28,12 @@ const FROM_BEFORE = 'token from before its subject was revoked';
 
 /**
  * Counts one request of `caller`. Throws or rejects with Refusal `rate_limited`, `invalid_token` when the subject is revoked
- * or the token is from before it was, and `limiter_unavailable` when the store is away. At once, without a promise, when the
+ * or the token is from before it was, and as `Counters` when the store is away. At once, without a promise, when the
  * counters answer at once.
  */
 export function limit(asking: Asking, { counters }: LimitDeps): MaybePromise<Admission> {
-  let taken: MaybePromise<Taken>;
-  try {
-    taken = counters.take(asking);
-  } catch (error) {
-    return unavailable(error);
-  }
-  if (taken instanceof Promise) return taken.then((late) => admit(late, asking), unavailable);
-  return admit(taken, asking);
+  const taken = counters.take(asking);
+  return taken instanceof Promise ? taken.then((late) => admit(late, asking)) : admit(taken, asking);
 }
 
 /** Answers of one caller under way at a time, in this process: a quarter of the connections to one target. */
@@ -120,11 +114,6 @@ function admit(taken: Taken, { policy, issuedAt }: Asking): Admission {
   if (isWithdrawn(taken.organizationMark, issuedAt)) throw invalidToken('organisation removed');
   if (!taken.allowed) throw rateLimited(policy, taken);
   return { policy, remaining: taken.remaining, headers: rateHeaders(policy, taken) } as Admission;
-}
-
-function unavailable(error: unknown): never {
-  if (!(error instanceof CountersUnavailable)) throw error;
-  throw new Refusal('limiter_unavailable', error.message, { cause: error });
 }
 
 /** Who is limited: `<issuer name>|<subject>` or `address|<address>`. */

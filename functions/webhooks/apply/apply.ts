@@ -1,10 +1,5 @@
-import {
-  CountersUnavailable,
-  ProviderUnavailable,
-  InputRefused,
-  RelationsUnavailable,
-} from '../../../shared/errors.ts';
-import { DatabaseError, DatabaseUnavailable } from '../../../shared/ports/database.ts';
+import { InputRefused, Unavailable } from '../../../shared/errors.ts';
+import { DatabaseError } from '../../../shared/ports/database.ts';
 import type { Log } from '../../../shared/ports/log.ts';
 import type { FailedAttempt, Outcome as QueueOutcome, Queue } from '../../../shared/runs/queue.ts';
 import type { QueuedEvent } from '../inbox/queue.ts';
@@ -56,13 +51,7 @@ function isFinal(error: unknown): boolean {
 
 /** Only messages of our own errors are certain to hold no data. */
 function reasonOf(error: unknown): string {
-  const isOurs =
-    error instanceof RelationsUnavailable ||
-    error instanceof CountersUnavailable ||
-    error instanceof ProviderUnavailable ||
-    error instanceof DatabaseUnavailable ||
-    error instanceof DatabaseError;
-  if (isOurs) return error.message;
+  if (error instanceof Unavailable || error instanceof DatabaseError) return error.message;
   return error instanceof Error ? error.name : 'unknown';
 }
 
