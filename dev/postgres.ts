@@ -1,5 +1,9 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
+import packageFile from '../package.json' with { type: 'json' };
 import { LOOPBACK } from './listen.ts';
 
 export interface Postgres {
@@ -11,9 +15,9 @@ export interface Postgres {
 /** PGlite executes one statement at a time; more connections than this wait for nothing but memory. */
 const MAX_CONNECTIONS = 64;
 
-/** Postgres in this process. In memory unless `dataDir` names a folder. */
-export async function startPostgres(options: { readonly dataDir?: string } = {}): Promise<Postgres> {
-  const db = await PGlite.create(options.dataDir === undefined ? {} : { dataDir: options.dataDir });
+/** Postgres in this process, in memory. */
+export async function startPostgres(): Promise<Postgres> {
+  const db = await newCluster();
   keepExchangesWhole(db);
   const server = new PGLiteSocketServer({ db, host: LOOPBACK, port: 0, maxConnections: MAX_CONNECTIONS });
   await server.start();
@@ -24,6 +28,28 @@ export async function startPostgres(options: { readonly dataDir?: string } = {})
       await db.close();
     },
   };
+}
+
+const VERSION = packageFile.devDependencies['@electric-sql/pglite'];
+const KEPT = fileURLToPath(
+  new URL(`../node_modules/.cache/sallyport/pglite-${VERSION}.tar.gz`, import.meta.url),
+);
+
+/** An empty cluster. Making one takes three times as long as all else of a start, so the first is kept as a file. */
+async function newCluster(): Promise<PGlite> {
+  const kept = await readFile(KEPT).catch(() => undefined);
+  if (kept !== undefined) return PGlite.create({ loadDataDir: new Blob([kept]) });
+  const db = await PGlite.create();
+  // Where nothing can be written, each start makes its own.
+  await keep(await db.dumpDataDir('gzip')).catch(() => undefined);
+  return db;
+}
+
+async function keep(cluster: Blob): Promise<void> {
+  const draft = `${KEPT}.${process.pid}`;
+  await mkdir(dirname(KEPT), { recursive: true });
+  await writeFile(draft, cluster.stream());
+  await rename(draft, KEPT);
 }
 
 /** Of the extended protocol: Bind, Close, Describe, Execute, Flush, Parse; Sync ends what they began. */
