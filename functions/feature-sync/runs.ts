@@ -1,4 +1,4 @@
-import { sql, type Database } from '../../shared/ports/database.ts';
+import { empty, sql, type Database } from '../../shared/ports/database.ts';
 import { openLease, type Lease, type LeaseOptions } from '../../shared/runs/lease.ts';
 import type { Run as AnyRun, RunKind, Runs as AnyRuns } from '../../shared/runs/run.ts';
 import { changesSchema, type Changes } from './changes.ts';
@@ -50,9 +50,13 @@ export function openSyncLease(database: Database, options: Omit<LeaseOptions, 'n
       if (had === 0) await lease.release();
       return had > 0;
     },
-    async release(ending) {
-      await database.execute(sql`delete from sallyport_feature_lease where holder = ${US}`);
-      return lease.release(ending);
-    },
+    // All runs of this release have one name there: only who still has the shared lease may give it back.
+    release: ({ also = empty, ...ending } = {}) =>
+      lease.release({
+        ...ending,
+        also: sql`, former as (
+          delete from sallyport_feature_lease where holder = ${US} and exists (select from released)
+        ) ${also}`,
+      }),
   };
 }

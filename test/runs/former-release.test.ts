@@ -91,6 +91,18 @@ describe.each(kindsOf(DATABASES))('beside the release before, on $name', (kind) 
       expect(await former.acquire()).toBe(false);
     });
 
+    it('a run that was taken over leaves the former table to the run that has it now', async () => {
+      const former = formerSync(client);
+      const [paused, next] = [openSyncLease(db.database, {}), openSyncLease(db.database, {})];
+      await paused.take({ runId: randomUUID() });
+      await runOut();
+      expect(await next.take({ runId: randomUUID() })).toBe(true);
+      expect(await paused.release()).toBe(false);
+      expect(await former.acquire()).toBe(false);
+      expect(await next.release()).toBe(true);
+      expect(await former.acquire()).toBe(true);
+    });
+
     it('either goes on with what the other has begun', async () => {
       const former = formerSync(client);
       const lease = openSyncLease(db.database, {});
