@@ -26,7 +26,7 @@ export function registerHelp(group: Command): void {
 }
 
 /** `sallyport fga tuples` */
-export function pathOf(command: Command): string {
+function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 

@@ -5,7 +5,7 @@ import { systemFault } from '../shared/system-errors.ts';
 const { env, stdout, stderr } = process;
 
 /** https://no-color.org: any value that is not empty switches colours off. */
-export const colored = isatty(stdout.fd) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+const colored = isatty(stdout.fd) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 
 export const colors = pc.createColors(colored);
 

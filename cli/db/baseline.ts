@@ -82,7 +82,7 @@ const Row = z.object({ version: z.string(), description: z.string(), success: z.
 export type SqlxRow = z.infer<typeof Row>;
 
 /** The record of sqlx; undefined when it never ran here. Never written. */
-export async function readSqlx(session: DatabaseSession): Promise<SqlxRow[] | undefined> {
+async function readSqlx(session: DatabaseSession): Promise<SqlxRow[] | undefined> {
   if (!(await tableExists(session, '_sqlx_migrations'))) return undefined;
   return session.query(
     sql`select version::text as version, description, success from _sqlx_migrations order by _sqlx_migrations.version`,

@@ -116,7 +116,7 @@ const REMEDIES: readonly [RegExp, (name: string, role: string) => string][] = [
 ];
 
 /** The remedy for a missing privilege; empty for any other error. */
-export function grantFor(error: DatabaseError, role: string): string {
+function grantFor(error: DatabaseError, role: string): string {
   if (error.code !== INSUFFICIENT_PRIVILEGE) return '';
   const quoted =
     /^[a-z_][a-z0-9_$]*$/.test(role) || role === 'ROLE' ? role : `"${role.replaceAll('"', '""')}"`;

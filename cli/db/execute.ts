@@ -82,7 +82,7 @@ const Quoted = z.object({ name: z.string() });
  * An interrupted concurrent build leaves an invalid index, which IF NOT EXISTS would accept.
  * Under the run lock no other run is building it.
  */
-export async function dropInvalidIndex(session: DatabaseSession, statement: string): Promise<void> {
+async function dropInvalidIndex(session: DatabaseSession, statement: string): Promise<void> {
   const name = CONCURRENT_INDEX.exec(statement)?.[1];
   if (name === undefined) return;
   const invalid = await session.query(

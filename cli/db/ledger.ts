@@ -3,7 +3,7 @@ import { sql, type Sql } from '../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import type { MigrationFile } from './files.ts';
 
-export const LEDGER_TABLE = 'sallyport_migrations';
+const LEDGER_TABLE = 'sallyport_migrations';
 
 export type Origin = 'applied' | 'baselined';
 

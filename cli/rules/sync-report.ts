@@ -28,7 +28,7 @@ export function planLines({ changes, writes, deletes, widening, overlaps }: Plan
   ];
 }
 
-export function wideningLine({ feature, relation, users, points }: Widening): string {
+function wideningLine({ feature, relation, users, points }: Widening): string {
   return `widens ${feature}: ${count(users, 'user')} would gain ${relation} (${points.join(', ')})`;
 }
 

@@ -133,7 +133,7 @@ async function refuseBuiltUpon(run: Run, { runs }: ExecuteDeps): Promise<void> {
 export type RemovedUsers = (users: readonly string[]) => Promise<ReadonlySet<string>>;
 
 /** Splits tuples by whether their users are present or removed. */
-export async function partByRemoval(
+async function partByRemoval(
   tuples: readonly Tuple[],
   removed: RemovedUsers,
 ): Promise<{ readonly present: readonly Tuple[]; readonly gone: readonly Tuple[] }> {

@@ -131,13 +131,13 @@ function byUser(tuples: readonly Tuple[]): Map<string, Tuple[]> {
 }
 
 /** Relations whose tuples grant another relation: on their own, or only with what a single tuple does not show. */
-export interface Sufficient {
+interface Sufficient {
   readonly surely: ReadonlySet<string>;
   readonly perhaps: ReadonlySet<string>;
 }
 
 /** Relations of a feature whose tuples make `relation` hold, by the model. Without a model: `relation` alone. */
-export function sufficientFor(model: AuthorizationModel | undefined, relation: string): Sufficient {
+function sufficientFor(model: AuthorizationModel | undefined, relation: string): Sufficient {
   const relations = model?.type_definitions.find(({ type }) => type === 'feature')?.relations;
   if (relations?.[relation] === undefined) return { surely: new Set([relation]), perhaps: new Set() };
   const surely = new Set<string>();

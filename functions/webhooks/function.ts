@@ -163,7 +163,7 @@ const DELIVERIES: Readonly<Record<(typeof WEBHOOKS.paths)[number], Delivery>> = 
 const STATUS = { accepted: 202, set_aside: 202, duplicate: 200, ignored: 200 } as const;
 
 /** Events of the identity provider: verify, record once, apply, acknowledge. */
-export function webhookRoutes(deps: ReceiveDeps): OwnRoute[] {
+function webhookRoutes(deps: ReceiveDeps): OwnRoute[] {
   return WEBHOOKS.paths.map((path) => ({
     path,
     methods: ['POST'],

@@ -53,7 +53,7 @@ export function notSent(reason: string, error?: unknown): Refusal {
   return new Refusal('upstream_timeout', reason, { cause: error, detail: NOT_SENT });
 }
 
-export function undigestible(reason: string, error: unknown): Refusal {
+function undigestible(reason: string, error: unknown): Refusal {
   return new Refusal('upstream_unreachable', `the answer cannot be read: ${reason}`, {
     cause: error,
     detail: UNDIGESTIBLE,

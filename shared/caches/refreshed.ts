@@ -14,7 +14,7 @@ export interface RefreshPolicy {
 }
 
 /** Pause after a failed attempt. */
-export const FAILURE_COOLDOWN_MS = 5_000;
+const FAILURE_COOLDOWN_MS = 5_000;
 /** While a failure is younger than this, nobody waits for the next attempt: an outage adds no latency. */
 const OUTAGE_MS = 30_000;
 

@@ -50,7 +50,7 @@ function stackOf({ cause }: Refusal): string | undefined {
   return cause instanceof Error ? cause.stack?.split('\n').slice(1, 6).join('\n') : undefined;
 }
 
-export const MAX_PATH_BYTES = 512;
+const MAX_PATH_BYTES = 512;
 /** What is looked at: a caller decides how long a path is, and each refused one is logged. */
 const MAX_READ = 4 * MAX_PATH_BYTES;
 const WITHIN_WORD = /[\w~+%\u0080-\uffff-]/;

@@ -2,7 +2,7 @@ import { decodeProtectedHeader } from 'jose';
 import { Refusal } from '../../../shared/errors.ts';
 
 /** Far above real access tokens; parsing costs grow with length. */
-export const MAX_TOKEN_LENGTH = 8 * 1024;
+const MAX_TOKEN_LENGTH = 8 * 1024;
 
 const SCHEME = /^bearer +/i;
 /** RFC 6750 §2.1 b64token. */
@@ -78,7 +78,7 @@ export function expiredToken(): Refusal {
 }
 
 /** Names the limit: another token with the same claims would be refused as well. */
-export function tokenTooLong(bytes: number, limit: number): Refusal {
+function tokenTooLong(bytes: number, limit: number): Refusal {
   const detail = `The token has ${bytes} bytes; at most ${limit} are taken.`;
   return new Refusal('invalid_token', `token too long: ${bytes} bytes, over ${limit}`, {
     detail,
@@ -86,7 +86,7 @@ export function tokenTooLong(bytes: number, limit: number): Refusal {
   });
 }
 
-export function malformedHeader(): Refusal {
+function malformedHeader(): Refusal {
   return malformedRequest('malformed Authorization header');
 }
 

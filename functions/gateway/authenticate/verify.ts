@@ -148,7 +148,7 @@ const PLAIN = new Set(['jwt', 'application/jwt']);
 const OTHER_KINDS = new Set(['id', 'serialized-id', 'refresh', 'offline', 'logout']);
 
 /** RFC 8725 §3.11: false for a header `typ` (logout, security event) that is no access token of the issuer. */
-export function isAccessTokenType(typ: unknown, { typ: wanted }: Pick<IssuerConfig, 'typ'>): boolean {
+function isAccessTokenType(typ: unknown, { typ: wanted }: Pick<IssuerConfig, 'typ'>): boolean {
   if (typ === undefined || typ === null) return wanted === 'any';
   if (typeof typ !== 'string') return false;
   const lower = typ.toLowerCase();
@@ -172,7 +172,7 @@ export function idTokenSign(claims: Claims): string | undefined {
  * RFC 7519 §4.1.3. Cognito's access tokens have no `aud`, and name their client in `client_id`: with `token_use` `access` it
  * stands in.
  */
-export function audiencesOf({ aud, token_use: use, client_id: client }: Claims): readonly unknown[] {
+function audiencesOf({ aud, token_use: use, client_id: client }: Claims): readonly unknown[] {
   if (aud != null) return [aud].flat();
   return use === 'access' && client != null ? [client] : [];
 }

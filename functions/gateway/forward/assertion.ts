@@ -13,7 +13,7 @@ import type { Assertion, Checked, Principal } from '../authenticate/principal.ts
 import type { Granted } from '../authorize/authorize.ts';
 
 /** `iss` of every assertion; its keys are at /.well-known/sallyport/jwks.json. */
-export const ASSERTION_ISSUER = 'sallyport';
+const ASSERTION_ISSUER = 'sallyport';
 const LIFETIME_S = 60;
 /** An assertion is reused for half of its lifetime, so the upstream always has the other half left. */
 const REUSE_MS = (LIFETIME_S * 1000) / 2;

@@ -87,7 +87,7 @@ export function inboundOf(request: IncomingMessage): Inbound {
 }
 
 /** RFC 9112 §2.3: Node's parser also accepts 0.9 and 2.0 as versions of this syntax. */
-export function isSpoken({ httpVersion }: IncomingMessage): boolean {
+function isSpoken({ httpVersion }: IncomingMessage): boolean {
   return httpVersion === '1.1' || httpVersion === '1.0';
 }
 

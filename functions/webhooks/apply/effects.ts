@@ -166,7 +166,7 @@ function typeOf({ type, payload }: QueuedEvent): string {
 const USER_TYPE = 'user';
 
 /** Deletes every tuple whose user or object is this user, for all object types. Throws RelationsUnavailable. */
-export async function sweep(user: string, tuples: Tuples): Promise<void> {
+async function sweep(user: string, tuples: Tuples): Promise<void> {
   const types = await tuples.objectTypes();
   for (const type of types) await deleteAll({ user, object: `${type}:` }, tuples);
   if (types.includes(USER_TYPE)) await deleteAll({ object: user }, tuples);

@@ -147,7 +147,7 @@ function digestOf(event: ScriptEvent, body: z.output<typeof scriptBody>): string
 }
 
 /** Null for an organisation that is not valid in an OpenFGA identifier. */
-export function organizationOf(text: string | null | undefined): string | null {
+function organizationOf(text: string | null | undefined): string | null {
   return typeof text === 'string' && isPrintable(text) ? text : null;
 }
 
@@ -193,7 +193,7 @@ const HASH_VALUE = /^\$(?:argon2|2[abxy]?\$|scrypt|pbkdf2|[1567]\$|[PHS]\$)/;
 const MAX_DEPTH = 32;
 
 /** A copy of parsed JSON without secrets at any depth, storable in Postgres. Throws RangeError beyond MAX_DEPTH. */
-export function redact(object: Readonly<Record<string, unknown>>): JsonObject {
+function redact(object: Readonly<Record<string, unknown>>): JsonObject {
   return redactObject(object, 0);
 }
 

@@ -6,7 +6,7 @@ import { prove, type Proof } from '../../../shared/proof.ts';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** Seconds between `t` and our clock, either way: older may be a replay, newer was not signed now. */
-export const TOLERANCE_S = 300;
+const TOLERANCE_S = 300;
 
 /** A body whose sender proved possession of a secret. Only verify() makes one. */
 export type VerifiedBody = Proof<Uint8Array, 'signed'>;
@@ -65,7 +65,7 @@ export function unsigned(reason: string): Refusal {
 }
 
 /** `ZITADEL-Signature: t=<unix seconds>,v1=<hex>[,v1=<hex>…]` */
-export interface Signature {
+interface Signature {
   /** Verbatim: it is part of the signed text. */
   readonly time: string;
   readonly candidates: readonly Buffer[];
@@ -76,7 +76,7 @@ const MOST_VALUES = 8;
 const HMAC = /^[0-9a-f]{64}$/i;
 
 /** Undefined for a malformed header. Fields other than t and v1 are ignored, for later versions. */
-export function parseSignature(header: string): Signature | undefined {
+function parseSignature(header: string): Signature | undefined {
   const fields = header.split(',').map((field) => field.trim());
   const times = valuesOf(fields, 't=');
   const values = valuesOf(fields, 'v1=');
@@ -93,7 +93,7 @@ function valuesOf(fields: readonly string[], prefix: string): string[] {
 }
 
 /** HMAC-SHA256 over `<t>.<raw body>`, keyed with the bytes of the key's text. Constant time over keys and values. */
-export function isSignedBy(
+function isSignedBy(
   keys: readonly string[],
   { time, candidates }: Signature,
   body: Uint8Array,

@@ -21,7 +21,7 @@ export interface ZitadelApi {
 }
 
 /** Zitadel returns at most 1,000; fewer keep the response small. */
-export const PAGE = 200;
+const PAGE = 200;
 const EXCHANGE = { timeoutMs: 10_000, maxBytes: 8 * 1024 * 1024 };
 
 const Instance = z.object({ instance: z.object({ id: z.string().min(1) }) });

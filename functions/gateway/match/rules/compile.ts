@@ -32,7 +32,7 @@ export function compileRules(source: string, known: Known): Compilation {
 }
 
 /** Checks the rules as a whole, and for settings without effect. */
-export function checkRules(trie: RuleTrie, known: Known, report: Report): void {
+function checkRules(trie: RuleTrie, known: Known, report: Report): void {
   for (const { rule, earlier, method } of trie.conflicts) {
     const message = `matches the same ${method === '*' ? 'paths' : `${method} requests`} as rule /${earlier.index} (${earlier.path})`;
     report.error('duplicate_rule', [rule.index, 'path'], message);
@@ -119,7 +119,7 @@ const MANAGEMENT: readonly { readonly segments: readonly string[]; readonly gove
 const SERVICES = 'zitadel.';
 
 /** Warns of a rule that exposes the authorization server or the identity provider's management. */
-export function adviseOnExposure(rule: Rule, report: Report): void {
+function adviseOnExposure(rule: Rule, report: Report): void {
   const place = [rule.index, rule.target === 'upstream' ? 'path' : 'target'];
   const who = audience(rule);
   if (who === undefined) return;
