@@ -31,7 +31,7 @@ export type Bundle = Deps & { readonly config: Config };
 export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App {
   const paths = ownPaths(deps.config.functions);
   const gateway = createGateway(deps, paths);
-  const forget: FurtherDeps['forget'] = (_caller, user) => {
+  const forget: FurtherDeps['forget'] = (user) => {
     gateway.forget(user);
   };
   const webhooks = createWebhooks({ ...deps, forget });

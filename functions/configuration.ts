@@ -25,8 +25,8 @@ import {
 
 /** What a function of FUNCTIONS may use of the bundle, beside what its slice names. */
 export interface FurtherDeps extends Deps {
-  /** Drops what this instance remembers of a caller and of its OpenFGA user. */
-  readonly forget: (caller: string, user: string) => void;
+  /** Makes void what this instance remembers of an OpenFGA user. */
+  readonly forget: (user: string) => void;
 }
 
 export interface Catalogue {

@@ -21,8 +21,8 @@ import { createOrganizations } from './apply/organizations.ts';
 import { receive, type Delivery, type ReceiveDeps } from './receive/receive.ts';
 import type { Sent } from './receive/verify.ts';
 
-/** Drops this instance's cache entries of a caller and of its OpenFGA user. */
-export type Forget = (caller: string, user: string) => void;
+/** Drops this instance's cache entries of an OpenFGA user. */
+type Forget = (user: string) => void;
 
 export interface Webhooks extends Brought {
   readonly routes: readonly OwnRoute[];
@@ -94,7 +94,7 @@ export function openMarks(
     clock,
     callerOf: (subject) => callerOf(issuer, subject),
     forget: (subject) => {
-      forget(callerOf(issuer, subject), userOf(issuer, subject));
+      forget(userOf(issuer, subject));
     },
   });
   marksFrom(marks);
@@ -127,7 +127,7 @@ export function openInbox({ issuer, api }: ZitadelConfig, database: Database, de
     async applyEvent(event) {
       await effects(event);
       // A cached decision must not outlive the change, at least on this instance.
-      deps.forget(callerOf(issuer, event.subject), userOf(issuer, event.subject));
+      deps.forget(userOf(issuer, event.subject));
     },
     log,
     count: platform.metrics.counter(

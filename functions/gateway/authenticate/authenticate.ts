@@ -26,7 +26,7 @@ export type Authenticate = (
 
 export interface Authenticator {
   readonly authenticate: Authenticate;
-  /** Drops all that is cached of an OpenFGA user. */
+  /** Makes void what is remembered of an OpenFGA user: its tokens, and all that is found by them. */
   readonly forget: (user: string) => void;
 }
 
