@@ -31,29 +31,29 @@ export interface Archive {
   load(runId: string, features: readonly string[]): Promise<Snapshot>;
 }
 
-/** Each write first renews the lease; throws LeaseLost. */
-export function openArchive(database: Database, lease: Pick<Lease, 'hold'>): Archive {
+/** Each write depends on the lease, and renews it; throws LeaseLost. */
+export function openArchive(database: Pick<Database, 'query'>, lease: Pick<Lease, 'write'>): Archive {
   return {
     async add(runId, tuples, onRows = () => undefined) {
       for (let at = 0; at < tuples.length; at += ROWS) {
-        await lease.hold();
-        await database.execute(sql`
+        await lease.write(sql`
           insert into sallyport_feature_archive (run_id, object, relation, subject, condition)
           select distinct on (object, relation, "user") ${runId}::uuid, object, relation, "user", condition
           from jsonb_to_recordset(${json(tuples.slice(at, at + ROWS))}::jsonb)
             as t (object text, relation text, "user" text, condition jsonb)
+          where exists (select from held)
           on conflict (run_id, object, relation, subject) do update set condition = excluded.condition`);
         onRows(Math.min(at + ROWS, tuples.length));
       }
     },
     async forget(runId, tuples) {
       for (let at = 0; at < tuples.length; at += ROWS) {
-        await lease.hold();
-        await database.execute(sql`
+        await lease.write(sql`
           delete from sallyport_feature_archive a
           using jsonb_to_recordset(${json(tuples.slice(at, at + ROWS))}::jsonb)
             as t (object text, relation text, "user" text)
-          where a.run_id = ${runId} and a.object = t.object and a.relation = t.relation and a.subject = t."user"`);
+          where a.run_id = ${runId} and a.object = t.object and a.relation = t.relation and a.subject = t."user"
+            and exists (select from held)`);
       }
     },
     async load(runId, features) {

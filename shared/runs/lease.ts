@@ -83,11 +83,11 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
     mine === undefined
       ? sql`false`
       : sql`name = ${name} and token = ${mine.token} and run_id = ${mine.runId}`;
-  const write = async (change: Sql): Promise<void> => {
-    const changed = await database.execute(
-      sql`with held as (update sallyport_leases set expires_at = ${until} where ${isMine()} returning 1) ${change}`,
-    );
-    if (changed === 0) throw new LeaseLost(name);
+  const renew = async (also: Sql = empty): Promise<void> => {
+    const held = await database.execute(sql`
+      with held as (update sallyport_leases set expires_at = ${until} where ${isMine()} returning 1) ${also}
+      select from held`);
+    if (held === 0) throw new LeaseLost(name);
   };
   return {
     name,
@@ -112,8 +112,8 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
       if (row !== undefined) mine = { token: row.token, runId };
       return row !== undefined;
     },
-    hold: () => write(sql`select from held`),
-    write,
+    hold: () => renew(),
+    write: (change) => renew(sql`, changed as (${change})`),
     async release({ well = false, also = empty } = {}) {
       const released = await database.execute(sql`
         with released as (

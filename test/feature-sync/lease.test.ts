@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { times } from '../support/scale.ts';
 import { openFeatureSync } from '../../functions/feature-sync/function.ts';
-import { openSyncLease } from '../../functions/feature-sync/runs.ts';
+import { openArchive } from '../../functions/feature-sync/archive.ts';
+import { FEATURE_SYNC, openSyncLease } from '../../functions/feature-sync/runs.ts';
 import { syncFeatures, type SyncDeps } from '../../functions/feature-sync/sync.ts';
 import type { Database } from '../../shared/ports/database.ts';
 import { LeaseLost } from '../../shared/runs/lease.ts';
-import { emptyBooks } from './books.ts';
+import { openRuns } from '../../shared/runs/run.ts';
+import { CHANGES } from '../runs/former.ts';
+import { booksOf, emptyBooks } from './books.ts';
 import { AFTER, BEFORE, formerTuples } from './change.ts';
 import { UNKNOWN_PROCESSES, type Ground } from './ground.ts';
 import { rules } from './rules.ts';
@@ -58,6 +61,40 @@ describe.each(SCALED_PAIRS)(
         });
         return { deps, after, calls: () => calls, isLost: () => lost };
       }
+
+      it('a change of the archive that was under way when another run took over is none', async () => {
+        await emptyBooks(tables);
+        const runId = randomUUID();
+        const [archived, late] = [formerTuples().slice(0, 1), formerTuples().slice(0, 2)];
+        const lease = openSyncLease(database, { ms: HOUR });
+        await lease.take({ runId });
+        await openRuns(database, lease, FEATURE_SYNC).create({
+          id: runId,
+          fingerprint: 'ours',
+          plan: CHANGES,
+          state: 'snapshot',
+        });
+        await openArchive(database, lease).add(runId, archived);
+        const before = await booksOf(tables);
+        // Its lease expires, and the next run takes it, just before the statement that changes the archive arrives.
+        const slow: Database = {
+          ...database,
+          async execute(statement) {
+            if (JSON.stringify(statement).includes('sallyport_feature_archive')) {
+              await tables.query('update sallyport_leases set expires_at = now()');
+              await openSyncLease(database, { ms: HOUR }).take({ runId: randomUUID() });
+            }
+            return database.execute(statement);
+          },
+        };
+        for (const change of ['add', 'forget'] as const) {
+          const paused = openSyncLease(slow, { ms: HOUR });
+          await tables.query('update sallyport_leases set expires_at = now()');
+          await paused.take({ runId });
+          await expect(openArchive(slow, paused)[change](runId, late)).rejects.toBeInstanceOf(LeaseLost);
+          expect(await booksOf(tables)).toEqual(before);
+        }
+      });
 
       const sync = (deps: SyncDeps) =>
         syncFeatures(
