@@ -93,11 +93,7 @@ function valuesOf(fields: readonly string[], prefix: string): string[] {
 }
 
 /** HMAC-SHA256 over `<t>.<raw body>`, keyed with the bytes of the key's text. Constant time over keys and values. */
-function isSignedBy(
-  keys: readonly string[],
-  { time, candidates }: Signature,
-  body: Uint8Array,
-): boolean {
+function isSignedBy(keys: readonly string[], { time, candidates }: Signature, body: Uint8Array): boolean {
   let fits = false;
   for (const key of keys) {
     const wanted = createHmac('sha256', key).update(`${time}.`).update(body).digest();
