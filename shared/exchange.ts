@@ -3,11 +3,11 @@ import type { Exchange, Fetch } from './ports/runtime.ts';
 /** The largest answer of a service that is read: Neon sends at most 10 MiB, an OpenFGA page has less. */
 export const MAX_REPLY_BYTES = 16 * 1024 * 1024;
 
-/** Where the runtime has nothing lighter than fetch. */
+/** An exchange over fetch, for runtimes without anything lighter. */
 export function exchangeBy(fetch: Fetch): Exchange {
   return async ({ method, url, headers, body, timeoutMs }) => {
     const signal = AbortSignal.timeout(timeoutMs);
-    // `manual`, because Workers know no `error`.
+    // `manual`, because Workers do not support `error`.
     const init = { method, headers, redirect: 'manual', signal } as const;
     const response = await fetch(url, body === undefined ? init : { ...init, body });
     const text = await boundedText(response, MAX_REPLY_BYTES);
@@ -15,7 +15,7 @@ export function exchangeBy(fetch: Fetch): Exchange {
   };
 }
 
-/** An answer as text. Throws RangeError over `maxBytes`, and TypeError for what is no UTF-8. */
+/** Reads a body as text. Throws RangeError over `maxBytes`, and TypeError for invalid UTF-8. */
 export async function boundedText(response: Response, maxBytes: number): Promise<string> {
   if (response.body === null) return '';
   const body: ReadableStream<Uint8Array> = response.body;

@@ -1,11 +1,11 @@
-/** Something remembered: `used` is set by whoever finds it useful. */
+/** A cache entry: `used` is set on each hit. */
 export interface Kept {
   used: boolean;
 }
 
 /**
- * At most `max` things that are remembered elsewhere, where they are found. When there are too many, those go first that were
- * not used since they were last looked at (SIEVE, Zhang et al. 2024): a use costs one write, not a change of order.
+ * Bounds entries of other tables to `max`. Evicts those first that were not used since the hand last passed them (SIEVE,
+ * Zhang et al. 2024): a hit costs one write, not a change of order.
  */
 export class Bounded<Item extends Kept> {
   readonly #items = new Set<Item>();
@@ -13,7 +13,7 @@ export class Bounded<Item extends Kept> {
   readonly #drop: (item: Item) => void;
   #hand = this.#items.values();
 
-  /** `drop` is called for what has to go, and not for what was removed. */
+  /** `drop` is called for evicted entries, not for removed ones. */
   constructor(max: number, drop: (item: Item) => void) {
     this.#max = max;
     this.#drop = drop;
@@ -32,7 +32,7 @@ export class Bounded<Item extends Kept> {
     this.#items.delete(item);
   }
 
-  /** Drops one, if there is any. */
+  /** Evicts one entry, if there is any. */
   evict(): void {
     while (this.#items.size > 0) {
       const next = this.#hand.next();

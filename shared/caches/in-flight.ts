@@ -1,9 +1,9 @@
 import type { MaybePromise } from '../ports/runtime.ts';
 import type { RelationQuery, Relations } from '../ports/relations.ts';
 
-// For Node only: on Workers one request may not await another's promise ("Cannot perform I/O on behalf of a different request").
+// Node only: on Workers a request must not await another's promise ("Cannot perform I/O on behalf of a different request").
 
-/** Makes callers with the same key wait for one load, or lets each load alone. */
+/** Joins concurrent loads of one key, or runs each alone. */
 export type Collapse = <T>(load: (key: string) => Promise<T>) => (key: string) => Promise<T>;
 
 /** One load per key at a time. */
@@ -22,11 +22,11 @@ export const shareInFlight: Collapse = <T>(load: (key: string) => Promise<T>) =>
 export const eachAlone: Collapse = (load) => load;
 
 export interface SharedRelations extends Relations {
-  /** From now on no question about this user is answered by one that was asked before. */
+  /** From now on no check of this user joins one begun before. */
   forget(user: string): void;
 }
 
-/** Identical checks under way at the same time become one. */
+/** Joins identical concurrent checks. */
 export function checksInFlight(inner: Relations): SharedRelations {
   const underway = new Map<string, Map<string, MaybePromise<boolean>>>();
   const ask = async (query: RelationQuery, key: string): Promise<boolean> => {
@@ -37,7 +37,7 @@ export function checksInFlight(inner: Relations): SharedRelations {
       return await verdict;
     } finally {
       mine.delete(key);
-      // After forget() the user's later questions stand in another map.
+      // After forget() the user's later checks are in another map.
       if (mine.size === 0 && underway.get(query.user) === mine) underway.delete(query.user);
     }
   };
@@ -58,7 +58,7 @@ export function checksAlone(inner: Relations): SharedRelations {
   return { check: (query) => inner.check(query), ping: () => inner.ping(), forget: () => undefined };
 }
 
-/** Space cannot occur in a relation or an object, so it parts them without ambiguity. */
+/** A space occurs neither in a relation nor in an object, so it separates them unambiguously. */
 function keyOf({ relation, object, consistency = 'fast', context }: RelationQuery): string {
   return `${consistency} ${relation} ${object} ${context === undefined ? '' : stable(context)}`;
 }

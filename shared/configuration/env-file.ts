@@ -4,14 +4,14 @@ import { systemCode, systemFault } from '../system-errors.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A file of variables that was named, or is there, and cannot be read. */
+/** A file of variables that is named or exists, and cannot be read. */
 export class UnreadableEnvFile extends Error {
   override readonly name = 'UnreadableEnvFile';
 }
 
 export interface WithEnvFiles {
   readonly variables: Environment;
-  /** Those that were read. */
+  /** The files that were read. */
   readonly files: readonly string[];
 }
 
@@ -23,8 +23,8 @@ interface EnvFile {
 const DEFAULT = '.env';
 
 /**
- * The environment, and below it what files hold: those named, a later one before an earlier one, or else .env where it
- * is there. A variable of the environment wins even when it is empty. Throws UnreadableEnvFile. Node only.
+ * The environment, and below it the variables of files: those named, a later one winning over an earlier one, else .env if
+ * it exists. A variable of the environment wins even when empty. Throws UnreadableEnvFile. Node only.
  */
 export function withEnvFiles(environment: Environment, named: readonly string[] = []): WithEnvFiles {
   const texts = named.length > 0 ? named.map((file) => textOf(file)) : [defaultText()];
@@ -33,7 +33,7 @@ export function withEnvFiles(environment: Environment, named: readonly string[] 
   return { variables: { ...below, ...environment }, files: read.map(({ file }) => file) };
 }
 
-/** Throws for a line that assigns nothing: the parser would take it for a part of the next name, and lose that one. */
+/** Throws for a line without an assignment: the parser would take it as part of the next name, and lose that one. */
 function entriesOf({ file, text }: EnvFile): [string, string | undefined][] {
   return Object.entries(parseEnv(text)).map(([written, value]) => {
     const name = written.trim();

@@ -6,7 +6,7 @@ import { audiences, issuerUrl } from './values.ts';
 export interface IssuerConfig extends Issuer {
   /** At least one; a token must carry one of them in `aud`. */
   readonly audiences: readonly [string, ...string[]];
-  /** What the header of its access tokens has to say of them; `any`: nothing, or that it is a JWT. */
+  /** Header `typ` of its access tokens (RFC 9068 §2.1); `any`: absent, or that of a JWT. */
   readonly typ: 'at+jwt' | 'any';
 }
 
@@ -19,11 +19,11 @@ export interface IntrospectionConfig {
   readonly organizations: readonly string[];
 }
 
-/** `address|…` are callers nobody has signed in; the others have variables of their own. */
+/** `address|…` are callers without a token; the others have variables of their own. */
 const TAKEN = new Set(['zitadel', 'kanidm', 'session', 'address']);
 const NAME = /^[A-Z0-9][A-Z0-9_]{0,31}$/;
 
-/** An issuer under a name of the operator's own. */
+/** An issuer under a name of the operator's choice. */
 export interface NamedIssuer {
   readonly issuer: IssuerConfig;
   readonly client: { readonly id: string; readonly secret: string } | undefined;
@@ -41,12 +41,12 @@ function fieldsByName(written: Written): ReadonlyMap<string, Fields> {
   return new Map([...byName].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Of further issuers, also of those whose variables have faults. */
+/** Names of further issuers, also of those with faulty variables. */
 export function namesIn(written: Written): readonly IssuerName[] {
   return [...fieldsByName(written).keys()].map((name) => name.toLowerCase());
 }
 
-/** All of them, by name. */
+/** All further issuers, by name. */
 export function furtherIssuers(written: Written): {
   readonly issuers: readonly NamedIssuer[];
   readonly faults: readonly Fault[];
@@ -107,8 +107,8 @@ function readIssuer(
 }
 
 /**
- * Kanidm's access tokens are `at+jwt`, and its ID tokens differ in nothing else; every client of it is an issuer of its own
- * under this path. Elsewhere access tokens of plain `JWT` are the rule.
+ * Kanidm's access tokens are `at+jwt`, which is all that distinguishes them from its ID tokens; each of its clients is an
+ * issuer of its own under this path. Elsewhere plain `JWT` is usual.
  */
 export function typOf(url: string): IssuerConfig['typ'] {
   return url.includes('/oauth2/openid/') ? 'at+jwt' : 'any';

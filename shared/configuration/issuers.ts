@@ -16,7 +16,7 @@ export type { IntrospectionConfig, IssuerConfig } from './further-issuers.ts';
 
 export interface IssuersConfig {
   readonly issuers: readonly IssuerConfig[];
-  /** Asked in this order. */
+  /** Queried in this order. */
   readonly introspection: readonly IntrospectionConfig[];
 }
 
@@ -24,7 +24,7 @@ const SHARED_SUBJECT_ISSUERS = list
   .pipe(z.array(z.enum(['zitadel', 'kanidm', 'session'], 'write names out of zitadel, kanidm, session')))
   .default(['zitadel']);
 
-/** Whose `sub` is the bundle's own user id. */
+/** Issuers whose `sub` is the bundle's own user id. */
 export const SUBJECTS = slice({
   variables: { SHARED_SUBJECT_ISSUERS },
   read: (v): { readonly sharedSubjectIssuers: readonly IssuerName[] } => ({
@@ -32,13 +32,13 @@ export const SUBJECTS = slice({
   }),
 });
 
-/** Where Zitadel is, for who names it or asks it. */
+/** Zitadel's URLs, shared by several slices. */
 export const ZITADEL_URLS = {
   ZITADEL_ISSUER_URL: issuerUrl.optional(),
   ZITADEL_API_URL: httpBase.optional(),
 };
 
-/** Zitadel's own API; undefined where nothing names it. */
+/** Base URL of Zitadel's own API; undefined where it is not configured. */
 export function zitadelUrl(v: {
   readonly ZITADEL_ISSUER_URL?: string | undefined;
   readonly ZITADEL_API_URL?: string | undefined;
@@ -48,11 +48,11 @@ export function zitadelUrl(v: {
 
 export interface ZitadelConfig {
   readonly issuer: Issuer;
-  /** As a service account; null without ZITADEL_SERVICE_TOKEN. */
+  /** Called as a service account; null without ZITADEL_SERVICE_TOKEN. */
   readonly api: { readonly url: string; readonly token: string } | null;
 }
 
-/** Zitadel as it tells of its users, whether their tokens are accepted or not. */
+/** Zitadel as the source of user events, whether its tokens are accepted or not. */
 export const ZITADEL = slice({
   variables: { ...ZITADEL_URLS, ZITADEL_SERVICE_TOKEN: z.string().optional(), SHARED_SUBJECT_ISSUERS },
   examples: {
@@ -72,7 +72,7 @@ export const ZITADEL = slice({
   },
 });
 
-/** Who is trusted to sign tokens. */
+/** The trusted issuers. */
 export const ISSUERS = slice({
   variables: {
     ZITADEL_ISSUER_URL: ZITADEL_URLS.ZITADEL_ISSUER_URL,

@@ -1,9 +1,9 @@
 import { closest } from '../nearest.ts';
 
-/** What process.env and Worker bindings have in common: names and values, unchecked. */
+/** process.env or Worker bindings: names and values, unchecked. */
 export type RawEnvironment = Readonly<Record<string, unknown>>;
 
-/** What is set at all, well-formed or not. */
+/** The variables that are set, well-formed or not. */
 export type Written = Readonly<Record<string, string | undefined>>;
 
 /** A variable that cannot be used, and what to write instead. Never its value: it may be a secret. */
@@ -12,7 +12,7 @@ export interface Fault {
   readonly problem: string;
 }
 
-/** Names of variables; each with what a person could write, where its absence can be a fault. */
+/** Names of variables; each with an example, where its absence can be a fault. */
 export type Known = ReadonlyMap<string, string | undefined>;
 
 /** The target that TARGET_<NAME>_URL names; undefined for any other variable. */
@@ -34,7 +34,7 @@ export function issuerVariable(
   return undefined;
 }
 
-/** What is missing comes with an example, and with the name that was perhaps meant for it. */
+/** Extends faults of missing variables by an example and a likely misspelling. */
 export function inFull(faults: readonly Fault[], raw: RawEnvironment, known: Known): Fault[] {
   return faults.map(({ variable, problem }) => {
     const hint = problem.startsWith('is missing') ? missingHint(variable, raw, known) : '';
@@ -42,7 +42,7 @@ export function inFull(faults: readonly Fault[], raw: RawEnvironment, known: Kno
   });
 }
 
-/** What to add to `NAME is missing`: an example, and the set variable that looks like a slip of the name. */
+/** Suffix of `NAME is missing`: an example, and the set variable that looks like a misspelling. */
 export function missingHint(variable: string, raw: RawEnvironment, known: Known): string {
   const example = known.get(variable);
   const slips = Object.entries(raw).flatMap(([name, value]) =>
@@ -52,7 +52,7 @@ export function missingHint(variable: string, raw: RawEnvironment, known: Known)
   return slips.length === 0 ? shown : `${shown}; ${slips.join(' and ')} is set: is that a slip of the name?`;
 }
 
-/** Names that are set and look like a slip of one of ours, for a warning. Never a value. */
+/** Warnings for set names that look like a misspelling of a variable. Never a value. */
 export function misspelled(raw: RawEnvironment, known: Known): Fault[] {
   return Object.entries(raw).flatMap(([name, value]) => {
     const right = isWritten(value) ? nearestVariable(name, known) : undefined;
@@ -70,8 +70,8 @@ const BINDING = 'HYPERDRIVE';
 const SHORTEST = 8;
 
 /**
- * The variable of ours that a name is a slip of; undefined for our own names and for all that is not near one. Two
- * letters are near (one in names under twelve letters), so is another case, a lost underscore, one proxy for many, and a lost last word.
+ * The variable that a name misspells; undefined for variables and for names near none. Near are two edits (one in names under
+ * twelve letters), another case, a missing underscore, singular for plural, and a missing last word.
  */
 export function nearestVariable(name: string, known: Known): string | undefined {
   if (known.has(name) || name === BINDING || targetNamedBy(name) !== undefined) return undefined;
@@ -99,7 +99,7 @@ const FIELD_SLIPS: ReadonlyMap<string, string> = new Map([
   ['SECRET', 'CLIENT_SECRET'],
 ]);
 
-/** ISSUER_CORP_CLIENTID, ISSUERS_CORP_URL, issuer_corp_url; ISSUER_URL, where the name was forgotten. */
+/** ISSUER_CORP_CLIENTID, ISSUERS_CORP_URL, issuer_corp_url; ISSUER_URL, with the name missing. */
 function issuerSlip(upper: string): string | undefined {
   const words = /^ISSUERS?_(.+)$/.exec(upper)?.[1]?.split('_') ?? [];
   for (const length of [2, 1]) {
@@ -110,7 +110,7 @@ function issuerSlip(upper: string): string | undefined {
   return undefined;
 }
 
-/** ZITADEL_ISSUER for ZITADEL_ISSUER_URL; not where two could be meant. */
+/** ZITADEL_ISSUER for ZITADEL_ISSUER_URL; not where two match. */
 function withoutLastWord(upper: string, candidates: readonly string[]): string | undefined {
   if (!upper.includes('_')) return undefined;
   const longer = candidates.filter((known) => known.slice(0, known.lastIndexOf('_')) === upper);

@@ -11,22 +11,22 @@ export interface ServerConfig {
   readonly listen: { readonly host: string; readonly port: number };
   /** Listed origins; empty = no CORS headers at all. */
   readonly allowedOrigins: readonly string[];
-  /** CIDRs whose X-Forwarded-* is believed. */
+  /** CIDRs whose X-Forwarded-* is trusted. */
   readonly trustedProxies: readonly string[];
   readonly maxBodyBytes: number;
 }
 
-/** For slices that ask more of production. */
+/** For slices with further requirements in production. */
 export const ENVIRONMENT = z
   .enum(['development', 'production'], 'write development or production')
   .default('development');
 
-/** Who writes prod or Production hears at once what production needs; any other word may mean development. */
+/** prod or Production already gets production's faults; any other word may mean development. */
 export function meansProduction({ ENVIRONMENT: text = '' }: Readonly<Record<string, string | undefined>>) {
   return /^\s*prod/i.test(text);
 }
 
-/** The share of passed requests that get a line in the log; undefined for what is none of the three forms. */
+/** The share of passed requests that are logged; undefined for a malformed text. */
 function passingShare(text: string): number | undefined {
   if (text === 'all') return 1;
   if (text === 'refused') return 0;
@@ -39,7 +39,7 @@ const ORIGINS =
 const ANY_ORIGIN =
   'holds *: answers carry Access-Control-Allow-Credentials, so list the origins, as in https://app.example.org';
 
-/** How it listens, logs and frames its answers. */
+/** Listening, logging and the frame of answers. */
 export const SERVER = slice({
   variables: {
     ALLOWED_ORIGINS: listOf(
@@ -65,7 +65,7 @@ export const SERVER = slice({
   read: (v, { runtime }): ServerConfig => ({
     environment: v.ENVIRONMENT,
     logLevel: v.LOG_LEVEL,
-    // Cloudflare logs every invocation of a Worker by itself, and a line costs it more than most of a request.
+    // Cloudflare logs every invocation of a Worker anyway, and a line costs it more than most of a request.
     logging: { passing: v.LOG_REQUESTS ?? (runtime === 'workers' ? 0 : 1), paths: v.LOG_PATHS === 'on' },
     listen: { host: v.HOST, port: v.PORT },
     allowedOrigins: v.ALLOWED_ORIGINS,

@@ -6,33 +6,33 @@ export type { Fault, RawEnvironment, Written } from './names.ts';
 
 export type Runtime = 'node' | 'workers';
 
-/** What a slice is read from. */
+/** Input of a slice. */
 export interface Given {
   readonly written: Written;
-  /** With what a Worker is handed beside text. */
+  /** Includes a Worker's bindings that are no text. */
   readonly raw: RawEnvironment;
   readonly runtime: Runtime;
 }
 
-/** How texts that variables name are read. */
+/** Access to texts that variables name. */
 export interface Files {
   readonly runtime: Runtime;
-  /** Throws when there is no such text. */
+  /** Throws when it cannot be read. */
   readText(path: string): string;
   readonly parseModel: ((text: string) => AuthorizationModel) | null;
 }
 
-/** What one part of the configuration is made of: its variables, what is wrong with them, what they come to. */
+/** Definition of one part of the configuration: its variables, their faults, and the result. */
 export interface Definition<Shape extends z.ZodRawShape, Part> {
   readonly variables: Shape;
-  /** What a person could write, for those variables whose absence can be a fault. */
+  /** Examples, for variables whose absence can be a fault. */
   readonly examples?: Readonly<Partial<Record<keyof Shape & string, string | undefined>>>;
-  /** What variables lack together; what is wrong with one alone is for its shape to say. */
+  /** Faults of variables in combination; those of a single one come from its shape. */
   faults?(given: Given): readonly Fault[];
-  /** What texts lack that variables hold or name. `faults`: all of the variables, of other slices too. */
+  /** Faults of texts that variables hold or name. `faults`: those of all variables, of other slices too. */
   texts?(given: Given, files: Files, faults: readonly Fault[]): readonly Fault[];
   read(variables: z.output<z.ZodObject<Shape>>, given: Given): Part;
-  /** What runs, but perhaps not as meant. */
+  /** Usable, but perhaps unintended settings. */
   warnings?(part: Part, given: Given): readonly Fault[];
 }
 
@@ -43,7 +43,7 @@ interface Checked<Part> {
   read(): { readonly part: Part; readonly warnings: readonly Fault[] } | undefined;
 }
 
-/** A part of the configuration: whoever composes slices asks for the variables of these, and of no other. */
+/** A part of the configuration: a composition of slices requires their variables and no other. */
 export interface Slice<Part extends object> {
   readonly variables: Known;
   check(given: Given): Checked<Part>;
@@ -55,7 +55,7 @@ export interface Slice<Part extends object> {
   map<To extends object>(to: (part: Part) => To): Slice<To>;
 }
 
-/** What a slice is read as. */
+/** The result type of a slice. */
 export type PartOf<S> = S extends Slice<infer Part> ? Part : never;
 
 export function slice<Shape extends z.ZodRawShape, Part extends object>(
@@ -124,13 +124,13 @@ export type Configured<Part> = (
   | { readonly ok: true; readonly config: Part; readonly warnings: readonly Fault[] }
   | { readonly ok: false; readonly faults: readonly Fault[] }
 ) & {
-  /** What is wrong with texts, whatever is wrong with variables, so that all faults of a configuration are found together. */
+  /** Faults of texts, whatever the faults of variables, so that all faults of a configuration are found together. */
   texts(files: Files): readonly Fault[];
 };
 
 /**
- * The one door from raw variables to a checked configuration. All faults are found before any is reported,
- * and an absent security setting is a fault: it never weakens a check. `known`: names that are no slip of another.
+ * The only way from raw variables to a checked configuration. All faults are collected before any is reported,
+ * and an absent security setting is a fault: it never weakens a check. `known`: names that are no misspellings.
  */
 export function configure<Part extends object>(
   slice: Slice<Part>,
@@ -147,8 +147,8 @@ export function configure<Part extends object>(
 }
 
 /**
- * What is set at all, well-formed or not. An empty variable is an absent one: that is how Kubernetes and .env files leave a
- * setting out. White space around a value is of the file that it came from.
+ * The set variables, well-formed or not. An empty variable counts as absent, as Kubernetes and .env files leave out a
+ * setting. White space around a value is an artefact of its file.
  */
 export function writtenIn(raw: RawEnvironment): Written {
   return Object.fromEntries(
@@ -158,17 +158,17 @@ export function writtenIn(raw: RawEnvironment): Written {
   );
 }
 
-/** Several entries of one list may be wrong in the same way, and slices may share a variable. */
+/** Several entries of one list may have the same fault, and slices may share a variable. */
 function distinct(faults: readonly Fault[]): Fault[] {
   return [...new Map(faults.map((fault) => [`${fault.variable} ${fault.problem}`, fault])).values()];
 }
 
-/** For `Definition.faults`: what is broken of these. */
+/** For `Definition.faults`: the faults whose condition is true. */
 export function broken(...faults: readonly (readonly [boolean, string, string])[]): Fault[] {
   return faults.flatMap(([is, variable, problem]) => (is ? [{ variable, problem }] : []));
 }
 
-/** Of two variables that go together and of which one is written. */
+/** The fault of a pair of variables of which only one is set. */
 export function halfOf(written: Written, first: string, second: string): Fault[] {
   if ((written[first] === undefined) === (written[second] === undefined)) return [];
   const missing = written[first] === undefined ? first : second;

@@ -11,7 +11,7 @@ export interface OpenFgaConfig {
   readonly apiToken: string | null;
 }
 
-/** Who may do what. */
+/** The authorization server. */
 export const OPENFGA = slice({
   variables: {
     OPENFGA_URL: httpBase,
@@ -43,7 +43,7 @@ export interface CountersConfig {
   readonly rateLimitFailure: 'local' | 'open' | 'closed';
 }
 
-/** Where requests are counted, and marks of withdrawn tokens are kept. */
+/** The store of request counters and of marks of withdrawn tokens. */
 export const COUNTERS = slice({
   variables: {
     ENVIRONMENT,
@@ -101,20 +101,20 @@ function storeOf(
 }
 
 export type DatabaseConfig =
-  /** `endpoint`: where Workers speak SQL over HTTP, when it is not the address Neon's driver derives from the URL. */
+  /** `endpoint`: of SQL over HTTP on Workers, when it is not the one Neon's driver derives from the URL. */
   | { readonly kind: 'url'; readonly url: string; readonly endpoint: string | null }
   /** Workers only. */
   | { readonly kind: 'hyperdrive'; readonly url: string };
 
-/** The one binding that is configuration: where the pool of Hyperdrive is reached, by a URL that holds inside workerd only. */
+/** The only binding that is configuration: Hyperdrive's URL, valid inside workerd only. */
 const Hyperdrive = z.object({ connectionString: postgresUrl });
 
-/** What a Worker is handed beside text is checked before anything uses it; Node has no bindings. */
+/** A Worker's binding is checked before use; Node has no bindings. */
 function hyperdriveOf({ raw: { HYPERDRIVE }, runtime }: Given) {
   return runtime === 'node' || HYPERDRIVE === undefined ? undefined : Hyperdrive.safeParse(HYPERDRIVE);
 }
 
-/** Postgres. Hyperdrive wins: DATABASE_URL may stand beside it for the commands. */
+/** Postgres. Hyperdrive wins: DATABASE_URL may be set beside it for the commands. */
 export const DATABASE = slice({
   variables: { DATABASE_URL: postgresUrl.optional(), DATABASE_HTTP_ENDPOINT: httpBase.optional() },
   examples: { DATABASE_URL: 'postgres://sallyport:password@db.internal.example.org:5432/sallyport' },

@@ -5,7 +5,7 @@ import type { Fault } from './names.ts';
 import type { Files } from './slice.ts';
 export const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
 
-/** URL.parse() came to Node after the oldest version we run on. */
+/** URL.parse() is newer than the oldest supported Node. */
 export function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
@@ -16,7 +16,7 @@ export function url(protocols: readonly string[]) {
     z
       .string()
       .refine((text) => protocols.includes(parseUrl(text)?.protocol ?? ''), `write a URL: ${wanted}`)
-      // The parser drops tabs and line breaks in silence, and whoever compares bytes does not.
+      // The parser drops tabs and line breaks silently; a comparison of bytes does not.
       .refine(
         (text) => parseUrl(text) === undefined || !/[\s\p{Cc}\p{Cf}]/u.test(text),
         'write the URL without white space or invisible characters',
@@ -24,7 +24,7 @@ export function url(protocols: readonly string[]) {
   );
 }
 
-/** Text that is no URL at all has that fault already: it gets no second one. */
+/** True for a text that is no URL: it has that fault already. */
 function withoutParts(...parts: readonly ('search' | 'hash' | 'username' | 'password')[]) {
   return (text: string): boolean => {
     const parsed = parseUrl(text);
@@ -49,7 +49,7 @@ export function whole(minimum: number, maximum: number, unit: string) {
     .refine((value) => value >= minimum && value <= maximum, problem);
 }
 
-/** Node's pool, Neon's driver and Hyperdrive all take it. */
+/** Accepted by Node's pool, Neon's driver and Hyperdrive. */
 export const postgresUrl = url(['postgres:', 'postgresql:']);
 
 /** RFC 8414 §2 lets issuers carry a path; they are compared byte for byte, so nothing is normalised here. */
@@ -58,7 +58,7 @@ export const issuerUrl = url(['https:', 'http:']).refine(
   'write the issuer without credentials: it is shown in the log and in /ready',
 );
 
-/** Compared as they are: a wildcard, or a list in the form of JSON, would match no token and say nothing. */
+/** Compared verbatim: a wildcard, or a list in JSON, would silently match no token. */
 export function plain(names: readonly string[]): boolean {
   return names.every((name) => !/[*"]/.test(name));
 }
@@ -70,12 +70,12 @@ export const audiences = list.pipe(
     .refine(plain, 'name every audience, comma-separated and without quotes: there is no wildcard *'),
 );
 
-/** What OpenFGA names stores and models by; its SDK throws on anything else. https://github.com/ulid/spec */
+/** Ids of OpenFGA's stores and models; its SDK throws on anything else. https://github.com/ulid/spec */
 export const ulid = z
   .string()
   .regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'write the id that `npx sallyport fga bootstrap` prints: a ULID');
 
-/** Text whose entries each have a form; which ones do not is said by place and not by value: it may be a URL with a password. */
+/** A list of entries of one form; faulty ones are named by position and not by value, which may be a URL with a password. */
 export function listOf(fits: (entry: string) => boolean, wanted: string) {
   return list.superRefine((entries, context) => {
     const wrong = entries.flatMap((entry, index) => (fits(entry) ? [] : [index + 1]));
@@ -84,7 +84,7 @@ export function listOf(fits: (entry: string) => boolean, wanted: string) {
   });
 }
 
-/** Text that `read` makes something of; undefined is a fault. */
+/** A text parsed by `read`; undefined is a fault. */
 export function readAs<T>(read: (text: string) => T | undefined, wanted: string) {
   return z.string().transform((text, context) => {
     const made = read(text);
@@ -103,12 +103,12 @@ export function rate(name: string) {
 export type TextSource =
   { readonly kind: 'file'; readonly path: string } | { readonly kind: 'inline'; readonly json: string };
 
-/** JSON of any kind is taken for the text itself: for an object the fault is then that a list is wanted, not that no such file is there. */
+/** Any JSON is taken for the text itself: for an object the fault is then that a list is wanted, not a missing file. */
 export function textSource(text: string): TextSource {
   return /^\s*[[{"]/.test(text) ? { kind: 'inline', json: text } : { kind: 'file', path: text };
 }
 
-/** What is wrong with a text by `check`, or why it cannot be read. */
+/** The faults of a text by `check`, or why it cannot be read. */
 export function faultsIn(
   variable: string,
   source: TextSource,

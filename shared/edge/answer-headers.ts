@@ -1,4 +1,4 @@
-/** RFC 9110 §7.6.1: fields of an upstream's answer that end here, and those only the gateway may set. */
+/** RFC 9110 §7.6.1: fields of an upstream's answer that are not forwarded, and those only the gateway may set. */
 const STAYS_BEHIND = new Set([
   'connection',
   'keep-alive',

@@ -1,13 +1,13 @@
 import { Refusal } from '../errors.ts';
 
-/** More than any event or form of the bundle's own routes has, unless a route says otherwise. */
+/** More than any event or form of an own route needs; a route may override it. */
 export const MAX_OWN_BODY_BYTES = 65_536;
 /** Zitadel itself gives up a delivery after ten seconds at most. */
 const MOST_MS = 10_000;
 
 /**
- * Returns the raw bytes of a request to an own route; its sender may not have proved anything yet. Throws Refusal
- * `body_too_large`, declared or streamed, over `most` bytes, and `invalid_request` when the body is not there within `mostMs`.
+ * Returns the raw bytes of a request to an own route; its sender may be unauthenticated. Throws Refusal `body_too_large`,
+ * declared or streamed, over `most` bytes, and `invalid_request` when the body has not arrived within `mostMs`.
  */
 export async function readBody(request: Request, most: number, mostMs = MOST_MS): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length') ?? 0) > most) throw ownBodyTooLarge(most);
@@ -16,7 +16,7 @@ export async function readBody(request: Request, most: number, mostMs = MOST_MS)
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    // Ends the read that is under way.
+    // Ends the pending read.
     reader.cancel().catch(() => undefined);
   }, mostMs);
   try {

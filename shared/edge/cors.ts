@@ -1,7 +1,7 @@
 const PREFLIGHT_SECONDS = '600';
 
 export interface Cors {
-  /** True when ALLOWED_ORIGINS names any: then the upstream's own CORS fields stay behind. */
+  /** True when ALLOWED_ORIGINS names any: then the upstream's own CORS fields are dropped. */
   readonly active: boolean;
   /** Fields for any answer to this request, refusals too: a single-page app must be able to read its 401. */
   headers(origin: string | undefined): readonly string[];
@@ -9,7 +9,7 @@ export interface Cors {
   preflight(method: string, fields: CorsFields): readonly string[] | undefined;
 }
 
-/** The fields of a request that browsers set and pages cannot (Fetch standard §4.9). */
+/** Request fields that browsers set and pages cannot (Fetch standard §4.9). */
 export interface CorsFields {
   readonly origin: string | undefined;
   readonly preflightMethod: string | undefined;

@@ -10,41 +10,41 @@ import type { Cors, CorsFields } from './cors.ts';
 import { rateHeaders, rateLimited } from './rate-headers.ts';
 import type { RequestLog } from './request-log.ts';
 
-/** A path that the bundle answers by itself, before any access rule. */
+/** A path that the bundle itself answers, before any access rule. */
 export interface OwnRoute {
-  /** All that lies below, when it ends with a slash. Its name in the log and in metrics too. */
+  /** A prefix, when it ends with a slash. Also its name in the log and in metrics. */
   readonly path: string;
-  /** GET brings HEAD along. */
+  /** GET includes HEAD. */
   readonly methods: readonly ('GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE')[];
   /**
-   * What requests count against, by their address. `coarse`: what all such routes of this instance share. A policy: the
-   * route's own, over all instances, on top of that. `refusals`: only what is refused counts, so that probes and signed
-   * deliveries always pass.
+   * The quota of requests, by their address. `coarse`: one that all such routes of this instance share. A policy: the
+   * route's own, over all instances, on top of that. `refusals`: only refusals count, so that probes and signed deliveries
+   * always pass.
    */
   readonly quota: 'coarse' | 'refusals' | RatePolicy;
-  /** Bytes of a body, as far as MAX_BODY_BYTES allows; absent: MAX_OWN_BODY_BYTES. */
+  /** Bytes of a body, at most MAX_BODY_BYTES; absent: MAX_OWN_BODY_BYTES. */
   readonly maxBodyBytes?: number;
-  /** Throws Refusal, and what `toRefusal` makes one of. */
+  /** Throws Refusal, or an error that `toRefusal` maps. */
   answer(request: Request, asked: Asked): MaybePromise<Response>;
 }
 
-/** What the frame hands to a route beside the request. */
+/** What the frame passes to a route beside the request. */
 export interface Asked {
-  /** The request's id, as the answer will carry it. */
+  /** The request's id, as in the answer. */
   readonly id: string;
-  /** The caller's, as far as TRUSTED_PROXIES are believed. */
+  /** The caller's address, by TRUSTED_PROXIES. */
   readonly address: string;
   /** The whole body, once. Throws as readBody(). */
   readonly body: () => Promise<Uint8Array>;
 }
 
-/** A request as far as the frame needs it. */
+/** The parts of a request that the frame needs. */
 export interface Framed {
   readonly id: string;
   readonly method: string;
   readonly target: string;
   readonly address: string;
-  /** Why it may go no further, for its form. */
+  /** Why it is refused as malformed. */
   readonly fault: Refusal | undefined;
   readonly read: CorsFields & { readonly contentLength: number };
 }
@@ -60,8 +60,8 @@ export interface FrameDeps {
 }
 
 /**
- * What every answer of the bundle's own routes gets: request id, CORS fields, bounds, a problem document when refused, one
- * line and one measure. Never rejects.
+ * The frame of every answer of own routes: request id, CORS fields, bounds, a problem document when refused, one log line
+ * and one measure. Never rejects.
  */
 export async function framed(
   route: OwnRoute,
@@ -121,7 +121,7 @@ async function admitted(
   return answer;
 }
 
-/** Fields that say what is left of the route's own quota. Throws Refusal `rate_limited`, and as `Counters`. */
+/** Rate limit fields of the route's own quota. Throws Refusal `rate_limited`, and as `Counters`. */
 async function counted({ quota }: OwnRoute, address: string, deps: FrameDeps): Promise<readonly string[]> {
   if (quota === 'refusals') return [];
   guardAddress(address, deps.guard);

@@ -4,11 +4,11 @@ import type { Job } from '../runs/job.ts';
 import type { OwnRoute } from './frame.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
-/** What an edge function is before anything of it runs. */
+/** The declaration of an edge function. */
 export interface EdgeFunction {
-  /** As its folder. */
+  /** Equals its folder. */
   readonly name: string;
-  /** What it answers before any access rule: an exact path, or all that lies below one that ends with a slash. */
+  /** Paths answered before any access rule: exact ones, or prefixes that end with a slash. */
   readonly paths: readonly string[];
   /** Its regular jobs, each with its cron pattern (UTC); absent: none. Several jobs may have one pattern. */
   readonly schedule?: Readonly<Record<string, string>>;
@@ -16,7 +16,7 @@ export interface EdgeFunction {
   readonly slice: Slice<object>;
 }
 
-/** What a function brings to a running bundle; what is absent it does not have. */
+/** A function's parts in a running bundle; absent ones do not exist. */
 export interface Brought {
   /** Within its `paths`. */
   readonly routes?: readonly OwnRoute[];
@@ -26,7 +26,7 @@ export interface Brought {
   close?(): MaybePromise<void>;
 }
 
-/** Configured, a function that FUNCTIONS turns on is a way to start it. */
+/** Slice of a function that FUNCTIONS turns on; its configuration starts it. */
 export type Started<Deps> = Slice<{ readonly start: (deps: Deps) => Brought }>;
 
 export function starting<Part extends object, Deps>(
@@ -36,26 +36,26 @@ export function starting<Part extends object, Deps>(
   return slice.map((config) => ({ start: (deps: Deps) => create(deps, config) }));
 }
 
-/** The paths that functions answer by themselves; no access rule has a say there. */
+/** The paths that functions answer, beyond access rules. */
 export interface OwnPaths {
-  /** Whether a raw request target, before it is judged, is one of them. In another spelling it is refused later: see onward.ts. */
+  /** Whether a raw, unjudged request target is one of them. Another spelling is refused later: see onward.ts. */
   has(target: string): boolean;
-  /** Whether the decoded segments of a judged path are one of them, however it was spelled. */
+  /** Whether the decoded segments of a judged path are one of them, in any spelling. */
   hasSegments(segments: readonly string[]): boolean;
-  /** Whether all are that begin with these segments and have one more. */
+  /** Whether all paths with these segments and at least one more are among them. */
   hasAllBelow(segments: readonly string[]): boolean;
 }
 
-/** What nobody reads in two ways: no dot segments, no empty ones, nothing encoded. */
+/** Unambiguous paths: no dot segments, no empty ones, nothing encoded. */
 const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
 
-/** Of the functions that are on. */
+/** Own paths of the given functions. */
 export function ownPaths(functions: readonly Pick<EdgeFunction, 'paths'>[]): OwnPaths {
   const paths = functions.flatMap((each) => each.paths);
   const exact = new Set(paths.filter((path) => !path.endsWith('/')));
   const prefixes = paths.filter((path) => path.endsWith('/'));
   const below = prefixes.map((prefix) => prefix.slice(1, -1).split('/'));
-  // Most requests are for none of them, and have more segments than any: no text is put together for those.
+  // Most requests match none and have more segments than any: no string is built for those.
   const deepest = Math.max(...[...exact].map((path) => path.split('/').length - 1));
   const isBelow = (segments: readonly string[], atLeast: number): boolean =>
     below.some(
@@ -75,7 +75,7 @@ export function ownPaths(functions: readonly Pick<EdgeFunction, 'paths'>[]): Own
   };
 }
 
-/** Finds the route of a path: the one of exactly that path, else the one that names most of it. */
+/** Finds the route of a path: the exact one, else the one of the longest prefix. */
 export function routesByPath(routes: readonly OwnRoute[]): (path: string) => OwnRoute | undefined {
   const exact = new Map(routes.map((route) => [route.path, route]));
   const prefixes = routes

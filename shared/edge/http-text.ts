@@ -5,7 +5,7 @@ import type { Problem } from './problem.ts';
 /** How long a client may take to close its own half after its last answer. */
 const CLOSING_MS = 5_000;
 
-/** Status line and fields of an HTTP/1.1 answer, for sockets that Node's server has let go of. */
+/** Status line and fields of an HTTP/1.1 answer, for sockets detached from Node's server. */
 export function headText(status: number, reason: string | undefined, fields: readonly string[]): string {
   let text = `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status] ?? ''}\r\n`;
   for (let i = 0; i + 1 < fields.length; i += 2) text += `${fields[i] ?? ''}: ${fields[i + 1] ?? ''}\r\n`;
@@ -21,8 +21,8 @@ export function lastAnswer(socket: Duplex, { status, headers, body }: Problem): 
 }
 
 /**
- * For a socket whose own half is ended: what the other side still sends is thrown away, because to close over unread bytes
- * resets the connection, and with it the answer. A side that ignores the end is cut off after five seconds.
+ * For a half-closed socket: what the peer still sends is discarded, because closing over unread bytes resets the
+ * connection, and with it the answer. A peer that ignores the end is cut off after five seconds.
  */
 export function closeInTime(socket: Duplex): void {
   const cut = setTimeout(() => socket.destroy(), CLOSING_MS);

@@ -19,7 +19,7 @@ export function rateHeaders(policy: RatePolicy, taken: Taken): RateHeaders {
   return { 'RateLimit-Policy': text, RateLimit: `${name};r=${taken.remaining};t=${seconds(taken.resetMs)}` };
 }
 
-/** 429, with what the caller needs to come back at the right time. */
+/** 429, with the fields a caller needs to retry in time. */
 export function rateLimited(policy: RatePolicy, taken: Taken): Refusal {
   const retryAfter = Math.max(1, seconds(taken.retryAfterMs));
   return new Refusal('rate_limited', `over ${policy.limit} in ${policy.windowMs} ms (${policy.name})`, {

@@ -1,6 +1,6 @@
 import type { MaybePromise } from '../ports/runtime.ts';
 
-/** Words of our own: anyone may read them, so no provider's text is one. */
+/** Fixed words: public, so never a provider's text. */
 export type State =
   | 'up'
   | 'away'
@@ -28,11 +28,11 @@ export type State =
 export interface Look {
   readonly up: boolean;
   readonly state: State;
-  /** Errors, ages, counts: for whoever holds METRICS_TOKEN. */
+  /** Errors, ages, counts: shown with METRICS_TOKEN only. */
   readonly [detail: string]: unknown;
 }
 
-/** One dependency, as /ready shows it. */
+/** One dependency in /ready. */
 export interface ReadinessCheck {
   readonly name: string;
   /** True: requests fail while it is away, so /ready answers 503. A function where it changes with the rules in force. */

@@ -11,7 +11,7 @@ export interface TrustedProxies {
 /** `cidrs` are addresses or CIDRs, already checked by shared/configuration/server.ts. */
 export function trustedProxies(cidrs: readonly string[]): TrustedProxies {
   const ranges = cidrs.map(toRange);
-  // Proxies are few and constant: their verdicts are kept, so that a request does not parse its peer again.
+  // Proxies are few and constant: verdicts are cached, so that a request does not parse its peer again.
   const verdicts = new Map<string, boolean>();
   const trusts = (address: string): boolean => {
     if (ranges.length === 0) return false;
@@ -27,14 +27,14 @@ export function trustedProxies(cidrs: readonly string[]): TrustedProxies {
     client(peer, forwardedFor) {
       let client = plain(peer);
       if (forwardedFor === undefined || !trusts(peer)) return client;
-      // Right to left: each trusted hop vouches for the one before it; the first stranger is the caller.
+      // Right to left: each trusted hop vouches for the one before it; the first untrusted one is the caller.
       const hops = forwardedFor.split(',');
       for (let i = hops.length - 1; i >= 0 && trusts(client); i--) {
         const hop = (hops[i] ?? '').trim();
-        // RFC 9110 §5.6.1.2: empty elements of a list are passed over.
+        // RFC 9110 §5.6.1.2: empty elements of a list are ignored.
         if (hop === '') continue;
         const address = addressOf(hop);
-        // `unknown`, `_hidden` or no address at all: the proxy that wrote it is the nearest that is known.
+        // `unknown`, `_hidden` or no address at all: the proxy that sent it is the nearest known address.
         if (address === undefined) break;
         client = address;
       }
@@ -47,13 +47,13 @@ const BRACKETED = /^\[([^\]]*)\](?::\d{0,5})?$/;
 const IPV4_PORT = /^([\d.]+):\d{0,5}$/;
 
 /**
- * The address of one element of X-Forwarded-For, in one spelling: load balancers write ports, brackets and IPv4 in IPv6
- * form. Undefined for all that is no address, short and octal forms (`10.1`, `010.0.0.1`) among it.
+ * The normalised address of one element of X-Forwarded-For: load balancers write ports, brackets and IPv4 in IPv6 form.
+ * Undefined for anything else, including short and octal forms (`10.1`, `010.0.0.1`).
  */
 function addressOf(hop: string): string | undefined {
   const bare = BRACKETED.exec(hop)?.[1] ?? IPV4_PORT.exec(hop)?.[1] ?? hop;
   if (ipaddr.IPv4.isValidFourPartDecimal(bare)) return hop.startsWith('[') ? undefined : bare;
-  // A zone means something on the host that wrote it only (RFC 4007 §11).
+  // A zone is meaningful only on the host that wrote it (RFC 4007 §11).
   const [address = ''] = bare.split('%', 1);
   return address.includes(':') && ipaddr.isValid(address) ? ipaddr.process(address).toString() : undefined;
 }
@@ -72,7 +72,7 @@ function toRange(cidr: string): Range {
   return mapped ? [parsed.toIPv4Address(), length - 96] : [parsed, length];
 }
 
-/** The nearest proxy's X-Forwarded-Proto or -Host: the last element, if it has the form. */
+/** The nearest proxy's X-Forwarded-Proto or -Host: the last element, if well-formed. */
 export function nearest(field: string | undefined, form: RegExp): string | undefined {
   if (field === undefined) return undefined;
   const last = field.slice(field.lastIndexOf(',') + 1).trim();
@@ -81,7 +81,7 @@ export function nearest(field: string | undefined, form: RegExp): string | undef
 
 function inRanges(address: string, ranges: readonly Range[]): boolean {
   if (!ipaddr.isValid(address)) return false;
-  // process() reads ::ffff:10.0.0.1, as dual-stack sockets report it, as the IPv4 address it is.
+  // process() reads ::ffff:10.0.0.1, as dual-stack sockets report it, as IPv4.
   const parsed = ipaddr.process(address);
   return ranges.some(([network, bits]) => parsed.kind() === network.kind() && parsed.match([network, bits]));
 }
