@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { LeaseLost, openLease, renewed, withLease, type LeaseOptions } from '../../shared/runs/lease.ts';
+import { bundled } from '../support/bundled.ts';
 import { DATABASES, pausable, type MigratedDatabase } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
 
 const NAME = 'test of leases';
 const HOUR = 3_600_000;
 const AT_ONCE = { waitMs: 0, sleep: () => Promise.resolve() };
+const WATCHDOG = { timeout: 600_000, interval: 20 };
+const Writes = z.object({ writes: z.number() });
 const Row = z.object({ token: z.number(), run_id: z.string(), left: z.number() });
 
 describe.each(kindsOf(DATABASES))('a lease on $name', (kind) => {
@@ -89,7 +94,7 @@ describe.each(kindsOf(DATABASES))('a lease on $name', (kind) => {
       await withLease(lease, randomUUID(), AT_ONCE, async () => {
         const until = async () => performance.now() + (await row()).left;
         const first = await until();
-        await vi.waitUntil(async () => (await until()) > first + 3_000, { timeout: 600_000, interval: 20 });
+        await vi.waitUntil(async () => (await until()) > first + 3_000, WATCHDOG);
         expect(await open().take({ runId: randomUUID() })).toBe(false);
       });
       expect(await open().take({ runId: randomUUID() })).toBe(true);
@@ -111,6 +116,28 @@ describe.each(kindsOf(DATABASES))('a lease on $name', (kind) => {
         });
       });
       expect(await reason).toBeInstanceOf(LeaseLost);
+    });
+
+    it('lost to a stop (SIGSTOP) of its process ends its writes, to the last one', async () => {
+      await db.database.execute(sql`create table test_writes (run_id uuid not null)`);
+      const command = await bundled(fileURLToPath(new URL('holder.child.ts', import.meta.url)));
+      const count = async () => {
+        const [found] = await db.database.query(sql`select count(*) as writes from test_writes`, Writes);
+        return found!.writes;
+      };
+      const child = command.spawn({}, db.url, NAME, randomUUID());
+      const exited = once(child, 'exit');
+      await vi.waitUntil(async () => (await count()) > 5, WATCHDOG);
+      child.kill('SIGSTOP');
+      const runId = randomUUID();
+      await vi.waitUntil(() => open().take({ runId }), WATCHDOG);
+      const before = await count();
+      child.kill('SIGCONT');
+      // By LeaseLost, and nothing else.
+      expect(await exited).toEqual([75, null]);
+      expect(await count()).toBe(before);
+      expect(await row()).toMatchObject({ run_id: runId });
+      await command.close();
     });
 
     it('outlives a database that is away for some of its heartbeats', async () => {
