@@ -1,6 +1,7 @@
 /**
- * The production files that one request, one event and one `rules sync` pass through, counted by V8: files of which a
- * function runs between two takes of its coverage. `npx tsx test/docs/walks.ts` prints them.
+ * The production files that one request, one event and one `rules sync` pass through, counted by V8: those of which a
+ * function runs between two takes of its coverage, each time of several. `npx tsx test/docs/walks.ts --write` brings
+ * docs/walks.md up to date; without it the same text is printed.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -12,12 +13,10 @@ import { startStack, type Stack } from '../../dev/stack.ts';
 import { startServer } from '../../functions/node.ts';
 import { main } from '../../cli/main.ts';
 
-export type Walks = Readonly<Record<'request' | 'event' | 'rules sync', readonly string[]>>;
+type Walks = Readonly<Record<'A request, everything remembered' | 'An event' | '`rules sync`', readonly string[]>>;
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PRODUCT = /^(?:functions|shared|cli)\//;
-/** A remembered request is a later one of many: the first ones fetch keys and fill caches. */
-const WARM_UPS = 5;
 
 async function walks(): Promise<Walks> {
   const port = await freePort();
@@ -27,11 +26,9 @@ async function walks(): Promise<Walks> {
   try {
     const take = await coverage();
     const request = await requestWalk(url, stack, take);
-    await createUser(stack, 'walker-1');
-    await take();
-    await createUser(stack, 'walker-2');
-    const event = await take();
-    return { request, event, 'rules sync': await syncWalk(stack, take) };
+    const event = await common(take, (time) => createUser(stack, `walker-${time}`));
+    const sync = await syncWalk(stack, take);
+    return { 'A request, everything remembered': request, 'An event': event, '`rules sync`': sync };
   } finally {
     await server.close();
     await stack.close();
@@ -64,10 +61,22 @@ async function requestWalk(url: string, stack: Stack, take: Take): Promise<reado
     await answer.text();
     if (answer.status !== 200) throw new Error(`the request was answered with ${answer.status}`);
   };
-  for (let warmUp = 0; warmUp < WARM_UPS; warmUp += 1) await get();
+  return common(take, get);
+}
+
+const TIMES = 5;
+
+/** What ran every time but the first, which fills caches; timers and the schedule run now and then. */
+async function common(take: Take, act: (time: number) => Promise<void>): Promise<readonly string[]> {
+  let files: readonly string[] | undefined;
+  await act(0);
   await take();
-  await get();
-  return take();
+  for (let time = 1; time <= TIMES; time += 1) {
+    await act(time);
+    const ran = new Set(await take());
+    files = (files ?? [...ran]).filter((file) => ran.has(file));
+  }
+  return files ?? [];
 }
 
 /** Answered once the event is delivered and applied. */
@@ -107,7 +116,28 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-const counted = await walks();
-if (process.argv.includes('--json')) process.stderr.write(`${JSON.stringify(counted)}\n`);
-else for (const [name, files] of Object.entries(counted)) process.stderr.write(`${name}: ${files.length} files\n  ${files.join('\n  ')}\n`);
+function page(counted: Walks): string {
+  const sections = Object.entries(counted).map(([name, files]) => {
+    const folders = new Map<string, string[]>();
+    for (const file of files) {
+      const folder = file.slice(0, file.lastIndexOf('/'));
+      folders.set(folder, [...(folders.get(folder) ?? []), file]);
+    };
+    const lines = [...folders].map(
+      ([folder, inside]) => `- ${folder}: ${inside.map((file) => file.slice(folder.length + 1)).join(', ')}`,
+    );
+    return `## ${name}: ${files.length} files\n\n${lines.join('\n')}\n`;
+  });
+  return `${HEADING}\n${sections.join('\n')}`;
+}
+
+const HEADING = `# Walks
+
+The files of functions/, shared/ and cli/ in which something runs for one request, one event and one command, counted by V8 on Node
+with counters in memory: \`npx tsx test/docs/walks.ts --write\` counts again and writes this page.
+`;
+
+const text = page(await walks());
+if (process.argv.includes('--write')) writeFileSync(join(ROOT, 'docs/walks.md'), text);
+else process.stderr.write(text);
 process.exit();
