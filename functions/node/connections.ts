@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../shared/ports/runtime.ts';
 import type { Log } from '../../shared/ports/log.ts';
 import type { TrustedProxies } from '../../shared/edge/trusted-proxies.ts';
-import { network } from '../../shared/edge/address-guard.ts';
+import { network } from '../../shared/edge/quota.ts';
 import { answerUnderWay } from './broken-requests.ts';
 
 /** How often every connection is looked at. */

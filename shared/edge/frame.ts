@@ -4,10 +4,10 @@ import type { Log } from '../ports/log.ts';
 import type { Metrics, RequestMeasure } from '../ports/metrics.ts';
 import type { MaybePromise } from '../ports/runtime.ts';
 import { toProblem, toRefusal } from './problem.ts';
-import { addressCaller, countRefusal, guardAddress, type LocalCounters } from './address-guard.ts';
+import { addressCaller, countRefusal, guardAddress, type LocalCounters } from './quota.ts';
 import { MAX_OWN_BODY_BYTES, ownBodyTooLarge, readBody } from './body.ts';
 import type { Cors, CorsFields } from './cors.ts';
-import { rateHeaders, rateLimited } from './rate-headers.ts';
+import { rateHeaders, rateLimited } from './quota.ts';
 import type { RequestLog } from './request-log.ts';
 
 /** A path that the bundle itself answers, before any access rule. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';
-import { guardAddress } from '../../shared/edge/address-guard.ts';
+import { guardAddress } from '../../shared/edge/quota.ts';
 import { cors } from '../../shared/edge/cors.ts';
 import { framed, type Framed, type FrameDeps, type OwnRoute } from '../../shared/edge/frame.ts';
 import { requestLog } from '../../shared/edge/request-log.ts';

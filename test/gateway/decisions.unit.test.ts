@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Person, type Principal } from '../../functions/gateway/authenticate/principal.ts';
 import { authorize } from '../../functions/gateway/authorize/authorize.ts';
-import { Decisions } from '../../functions/gateway/authorize/decisions.ts';
+import { Decisions } from '../../functions/gateway/authorize/authorize.ts';
 import type { Match } from '../../functions/gateway/match/types.ts';
 import { checksInFlight } from '../../shared/caches/in-flight.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';

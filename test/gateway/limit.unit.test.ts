@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { callerOf } from '../../functions/gateway/limit/limit.ts';
 import { invalidToken } from '../../functions/gateway/authenticate/token.ts';
 import { limit, UnderWay } from '../../functions/gateway/limit/limit.ts';
-import { guardAddress, network } from '../../shared/edge/address-guard.ts';
+import { guardAddress, network } from '../../shared/edge/quota.ts';
 import { CountersUnavailable, type Refusal } from '../../shared/errors.ts';
 import { toRefusal } from '../../shared/edge/problem.ts';
 import type { Counters, Taken } from '../../shared/ports/counters.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Account, Ledger } from '../../shared/adapters/counters/ledger.ts';
+import { Account, Ledger } from '../../shared/adapters/counters/memory.ts';
 import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
 import { grainMs } from '../../shared/counting/rate.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Shares, type Waiting } from '../../shared/adapters/undici/shares.ts';
+import { Shares, type Waiting } from '../../shared/adapters/undici/target.ts';
 
 /** Counts what each address holds and how many of it wait, as the caller of Shares sees it. */
 function ground(capacity: number) {

@@ -4,8 +4,8 @@ import type { Counters, RatePolicy, Taken, TakeRequest } from '../../../shared/p
 import type { MaybePromise } from '../../../shared/ports/runtime.ts';
 import type { Proof } from '../../../shared/proof.ts';
 import { invalidToken } from '../authenticate/token.ts';
-import { rateHeaders, rateLimited, type RateHeaders } from '../../../shared/edge/rate-headers.ts';
-import { addressCaller } from '../../../shared/edge/address-guard.ts';
+import { rateHeaders, rateLimited, type RateHeaders } from '../../../shared/edge/quota.ts';
+import { addressCaller } from '../../../shared/edge/quota.ts';
 
 /** The caller was counted, has quota left, and its token was not withdrawn. `headers` belong on the answer, whatever it becomes. */
 export type Admission = Proof<
@@ -44,7 +44,7 @@ const WAIT_MS = 5_000;
 
 /**
  * Exchanges under way by caller, so that one caller leaves room for others of its address: the shares of a target's
- * connections (shared/adapters/undici/shares.ts) part addresses only.
+ * connections (shared/adapters/undici/target.ts) part addresses only.
  */
 export class UnderWay {
   private readonly counts = new Map<string, number>();

@@ -15,7 +15,7 @@ import type {
 import { closeInTime, headText } from '../../edge/http-text.ts';
 import type { Random } from '../../ports/runtime.ts';
 import { CLIENT_GONE, SHARE_WAIT_MS } from '../../ports/upstream.ts';
-import { Shares } from '../undici/shares.ts';
+import { Shares } from '../undici/target.ts';
 import { notSent, refusalOf } from '../upstream-faults.ts';
 import {
   PAIR_TIMES,

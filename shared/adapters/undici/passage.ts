@@ -10,7 +10,7 @@ import type {
   UpstreamRequest,
 } from '../../ports/upstream.ts';
 import { CLIENT_GONE, SHARE_WAIT_MS, UPLOAD_SILENCE_MS } from '../../ports/upstream.ts';
-import type { Waiting } from './shares.ts';
+import type { Waiting } from './target.ts';
 import { BoundedBody } from './bounded-body.ts';
 import type { UndiciTarget } from './target.ts';
 import { brokeOff, neverOpened, notSent, refusalOf } from '../upstream-faults.ts';

@@ -6,7 +6,7 @@ import {
   type Credentials,
 } from '../../../functions/gateway/authenticate/authenticate.ts';
 import type { Principal } from '../../../functions/gateway/authenticate/principal.ts';
-import { trust } from '../../../functions/gateway/authenticate/trust.ts';
+import { trust } from '../../../functions/gateway/authenticate/authenticate.ts';
 import type { IntrospectionConfig, IssuerConfig } from '../../../shared/configuration/issuers.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { shareInFlight, type Collapse } from '../../../shared/caches/in-flight.ts';
