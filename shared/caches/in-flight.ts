@@ -29,7 +29,7 @@ export interface SharedRelations extends Relations {
 /** Joins identical concurrent checks. */
 export function checksInFlight(inner: Relations): SharedRelations {
   const underway = new Map<string, Map<string, MaybePromise<boolean>>>();
-  const ask = async (query: RelationQuery, key: string): Promise<boolean> => {
+  const start = async (query: RelationQuery, key: string): Promise<boolean> => {
     const mine = underway.get(query.user) ?? new Map<string, MaybePromise<boolean>>();
     const verdict = inner.check(query);
     underway.set(query.user, mine.set(key, verdict));
@@ -44,7 +44,7 @@ export function checksInFlight(inner: Relations): SharedRelations {
   return {
     check(query) {
       const key = keyOf(query);
-      return underway.get(query.user)?.get(key) ?? ask(query, key);
+      return underway.get(query.user)?.get(key) ?? start(query, key);
     },
     ping: () => inner.ping(),
     forget(user) {

@@ -25,11 +25,11 @@ export interface OwnRoute {
   /** Bytes of a body, at most MAX_BODY_BYTES; absent: MAX_OWN_BODY_BYTES. */
   readonly maxBodyBytes?: number;
   /** Throws Refusal, or an error that `toRefusal` maps. */
-  answer(request: Request, asked: Asked): MaybePromise<Response>;
+  answer(request: Request, context: RouteContext): MaybePromise<Response>;
 }
 
 /** What the frame passes to a route beside the request. */
-export interface Asked {
+export interface RouteContext {
   /** The request's id, as in the answer. */
   readonly id: string;
   /** The caller's address, by TRUSTED_PROXIES. */
