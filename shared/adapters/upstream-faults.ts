@@ -1,10 +1,10 @@
 import { Refusal } from '../errors.ts';
 
-/** No connection was ever there: nothing was sent, so a second try repeats nothing. */
+/** No connection was opened: nothing was sent, so a retry is safe. */
 const NEVER_OPENED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH']);
 const BROKE = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
-/** Node's own words for a head that may not be sent. */
+/** Node's codes for a head that must not be sent. */
 const UNWRITABLE = new Set([
   'ERR_INVALID_CHAR',
   'ERR_INVALID_HTTP_TOKEN',
@@ -13,7 +13,7 @@ const UNWRITABLE = new Set([
 ]);
 const TOO_LONG_A_HEAD = new Set(['UND_ERR_HEADERS_OVERFLOW', 'HPE_HEADER_OVERFLOW']);
 
-/** Callers whose request cannot be put into the words of the client library. */
+/** The client library cannot express the caller's request. */
 const UNSENDABLE = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
 
 export function neverOpened(error: unknown): boolean {
@@ -26,7 +26,7 @@ export function brokeOff(error: unknown): boolean {
   return BROKE.has(codeOf(error));
 }
 
-/** What a failed try at an upstream means to the caller; the reason is for the log. */
+/** Maps a failed attempt to the caller's refusal; the reason is only logged. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof Error && error.cause instanceof Refusal) return error.cause;
@@ -48,7 +48,7 @@ export function refusalOf(error: unknown): Refusal {
   return new Refusal('upstream_unreachable', `no connection (${code || 'unknown'})`, cause);
 }
 
-/** 504 for a request of which nothing was sent. */
+/** 504 for a request that was not sent. */
 export function notSent(reason: string, error?: unknown): Refusal {
   return new Refusal('upstream_timeout', reason, { cause: error, detail: NOT_SENT });
 }
@@ -77,11 +77,11 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** The parser's own words: they name what it expected, and quote nothing. */
+/** The parser's message: it names what was expected, and quotes nothing. */
 function whyUnreadable(error: unknown, code: string): string | undefined {
   if (TOO_LONG_A_HEAD.has(code)) return 'its head is over 16 KiB';
   if (!(error instanceof Error)) return undefined;
-  // Of undici's socket errors these two are about the answer: an interim 100, a switch of protocols that was not asked for.
+  // Of undici's socket errors these two concern the answer: an interim 100, an unrequested switch of protocols.
   if (error.name === 'HTTPParserError' || /^bad (?:response|upgrade)$/.test(error.message))
     return error.message;
   if (code.startsWith('HPE_') || UNWRITABLE.has(code)) return code;

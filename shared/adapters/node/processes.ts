@@ -30,7 +30,7 @@ export function linuxProcesses(): Processes {
 function startOf(pid: number): string | undefined {
   const stat = read(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
   if (stat === undefined) return undefined;
-  // The command name in brackets before it may hold brackets itself.
+  // The preceding command name is in brackets and may hold brackets itself.
   const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return state === 'Z' || state === 'X' ? '' : fields[18];
 }

@@ -2,24 +2,24 @@
 const LONGEST_HEAD = 14;
 const GOING_AWAY = 1001;
 
-/** Finds where one WebSocket frame ends and the next begins in bytes that pass by; payloads are not looked at. */
+/** Tracks WebSocket frame boundaries in a byte stream; payloads are not inspected. */
 export class FrameBoundaries {
   private readonly head = Buffer.alloc(LONGEST_HEAD);
   private headBytes = 0;
   /** Bytes of payload still to come. */
   private payload = 0;
 
-  /** Between two frames, or before the first: here another frame may be put in. */
+  /** Between two frames, or before the first: another frame may be inserted here. */
   get between(): boolean {
     return this.headBytes === 0 && this.payload === 0;
   }
 
-  /** Goes through the whole piece. */
+  /** Advances over the whole piece. */
   pass(piece: Buffer): void {
     for (let at = 0; at < piece.length;) at = this.step(piece, at);
   }
 
-  /** Goes on to the next boundary; returns how much of the piece lies before it. */
+  /** Advances to the next boundary; returns the number of bytes before it. */
   toBoundary(piece: Buffer): number {
     let at = 0;
     while (!this.between && at < piece.length) at = this.step(piece, at);
@@ -53,7 +53,7 @@ function payloadLength(head: Buffer): number {
   return length === 126 ? head.readUInt16BE(2) : length;
 }
 
-/** RFC 6455 §5.5.1, §7.4.1: a close frame with `going away`. Clients have to mask it, servers must not (§5.1). */
+/** RFC 6455 §5.5.1, §7.4.1: a close frame with `going away`. Clients must mask it, servers must not (§5.1). */
 export function goingAway(mask?: Buffer): Buffer {
   const code = Buffer.alloc(2);
   code.writeUInt16BE(GOING_AWAY);

@@ -4,9 +4,9 @@ import { bodyTooLarge } from '../../errors.ts';
 import { bodyBrokeOff, bodyStalled } from '../upstream-faults.ts';
 
 /**
- * A caller's body on its way to the upstream; the caller's message stays untouched until the first byte is asked for.
- * Errors with Refusal `body_too_large` over `maxBytes` (also of a length declared falsely), `request_timeout` when the
- * caller is silent for `silenceMs` while its next byte is waited for, and `invalid_request` when the body breaks off.
+ * A caller's body on its way to the upstream; the caller's message stays untouched until the first read.
+ * Errors with Refusal `body_too_large` over `maxBytes` (also with a false declared length), `request_timeout` when the
+ * caller is silent for `silenceMs` while its next byte is awaited, and `invalid_request` when the body breaks off.
  */
 export class BoundedBody extends Readable {
   private readonly message: IncomingMessage;
@@ -28,7 +28,7 @@ export class BoundedBody extends Readable {
     this.message.resume();
   }
 
-  /** The message is left whole for its server, which answers on the same connection and reads the rest away. */
+  /** Leaves the message intact for its server, which answers on the same connection and drains the rest. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearTimeout(this.silence);
     const { message } = this;
@@ -39,7 +39,7 @@ export class BoundedBody extends Readable {
   private attach(): void {
     this.silence = setTimeout(this.stall, this.silenceMs);
     this.message.on('data', this.pass).on('end', this.finish).on('close', this.breakOff);
-    // Without a listener the message keeps its error to itself, and 'close' says the same.
+    // Without a listener the message does not emit its error, and 'close' signals the same.
   }
 
   private readonly pass = (chunk: Buffer): void => {

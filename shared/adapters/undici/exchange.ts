@@ -2,7 +2,7 @@ import { Agent, request } from 'undici';
 import { MAX_REPLY_BYTES } from '../../exchange.ts';
 import type { Exchange } from '../../ports/runtime.ts';
 
-/** Idle connections are kept longer than most pauses between questions: a new one costs more round trips than its question. */
+/** Idle connections outlive most pauses between calls: opening one costs more round trips than a call. */
 const KEPT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 
@@ -16,7 +16,7 @@ const agent = new Agent({
 export const undiciExchange: Exchange = async ({ method, url, headers, body, timeoutMs }) => {
   const answer = await request(url, {
     method,
-    // RFC 9110 §12.5.3: without it any coding would do, and none is decoded here.
+    // RFC 9110 §12.5.3: without it any coding is acceptable, and none is decoded here.
     headers: { ...headers, 'accept-encoding': 'identity' },
     body: body ?? null,
     dispatcher: agent,

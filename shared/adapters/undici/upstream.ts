@@ -6,7 +6,7 @@ export interface NodeUpstream extends Upstream<NodeExchange, Answer> {
   close(): Promise<void>;
 }
 
-/** Upstream of the Node entry, by undici's dispatcher: no Request, Response or web stream is made on the way. */
+/** Upstream of the Node entry, by undici's dispatcher, without Request, Response or web streams. */
 export function undiciUpstream(): NodeUpstream {
   const targets = new Map<string, UndiciTarget>();
   const targetOf = (base: string): UndiciTarget => {

@@ -1,13 +1,13 @@
 import type { Metrics } from '../../ports/metrics.ts';
 
-/** The part of Workers Analytics Engine's binding that is used here. */
+/** The used part of the Workers Analytics Engine binding. */
 export interface AnalyticsEngineDataset {
   writeDataPoint(point: { indexes?: string[]; blobs?: string[]; doubles?: number[] }): void;
 }
 
 /**
- * One data point per request besides `inner`: isolates share nothing, so only a dataset that all of them write to adds up.
- * index = rule; blobs = rule, target, code, status; doubles = total ms, upstream ms. The runtime sends it by itself.
+ * One data point per request besides `inner`: isolates share nothing, so only a dataset that all of them write to has totals.
+ * index = rule; blobs = rule, target, code, status; doubles = total ms, upstream ms. The runtime sends it.
  */
 export function analyticsEngineMetrics(inner: Metrics, dataset: AnalyticsEngineDataset): Metrics {
   return {

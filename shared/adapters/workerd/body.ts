@@ -2,7 +2,7 @@ import { bodyTooLarge, Refusal } from '../../errors.ts';
 import { UPLOAD_SILENCE_MS } from '../../ports/upstream.ts';
 import { bodyBrokeOff, bodyStalled } from '../upstream-faults.ts';
 
-/** The one wait of an exchange that is on, for the upstream or for the caller: whoever is late ends the whole call. */
+/** Bounds the current wait of an exchange, for the upstream or for the caller: a late side ends the whole call. */
 export class Watch {
   private readonly cut: AbortController;
   private readonly timeoutMs: number;
@@ -14,25 +14,25 @@ export class Watch {
     this.timeoutMs = timeoutMs;
   }
 
-  /** The upstream is to take the next bytes, or to answer. */
+  /** Waits for the upstream to take the next bytes, or to answer. */
   upstream(): void {
     this.wait(this.timeoutMs, upstreamIsLate);
   }
 
-  /** The caller is to send the next bytes. */
+  /** Waits for the caller to send the next bytes. */
   caller(): void {
     this.wait(UPLOAD_SILENCE_MS, bodyStalled);
   }
 
-  /** The answer is there, or there is none. */
+  /** The answer has begun, or failed. */
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
   }
 
-  /** Never by an error of the body: workerd ends a failed chunked body as if it were whole, and the upstream acts on half. */
+  /** Never errors the body: workerd ends a failed chunked body as if it were whole, and the upstream acts on half. */
   end(refusal: Refusal): void {
-    // After the answer began nobody gets the refusal any more; workerd would log it as an exception that none caught.
+    // After the answer began the refusal has no recipient; workerd would log it as an uncaught exception.
     this.cut.abort(this.stopped ? undefined : refusal);
   }
 
@@ -49,10 +49,10 @@ export function upstreamIsLate(): Refusal {
   return new Refusal('upstream_timeout', 'no answer in time');
 }
 
-/** What is there, up to this, is one piece: workerd's own pieces of 4 KiB cost a crossing into JavaScript each. */
+/** Most bytes per read: workerd's own pieces of 4 KiB cost a crossing into JavaScript each. */
 const PIECE_BYTES = 65_536;
 
-/** Hands a caller's body on, piece by piece; ends the call when it breaks off or is over `maxBytes`. Never rejects. */
+/** Forwards a caller's body piece by piece; ends the call when it breaks off or exceeds `maxBytes`. Never rejects. */
 export async function handOn(
   body: ReadableStream<Uint8Array>,
   writer: WritableStreamDefaultWriter<Uint8Array>,
@@ -69,7 +69,7 @@ export async function handOn(
       if (done) break;
       bytes += value.byteLength;
       if (bytes > maxBytes) throw bodyTooLarge(maxBytes);
-      // An upstream that wants no more says why in its answer.
+      // An upstream that takes no more answers with the reason.
       if (!(await succeeds(writer.write(value)))) return;
     }
     await succeeds(writer.close());
@@ -78,7 +78,7 @@ export async function handOn(
   }
 }
 
-/** For a body that the runtime hands on by itself: what comes is counted as the caller's time. Never rejects. */
+/** For a body that the runtime forwards: attributes waits to the caller as its pieces arrive. Never rejects. */
 export async function seen(copy: ReadableStream<Uint8Array>, watch: Watch): Promise<void> {
   try {
     const reader = copy.getReader();

@@ -1,8 +1,8 @@
 /**
- * Stands in the Worker's bundle for packages that others import and nothing here reaches (`alias` in wrangler.toml); whoever
- * reached one after all would get a TypeError:
- * `@opentelemetry/api`, for meters of the OpenFGA SDK that nothing reads there; `axios`, in whose place ../openfga/transport.ts
- * is handed to it; `tdigest`, for prom-client's summaries.
+ * Replaces packages in the Worker's bundle that others import and nothing here reaches (`alias` in wrangler.toml); a call
+ * into one would throw a TypeError:
+ * `@opentelemetry/api`, for meters of the OpenFGA SDK that are never read there; `axios`, replaced by
+ * ../openfga/transport.ts; `tdigest`, for prom-client's summaries.
  */
 const nothing = (): void => undefined;
 const meter = {

@@ -12,7 +12,7 @@ import { prometheusMetrics } from '../prometheus/metrics.ts';
 
 const exchange = exchangeBy((to, init) => fetch(to, init));
 
-/** Workers: many isolates that share nothing, requests that may not wait for one another. */
+/** Workers: many isolates that share nothing, requests that must not await one another. */
 export function createPlatform(): Platform {
   const background: Platform['background'] = (work) => {
     waitUntil(work.catch(() => undefined));
@@ -29,7 +29,7 @@ export function createPlatform(): Platform {
     metrics: isDataset(env['METRICS'])
       ? analyticsEngineMetrics(isolateMetrics, env['METRICS'])
       : isolateMetrics,
-    // What Workers Logs and `wrangler tail` collect.
+    // Collected by Workers Logs and `wrangler tail`.
     log: (level) => ({ ...jsonLog(level, console.log), flush: () => undefined }),
     counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),
     database(config) {
@@ -40,12 +40,12 @@ export function createPlatform(): Platform {
     },
     sockets: () => null,
     readText(path) {
-      // A Worker has no files: those of the repository are part of the bundle, others come in the variable itself.
+      // A Worker has no files: the repository's are bundled, others are in the variable itself.
       if (path === 'config/access_rules.json') return JSON.stringify(rules);
       if (path === 'config/default_grants.json') return JSON.stringify(grants);
       throw new Error('a Worker cannot read files: put the JSON itself into the variable');
     },
-    // 60 KiB for a parser of what a deployment has looked at before: docs/deploy.md.
+    // 60 KiB for a parser of what a deployment has checked already: docs/deploy.md.
     parseModel: null,
     watchText: () => () => undefined,
     schedule: () => () => undefined,

@@ -11,16 +11,16 @@ import { handOn, seen, upstreamIsLate, Watch } from './body.ts';
 import { refusalOf } from '../upstream-faults.ts';
 
 export interface FetchUpstreamOptions extends Pick<Platform, 'fetch' | 'conduit'> {
-  /** True on Workers: a client that goes away ends everything its request began. Elsewhere its signal is passed on. */
+  /** True on Workers: a disconnected client ends everything its request began. Elsewhere its signal is passed on. */
   readonly endsWithClient: boolean;
 }
 
-/** Upstream where the runtime has fetch and streams by itself. */
+/** Upstream by fetch, where the runtime streams. */
 export function fetchUpstream(options: FetchUpstreamOptions): Upstream<Request, Response> {
   return {
     async forward(request, answer, exchange, events) {
       try {
-        // Not by the framing fields: over HTTP/2 a body needs neither of them.
+        // Not by the framing fields: over HTTP/2 a body needs neither.
         const plain = options.endsWithClient && (request.contentLength === 0 || exchange.body === null);
         const upstream = await (plain ? inTime(request, options) : watched(request, exchange, options));
         const { status } = upstream;
@@ -40,8 +40,8 @@ export function fetchUpstream(options: FetchUpstreamOptions): Upstream<Request, 
 }
 
 /**
- * Without a body, on Workers: no signal. There a call to the upstream ends with the answer to the request that made it, so
- * the refusal of a late one ends it as well.
+ * Without a body, on Workers: no signal. There a call to the upstream ends with the answer to its request, so the refusal
+ * of a late one ends it as well.
  */
 function inTime(request: UpstreamRequest, { fetch }: FetchUpstreamOptions): Promise<Response> {
   return new Promise((resolve, reject) => {
@@ -61,7 +61,7 @@ function inTime(request: UpstreamRequest, { fetch }: FetchUpstreamOptions): Prom
   });
 }
 
-/** Every wait is bounded, the caller's for the upstream and the upstream's for the body; whoever is late ends the call. */
+/** Bounds every wait, the caller's for the upstream and the upstream's for the body; a late side ends the call. */
 async function watched(
   request: UpstreamRequest,
   exchange: Request,
@@ -79,7 +79,7 @@ async function watched(
   }
 }
 
-/** What fetch is called with. */
+/** The arguments of fetch. */
 function call(
   request: UpstreamRequest,
   exchange: Request,
@@ -95,12 +95,12 @@ function call(
     return [url, { ...init, method }];
   }
   if (method === 'GET' || method === 'HEAD') {
-    // fetch takes no body for them but the one that a caller's own request holds, and that one unseen: it cannot be counted.
+    // fetch accepts no body for them but that of the caller's own Request, which cannot be counted.
     if (request.contentLength < 0) throw new Refusal('invalid_request', UNDECLARED, { detail: UNDECLARED });
-    // A copy is read alongside: the other one passes unseen, and a caller that falls silent is not the upstream's fault.
+    // A copy is read alongside, as the original passes unseen: a silent caller is not the upstream's fault.
     const copy = exchange.clone().body;
     if (copy !== null) void seen(copy, watch);
-    // Its method comes with it: named again, fetch would ask for a body that it may have.
+    // The method is part of it: given again, fetch would reject the body.
     return [new Request(url, exchange), init];
   }
   const { readable, writable } = conduit(request.contentLength);
@@ -112,23 +112,23 @@ const UNDECLARED =
   'Declare the length of this body (Content-Length): GET and HEAD pass none on without it here.';
 
 function initOf({ method, headers: list, upgrade }: UpstreamRequest) {
-  // A plain object crosses into the runtime at once; its names are unique, as those of the Headers they came from.
+  // A plain object crosses into the runtime in one call; its names are unique, as in the Headers they came from.
   const headers: Record<string, string> = {};
   for (let i = 0; i + 1 < list.length; i += 2) headers[list[i] ?? ''] = list[i + 1] ?? '';
   if (upgrade) headers['Upgrade'] = 'websocket';
   return { method, headers, redirect: 'manual', encodeResponseBody: 'manual' } as const;
 }
 
-/** Workers: a body is handed on as it is encoded. Other runtimes ignore it. */
+/** Workers: a body is forwarded as encoded. Other runtimes ignore it. */
 interface WorkersInit {
   readonly encodeResponseBody?: 'manual';
 }
 
-/** Node keeps the code below the error; workerd has none, and writes what it could not read to its log. */
+/** Node has the code in the cause; workerd has none, and logs what it could not read. */
 function faultOf(error: unknown): Refusal {
   const inner = error instanceof Error ? (error.cause ?? error) : error;
   if (inner instanceof Error && 'code' in inner) return refusalOf(inner);
-  // A TypeError without a cause is about the call itself: the request cannot be put into it.
+  // A TypeError without a cause concerns the call itself: it cannot express the request.
   if (inner instanceof TypeError)
     return new Refusal('invalid_request', 'fetch cannot send this request', { cause: error });
   return new Refusal('upstream_unreachable', 'no connection, or no answer that can be read', {
@@ -136,9 +136,9 @@ function faultOf(error: unknown): Refusal {
   });
 }
 
-/** Each read of a member and each change of a field is a call into the runtime: as few as what changes takes. */
+/** Each read of a member and each change of a field is a call into the runtime: only necessary ones are made. */
 function outgoing(upstream: Response, status: number, answer: AnswerHeaders): Response {
-  // Given a Response, the runtime copies by itself: every Set-Cookie apart, the body as it is encoded, the socket of a 101.
+  // Given a Response, the runtime copies each Set-Cookie apart, the body as encoded, and the socket of a 101.
   const out = new Response(upstream.body, upstream);
   const { headers } = out;
   const names: string[] = [];

@@ -2,26 +2,26 @@ import type { Duplex } from 'node:stream';
 import { FrameBoundaries, goingAway } from '../node/websocket-frames.ts';
 
 export interface PairTimes {
-  /** How long a side may stay open after the other one has ended, or after good-bye was said. */
+  /** How long a side may stay open after the other one has ended, or after the close frame. */
   readonly closingMs: number;
-  /** A side that takes nothing of what waits for it for this long is cut off. */
+  /** A side that takes none of its pending bytes for this long is cut off. */
   readonly stalledMs: number;
 }
 
 export const PAIR_TIMES: PairTimes = { closingMs: 10_000, stalledMs: 30_000 };
 
-/** One side of a WebSocket, and what it sent before the two were joined. */
+/** One side of a WebSocket, and the bytes it sent before the join. */
 export interface Side {
   readonly socket: Duplex;
   readonly head: Buffer;
 }
 
 export interface WebSocketPair {
-  /** Says that the server goes away and closes both sides. `mask`: four unpredictable bytes (RFC 6455 §5.3). */
+  /** Sends close frames with 1001 and closes both sides. `mask`: four unpredictable bytes (RFC 6455 §5.3). */
   leave(mask: Buffer): void;
 }
 
-/** Joins two sides: bytes pass as they come, the end of one is the end of both. `closed`: once neither is open any more. */
+/** Joins two sides: bytes pass unchanged, the end of one ends both. `closed`: called once both are closed. */
 export function pairWebSocket(
   client: Side,
   upstream: Side,
@@ -62,10 +62,10 @@ class Relay {
   private readonly stalledMs: number;
   private readonly frames = new FrameBoundaries();
   private stall: NodeJS.Timeout | undefined;
-  /** A frame to put in where the current one ends. */
+  /** A frame to insert where the current one ends. */
   private goodbye: Buffer | undefined;
 
-  /** `ended`: this direction is over, the other one may follow in its own time. */
+  /** `ended`: this direction is over; the other one may still drain. */
   constructor(from: Duplex, to: Duplex, stalledMs: number, ended: () => void) {
     this.from = from;
     this.to = to;
@@ -79,7 +79,7 @@ class Relay {
     });
     from.on('error', () => to.destroy());
     from.once('close', () => {
-      // What waits still passes; nothing comes back any more.
+      // Pending bytes still pass; nothing comes back any more.
       to.end();
       ended();
     });
@@ -92,7 +92,7 @@ class Relay {
   }
 
   take(piece: Buffer): void {
-    // After good-bye what comes is only read away, so that no reset overtakes it.
+    // After the close frame, incoming bytes are only drained, so that no reset overtakes it.
     if (piece.length === 0 || this.to.writableEnded) return;
     if (this.goodbye !== undefined) {
       const rest = this.frames.toBoundary(piece);
