@@ -15,9 +15,9 @@ import { statusRoutes } from './status/function.ts';
 import { createWebhooks } from './webhooks/function.ts';
 
 export interface App {
-  /** The bundle's own routes, whatever the path. */
+  /** Own routes only, whatever the path. */
   readonly own: (request: Request, bindings: unknown) => Promise<Response>;
-  /** Any request: own routes win over access rules. `bindings`: what the runtime hands over with it. */
+  /** Any request: own routes win over access rules. `bindings`: passed by the runtime with the request. */
   fetch(request: Request, bindings: unknown): Response | Promise<Response>;
   readonly gateway: Gateway;
   /** Null without a database. */
@@ -27,7 +27,7 @@ export interface App {
 
 export type Bundle = Deps & { readonly config: Config };
 
-/** Composes what functions bring. `more`: what one runtime alone brings. Throws UnusableRules and UnusableGrants. */
+/** Composes the parts of functions. `more`: parts of one runtime only. Throws UnusableRules and UnusableGrants. */
 export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App {
   const paths = ownPaths(deps.config.functions);
   const gateway = createGateway(deps, paths);
@@ -69,7 +69,7 @@ export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App
   };
 }
 
-/** Own routes in their frame; /forward-auth speaks for other requests, in the gateway's own. */
+/** Own routes in their frame; /forward-auth decides on other requests, in the gateway's frame. */
 function ownRoutes(routes: readonly OwnRoute[], gateway: Gateway, deps: Deps) {
   const { proxies, random } = deps;
   const routeOf = routesByPath(routes);
@@ -89,7 +89,7 @@ const NOWHERE: OwnRoute = {
   },
 };
 
-/** The regular work of the bundle; null without a database, which holds the leases. */
+/** The bundle's regular jobs; null without a database, which holds the leases. */
 function createJobs(brought: readonly Brought[], deps: Bundle): Cron | null {
   const { config, database, random, log, platform } = deps;
   if (database === null) return null;

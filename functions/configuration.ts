@@ -23,30 +23,30 @@ import {
   type Further,
 } from './catalogue.ts';
 
-/** What a function of FUNCTIONS may use of the bundle, beside what its slice names. */
+/** Dependencies of a function of FUNCTIONS, beside its slice. */
 export interface FurtherDeps extends Deps {
-  /** Makes void what this instance remembers of an OpenFGA user. */
+  /** Invalidates this instance's cache entries of an OpenFGA user. */
   readonly forget: (user: string) => void;
 }
 
 export interface Catalogue {
   readonly further: Further;
-  /** How each of them starts. */
+  /** The start of each. */
   readonly starts: Readonly<Record<string, Started<FurtherDeps>>>;
 }
 
 export const CATALOGUE: Catalogue = { further: FURTHER, starts: {} };
 
 export type Config = PartOf<typeof BUNDLE> & {
-  /** All functions that are on. */
+  /** All enabled functions. */
   readonly functions: readonly EdgeFunction[];
-  /** Those of FUNCTIONS, as far as they are configured. */
+  /** Starts of the enabled functions of FUNCTIONS. */
   readonly starts: readonly ((deps: FurtherDeps) => Brought)[];
-  /** Cron patterns of functions that are off. */
+  /** Cron patterns of disabled functions. */
   readonly idle: readonly string[];
 };
 
-/** The whole bundle's configuration from raw variables. */
+/** Parses the whole bundle's configuration from raw variables. */
 export function parseEnvironment(
   raw: RawEnvironment,
   runtime: Runtime,
@@ -81,8 +81,8 @@ export type Opened<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly string[] };
 
 /**
- * Opens a bundle from raw variables, or lists every fault of them and of the texts they name. Those are compiled by
- * `open` alone when all goes well: compiling is most of a start, and is done again only to find what is wrong.
+ * Opens a bundle from raw variables, or lists every fault of them and of the texts they name. Without faults only `open`
+ * compiles the texts: compiling is most of a start, and is repeated only to find faults.
  */
 export function openConfigured<T>(
   raw: RawEnvironment,

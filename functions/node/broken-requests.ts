@@ -7,15 +7,15 @@ import { MAX_HEAD_BYTES } from '../gateway/read/headers.ts';
 import { refuse, type GatewayDeps } from '../gateway/pipeline.ts';
 import type { Inbound } from '../gateway/read/request.ts';
 
-/** Node's parser's error, with the bytes it gave up on. */
+/** The error of Node's parser, with the bytes it rejected. */
 interface ParserError extends Error {
   readonly code?: string;
   readonly rawPacket?: Buffer;
 }
 
 /**
- * Bytes that are no HTTP request (RFC 9112 §2.2, §6.3): answered once, recorded, and the connection is closed. A request
- * that was accepted before them has its answer first (§9.6).
+ * Bytes that are no HTTP request (RFC 9112 §2.2, §6.3) are answered once and recorded, and the connection is closed. A
+ * request accepted before them gets its answer first (§9.6).
  */
 export function answerBrokenRequests(deps: GatewayDeps) {
   const waiting = new WeakSet<Duplex>();
@@ -41,25 +41,25 @@ export function answerBrokenRequests(deps: GatewayDeps) {
       socket.destroy();
     } else {
       lastAnswer(socket, refuse(inboundOf(error, socket), deps));
-      // The body of a request under way: its other end, the upstream's, is not to wait for more.
+      // In the body of a request: its upstream must not wait for more.
       if (current !== undefined) socket.once('finish', () => socket.destroy());
     }
   };
   return answer;
 }
 
-/** The response that Node writes to this connection at present; it keeps it here. */
+/** The response that Node is writing to this connection; Node keeps it in `_httpMessage`. */
 export function answerUnderWay(socket: Duplex): ServerResponse | undefined {
   const answer = '_httpMessage' in socket ? socket._httpMessage : undefined;
   return answer instanceof ServerResponse ? answer : undefined;
 }
 
-/** Opened ahead and never used, as browsers do: an answer would be taken for that of a request sent just now. */
+/** Opened ahead and unused, as by browsers: an answer would be taken for that of a request sent meanwhile. */
 function isUnused(socket: Duplex, { code }: ParserError): boolean {
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket instanceof Socket && socket.bytesRead === 0;
 }
 
-/** RFC 9110 §9.3.6: CONNECT asks for a tunnel, and there is none here. Node would close without a word. */
+/** RFC 9110 §9.3.6: CONNECT requests a tunnel, which is not supported. Node would close without an answer. */
 export function refuseTunnels(deps: GatewayDeps) {
   return (_request: unknown, socket: Duplex): void => {
     socket.on('error', () => socket.destroy());
@@ -93,7 +93,7 @@ function faultOf({ code = 'CONNECT', message }: ParserError): Refusal {
   return new Refusal('invalid_request', late ? message : `not HTTP (${code})`, { detail });
 }
 
-/** Whole lines of the last packet, names and values in turn: whose request it is, for CORS and the request id. */
+/** Whole lines of the last packet, names and values in turn: the fields for CORS and the request id. */
 function fieldsIn(packet: Buffer | undefined): string[] {
   const lines = packet
     ?.toString('latin1')

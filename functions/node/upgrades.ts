@@ -5,8 +5,8 @@ import type { OwnPaths } from '../../shared/edge/function.ts';
 import { answerUnderWay } from './broken-requests.ts';
 
 /**
- * The one protocol that the gateway switches to; on the bundle's own routes to none, and no rule may take one over.
- * RFC 6455 §4.1: by GET alone; RFC 9110 §7.8: never in HTTP/1.0.
+ * The only protocol that the gateway switches to; own routes switch to none, and no rule may take one over.
+ * RFC 6455 §4.1: GET only; RFC 9110 §7.8: never in HTTP/1.0.
  */
 export function asksForWebSocket(
   { headers, url, method, httpVersion }: IncomingMessage,
@@ -17,8 +17,8 @@ export function asksForWebSocket(
 }
 
 /**
- * RFC 9112 §9.3.2: answers leave in the order of their requests. Node lets go of a socket at once when a request asks for
- * another protocol, also while it still answers the requests before it, and forgets whatever is to follow them.
+ * RFC 9112 §9.3.2: answers leave in the order of their requests. Node detaches a socket at once when a request asks for
+ * another protocol, even while it still answers earlier requests, and drops whatever should follow them.
  */
 export function afterEarlierAnswers(socket: Duplex, go: () => void): void {
   if (socket.destroyed || socket.writableEnded) return;
@@ -40,14 +40,14 @@ export function afterEarlierAnswers(socket: Duplex, go: () => void): void {
 }
 
 /**
- * RFC 9110 §7.8: a server may ignore Upgrade. Clients offer h2c on plain requests (Java's does on every one), and are to
- * get their answer in HTTP/1.1. Node takes each upgrade out of its server's hands, so it is handed back without the offer.
+ * RFC 9110 §7.8: a server may ignore Upgrade. Clients offer h2c on plain requests (Java's on every one), and must get their
+ * answer in HTTP/1.1. Node detaches each upgrade from its server, so it is handed back without the offer.
  */
 export function ignoreUpgrade(server: Server, message: IncomingMessage, socket: Duplex, head: Buffer): void {
   const { method, url, httpVersion } = message;
   const lines = [`${method ?? ''} ${url ?? ''} HTTP/${httpVersion}`, ...fieldsWithoutOffer(message)];
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
-  // The server's patience with an idle connection may have begun after an answer before this request.
+  // The server's idle time-out may have started after an earlier answer.
   if (socket instanceof Socket) socket.setTimeout(0);
   server.emit('connection', socket);
 }

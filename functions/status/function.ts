@@ -26,12 +26,12 @@ interface Seen extends Pick<Look, 'up' | 'state'> {
   readonly needed: boolean;
 }
 
-// Probes come from everywhere and often: dependencies are looked at no more than once in this time
-// (on Workers by each request that comes before the first look is over).
+// Probes are frequent: dependencies are checked at most once in this time
+// (on Workers by each request that arrives before the first check ends).
 const REPORT_TTL_MS = 1_000;
 const LOOK_TIMEOUT_MS = 2_000;
 
-/** /health: the process answers. /ready: what requests need is there. /metrics: Prometheus text. */
+/** /health: the process answers. /ready: needed dependencies are up. /metrics: Prometheus text. */
 export function statusRoutes(deps: StatusDeps): OwnRoute[] {
   let kept: { readonly report: Report; readonly until: number } | undefined;
 
@@ -41,8 +41,8 @@ export function statusRoutes(deps: StatusDeps): OwnRoute[] {
     return fresh;
   });
 
-  // A caller who shares an address with the probes must not make an instance unready. What costs work is kept, or
-  // needs a token.
+  // A caller that shares an address with the probes must not make an instance unready. Expensive answers are cached, or
+  // need a token.
   const get = (path: string, answer: OwnRoute['answer']): OwnRoute => ({
     path,
     methods: ['GET'],
@@ -71,7 +71,7 @@ async function look(checks: readonly ReadinessCheck[]): Promise<Report> {
   const looks = await Promise.all(
     checks.map(async (check): Promise<[string, Look & Seen]> => {
       const look = await lookAt(check);
-      // Rules may have changed since the start, and what they need with them.
+      // Rules, and their needs, may have changed since the start.
       const needed = typeof check.needed === 'function' ? check.needed() : check.needed;
       return [check.name, { needed, ...look }];
     }),
@@ -82,7 +82,7 @@ async function look(checks: readonly ReadinessCheck[]): Promise<Report> {
   };
 }
 
-/** For anyone: details hold addresses, errors of providers and names out of the rules. */
+/** The public part: details hold addresses, errors of providers and names from the rules. */
 function statesOf({ ready, dependencies }: Report): { ready: boolean; dependencies: Record<string, Seen> } {
   const seen = Object.entries(dependencies).map(
     ([name, { needed, up, state }]) => [name, { needed, up, state }] as const,
@@ -106,7 +106,7 @@ async function lookAt(check: ReadinessCheck): Promise<Look> {
   }
 }
 
-/** Metrics name routes and targets: open only where nobody else can reach them, on a Node that is not in production. */
+/** Metrics name routes and targets: open without a token only on Node outside production. */
 function admitScraper(authorization: string | null, deps: StatusDeps): void {
   const { metricsToken, environment } = deps.config;
   if (metricsToken === null) {

@@ -6,7 +6,7 @@ export interface StatusConfig {
   readonly metricsToken: string | null;
 }
 
-/** Below it a secret that was not made at random can be found by trying. */
+/** A shorter secret that is not random can be guessed. */
 const SHORT_TOKEN = 16;
 
 export const STATUS = {
