@@ -2,7 +2,7 @@ import { countRefusal } from '../../shared/edge/quota.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { toProblem, toRefusal } from '../../shared/edge/problem.ts';
 import { callerOf } from './limit/limit.ts';
-import { decide } from './pipeline.ts';
+import { decide } from './decide.ts';
 import { answerHeaders, type GatewayDeps } from './pipeline.ts';
 import { Journey } from './journey.ts';
 import { limit } from './limit/limit.ts';

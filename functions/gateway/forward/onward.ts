@@ -4,7 +4,7 @@ import type { OwnPaths } from '../../../shared/edge/function.ts';
 import { network } from '../../../shared/edge/quota.ts';
 import type { UpstreamRequest } from '../../../shared/ports/upstream.ts';
 import { bearerProtocol, withoutTokenParameters, withoutTokens } from '../authenticate/places.ts';
-import type { Decision } from '../pipeline.ts';
+import type { Decision } from '../decide.ts';
 import { stripPrefix } from '../read/path.ts';
 import type { GatewayRequest } from '../read/request.ts';
 import type { GatewayConfig } from '../slice.ts';
