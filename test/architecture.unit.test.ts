@@ -60,6 +60,11 @@ const RULES: readonly Row[] = [
     },
   ],
   [
+    'a function takes of the ports those that it names',
+    code.functionsNameTheirPorts,
+    { 'functions/webhooks/function.ts': 'export function createWebhooks(deps: Deps) {}' },
+  ],
+  [
     'the time of day comes from the clock port',
     code.timeComesFromTheClock,
     { 'functions/gateway/limit/limit.ts': 'const now = Date.now();' },

@@ -34,7 +34,7 @@ export interface Served {
 export function serve(
   own: GatewayDeps,
   sockets: SocketUpstreams,
-  deps: Deps,
+  deps: Pick<Deps, 'platform' | 'proxies' | 'clock' | 'log'>,
   answerOwn: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
 ): Served {
   const server = createServer(SERVER_OPTIONS);
@@ -88,7 +88,7 @@ function isReadable({ fault }: Inbound, { headers }: IncomingMessage): boolean {
   return fault === undefined && isHost(headers.host ?? '');
 }
 
-function cutCounter({ platform }: Deps): (why: string) => void {
+function cutCounter({ platform }: Pick<Deps, 'platform'>): (why: string) => void {
   const help = 'Client connections that were cut: stalled, or over the share of one address.';
   return platform.metrics.counter('sallyport_connections_cut_total', help, 'why');
 }

@@ -98,6 +98,17 @@ function binds(binding: ts.BindingName, name: string): boolean {
   return binding.elements.some((element) => ts.isBindingElement(element) && binds(element.name, name));
 }
 
+/** The composition root's `Deps` is all there is: who takes it whole could use anything. */
+export const functionsNameTheirPorts = object(
+  (path) => /^functions\/[^/]+\//.test(path),
+  (node) => {
+    if (!ts.isTypeReferenceNode(node) || node.typeName.getText() !== 'Deps') return undefined;
+    const { parent } = node;
+    const picked = ts.isTypeReferenceNode(parent) && parent.typeName.getText() === 'Pick';
+    return picked ? undefined : 'the whole Deps';
+  },
+);
+
 /** The Node entry's main() hands it to the parser, cli/terminal.ts to commands. */
 export const rawVariablesAreReadOnce = object(
   everywhereBut('functions/node.ts', 'cli/terminal.ts'),
