@@ -1,5 +1,5 @@
 import { ISSUERS, ZITADEL } from '../shared/configuration/issuers.ts';
-import type { Known } from '../shared/configuration/names.ts';
+import { namesOf, type Known } from '../shared/configuration/names.ts';
 import { SERVER } from '../shared/configuration/server.ts';
 import { slice, type Slice, type Written } from '../shared/configuration/slice.ts';
 import { COUNTERS, DATABASE, OPENFGA } from '../shared/configuration/stores.ts';
@@ -19,7 +19,7 @@ export type Further = Readonly<Record<string, EdgeFunction>>;
 /** Each has its way to start in configuration.ts: commands need none. */
 export const FURTHER: Further = {};
 
-/** The variables of the bundle, whatever FUNCTIONS says. */
+/** The slices that are always read, whatever FUNCTIONS names. */
 export const BUNDLE = GATEWAY.slice
   .and(OPENFGA)
   .and(ISSUERS)
@@ -42,13 +42,13 @@ export function functionsSlice(further: Further): Slice<object> {
   return slice({ variables: { FUNCTIONS: known.default([]) }, read: () => ({}) });
 }
 
-/** Those of FUNCTIONS, without what is a fault there. */
+/** The known ones of FUNCTIONS. */
 export function furtherOn<F>(written: Written, further: Readonly<Record<string, F>>): readonly F[] {
   const names = new Set(list.default([]).parse(written['FUNCTIONS']));
   return Object.entries(further).flatMap(([name, each]) => (names.has(name) ? [each] : []));
 }
 
-/** All that are on. */
+/** Every function that is on. */
 export function functionsOn(written: Written, further: Further = FURTHER): readonly EdgeFunction[] {
   return [...ALWAYS_ON, ...furtherOn(written, further)];
 }
@@ -56,7 +56,7 @@ export function functionsOn(written: Written, further: Further = FURTHER): reado
 /** Every variable that any function reads. */
 export function variablesOf(further: Further): Known {
   const slices = [BUNDLE, functionsSlice(further), ...Object.values(further).map((each) => each.slice)];
-  return new Map(slices.flatMap(({ variables }) => [...variables]));
+  return namesOf(slices.map(({ variables }) => variables));
 }
 
 export const VARIABLES = variablesOf(FURTHER);

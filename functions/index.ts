@@ -26,7 +26,7 @@ function appFor(bindings: Bindings): App | undefined {
   return running.app;
 }
 
-/** A Worker cannot refuse to start: without an app it answers 503 to everything, and its log says every fault. */
+/** A Worker cannot refuse to start: without an app it answers 503 to everything, and its log lists every fault. */
 function start(bindings: Bindings): App | undefined {
   const platform = createPlatform();
   try {

@@ -37,7 +37,7 @@ export const GRANTS = slice({
   read: (v): { readonly defaultGrants: TextSource } => ({ defaultGrants: textSource(v.DEFAULT_GRANTS) }),
 });
 
-/** Written text has to hold, read or not; the default file may be absent where nobody would read it: a Worker always has it. */
+/** A written text must be valid, used or not; the default file may be absent where webhooks are not configured. A Worker always has it. */
 function grantsAreRead({ written, runtime }: Given): boolean {
   if (written['DEFAULT_GRANTS'] !== undefined || runtime === 'workers') return true;
   return written['DATABASE_URL'] !== undefined && written['ZITADEL_ISSUER_URL'] !== undefined;

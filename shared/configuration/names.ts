@@ -15,6 +15,13 @@ export interface Fault {
 /** Names of variables; each with an example, where its absence can be a fault. */
 export type Known = ReadonlyMap<string, string | undefined>;
 
+/** Names of several lists; an example of any of them counts. */
+export function namesOf(lists: readonly Known[]): Known {
+  const all = new Map<string, string | undefined>();
+  for (const [name, example] of lists.flatMap((list) => [...list])) all.set(name, all.get(name) ?? example);
+  return all;
+}
+
 /** The target that TARGET_<NAME>_URL names; undefined for any other variable. */
 export function targetNamedBy(variable: string): string | undefined {
   return /^TARGET_([A-Z0-9_]+)_URL$/.exec(variable)?.[1]?.toLowerCase();

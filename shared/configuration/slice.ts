@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { AuthorizationModel } from '../ports/authorization-models.ts';
-import { inFull, type Fault, type Known, type RawEnvironment, type Written } from './names.ts';
+import { inFull, namesOf, type Fault, type Known, type RawEnvironment, type Written } from './names.ts';
 
 export type { Fault, RawEnvironment, Written } from './names.ts';
 
@@ -81,7 +81,7 @@ export function slice<Shape extends z.ZodRawShape, Part extends object>(
 
 function sliceOf<Part extends object>(variables: Known, check: Slice<Part>['check']): Slice<Part> {
   const join: Slice<Part>['join'] = (other, both) =>
-    sliceOf(new Map([...variables, ...other.variables]), (given) => {
+    sliceOf(namesOf([variables, other.variables]), (given) => {
       const [one, two] = [check(given), other.check(given)];
       return {
         faults: [...one.faults, ...two.faults],
