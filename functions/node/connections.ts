@@ -6,19 +6,19 @@ import type { TrustedProxies } from '../../shared/edge/trusted-proxies.ts';
 import { network } from '../../shared/edge/quota.ts';
 import { answerUnderWay } from './broken-requests.ts';
 
-/** How often every connection is looked at. */
+/** Interval of checks of all connections. */
 const SWEEP_MS = 5_000;
 
 export interface ConnectionLimits {
   /** Connections of one address (IPv6: of one /64) at a time; those of trusted proxies are not counted. */
   readonly perAddress: number;
-  /** A client that takes nothing of an answer for this long is cut off. */
+  /** A client that reads none of an answer for this long is cut off. */
   readonly stalledMs: number;
   /** How long an answer may take to begin or go on for a client that closed its own half. */
   readonly halfClosedMs: number;
 }
 
-/** Node writes 64 KiB at most at a time: who reads slower than 64 KiB in 30 s counts as stalled. */
+/** Node writes 64 KiB at most at a time: a client that reads slower than 64 KiB in 30 s counts as stalled. */
 export const CONNECTION_LIMITS: ConnectionLimits = {
   perAddress: 2_048,
   stalledMs: 30_000,
@@ -29,28 +29,28 @@ export interface ConnectionDeps {
   readonly proxies: Pick<TrustedProxies, 'trusts'>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Counts one connection that was cut, by why. */
+  /** Counts a cut connection, by reason. */
   readonly cut: (why: 'stalled' | 'over_share') => void;
 }
 
 export interface Connections {
-  /** Every one that is open, upgraded ones too. */
+  /** All open connections, upgraded ones included. */
   open(): Iterable<Socket>;
   /** Whether it was cut because its client did not read. */
   stalled(socket: Socket): boolean;
-  /** Cuts stalled clients; runs every five seconds by itself. */
+  /** Cuts stalled clients; called every five seconds. */
   sweep(): void;
   stop(): void;
 }
 
 interface Held {
   readonly network: string;
-  /** Bytes that the system has taken, and since when it takes no more although there are. */
+  /** Bytes that the system has accepted, and since when it accepts no more of the pending ones. */
   taken: number;
   sinceMs: number;
 }
 
-/** Watches the client side of a server from its start, so that no client holds more of it than its share, or for ever. */
+/** Bounds the client side of a server: connections per address, and stalled clients. */
 export function watchConnections(
   server: Pick<Server, 'prependListener'>,
   limits: ConnectionLimits,
@@ -61,7 +61,7 @@ export function watchConnections(
   const stalled = new WeakSet<Socket>();
   let overShare = 0;
   const hold = (socket: Socket): void => {
-    // An upgrade that is ignored is handed back to the server as if it were new.
+    // An ignored upgrade is handed back to the server as a new connection.
     if (open.has(socket)) return;
     const address = socket.remoteAddress ?? '';
     const name = deps.proxies.trusts(address) ? '' : network(address);
@@ -94,7 +94,7 @@ export function watchConnections(
       deps.cut('stalled');
       socket.destroy();
     }
-    // One line for all of them: who opens thousands must not fill the log as well.
+    // One line for all: a client that opens thousands must not fill the log as well.
     if (cut + overShare > 0) deps.log.warn('connections cut', { stalled: cut, over_share: overShare });
     overShare = 0;
   };
@@ -119,8 +119,8 @@ function isStalled(socket: Socket, held: Held, now: number, stalledMs: number): 
 }
 
 /**
- * A client that closes its own half may still wait for its answer, or be gone: TCP tells it only who writes. So what
- * comes at once still passes, and an answer on which nothing moves any more is given up, with its upstream request.
+ * A client that closes its own half may still wait for its answer, or be gone: TCP shows that only on a write. So prompt
+ * answers still pass, and an answer without progress is aborted, with its upstream request.
  */
 function endHalfClosed(socket: Socket, patienceMs: number): void {
   if (answerUnderWay(socket) === undefined) return;

@@ -15,7 +15,7 @@ export interface RefreshPolicy {
 
 /** Pause after a failed attempt. */
 const FAILURE_COOLDOWN_MS = 5_000;
-/** While a failure is younger than this, nobody waits for the next attempt: an outage adds no latency. */
+/** While a failure is younger than this, no request waits for the next attempt: an outage adds no latency. */
 const OUTAGE_MS = 30_000;
 
 export interface RefreshState {
@@ -48,7 +48,7 @@ export class Refreshed<T> {
     this.#attempt = deps.collapse(() => this.#renew(load));
   }
 
-  /** At once while the value is young enough. Rejects with `ProviderUnavailable` when there is no value to use. */
+  /** Synchronous while the value is young enough. Rejects with `ProviderUnavailable` when there is no usable value. */
   get(): MaybePromise<T> {
     const held = this.#held;
     if (held === undefined) return this.reload();
@@ -63,7 +63,7 @@ export class Refreshed<T> {
     return this.#renewOrStale();
   }
 
-  /** A new value now. Rejects with `ProviderUnavailable`, also without asking for 5 s after a failure. */
+  /** Loads a new value. Rejects with `ProviderUnavailable`, for 5 s after a failure without an attempt. */
   async reload(): Promise<T> {
     const failure = this.#failure;
     if (failure !== undefined && this.#deps.clock.now() - failure.at < FAILURE_COOLDOWN_MS)
@@ -81,7 +81,7 @@ export class Refreshed<T> {
     return this.#attempts;
   }
 
-  /** Which attempt the held value came of, counted from 1. */
+  /** The attempt that loaded the held value, counted from 1. */
   get heldAttempt(): number {
     return this.#held?.attempt ?? 0;
   }
@@ -91,7 +91,7 @@ export class Refreshed<T> {
     return this.#failure?.error;
   }
 
-  /** Milliseconds since the held value was asked for; Infinity without one. */
+  /** Milliseconds since the held value was requested; Infinity without one. */
   ageMs(): number {
     return this.#held === undefined ? Infinity : this.#deps.clock.now() - this.#held.at;
   }
@@ -122,12 +122,12 @@ export class Refreshed<T> {
   }
 
   async #renew(load: (held: T | undefined) => Promise<T>): Promise<T> {
-    // The age counts from the question, not the answer: what changed meanwhile must not live longer.
+    // The age counts from the request, not the answer: what changed meanwhile must not live longer.
     const at = this.#deps.clock.now();
     const attempt = (this.#attempts += 1);
     try {
       const value = await load(this.#held?.value);
-      // Without collapsing, answers can overtake each other; the younger question wins.
+      // Without collapsing, answers can overtake each other; the younger request wins.
       if (this.#held === undefined || at >= this.#held.at) this.#held = { value, at, attempt };
       this.#failure = undefined;
       return value;

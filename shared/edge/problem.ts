@@ -11,7 +11,7 @@ export interface Problem {
 /** docs/failure-modes.md has a section per code. */
 const TYPE = 'urn:sallyport:problem';
 
-/** The one way from a domain error to an answer: exact reasons stay inside, few codes go out. */
+/** The only mapping of a refusal to an answer: exact reasons are not disclosed, and codes are few. */
 export function toProblem(refusal: Refusal, requestId: string): Problem {
   const { status, title, detail } = CODES[refusal.code];
   return {
@@ -33,7 +33,7 @@ export function toProblem(refusal: Refusal, requestId: string): Problem {
   };
 }
 
-/** Any thrown value as a Refusal; what nobody foresaw is an internal_error without details. */
+/** Maps any thrown value to a Refusal; an unexpected one is an internal_error without details. */
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   const cause = { cause: error };

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { CountersUnavailable, Refusal, type Code } from '../errors.ts';
 import type { RatePolicy, TakeRequest, Taken } from '../ports/counters.ts';
 
-/** Counters of this process: the guard is there to save work, so it must not cost a round trip. */
+/** Counters of this process: the guard saves work, so it must not cost a round trip. */
 export interface LocalCounters {
   take(request: TakeRequest): Taken;
 }
@@ -11,20 +11,20 @@ export interface LocalCounters {
 /** Per address and instance. Coarse: many people may share one address, and their own quotas come after it. */
 const ADDRESS_POLICY: RatePolicy = { name: 'address', limit: 6_000, windowMs: 60_000 };
 /**
- * Far above what a sender with a stale secret makes. It keeps nobody from guessing, since a right guess passes: secrets have
- * to be long.
+ * Far above the refusals of a sender with a stale secret. No protection against guessing, since a right guess passes: secrets
+ * must be long.
  */
 const REFUSED_POLICY: RatePolicy = { name: 'refused', limit: 600, windowMs: 60_000 };
 const IPV6_PREFIX_PARTS = 4;
-/** In the one spelling that ipaddr.js would give it: most addresses, and none of them is parsed. */
+/** In ipaddr.js' own spelling: most addresses, and none of them is parsed. */
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
-/** To parse an IPv6 address, or to find that a text is none, takes tens of microseconds; each request is asked for its own. */
+/** Parsing an IPv6 address, or finding that a text is none, takes tens of microseconds, for every request. */
 const networks = new LRUCache<string, string>({ max: 10_000 });
-/** An IPv6 address has at most 45 characters (RFC 4291 §2.2); a zone may follow. Bounds what the table takes. */
+/** An IPv6 address has at most 45 characters (RFC 4291 §2.2); a zone may follow. Bounds the table's memory. */
 const LONGEST_KEPT = 64;
 
-/** Refusals of callers that are not authenticated. */
+/** Refusals of unauthenticated callers. */
 const UNPROVED: ReadonlySet<Code> = new Set<Code>([
   'invalid_signature',
   'missing_token',
@@ -36,8 +36,8 @@ const UNPROVED: ReadonlySet<Code> = new Set<Code>([
 ]);
 
 /**
- * An IPv4 address as it is, an IPv6 address by its /64 (what one customer usually owns, RFC 6177);
- * all that is no address shares one name.
+ * An IPv4 address unchanged, an IPv6 address by its /64 (what one customer usually owns, RFC 6177);
+ * all other texts share one name.
  */
 export function network(address: string): string {
   if (IPV4.test(address)) return address;
@@ -56,15 +56,14 @@ function parsedNetwork(address: string): string {
   return `${prefix.join(':')}::/64`;
 }
 
-/** Who is limited where nobody is signed in. No issuer is named `address`. */
+/** The limited caller without a principal. No issuer is named `address`. */
 export function addressCaller(address: string): string {
   return `address|${network(address)}`;
 }
 
 /**
- * Bounds the work that one address can make: unknown tokens to verify (to be called only when one is about to be, not when
- * it is remembered), own routes that answer anybody. Throws Refusal `rate_limited`, and CountersUnavailable when its
- * memory is full.
+ * Bounds the work that one address can cause: verification of uncached tokens (call it right before, not for cached ones),
+ * public own routes. Throws Refusal `rate_limited`, and CountersUnavailable when its memory is full.
  */
 export function guardAddress(address: string, counters: LocalCounters): void {
   const taken = counters.take({ caller: addressCaller(address), policy: ADDRESS_POLICY });
@@ -72,8 +71,8 @@ export function guardAddress(address: string, counters: LocalCounters): void {
 }
 
 /**
- * The refusal to answer with, once it is counted against its address: `rate_limited` when there were too many. Only what is
- * refused counts, and only after the proof was looked at: a signed delivery passes whatever else comes from its address.
+ * Counts a refusal against its address and returns the refusal to answer with: `rate_limited` when there were too many. Only
+ * refusals count, and only after the proof was checked: a signed delivery passes whatever else comes from its address.
  */
 export function countRefusal(refusal: Refusal, address: string, counters: LocalCounters): Refusal {
   if (!UNPROVED.has(refusal.code)) return refusal;

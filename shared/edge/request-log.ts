@@ -51,7 +51,7 @@ function stackOf({ cause }: Refusal): string | undefined {
 }
 
 const MAX_PATH_BYTES = 512;
-/** What is looked at: a caller decides how long a path is, and each refused one is logged. */
+/** Characters examined: a caller chooses the length of a path, and each refused one is logged. */
 const MAX_READ = 4 * MAX_PATH_BYTES;
 const WITHIN_WORD = /[\w~+%\u0080-\uffff-]/;
 

@@ -7,7 +7,7 @@ import { invalidToken } from '../authenticate/token.ts';
 import { rateHeaders, rateLimited, type RateHeaders } from '../../../shared/edge/quota.ts';
 import { addressCaller } from '../../../shared/edge/quota.ts';
 
-/** The caller was counted, has quota left, and its token was not withdrawn. `headers` belong on the answer, whatever it becomes. */
+/** Proof that the caller was counted, has quota left, and that its token is not withdrawn. `headers` go on any answer. */
 export type Admission = Proof<
   { readonly policy: RatePolicy; readonly remaining: number; readonly headers: RateHeaders },
   'limited'
@@ -17,7 +17,7 @@ export interface LimitDeps {
   readonly counters: Counters;
 }
 
-/** Whose request it is. */
+/** The request to count. */
 export interface Asking extends TakeRequest {
   readonly caller: Caller;
   /** The token's `iat`, in milliseconds since the epoch. */
@@ -28,30 +28,29 @@ const FROM_BEFORE = 'token from before its subject was revoked';
 
 /**
  * Counts one request of `caller`. Throws or rejects with Refusal `rate_limited`, `invalid_token` when the subject is revoked
- * or the token is from before it was, and as `Counters` when the store is away. At once, without a promise, when the
- * counters answer at once.
+ * or the token predates that, and as `Counters` when the store is away. Synchronous when the counters are.
  */
 export function limit(asking: Asking, { counters }: LimitDeps): MaybePromise<Admission> {
   const taken = counters.take(asking);
   return taken instanceof Promise ? taken.then((late) => admit(late, asking)) : admit(taken, asking);
 }
 
-/** Answers of one caller under way at a time, in this process: a quarter of the connections to one target. */
+/** Concurrent answers of one caller in this process: a quarter of the connections to one target. */
 const SHARE = 256;
-/** Requests of one caller that wait for one of its own answers to end, and for how long. */
+/** Requests of one caller that may wait for one of its own answers to end, and for how long. */
 const MOST_WAITING = 1_024;
 const WAIT_MS = 5_000;
 
 /**
- * Exchanges under way by caller, so that one caller leaves room for others of its address: the shares of a target's
- * connections (shared/adapters/undici/target.ts) part addresses only.
+ * Concurrent exchanges by caller, so that one caller leaves room for others of its address: the shares of a target's
+ * connections (shared/adapters/undici/target.ts) are by address only.
  */
 export class UnderWay {
   private readonly counts = new Map<string, number>();
   private readonly waiting = new Map<string, Set<() => void>>();
   private readonly share: number;
 
-  /** `share`: Infinity where one request may not wait for another, on Workers. */
+  /** `share`: Infinity where a request must not wait for another, on Workers. */
   constructor(share = SHARE) {
     this.share = share;
   }
@@ -107,8 +106,8 @@ function overShare(share: number): Refusal {
 }
 
 function admit(taken: Taken, { policy, issuedAt }: Asking): Admission {
-  // Revoked first: a removed subject learns nothing about its quota, and gets 401 also when over it.
-  // The answer is that of any token that is not accepted.
+  // Revocation first: a removed subject learns nothing about its quota, and gets 401 also when over it.
+  // The answer is that of any unaccepted token.
   if (isWithdrawn(taken.mark, issuedAt))
     throw invalidToken(taken.mark?.notBefore === Infinity ? 'subject revoked' : FROM_BEFORE);
   if (isWithdrawn(taken.organizationMark, issuedAt)) throw invalidToken('organisation removed');
@@ -116,10 +115,10 @@ function admit(taken: Taken, { policy, issuedAt }: Asking): Admission {
   return { policy, remaining: taken.remaining, headers: rateHeaders(policy, taken) } as Admission;
 }
 
-/** Who is limited: `<issuer name>|<subject>` or `address|<address>`. */
+/** The limited caller: `<issuer name>|<subject>` or `address|<address>`. */
 export type Caller = Proof<string, 'caller'>;
 
-/** The principal's own quota, or that of the address when nobody is signed in. */
+/** The principal's caller, or that of the address without a principal. */
 export function callerOf(principal: { readonly caller: string } | undefined, address: string): Caller {
   return (principal?.caller ?? addressCaller(address)) as Caller;
 }

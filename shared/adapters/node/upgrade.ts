@@ -26,13 +26,13 @@ import {
 } from '../workerd/websocket-pair.ts';
 
 export interface UpgradeUpstream extends Upstream<UpgradeExchange, Answer> {
-  /** Says good-bye on every WebSocket, also on those that open later; resolves when none is left. */
+  /** Closes every WebSocket with 1001, also those that open later; resolves when none is left. */
   leave(): Promise<void>;
 }
 
 /**
- * WebSocket upgrades on Node (RFC 6455 §4): the upstream's answer passes on, and once it agreed the two sockets are
- * joined. On Workers fetch passes upgrades by itself.
+ * WebSocket upgrades on Node (RFC 6455 §4): the upstream's answer is forwarded, and once it agreed the two sockets are
+ * joined. On Workers fetch forwards upgrades.
  */
 export function upgradeUpstream(random: Pick<Random, 'hex'>, times: PairTimes = PAIR_TIMES): UpgradeUpstream {
   const pairs = new Set<WebSocketPair>();
@@ -53,7 +53,7 @@ export function upgradeUpstream(random: Pick<Random, 'hex'>, times: PairTimes = 
         if (socket.destroyed) return undefined;
         throw error;
       });
-      // Nothing would tell the upstream's side any more: the event that ends a pair has been.
+      // The event that ends a pair is over: nothing would close the upstream's side.
       if (reply === undefined || socket.destroyed) {
         reply?.message.socket.destroy();
         events.ended('client_gone');
@@ -84,9 +84,9 @@ export function upgradeUpstream(random: Pick<Random, 'hex'>, times: PairTimes = 
 }
 
 const MASK_BYTES = 4;
-/** An upstream that vanished without a word is found out by TCP. */
+/** TCP keep-alive detects an upstream that vanished. */
 const KEEP_ALIVE_DELAY_MS = 60_000;
-/** They stay open for long, so they do not count among the exchanges that come and go. */
+/** Long-lived, so counted apart from short exchanges. */
 const WEBSOCKETS_PER_TARGET = 16_384;
 const NO_BODY = 'An upgrade carries no body.';
 
@@ -114,10 +114,10 @@ async function admitted(shares: Shares, request: UpstreamRequest, client: Duplex
   }
 }
 
-/** Waits for the caller's share of the target's connections; rejects when there is none in time, or no caller any more. */
+/** Waits for the caller's share of the target's connections; rejects when none is free in time, or the caller is gone. */
 function turn(shares: Shares, { sharer, timeoutMs }: UpstreamRequest, client: Duplex): Promise<void> {
   return new Promise((resolve, reject) => {
-    // A caller may leave while it is decided on.
+    // A caller may disconnect during the decision.
     if (client.destroyed) {
       reject(new Error('client gone'));
       return;
@@ -157,9 +157,9 @@ function knock(request: UpstreamRequest, client: Duplex): Promise<Reply> {
         ...request.headers,
         ...['Host', request.host ?? url.host, 'Connection', 'Upgrade', 'Upgrade', 'websocket'],
       ],
-      // Otherwise Node takes a caller's Host for the name in the target's certificate.
+      // Otherwise Node expects a caller's Host in the target's certificate.
       servername: isIP(hostname) === 0 ? hostname : '',
-      // A connection of its own: what a client sends early must not precede another caller's request.
+      // A connection of its own: bytes sent early must not precede another caller's request.
       agent: false,
     });
     const clientGone = (): void => {
@@ -204,7 +204,7 @@ function passOn(
   socket.once('finish', () => {
     closeInTime(socket);
   });
-  // Cut short by the upstream: the pipe alone would leave the client waiting for the rest.
+  // Cut by the upstream: the pipe alone would leave the client waiting for the rest.
   message.once('close', () => {
     if (!message.complete) socket.destroy();
   });
@@ -215,7 +215,7 @@ function passOn(
 }
 
 function switchText({ message, status }: Reply, answer: AnswerHeaders): string {
-  // RFC 9110 §7.8: these two make the switch; they are ours to say, hop by hop.
+  // RFC 9110 §7.8: these two make the switch; being hop-by-hop, they are ours to send.
   const made = ['connection', 'Upgrade', 'upgrade', 'websocket'];
   if (answer.protocol !== undefined && message.headers['sec-websocket-protocol'] === undefined)
     made.push('sec-websocket-protocol', answer.protocol);

@@ -17,13 +17,13 @@ import { brokeOff, neverOpened, notSent, refusalOf } from '../upstream-faults.ts
 
 /** Bodies up to this size are worth a copy to save a system call. */
 const ONE_WRITE_BYTES = 8_192;
-/** RFC 9110 §9.2.1. TRACE is never passed on. */
+/** RFC 9110 §9.2.1. TRACE is never forwarded. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 type AnswerFields = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
- * One exchange, in one try or two: undici's events written straight into the ServerResponse.
+ * One exchange, in one attempt or two: undici's events written straight into the ServerResponse.
  * Long because the states of an exchange are one state.
  */
 export class Passage implements Dispatcher.DispatchHandler, Waiting {
@@ -35,16 +35,16 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   private resolve: ((answer: Answer) => void) | undefined;
   private reject: ((error: unknown) => void) | undefined;
   private controller: Dispatcher.DispatchController | undefined;
-  /** Set while a share of the target's connections is waited for. */
+  /** Set while waiting for a share of the target's connections. */
   private wait: NodeJS.Timeout | undefined;
-  /** Set from the end of the request until the end of its answer: what the upstream may be silent for. */
+  /** Set from the end of the request until the end of its answer: bounds the upstream's silence. */
   private late: NodeJS.Timeout | undefined;
   private status = 0;
   /** Declared length of the answer; -1 when it has none. */
   private bodyBytes = -1;
-  /** The request went over a connection that had lain idle: its end may have crossed the request. */
+  /** The request was sent on an idle connection, whose end may have crossed it. */
   private wasIdle = false;
-  /** The first byte of an answer came, interim ones (1xx) included. */
+  /** The first byte of an answer arrived, interim ones (1xx) included. */
   private begun = false;
   private repeated = false;
   /** The caller gets nothing more; undici may not have ended yet. */
@@ -64,18 +64,18 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     this.target = target;
   }
 
-  /** Rejects with a Refusal while nothing was answered yet. */
+  /** Rejects with a Refusal until the answer begins. */
   through(): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
       const { request, response } = this.exchange;
-      // A caller may leave while it is decided on; the event has been then.
+      // A caller may disconnect during the decision; the event is over then.
       if (response.destroyed || request.socket.destroyed) {
         this.settle('client_gone');
         return;
       }
-      // Stays until the response is gone: to take it off costs more than to hear of an end that is known.
+      // Never removed: that costs more than a redundant event.
       response.on('close', () => {
         this.clientClosed();
       });
@@ -97,11 +97,11 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
       path: target.basePath + request.path,
       method: request.method,
       headers: host === undefined ? headers : [...headers, 'Host', host],
-      // Otherwise undici takes a caller's Host for the name in the target's certificate, and reconnects for each.
+      // Otherwise undici expects a caller's Host in the target's certificate, and reconnects for each.
       servername: target.servername,
-      // A connection that never opened leaves the body whole for another try.
+      // A connection that never opened leaves the body intact for another attempt.
       body: request.hasBody ? this.body() : null,
-      // Only for an upstream that takes no more of a body: undici's timers go by the second.
+      // Only for an upstream that takes no more of a body: undici's timers have a resolution of a second.
       headersTimeout: request.hasBody ? request.timeoutMs : 0,
       bodyTimeout: 0,
     };
@@ -130,7 +130,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     this.late = setTimeout(silentTooLong, this.request.timeoutMs, this);
   }
 
-  /** A client that takes no more is not the upstream's silence; it has a bound of its own (functions/node/connections.ts). */
+  /** A stalled client is not the upstream's silence; it has a bound of its own (functions/node/connections.ts). */
   silent(): void {
     const { controller } = this;
     if (controller?.paused === true) this.late?.refresh();
@@ -142,27 +142,27 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, fields: AnswerFields): void {
-    // 1xx: undici has dealt with it; only a final answer passes on.
+    // 1xx: handled by undici; only a final answer is forwarded.
     if (status < 200) return;
     const { response } = this.exchange;
     const length = fields['content-length'];
     this.bodyBytes = typeof length === 'string' ? Number(length) : -1;
-    // Throws for fields that may not be sent: there is no answer yet then.
+    // Throws for fields that must not be sent: there is no answer yet then.
     response.writeHead(status, outgoing(status, fields, this.answer));
     this.heard();
     this.status = status;
     this.events.answered(status);
     if (status === 204 || status === 304 || this.request.method === 'HEAD') {
-      // RFC 9112 §6.3: it ends with its head, whatever length it declares; undici takes that length for missing content.
+      // RFC 9112 §6.3: it ends with its head, whatever length it declares; undici would report missing content.
       response.end();
       this.settle('complete');
       return;
     }
-    // A body that comes with its head leaves together with it; otherwise the head must not wait (event streams).
+    // A body that arrives with its head is sent together with it; otherwise the head must not wait (event streams).
     this.target.heads.add(response);
   }
 
-  /** An upstream may answer before it has read the request to its end. */
+  /** An upstream may answer before it has read the whole request. */
   private heard(): void {
     if (this.late === undefined) this.late = setTimeout(silentTooLong, this.request.timeoutMs, this);
     else this.late.refresh();
@@ -178,7 +178,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     }
   }
 
-  /** The whole body. As text it is joined to the head; uncorked before the end, both leave as one piece and not as two. */
+  /** The whole body. As text it is joined to the head; uncorked before the end, both are sent in one write. */
   private endWith(body: Buffer): void {
     const { response } = this.exchange;
     const { socket } = response;
@@ -188,7 +188,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     response.end();
   }
 
-  // Each try ends with one of these two, however it ends: then its connection is free for others.
+  // Each attempt ends with one of these two: then its connection is free for others.
   onResponseEnd(): void {
     this.target.shares.leave(this.request.sharer);
     const { response } = this.exchange;
@@ -207,7 +207,7 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
     if (this.done) return;
     const { response } = this.exchange;
     if (this.status !== 0) {
-      // The status line is out: the only honest sign of a cut answer is a cut connection.
+      // The status line is sent: only a cut connection can signal a cut answer.
       this.settle('upstream_broke');
       response.destroy();
     } else if (response.destroyed) this.settle('client_gone');
@@ -215,8 +215,8 @@ export class Passage implements Dispatcher.DispatchHandler, Waiting {
   }
 
   /**
-   * Once, and when nothing was sent; or when an idle connection ended as a safe request without a body met it, before
-   * any byte of an answer (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+   * Once, when nothing was sent; or when an idle connection ended under a safe request without a body, before any byte of
+   * an answer (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
    */
   private mayRepeat(error: Error): boolean {
     if (this.repeated || this.done || this.exchange.response.destroyed) return false;
@@ -271,7 +271,7 @@ function waitedInVain(passage: Passage): void {
   passage.fail(notSent('no free connection in time'));
 }
 
-/** Names and values in turn, as writeHead() takes them without another look. */
+/** Names and values in turn, the form that writeHead() uses unchanged. */
 function outgoing(status: number, fields: AnswerFields, answer: AnswerHeaders): string[] {
   const { connection } = fields;
   const nominated = nominatedBy(typeof connection === 'string' ? connection : connection?.join(','));

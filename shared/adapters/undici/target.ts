@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { Pool, buildConnector, type Dispatcher } from 'undici';
 
-// A connection that takes longer will hardly open at all.
+// A connection that takes longer will hardly open.
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Exchanges under way at a time; each has a connection of its own while it lasts. */
+/** Concurrent exchanges; each has a connection of its own while it lasts. */
 const CONNECTIONS_PER_TARGET = 1_024;
 
 /** An answer whose client reads slowly. */
@@ -12,7 +12,7 @@ export interface Paused {
   resume(): void;
 }
 
-/** Heads that their body may yet join: those that are left at the end of the turn leave by themselves. */
+/** Heads that their body may still join; the rest is flushed at the end of the turn. */
 class Heads {
   private waiting: ServerResponse[] = [];
 
@@ -32,14 +32,14 @@ export class UndiciTarget {
   readonly basePath: string;
   /** What the certificate of an https target must name, whatever Host a request carries. */
   readonly servername: string;
-  /** They bound what is under way, so that the pools themselves need no limit and keep nobody waiting. */
+  /** Bounds concurrent exchanges, so that the pools need no limit and no queue. */
   readonly shares = new Shares(CONNECTIONS_PER_TARGET);
   readonly heads = new Heads();
   /** Answers that wait for their client. */
   readonly paused = new Set<Paused>();
-  /** True while a connection that has ended is read to its end: then nothing may pause. */
+  /** True while an ended connection is drained: then nothing may pause. */
   ending = false;
-  /** True while a request is written to a connection that was opened for it; false: the connection lay idle. */
+  /** True while a request is written to a connection opened for it; false: the connection was idle. */
   opening = false;
   private readonly url: URL;
   private readonly pool: Pool;
@@ -56,7 +56,7 @@ export class UndiciTarget {
     this.pool.dispatch(options, handler);
   }
 
-  /** On a connection that nothing was sent over before, and nothing will be after. */
+  /** On a connection used for this request only. */
   dispatchAlone(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
     this.fresh ??= this.newPool();
     this.fresh.dispatch({ ...options, reset: true }, handler);
@@ -71,10 +71,10 @@ export class UndiciTarget {
     return new Pool(this.url.origin, {
       pipelining: 1,
       connect: (options, callback) => {
-        // RFC 6066 §3: an address is no server name; a certificate is then held against the address.
+        // RFC 6066 §3: an address is no server name; the certificate is then checked against the address.
         const named = isIP(this.servername) === 0 ? options : { ...options, servername: '' };
         connect(named, (...outcome) => {
-          // By the error: where there is one, undici leaves the socket out altogether.
+          // By the error: with one, undici omits the socket.
           if (outcome[0] === null) this.readToItsEnd(outcome[1]);
           // undici writes the request that waited for this connection before the callback returns.
           this.opening = true;
@@ -86,8 +86,8 @@ export class UndiciTarget {
   }
 
   /**
-   * undici 7 ends the process when a connection ends while its answer is paused (nodejs/undici#5360, mended in 8, which
-   * needs Node 22). Our listener stands before undici's own: what is left, one socket buffer at most, passes first.
+   * undici 7 ends the process when a connection ends while its answer is paused (nodejs/undici#5360, fixed in 8, which
+   * needs Node 22). Our listener precedes undici's own: the rest, one socket buffer at most, passes first.
    */
   private readToItsEnd(socket: Socket): void {
     const drain = (): void => {
@@ -101,28 +101,28 @@ export class UndiciTarget {
   }
 }
 
-/** Whoever waits for its share of a target's connections. */
+/** A request that waits for its share of a target's connections. */
 export interface Waiting {
-  /** It is yours now, until `leave`. */
+  /** Grants the connection, until `leave`. */
   begin(): void;
 }
 
 /**
  * Shares the connections of one target among addresses: an address may hold no more than are still free, so that one
- * alone holds half at most, and whoever holds none always finds one while there is any (the dynamic thresholds of shared
- * buffers, Choudhury and Hahne 1998). Who is over its share waits, and harms itself alone.
+ * alone holds half at most, and one that holds none always gets one while there is any (the dynamic thresholds of shared
+ * buffers, Choudhury and Hahne 1998). An address over its share waits, and harms itself alone.
  */
 export class Shares {
   private free: number;
   private readonly held = new Map<string, number>();
-  /** In turn: an address that was served goes to the end. */
+  /** Round robin: a served address goes to the end. */
   private readonly queues = new Map<string, Set<Waiting>>();
 
   constructor(capacity: number) {
     this.free = capacity;
   }
 
-  /** True: the connection is there, and `begin` is not called. False: `begin` will be called, unless withdrawn. */
+  /** True: granted, and `begin` is not called. False: `begin` will be called, unless withdrawn. */
   enter(address: string, who: Waiting): boolean {
     const queue = this.queues.get(address);
     if (queue === undefined && this.grant(address)) return true;
@@ -131,13 +131,13 @@ export class Shares {
     return false;
   }
 
-  /** Waits no longer. */
+  /** Stops waiting. */
   withdraw(address: string, who: Waiting): void {
     const queue = this.queues.get(address);
     if (queue?.delete(who) === true && queue.size === 0) this.queues.delete(address);
   }
 
-  /** Gives back what `enter` or `begin` gave. */
+  /** Returns what `enter` or `begin` granted. */
   leave(address: string): void {
     this.free += 1;
     const left = (this.held.get(address) ?? 0) - 1;
