@@ -18,7 +18,7 @@ export interface LimitDeps {
 }
 
 /** The request to count. */
-export interface Asking extends TakeRequest {
+export interface LimitRequest extends TakeRequest {
   readonly caller: Caller;
   /** The token's `iat`, in milliseconds since the epoch. */
   readonly issuedAt?: number | undefined;
@@ -30,9 +30,9 @@ const FROM_BEFORE = 'token from before its subject was revoked';
  * Counts one request of `caller`. Throws or rejects with Refusal `rate_limited`, `invalid_token` when the subject is revoked
  * or the token predates that, and as `Counters` when the store is away. Synchronous when the counters are.
  */
-export function limit(asking: Asking, { counters }: LimitDeps): MaybePromise<Admission> {
-  const taken = counters.take(asking);
-  return taken instanceof Promise ? taken.then((late) => admit(late, asking)) : admit(taken, asking);
+export function limit(request: LimitRequest, { counters }: LimitDeps): MaybePromise<Admission> {
+  const taken = counters.take(request);
+  return taken instanceof Promise ? taken.then((late) => admit(late, request)) : admit(taken, request);
 }
 
 /** Concurrent answers of one caller in this process: a quarter of the connections to one target. */
@@ -105,7 +105,7 @@ function overShare(share: number): Refusal {
   });
 }
 
-function admit(taken: Taken, { policy, issuedAt }: Asking): Admission {
+function admit(taken: Taken, { policy, issuedAt }: LimitRequest): Admission {
   // Revocation first: a removed subject learns nothing about its quota, and gets 401 also when over it.
   // The answer is that of any unaccepted token.
   if (isWithdrawn(taken.mark, issuedAt))
