@@ -1,5 +1,5 @@
 /**
- * The command line's composition root: what only commands need, and only on Node, so that no bundle for Workers carries it.
+ * The command line's composition root: adapters for commands only, on Node only, so that no Worker's bundle carries them.
  */
 import { linuxProcesses } from '../shared/adapters/node/processes.ts';
 import { openPgDatabase } from '../shared/adapters/postgres/pg.ts';

@@ -20,7 +20,7 @@ export function withoutTables(error: unknown): Failure | undefined {
   return new Failure('the database has no tables for this: run `sallyport db migrate`', { cause: error });
 }
 
-/** What a service that is away or refuses comes to; undefined for any other error. */
+/** Maps the error of a service that is away or refuses; undefined for any other error. */
 export function serviceFailure(error: unknown): Failure | undefined {
   if (error instanceof RelationsUnavailable) return new Failure(openFgaFailure(error), { cause: error });
   if (error instanceof Unavailable || error instanceof DatabaseError)

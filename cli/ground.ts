@@ -9,7 +9,7 @@ export interface CommandGround extends Ground {
   readonly database: Database;
 }
 
-/** DATABASE_URL, what a runtime brings, and what `slice` comes to, for one command; what is away or refused is a Failure. */
+/** Runs one command with the configuration of `slice` and an open DATABASE_URL. Throws Failure when a service is away or refuses. */
 export async function withGround<Part extends object, T>(
   slice: Slice<Part>,
   work: (config: Part, ground: CommandGround) => Promise<T>,

@@ -13,10 +13,10 @@ import { WEBHOOKS } from './webhooks/slice.ts';
 /** The functions that are always on. */
 const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_SYNC];
 
-/** Functions that FUNCTIONS turns on, by the name it has for them. Off, their paths belong to the access rules. */
+/** Functions that FUNCTIONS turns on, by their names there. While off, their paths belong to the access rules. */
 export type Further = Readonly<Record<string, EdgeFunction>>;
 
-/** Each has its way to start in configuration.ts: commands need none. */
+/** Their starts are in configuration.ts: commands need none. */
 export const FURTHER: Further = {};
 
 /** The slices that are always read, whatever FUNCTIONS names. */
@@ -31,7 +31,7 @@ export const BUNDLE = GATEWAY.slice
   .and(FEATURE_SYNC.slice)
   .and(STATUS.slice);
 
-/** Which functions are on. A name that this release does not have is a fault: its paths would belong to the access rules. */
+/** FUNCTIONS. A name unknown to this release is a fault: its paths would belong to the access rules. */
 export function functionsSlice(further: Further): Slice<object> {
   const names = Object.keys(further).join(', ');
   const instead = names === '' ? 'leave FUNCTIONS out' : `there are ${names}`;

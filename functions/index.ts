@@ -13,7 +13,7 @@ interface Trigger {
   readonly scheduledTime: number;
 }
 
-// Draws nothing before a request asks: Workers allow no randomness at start.
+// Draws at first use, in a request: Workers allow no randomness at start.
 const random = webRandom();
 
 type Bindings = Readonly<Record<string, unknown>>;
@@ -46,7 +46,7 @@ function report(faults: readonly string[]): void {
   console.error(JSON.stringify({ level: 'error', msg: 'unusable configuration', faults }));
 }
 
-/** One for each request: workerd lets no request answer with the Response of another. */
+/** A new Response per request: workerd does not let a request answer with that of another. */
 function notConfigured(request: Request): Response {
   const refusal = new Refusal('not_configured', 'unusable configuration');
   const { status, headers, body } = toProblem(

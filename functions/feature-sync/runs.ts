@@ -50,7 +50,7 @@ export function openSyncLease(database: Database, options: Omit<LeaseOptions, 'n
       if (had === 0) await lease.release();
       return had > 0;
     },
-    // All runs of this release have one name there: only who still has the shared lease may give it back.
+    // All runs of this release share one holder there: only the holder of the shared lease may release it.
     release: ({ also = empty, ...ending } = {}) =>
       lease.release({
         ...ending,

@@ -11,16 +11,16 @@ import { answerBrokenRequests, refuseTunnels } from './broken-requests.ts';
 import { CONNECTION_LIMITS, watchConnections, type Connections } from './connections.ts';
 import { afterEarlierAnswers, asksForWebSocket, ignoreUpgrade } from './upgrades.ts';
 
-/** Idle clients are kept for longer than load balancers keep theirs (60 or 75 s): they, not the gateway, close first. */
+/** Idle connections outlive those of load balancers (60 or 75 s): they, not the gateway, close first. */
 const KEEP_ALIVE_MS = 90_000;
 
 const SERVER_OPTIONS = {
-  // Node would refuse a request without Host by itself, and not as a problem+json.
+  // Otherwise Node refuses a request without Host, and not as a problem+json.
   requireHostHeader: false,
   keepAliveTimeout: KEEP_ALIVE_MS,
-  // What the gateway refuses from 16 KiB on, it has to read first to answer with the caller's id and origin.
+  // The gateway refuses heads over 16 KiB, but must read them to answer with the caller's id and origin.
   maxHeaderSize: 4 * MAX_HEAD_BYTES,
-  // Peers that vanished without a word are found out, on WebSockets above all.
+  // Detects vanished peers, above all on WebSockets.
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
 } as const;
@@ -30,7 +30,7 @@ export interface Served {
   readonly connections: Connections;
 }
 
-/** The bundle's own routes go to `answerOwn`; what is to be forwarded keeps its raw bytes. */
+/** Own routes go to `answerOwn`; forwarded requests keep their raw bytes. */
 export function serve(
   own: GatewayDeps,
   sockets: SocketUpstreams,
@@ -50,7 +50,7 @@ export function serve(
     if (expectsContinue) response.writeContinue();
     void answerOwn(request, response);
   };
-  // Every field is read, so that none is dropped unseen; their size is bounded.
+  // No limit on the number of fields, so that none is dropped; their size is bounded.
   server.maxHeadersCount = 0;
   // A client that closes its own half may still wait for its answer (RFC 9112 §9.6): see connections.ts.
   Object.assign(server, { httpAllowHalfOpen: true });
@@ -83,7 +83,7 @@ export function serve(
   return { server, connections };
 }
 
-/** No web Request can be made with a malformed Host: the gateway refuses it. */
+/** False for a malformed Host, with which no web Request can be made: the gateway refuses it. */
 function isReadable({ fault }: Inbound, { headers }: IncomingMessage): boolean {
   return fault === undefined && isHost(headers.host ?? '');
 }

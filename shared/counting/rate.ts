@@ -10,8 +10,8 @@ const MAX_LIMIT = 1_000_000;
 const MAX_WINDOW_MS = 24 * 3_600_000;
 
 /**
- * `100/60s`, `5/1m`, `1000/24h` as a policy; undefined when it is not one.
- * At most 1,000,000 requests, in at most 24 hours. `name` tells policies of one caller apart: use one name for one rate.
+ * Parses `100/60s`, `5/1m`, `1000/24h`; undefined when malformed.
+ * At most 1,000,000 requests, in at most 24 hours. `name` distinguishes policies of one caller: use one name for one rate.
  */
 export function parseRate(text: string, name: string): RatePolicy | undefined {
   const [, amount, length, unit = ''] = RATE.exec(text) ?? [];
@@ -21,12 +21,12 @@ export function parseRate(text: string, name: string): RatePolicy | undefined {
   return { name, limit, windowMs };
 }
 
-/** Entries that a window is counted in. Up to as many requests, each has one of its own. */
+/** Entries per window. Up to as many requests, each has one of its own. */
 const ENTRIES = 20;
 
 /**
  * Milliseconds within which requests share an entry; it leaves the window as a whole, when its last request does. So
- * nothing leaves early, and what leaves late is late by a twentieth of the window at most.
+ * no request leaves early, or late by more than a twentieth of the window.
  */
 export function grainMs({ limit, windowMs }: RatePolicy): number {
   return limit <= ENTRIES ? 0 : Math.floor(windowMs / ENTRIES);

@@ -13,30 +13,30 @@ export interface RecoveryOptions {
   readonly log: Pick<Log, 'info' | 'warn'>;
 }
 
-/** Between two attempts; answers that were under way while a store was named are older than that. */
+/** Between two attempts; longer than answers stay in flight while a store is named. */
 const PAUSE_MS = 500;
-/** Work of a request that was cut off (Workers) must not hold up the next for longer. */
+/** Longest that the work of a cancelled request (Workers) may block the next. */
 const ATTEMPT_MS = 30_000;
-/** Marks may be committed so long after their date. */
+/** Marks may be committed up to this long after their date. */
 const LAG_MS = 60_000;
-/** What a store that comes back may have lost: a Redis that is killed starts from its last snapshot (`save 3600 1` by default). */
+/** What a restarted store may have lost: a killed Redis starts from its last snapshot (`save 3600 1` by default). */
 const LOST_MS = 7_200_000;
-/** At once: many enough to hide the round trip, too few to fill a connection's queue. */
+/** Concurrent writes: enough to hide the round trip, too few to fill a connection's queue. */
 const BATCH = 200;
 
-/** All marks of the source are in it, or only those that some instance without one happened to know. */
+/** The store has all marks of the source, or only those of an instance without a source. */
 const COMPLETE = 'complete';
 const PARTIAL = 'partial';
 
 /**
- * Brings marks back to a store that lost them, and to this instance while there is no store. A store that was emptied has
- * no name; the first instance that finds it so writes its own marks and the source's, and only then names it.
+ * Restores marks to a store that lost them, and to this instance while there is no store. An emptied store has no name; the
+ * first instance that detects it writes its own marks and the source's, and only then names it.
  */
 export class MarksRecovery {
   readonly #options: RecoveryOptions;
   #source: MarkSource | undefined;
   #store: string | undefined;
-  /** Marks since then may lack in the store; undefined: none. */
+  /** Marks since then may be missing in the store; undefined: none. */
   #lackingSinceMs: number | undefined;
   #readUntilMs = 0;
   #nextRecoveryMs = 0;
@@ -50,7 +50,7 @@ export class MarksRecovery {
     this.#source = source;
   }
 
-  /** With each answer of the store; undefined when nothing is to be done, which is nearly always. */
+  /** Called with each answer of the store; returns undefined when there is nothing to do, which is nearly always. */
   heed(store: string): Promise<void> | undefined {
     if (store === this.#store && this.#lackingSinceMs === undefined) return undefined;
     const now = this.#options.clock.now();
@@ -61,12 +61,12 @@ export class MarksRecovery {
     });
   }
 
-  /** A mark did not reach the store, or the store went away and may come back without its latest marks. */
+  /** A mark did not reach the store, or the store was away and may return without its latest marks. */
   lacks(): void {
     this.#lackingSinceMs ??= this.#options.clock.now() - LOST_MS;
   }
 
-  /** While there is no store, the source is read twice a second, from where the last read ended. */
+  /** Without a store, reads the source twice a second, from where the last read ended. */
   readSource(): Promise<void> | undefined {
     const { clock } = this.#options;
     const now = clock.now();
@@ -77,7 +77,7 @@ export class MarksRecovery {
     });
   }
 
-  /** The store lacks this instance's mark of a caller, or has an older one: writes it, and the source's. */
+  /** For a store that lacks this instance's mark of a caller, or has an older one: writes it, and the source's. */
   async tellAgain(caller: string, known: Mark | undefined): Promise<void> {
     try {
       if (known !== undefined) await this.#tell(caller, known);
@@ -154,7 +154,7 @@ function oldest(now: number): number {
   return now - MARK_SECONDS * 1_000;
 }
 
-/** All have ended, so that none is left to fail unheard. */
+/** Settles all first, so that no rejection goes unhandled. */
 async function settled(work: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(work);
   await Promise.all(work);

@@ -75,7 +75,7 @@ const PROBLEMS = {
 
 const UNIQUE_VIOLATION = '23505';
 
-/** Another row has this key: `constraint` names which. For who inserted first a matter of course, so the caller of the statement decides. */
+/** Another row has this key; `constraint` names it. Expected in races of inserts, so the caller of the statement decides. */
 export class UniqueViolation extends DatabaseError {
   override readonly name = 'UniqueViolation';
 

@@ -7,18 +7,18 @@ import { grainMs } from '../../counting/rate.ts';
 
 export interface MemoryCountersOptions {
   readonly clock: Clock;
-  /** Callers times policies remembered at once; 100,000 by default (some 30 MB, 150 MB where all are busy). */
+  /** Most accounts (callers times policies); 100,000 by default (some 30 MB, 150 MB where all are busy). */
   readonly capacity?: number;
 }
 
 /**
  * Counters of this process alone, with the arithmetic of script.ts. Synchronous.
- * Throws `CountersUnavailable` for a newcomer when the memory is full of callers at their limit.
+ * Throws `CountersUnavailable` for a new caller when the memory is full of callers at their limit.
  */
 export class MemoryCounters implements Counters, Revocations {
   readonly #clock: Clock;
   readonly #ledger: Ledger;
-  /** Also those that this process learned from a store it shares with others. */
+  /** Includes marks learned from a shared store. */
   readonly marks = new KnownMarks();
 
   constructor({ clock, capacity = 100_000 }: MemoryCountersOptions) {
@@ -42,7 +42,7 @@ export class MemoryCounters implements Counters, Revocations {
   }
 
   ping(): void {
-    // Always there.
+    // Always available.
   }
 
   async mark(caller: string, mark: Mark, seconds: number): Promise<void> {
@@ -57,16 +57,16 @@ export class MemoryCounters implements Counters, Revocations {
 }
 
 interface Entry {
-  /** When its first and its last request were admitted, in milliseconds since the epoch. */
+  /** Admission of its first and last request, in milliseconds since the epoch. */
   readonly first: number;
   last: number;
   count: number;
 }
 
-/** The requests of one caller under one policy that are still in its window. */
+/** The requests of one caller under one policy within its window. */
 export class Account {
   readonly caller: string;
-  /** Of the same caller, under another policy. */
+  /** The caller's account of another policy. */
   next: Account | undefined;
   #policy: RatePolicy;
   #entries: Entry[] = [];
@@ -77,7 +77,7 @@ export class Account {
     this.#policy = policy;
   }
 
-  /** Of the policy. */
+  /** Name of the policy. */
   get name(): string {
     return this.#policy.name;
   }
@@ -86,12 +86,12 @@ export class Account {
     return this.#used;
   }
 
-  /** Share of the quota that is used up. */
+  /** Used share of the quota. */
   get share(): number {
     return this.#used / this.#policy.limit;
   }
 
-  /** Drops what has left the window. */
+  /** Drops requests that have left the window. */
   settle(now: number): void {
     let gone = 0;
     for (const entry of this.#entries) {
@@ -105,7 +105,7 @@ export class Account {
     if (gone > 0) this.#entries.splice(0, gone);
   }
 
-  /** After settle(). False when the quota is used up. */
+  /** Counts a request; call settle() first. False when the quota is used up. */
   take(policy: RatePolicy, now: number): boolean {
     this.#policy = policy;
     if (this.#used >= policy.limit) return false;
@@ -120,13 +120,13 @@ export class Account {
     return true;
   }
 
-  /** Milliseconds until all have left the window. */
+  /** Milliseconds until all requests have left the window. */
   resetMs(now: number): number {
     const newest = this.#entries.at(-1);
     return newest === undefined ? 0 : newest.last + this.#policy.windowMs - now;
   }
 
-  /** Milliseconds until there is room for one more. */
+  /** Milliseconds until one more is admitted. */
   retryMs(now: number): number {
     let left = this.#used;
     for (const { last, count } of this.#entries) {
@@ -141,17 +141,17 @@ const LOOK_WHEN_ROOMY = 2;
 const LOOK_WHEN_FULL = 64;
 
 /**
- * Accounts by caller and policy, at most `capacity`. Each newcomer looks at a few others and drops those whose quota is full
- * again. When none is found in a full ledger, the one that has used the least makes room; one that is at its limit never
- * does, because dropping it would hand it a new quota.
+ * Accounts by caller and policy, at most `capacity`. Each new one checks a few others and drops those whose quota is full
+ * again. When a full ledger has none, the least used one is evicted; one at its limit never is, because that would grant it
+ * a new quota.
  */
 export class Ledger {
-  /** Each caller's first account: a text of caller and policy would be put together, and hashed, with every request. */
+  /** Each caller's first account: a key of caller and policy would be built, and hashed, with every request. */
   readonly #callers = new Map<string, Account>();
   readonly #capacity: number;
   #size = 0;
   #hand = this.#callers.values();
-  /** The account that the hand is at. */
+  /** The hand's account. */
   #at: Account | undefined;
 
   constructor(capacity: number) {
@@ -168,7 +168,7 @@ export class Ledger {
     return account;
   }
 
-  /** False when every account looked at is at its limit: nothing was stored. */
+  /** False when every checked account is at its limit: nothing was stored. */
   open(account: Account, now: number): boolean {
     if (this.#size < this.#capacity) this.#sweep(LOOK_WHEN_ROOMY, now);
     else if (!this.#makeRoom(now)) return false;
@@ -226,7 +226,7 @@ export class Ledger {
       while (before !== undefined && before.next !== account) before = before.next;
       if (before !== undefined) before.next = next;
     }
-    // The hand may be at it, and goes on to the next caller then: what follows here may be closed before that.
+    // The hand may be here, and then continues with the next caller: the following account may be closed before that.
     account.next = undefined;
     this.#size -= 1;
   }
