@@ -80,9 +80,9 @@ export class MarksRecovery {
   /** For a store that lacks this instance's mark of a caller, or has an older one: writes it, and the source's. */
   async tellAgain(caller: string, known: Mark | undefined): Promise<void> {
     try {
-      if (known !== undefined) await this.#tell(caller, known);
+      if (known !== undefined) await this.#publish(caller, known);
       const mark = await this.#source?.of(caller);
-      if (mark !== undefined) await this.#tell(caller, mark);
+      if (mark !== undefined) await this.#publish(caller, mark);
     } catch {
       this.lacks();
     }
@@ -95,9 +95,9 @@ export class MarksRecovery {
     const complete = store.startsWith(COMPLETE);
     const sinceMs = another ? 0 : (lacking ?? now);
     try {
-      await this.#tellKnown(sinceMs, now);
-      if (!(another && complete)) await this.#source?.since(Math.max(sinceMs, oldest(now)), this.#tell);
-      else if (lacking !== undefined) await this.#source?.since(lacking, this.#tell);
+      await this.#publishHeld(sinceMs, now);
+      if (!(another && complete)) await this.#source?.since(Math.max(sinceMs, oldest(now)), this.#publish);
+      else if (lacking !== undefined) await this.#source?.since(lacking, this.#publish);
       this.#store = await this.#named(store, complete);
       if (this.#lackingSinceMs === lacking) this.#lackingSinceMs = undefined;
       if (another && !complete)
@@ -116,7 +116,7 @@ export class MarksRecovery {
     return name;
   }
 
-  async #tellKnown(sinceMs: number, now: number): Promise<void> {
+  async #publishHeld(sinceMs: number, now: number): Promise<void> {
     const { known, shared } = this.#options;
     let batch: Promise<void>[] = [];
     for (const [caller, mark, seconds] of [...known.learnedSince(sinceMs, now)]) {
@@ -128,7 +128,7 @@ export class MarksRecovery {
     await settled(batch);
   }
 
-  readonly #tell = async (caller: string, mark: Mark): Promise<void> => {
+  readonly #publish = async (caller: string, mark: Mark): Promise<void> => {
     this.#learn(caller, mark);
     await this.#options.shared.mark(caller, mark, MARK_SECONDS);
   };
