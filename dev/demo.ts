@@ -1,4 +1,4 @@
-import { startServer } from '../functions/node.ts';
+import { startServer } from '../functions/node/process.ts';
 import { run } from './tour/run.ts';
 
 process.exitCode = await run(

@@ -22,7 +22,7 @@ import { webRandom } from './random.ts';
 import { eachAlone, shareInFlight, type Collapse } from './caches/in-flight.ts';
 import { trustedProxies, type TrustedProxies } from './edge/trusted-proxies.ts';
 import type { Relations } from './ports/relations.ts';
-import type { Revocations } from './ports/revocations.ts';
+import type { Mark, Revocations } from './ports/revocations.ts';
 import type { Tuples } from './ports/tuples.ts';
 import type { Upstream } from './ports/upstream.ts';
 
@@ -42,6 +42,13 @@ export interface GroundOptions {
   readonly clock?: Clock;
   readonly platform?: Platform;
 }
+
+export interface DepsOptions extends GroundOptions {
+  /** Called with each mark that is made here, where no store carries it to the other processes of this instance. */
+  readonly onMark?: LearnMark | undefined;
+}
+
+export type LearnMark = (caller: string, mark: Mark, seconds: number) => void;
 
 const systemClock: Clock = { now: () => Date.now() };
 
@@ -92,6 +99,8 @@ export interface Counting {
   readonly revocations: Revocations;
   /** Where marks come from when the counters have lost them. */
   marksFrom(source: MarkSource): void;
+  /** Takes over a mark that another process of this instance made: see DepsOptions. */
+  readonly learnMark: LearnMark;
   /**
    * Node only. Waits for connections that are made once, and for marks; /ready shows what is missing. From then on
    * it is looked regularly whether the counter store is still the one it was.
@@ -108,10 +117,11 @@ const MARKS_WITHIN_MS = 5_000;
 export function openCounting(
   config: CountersConfig,
   { clock, random, log, platform }: Omit<Ground, 'collapse'>,
+  onMark?: LearnMark,
 ): Counting {
   const local = new MemoryCounters({ clock });
   const shared = platform.counters(config.counters, clock);
-  if (shared === null) return countAlone(local, clock);
+  if (shared === null) return countAlone(local, clock, onMark);
   const counters = new FallbackCounters({
     shared,
     local,
@@ -131,6 +141,8 @@ export function openCounting(
     marksFrom(source) {
       counters.marksFrom(source);
     },
+    // Every process reads the store's with each take.
+    learnMark: () => undefined,
     async connect() {
       await Promise.allSettled([shared.ready?.()]);
       await within(MARKS_WITHIN_MS, counters.look());
@@ -144,17 +156,28 @@ export function openCounting(
 }
 
 /** Its memory begins empty with every start. */
-function countAlone(counters: MemoryCounters, clock: Clock): Counting {
+function countAlone(counters: MemoryCounters, clock: Clock, onMark: LearnMark = () => undefined): Counting {
   let source: MarkSource | undefined;
+  const learnMark: LearnMark = (caller, mark, seconds) => {
+    counters.marks.learn(caller, mark, seconds, clock.now());
+  };
   return {
     counters,
-    revocations: counters,
+    revocations: {
+      async mark(caller, mark, seconds) {
+        learnMark(caller, mark, seconds);
+        onMark(caller, mark, seconds);
+      },
+    },
     marksFrom(from) {
       source = from;
     },
+    learnMark,
     async connect() {
       const oldest = clock.now() - MARK_SECONDS * 1_000;
-      const learned = source?.since(oldest, (caller, mark) => counters.mark(caller, mark, MARK_SECONDS));
+      const learned = source?.since(oldest, async (caller, mark) => {
+        learnMark(caller, mark, MARK_SECONDS);
+      });
       await within(MARKS_WITHIN_MS, Promise.allSettled([learned]));
     },
     disconnect: () => undefined,
@@ -178,11 +201,11 @@ export type DepsConfig = Pick<ServerConfig, 'logLevel' | 'trustedProxies'> &
 /** The ports of one running bundle; each function takes of them what it names. */
 export function createDeps<Config extends DepsConfig>(
   config: Config,
-  options: GroundOptions = {},
+  options: DepsOptions = {},
 ): Deps & { readonly config: Config } {
   const ground = openGround(config, options);
   const { platform, clock } = ground;
-  const counting = openCounting(config, ground);
+  const counting = openCounting(config, ground, options.onMark);
   const database = openDatabase(config, ground);
   return {
     config,

@@ -15,6 +15,8 @@ export interface FeatureSyncAtStart {
   readonly checks: readonly ReadinessCheck[];
   /** Never rejects, and serving never waits for it. */
   run(): Promise<void>;
+  /** Takes over the result of the process that runs it for this one. */
+  learn(settled: Settled): void;
   stop(): void;
 }
 
@@ -23,22 +25,32 @@ const WAIT_MS = 600_000;
 const AWAY_PAUSE_MS = 15_000;
 
 /** `reason` names rules and servers: it is for the log and for whoever holds METRICS_TOKEN. */
-type Settled = Pick<Look, 'up' | 'state'> & { readonly reason?: string };
+export type Settled = Pick<Look, 'up' | 'state'> & { readonly reason?: string };
 
 type Needs = Pick<Deps, 'platform' | 'random' | 'log' | 'database' | 'tuples' | 'models'> & {
   readonly config: FeatureSyncConfig & Pick<GatewayConfig, 'rules'>;
 };
 
+const OFF: FeatureSyncAtStart = {
+  checks: [],
+  run: () => Promise.resolve(),
+  learn: () => undefined,
+  stop: () => undefined,
+};
+
 /** FEATURE_SYNC=start: one replica carries the change of rules over, the others find it done. */
-export function featureSyncAtStart(deps: Needs): FeatureSyncAtStart {
+export function featureSyncAtStart(
+  deps: Needs,
+  onSettled: (settled: Settled) => void = () => undefined,
+): FeatureSyncAtStart {
   const { config, log } = deps;
-  if (config.featureSync === 'off')
-    return { checks: [], run: () => Promise.resolve(), stop: () => undefined };
+  if (config.featureSync === 'off') return OFF;
   const stopped = new AbortController();
   let settled: Settled = { up: true, state: 'running' };
   const settle = (next: Settled): void => {
     settled = next;
     log[next.up ? 'info' : 'error']('feature sync', next);
+    onSettled(next);
   };
   return {
     checks: [{ name: 'feature_sync', needed: false, look: () => settled }],
@@ -48,6 +60,9 @@ export function featureSyncAtStart(deps: Needs): FeatureSyncAtStart {
       } catch (error) {
         if (!stopped.signal.aborted) settle({ up: false, state: 'failed', reason: reasonOf(error) });
       }
+    },
+    learn(next) {
+      settled = next;
     },
     stop: () => {
       stopped.abort();

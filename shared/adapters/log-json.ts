@@ -30,3 +30,11 @@ export function logLine(level: (typeof LEVELS)[number], msg: string, fields: Log
   const head = `{"time":${Date.now()},"level":"${level}","msg":${JSON.stringify(msg)}`;
   return rest === '}' ? `${head}}` : `${head},${rest}`;
 }
+
+/** UTF-16 units of a line that is shortened: at most 3 bytes each, or a quote and its backslash, together under 4 KiB. */
+const SHORTENED_UNITS = 1_200;
+
+/** The beginning of a line, as a line of its own. */
+export function shortened(line: string): string {
+  return logLine('warn', 'log line shortened', { length: line.length, line: line.slice(0, SHORTENED_UNITS) });
+}

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
 import type { LoggingConfig } from '../edge/request-log.ts';
-import { slice } from './slice.ts';
+import { broken, slice } from './slice.ts';
 import { listOf, parseUrl, readAs, whole } from './values.ts';
 
 export interface ServerConfig {
@@ -9,6 +9,8 @@ export interface ServerConfig {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly logging: LoggingConfig;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Processes on one port; `auto`: as many as the system runs at once. Always 1 on Workers. */
+  readonly workers: number | 'auto';
   /** Listed origins; empty = no CORS headers at all. */
   readonly allowedOrigins: readonly string[];
   /** CIDRs whose X-Forwarded-* is trusted. */
@@ -32,6 +34,15 @@ function passingShare(text: string): number | undefined {
   if (text === 'refused') return 0;
   const share = /^sample:(0|1|0?\.\d{1,9}|1\.0{1,9})$/.exec(text)?.[1];
   return share === undefined ? undefined : Number(share);
+}
+
+/** More than any machine has use for. */
+const MOST_WORKERS = 256;
+
+function processes(text: string): ServerConfig['workers'] | undefined {
+  if (text === 'auto') return text;
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= MOST_WORKERS ? count : undefined;
 }
 
 const ORIGINS =
@@ -61,6 +72,10 @@ export const SERVER = slice({
     LOG_PATHS: z.enum(['on', 'off'], 'write on or off').default('on'),
     PORT: whole(0, 65_535, 'the port').default(3000),
     HOST: z.string().default('0.0.0.0'),
+    WORKERS: readAs(
+      processes,
+      `write auto, or a whole number of processes from 1 to ${MOST_WORKERS}`,
+    ).default(1),
   },
   read: (v, { runtime }): ServerConfig => ({
     environment: v.ENVIRONMENT,
@@ -68,8 +83,15 @@ export const SERVER = slice({
     // Cloudflare logs every invocation of a Worker anyway, and a line costs it more than most of a request.
     logging: { passing: v.LOG_REQUESTS ?? (runtime === 'workers' ? 0 : 1), paths: v.LOG_PATHS === 'on' },
     listen: { host: v.HOST, port: v.PORT },
+    workers: runtime === 'node' ? v.WORKERS : 1,
     allowedOrigins: v.ALLOWED_ORIGINS,
     trustedProxies: v.TRUSTED_PROXIES,
     maxBodyBytes: v.MAX_BODY_BYTES,
   }),
+  warnings: ({ workers }, { written }) =>
+    broken([
+      workers !== 1 && !('REDIS_URL' in written) && !('UPSTASH_REDIS_REST_URL' in written),
+      'WORKERS',
+      'makes several processes, and without REDIS_URL each of them counts for itself: a caller has as many quotas as there are processes',
+    ]),
 });

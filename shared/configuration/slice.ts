@@ -120,6 +120,17 @@ function toFaults(error: z.ZodError): Fault[] {
   });
 }
 
+/** A configuration with faults, all of them. */
+export class UnusableConfiguration extends Error {
+  override readonly name = 'UnusableConfiguration';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`unusable configuration:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
 export type Configured<Part> = (
   | { readonly ok: true; readonly config: Part; readonly warnings: readonly Fault[] }
   | { readonly ok: false; readonly faults: readonly Fault[] }

@@ -52,11 +52,16 @@ export function parseSigningKeys(json: string): SigningKeys {
   return signingKeys(keys);
 }
 
-/** One key for this process only. */
+/** One key that lasts as long as what runs now. */
 export async function makeSigningKeys(): Promise<SigningKeys> {
+  return parseSigningKeys(await makePrivateKeys());
+}
+
+/** A private JWK set of one new key. */
+export async function makePrivateKeys(): Promise<string> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
   const jwk = await exportJWK(privateKey);
-  return signingKeys([keySchema.parse({ ...jwk, kid: await calculateJwkThumbprint(jwk) })]);
+  return JSON.stringify({ keys: [{ ...jwk, kid: await calculateJwkThumbprint(jwk) }] });
 }
 
 function signingKeys(keys: readonly [PrivateKey, ...PrivateKey[]]): SigningKeys {

@@ -16,7 +16,10 @@ export interface RequestMeasure {
 
 export interface Metrics {
   request(measure: RequestMeasure): void;
-  /** Sampled on `render`: `values` maps a label's value to a number, and must not reject. */
+  /**
+   * Sampled on `render`, by the process that renders: for state that all processes share, as in a database. `values` maps a
+   * label's value to a number, and must not reject.
+   */
   gauge(
     name: string,
     help: string,
@@ -28,4 +31,21 @@ export interface Metrics {
   counter(name: string, help: string): () => void;
   /** Prometheus text exposition format. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** Counters, histograms and process metrics of one process. */
+export type MetricsSample = readonly SampledMetric[];
+
+export interface SampledMetric {
+  readonly name: string;
+  /** How the values of several processes become one: `sum`, `average`, `first`, … */
+  readonly aggregator: string;
+}
+
+/** Metrics of one process of several. */
+export interface ProcessMetrics extends Metrics {
+  /** Everything but gauges. */
+  sample(): Promise<MetricsSample>;
+  /** The sums of counters and histograms; process metrics are left out. */
+  counted(samples: readonly MetricsSample[]): MetricsSample;
 }

@@ -32,8 +32,8 @@ export const toolsKnowNoTest = forbid(
   (from, { to }) => inside(from, 'dev', 'bench', 'scripts') && inside(to, 'test', 'cli'),
 );
 
-/** cli/deps.ts wires what only commands need, so that no bundle carries it. */
-const COMPOSITION_ROOTS = ['shared/deps.ts', 'cli/deps.ts'];
+/** cli/deps.ts wires what only commands need, so that no bundle carries it; functions/node/deps.ts what a process needs that serves nothing. */
+const COMPOSITION_ROOTS = ['shared/deps.ts', 'cli/deps.ts', 'functions/node/deps.ts'];
 
 export const adaptersAreWiredInOnePlace = forbid(
   (from, { to }) => inside(to, ADAPTERS) && !inside(from, ADAPTERS, 'test', ...COMPOSITION_ROOTS),
@@ -42,7 +42,7 @@ export const adaptersAreWiredInOnePlace = forbid(
 /** Libraries: no service behind them and no runtime of their own. */
 const LIBRARIES = ['zod', 'jose', 'hono', 'lru-cache', 'ipaddr.js', '@humanwhocodes/momoa', 'postgres-array'];
 const ALLOWED: readonly { readonly where: string; readonly packages: readonly string[] }[] = [
-  { where: 'functions/node.ts', packages: ['@hono/node-server'] },
+  { where: 'functions/node', packages: ['@hono/node-server'] },
   { where: 'cli', packages: ['commander', 'picocolors', 'umzug', '@openfga/syntax-transformer'] },
 ];
 

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startStack, type Stack } from '../../dev/stack.ts';
-import { startServer } from '../../functions/node.ts';
+import { startServer } from '../../functions/node/process.ts';
 import { main } from '../../cli/main.ts';
 
 type Walks = Readonly<Record<'A request, everything remembered' | 'An event' | '`rules sync`', readonly string[]>>;

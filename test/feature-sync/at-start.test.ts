@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startServer, type RunningServer } from '../../functions/node.ts';
+import { startServer, type RunningServer } from '../../functions/node/process.ts';
 import type { OpenFgaService } from '../services/openfga.ts';
 import type { Ground } from './ground.ts';
 import { tuple } from './memory.ts';

@@ -159,3 +159,27 @@ describe('LOG_REQUESTS', () => {
     expect(passing('workers', { LOG_REQUESTS: 'all' })).toBe(1);
   });
 });
+
+describe('WORKERS', () => {
+  const warns = (changes: Record<string, unknown>, runtime: Runtime = 'node'): boolean => {
+    const parsed = parseEnvironment({ ...USABLE, ...changes }, runtime);
+    return parsed.ok && parsed.warnings.some(({ variable }) => variable === 'WORKERS');
+  };
+
+  it('is one process, unless a number or auto is written, and always on Workers', () => {
+    const texts = [undefined, '1', '8', '256', ' auto '];
+    const workers = (runtime: Runtime) => texts.map((WORKERS) => configOf({ WORKERS }, runtime).workers);
+    expect(workers('node')).toEqual([1, 1, 8, 256, 'auto']);
+    expect(workers('workers')).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it('warns where each process would count for itself', () => {
+    expect([warns({ WORKERS: '2' }), warns({ WORKERS: 'auto' })]).toEqual([true, true]);
+    expect([warns({}), warns({ WORKERS: '1' }), warns({ WORKERS: '2' }, 'workers')]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(warns({ WORKERS: '2', REDIS_URL: 'redis://redis.example.org' })).toBe(false);
+  });
+});

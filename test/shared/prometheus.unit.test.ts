@@ -65,3 +65,58 @@ describe('requests', () => {
     expect((await metrics.render()).body).toContain('sallyport_request_duration_seconds_count 0');
   });
 });
+
+describe('several processes', () => {
+  const measure = {
+    own: false,
+    rule: '/a',
+    target: 'one',
+    status: 200,
+    code: 'ok',
+    totalMs: 20,
+    upstreamMs: 4,
+  };
+  const lines = async (metrics: ReturnType<typeof prometheusMetrics>, name: string) =>
+    (await metrics.render()).body.split('\n').filter((line) => line.startsWith(name));
+
+  it('show the sum of what they counted, and what they share as one of them reads it', async () => {
+    const other = prometheusMetrics({ process: true });
+    other.gauge('shared_depth', 'In a database.', 'status', () => new Map([['pending', 7]]));
+    other.counter('only_there_total', 'Of a function that ran there.')();
+    const metrics = prometheusMetrics({
+      process: true,
+      others: async (own) => [await other.sample(), own.filter(({ aggregator }) => aggregator === 'none')],
+    });
+    metrics.gauge('shared_depth', 'In a database.', 'status', () => new Map([['pending', 7]]));
+    for (const each of [metrics, other, other]) each.request(measure);
+    other.request({ ...measure, code: 'no_rule', status: 403 });
+    expect(await lines(metrics, 'sallyport_requests_total{')).toEqual([
+      'sallyport_requests_total{rule="/a",target="one",status="200",code="ok"} 3',
+      'sallyport_requests_total{rule="/a",target="one",status="403",code="no_rule"} 1',
+    ]);
+    expect(await lines(metrics, 'sallyport_request_duration_seconds_bucket{le="0.025"}')).toEqual([
+      'sallyport_request_duration_seconds_bucket{le="0.025"} 4',
+    ]);
+    expect(await lines(metrics, 'sallyport_request_duration_seconds_count')).toEqual([
+      'sallyport_request_duration_seconds_count 4',
+    ]);
+    expect(await lines(metrics, 'shared_depth{')).toEqual(['shared_depth{status="pending"} 7']);
+    expect(await lines(metrics, 'only_there_total')).toEqual(['only_there_total 1']);
+  });
+
+  it('that have ended are added up: counters and histograms, none of what they held', async () => {
+    const [first, second] = [prometheusMetrics({ process: true }), prometheusMetrics({ process: true })];
+    for (const each of [first, first, second]) each.request(measure);
+    const ended = first.counted([await first.sample(), await second.sample()]);
+    const metrics = prometheusMetrics({ process: false, others: async () => [ended] });
+    metrics.request(measure);
+    expect(await lines(metrics, 'sallyport_requests_total{')).toEqual([
+      'sallyport_requests_total{rule="/a",target="one",status="200",code="ok"} 4',
+    ]);
+    expect(await lines(metrics, 'sallyport_request_duration_seconds_sum')).toEqual([
+      'sallyport_request_duration_seconds_sum 0.08',
+    ]);
+    expect(await lines(metrics, 'process_cpu_seconds_total')).toHaveLength(1);
+    expect(await lines(metrics, 'process_resident_memory_bytes')).toEqual([]);
+  });
+});

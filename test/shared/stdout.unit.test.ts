@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { shortened } from '../../shared/adapters/log-json.ts';
 import { stdoutLines, type Lines } from '../../shared/adapters/node/stdout.ts';
 
 /** A reader of stdout that takes as many bytes as it is told, and then refuses like a full pipe. */
@@ -114,4 +115,60 @@ it('the end of the process takes everything along', () => {
   write(0, 5);
   lines.flush();
   expect(numbers()).toEqual([0, 1, 2, 3, 4]);
+});
+
+describe('beside other processes on the same stdout', () => {
+  const calls: string[] = [];
+  const put = (buffer: Buffer, start: number, length: number): number => {
+    reader.put(buffer, start, length);
+    calls.push(buffer.toString('utf8', start, start + length));
+    return length;
+  };
+  beforeEach(() => {
+    calls.length = 0;
+    lines = stdoutLines({
+      onDrop: () => void (dropped += 1),
+      lost: (count) => `lost ${count}`,
+      shorten: (line) => `short ${line.length}`,
+      put,
+    });
+  });
+
+  it('each write is of whole lines and of 4 KiB at most: so much goes out whole or not at all', () => {
+    for (let n = 0; n < 300; n++) lines.write(`${n} ${'é'.repeat(n * 3)}`);
+    tick();
+    expect(calls.length).toBeGreaterThan(1);
+    for (const call of calls) {
+      expect(Buffer.byteLength(call)).toBeLessThanOrEqual(4_096);
+      expect(call.endsWith('\n')).toBe(true);
+    }
+    expect(numbers()).toEqual([...Array(300).keys()]);
+  });
+
+  it('a reader that comes late gets every line once', () => {
+    write(0, 20);
+    reader.room = 0;
+    tick();
+    reader.room = Infinity;
+    tick();
+    expect(numbers()).toEqual([...Array(20).keys()]);
+  });
+
+  it.each([
+    [4_095, false],
+    [4_096, true],
+    [50_000, true],
+  ])('of a line of %d bytes its beginning goes out, where it is too long: %s', (bytes, tooLong) => {
+    lines.write('x'.repeat(bytes));
+    tick();
+    expect(reader.text).toBe(tooLong ? `short ${bytes}\n` : `${'x'.repeat(bytes)}\n`);
+  });
+});
+
+it('the beginning of a long line is a line that fits, whatever it holds', () => {
+  for (const each of ['"', '\\', '漢', '\ud83d\ude00', 'x']) {
+    const short = shortened(each.repeat(50_000));
+    expect(Buffer.byteLength(short)).toBeLessThan(4_096);
+    expect(JSON.parse(short)).toMatchObject({ level: 'warn', msg: 'log line shortened' });
+  }
 });

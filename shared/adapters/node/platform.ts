@@ -1,25 +1,31 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import type { MetricsSample, ProcessMetrics } from '../../ports/metrics.ts';
 import type { Platform } from '../../ports/platform.ts';
 import { webRandom } from '../../random.ts';
 import { openPgDatabase } from '../postgres/pg.ts';
 import { RedisCounters } from '../redis/counters.ts';
 import { UpstashCounters } from '../upstash/counters.ts';
-import { jsonLog, logLine } from '../log-json.ts';
 import { parseModel } from '../openfga/model-file.ts';
 import { connectionTo } from '../postgres/tls.ts';
 import { prometheusMetrics } from '../prometheus/metrics.ts';
 import { linuxProcesses } from './processes.ts';
 import { cronerSchedule } from './schedule.ts';
-import { stdoutLines } from './stdout.ts';
+import { stdoutLog } from './stdout.ts';
 import { undiciExchange } from '../undici/exchange.ts';
 import { undiciUpstream } from '../undici/upstream.ts';
 import { upgradeUpstream } from './upgrade.ts';
 
 const WATCH_MS = 500;
 
-/** Node: one process, many requests, sockets that stay open. */
-export function createPlatform(): Platform {
-  const metrics = prometheusMetrics({ process: true });
+/** Where other processes serve the same port, and write to the same stdout. */
+export interface Siblings {
+  /** Samples of all of them; `own` is that of this process. */
+  readonly samples: (own: MetricsSample) => Promise<readonly MetricsSample[]>;
+}
+
+/** Node: many requests in one process, sockets that stay open. */
+export function createPlatform(siblings?: Siblings): Platform & { readonly metrics: ProcessMetrics } {
+  const metrics = prometheusMetrics({ process: true, others: siblings?.samples });
   return {
     runtime: 'node',
     joinsRequests: true,
@@ -30,23 +36,7 @@ export function createPlatform(): Platform {
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
     exchange: undiciExchange,
     metrics,
-    log(level) {
-      const lines = stdoutLines({
-        onDrop: metrics.counter(
-          'sallyport_log_dropped_total',
-          'Log lines that found no room: nobody reads stdout.',
-        ),
-        lost: (count) => logLine('warn', 'log lines dropped', { lines: count }),
-      });
-      return {
-        ...jsonLog(level, (line) => {
-          lines.write(line);
-        }),
-        flush: () => {
-          lines.flush();
-        },
-      };
-    },
+    log: (level) => stdoutLog(level, metrics, siblings !== undefined),
     counters(config, clock) {
       if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });
       return config.kind === 'upstash' ? new UpstashCounters(config) : null;

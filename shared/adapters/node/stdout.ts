@@ -1,4 +1,8 @@
 import { writeSync } from 'node:fs';
+import type { ServerConfig } from '../../configuration/server.ts';
+import type { RequestLines } from '../../ports/log.ts';
+import type { Metrics } from '../../ports/metrics.ts';
+import { jsonLog, logLine, shortened } from '../log-json.ts';
 
 /** Written at once from here on; what is less waits for the next turn of the clock. */
 const BATCH_BYTES = 65_536;
@@ -10,6 +14,9 @@ const LAST_MS = 1_000;
 const LAST_PAUSE_MS = 10;
 // UTF-8 needs at most three bytes for one UTF-16 unit.
 const BYTES_PER_UNIT = 3;
+/** PIPE_BUF on Linux: a write of no more goes out whole or not at all, whoever else writes to the same pipe (write(2), pipe(7)). */
+const ATOMIC_BYTES = 4_096;
+const LINE_FEED = 10;
 
 export interface Lines {
   write(line: string): void;
@@ -22,16 +29,43 @@ export interface LineOptions {
   readonly onDrop: () => void;
   /** The line that says, once there is room again, how many are missing. */
   readonly lost: (lines: number) => string;
+  /** Set where other processes write to the same stdout: shortens a line that is too long to go out whole. */
+  readonly shorten?: ((line: string) => string) | undefined;
   /** Writes what it can and returns the number of bytes; throws when there is nothing to be written now. */
   readonly put?: (buffer: Buffer, start: number, length: number) => number;
+}
+
+/** A log of JSON lines on stdout; `shared`: other processes write there too. */
+export function stdoutLog(
+  level: ServerConfig['logLevel'],
+  metrics: Pick<Metrics, 'counter'>,
+  shared: boolean,
+): RequestLines & { flush(): void } {
+  const lines = stdoutLines({
+    onDrop: metrics.counter(
+      'sallyport_log_dropped_total',
+      'Log lines that found no room: nobody reads stdout.',
+    ),
+    lost: (count) => logLine('warn', 'log lines dropped', { lines: count }),
+    shorten: shared ? shortened : undefined,
+  });
+  return {
+    ...jsonLog(level, (line) => {
+      lines.write(line);
+    }),
+    flush: () => {
+      lines.flush();
+    },
+  };
 }
 
 /**
  * Lines to stdout, written in batches of 64 KiB or ten times a second: one system call serves many requests, where
  * console.log makes one each. Nothing waits for a reader: while a pipe is full, a disk is full or a reader is gone, lines
- * are kept up to 1 MiB, and those that do not fit are dropped and counted.
+ * are kept up to 1 MiB, and those that do not fit are dropped and counted. Beside other processes that write there too, batches are
+ * of whole lines and of 4 KiB at most, so that no line has another's within.
  */
-export function stdoutLines({ onDrop, lost, put = putToStdout() }: LineOptions): Lines {
+export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: LineOptions): Lines {
   const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   /** Bytes from `start` to `end` wait. */
   let start = 0;
@@ -48,13 +82,19 @@ export function stdoutLines({ onDrop, lost, put = putToStdout() }: LineOptions):
     }
     if (end + most > BUFFER_BYTES) return false;
     end += buffer.write(line, end);
-    buffer[end++] = 10;
+    buffer[end++] = LINE_FEED;
     return true;
   };
+  /** As many bytes as go out at once. */
+  const wholeLines = (): number =>
+    end - start <= ATOMIC_BYTES
+      ? end - start
+      : buffer.lastIndexOf(LINE_FEED, start + ATOMIC_BYTES - 1) + 1 - start;
+  const fitting = (line: string): string => (shorten === undefined || fits(line) ? line : shorten(line));
   const push = (): void => {
     stuck = false;
     try {
-      while (start < end) start += put(buffer, start, end - start);
+      while (start < end) start += put(buffer, start, shorten === undefined ? end - start : wholeLines());
       start = end = 0;
     } catch {
       stuck = true;
@@ -72,7 +112,7 @@ export function stdoutLines({ onDrop, lost, put = putToStdout() }: LineOptions):
   process.once('exit', flush);
   return {
     write(line) {
-      if (dropped > 0 || !append(line)) {
+      if (dropped > 0 || !append(fitting(line))) {
         dropped += 1;
         onDrop();
       }
@@ -80,6 +120,10 @@ export function stdoutLines({ onDrop, lost, put = putToStdout() }: LineOptions):
     },
     flush,
   };
+}
+
+function fits(line: string): boolean {
+  return line.length * BYTES_PER_UNIT < ATOMIC_BYTES || Buffer.byteLength(line) < ATOMIC_BYTES;
 }
 
 /** Blocks: only for the end of the process, where no event loop turns any more. */

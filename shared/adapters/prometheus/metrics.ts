@@ -1,5 +1,5 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Metrics, RequestMeasure } from '../../ports/metrics.ts';
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { MetricsSample, ProcessMetrics, RequestMeasure, SampledMetric } from '../../ports/metrics.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -71,10 +71,31 @@ class Tallies {
   }
 }
 
+/** As prom-client gives it away. */
+interface Sampled extends SampledMetric {
+  readonly type: string;
+  /** Those of a histogram have names of their own. */
+  readonly values: readonly Value[];
+}
+
+interface Value {
+  readonly value: number;
+  readonly labels: object;
+  readonly metricName?: string;
+}
+
+export interface PrometheusOptions {
+  /** Whether there are metrics of the process: its memory, its event loop. */
+  readonly process: boolean;
+  /** Samples of the other processes of the instance; `own` is that of this one. */
+  readonly others?: ((own: MetricsSample) => Promise<readonly MetricsSample[]>) | undefined;
+}
+
 /** Prometheus names: a unit and `_total` where they belong. Labels are bounded: rules, targets, codes of a registry. */
-export function prometheusMetrics(options: { readonly process: boolean }): Metrics {
-  const registers = [new Registry()];
-  const [registry] = registers as [Registry];
+export function prometheusMetrics(options: PrometheusOptions): ProcessMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauges = new Registry();
   if (options.process) collectDefaultMetrics({ register: registry });
   // Requests are tallied here and handed over when asked for: prom-client hashes labels on every call.
   const tallies = new Tallies();
@@ -110,7 +131,7 @@ export function prometheusMetrics(options: { readonly process: boolean }): Metri
         name,
         help,
         labelNames: [label],
-        registers,
+        registers: [gauges],
         async collect() {
           const sampled = await values();
           // What is no longer there must not stay at its last value.
@@ -125,8 +146,34 @@ export function prometheusMetrics(options: { readonly process: boolean }): Metri
         counter.inc(label === undefined ? {} : { [label]: value ?? '' });
       };
     },
+    sample: () => registry.getMetricsAsJSON(),
+    counted,
     async render() {
-      return { contentType: registry.contentType, body: await registry.metrics() };
+      const summed = options.others === undefined ? registry : await sumOf(registry, options.others);
+      const texts = await Promise.all([summed.metrics(), gauges.metrics()]);
+      return { contentType: registry.contentType, body: texts.join('') };
     },
   };
+}
+
+async function sumOf(
+  registry: Registry,
+  others: NonNullable<PrometheusOptions['others']>,
+): Promise<Registry> {
+  const own = await registry.getMetricsAsJSON();
+  return AggregatorRegistry.aggregate([own, ...(await others(own))]);
+}
+
+function counted(samples: readonly MetricsSample[]): MetricsSample {
+  const sums = new Map<string, { readonly metric: Sampled; readonly values: Map<string, Value> }>();
+  for (const metric of samples.flat() as Sampled[]) {
+    if (metric.type !== 'counter' && metric.type !== 'histogram') continue;
+    const sum = sums.get(metric.name) ?? { metric, values: new Map<string, Value>() };
+    sums.set(metric.name, sum);
+    for (const value of metric.values) {
+      const key = `${value.metricName ?? ''} ${JSON.stringify(value.labels)}`;
+      sum.values.set(key, { ...value, value: value.value + (sum.values.get(key)?.value ?? 0) });
+    }
+  }
+  return [...sums.values()].map(({ metric, values }): Sampled => ({ ...metric, values: [...values.values()] }));
 }

@@ -1,0 +1,203 @@
+import type { SendHandle, Serializable } from 'node:child_process';
+import cluster, { type Worker } from 'node:cluster';
+import type { Config } from '../configuration.ts';
+import { UnusableConfiguration, type RawEnvironment } from '../../shared/configuration/slice.ts';
+import type { MetricsSample } from '../../shared/ports/metrics.ts';
+import { DRAIN_MS } from './drain.ts';
+import type { Settled } from './feature-sync.ts';
+import type { ToPrimary, ToWorker } from './worker.ts';
+
+/** A worker that does not serve by then is given up. */
+const START_MS = 60_000;
+/** A worker that has not left by then is killed. */
+const LEAVE_MS = DRAIN_MS + 3_000;
+/** Of a worker that is busy for longer the sample before counts. */
+const SAMPLE_MS = 1_000;
+
+/** What the processes of one configuration have in common. */
+export interface Generation {
+  readonly variables: RawEnvironment;
+  /** How many there are to be: WORKERS, as the first of them reads it. */
+  size: number;
+  featureSync?: Settled;
+}
+
+export interface MemberDeps {
+  /** For all processes alike, where the configuration has no assertion keys. */
+  readonly ephemeralKeys: Config['assertion'];
+  /** Messages that concern other processes. */
+  readonly relay: (message: ToPrimary, from: Member) => void;
+  /** Called once, when the process has ended. */
+  readonly ended: (member: Member, how: string) => void;
+}
+
+/** One worker process, as the primary sees it. */
+export class Member {
+  readonly generation: Generation;
+  state: 'starting' | 'serving' | 'leaving' = 'starting';
+  url = '';
+  /** The latest. Kept when the process ends, whatever the way, so that sums never fall. */
+  sample: MetricsSample = [];
+  readonly #deps: MemberDeps;
+  readonly #worker: Worker;
+  readonly #closeUnanswered: () => void;
+  readonly #sampling = new Map<number, () => void>();
+  #samples = 0;
+  #settle: (error?: Error) => void = () => undefined;
+  #quiet = false;
+  /** Whether others go on accepting when this one stops. */
+  #succeeded = true;
+
+  constructor(generation: Generation, deps: MemberDeps) {
+    this.generation = generation;
+    this.#deps = deps;
+    this.#worker = cluster.fork();
+    this.#closeUnanswered = unansweredOf(this.#worker);
+    this.#worker.on('message', (message: ToPrimary) => {
+      this.#take(message);
+    });
+    this.#worker.once('exit', (code, signal: string | null) => {
+      this.#end(signal ?? `exit code ${code}`);
+    });
+    // Without a process there is no exit.
+    this.#worker.on('error', ({ message }) => {
+      if (this.pid === undefined) this.#end(message);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#worker.process.pid;
+  }
+
+  /** Resolves when it serves. Throws UnusableConfiguration, and an Error when the process ends before, or is late. */
+  start(quiet: boolean): Promise<void> {
+    this.#quiet = quiet;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`a worker process did not serve within ${START_MS / 1_000} s`));
+        this.kill();
+      }, START_MS);
+      this.#settle = (error) => {
+        clearTimeout(timer);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+    });
+  }
+
+  /** Drains the process; one that does not serve yet is killed. `succeeded`: other processes go on accepting. */
+  leave(lingerMs: number, succeeded: boolean): void {
+    const { state } = this;
+    this.state = 'leaving';
+    this.#succeeded = succeeded;
+    if (state === 'starting') this.kill();
+    if (state !== 'serving') return;
+    this.post({ kind: 'stop', lingerMs });
+    setTimeout(() => {
+      this.kill();
+    }, LEAVE_MS).unref();
+  }
+
+  kill(): void {
+    this.#worker.process.kill('SIGKILL');
+  }
+
+  /** A channel that is closed belongs to a process that ends. */
+  post(message: ToWorker): void {
+    this.#worker.send(message, undefined, () => undefined);
+  }
+
+  /** Resolves when `sample` is of now, or cannot be had in time. */
+  resample(): Promise<void> {
+    const id = (this.#samples += 1);
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#sampling.delete(id);
+        resolve();
+      };
+      const timer = setTimeout(done, SAMPLE_MS);
+      this.#sampling.set(id, done);
+      this.post({ kind: 'sample', id });
+    });
+  }
+
+  #take(message: ToPrimary): void {
+    switch (message.kind) {
+      case 'here':
+        this.#begin();
+        return;
+      case 'serving':
+        if (this.state === 'starting') this.state = 'serving';
+        this.url = message.url;
+        this.generation.size = message.workers;
+        this.#settle();
+        return;
+      case 'failed':
+        this.#settle(
+          message.faults === undefined
+            ? new Error(message.message)
+            : new UnusableConfiguration(message.faults),
+        );
+        return;
+      case 'sample':
+        this.sample = message.sample;
+        this.#sampling.get(message.id)?.();
+        return;
+      case 'shut':
+        // A connection that it has refused goes to another process, where there is one.
+        if (!this.#succeeded) this.#closeUnanswered();
+        return;
+      case 'left':
+        this.sample = message.sample;
+        this.post({ kind: 'farewell' });
+        return;
+      case 'scrape':
+        this.sample = message.own;
+        this.#deps.relay(message, this);
+        return;
+      default:
+        this.#deps.relay(message, this);
+    }
+  }
+
+  #begin(): void {
+    const { variables, featureSync } = this.generation;
+    const { ephemeralKeys } = this.#deps;
+    this.post({ kind: 'start', variables, ephemeralKeys, quiet: this.#quiet });
+    if (featureSync !== undefined) this.post({ kind: 'feature sync', settled: featureSync });
+  }
+
+  #end(how: string): void {
+    this.#closeUnanswered();
+    for (const done of this.#sampling.values()) done();
+    this.#settle(new Error(`a worker process ended before it served: ${how}`));
+    this.#deps.ended(this, how);
+  }
+}
+
+/** The process to which a connection was handed last. */
+const holders = new WeakMap<object, Worker>();
+
+/**
+ * Closes the connection that a worker was handed and did not take. node:cluster hands connections over one at a time by `send`, and
+ * keeps its own descriptor until the worker answers: for ever when the worker dies before, or when it refuses and no other
+ * accepts. The client would wait without end. A connection that was taken is not affected: the worker has a descriptor of it.
+ */
+function unansweredOf(worker: Worker): () => void {
+  const { process: child } = worker;
+  const send = child.send.bind(child);
+  let last: { close(): void } | undefined;
+  Object.assign(child, {
+    send(message: Serializable, handle?: SendHandle & { close(): void }, ...rest: never[]): boolean {
+      if (typeof message === 'object' && 'act' in message && message.act === 'newconn' && handle) {
+        holders.set(handle, worker);
+        last = handle;
+      }
+      return send(message, handle, ...rest);
+    },
+  });
+  return () => {
+    if (last !== undefined && holders.get(last) === worker) last.close();
+  };
+}

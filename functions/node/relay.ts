@@ -1,0 +1,65 @@
+import type { MetricsSample, ProcessMetrics } from '../../shared/ports/metrics.ts';
+import type { Member } from './member.ts';
+import type { ToPrimary, ToWorker } from './worker.ts';
+
+/** Passes on between worker processes what they have in common, and adds up their metrics. */
+export class Relay {
+  readonly #members: ReadonlySet<Member>;
+  /** Of the primary itself. */
+  readonly #metrics: ProcessMetrics;
+  readonly #countDeath: () => void;
+  /** Counters of the processes that have ended: without them sums would fall, and pass for counters that were reset. */
+  #departed: MetricsSample = [];
+
+  constructor(members: ReadonlySet<Member>, metrics: ProcessMetrics) {
+    this.#members = members;
+    this.#metrics = metrics;
+    this.#countDeath = metrics.counter(
+      'sallyport_worker_deaths_total',
+      'Worker processes that ended by themselves while they served.',
+    );
+  }
+
+  take(message: ToPrimary, from: Member): void {
+    switch (message.kind) {
+      case 'mark':
+        this.#broadcast(message, from);
+        return;
+      case 'feature sync':
+        from.generation.featureSync = message.settled;
+        this.#broadcast(message, from);
+        return;
+      case 'scrape':
+        void this.#answer(from, message.id);
+        return;
+      default:
+        // The others are for its Member.
+        return;
+    }
+  }
+
+  /** Keeps the counters of a process that has ended and is no member any more; `died`: by itself. */
+  keep({ sample }: Member, died: boolean): void {
+    if (died) this.#countDeath();
+    this.#departed = this.#metrics.counted([this.#departed, sample]);
+  }
+
+  /** A feature sync is of one configuration, and other processes may have another. */
+  #broadcast(message: ToWorker, from: Member): void {
+    for (const member of this.#members) {
+      const fits = message.kind !== 'feature sync' || member.generation === from.generation;
+      if (member !== from && fits) member.post(message);
+    }
+  }
+
+  async #answer(from: Member, id: number): Promise<void> {
+    const others = [...this.#members].filter((member) => member !== from && member.state !== 'starting');
+    await Promise.all(others.map((member) => member.resample()));
+    const own = await this.#metrics.sample();
+    // The primary's event loop serves no requests: averages are of the workers.
+    const sums = own.filter(({ aggregator }) => aggregator === 'sum');
+    // No await from here on: a process that ended meanwhile would be counted twice, or not at all.
+    const living = [...this.#members].filter((member) => member !== from).map(({ sample }) => sample);
+    from.post({ kind: 'samples', id, samples: [sums, this.#departed, ...living] });
+  }
+}

@@ -1,0 +1,193 @@
+import cluster from 'node:cluster';
+import { availableParallelism } from 'node:os';
+import type { Config } from '../configuration.ts';
+import { UnusableConfiguration, type RawEnvironment } from '../../shared/configuration/slice.ts';
+import { createPlatform } from '../../shared/deps.ts';
+import type { MetricsSample } from '../../shared/ports/metrics.ts';
+import type { Mark } from '../../shared/ports/revocations.ts';
+import { STOP_SIGNALS } from './drain.ts';
+import type { Settled } from './feature-sync.ts';
+import { startProcess, type RunningProcess } from './process.ts';
+
+/** A mark as one process passes it on to the others. */
+interface Marked {
+  readonly kind: 'mark';
+  readonly caller: string;
+  readonly mark: Mark;
+  readonly seconds: number;
+}
+
+interface FeatureSyncSettled {
+  readonly kind: 'feature sync';
+  readonly settled: Settled;
+}
+
+export interface Start {
+  readonly kind: 'start';
+  readonly variables: RawEnvironment;
+  readonly ephemeralKeys: Config['assertion'];
+  /** Another process says what the configuration warns of. */
+  readonly quiet: boolean;
+}
+
+/** What the primary sends to a worker. */
+export type ToWorker =
+  | Start
+  | { readonly kind: 'lead' }
+  | { readonly kind: 'stop'; readonly lingerMs: number }
+  /** To be answered by a sample. */
+  | { readonly kind: 'sample'; readonly id: number }
+  | { readonly kind: 'samples'; readonly id: number; readonly samples: readonly MetricsSample[] }
+  /** Nothing is on its way to a worker any more that has left. */
+  | { readonly kind: 'farewell' }
+  | Marked
+  | FeatureSyncSettled;
+
+/** What a worker sends to the primary. */
+export type ToPrimary =
+  /** It listens to messages; what was sent before is lost. */
+  | { readonly kind: 'here' }
+  | { readonly kind: 'serving'; readonly url: string; readonly workers: number }
+  | { readonly kind: 'failed'; readonly message: string; readonly faults: readonly string[] | undefined }
+  | { readonly kind: 'sample'; readonly id: number; readonly sample: MetricsSample }
+  /** Asks for the samples of all others. */
+  | { readonly kind: 'scrape'; readonly id: number; readonly own: MetricsSample }
+  /** It takes no connection any more. */
+  | { readonly kind: 'shut' }
+  /** It is drained; this is what it counted. */
+  | { readonly kind: 'left'; readonly sample: MetricsSample }
+  | Marked
+  | FeatureSyncSettled;
+
+/** How long a scrape waits for the other processes. */
+const SAMPLES_MS = 3_000;
+/** How long a worker that has left waits for the primary's farewell. */
+const FAREWELL_MS = 1_000;
+
+/**
+ * One process of several: it serves as the primary tells it, and ends when that does. Signals are the primary's: a terminal
+ * and systemd send theirs to all processes.
+ */
+export function serveForPrimary(): void {
+  for (const signal of STOP_SIGNALS) process.on(signal, () => undefined);
+  // Otherwise Node ends it at once, with all requests under way, when the primary is gone.
+  if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
+  const worker = new Worker();
+  process.on('message', (message: ToWorker) => {
+    worker.take(message);
+  });
+  process.once('disconnect', () => {
+    worker.take({ kind: 'stop', lingerMs: 0 });
+  });
+  send({ kind: 'here' });
+}
+
+class Worker {
+  readonly #scrapes = new Map<number, (samples: readonly MetricsSample[]) => void>();
+  readonly #platform = createPlatform({ samples: (own) => this.#others(own) });
+  /** Comes before this process has counters. */
+  readonly #early: (Marked | FeatureSyncSettled)[] = [];
+  #running: RunningProcess | undefined;
+  #leaving = false;
+  #asked = 0;
+
+  take(message: ToWorker): void {
+    switch (message.kind) {
+      case 'start':
+        void this.#start(message);
+        return;
+      case 'lead':
+        this.#running?.lead();
+        return;
+      case 'stop':
+        void this.#leave(message.lingerMs);
+        return;
+      case 'sample':
+        void this.#sample(message.id);
+        return;
+      case 'samples':
+        this.#scrapes.get(message.id)?.(message.samples);
+        return;
+      case 'farewell':
+        process.exit(0);
+        return;
+      case 'mark':
+      case 'feature sync':
+        this.#learn(message);
+    }
+  }
+
+  async #start({ variables, ephemeralKeys, quiet }: Start): Promise<void> {
+    try {
+      this.#running = await startProcess(variables, {
+        platform: this.#platform,
+        quiet,
+        ephemeralKeys,
+        onMark: (caller, mark, seconds) => {
+          send({ kind: 'mark', caller, mark, seconds });
+        },
+        onFeatureSync: (settled) => {
+          send({ kind: 'feature sync', settled });
+        },
+      });
+    } catch (error) {
+      const faults = error instanceof UnusableConfiguration ? error.faults : undefined;
+      const message = error instanceof Error ? error.message : String(error);
+      send({ kind: 'failed', message, faults }, () => process.exit(1));
+      return;
+    }
+    for (const message of this.#early) this.#learn(message);
+    const { url, config } = this.#running;
+    const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
+    send({ kind: 'serving', url, workers });
+  }
+
+  #learn(message: Marked | FeatureSyncSettled): void {
+    if (this.#running === undefined) this.#early.push(message);
+    else if (message.kind === 'feature sync') this.#running.featureSync.learn(message.settled);
+    else this.#running.learnMark(message.caller, message.mark, message.seconds);
+  }
+
+  /**
+   * Connections that are on their way from the primary still come here, and are sent back: only after the farewell, which
+   * comes behind them, is none lost with this process.
+   */
+  async #leave(lingerMs: number): Promise<void> {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    const closed = this.#running?.close(lingerMs);
+    send({ kind: 'shut' });
+    await closed;
+    this.#running?.log.flush();
+    const sample = await this.#platform.metrics.sample();
+    if (!process.connected) process.exit(0);
+    send({ kind: 'left', sample });
+    setTimeout(() => process.exit(0), FAREWELL_MS);
+  }
+
+  async #sample(id: number): Promise<void> {
+    send({ kind: 'sample', id, sample: await this.#platform.metrics.sample() });
+  }
+
+  /** Rejects when the primary does not answer: a sum without the others would pass for counters that were reset. */
+  #others(own: MetricsSample): Promise<readonly MetricsSample[]> {
+    const id = (this.#asked += 1);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#scrapes.delete(id);
+        reject(new Error('the primary process does not answer'));
+      }, SAMPLES_MS);
+      this.#scrapes.set(id, (samples) => {
+        this.#scrapes.delete(id);
+        clearTimeout(timer);
+        resolve(samples);
+      });
+      send({ kind: 'scrape', id, own });
+    });
+  }
+}
+
+/** A primary that is gone is found out by its channel; what was meant for it is lost. */
+function send(message: ToPrimary, then: () => void = () => undefined): void {
+  process.send?.(message, undefined, undefined, then);
+}
