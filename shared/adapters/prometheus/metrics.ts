@@ -175,5 +175,8 @@ function counted(samples: readonly MetricsSample[]): MetricsSample {
       sum.values.set(key, { ...value, value: value.value + (sum.values.get(key)?.value ?? 0) });
     }
   }
-  return [...sums.values()].map(({ metric, values }): Sampled => ({ ...metric, values: [...values.values()] }));
+  return [...sums.values()].map(({ metric, values }): Sampled => ({
+    ...metric,
+    values: [...values.values()],
+  }));
 }
