@@ -7,7 +7,7 @@ import type { Log } from '../../../shared/ports/log.ts';
 import { whyUnreadable } from '../../../shared/system-errors.ts';
 import { compileRules } from './rules/compile.ts';
 import { holdBy, readModel, type HeldModel, type ModelFile } from './rules/model.ts';
-import type { Known } from './rules/rule.ts';
+import type { RuleContext } from './rules/rule.ts';
 import type { CompiledRules } from './types.ts';
 
 /** The texts that rules are made of. */
@@ -51,14 +51,14 @@ export class UnusableRules extends Error {
  */
 export function openRules(
   { current: source, model }: RulesTexts,
-  known: Pick<Known, 'targets' | 'own'>,
+  context: Pick<RuleContext, 'targets' | 'own'>,
   deps: RulesStoreDeps,
 ): RulesStore {
   const { platform, log } = deps;
   const readBoth = () => ({ text: read(source, platform), model: readModel(model, platform) });
   const compileBoth = (texts: ReturnType<typeof readBoth>): CompiledRules => {
     const held = holdBy(texts.model, platform);
-    return compile(texts.text, { ...known, runtime: platform.runtime, ...(held && { model: held }) }, log);
+    return compile(texts.text, { ...context, runtime: platform.runtime, ...(held && { model: held }) }, log);
   };
   let texts = readBoth();
   /** Whether the last attempt to read them again failed. */
@@ -111,8 +111,8 @@ function read(source: TextSource, platform: Pick<Platform, 'readText'>): string 
   }
 }
 
-function compile(text: string, known: Known, log: Log): CompiledRules {
-  const compilation = compileRules(text, known);
+function compile(text: string, context: RuleContext, log: Log): CompiledRules {
+  const compilation = compileRules(text, context);
   if (!compilation.ok) throw new UnusableRules(compilation.findings.map(place));
   for (const finding of compilation.warnings)
     if (finding.severity === 'warning') log.warn('access rules', { finding: place(finding) });

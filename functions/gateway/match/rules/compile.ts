@@ -1,5 +1,5 @@
 import { parseRules, type Report } from './parse.ts';
-import { toRule, type Known } from './rule.ts';
+import { toRule, type RuleContext } from './rule.ts';
 import { RuleTrie } from '../trie.ts';
 import type { CompiledRules, Finding, PathSegment, Rule } from '../types.ts';
 import { checkGaps } from './gaps.ts';
@@ -19,26 +19,26 @@ export type Compilation =
 /**
  * Compiles a rules file to a matcher. Collects all faults; `findings` and `warnings` include notes.
  */
-export function compileRules(source: string, known: Known): Compilation {
+export function compileRules(source: string, context: RuleContext): Compilation {
   const parsed = parseRules(source);
   if (!parsed.ok) return parsed;
   const { entries, report } = parsed;
-  const rules = entries.flatMap((entry) => toRule(entry, known, report) ?? []);
+  const rules = entries.flatMap((entry) => toRule(entry, context, report) ?? []);
   const trie = new RuleTrie(rules);
-  checkRules(trie, known, report);
+  checkRules(trie, context, report);
   for (const rule of rules) adviseOnExposure(rule, report);
   const { findings } = report;
   return report.failed ? { ok: false, findings } : { ok: true, rules: trie, warnings: findings };
 }
 
 /** Checks the rules as a whole, and for settings without effect. */
-function checkRules(trie: RuleTrie, known: Known, report: Report): void {
+function checkRules(trie: RuleTrie, context: RuleContext, report: Report): void {
   for (const { rule, earlier, method } of trie.conflicts) {
     const message = `matches the same ${method === '*' ? 'paths' : `${method} requests`} as rule /${earlier.index} (${earlier.path})`;
     report.error('duplicate_rule', [rule.index, 'path'], message);
   }
   for (const rule of trie.rules) {
-    checkReach(rule, known, report);
+    checkReach(rule, context, report);
     checkEffect(rule, report);
     checkToken(rule, report);
     checkObject(rule, report);
@@ -46,7 +46,7 @@ function checkRules(trie: RuleTrie, known: Known, report: Report): void {
   checkGaps(trie, report);
 }
 
-function checkReach(rule: Rule, { own }: Known, report: Report): void {
+function checkReach(rule: Rule, { own }: RuleContext, report: Report): void {
   const first = rule.segments.findIndex(({ kind }) => kind !== 'literal');
   const leading = first < 0 ? rule.segments : rule.segments.slice(0, first);
   const literals = leading.flatMap((segment) => (segment.kind === 'literal' ? [segment.value] : []));

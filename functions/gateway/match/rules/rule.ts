@@ -17,7 +17,7 @@ import type { Access, PathSegment, RelationAccess, Rule } from '../types.ts';
 const DEFAULT_ACTION = 'viewer';
 
 /** What rules may refer to. */
-export interface Known {
+export interface RuleContext {
   readonly targets: ReadonlySet<string>;
   /** Paths answered before any rule; absent: none. */
   readonly own?: OwnPaths;
@@ -28,15 +28,15 @@ export interface Known {
 }
 
 /** Compiles an entry. Returns undefined when it is unusable; the reason is in the report. */
-export function toRule(entry: Entry, known: Known, report: Report): Rule | undefined {
+export function toRule(entry: Entry, context: RuleContext, report: Report): Rule | undefined {
   const { index, definition } = entry;
   const { path, method } = definition;
   const target = definition.target ?? 'upstream';
-  checkTarget(entry, target, known, report);
+  checkTarget(entry, target, context, report);
   const rateLimit = rateOf(entry, report);
   const access = accessOf(entry, report);
-  checkEffects(entry, access, known, report);
-  if (access?.kind === 'relation') holdAgainstModel(entry, access, known, report);
+  checkEffects(entry, access, context, report);
+  if (access?.kind === 'relation') holdAgainstModel(entry, access, context, report);
   const segments = path === undefined ? undefined : segmentsOf(index, path, report);
   if (path === undefined || segments === undefined) return undefined;
   checkParameters(entry, segments, report);
@@ -68,7 +68,7 @@ const NOT_FORWARDED =
 function checkEffects(
   { index, definition }: Entry,
   access: Access | undefined,
-  { runtime }: Known,
+  { runtime }: RuleContext,
   report: Report,
 ): void {
   const { action = DEFAULT_ACTION, token, forward_authorization: forwards } = definition;
@@ -86,9 +86,9 @@ function checkEffects(
     report.warning('no_effect', [index, 'forward_authorization'], NOT_FORWARDED);
 }
 
-function checkTarget({ index }: Entry, target: string, known: Known, report: Report): void {
-  if (known.targets.has(target)) return;
-  const names = [...known.targets].sort().join(', ');
+function checkTarget({ index }: Entry, target: string, context: RuleContext, report: Report): void {
+  if (context.targets.has(target)) return;
+  const names = [...context.targets].sort().join(', ');
   report.error(
     'unknown_target',
     [index, 'target'],
@@ -167,7 +167,7 @@ function meantWord(feature: string): string | undefined {
 function holdAgainstModel(
   { index, definition }: Entry,
   access: RelationAccess,
-  { model }: Known,
+  { model }: RuleContext,
   report: Report,
 ): void {
   const lack = model && lackOf(access, model);
