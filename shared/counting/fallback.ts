@@ -65,25 +65,36 @@ export class FallbackCounters implements Counters, Revocations {
     this.#recovery.from(source);
   }
 
-  async take(request: TakeRequest): Promise<Taken> {
-    if (this.#state.store === 'away') {
-      const now = this.#options.clock.now();
-      if (now < this.#tryAgainAtMs) return this.#withoutStore(request, this.#state.reason);
-      // Set before the attempt, so that of all requests at this moment one alone waits for the store.
-      this.#tryAgainAtMs = now + this.#coolDownMs;
-    }
-    try {
-      const taken = await this.#options.shared.take(request);
-      this.#markUp();
-      this.#noticeReconnection();
-      this.#later(this.#recovery.heed(taken.store));
-      return this.#agreed(request, taken);
-    } catch (error) {
-      if (!(error instanceof CountersUnavailable)) throw error;
-      this.#markAway(error);
-      this.#later(this.#recovery.readSource());
-      return this.#withoutStore(request, error.message, error);
-    }
+  take(request: TakeRequest): Promise<Taken> {
+    const state = this.#state;
+    if (state.store === 'away' && !this.#mayTry()) return this.#withoutStore(request, state.reason);
+    const taken = Promise.resolve(this.#options.shared.take(request));
+    return taken.then(
+      (answer) => this.#heard(request, answer),
+      (error: unknown) => this.#missed(request, error),
+    );
+  }
+
+  /** Of all requests at this moment one alone waits for the store. */
+  #mayTry(): boolean {
+    const now = this.#options.clock.now();
+    if (now < this.#tryAgainAtMs) return false;
+    this.#tryAgainAtMs = now + this.#coolDownMs;
+    return true;
+  }
+
+  #heard(request: TakeRequest, taken: SharedTaken): Taken {
+    this.#markUp();
+    this.#noticeReconnection();
+    this.#later(this.#recovery.heed(taken.store));
+    return this.#agreed(request, taken);
+  }
+
+  #missed(request: TakeRequest, error: unknown): Promise<Taken> {
+    if (!(error instanceof CountersUnavailable)) throw error;
+    this.#markAway(error);
+    this.#later(this.#recovery.readSource());
+    return this.#withoutStore(request, error.message, error);
   }
 
   /** Asks the store itself, whatever the mode. */
@@ -159,7 +170,7 @@ export class FallbackCounters implements Counters, Revocations {
     if (work !== undefined) this.#options.background(work);
   }
 
-  #withoutStore(request: TakeRequest, reason: string, cause?: unknown): Taken {
+  async #withoutStore(request: TakeRequest, reason: string, cause?: unknown): Promise<Taken> {
     switch (this.#options.mode) {
       case 'closed':
         throw new CountersUnavailable(reason, { cause });

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RedisCounters } from '../../shared/adapters/redis/counters.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
 import { advanceRedis, withAdmin } from '../services/redis-time.ts';
-import { startRedis } from '../services/redis.ts';
+import { startRedis, startRedisCluster } from '../services/redis.ts';
 import { manualClock } from '../support/clock.ts';
 
 // Long because one server serves all that only a real Redis shows.
@@ -69,6 +69,40 @@ describe.skipIf(!redis)('counters in redis-server (skipped: not installed)', () 
     const calls = await commandCalls();
     calls.delete('config|resetstat');
     expect(Object.fromEntries(calls)).toEqual({ evalsha: 10, time: 10, mget: 10, get: 10, set: 10 });
+  });
+
+  it('send one command for all takes of one turn, up to 128, once there are several in a turn', async () => {
+    const counters = await connected();
+    const crowd = (count: number) =>
+      Promise.all(
+        Array.from({ length: count }, (_, n) => counters.take({ ...request, caller: `zitadel|${n % 30}` })),
+      );
+    await crowd(2);
+    for (const [takes, calls] of [
+      [100, 1],
+      [300, 3],
+    ] as const) {
+      await ask('CONFIG', 'RESETSTAT');
+      await crowd(takes);
+      expect(Object.fromEntries(await commandCalls())).toMatchObject({
+        ...{ evalsha: calls, time: calls, get: calls, mget: takes },
+      });
+    }
+  });
+
+  it('read what one window holds as far as it can be read, and fail no other over it', async () => {
+    const counters = await connected();
+    await counters.take(request);
+    const [key] = await withAdmin(redis!.url, (admin) => admin.keys('*:window:default'));
+    const others = Array.from({ length: 5 }, (_, n) => ({ ...request, caller: `zitadel|${n}` }));
+    for (const spoiled of ['garbage', '', '12 x:y', ' ']) {
+      await ask('SET', key!, spoiled);
+      const taken = await Promise.all([...others, request].map((each) => counters.take(each)));
+      expect(taken.at(-1)).toMatchObject({ allowed: true, remaining: 19 });
+    }
+    await ask('DEL', key!);
+    await ask('HSET', key!, 'a', 'b');
+    expect(await Promise.all([request, ...others].map((each) => counters.take(each)))).toHaveLength(6);
   });
 
   it('survive a store that forgets its scripts, in the middle of a crowd, exactly', async () => {
@@ -235,6 +269,31 @@ describe.skipIf(!redis)('when redis-server goes away (skipped: not installed)', 
     await expect(counters.take(request)).rejects.toThrow(CountersUnavailable);
     expect(faults.length).toBeGreaterThan(0);
     expect(faults.join('\n')).not.toContain('open-sesame');
+  });
+});
+
+describe.skipIf(!redis)('a cluster (skipped: redis-server is not installed)', () => {
+  it('gets a call for each caller, and counts exactly', async () => {
+    const cluster = (await startRedisCluster())!;
+    const admin = async (...command: string[]) =>
+      JSON.stringify(await withAdmin(cluster.url, (one) => one.sendCommand(command)));
+    await admin('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await vi.waitUntil(async () => (await admin('CLUSTER', 'INFO')).includes('cluster_state:ok'), {
+      timeout: 600_000,
+    });
+    const counters = await connected({ url: cluster.url });
+    for (let round = 0; round < 3; round++) {
+      const asked = Array.from({ length: 300 }, (_, n) => ({
+        ...request,
+        caller: `zitadel|${n % 3} ${round}`,
+      }));
+      const taken = await Promise.all(asked.map((each) => counters.take(each)));
+      expect(taken.filter(({ allowed }) => allowed)).toHaveLength(3 * policy.limit);
+    }
+    const calls = await admin('INFO', 'commandstats');
+    // The first is refused whole, and sent again in parts.
+    expect(/cmdstat_evalsha:calls=(\d+)/.exec(calls)?.[1]).toBe('9');
+    await cluster.close();
   });
 });
 

@@ -39,6 +39,22 @@ export function countersContract(store: () => CountersStore): void {
       expect(rest).toEqual(Array.from({ length: slow.limit }, (_, n) => n));
     });
 
+    it('counts takes of one moment in their order, each caller and policy of its own', async () => {
+      const policies = [slow, { ...slow, name: 'other', limit: 7 }];
+      const asked = Array.from({ length: 420 }, (_, n) => ({
+        caller: `zitadel|${n % 5}`,
+        policy: policies[n % 2]!,
+      }));
+      const taken = await Promise.all(asked.map(async (each) => counters.take(each)));
+      for (const policy of policies)
+        for (let n = 0; n < 5; n++) {
+          const own = taken.filter((_, at) => asked[at]!.policy === policy && at % 5 === n);
+          const rest = own.map(({ allowed, remaining }) => (allowed ? remaining : 'refused'));
+          const admitted = Array.from({ length: policy.limit }, (_, at) => policy.limit - 1 - at);
+          expect(rest).toEqual([...admitted, ...rest.slice(policy.limit).map(() => 'refused')]);
+        }
+    });
+
     it('tells the rest of the quota, and when it is full and when one more is let in', async () => {
       const first = await takeAs('zitadel|alice');
       const whole = {
@@ -135,6 +151,26 @@ export function countersContract(store: () => CountersStore): void {
       expect((await there.take({ caller: 'zitadel|bob', policy: slow })).mark).toBeUndefined();
       await there.mark('zitadel|alice', back(2, 1_700_000_000_123), 60);
       expect(await markOf()).toEqual(back(2, 1_700_000_000_123));
+    });
+
+    it('are of their own caller and organisation alone among takes of one moment', async () => {
+      await counters.mark('zitadel|gone', gone(1), 60);
+      await counters.mark('zitadel|back', back(2, 1_700_000_000_123), 60);
+      await counters.mark('zitadel|org:closed', gone(3), 60);
+      const asked = ['here', 'gone', 'back', 'gone', 'here'].flatMap((who) =>
+        [undefined, 'zitadel|org:closed', 'zitadel|org:open'].map((organization) => ({ who, organization })),
+      );
+      const taken = await Promise.all(
+        asked.map(async ({ who, organization }) =>
+          counters.take({ caller: `zitadel|${who}`, policy: slow, organization }),
+        ),
+      );
+      const marks: Record<string, unknown> = { gone: gone(1), back: back(2, 1_700_000_000_123) };
+      taken.forEach(({ mark, organizationMark }, at) => {
+        const { who, organization } = asked[at]!;
+        expect(mark).toEqual(marks[who]);
+        expect(organizationMark).toEqual(organization === 'zitadel|org:closed' ? gone(3) : undefined);
+      });
     });
 
     it('are seen on a refused request too', async () => {

@@ -18,8 +18,21 @@ export interface RedisService {
   close(): Promise<void>;
 }
 
+/** A cluster of one node, which refuses what spans several slots as any cluster does. */
+export async function startRedisCluster(): Promise<RedisService | undefined> {
+  const port = String(await freePort());
+  return startRedis([
+    '--cluster-enabled',
+    'yes',
+    '--cluster-port',
+    port,
+    '--cluster-require-full-coverage',
+    'no',
+  ]);
+}
+
 /** Undefined when redis-server is not installed; with REQUIRE_SERVICES=1 that is a failure. */
-export async function startRedis(): Promise<RedisService | undefined> {
+export async function startRedis(settings: readonly string[] = []): Promise<RedisService | undefined> {
   const binary = ['redis-server', 'valkey-server'].map(onPath).find((path) => path !== undefined);
   if (binary === undefined) {
     if (process.env['REQUIRE_SERVICES'] === '1')
@@ -28,7 +41,7 @@ export async function startRedis(): Promise<RedisService | undefined> {
   }
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-redis-'));
   const port = await freePort();
-  let server = await launch(binary, port, directory);
+  let server = await launch(binary, port, directory, settings);
   const kill = async () => {
     if (server.exitCode !== null || server.signalCode !== null) return;
     const gone = once(server, 'exit');
@@ -39,7 +52,7 @@ export async function startRedis(): Promise<RedisService | undefined> {
     url: `redis://127.0.0.1:${port}`,
     kill,
     start: async () => {
-      server = await launch(binary, port, directory);
+      server = await launch(binary, port, directory, settings);
     },
     freeze: () => void server.kill('SIGSTOP'),
     resume: () => void server.kill('SIGCONT'),
@@ -73,9 +86,14 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function launch(binary: string, port: number, directory: string): Promise<ChildProcess> {
+async function launch(
+  binary: string,
+  port: number,
+  directory: string,
+  more: readonly string[],
+): Promise<ChildProcess> {
   const settings = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory];
-  const server = spawn(binary, ['--port', String(port), ...settings], {
+  const server = spawn(binary, ['--port', String(port), ...settings, ...more], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   // A test run that breaks off must not leave a server behind.

@@ -7,79 +7,85 @@ export interface Script {
 }
 
 /**
- * A sliding window: never more than the limit in any stretch of its length. Requests that come close to one another share
- * an entry, `first last:count last:count …` in microseconds, of which only the newest needs its `first`.
- * KEYS: 1 = the window, 2 = the caller's withdrawal, 3 = what is left of it once it was taken back.
- * ARGV: 1 = limit, 2 = window, 3 = grain (shared/counting/rate.ts), 4 = the key that an emptied store lacks, 5 = the withdrawal of the
- * caller's organisation, or ''.
- * Answers {allowed, remaining, microseconds until all is free, microseconds until one is, withdrawal, rest of it, store,
- * the organisation's withdrawal}.
+ * A sliding window for each of any number of takes, in their order: never more than the limit in any stretch of its length. Requests
+ * that come close to one another share an entry, `first last:count last:count …` in microseconds, of which only the newest
+ * needs its `first`.
+ * KEYS, three for each take: the window, the caller's withdrawal, what is left of it once it was taken back.
+ * ARGV: 1 = the key that an emptied store lacks; then two for each take: `limit window grain` (shared/counting/rate.ts), and the key of
+ * the withdrawal of the caller's organisation, or ''.
+ * Returns lines: the store, then for each take `allowed remaining reset wait`, the last two in microseconds until all is free and
+ * until one is. Where any mark is there, `|withdrawal|rest of it|the organisation's withdrawal` follow.
  *
  * The clock is the store's, so that gateways whose clocks differ agree. Microseconds since the epoch stay whole and far
  * below 2^53 in Lua's doubles; '%.0f' because stores differ in how many digits of a bare number they pass on.
- * ARGV[4] and ARGV[5] are no declared keys: a cluster would refuse a script whose keys live on different nodes. There the
- * store answers '-', and no organisation's withdrawal is read.
+ * The keys in ARGV are not declared: a cluster would refuse a script whose keys live on different nodes. There the
+ * store is '-', and no organisation's withdrawal is read. What one caller's window holds fails no other: it is read as far as it can be.
  */
 export const TAKE = script(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local limit, window, grain = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3])
-local lasts, counts, n, used, first, moved = {}, {}, 0, 0, 0, false
-if found[1] then
-  first = math.min(tonumber(string.match(found[1], '^%d+')), now)
-  for last, count in string.gmatch(found[1], ' (%d+):(%d+)') do
-    last = tonumber(last)
-    -- After a fail-over to a store whose clock is behind nobody stays shut out for longer than one window.
-    if last > now then last, moved = now, true end
-    if last > now - window then
+
+local function take(window_key, withdrawn_key, restored_key, rate, organization_key)
+  local limit, window, grain = string.match(rate, '(%d+) (%d+) (%d+)')
+  limit, window, grain = tonumber(limit), tonumber(window), tonumber(grain)
+  local found = redis.call('MGET', window_key, withdrawn_key, restored_key)
+  local lasts, counts, n, used, first, moved = {}, {}, 0, 0, 0, false
+  if found[1] then
+    first = math.min(tonumber(string.match(found[1], '^%d+') or now), now)
+    for last, count in string.gmatch(found[1], ' (%d+):(%d+)') do
+      last = tonumber(last)
+      -- After a fail-over to a store whose clock is behind nobody stays shut out for longer than one window.
+      if last > now then last, moved = now, true end
+      if last > now - window then
+        n = n + 1
+        lasts[n], counts[n] = last, tonumber(count)
+        used = used + counts[n]
+      end
+    end
+  end
+  local allowed = used < limit
+  local wait = 0
+  if allowed then
+    if n > 0 and now - first <= grain then
+      lasts[n], counts[n] = now, counts[n] + 1
+    else
       n = n + 1
-      lasts[n], counts[n] = last, tonumber(count)
-      used = used + counts[n]
+      lasts[n], counts[n], first = now, 1, now
     end
-  end
-end
-local allowed = used < limit
-local wait = 0
-if allowed then
-  if n > 0 and now - first <= grain then
-    lasts[n], counts[n] = now, counts[n] + 1
+    used = used + 1
   else
-    n = n + 1
-    lasts[n], counts[n], first = now, 1, now
-  end
-  used = used + 1
-else
-  local left = used
-  for i = 1, n do
-    left = left - counts[i]
-    if left < limit then
-      wait = lasts[i] + window - now
-      break
+    local left = used
+    for i = 1, n do
+      left = left - counts[i]
+      if left < limit then
+        wait = lasts[i] + window - now
+        break
+      end
     end
   end
+  local reset = n > 0 and lasts[n] + window - now or 0
+  if allowed or moved then
+    local parts = { string.format('%.0f', first) }
+    for i = 1, n do parts[i + 1] = string.format('%.0f:%.0f', lasts[i], counts[i]) end
+    -- One millisecond more: the store counts expiry in whole ones, and a window must not be forgotten early.
+    redis.call('SET', window_key, table.concat(parts, ' '), 'PX', string.format('%.0f', math.ceil(reset / 1000) + 1))
+  end
+  local line = string.format('%d %.0f %.0f %.0f', allowed and 1 or 0, math.max(limit - used, 0), reset, wait)
+  local organization = organization_key ~= '' and redis.pcall('GET', organization_key)
+  if type(organization) == 'table' then organization = false end
+  if not (found[2] or found[3] or organization) then return line end
+  local marks = { found[2] or '', found[3] or '', organization or '' }
+  for i = 1, 3 do marks[i] = string.gsub(marks[i], '[|%c]', '?') end
+  return line .. '|' .. table.concat(marks, '|')
 end
-local reset = n > 0 and lasts[n] + window - now or 0
-if allowed or moved then
-  local parts = { string.format('%.0f', first) }
-  for i = 1, n do parts[i + 1] = string.format('%.0f:%.0f', lasts[i], counts[i]) end
-  -- One millisecond more: the store counts expiry in whole ones, and a window must not be forgotten early.
-  redis.call('SET', KEYS[1], table.concat(parts, ' '), 'PX', string.format('%.0f', math.ceil(reset / 1000) + 1))
-end
-local store = redis.pcall('GET', ARGV[4])
+
+local store = redis.pcall('GET', ARGV[1])
 if type(store) == 'table' then store = '-' end
-local organization = ARGV[5] ~= '' and redis.pcall('GET', ARGV[5])
-if type(organization) == 'table' then organization = false end
-return {
-  allowed and 1 or 0,
-  math.max(limit - used, 0),
-  reset,
-  wait,
-  found[2] or '',
-  found[3] or '',
-  store or '',
-  organization or ''
-}
+local lines = { store and string.gsub(store, '%c', '?') or '' }
+for i = 1, #KEYS / 3 do
+  lines[i + 1] = take(KEYS[i * 3 - 2], KEYS[i * 3 - 1], KEYS[i * 3], ARGV[i * 2], ARGV[i * 2 + 1])
+end
+return table.concat(lines, '\\n')
 `);
 
 /**

@@ -39,7 +39,8 @@ export function createPlatform(siblings?: Siblings): Platform & { readonly metri
     log: (level) => stdoutLog(level, metrics, siblings !== undefined),
     counters(config, clock) {
       if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });
-      return config.kind === 'upstash' ? new UpstashCounters(config) : null;
+      if (config.kind === 'memory') return null;
+      return new UpstashCounters({ ...config, atTurnsEnd: setImmediate });
     },
     database: ({ url }) => openPgDatabase({ url, connectionTo }),
     sockets() {

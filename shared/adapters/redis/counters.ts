@@ -8,7 +8,7 @@ export class RedisCounters extends RemoteCounters {
 
   constructor(options: RedisConnectionOptions) {
     const connection = new RedisConnection(options);
-    super((command) => connection.send(command));
+    super((command) => connection.send(command), setImmediate);
     this.#connection = connection;
   }
 

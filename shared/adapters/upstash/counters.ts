@@ -1,5 +1,5 @@
 import { Redis } from '@upstash/redis/cloudflare';
-import { RemoteCounters } from '../counters/remote.ts';
+import { RemoteCounters, type AtTurnsEnd } from '../counters/remote.ts';
 
 export interface UpstashCountersOptions {
   /** UPSTASH_REDIS_REST_URL */
@@ -8,6 +8,8 @@ export interface UpstashCountersOptions {
   readonly token: string;
   /** Milliseconds one call may take, answer read; 1,000 by default. */
   readonly deadlineMs?: number;
+  /** Absent: each take is a call of its own. */
+  readonly atTurnsEnd?: AtTurnsEnd;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface UpstashCountersOptions {
  * it holds no connection or promise between requests.
  */
 export class UpstashCounters extends RemoteCounters {
-  constructor({ url, token, deadlineMs = 1_000 }: UpstashCountersOptions) {
+  constructor({ url, token, deadlineMs = 1_000, atTurnsEnd }: UpstashCountersOptions) {
     const redis = new Redis({
       url,
       token,
@@ -27,6 +29,6 @@ export class UpstashCounters extends RemoteCounters {
       readYourWrites: false,
       enableTelemetry: false,
     });
-    super((command) => redis.exec(command));
+    super((command) => redis.exec(command), atTurnsEnd);
   }
 }
