@@ -46,34 +46,42 @@ export class RedisConnection {
   }
 
   /** Rejects at once while not connected. */
-  async send(command: string[]): Promise<unknown> {
+  send(command: string[]): Promise<unknown> {
     const client = this.#client;
     if (!client.redis.isReady) {
       this.#replaceIfSilent(client);
-      throw new Error('not connected');
+      return Promise.reject(new Error('not connected'));
     }
-    const bound = deadline(this.#options.deadlineMs ?? 250);
-    try {
-      const reply = await Promise.race([client.redis.sendCommand(command), bound.expired]);
-      this.#lastSignMs = this.#options.clock.now();
-      return reply;
-    } catch (error) {
-      if (error instanceof DeadlineExceeded) this.#replaceIfSilent(client);
-      throw error;
-    } finally {
-      bound.clear();
-    }
+    return new Promise((resolve, reject) => {
+      const stop = deadline(this.#options.deadlineMs ?? 250, (error) => {
+        this.#replaceIfSilent(client);
+        reject(error);
+      });
+      client.redis.sendCommand(command).then(
+        (reply) => {
+          stop();
+          this.#lastSignMs = this.#options.clock.now();
+          resolve(reply);
+        },
+        (error: unknown) => {
+          stop();
+          reject(error instanceof Error ? error : new Error('unknown fault'));
+        },
+      );
+    });
   }
 
   /** Resolves when connected, rejects after `withinMs`; attempts go on either way. */
   async ready(withinMs: number): Promise<void> {
     const { redis } = this.#client;
     if (redis.isReady) return;
-    const bound = deadline(withinMs);
-    const connected = new Promise<void>((resolve) => {
-      redis.once('ready', resolve);
+    await new Promise<void>((resolve, reject) => {
+      const stop = deadline(withinMs, reject);
+      redis.once('ready', () => {
+        stop();
+        resolve();
+      });
     });
-    await Promise.race([connected, bound.expired]).finally(bound.clear);
   }
 
   close(): void {
@@ -129,6 +137,8 @@ function clientFor(url: string, signal: AbortSignal) {
     disableClientInfo: true,
     maintNotifications: 'disabled',
     commandsQueueMaxLength: MAX_PENDING,
+    // Its own makes an AbortSignal for each command, which fires five seconds later whatever came of it.
+    commandOptions: { timeout: 0 },
     socket: {
       signal,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -137,23 +147,18 @@ function clientFor(url: string, signal: AbortSignal) {
   });
 }
 
-class DeadlineExceeded extends Error {
-  override readonly name = 'DeadlineExceeded';
-}
-
-function deadline(ms: number): { readonly expired: Promise<never>; readonly clear: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    const expire = () => {
-      reject(new DeadlineExceeded(`no answer within ${ms} ms`));
-    };
-    // Timers run before sockets are read: after a long stall of this process the answer may be there, unread.
-    timer = setTimeout(() => setImmediate(expire), ms);
-  });
-  return {
-    expired,
-    clear: () => {
-      clearTimeout(timer);
-    },
+/** Returns the way to stop it. */
+function deadline(ms: number, exceeded: (error: Error) => void): () => void {
+  const expire = (): void => {
+    exceeded(new Error(`no answer within ${ms} ms`));
+  };
+  // Timers run before sockets are read: after a long stall of this process the answer may be there, unread.
+  let last: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    last = setImmediate(expire);
+  }, ms);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(last);
   };
 }
