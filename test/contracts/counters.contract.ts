@@ -1,6 +1,10 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';
 import type { Counters, RatePolicy, Taken } from '../../shared/ports/counters.ts';
 import type { Revocations } from '../../shared/ports/revocations.ts';
+import { manualClock } from '../support/clock.ts';
+import { times } from '../support/scale.ts';
 
 export interface CountersStore {
   /** `count` separate clients of one store (an adapter of one process has one). */
@@ -130,6 +134,41 @@ export function countersContract(store: () => CountersStore): void {
       expect(await flood(200)).toBe(60);
       await store().advance(30_000);
       expect(await flood(200)).toBe(0);
+    });
+
+    it('counts as the counters in memory do, over any sequence of takes and pauses', async () => {
+      // No number of pauses is near a window or its twentieth: the time that the test takes itself decides nothing.
+      const unitMs = 2_400_000;
+      const windowMs = 30.5 * unitMs;
+      const step = fc.record({
+        units: fc.integer({ min: 0, max: 3 }),
+        takes: fc.integer({ min: 1, max: 4 }),
+      });
+      const steps = fc.array(step, { minLength: 10, maxLength: 40 });
+      await fc.assert(
+        fc.asyncProperty(fc.constantFrom(1, 5, 20, 21, 40), steps, async (limit, all) => {
+          await store().reset();
+          counters = (await store().clients(1))[0]!;
+          const clock = manualClock();
+          const model = new MemoryCounters({ clock });
+          const policy = { name: 'any', limit, windowMs };
+          for (const { units, takes } of all) {
+            await store().advance(units * unitMs);
+            clock.advance((units * unitMs) / 1_000);
+            const asked = Array.from({ length: takes }, () => ({ caller: 'zitadel|alice', policy }));
+            const taken = await Promise.all(asked.map(async (each) => counters.take(each)));
+            const wanted = asked.map((each) => model.take(each));
+            expect(taken.map(({ allowed, remaining }) => [allowed, remaining])).toEqual(
+              wanted.map(({ allowed, remaining }) => [allowed, remaining]),
+            );
+            taken.forEach(({ retryAfterMs, resetMs }, at) => {
+              expect(Math.abs(retryAfterMs - wanted[at]!.retryAfterMs)).toBeLessThan(unitMs / 2);
+              expect(Math.abs(resetMs - wanted[at]!.resetMs)).toBeLessThan(unitMs / 2);
+            });
+          }
+        }),
+        { numRuns: times(60, 5) },
+      );
     });
 
     it('counts a rate that is no whole number of microseconds per request without giving one away', async () => {

@@ -8,8 +8,9 @@ export interface Script {
 
 /**
  * A sliding window for each of any number of takes, in their order: never more than the limit in any stretch of its length. Requests
- * that come close to one another share an entry, `first last:count last:count …` in microseconds, of which only the newest
- * needs its `first`.
+ * that come close to one another share an entry. A window is text: `first used count last:count last:count …`, times in
+ * microseconds. The first three are of the newest entry, of all, and of the newest again, so that most takes read no more
+ * than both ends.
  * KEYS, three for each take: the window, the caller's withdrawal, what is left of it once it was taken back.
  * ARGV: 1 = the key that an emptied store lacks; then two for each take: `limit window grain` (shared/counting/rate.ts), and the key of
  * the withdrawal of the caller's organisation, or ''.
@@ -25,22 +26,40 @@ export const TAKE = script(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
-local function take(window_key, withdrawn_key, restored_key, rate, organization_key)
-  local limit, window, grain = string.match(rate, '(%d+) (%d+) (%d+)')
-  limit, window, grain = tonumber(limit), tonumber(window), tonumber(grain)
-  local found = redis.call('MGET', window_key, withdrawn_key, restored_key)
+local function write(key, value, reset)
+  -- One millisecond more: the store counts expiry in whole ones, and a window must not be forgotten early.
+  redis.call('SET', key, value, 'PX', string.format('%.0f', math.ceil(reset / 1000) + 1))
+end
+
+-- Where nothing has left the window and there is room: the window with one more, and how many are used then.
+local function one_more(value, limit, window, grain)
+  local first, used, count, oldest = string.match(value, '^(%d+) (%d+) (%d+) (%d+):')
+  if not first then return nil end
+  local newest = tonumber(string.sub(value, -(#count + 17), -(#count + 2)))
+  if string.sub(value, -(#count + 1)) ~= ':' .. count or not newest or newest > now then return nil end
+  if tonumber(oldest) <= now - window or tonumber(used) >= limit then return nil end
+  local head = #first + #used + #count + 3
+  used = tonumber(used) + 1
+  if now - tonumber(first) > grain then
+    return string.format('%.0f %.0f 1%s %.0f:1', now, used, string.sub(value, head), now), used
+  end
+  local entries = string.sub(value, head, -(#count + 19))
+  count = tonumber(count) + 1
+  return string.format('%s %.0f %.0f%s %.0f:%.0f', first, used, count, entries, now, count), used
+end
+
+-- The same whatever the window holds: allowed, used, reset, wait.
+local function settle(key, value, limit, window, grain)
   local lasts, counts, n, used, first, moved = {}, {}, 0, 0, 0, false
-  if found[1] then
-    first = math.min(tonumber(string.match(found[1], '^%d+') or now), now)
-    for last, count in string.gmatch(found[1], ' (%d+):(%d+)') do
-      last = tonumber(last)
-      -- After a fail-over to a store whose clock is behind nobody stays shut out for longer than one window.
-      if last > now then last, moved = now, true end
-      if last > now - window then
-        n = n + 1
-        lasts[n], counts[n] = last, tonumber(count)
-        used = used + counts[n]
-      end
+  first = math.min(tonumber(string.match(value, '^%d+') or now), now)
+  for last, count in string.gmatch(value, ' (%d+):(%d+)') do
+    last = tonumber(last)
+    -- After a fail-over to a store whose clock is behind nobody stays shut out for longer than one window.
+    if last > now then last, moved = now, true end
+    if last > now - window then
+      n = n + 1
+      lasts[n], counts[n] = last, tonumber(count)
+      used = used + counts[n]
     end
   end
   local allowed = used < limit
@@ -65,10 +84,23 @@ local function take(window_key, withdrawn_key, restored_key, rate, organization_
   end
   local reset = n > 0 and lasts[n] + window - now or 0
   if allowed or moved then
-    local parts = { string.format('%.0f', first) }
+    local parts = { string.format('%.0f %.0f %.0f', first, used, counts[n]) }
     for i = 1, n do parts[i + 1] = string.format('%.0f:%.0f', lasts[i], counts[i]) end
-    -- One millisecond more: the store counts expiry in whole ones, and a window must not be forgotten early.
-    redis.call('SET', window_key, table.concat(parts, ' '), 'PX', string.format('%.0f', math.ceil(reset / 1000) + 1))
+    write(key, table.concat(parts, ' '), reset)
+  end
+  return allowed, used, reset, wait
+end
+
+local function take(window_key, withdrawn_key, restored_key, rate, organization_key)
+  local limit, window, grain = string.match(rate, '(%d+) (%d+) (%d+)')
+  limit, window, grain = tonumber(limit), tonumber(window), tonumber(grain)
+  local found = redis.call('MGET', window_key, withdrawn_key, restored_key)
+  local allowed, reset, wait = true, window, 0
+  local value, used = one_more(found[1] or '', limit, window, grain)
+  if value then
+    write(window_key, value, window)
+  else
+    allowed, used, reset, wait = settle(window_key, found[1] or '', limit, window, grain)
   end
   local line = string.format('%d %.0f %.0f %.0f', allowed and 1 or 0, math.max(limit - used, 0), reset, wait)
   local organization = organization_key ~= '' and redis.pcall('GET', organization_key)
