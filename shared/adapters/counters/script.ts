@@ -26,10 +26,8 @@ export const TAKE = script(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
-local function write(key, value, reset)
-  -- One millisecond more: the store counts expiry in whole ones, and a window must not be forgotten early.
-  redis.call('SET', key, value, 'PX', string.format('%.0f', math.ceil(reset / 1000) + 1))
-end
+-- Windows as they are after the takes so far, and microseconds until they are forgotten.
+local windows, resets = {}, {}
 
 -- Where nothing has left the window and there is room: the window with one more, and how many are used then.
 local function one_more(value, limit, window, grain)
@@ -86,27 +84,27 @@ local function settle(key, value, limit, window, grain)
   if allowed or moved then
     local parts = { string.format('%.0f %.0f %.0f', first, used, counts[n]) }
     for i = 1, n do parts[i + 1] = string.format('%.0f:%.0f', lasts[i], counts[i]) end
-    write(key, table.concat(parts, ' '), reset)
+    windows[key], resets[key] = table.concat(parts, ' '), reset
   end
   return allowed, used, reset, wait
 end
 
-local function take(window_key, withdrawn_key, restored_key, rate, organization_key)
+local function take(key, found, withdrawn, restored, rate, organization_key)
   local limit, window, grain = string.match(rate, '(%d+) (%d+) (%d+)')
   limit, window, grain = tonumber(limit), tonumber(window), tonumber(grain)
-  local found = redis.call('MGET', window_key, withdrawn_key, restored_key)
   local allowed, reset, wait = true, window, 0
-  local value, used = one_more(found[1] or '', limit, window, grain)
+  local before = windows[key] or found or ''
+  local value, used = one_more(before, limit, window, grain)
   if value then
-    write(window_key, value, window)
+    windows[key], resets[key] = value, window
   else
-    allowed, used, reset, wait = settle(window_key, found[1] or '', limit, window, grain)
+    allowed, used, reset, wait = settle(key, before, limit, window, grain)
   end
   local line = string.format('%d %.0f %.0f %.0f', allowed and 1 or 0, math.max(limit - used, 0), reset, wait)
   local organization = organization_key ~= '' and redis.pcall('GET', organization_key)
   if type(organization) == 'table' then organization = false end
-  if not (found[2] or found[3] or organization) then return line end
-  local marks = { found[2] or '', found[3] or '', organization or '' }
+  if not (withdrawn or restored or organization) then return line end
+  local marks = { withdrawn or '', restored or '', organization or '' }
   for i = 1, 3 do marks[i] = string.gsub(marks[i], '[|%c]', '?') end
   return line .. '|' .. table.concat(marks, '|')
 end
@@ -114,8 +112,14 @@ end
 local store = redis.pcall('GET', ARGV[1])
 if type(store) == 'table' then store = '-' end
 local lines = { store and string.gsub(store, '%c', '?') or '' }
+local found = redis.call('MGET', unpack(KEYS))
 for i = 1, #KEYS / 3 do
-  lines[i + 1] = take(KEYS[i * 3 - 2], KEYS[i * 3 - 1], KEYS[i * 3], ARGV[i * 2], ARGV[i * 2 + 1])
+  local at = i * 3 - 2
+  lines[i + 1] = take(KEYS[at], found[at], found[at + 1], found[at + 2], ARGV[i * 2], ARGV[i * 2 + 1])
+end
+for key, value in pairs(windows) do
+  -- One millisecond more: the store counts expiry in whole ones, and a window must not be forgotten early.
+  redis.call('SET', key, value, 'PX', string.format('%.0f', math.ceil(resets[key] / 1000) + 1))
 end
 return table.concat(lines, '\\n')
 `);
