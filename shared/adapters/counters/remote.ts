@@ -86,11 +86,8 @@ export class RemoteCounters implements SharedCounters, MarkStore {
 
   /** Settles each of them; a call that fails fails these takes alone. */
   async #call(batch: readonly Waiting[]): Promise<void> {
-    const keys: string[] = [];
-    const args: string[] = [STORE_KEY];
-    for (const { request } of batch) this.#add(request, keys, args);
     try {
-      const taken = takenOf(await this.#run(TAKE, keys, args), batch);
+      const taken = takenOf(await this.#run(TAKE, this.#parametersOf(batch)), batch);
       taken.forEach((each, at) => batch[at]?.resolve(each));
     } catch (error) {
       // Refused before anything of it was done, so that nothing is counted twice.
@@ -101,11 +98,20 @@ export class RemoteCounters implements SharedCounters, MarkStore {
     }
   }
 
-  #add({ caller, policy, organization }: TakeRequest, keys: string[], args: string[]): void {
-    const { tag, withdrawn, restored } = this.#namesOf(caller);
-    keys.push(`${tag}:window:${policy.name}`, withdrawn, restored);
-    args.push(`${policy.limit} ${policy.windowMs * 1_000} ${grainMs(policy) * 1_000}`);
-    args.push(organization === undefined ? '' : this.#namesOf(organization).withdrawn);
+  /** How many keys, the keys, the arguments. */
+  #parametersOf(batch: readonly Waiting[]): string[] {
+    const parameters = [String(batch.length * 3)];
+    for (const { request } of batch) {
+      const { tag, withdrawn, restored } = this.#namesOf(request.caller);
+      parameters.push(`${tag}:window:${request.policy.name}`, withdrawn, restored);
+    }
+    parameters.push(STORE_KEY);
+    for (const { request } of batch) {
+      const { policy, organization } = request;
+      parameters.push(`${policy.limit} ${policy.windowMs * 1_000} ${grainMs(policy) * 1_000}`);
+      parameters.push(organization === undefined ? '' : this.#namesOf(organization).withdrawn);
+    }
+    return parameters;
   }
 
   #namesOf(caller: string): Names {
@@ -127,7 +133,7 @@ export class RemoteCounters implements SharedCounters, MarkStore {
     const kept = String(Math.max(1, Math.ceil(seconds)));
     const number = Number.isFinite(version) ? version : Number.MIN_SAFE_INTEGER;
     const { withdrawn, restored } = this.#namesOf(caller);
-    await this.#run(MARK, [withdrawn, restored], [String(number), upTo, kept]);
+    await this.#run(MARK, ['2', withdrawn, restored, String(number), upTo, kept]);
   }
 
   async look(): Promise<string> {
@@ -148,15 +154,14 @@ export class RemoteCounters implements SharedCounters, MarkStore {
     await this.#command(['SET', STORE_KEY, store]);
   }
 
-  async #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    const rest = [String(keys.length), ...keys, ...args];
+  async #run(script: Script, parameters: readonly string[]): Promise<unknown> {
     try {
-      return await this.#send(['EVALSHA', script.sha, ...rest]);
+      return await this.#send(['EVALSHA', script.sha, ...parameters]);
     } catch (error) {
       // A store that restarted or was flushed has forgotten the script; EVAL teaches it again.
       if (!beginsWith(error, 'NOSCRIPT')) throw unavailable(error);
     }
-    return this.#command(['EVAL', script.source, ...rest]);
+    return this.#command(['EVAL', script.source, ...parameters]);
   }
 
   async #command(command: [string, ...string[]]): Promise<unknown> {
