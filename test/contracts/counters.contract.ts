@@ -1,3 +1,4 @@
+// Long because every adapter keeps the same promises, in one place.
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';

@@ -186,4 +186,17 @@ describe('a store that refuses what lives on several nodes', () => {
     await refused;
     expect(calls).toHaveLength(1);
   });
+
+  it('and refuses several takes of one caller is away, and is not called again for them', async () => {
+    const counters = joining();
+    void counters.take(of(9));
+    const refused = [of(1), of(1)].map((request) =>
+      expect(counters.take(request)).rejects.toThrow(CountersUnavailable),
+    );
+    endTurn();
+    await calls[0]!.answer();
+    await calls[1]!.fail("CROSSSLOT Keys in request don't hash to the same slot");
+    await Promise.all(refused);
+    expect(calls).toHaveLength(2);
+  });
 });

@@ -91,9 +91,11 @@ export class RemoteCounters implements SharedCounters, MarkStore {
       taken.forEach((each, at) => batch[at]?.resolve(each));
     } catch (error) {
       // Refused before anything of it was done, so that nothing is counted twice.
-      if (spansNodes(error) && batch.length > 1) {
+      const parts = spansNodes(error) ? byCaller(batch) : [];
+      // One caller's keys that span nodes can be parted no further: the same call again would have the same answer.
+      if (parts.length > 1) {
         this.#parted = true;
-        for (const part of byCaller(batch)) void this.#call(part);
+        for (const part of parts) void this.#call(part);
       } else for (const { reject } of batch) reject(error);
     }
   }
