@@ -12,15 +12,12 @@ export function jsonLog(lowest: ServerConfig['logLevel'], write: (line: string) 
       write(logLine(level, msg, fields));
     };
   };
-  const line = (members: string): void => {
-    write(`{"time":${Date.now()},"level":"info",${members}}`);
-  };
   return {
     debug: writer('debug'),
     info: writer('info'),
     warn: writer('warn'),
     error: writer('error'),
-    line: takes('info') ? line : undefined,
+    lines: takes('info') ? { begin: () => `{"time":${Date.now()},"level":"info"`, write } : undefined,
   };
 }
 

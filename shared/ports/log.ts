@@ -8,8 +8,14 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-/** A log that takes one line of level info per request, too. */
+/** A log that takes lines of level info as text, too: one for each request. */
 export interface RequestLines extends Log {
-  /** `members`: of the line's JSON object, as text. Absent where the level leaves such lines out. */
-  readonly line: ((members: string) => void) | undefined;
+  /** Undefined where the level leaves such lines out. */
+  readonly lines: Lines | undefined;
+}
+
+export interface Lines {
+  /** The JSON text that such a line begins with now; `,"msg":…}` is to follow. */
+  begin(): string;
+  write(line: string): void;
 }

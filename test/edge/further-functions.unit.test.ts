@@ -57,7 +57,7 @@ const USABLE = {
 
 /** The app, or its faults; the API answers everything. */
 function open(variables: Readonly<Record<string, string>>): App | readonly string[] {
-  const log = { debug() {}, info() {}, warn() {}, error() {}, line: undefined, flush() {} };
+  const log = { debug() {}, info() {}, warn() {}, error() {}, lines: undefined, flush() {} };
   const fetch = async () => new Response('the API');
   const platform = { ...createPlatform(), fetch, log: () => log };
   const raw = { ...USABLE, ...variables };

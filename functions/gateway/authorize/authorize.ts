@@ -45,7 +45,9 @@ export function authorize(
     throw wouldRefuse;
   }
   if (access.kind === 'authenticated') return AUTHENTICATED;
-  const checked = decisions.check(principal, access.relation, objectOf(access, match.params));
+  // A fixed object needs no parameters, and they are captured when they are asked for.
+  const object = typeof access.object === 'string' ? access.object : objectOf(access, match.params);
+  const checked = decisions.check(principal, access.relation, object);
   return mode === 'shadow' ? shadow(checked) : when(checked, grant);
 }
 

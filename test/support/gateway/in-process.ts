@@ -22,9 +22,14 @@ export async function startInProcess(
   if (!parsed.ok) throw new Error(parsed.faults.map((f) => `${f.variable} ${f.problem}`).join('\n'));
   const lines: string[] = [];
   const write: Log['info'] = (message, fields) => void lines.push(JSON.stringify({ message, ...fields }));
-  const line = (members: string) => void lines.push(`{${members}}`);
-  const log = { debug: write, info: write, warn: write, error: write, line, flush: () => undefined };
-  const platform = { ...createPlatform(), log: () => log };
+  const log = { debug: write, info: write, warn: write, error: write, flush: () => undefined };
+  const platform = {
+    ...createPlatform(),
+    log: () => ({
+      ...log,
+      lines: { begin: () => '{"level":"info"', write: (line: string) => void lines.push(line) },
+    }),
+  };
   const app = createApp(createDeps(parsed.config, { platform, ...(clock && { clock }) }), () => PEER);
   return {
     url: ORIGIN,
