@@ -8,8 +8,8 @@ import { parseEnvironment, type Config } from './configuration.ts';
 import { stopOnSignal } from './node/drain.ts';
 
 /**
- * As a program: SIGTERM and SIGINT end it with 0 once requests under way are through, an unusable configuration with 1,
- * arguments that it does not take with 2. SIGHUP ends one process like SIGTERM, and renews several.
+ * Entry of the program: SIGTERM and SIGINT end it with 0 once requests in flight have ended, an unusable configuration with 1,
+ * unknown arguments with 2. SIGHUP ends one process like SIGTERM, and renews several.
  */
 async function main(args: readonly string[]): Promise<void> {
   if (cluster.isWorker) {
@@ -22,7 +22,7 @@ async function main(args: readonly string[]): Promise<void> {
     const { variables, files } = withEnvFiles(process.env, named);
     const read = (): RawEnvironment => withEnvFiles(process.env, named).variables;
     const parsed = parseEnvironment(variables, 'node');
-    // A configuration that cannot be used is refused by one process as well as by several.
+    // One process suffices to refuse an unusable configuration.
     const serving =
       parsed.ok && parsed.config.workers !== 1 ? serveBySeveral(read, parsed.config) : serveAlone(variables);
     await serving.catch((error: unknown) => {
@@ -61,7 +61,7 @@ async function serveBySeveral(read: () => RawEnvironment, { logLevel }: Config):
   };
   stopOnSignal(() => workers.stop(), ['SIGTERM', 'SIGINT'], kill);
   process.on('SIGHUP', () => {
-    // A terminal that is closed sends it too.
+    // Also sent by a closing terminal.
     if (onTerminal && !isatty(0)) process.kill(process.pid, 'SIGTERM');
     else void workers.reload();
   });

@@ -1,6 +1,6 @@
 /**
- * The composition root: here ports are opened on their adapters, one opener for each slice of the configuration, and only here
- * are adapters imported.
+ * The composition root: opens ports on their adapters, by one function per slice of the configuration. Adapters are imported
+ * only here.
  */
 import { createPlatform } from '#platform';
 import { MemoryCounters } from './adapters/counters/memory.ts';
@@ -26,10 +26,10 @@ import type { Mark, Revocations } from './ports/revocations.ts';
 import type { Tuples } from './ports/tuples.ts';
 import type { Upstream } from './ports/upstream.ts';
 
-// For what is needed before there is a configuration.
+// For use before there is a configuration.
 export { createPlatform };
 
-/** What a runtime brings, whatever is configured. */
+/** Parts of the runtime, independent of the configuration. */
 export interface Ground {
   readonly platform: Platform;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export interface GroundOptions {
 }
 
 export interface DepsOptions extends GroundOptions {
-  /** Called with each mark that is made here, where no store carries it to the other processes of this instance. */
+  /** Called with each mark made here, where no store shares it with the other processes of this instance. */
   readonly onMark?: LearnMark | undefined;
 }
 
@@ -95,23 +95,23 @@ export function openDatabase(
 /** Of slice COUNTERS. */
 export interface Counting {
   readonly counters: Counters;
-  /** Of the store that the counters read marks from on the way. */
+  /** Revocations of the store whose marks the counters read in the same round trip. */
   readonly revocations: Revocations;
-  /** Where marks come from when the counters have lost them. */
+  /** Sets the source of marks that the counters have lost. */
   marksFrom(source: MarkSource): void;
-  /** Takes over a mark that another process of this instance made: see DepsOptions. */
+  /** Adopts a mark of another process of this instance: see DepsOptions. */
   readonly learnMark: LearnMark;
   /**
    * Node only. Waits for connections that are made once, and for marks; /ready shows what is missing. From then on
-   * it is looked regularly whether the counter store is still the one it was.
+   * the identity of the counter store is polled.
    */
   connect(): Promise<void>;
-  /** Lets go of the store. */
+  /** Disconnects from the store. */
   readonly disconnect: () => void;
 }
 
 const LOOK_MS = 500;
-/** A start waits no longer for marks: an instance that is not there serves nobody. */
+/** Bounds a start's wait for marks: an instance that has not started serves no request. */
 const MARKS_WITHIN_MS = 5_000;
 
 export function openCounting(
@@ -141,7 +141,7 @@ export function openCounting(
     marksFrom(source) {
       counters.marksFrom(source);
     },
-    // Every process reads the store's with each take.
+    // Every process reads the store's marks with each take.
     learnMark: () => undefined,
     async connect() {
       await Promise.allSettled([shared.ready?.()]);
@@ -155,7 +155,7 @@ export function openCounting(
   };
 }
 
-/** Its memory begins empty with every start. */
+/** Counters in memory, which is empty at every start. */
 function countAlone(counters: MemoryCounters, clock: Clock, onMark: LearnMark = () => undefined): Counting {
   let source: MarkSource | undefined;
   const learnMark: LearnMark = (caller, mark, seconds) => {
@@ -184,7 +184,7 @@ function countAlone(counters: MemoryCounters, clock: Clock, onMark: LearnMark = 
   };
 }
 
-/** What the gateway and its own routes have beside. */
+/** The ports of the gateway and of own routes. */
 export interface Deps extends Ground, Authorization, Counting {
   readonly database: Database | null;
   /** Counters of this process, whatever the shared store is. */
@@ -198,7 +198,7 @@ export interface Deps extends Ground, Authorization, Counting {
 export type DepsConfig = Pick<ServerConfig, 'logLevel' | 'trustedProxies'> &
   CountersConfig & { readonly openfga: OpenFgaConfig; readonly database: DatabaseConfig | null };
 
-/** The ports of one running bundle; each function takes of them what it names. */
+/** The ports of one running bundle; each function uses those that it names. */
 export function createDeps<Config extends DepsConfig>(
   config: Config,
   options: DepsOptions = {},

@@ -9,7 +9,7 @@ export interface PrimaryDeps {
   readonly metrics: ProcessMetrics;
 }
 
-/** The composition root of the primary process, which serves nothing itself: what only requests need would double its memory and its start. */
+/** The composition root of the primary process, which serves no requests: their dependencies would double its memory and its start. */
 export function primaryDeps(level: ServerConfig['logLevel']): PrimaryDeps {
   const metrics = prometheusMetrics({ process: true });
   return { metrics, log: stdoutLog(level, metrics, true) };

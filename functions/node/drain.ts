@@ -4,15 +4,15 @@ import { constants } from 'node:os';
 import type { Connections } from './connections.ts';
 import { answerUnderWay } from './broken-requests.ts';
 
-/** Requests under way get this long once the server is told to stop; less than Kubernetes' usual 30 s. */
+/** Time for requests in flight once the server stops; less than Kubernetes' usual 30 s. */
 export const DRAIN_MS = 25_000;
 const SWEEP_MS = 50;
 
 /**
- * Stops a server: it accepts no more and waits for requests under way, 25 s at most. Every answer from now on is the last
+ * Stops a server: it accepts no more and waits for requests in flight, 25 s at most. Every answer from now on is the last
  * of its connection, because a client that never pauses would otherwise never be idle.
- * `lingerMs`: how long connections that are idle still wait for one more request. What a client sends just as its
- * connection is closed is lost; where others go on serving there is time to let it take its leave by an answer.
+ * `lingerMs`: how long idle connections still wait for one more request. A request sent just as its connection is closed is
+ * lost; where other processes go on serving there is time to end it by an answer.
  */
 export function drain(server: Server, connections: Pick<Connections, 'open'>, lingerMs = 0): Promise<void> {
   return new Promise((resolve) => {
@@ -25,7 +25,7 @@ export function drain(server: Server, connections: Pick<Connections, 'open'>, li
     }
     let sweep: ReturnType<typeof setInterval> | undefined;
     const closeIdle = (): void => {
-      // Opened ahead and never used: to Node it is not idle.
+      // Opened ahead and unused: not idle to Node.
       for (const socket of connections.open())
         if (answerUnderWay(socket) === undefined && socket.bytesRead === 0) socket.destroy();
       server.closeIdleConnections();
@@ -52,10 +52,10 @@ export function drain(server: Server, connections: Pick<Connections, 'open'>, li
 }
 
 export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-/** npm passes on what the terminal has sent already: only a later signal is meant as another one. */
+/** npm forwards the signal that the terminal has sent already: only a later one counts as another. */
 const AGAIN_MS = 1_000;
 
-/** Calls `stop` at the first signal that asks for an end; at another one, after `cut`, the process ends at once. */
+/** Calls `stop` at the first signal; at another one, after `cut`, the process ends at once. */
 export function stopOnSignal(
   stop: () => Promise<void>,
   signals: readonly (typeof STOP_SIGNALS)[number][] = STOP_SIGNALS,

@@ -15,16 +15,16 @@ export interface FeatureSyncAtStart {
   readonly checks: readonly ReadinessCheck[];
   /** Never rejects, and serving never waits for it. */
   run(): Promise<void>;
-  /** Takes over the result of the process that runs it for this one. */
+  /** Adopts the result of the process that runs it for this one. */
   learn(settled: Settled): void;
   stop(): void;
 }
 
-/** How long a replica waits for the one that has the lease. */
+/** How long a replica waits for the lease holder. */
 const WAIT_MS = 600_000;
 const AWAY_PAUSE_MS = 15_000;
 
-/** `reason` names rules and servers: it is for the log and for whoever holds METRICS_TOKEN. */
+/** `reason` names rules and servers: logged, and shown with METRICS_TOKEN only. */
 export type Settled = Pick<Look, 'up' | 'state'> & { readonly reason?: string };
 
 type Needs = Pick<Deps, 'platform' | 'random' | 'log' | 'database' | 'tuples' | 'models'> & {
@@ -38,7 +38,7 @@ const OFF: FeatureSyncAtStart = {
   stop: () => undefined,
 };
 
-/** FEATURE_SYNC=start: one replica carries the change of rules over, the others find it done. */
+/** FEATURE_SYNC=start: one replica applies the change of rules, the others find it done. */
 export function featureSyncAtStart(
   deps: Needs,
   onSettled: (settled: Settled) => void = () => undefined,
@@ -70,7 +70,7 @@ export function featureSyncAtStart(
   };
 }
 
-/** OpenFGA or Postgres may be away for a while: a sync goes on where it was. */
+/** Retries while OpenFGA or Postgres is away: a sync resumes where it stopped. */
 async function untilThere(
   deps: Needs,
   signal: AbortSignal,

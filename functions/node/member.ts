@@ -7,36 +7,36 @@ import { DRAIN_MS } from './drain.ts';
 import type { Settled } from './feature-sync.ts';
 import type { ToPrimary, ToWorker } from './worker.ts';
 
-/** A worker that does not serve by then is given up. */
+/** Bound on a worker's start. */
 const START_MS = 60_000;
-/** A worker that has not left by then is killed. */
+/** A worker that has not ended by then is killed. */
 const LEAVE_MS = DRAIN_MS + 3_000;
-/** Of a worker that is busy for longer the sample before counts. */
+/** For a worker that is busy for longer, the previous sample counts. */
 const SAMPLE_MS = 1_000;
 
-/** What the processes of one configuration have in common. */
+/** State shared by the processes of one configuration. */
 export interface Generation {
   readonly variables: RawEnvironment;
-  /** How many there are to be: WORKERS, as the first of them reads it. */
+  /** Wanted number of processes: WORKERS, as the first of them reads it. */
   size: number;
   featureSync?: Settled;
 }
 
 export interface MemberDeps {
-  /** For all processes alike, where the configuration has no assertion keys. */
+  /** Shared by all processes, where the configuration has no assertion keys. */
   readonly ephemeralKeys: Config['assertion'];
   /** Messages that concern other processes. */
   readonly relay: (message: ToPrimary, from: Member) => void;
-  /** Called once, when the process has ended. */
+  /** Called once, after the process has ended. */
   readonly ended: (member: Member, how: string) => void;
 }
 
-/** One worker process, as the primary sees it. */
+/** The primary's side of one worker process. */
 export class Member {
   readonly generation: Generation;
   state: 'starting' | 'serving' | 'leaving' = 'starting';
   url = '';
-  /** The latest. Kept when the process ends, whatever the way, so that sums never fall. */
+  /** The latest sample. Kept when the process ends, however that ends, so that sums are monotonic. */
   sample: MetricsSample = [];
   readonly #deps: MemberDeps;
   readonly #worker: Worker;
@@ -45,7 +45,7 @@ export class Member {
   #samples = 0;
   #settle: (error?: Error) => void = () => undefined;
   #quiet = false;
-  /** Whether others go on accepting when this one stops. */
+  /** Whether other processes go on accepting when this one stops. */
   #succeeded = true;
 
   constructor(generation: Generation, deps: MemberDeps) {
@@ -59,7 +59,7 @@ export class Member {
     this.#worker.once('exit', (code, signal: string | null) => {
       this.#end(signal ?? `exit code ${code}`);
     });
-    // Without a process there is no exit.
+    // Without a process there is no exit event.
     this.#worker.on('error', ({ message }) => {
       if (this.pid === undefined) this.#end(message);
     });
@@ -69,7 +69,7 @@ export class Member {
     return this.#worker.process.pid;
   }
 
-  /** Resolves when it serves. Throws UnusableConfiguration, and an Error when the process ends before, or is late. */
+  /** Resolves when it serves. Rejects with UnusableConfiguration, or an Error when the process ends before, or is late. */
   start(quiet: boolean): Promise<void> {
     this.#quiet = quiet;
     return new Promise((resolve, reject) => {
@@ -85,7 +85,7 @@ export class Member {
     });
   }
 
-  /** Drains the process; one that does not serve yet is killed. `succeeded`: other processes go on accepting. */
+  /** Drains the process; a starting one is killed. `succeeded`: other processes go on accepting. */
   leave(lingerMs: number, succeeded: boolean): void {
     const { state } = this;
     this.state = 'leaving';
@@ -102,12 +102,12 @@ export class Member {
     this.#worker.process.kill('SIGKILL');
   }
 
-  /** A channel that is closed belongs to a process that ends. */
+  /** Ignores errors: a closed channel belongs to an ending process. */
   post(message: ToWorker): void {
     this.#worker.send(message, undefined, () => undefined);
   }
 
-  /** Resolves when `sample` is of now, or cannot be had in time. */
+  /** Resolves when `sample` is current, or did not arrive in time. */
   resample(): Promise<void> {
     const id = (this.#samples += 1);
     return new Promise((resolve) => {
@@ -145,7 +145,7 @@ export class Member {
         this.#sampling.get(message.id)?.();
         return;
       case 'shut':
-        // A connection that it has refused goes to another process, where there is one.
+        // A refused connection goes to another process, where there is one.
         if (!this.#succeeded) this.#closeUnanswered();
         return;
       case 'left':
@@ -176,13 +176,13 @@ export class Member {
   }
 }
 
-/** The process to which a connection was handed last. */
+/** The process that a connection was last handed to. */
 const holders = new WeakMap<object, Worker>();
 
 /**
- * Closes the connection that a worker was handed and did not take. node:cluster hands connections over one at a time by `send`, and
- * keeps its own descriptor until the worker answers: for ever when the worker dies before, or when it refuses and no other
- * accepts. The client would wait without end. A connection that was taken is not affected: the worker has a descriptor of it.
+ * Closes the connection that a worker was handed and did not accept. node:cluster hands over connections one at a time by
+ * `send`, and keeps its own descriptor until the worker answers: for ever when the worker dies before, or when it refuses and
+ * no other accepts. The client would wait without bound. An accepted connection is not affected: the worker has its own descriptor.
  */
 function unansweredOf(worker: Worker): () => void {
   const { process: child } = worker;

@@ -7,25 +7,25 @@ import { primaryDeps, type PrimaryDeps } from './deps.ts';
 import { Member, type Generation } from './member.ts';
 import { Relay } from './relay.ts';
 
-/** How long idle connections of a worker that is replaced may still ask: see drain(). */
+/** `lingerMs` of a replaced worker: see drain(). */
 const LINGER_MS = 5_000;
-/** Before the second replacement in a row, and twice as long before each further one. */
+/** Pause before the second replacement in a row, doubled before each further one. */
 const BACK_OFF_MS = 100;
 const MOST_BACK_OFF_MS = 10_000;
-/** A worker that has served for so long did not die of its start. */
+/** A worker that has served for this long did not fail at its start. */
 const CALM_MS = 60_000;
 
 export interface PrimaryOptions {
-  /** Reads the variables anew, and throws when they cannot be read. */
+  /** Reads the variables again. Throws when they cannot be read. */
   readonly read: () => RawEnvironment;
   readonly logLevel: Config['logLevel'];
   /** Called when, after the start, no process serves and none can be started. */
   readonly giveUp: (error: unknown) => void;
 }
 
-/** Serves by WORKERS processes on one port; resolves when all of them serve. Throws UnusableConfiguration, and an Error when a process does not start. */
+/** Serves by WORKERS processes on one port; resolves when all of them serve. Rejects with UnusableConfiguration, or an Error when a process does not start. */
 export async function startWorkers(options: PrimaryOptions): Promise<Primary> {
-  // JSON has no Infinity, and a mark's `notBefore` may be that.
+  // JSON has no Infinity, a possible `notBefore` of a mark.
   cluster.setupPrimary({ serialization: 'advanced' });
   const ephemeralKeys = { kind: 'keys', jwks: await makePrivateKeys() } as const;
   const primary = new Primary(options, primaryDeps(options.logLevel), ephemeralKeys);
@@ -33,7 +33,7 @@ export async function startWorkers(options: PrimaryOptions): Promise<Primary> {
   return primary;
 }
 
-/** Keeps as many processes serving as are configured. node:cluster accepts here and hands connections out in turn; no request passes. */
+/** Keeps the configured number of processes serving. node:cluster accepts here and hands out connections in turn; no request passes. */
 export class Primary {
   readonly #options: PrimaryOptions;
   readonly #log: PrimaryDeps['log'];
@@ -42,7 +42,7 @@ export class Primary {
   readonly #relay: Relay;
   readonly #stopping = new AbortController();
   #wanted: Generation;
-  /** Runs what one process runs for all. */
+  /** Runs the work of one process for all. */
   #leader: Member | undefined;
   #settling: Promise<void> | undefined;
   #reloading = false;
@@ -62,7 +62,7 @@ export class Primary {
     this.#relay = new Relay(this.#members, metrics);
   }
 
-  /** One process first, so that what keeps it from serving is reported once. */
+  /** One process first, so that its faults are reported once. */
   async start(): Promise<void> {
     try {
       const { url, generation } = await this.#add(this.#wanted, false);
@@ -78,7 +78,7 @@ export class Primary {
     }
   }
 
-  /** Reads the configuration again and renews all processes with it, one by one; with an unusable one nothing changes. */
+  /** Reads the configuration again and renews all processes with it, one by one; an unusable one changes nothing. */
   async reload(): Promise<void> {
     this.#reloadAgain = true;
     if (this.#reloading) return;
@@ -102,7 +102,7 @@ export class Primary {
     for (const member of this.#members) member.kill();
   }
 
-  /** The first process of a new configuration proves that it can be used; nothing else changes before. */
+  /** The first process of a new configuration proves it usable; nothing else changes before. */
   async #renew(): Promise<void> {
     try {
       const { url, generation } = await this.#add({ variables: this.#options.read(), size: 1 }, false);
@@ -135,7 +135,7 @@ export class Primary {
     return member;
   }
 
-  /** One of the newest configuration, or of the old one while there is no other. */
+  /** Elects a process of the newest configuration, or of the old one while there is no other. */
   #elect(): void {
     const fits = (member: Member): boolean => member.generation === this.#wanted;
     const serving = this.#serving();
@@ -162,13 +162,13 @@ export class Primary {
     if (this.#up) void this.#settle();
   }
 
-  /** Resolves when as many processes serve as are wanted, all of the newest configuration. */
+  /** Resolves when the wanted number of processes serve, all of the newest configuration. */
   #settle(): Promise<void> {
     this.#settling ??= Promise.resolve().then(() => this.#converge());
     return this.#settling;
   }
 
-  /** Adds what lacks before it drains what is old, so that never fewer serve than are wanted. */
+  /** Adds missing processes before it drains old ones, so that never fewer serve than are wanted. */
   async #converge(): Promise<void> {
     while (!this.#isStopping()) {
       this.#elect();

@@ -12,7 +12,7 @@ import { listen, serve, urlOf } from './server.ts';
 
 export interface RunningServer {
   readonly url: string;
-  /** Stops accepting, lets requests under way finish, then resolves. */
+  /** Stops accepting, resolves when requests in flight have ended. */
   close(): Promise<void>;
 }
 
@@ -32,12 +32,12 @@ export async function startServer(variables: RawEnvironment): Promise<RunningSer
   };
 }
 
-/** How a process differs that is one of several on its port. */
+/** Options of a process that is one of several on its port. */
 export interface ProcessOptions extends Pick<DepsOptions, 'onMark'> {
   readonly platform: Platform;
-  /** Another process says what the configuration warns of. */
+  /** Another process logs the configuration's warnings. */
   readonly quiet?: boolean;
-  /** What all of them sign with where the configuration leaves it to each start. */
+  /** Signing keys of all processes where the configuration has none. */
   readonly ephemeralKeys?: Config['assertion'];
   readonly onFeatureSync?: (settled: Settled) => void;
 }
@@ -45,13 +45,13 @@ export interface ProcessOptions extends Pick<DepsOptions, 'onMark'> {
 export interface RunningProcess extends Pick<Bundle, 'config' | 'log' | 'learnMark'> {
   readonly url: string;
   readonly featureSync: Pick<FeatureSyncAtStart, 'learn'>;
-  /** Begins what one process does for all of an instance: regular jobs, and feature sync. */
+  /** Begins the work of one process for the whole instance: regular jobs, and feature sync. */
   lead(): void;
   /** As `close` of RunningServer; `lingerMs`: see drain(). */
   close(lingerMs?: number): Promise<void>;
 }
 
-/** Serves, and leaves to `lead` what one process of several has to do. Throws UnusableConfiguration before it listens. */
+/** Serves; the work of one process for all begins with `lead`. Throws UnusableConfiguration before it listens. */
 export async function startProcess(
   variables: RawEnvironment,
   options: ProcessOptions,
@@ -65,9 +65,9 @@ export async function startProcess(
     await sockets.close();
     await app.close();
   };
-  // Before it, requests would be counted here alone: eight new instances would admit eight quotas.
+  // Without it, requests would be counted here alone: eight new instances would admit eight quotas.
   await deps.connect();
-  // What is open would keep a process that cannot listen from ending.
+  // Open handles would keep a process that cannot listen from ending.
   await listen(server, deps.config.listen).catch(async (error: unknown) => {
     await release();
     throw error;
@@ -114,7 +114,7 @@ function compose(variables: RawEnvironment, options: ProcessOptions): Composed {
   return opened.value;
 }
 
-/** Its log warns of nothing before `speak` is called. */
+/** A platform whose log drops warnings until `speak` is called. */
 function muted(platform: Platform): { readonly platform: Platform; readonly speak: () => void } {
   let speak = (): void => undefined;
   return {
@@ -147,14 +147,14 @@ function wire(config: Config, options: ProcessOptions): Composed {
   }
 }
 
-/** Leases live in the database: without one there are no regular jobs. */
+/** Leases are in the database: without one there are no regular jobs. */
 function schedule({ cron }: App, { log, platform, clock }: Bundle): () => void {
   if (cron !== null) return startSchedule(cron, platform, clock);
   log.info('no regular jobs: DATABASE_URL is not set');
   return () => undefined;
 }
 
-/** The bundle's own routes on Node's request and response. */
+/** Own routes on Node's request and response. */
 function answerOwn({ own }: App) {
   return getRequestListener(own, {
     overrideGlobalObjects: false,

@@ -2,13 +2,13 @@ import type { MetricsSample, ProcessMetrics } from '../../shared/ports/metrics.t
 import type { Member } from './member.ts';
 import type { ToPrimary, ToWorker } from './worker.ts';
 
-/** Passes on between worker processes what they have in common, and adds up their metrics. */
+/** Relays shared state between worker processes, and sums their metrics. */
 export class Relay {
   readonly #members: ReadonlySet<Member>;
   /** Of the primary itself. */
   readonly #metrics: ProcessMetrics;
   readonly #countDeath: () => void;
-  /** Counters of the processes that have ended: without them sums would fall, and pass for counters that were reset. */
+  /** Counters of ended processes: without them sums would fall, and be taken for reset counters. */
   #departed: MetricsSample = [];
 
   constructor(members: ReadonlySet<Member>, metrics: ProcessMetrics) {
@@ -33,18 +33,18 @@ export class Relay {
         void this.#answer(from, message.id);
         return;
       default:
-        // The others are for its Member.
+        // Other kinds are for its Member.
         return;
     }
   }
 
-  /** Keeps the counters of a process that has ended and is no member any more; `died`: by itself. */
+  /** Keeps the counters of an ended process; `died`: it ended unrequested. */
   keep({ sample }: Member, died: boolean): void {
     if (died) this.#countDeath();
     this.#departed = this.#metrics.counted([this.#departed, sample]);
   }
 
-  /** A feature sync is of one configuration, and other processes may have another. */
+  /** A feature sync goes only to processes of the same configuration. */
   #broadcast(message: ToWorker, from: Member): void {
     for (const member of this.#members) {
       const fits = message.kind !== 'feature sync' || member.generation === from.generation;
@@ -56,9 +56,9 @@ export class Relay {
     const others = [...this.#members].filter((member) => member !== from && member.state !== 'starting');
     await Promise.all(others.map((member) => member.resample()));
     const own = await this.#metrics.sample();
-    // The primary's event loop serves no requests: averages are of the workers.
+    // The primary's event loop serves no requests: averages are over the workers.
     const sums = own.filter(({ aggregator }) => aggregator === 'sum');
-    // No await from here on: a process that ended meanwhile would be counted twice, or not at all.
+    // No await from here on: a process that ends meanwhile would be counted twice, or not at all.
     const living = [...this.#members].filter((member) => member !== from).map(({ sample }) => sample);
     from.post({ kind: 'samples', id, samples: [sums, this.#departed, ...living] });
   }

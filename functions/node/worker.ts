@@ -9,7 +9,7 @@ import { STOP_SIGNALS } from './drain.ts';
 import type { Settled } from './feature-sync.ts';
 import { startProcess, type RunningProcess } from './process.ts';
 
-/** A mark as one process passes it on to the others. */
+/** A mark that one process relays to the others. */
 interface Marked {
   readonly kind: 'mark';
   readonly caller: string;
@@ -26,51 +26,51 @@ export interface Start {
   readonly kind: 'start';
   readonly variables: RawEnvironment;
   readonly ephemeralKeys: Config['assertion'];
-  /** Another process says what the configuration warns of. */
+  /** Another process logs the configuration's warnings. */
   readonly quiet: boolean;
 }
 
-/** What the primary sends to a worker. */
+/** Messages of the primary to a worker. */
 export type ToWorker =
   | Start
   | { readonly kind: 'lead' }
   | { readonly kind: 'stop'; readonly lingerMs: number }
-  /** To be answered by a sample. */
+  /** Requests a sample. */
   | { readonly kind: 'sample'; readonly id: number }
   | { readonly kind: 'samples'; readonly id: number; readonly samples: readonly MetricsSample[] }
-  /** Nothing is on its way to a worker any more that has left. */
+  /** Nothing is in flight to the leaving worker any more. */
   | { readonly kind: 'farewell' }
   | Marked
   | FeatureSyncSettled;
 
-/** What a worker sends to the primary. */
+/** Messages of a worker to the primary. */
 export type ToPrimary =
-  /** It listens to messages; what was sent before is lost. */
+  /** It listens to messages; earlier ones are lost. */
   | { readonly kind: 'here' }
   | { readonly kind: 'serving'; readonly url: string; readonly workers: number }
   | { readonly kind: 'failed'; readonly message: string; readonly faults: readonly string[] | undefined }
   | { readonly kind: 'sample'; readonly id: number; readonly sample: MetricsSample }
-  /** Asks for the samples of all others. */
+  /** Requests the samples of all others. */
   | { readonly kind: 'scrape'; readonly id: number; readonly own: MetricsSample }
-  /** It takes no connection any more. */
+  /** It accepts no more connections. */
   | { readonly kind: 'shut' }
-  /** It is drained; this is what it counted. */
+  /** It is drained; its final sample. */
   | { readonly kind: 'left'; readonly sample: MetricsSample }
   | Marked
   | FeatureSyncSettled;
 
 /** How long a scrape waits for the other processes. */
 const SAMPLES_MS = 3_000;
-/** How long a worker that has left waits for the primary's farewell. */
+/** How long a drained worker waits for the primary's farewell. */
 const FAREWELL_MS = 1_000;
 
 /**
- * One process of several: it serves as the primary tells it, and ends when that does. Signals are the primary's: a terminal
- * and systemd send theirs to all processes.
+ * One process of several: controlled by the primary, it ends when that does. Signals are left to the primary: a terminal and
+ * systemd send theirs to all processes.
  */
 export function serveForPrimary(): void {
   for (const signal of STOP_SIGNALS) process.on(signal, () => undefined);
-  // Otherwise Node ends it at once, with all requests under way, when the primary is gone.
+  // Otherwise Node ends it at once, with all requests in flight, when the primary is gone.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   const worker = new Worker();
   process.on('message', (message: ToWorker) => {
@@ -85,7 +85,7 @@ export function serveForPrimary(): void {
 class Worker {
   readonly #scrapes = new Map<number, (samples: readonly MetricsSample[]) => void>();
   readonly #platform = createPlatform({ samples: (own) => this.#others(own) });
-  /** Comes before this process has counters. */
+  /** Messages that arrived before this process has counters. */
   readonly #early: (Marked | FeatureSyncSettled)[] = [];
   #running: RunningProcess | undefined;
   #leaving = false;
@@ -149,8 +149,8 @@ class Worker {
   }
 
   /**
-   * Connections that are on their way from the primary still come here, and are sent back: only after the farewell, which
-   * comes behind them, is none lost with this process.
+   * Connections in flight from the primary still arrive here, and are sent back: only after the farewell, which follows them,
+   * is none lost with this process.
    */
   async #leave(lingerMs: number): Promise<void> {
     if (this.#leaving) return;
@@ -169,7 +169,7 @@ class Worker {
     send({ kind: 'sample', id, sample: await this.#platform.metrics.sample() });
   }
 
-  /** Rejects when the primary does not answer: a sum without the others would pass for counters that were reset. */
+  /** Rejects when the primary does not answer: a sum without the others would be taken for reset counters. */
   #others(own: MetricsSample): Promise<readonly MetricsSample[]> {
     const id = (this.#asked += 1);
     return new Promise((resolve, reject) => {
@@ -187,7 +187,7 @@ class Worker {
   }
 }
 
-/** A primary that is gone is found out by its channel; what was meant for it is lost. */
+/** Errors are ignored: the channel signals a lost primary, and messages to it are dropped. */
 function send(message: ToPrimary, then: () => void = () => undefined): void {
   process.send?.(message, undefined, undefined, then);
 }

@@ -3,7 +3,7 @@ import type { LogFields, RequestLines } from '../ports/log.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
-/** JSON lines, one per call, handed to `write` without their line feed. */
+/** Logs JSON lines, one per call, passed to `write` without a line feed. */
 export function jsonLog(lowest: ServerConfig['logLevel'], write: (line: string) => void): RequestLines {
   const takes = (level: (typeof LEVELS)[number]) => LEVELS.indexOf(level) >= LEVELS.indexOf(lowest);
   const writer = (level: (typeof LEVELS)[number]) => {
@@ -23,12 +23,12 @@ export function jsonLog(lowest: ServerConfig['logLevel'], write: (line: string) 
 
 export function logLine(level: (typeof LEVELS)[number], msg: string, fields: LogFields): string {
   const rest = JSON.stringify(fields).slice(1);
-  // Put together as text: copying a request's fields behind these three would cost more than writing them.
+  // Concatenated: copying a request's fields behind these three would cost more than writing them.
   const head = `{"time":${Date.now()},"level":"${level}","msg":${JSON.stringify(msg)}`;
   return rest === '}' ? `${head}}` : `${head},${rest}`;
 }
 
-/** UTF-16 units of a line that is shortened: at most 3 bytes each, or a quote and its backslash, together under 4 KiB. */
+/** UTF-16 units of a shortened line: at most 3 bytes each, or a quote and its backslash, together under 4 KiB. */
 const SHORTENED_UNITS = 1_200;
 
 /** The beginning of a line, as a line of its own. */

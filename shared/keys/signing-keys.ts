@@ -52,7 +52,7 @@ export function parseSigningKeys(json: string): SigningKeys {
   return signingKeys(keys);
 }
 
-/** One key that lasts as long as what runs now. */
+/** One new key for this process only. */
 export async function makeSigningKeys(): Promise<SigningKeys> {
   return parseSigningKeys(await makePrivateKeys());
 }

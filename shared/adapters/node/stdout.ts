@@ -4,17 +4,17 @@ import type { RequestLines } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import { jsonLog, logLine, shortened } from '../log-json.ts';
 
-/** Written at once from here on; what is less waits for the next turn of the clock. */
+/** A batch of this size is written at once; less waits for the timer. */
 const BATCH_BYTES = 65_536;
 const FLUSH_MS = 100;
-/** What waits while nobody reads: some thousand lines. */
+/** Buffer while stdout is not read: some thousand lines. */
 const BUFFER_BYTES = 1_048_576;
 /** How long the end of the process waits for a reader. */
 const LAST_MS = 1_000;
 const LAST_PAUSE_MS = 10;
 // UTF-8 needs at most three bytes for one UTF-16 unit.
 const BYTES_PER_UNIT = 3;
-/** PIPE_BUF on Linux: a write of no more goes out whole or not at all, whoever else writes to the same pipe (write(2), pipe(7)). */
+/** PIPE_BUF on Linux: a write of at most that is atomic, whatever else writes to the same pipe (write(2), pipe(7)). */
 const ATOMIC_BYTES = 4_096;
 const LINE_FEED = 10;
 
@@ -25,13 +25,13 @@ export interface Lines {
 }
 
 export interface LineOptions {
-  /** Is called for every line that does not fit. */
+  /** Called for every dropped line. */
   readonly onDrop: () => void;
-  /** The line that says, once there is room again, how many are missing. */
+  /** Returns the line that reports dropped lines, once there is room again. */
   readonly lost: (lines: number) => string;
-  /** Set where other processes write to the same stdout: shortens a line that is too long to go out whole. */
+  /** Set where other processes write to the same stdout: shortens a line that is too long for an atomic write. */
   readonly shorten?: ((line: string) => string) | undefined;
-  /** Writes what it can and returns the number of bytes; throws when there is nothing to be written now. */
+  /** Writes what it can and returns the number of bytes; throws when nothing can be written now. */
   readonly put?: (buffer: Buffer, start: number, length: number) => number;
 }
 
@@ -61,17 +61,17 @@ export function stdoutLog(
 
 /**
  * Lines to stdout, written in batches of 64 KiB or ten times a second: one system call serves many requests, where
- * console.log makes one each. Nothing waits for a reader: while a pipe is full, a disk is full or a reader is gone, lines
- * are kept up to 1 MiB, and those that do not fit are dropped and counted. Beside other processes that write there too, batches are
- * of whole lines and of 4 KiB at most, so that no line has another's within.
+ * console.log makes one each. Never blocks: while a pipe is full, a disk is full or a reader is gone, up to 1 MiB of lines is
+ * buffered, and those that do not fit are dropped and counted. Beside other processes on the same stdout, batches are of whole
+ * lines and of 4 KiB at most, so that lines do not interleave.
  */
 export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: LineOptions): Lines {
   const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
-  /** Bytes from `start` to `end` wait. */
+  /** Bytes from `start` to `end` are pending. */
   let start = 0;
   let end = 0;
   let dropped = 0;
-  /** The last write failed: the clock tries again, not every line. */
+  /** The last write failed: the timer retries, not every line. */
   let stuck = false;
   const append = (line: string): boolean => {
     const most = line.length * BYTES_PER_UNIT + 1;
@@ -85,7 +85,7 @@ export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: Line
     buffer[end++] = LINE_FEED;
     return true;
   };
-  /** As many bytes as go out at once. */
+  /** Bytes of the next atomic write. */
   const wholeLines = (): number =>
     end - start <= ATOMIC_BYTES
       ? end - start
@@ -126,14 +126,14 @@ function fits(line: string): boolean {
   return line.length * BYTES_PER_UNIT < ATOMIC_BYTES || Buffer.byteLength(line) < ATOMIC_BYTES;
 }
 
-/** Blocks: only for the end of the process, where no event loop turns any more. */
+/** Blocks: only for the end of the process, where the event loop has stopped. */
 function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /**
- * Never waits, where stdout is a pipe: Node's own stream, made once and never written to, sets it to answer EAGAIN when it is
- * full. An asynchronous write would park a thread of the pool there, and a process with such a thread cannot end.
+ * Never blocks on a pipe: Node's own stream, made once and never written to, sets it to return EAGAIN when full.
+ * An asynchronous write would park a thread of the pool there, and a process with such a thread cannot end.
  */
 function putToStdout(): (buffer: Buffer, start: number, length: number) => number {
   const { fd } = process.stdout;

@@ -14,8 +14,8 @@ interface Tally {
 }
 
 /**
- * A histogram without labels whose observation is an addition: prom-client's own makes three objects, and hashes labels that
- * are not there. It shows the same.
+ * A histogram without labels whose observation is an addition: prom-client's own makes three objects, and hashes absent
+ * labels. Its output is the same.
  */
 export class Durations extends Histogram {
   private readonly shape: Histogram;
@@ -38,19 +38,19 @@ export class Durations extends Histogram {
   override async get(): ReturnType<Histogram['get']> {
     const shown = await this.shape.get();
     let seen = 0;
-    // Each bucket counts those before it too; the last has no bound, and so counts all.
+    // Buckets are cumulative; the last has no bound, and so counts all.
     const numbers = this.counts.map((count) => (seen += count));
     numbers.push(this.sum, seen);
     return { ...shown, values: shown.values.map((each, at) => ({ ...each, value: numbers[at] ?? 0 })) };
   }
 
-  /** prom-client calls this in place of get() where it is there, and here it is inherited. */
+  /** prom-client calls this instead of get() where it exists, and here it is inherited. */
   getForPromString(): ReturnType<Histogram['get']> {
     return this.get();
   }
 }
 
-/** Requests by their labels. A rule comes to few answers, so that those are looked through one by one. */
+/** Requests by their labels. A rule has few outcomes, so they are searched linearly. */
 class Tallies {
   private readonly byRule = new Map<string, Tally[]>();
 
@@ -71,10 +71,10 @@ class Tallies {
   }
 }
 
-/** As prom-client gives it away. */
+/** prom-client's own form. */
 interface Sampled extends SampledMetric {
   readonly type: string;
-  /** Those of a histogram have names of their own. */
+  /** Values of a histogram have names of their own. */
   readonly values: readonly Value[];
 }
 
@@ -85,9 +85,9 @@ interface Value {
 }
 
 export interface PrometheusOptions {
-  /** Whether there are metrics of the process: its memory, its event loop. */
+  /** Whether to include process metrics: memory, event loop. */
   readonly process: boolean;
-  /** Samples of the other processes of the instance; `own` is that of this one. */
+  /** Samples of the instance's other processes; `own`: that of this one. */
   readonly others?: ((own: MetricsSample) => Promise<readonly MetricsSample[]>) | undefined;
 }
 
@@ -97,7 +97,7 @@ export function prometheusMetrics(options: PrometheusOptions): ProcessMetrics {
   const registers = [registry];
   const gauges = new Registry();
   if (options.process) collectDefaultMetrics({ register: registry });
-  // Requests are tallied here and handed over when asked for: prom-client hashes labels on every call.
+  // Requests are tallied here and handed over on collection: prom-client hashes labels on every call.
   const tallies = new Tallies();
   new Counter({
     name: 'sallyport_requests_total',
