@@ -56,7 +56,7 @@ export function featureSyncAtStart(
     checks: [{ name: 'feature_sync', needed: false, look: () => settled }],
     async run() {
       try {
-        settle(told(await untilThere(deps, stopped.signal, settle)));
+        settle(settledOf(await untilThere(deps, stopped.signal, settle)));
       } catch (error) {
         if (!stopped.signal.aborted) settle({ up: false, state: 'failed', reason: reasonOf(error) });
       }
@@ -114,7 +114,7 @@ function rulesOf({ platform }: Needs, source: TextSource | null): readonly Featu
   throw new FeatureSyncRefused(`a rules file cannot be used: ${read.faults.join('; ')}`);
 }
 
-function told(outcome: SyncOutcome): Settled {
+function settledOf(outcome: SyncOutcome): Settled {
   if (outcome.kind === 'widening') {
     const features = outcome.plan.widening
       .map(({ feature, users }) => `${feature} (${users} users)`)

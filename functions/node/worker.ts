@@ -89,7 +89,7 @@ class Worker {
   readonly #early: (Marked | FeatureSyncSettled)[] = [];
   #running: RunningProcess | undefined;
   #leaving = false;
-  #asked = 0;
+  #scrapeId = 0;
 
   take(message: ToWorker): void {
     switch (message.kind) {
@@ -171,7 +171,7 @@ class Worker {
 
   /** Rejects when the primary does not answer: a sum without the others would be taken for reset counters. */
   #others(own: MetricsSample): Promise<readonly MetricsSample[]> {
-    const id = (this.#asked += 1);
+    const id = (this.#scrapeId += 1);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#scrapes.delete(id);
