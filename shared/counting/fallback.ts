@@ -17,16 +17,16 @@ export interface LocalCounters {
 
 export interface FallbackOptions {
   readonly shared: Pick<SharedCounters, 'take' | 'ping' | 'connections'> & MarkStore;
-  /** Counters of this process: they judge in mode `local`, and in every mode know the marks that were seen. */
+  /** Counters of this process: they decide in mode `local`, and in every mode hold the marks seen. */
   readonly local: LocalCounters;
   readonly mode: FailureMode;
   readonly clock: Clock;
   readonly random: Pick<Random, 'uuid'>;
   readonly background: Background;
   readonly log: Pick<Log, 'info' | 'warn'>;
-  /** Milliseconds the store is left alone after a failure; then one request tries it again. 1,000 by default. */
+  /** Milliseconds without attempts after a failure; then one request tries the store again. 1,000 by default. */
   readonly coolDownMs?: number;
-  /** Called when the store goes away and when it is back, not once per request. */
+  /** Called when the store becomes unavailable and when it is back, not once per request. */
   readonly onChange?: (state: CountersState) => void;
 }
 
@@ -38,7 +38,7 @@ const UP: CountersState = { store: 'up' };
 /** A caller's mark that differs from the store's is written again no more often than this. */
 const TOLD_AGAIN_MS = 1_000;
 
-/** Counters that do what RATE_LIMIT_FAILURE says while the store is away, without paying its full time-out each time. */
+/** Counters that follow RATE_LIMIT_FAILURE while the store is away, without its full time-out per request. */
 export class FallbackCounters implements Counters, Revocations {
   readonly #options: FallbackOptions;
   readonly #coolDownMs: number;
@@ -46,7 +46,7 @@ export class FallbackCounters implements Counters, Revocations {
   #state: CountersState = UP;
   #tryAgainAtMs = 0;
   #connections: number | undefined;
-  /** Callers whose mark was written again, and until when that is enough. */
+  /** Callers whose mark was written again, and until when that suffices. */
   readonly #toldAgain = new Map<string, number>();
 
   constructor(options: FallbackOptions) {
@@ -55,12 +55,12 @@ export class FallbackCounters implements Counters, Revocations {
     this.#recovery = new MarksRecovery({ ...options, known: options.local.marks });
   }
 
-  /** For /ready: as the latest take or ping found it. */
+  /** For /ready: the result of the latest take or ping. */
   get state(): CountersState {
     return this.#state;
   }
 
-  /** Where marks come from when the store has lost them. */
+  /** Sets the source of marks that the store has lost. */
   marksFrom(source: MarkSource): void {
     this.#recovery.from(source);
   }
@@ -75,7 +75,7 @@ export class FallbackCounters implements Counters, Revocations {
     );
   }
 
-  /** Of all requests at this moment one alone waits for the store. */
+  /** One request at a time waits for the store. */
   #mayTry(): boolean {
     const now = this.#options.clock.now();
     if (now < this.#tryAgainAtMs) return false;
@@ -97,7 +97,7 @@ export class FallbackCounters implements Counters, Revocations {
     return this.#withoutStore(request, error.message, error);
   }
 
-  /** Asks the store itself, whatever the mode. */
+  /** Pings the store, whatever the mode. */
   async ping(): Promise<void> {
     try {
       await this.#options.shared.ping();
@@ -108,7 +108,7 @@ export class FallbackCounters implements Counters, Revocations {
     }
   }
 
-  /** Looks whether the store is there and is the one it was, and resolves when what it lacked was brought. Never rejects. */
+  /** Polls availability and identity of the store; resolves when missing marks are restored. Never rejects. */
   async look(): Promise<void> {
     try {
       const store = await this.#options.shared.look();
@@ -122,7 +122,7 @@ export class FallbackCounters implements Counters, Revocations {
     }
   }
 
-  /** Here at once, then in the store; throws `CountersUnavailable` when the others will not know: to be repeated. */
+  /** Marks here at once, then in the store; throws `CountersUnavailable` when it did not reach the store: repeat it. */
   async mark(caller: string, mark: Mark, seconds: number): Promise<void> {
     const { local, shared, clock } = this.#options;
     local.marks.learn(caller, mark, seconds, clock.now());
@@ -140,7 +140,7 @@ export class FallbackCounters implements Counters, Revocations {
     return { ...taken, mark, organizationMark: this.#newer(organization, taken.organizationMark) };
   }
 
-  /** The newer word counts, the store's or that of this instance: a store that knows nothing may have lost it. */
+  /** The newer mark wins, the store's or this instance's: a store without one may have lost it. */
   #newer(caller: string, stored: Mark | undefined): Mark | undefined {
     const { local, clock } = this.#options;
     const now = clock.now();
@@ -195,7 +195,7 @@ export class FallbackCounters implements Counters, Revocations {
     this.#options.onChange?.(UP);
   }
 
-  /** A store may be restarted between two calls, and come back under its name without its latest marks. */
+  /** A store may be restarted between two calls, and return under its name without its latest marks. */
   #noticeReconnection(): void {
     const connections = this.#options.shared.connections?.();
     if (connections === this.#connections) return;

@@ -58,7 +58,7 @@ export class RuleTrie implements CompiledRules {
   }
 }
 
-/** Captures parameters when they are asked for, because most rules only match by them. */
+/** Captures parameters at first use, because most rules only match by them. */
 class Found implements Match {
   readonly rule: Rule;
   readonly #captures: readonly Capture[];

@@ -11,19 +11,19 @@ import { MARK, TAKE, type Script } from './script.ts';
 /** Sends one command to a store that speaks Redis; rejects when it does not answer in time or answers with an error. */
 export type Send = (command: [string, ...string[]]) => Promise<unknown>;
 
-/** Calls `work` when all that is ready in this turn of the event loop was handled. */
+/** Calls `work` at the end of this turn of the event loop. */
 export type AtTurnsEnd = (work: () => void) => void;
 
 const MAX_REASON = 200;
-/** Says which store this is: one that was emptied, or took the place of another, has none or another. */
+/** Identifies the store: an emptied or replaced one has none or another. */
 const STORE_KEY = 'sallyport:store';
-/** What a cluster or a narrow access list answers about it. */
+/** Errors of a cluster or a restrictive ACL upon reading it. */
 const NOT_TO_BE_HAD = /^(?:MOVED|CROSSSLOT|NOPERM)/;
-/** No caller's name is without a `|`. */
+/** Collides with no caller, as each has a `|`. */
 const PROBE: TakeRequest = { caller: 'readiness', policy: { name: 'probe', limit: 1_000, windowMs: 1_000 } };
-/** Takes in one call: the store does nothing else meanwhile, some 5 µs for each. */
+/** Most takes per call, which blocks the store for some 5 µs each. */
 const MOST_TOGETHER = 128;
-/** Callers whose keys are remembered, so that none is hashed with every request. */
+/** Callers whose keys are cached, so that none is hashed with every request. */
 const MOST_NAMED = 10_000;
 const TAKEN = /^([01]) (\d+) (\d+) (\d+)(?:\|([^|]*)\|([^|]*)\|([^|]*))?$/;
 
@@ -40,19 +40,19 @@ interface Names {
 }
 
 /**
- * Counters and marks in a store that speaks Redis. Takes that come within one turn of the event loop leave in one call, unless
- * `atTurnsEnd` is absent: on Workers one request may not wait for another's promise.
+ * Counters and marks in a store that speaks Redis. Takes within one turn of the event loop are batched into one call, unless
+ * `atTurnsEnd` is absent: on Workers a request must not await another's promise.
  */
 export class RemoteCounters implements SharedCounters, MarkStore {
   readonly #send: Send;
   readonly #atTurnsEnd: AtTurnsEnd | undefined;
   readonly #names = new Map<string, Names>();
   #waiting: Waiting[] = [];
-  /** How many takes came in this turn. */
+  /** Takes of this turn. */
   #came = 0;
-  /** More than one came in the last turn that any came in: then the first of this one waits for the others. */
+  /** The last turn with takes had more than one: then the first of this one waits for the others. */
   #crowded = false;
-  /** The store is a cluster: a script's keys have to be on one node, as those of one caller are. */
+  /** The store is a cluster: a script's keys must be on one node, as those of one caller are. */
   #parted = false;
 
   constructor(send: Send, atTurnsEnd?: AtTurnsEnd) {
@@ -84,15 +84,15 @@ export class RemoteCounters implements SharedCounters, MarkStore {
         void this.#call(batch.slice(i, i + MOST_TOGETHER));
   };
 
-  /** Settles each of them; a call that fails fails these takes alone. */
+  /** Settles each take of the batch; a failed call rejects these only. */
   async #call(batch: readonly Waiting[]): Promise<void> {
     try {
       const taken = takenOf(await this.#run(TAKE, this.#parametersOf(batch)), batch);
       taken.forEach((each, at) => batch[at]?.resolve(each));
     } catch (error) {
-      // Refused before anything of it was done, so that nothing is counted twice.
+      // Refused before execution, so that no take is counted twice.
       const parts = spansNodes(error) ? byCaller(batch) : [];
-      // One caller's keys that span nodes can be parted no further: the same call again would have the same answer.
+      // One caller's keys that span nodes cannot be split further: a repeat would have the same answer.
       if (parts.length > 1) {
         this.#parted = true;
         for (const part of parts) void this.#call(part);
@@ -100,7 +100,7 @@ export class RemoteCounters implements SharedCounters, MarkStore {
     }
   }
 
-  /** How many keys, the keys, the arguments. */
+  /** Number of keys, keys, arguments. */
   #parametersOf(batch: readonly Waiting[]): string[] {
     const parameters = [String(batch.length * 3)];
     for (const { request } of batch) {
@@ -125,7 +125,7 @@ export class RemoteCounters implements SharedCounters, MarkStore {
     return names;
   }
 
-  /** A take like any other: a read-only replica, a full memory and a missing permission answer PING all the same. */
+  /** By a take: a read-only replica, a full memory and a missing permission would still answer PING. */
   async ping(): Promise<void> {
     await this.take(PROBE);
   }
@@ -160,7 +160,7 @@ export class RemoteCounters implements SharedCounters, MarkStore {
     try {
       return await this.#send(['EVALSHA', script.sha, ...parameters]);
     } catch (error) {
-      // A store that restarted or was flushed has forgotten the script; EVAL teaches it again.
+      // A restarted or flushed store has lost the script; EVAL loads it again.
       if (!beginsWith(error, 'NOSCRIPT')) throw unavailable(error);
     }
     return this.#command(['EVAL', script.source, ...parameters]);
@@ -176,8 +176,8 @@ export class RemoteCounters implements SharedCounters, MarkStore {
 }
 
 /**
- * Callers are text of any length from outside, so keys carry a digest. The braces are Redis Cluster's hash tag: all keys
- * of one caller live on one node, as a script that reads two of them needs.
+ * Callers are external text of any length, so keys hold a digest. The braces are Redis Cluster's hash tag: all keys
+ * of one caller are on one node, as a script that reads two of them requires.
  */
 function namesOf(caller: string): Names {
   const tag = `sallyport:{${createHash('sha256').update(caller).digest('base64url')}}`;
@@ -217,14 +217,14 @@ function takenOf(reply: unknown, batch: readonly Waiting[]): SharedTaken[] {
 function markOf(withdrawn: string, restored: string): Mark | undefined {
   const [, back, upTo] = /^v(-?\d+) (\d+)$/.exec(restored) ?? [];
   const taken = withdrawn === '' ? undefined : /^v(-?\d+)$/.exec(withdrawn);
-  // Whatever else stands there is a withdrawal too, of an older version of this gateway.
+  // Any other value is a withdrawal too, by an older version of this gateway.
   if (taken === null) return { version: UNVERSIONED, notBefore: Infinity };
   if (taken !== undefined && !(Number(back) > Number(taken[1])))
     return { version: Number(taken[1]), notBefore: Infinity };
   return back === undefined ? undefined : { version: Number(back), notBefore: Number(upTo) };
 }
 
-/** Also where a proxy stands for the nodes of a cluster. */
+/** Also by a proxy in front of a cluster. */
 function spansNodes(error: unknown): boolean {
   return error instanceof CountersUnavailable && beginsWith(error.cause, 'CROSSSLOT');
 }

@@ -7,20 +7,20 @@ export interface Script {
 }
 
 /**
- * A sliding window for each of any number of takes, in their order: never more than the limit in any stretch of its length. Requests
- * that come close to one another share an entry. A window is text: `first used count last:count last:count …`, times in
+ * A sliding window for each of any number of takes, in their order: never more than the limit within any window. Requests
+ * close to one another share an entry. A window is text: `first used count last:count last:count …`, times in
  * microseconds. The first three are of the newest entry, of all, and of the newest again, so that most takes read no more
  * than both ends.
- * KEYS, three for each take: the window, the caller's withdrawal, what is left of it once it was taken back.
- * ARGV: 1 = the key that an emptied store lacks; then two for each take: `limit window grain` (shared/counting/rate.ts), and the key of
+ * KEYS, three per take: the window, the caller's withdrawal, its remainder once revoked.
+ * ARGV: 1 = the key that an emptied store lacks; then two per take: `limit window grain` (shared/counting/rate.ts), and the key of
  * the withdrawal of the caller's organisation, or ''.
- * Returns lines: the store, then for each take `allowed remaining reset wait`, the last two in microseconds until all is free and
- * until one is. Where any mark is there, `|withdrawal|rest of it|the organisation's withdrawal` follow.
+ * Returns lines: the store, then per take `allowed remaining reset wait`, the last two in microseconds until all is free and
+ * until one is. With any mark, `|withdrawal|remainder|the organisation's withdrawal` follow.
  *
  * The clock is the store's, so that gateways whose clocks differ agree. Microseconds since the epoch stay whole and far
- * below 2^53 in Lua's doubles; '%.0f' because stores differ in how many digits of a bare number they pass on.
- * The keys in ARGV are not declared: a cluster would refuse a script whose keys live on different nodes. There the
- * store is '-', and no organisation's withdrawal is read. What one caller's window holds fails no other: it is read as far as it can be.
+ * below 2^53 in Lua's doubles; '%.0f' because stores differ in the number of digits they return of a bare number.
+ * The keys in ARGV are not declared: a cluster would refuse a script whose keys are on different nodes. There the
+ * store is '-', and no organisation's withdrawal is read. A malformed window of one caller fails no other: it is read as far as possible.
  */
 export const TAKE = script(`
 local time = redis.call('TIME')
@@ -125,10 +125,10 @@ return table.concat(lines, '\\n')
 `);
 
 /**
- * Marks a caller unless a newer mark is there. KEYS: 1 = the withdrawal, 2 = what is left of it once it was taken back.
- * ARGV: 1 = version, 2 = milliseconds since the epoch up to which tokens do not count, or '' for all, 3 = seconds.
- * Two keys, because instances of an older version take whatever stands in the first for a withdrawal, and delete it when
- * the user is back: what they write there has no version, and no newer mark is undone by it.
+ * Marks a caller unless a newer mark exists. KEYS: 1 = the withdrawal, 2 = its remainder once revoked.
+ * ARGV: 1 = version, 2 = milliseconds since the epoch up to which tokens are withdrawn, or '' for all, 3 = seconds.
+ * Two keys, because instances of an older version take any value of the first for a withdrawal, and delete it when
+ * the user is back: their values have no version, and undo no newer mark.
  */
 export const MARK = script(`
 local version = tonumber(ARGV[1])

@@ -30,7 +30,7 @@ export function createPlatform(siblings?: Siblings): Platform & { readonly metri
     runtime: 'node',
     joinsRequests: true,
     processes: linuxProcesses(),
-    // Whoever starts background work handles its failure; this only keeps a slip from ending the process.
+    // Background work handles its own failures; this only keeps an unhandled one from ending the process.
     background: (work) => void work.catch(() => undefined),
     conduit: () => new TransformStream(),
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),

@@ -2,7 +2,7 @@ import { createClient } from 'redis';
 import type { Clock } from '../../ports/runtime.ts';
 
 export interface RedisConnectionOptions {
-  /** redis:// or rediss://, with credentials where the store asks for them. */
+  /** redis:// or rediss://, with credentials where the store requires them. */
   readonly url: string;
   readonly clock: Clock;
   /** Milliseconds one command may take; 250 by default. */
@@ -13,20 +13,20 @@ export interface RedisConnectionOptions {
 
 const CONNECT_TIMEOUT_MS = 1_000;
 const MAX_BACKOFF_MS = 500;
-/** Longer than one connection attempt and its pause, so that a silence means a peer that is stuck. */
+/** Longer than one connection attempt and its pause, so that silence means a stuck peer. */
 const SILENCE_MS = 2_000;
 const MAX_PENDING = 10_000;
 
 interface Client {
   readonly redis: ReturnType<typeof clientFor>;
-  /** Destroys the client, and a socket of it that is still opening. */
+  /** Destroys the client, and its socket if that is still opening. */
   discard(): void;
 }
 
 /**
- * One connection that answers or rejects within its deadline, and comes back by itself. Node only.
- * node-redis bounds neither a command that was already written nor a handshake that gets no reply (a peer that vanished
- * without closing), so a client that is silent for too long is replaced by a new one.
+ * One connection that answers or rejects within its deadline, and reconnects. Node only.
+ * node-redis bounds neither a written command nor a handshake without a reply (a peer that vanished without closing), so a
+ * client that is silent for too long is replaced.
  */
 export class RedisConnection {
   readonly #options: RedisConnectionOptions;
@@ -40,7 +40,7 @@ export class RedisConnection {
     this.#client = this.#open();
   }
 
-  /** How many connections were opened so far. */
+  /** Connections opened so far. */
   get opened(): number {
     return this.#opened;
   }
@@ -112,14 +112,14 @@ export class RedisConnection {
       redis,
       discard() {
         redis.destroy();
-        // node-redis would keep a socket that opens only now, and with it the process.
+        // node-redis would keep a socket that opens only now, and so the process alive.
         opening.abort();
       },
     };
   }
 
   #replaceIfSilent(client: Client): void {
-    // Of many commands that miss their deadline together only the first finds its client still in place.
+    // Of many commands that miss their deadline together, only the first still finds its client.
     if (this.#closed || client !== this.#client) return;
     if (this.#options.clock.now() - this.#lastSignMs < SILENCE_MS) return;
     this.#client = this.#open();
@@ -137,7 +137,7 @@ function clientFor(url: string, signal: AbortSignal) {
     disableClientInfo: true,
     maintNotifications: 'disabled',
     commandsQueueMaxLength: MAX_PENDING,
-    // Its own makes an AbortSignal for each command, which fires five seconds later whatever came of it.
+    // Its own makes an AbortSignal per command, which fires five seconds later whatever the result.
     commandOptions: { timeout: 0 },
     socket: {
       signal,
@@ -147,12 +147,12 @@ function clientFor(url: string, signal: AbortSignal) {
   });
 }
 
-/** Returns the way to stop it. */
+/** Returns the stop function. */
 function deadline(ms: number, exceeded: (error: Error) => void): () => void {
   const expire = (): void => {
     exceeded(new Error(`no answer within ${ms} ms`));
   };
-  // Timers run before sockets are read: after a long stall of this process the answer may be there, unread.
+  // Timers run before sockets are read: after a long stall of this process the answer may have arrived unread.
   let last: NodeJS.Immediate | undefined;
   const timer = setTimeout(() => {
     last = setImmediate(expire);

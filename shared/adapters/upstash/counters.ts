@@ -6,14 +6,14 @@ export interface UpstashCountersOptions {
   readonly url: string;
   /** UPSTASH_REDIS_REST_TOKEN */
   readonly token: string;
-  /** Milliseconds one call may take, answer read; 1,000 by default. */
+  /** Milliseconds for one call, including its answer; 1,000 by default. */
   readonly deadlineMs?: number;
   /** Absent: each take is a call of its own. */
   readonly atTurnsEnd?: AtTurnsEnd;
 }
 
 /**
- * Counters in Upstash over its REST interface: Workers and Node. The SDK takes no fetch of ours, it calls the global one;
+ * Counters in Upstash over its REST interface: Workers and Node. The SDK calls the global fetch, which is not injectable;
  * it holds no connection or promise between requests.
  */
 export class UpstashCounters extends RemoteCounters {
@@ -21,7 +21,7 @@ export class UpstashCounters extends RemoteCounters {
     const redis = new Redis({
       url,
       token,
-      // A retried take could count twice. Not `retry: false`, which the SDK still tries once more.
+      // A retried take could count twice. Not `retry: false`, with which the SDK still retries once.
       retry: { retries: 0 },
       // A function, because an aborted plain signal makes the SDK answer 'Aborted' as if it were the result.
       signal: () => AbortSignal.timeout(deadlineMs),
