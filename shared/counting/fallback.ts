@@ -36,7 +36,7 @@ export type CountersState =
 
 const UP: CountersState = { store: 'up' };
 /** A caller's mark that differs from the store's is written again no more often than this. */
-const TOLD_AGAIN_MS = 1_000;
+const REPUBLISH_MS = 1_000;
 
 /** Counters that follow RATE_LIMIT_FAILURE while the store is away, without its full time-out per request. */
 export class FallbackCounters implements Counters, Revocations {
@@ -47,7 +47,7 @@ export class FallbackCounters implements Counters, Revocations {
   #tryAgainAtMs = 0;
   #connections: number | undefined;
   /** Callers whose mark was written again, and until when that suffices. */
-  readonly #toldAgain = new Map<string, number>();
+  readonly #republishedUntil = new Map<string, number>();
 
   constructor(options: FallbackOptions) {
     this.#options = options;
@@ -70,7 +70,7 @@ export class FallbackCounters implements Counters, Revocations {
     if (state.store === 'away' && !this.#mayTry()) return this.#withoutStore(request, state.reason);
     const taken = Promise.resolve(this.#options.shared.take(request));
     return taken.then(
-      (answer) => this.#heard(request, answer),
+      (answer) => this.#answered(request, answer),
       (error: unknown) => this.#missed(request, error),
     );
   }
@@ -83,7 +83,7 @@ export class FallbackCounters implements Counters, Revocations {
     return true;
   }
 
-  #heard(request: TakeRequest, taken: SharedTaken): Taken {
+  #answered(request: TakeRequest, taken: SharedTaken): Taken {
     this.#markUp();
     this.#noticeReconnection();
     this.#later(this.#recovery.heed(taken.store));
@@ -148,22 +148,22 @@ export class FallbackCounters implements Counters, Revocations {
     if (stored === undefined && known === undefined) return undefined;
     if (stored?.version === UNVERSIONED) {
       // Its order is unknown: it holds until its writer takes it back, or the source's mark replaces it.
-      this.#tellAgain(caller, undefined, now);
+      this.#republish(caller, undefined, now);
       return stored;
     }
     if (stored !== undefined && (known === undefined || stored.version >= known.version)) {
       local.marks.learn(caller, stored, MARK_SECONDS, now);
       return stored;
     }
-    this.#tellAgain(caller, known, now);
+    this.#republish(caller, known, now);
     return known;
   }
 
-  #tellAgain(caller: string, known: Mark | undefined, now: number): void {
-    if (now < (this.#toldAgain.get(caller) ?? 0)) return;
-    if (this.#toldAgain.size > 10_000) this.#toldAgain.clear();
-    this.#toldAgain.set(caller, now + TOLD_AGAIN_MS);
-    this.#later(this.#recovery.tellAgain(caller, known));
+  #republish(caller: string, known: Mark | undefined, now: number): void {
+    if (now < (this.#republishedUntil.get(caller) ?? 0)) return;
+    if (this.#republishedUntil.size > 10_000) this.#republishedUntil.clear();
+    this.#republishedUntil.set(caller, now + REPUBLISH_MS);
+    this.#later(this.#recovery.republish(caller, known));
   }
 
   #later(work: Promise<void> | undefined): void {

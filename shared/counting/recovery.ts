@@ -78,7 +78,7 @@ export class MarksRecovery {
   }
 
   /** For a store that lacks this instance's mark of a caller, or has an older one: writes it, and the source's. */
-  async tellAgain(caller: string, known: Mark | undefined): Promise<void> {
+  async republish(caller: string, known: Mark | undefined): Promise<void> {
     try {
       if (known !== undefined) await this.#publish(caller, known);
       const mark = await this.#source?.of(caller);
