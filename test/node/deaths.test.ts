@@ -18,7 +18,7 @@ describe('a process that dies', () => {
     expect(await group.counted(line)).toBe(6);
     const { sockets, finish } = await held(world, group, '/public/held', 4);
     const before = await group.workers();
-    process.kill(before[0] ?? 0, 'SIGKILL');
+    process.kill(before[0]!, 'SIGKILL');
     await expect
       .poll(() => group.said('worker process died'))
       .toMatchObject([{ pid: before[0], how: 'SIGKILL' }]);
@@ -49,8 +49,8 @@ describe('a process that dies', () => {
     for (let round = 1; round <= 3; round++) {
       const { answered } = outcomes;
       await expect.poll(() => outcomes.answered).toBeGreaterThan(answered + 20);
-      const [oldest = 0] = await group.workers();
-      process.kill(oldest, 'SIGKILL');
+      const [oldest] = await group.workers();
+      process.kill(oldest!, 'SIGKILL');
       await expect.poll(() => group.said('worker process replaced')).toHaveLength(round);
     }
     busy = false;
@@ -63,8 +63,8 @@ describe('a process that dies', () => {
     const group = await startGroup(world.variables);
     const jobs = () => group.said('no regular jobs: DATABASE_URL is not set');
     await expect.poll(jobs).toHaveLength(1);
-    const [first = 0] = await group.workers();
-    process.kill(first, 'SIGKILL');
+    const [first] = await group.workers();
+    process.kill(first!, 'SIGKILL');
     await expect.poll(jobs).toHaveLength(2);
     expect(await group.stop()).toBe(0);
   });
