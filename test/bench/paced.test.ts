@@ -52,6 +52,13 @@ describe.skipIf(!installed('cc'))(
       expect(seen.filter((it) => it === '/b Bearer two')).toHaveLength(RATE / 2);
     });
 
+    it('opens connections anew that the server closed while they were idle', async () => {
+      const latency = await load((request, response) => {
+        response.end('ok', () => setImmediate(() => request.socket.destroy()));
+      });
+      expect(latency).toMatchObject({ requests: RATE, failed: 0, unanswered: 0 });
+    });
+
     it('reads an answer in chunks to its last one', async () => {
       const latency = await load((_request, response) => {
         response.write('some');
