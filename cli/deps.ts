@@ -1,6 +1,7 @@
 /**
  * The command line's composition root: adapters for commands only, on Node only, so that no Worker's bundle carries them.
  */
+import { kanidmFinalise } from '../shared/adapters/kanidm/directory.ts';
 import { linuxProcesses } from '../shared/adapters/node/processes.ts';
 import { openPgDatabase } from '../shared/adapters/postgres/pg.ts';
 import { connectionTo } from '../shared/adapters/postgres/tls.ts';
@@ -12,6 +13,7 @@ import { undiciExchange } from '../shared/adapters/undici/exchange.ts';
 import type { AuthorizationModels, AuthorizationStores } from '../shared/ports/authorization-models.ts';
 import type { OpenFgaConfig } from '../shared/configuration/stores.ts';
 import type { Database } from '../shared/ports/database.ts';
+import type { FinaliseSync } from '../shared/ports/directory.ts';
 import type { Processes } from '../shared/ports/runtime.ts';
 import type { Relations } from '../shared/ports/relations.ts';
 import type { Tuples } from '../shared/ports/tuples.ts';
@@ -37,6 +39,11 @@ export function openTuples(config: OpenFgaConfig): Tuples {
 
 export function openDatabase(url: string): Database {
   return openPgDatabase({ url, max: 4, connectionTo });
+}
+
+/** `url`: base of Kanidm's own API. */
+export function openFinaliseSync(url: string): FinaliseSync {
+  return kanidmFinalise({ url }, undiciExchange);
 }
 
 export const processes: Processes = linuxProcesses();

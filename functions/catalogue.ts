@@ -1,5 +1,6 @@
 import { ISSUERS, ZITADEL } from '../shared/configuration/issuers.ts';
 import { namesOf, type Known } from '../shared/configuration/names.ts';
+import { MIGRATION } from '../shared/configuration/providers.ts';
 import { SERVER } from '../shared/configuration/server.ts';
 import { slice, type Slice, type Written } from '../shared/configuration/slice.ts';
 import { COUNTERS, DATABASE, OPENFGA } from '../shared/configuration/stores.ts';
@@ -24,6 +25,7 @@ export const BUNDLE = GATEWAY.slice
   .and(OPENFGA)
   .and(ISSUERS)
   .and(ZITADEL)
+  .and(MIGRATION)
   .and(COUNTERS)
   .and(DATABASE)
   .and(SERVER)

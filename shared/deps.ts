@@ -1,19 +1,23 @@
 /**
  * The composition root: opens ports on their adapters, by one function per slice of the configuration. Adapters are imported
- * only here.
+ * only here. Long because every slice has its opener here.
  */
 import { createPlatform } from '#platform';
 import { MemoryCounters } from './adapters/counters/memory.ts';
+import { openKanidmDirectory } from './adapters/kanidm/directory.ts';
 import { openFgaModels } from './adapters/openfga/models.ts';
 import { openFgaClient } from './adapters/openfga/client.ts';
 import { openFgaRelations } from './adapters/openfga/relations.ts';
 import { openFgaTuples } from './adapters/openfga/tuples.ts';
 import { fetchUpstream } from './adapters/workerd/upstream.ts';
+import { openZitadelDirectory } from './adapters/zitadel/directory.ts';
 import type { AuthorizationModels } from './ports/authorization-models.ts';
+import type { DirectoryConfig } from './configuration/providers.ts';
 import type { ServerConfig } from './configuration/server.ts';
 import type { CountersConfig, DatabaseConfig, OpenFgaConfig } from './configuration/stores.ts';
 import type { Counters } from './ports/counters.ts';
 import type { Database } from './ports/database.ts';
+import type { Directory } from './ports/directory.ts';
 import { FallbackCounters } from './counting/fallback.ts';
 import { MARK_SECONDS, type MarkSource } from './identity/marks.ts';
 import type { Platform } from './ports/platform.ts';
@@ -90,6 +94,17 @@ export function openDatabase(
   { platform }: Pick<Ground, 'platform'>,
 ): Database | null {
   return database === null ? null : platform.database(database);
+}
+
+/** Of slice DIRECTORY; of slice MIGRATION where it has one. */
+export function openDirectory(
+  { directory }: { readonly directory: DirectoryConfig },
+  { platform, clock, random }: Pick<Ground, 'platform' | 'clock' | 'random'>,
+): Directory {
+  const { exchange } = platform;
+  return directory.provider === 'kanidm'
+    ? openKanidmDirectory(directory, { exchange, clock, random })
+    : openZitadelDirectory(directory, exchange);
 }
 
 /** Of slice COUNTERS. */

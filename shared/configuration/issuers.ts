@@ -84,8 +84,6 @@ export const ISSUERS = slice({
       .default([]),
     KANIDM_ISSUER_URL: issuerUrl.optional(),
     KANIDM_AUDIENCE: audiences.optional(),
-    KANIDM_URL: httpBase.optional(),
-    KANIDM_TOKEN: z.string().optional(),
     SHARED_SUBJECT_ISSUERS,
   },
   examples: {

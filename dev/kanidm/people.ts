@@ -1,0 +1,144 @@
+import type { Context, Hono } from 'hono';
+import * as z from 'zod';
+import { denied, noEntry, KanidmRefused } from './faults.ts';
+import type { Parts } from './index.ts';
+import { enrol, mustWrite, sight, type Actor } from './rights.ts';
+import { toAttributes } from './shape.ts';
+import type { Entry } from './store.ts';
+import { Attrs, changesOf, mailOf, personOf, timeOf, nameOf } from './values.ts';
+
+const Single = z.object({ attrs: Attrs });
+
+/** `/v1/person` and the recycle bin. */
+export function personRoutes(app: Hono, { store, tokens }: Parts): void {
+  const actorOf = (c: Context): Actor => tokens.actor(c.req.header('authorization'));
+  const seen = (actor: Actor, id: string): Entry => {
+    const entry = store.find(id);
+    if (entry?.kind !== 'person' || sight(actor) === 'nothing') throw noEntry();
+    return entry;
+  };
+  /** A person whom the actor may change. */
+  const changeable = (c: Context): Entry => {
+    const actor = actorOf(c);
+    mustWrite(actor);
+    const entry = seen(actor, c.req.param('id') ?? '');
+    if (!actor.has('idm_people_admins')) throw denied();
+    if (entry.syncedBy !== undefined) throw denied();
+    return entry;
+  };
+  app.post('/v1/person', async (c) => {
+    const actor = actorOf(c);
+    const { attrs } = await bodyOf(c, Single);
+    mustWrite(actor);
+    if (!actor.has('idm_people_admins', 'idm_people_on_boarding')) throw denied();
+    enrol(store, store.create([personOf(attrs)]));
+    return c.json(null);
+  });
+  app.get('/v1/person', (c) => {
+    const sees = sight(actorOf(c));
+    return c.json(
+      sees === 'nothing' ? [] : store.entries('person').map((each) => toAttributes(store, each, sees)),
+    );
+  });
+  app.get('/v1/person/:id', (c) => {
+    const sees = sight(actorOf(c));
+    const entry = store.find(c.req.param('id'));
+    if (sees === 'nothing' || entry?.kind !== 'person') return c.json(null);
+    return c.json(toAttributes(store, entry, sees));
+  });
+  app.patch('/v1/person/:id', async (c) => {
+    const entry = changeable(c);
+    store.modify(entry, changesOf((await bodyOf(c, Single)).attrs));
+    return c.json(null);
+  });
+  app.delete('/v1/person/:id', (c) => {
+    store.remove(changeable(c));
+    return c.json(null);
+  });
+  app.put('/v1/person/:id/_attr/:attribute', async (c) => {
+    const entry = changeableOr(c, changeable, (actor) => seen(actor, c.req.param('id')), actorOf);
+    store.modify(entry, attributeOf(c.req.param('attribute'), await bodyOf(c, z.array(z.string()))));
+    return c.json(null);
+  });
+  app.delete('/v1/person/:id/_attr/:attribute', (c) => {
+    const entry = changeableOr(c, changeable, (actor) => seen(actor, c.req.param('id')), actorOf);
+    store.modify(entry, attributeOf(c.req.param('attribute'), []));
+    return c.json(null);
+  });
+  recycleBinRoutes(app, { store, actorOf });
+}
+
+/** Who may bring people on board may also let their accounts expire. */
+function changeableOr(
+  c: Context,
+  changeable: (c: Context) => Entry,
+  seen: (actor: Actor) => Entry,
+  actorOf: (c: Context) => Actor,
+): Entry {
+  const actor = actorOf(c);
+  const expiry = ['account_expire', 'account_valid_from'].includes(c.req.param('attribute') ?? '');
+  if (!expiry || !actor.has('idm_people_on_boarding', 'idm_service_desk')) return changeable(c);
+  mustWrite(actor);
+  const entry = seen(actor);
+  if (entry.syncedBy !== undefined) throw denied();
+  return entry;
+}
+
+function attributeOf(name: string, values: readonly string[]) {
+  const [first] = values;
+  switch (name) {
+    case 'mail':
+      return { mail: values.map(mailOf) };
+    case 'account_expire':
+      return { expire: first === undefined ? undefined : timeOf(first) };
+    case 'account_valid_from':
+      return { validFrom: first === undefined ? undefined : timeOf(first) };
+    case 'displayname':
+      return { displayname: first ?? '' };
+    case 'name':
+      return { name: nameOf(first ?? '') };
+    default:
+      throw denied();
+  }
+}
+
+function recycleBinRoutes(
+  app: Hono,
+  { store, actorOf }: Pick<Parts, 'store'> & { readonly actorOf: (c: Context) => Actor },
+): void {
+  const shown = (entry: Entry) => ({
+    attrs: {
+      class: ['account', 'memberof', 'object', 'person', 'recycled'],
+      last_modified_cid: [store.changeId(entry)],
+      name: [entry.name],
+      uuid: [entry.uuid],
+    },
+  });
+  const may = (c: Context): boolean => actorOf(c).has('idm_recycle_bin_admins');
+  app.get('/v1/recycle_bin', (c) => c.json(may(c) ? store.allRecycled().map(shown) : []));
+  app.get('/v1/recycle_bin/:id', (c) => {
+    const entry = may(c) ? store.recycled(c.req.param('id')) : undefined;
+    return c.json(entry === undefined ? null : shown(entry));
+  });
+  app.post('/v1/recycle_bin/:id/_revive', (c) => {
+    mustWrite(actorOf(c));
+    if (!may(c)) throw noEntry();
+    store.revive(c.req.param('id'));
+    return c.json(null);
+  });
+}
+
+/** Kanidm's own words for a body that is none. */
+export async function bodyOf<T>(c: Context, shape: z.ZodType<T>): Promise<T> {
+  const text = await c.req.text();
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new KanidmRefused(400, 'Failed to parse the request body as JSON');
+  }
+  const parsed = shape.safeParse(body);
+  if (!parsed.success)
+    throw new KanidmRefused(422, 'Failed to deserialize the JSON body into the target type');
+  return parsed.data;
+}

@@ -1,0 +1,117 @@
+import * as z from 'zod';
+import type { Failure, Membership } from '../../ports/directory.ts';
+import { asFailure, connect, READ_MS, WRITE_MS, type Asked, type ZitadelParts } from './client.ts';
+import { userOf } from './user.ts';
+
+/** zitadel.authorization.v2.Authorization: one of a user in a project, with all their roles there. */
+const Listed = z.object({
+  authorizations: z
+    .array(
+      z.looseObject({
+        id: z.string(),
+        user: z.looseObject({ id: z.string() }),
+        roles: z.array(z.looseObject({ key: z.string() })).default([]),
+      }),
+    )
+    .default([]),
+});
+
+interface Authorization {
+  readonly id: string;
+  readonly roles: readonly string[];
+}
+
+type Authorizations =
+  { readonly outcome: 'authorizations'; readonly byUser: ReadonlyMap<string, Authorization> } | Failure;
+
+const IDS_IN_FILTER = 100;
+
+/** What users hold in the project of ZITADEL_PROJECT_ID. */
+export async function authorizationsOf(
+  { caller, config }: ZitadelParts,
+  ids: readonly string[],
+): Promise<Authorizations> {
+  const byUser = new Map<string, Authorization>();
+  for (let from = 0; from < ids.length; from += IDS_IN_FILTER) {
+    const some = ids.slice(from, from + IDS_IN_FILTER);
+    const body = {
+      pagination: { limit: IDS_IN_FILTER * 2 },
+      filters: [{ inUserIds: { ids: some } }, { projectId: { id: config.projectId } }],
+    };
+    const asked = await connect(
+      caller,
+      'authorization.v2.AuthorizationService/ListAuthorizations',
+      body,
+      READ_MS,
+    );
+    if (asked.outcome !== 'ok') return asFailure(asked);
+    for (const { id, user, roles } of Listed.safeParse(asked.body).data?.authorizations ?? [])
+      byUser.set(user.id, { id, roles: roles.map(({ key }) => key) });
+  }
+  return { outcome: 'authorizations', byUser };
+}
+
+const TOGETHER = 8;
+
+/** Gives or takes one role of the project. A role that a user has, or has not, already costs no call. */
+export async function changeRole(
+  parts: ZitadelParts,
+  ids: readonly string[],
+  role: string,
+  give: boolean,
+): Promise<Membership | Failure> {
+  const held = await authorizationsOf(parts, ids);
+  if (held.outcome !== 'authorizations') return held;
+  const absent: string[] = [];
+  for (let from = 0; from < ids.length; from += TOGETHER) {
+    const some = ids.slice(from, from + TOGETHER);
+    const done = await Promise.all(
+      some.map(async (id) => changeOne(parts, id, held.byUser.get(id), role, give)),
+    );
+    for (const [at, result] of done.entries()) {
+      if (result.outcome === 'no-user') absent.push(some[at] ?? '');
+      else if (result.outcome === 'no-role') return { outcome: 'no-group' };
+      else if (result.outcome !== 'ok') return asFailure(result);
+    }
+  }
+  return { outcome: 'done', absent };
+}
+
+type Changed = Asked | { readonly outcome: 'no-user' } | { readonly outcome: 'no-role' };
+
+async function changeOne(
+  parts: ZitadelParts,
+  userId: string,
+  held: Authorization | undefined,
+  role: string,
+  give: boolean,
+): Promise<Changed> {
+  const has = held?.roles.includes(role) ?? false;
+  if (has === give) return { outcome: 'ok', body: null };
+  const asked = await write(parts, userId, held, role, give);
+  if (asked.outcome !== 'fault' || asked.status >= 500) return asked;
+  // What was listed lags behind what was written: the next attempt sees it.
+  if (asked.status === 409) return { outcome: 'busy', reason: asked.reason, retryAfterSeconds: null };
+  const user = await userOf(parts, userId);
+  if (user.outcome === 'absent') return { outcome: 'no-user' };
+  return /role/i.test(asked.reason) ? { outcome: 'no-role' } : asked;
+}
+
+function write(
+  { caller, config }: ZitadelParts,
+  userId: string,
+  held: Authorization | undefined,
+  role: string,
+  give: boolean,
+): Promise<Asked> {
+  const service = 'authorization.v2.AuthorizationService' as const;
+  const { projectId, organization: organizationId } = config;
+  if (held === undefined) {
+    const body = { userId, projectId, organizationId, roleKeys: [role] };
+    return connect(caller, `${service}/CreateAuthorization`, body, WRITE_MS);
+  }
+  const { id, roles } = held;
+  const roleKeys = give ? [...roles, role] : roles.filter((each) => each !== role);
+  if (roleKeys.length === 0) return connect(caller, `${service}/DeleteAuthorization`, { id }, WRITE_MS);
+  return connect(caller, `${service}/UpdateAuthorization`, { id, roleKeys }, WRITE_MS);
+}
