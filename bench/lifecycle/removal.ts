@@ -1,4 +1,4 @@
-import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { insertEvent } from '../../functions/webhooks/inbox/table.ts';
 import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
 import { userOf } from '../../shared/identity/subjects.ts';
 import { TUPLES_PER_WRITE, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';

@@ -9,7 +9,7 @@ import type { Brought } from '../../shared/edge/function.ts';
 import { callerOf, userOf, type Issuer } from '../../shared/identity/subjects.ts';
 import { applyDue, type ApplyDeps } from './apply/apply.ts';
 import { inboxCheck, measureDepth } from './inbox/depth.ts';
-import { INBOX } from './inbox/queue.ts';
+import { INBOX } from './inbox/table.ts';
 import { openQueue } from '../../shared/runs/queue.ts';
 import { createEffects } from './apply/effects.ts';
 import { parseGrants, type DefaultGrants } from './apply/grants.ts';

@@ -1,5 +1,4 @@
-import type { RowParser } from './rows.ts';
-import type { Sql } from './sql.ts';
+import type { RowParser, Sql } from './sql.ts';
 
 /**
  * One connection with a session of its own, for migrations and session locks. Never through a transaction pooler.

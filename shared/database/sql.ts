@@ -1,3 +1,5 @@
+import { UnexpectedRow } from './errors.ts';
+
 /** Values of `${}` in a statement. Lists become Postgres arrays: `= any(${ids})`. */
 export type SqlValue =
   string | number | bigint | boolean | Date | Uint8Array | Json | null | readonly SqlValue[];
@@ -77,4 +79,18 @@ function encodeElement(value: SqlValue): string {
   if (text === null) return 'NULL';
   if (Array.isArray(value)) return text;
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+/** Returns an unknown row as a typed one, or throws; a zod schema is one. */
+export interface RowParser<T> {
+  parse(row: unknown): T;
+}
+
+/** Parses the rows of one result of a transaction. Throws UnexpectedRow. */
+export function parseRows<T>(rows: readonly unknown[], row: RowParser<T>): T[] {
+  try {
+    return rows.map((candidate) => row.parse(candidate));
+  } catch (cause) {
+    throw new UnexpectedRow('a row is not of the expected shape', { cause });
+  }
 }

@@ -1,11 +1,8 @@
-import type { RowParser } from '../database/rows.ts';
-import type { Sql } from '../database/sql.ts';
+import type { RowParser, Sql } from '../database/sql.ts';
 
 export { DatabaseError, DatabaseUnavailable, UnexpectedRow, UniqueViolation } from '../database/errors.ts';
-export { parseRows } from '../database/rows.ts';
-export type { RowParser } from '../database/rows.ts';
-export { empty, join, json, sql } from '../database/sql.ts';
-export type { Sql, SqlValue } from '../database/sql.ts';
+export { empty, join, json, parseRows, sql } from '../database/sql.ts';
+export type { RowParser, Sql, SqlValue } from '../database/sql.ts';
 
 export interface Result {
   /** Unparsed rows, one object per row; empty for a statement without RETURNING. */

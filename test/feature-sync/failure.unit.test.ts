@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { syncFailure } from '../../cli/rules/sync-failure.ts';
+import { syncFailure } from '../../cli/rules/sync-deps.ts';
 import { DatabaseError, DatabaseUnavailable } from '../../shared/ports/database.ts';
 import { RelationsUnavailable } from '../../shared/errors.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { transformer } from '@openfga/syntax-transformer';
-import { removedUsers } from '../../cli/rules/removed-users.ts';
+import { removedUsers } from '../../cli/rules/sync-deps.ts';
 import { openFeatureSync } from '../../functions/feature-sync/function.ts';
 import type { RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import type { SyncDeps } from '../../functions/feature-sync/sync.ts';

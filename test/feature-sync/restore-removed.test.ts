@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { removedUsers } from '../../cli/rules/removed-users.ts';
+import { removedUsers } from '../../cli/rules/sync-deps.ts';
 import { restoreRun, type RestoreDeps } from '../../functions/feature-sync/restore.ts';
 import { syncFeatures } from '../../functions/feature-sync/sync.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compile, join, json, sql } from '../../shared/database/sql.ts';
-import { decodeRows } from '../../shared/database/rows.ts';
+import { decodeRows } from '../../shared/database/driver.ts';
 import { toRefusal } from '../../shared/edge/problem.ts';
 import {
   DatabaseError,

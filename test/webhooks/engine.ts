@@ -2,8 +2,7 @@ import { applyDue, type ApplyDeps } from '../../functions/webhooks/apply/apply.t
 import { createEffects } from '../../functions/webhooks/apply/effects.ts';
 import { parseGrants } from '../../functions/webhooks/apply/grants.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
-import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
-import { INBOX } from '../../functions/webhooks/inbox/queue.ts';
+import { INBOX, insertEvent } from '../../functions/webhooks/inbox/table.ts';
 import { createMarks, type Marks } from '../../functions/webhooks/apply/marks.ts';
 import { createOrganizations } from '../../functions/webhooks/apply/organizations.ts';
 import type { ZitadelApi } from '../../functions/webhooks/reconcile/zitadel-events.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { readStates } from '../../functions/cron/runs.ts';
-import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { insertEvent } from '../../functions/webhooks/inbox/table.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';

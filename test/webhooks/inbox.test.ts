@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { insertEvent, type InboxDeps } from '../../functions/webhooks/inbox/insert.ts';
+import { insertEvent, type InboxDeps } from '../../functions/webhooks/inbox/table.ts';
 import { parseScript } from '../../functions/webhooks/receive/parse.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { identitiesOf } from '../../shared/identity/identities.ts';
 import { KEPT_DAYS, prune, wouldPrune, type PruneDeps } from '../../functions/webhooks/inbox/prune.ts';
 import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile/reconcile.ts';
-import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { insertEvent } from '../../functions/webhooks/inbox/table.ts';
 import { readPrunedUntil } from '../../functions/webhooks/reconcile/store.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/random.ts';

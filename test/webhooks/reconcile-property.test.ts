@@ -4,7 +4,7 @@ import { seeded } from '../../dev/zitadel/schedule.ts';
 import { UserRefused, type Users } from '../../dev/zitadel/users.ts';
 import { applyDue } from '../../functions/webhooks/apply/apply.ts';
 import { createEffects } from '../../functions/webhooks/apply/effects.ts';
-import { INBOX } from '../../functions/webhooks/inbox/queue.ts';
+import { INBOX } from '../../functions/webhooks/inbox/table.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
 import { createMarks } from '../../functions/webhooks/apply/marks.ts';
 import { createOrganizations } from '../../functions/webhooks/apply/organizations.ts';

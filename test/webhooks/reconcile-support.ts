@@ -5,7 +5,7 @@ import { EventStore, type StoredEvent } from '../../dev/zitadel/events.ts';
 import { Organizations } from '../../dev/zitadel/organizations.ts';
 import { Users } from '../../dev/zitadel/users.ts';
 import { toDelivery } from '../../dev/zitadel/wire.ts';
-import { insertEvent } from '../../functions/webhooks/inbox/insert.ts';
+import { insertEvent } from '../../functions/webhooks/inbox/table.ts';
 import { IGNORED, parseEvent } from '../../functions/webhooks/receive/parse.ts';
 import {
   reconcile,

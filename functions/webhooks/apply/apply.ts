@@ -2,7 +2,7 @@ import { InputRefused, Unavailable } from '../../../shared/errors.ts';
 import { DatabaseError } from '../../../shared/ports/database.ts';
 import type { Log } from '../../../shared/ports/log.ts';
 import type { FailedAttempt, Outcome as QueueOutcome, Queue } from '../../../shared/runs/queue.ts';
-import type { QueuedEvent } from '../inbox/queue.ts';
+import type { QueuedEvent } from '../inbox/table.ts';
 import type { ApplyEvent } from './effects.ts';
 
 export type Outcome = 'applied' | Exclude<QueueOutcome, 'done'>;

@@ -5,7 +5,7 @@ import { grantsFor, type DefaultGrants } from './grants.ts';
 import type { Identities, IdentityState, Recorded } from '../../../shared/identity/identities.ts';
 import type { Marks } from './marks.ts';
 import type { Organizations } from './organizations.ts';
-import type { QueuedEvent } from '../inbox/queue.ts';
+import type { QueuedEvent } from '../inbox/table.ts';
 
 export interface EffectsDeps {
   readonly identities: Identities;

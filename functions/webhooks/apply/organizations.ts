@@ -7,7 +7,7 @@ import type { Clock, Random } from '../../../shared/ports/runtime.ts';
 import type { Identities, Member } from '../../../shared/identity/identities.ts';
 import { CREATION_TYPES, organizationIdOf, REMOVED_WITH_ORGANIZATION } from '../event.ts';
 import { IGNORED, parseEvent } from '../receive/parse.ts';
-import { dueFrom, type QueuedEvent } from '../inbox/queue.ts';
+import { dueFrom, type QueuedEvent } from '../inbox/table.ts';
 import { stretchesSince } from '../reconcile/zitadel-events.ts';
 import { openEventSource, type ZitadelApi } from '../reconcile/zitadel-events.ts';
 

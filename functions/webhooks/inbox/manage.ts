@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { empty, sql, type Database, type Sql } from '../../../shared/ports/database.ts';
-import { dueFrom } from './queue.ts';
+import { dueFrom } from './table.ts';
 
 /** An operator's selection of events. */
 export interface Filter {

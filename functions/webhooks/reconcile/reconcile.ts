@@ -3,7 +3,7 @@ import type { Database } from '../../../shared/ports/database.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import type { Clock, Fetch, Random } from '../../../shared/ports/runtime.ts';
 import type { Log } from '../../../shared/ports/log.ts';
-import { INCREDIBLE, insertEvent } from '../inbox/insert.ts';
+import { INCREDIBLE, insertEvent } from '../inbox/table.ts';
 import type { StorableEvent } from '../event.ts';
 import { IGNORED, malformed, parseEvent } from '../receive/parse.ts';
 import { stretchesSince, type Stretch } from './zitadel-events.ts';

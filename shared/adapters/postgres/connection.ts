@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import * as z from 'zod';
-import { settingsStatement } from '../../database/settings.ts';
+import { settingsStatement } from '../../database/driver.ts';
 
 /**
  * Sets up a new connection. Returns false when a pooler answers in the server's place: then only settings that poolers keep

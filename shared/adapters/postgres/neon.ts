@@ -1,10 +1,8 @@
 import * as z from 'zod';
 import type { Database, Isolation } from '../../ports/database.ts';
 import type { Exchange } from '../../ports/runtime.ts';
-import { createDatabase } from '../../database/create.ts';
-import type { RawResult } from '../../database/rows.ts';
+import { createDatabase, settingsStatement, type RawResult } from '../../database/driver.ts';
 import { DatabaseUnavailable, toDatabaseError } from '../../database/errors.ts';
-import { settingsStatement } from '../../database/settings.ts';
 import type { Statement } from '../../database/sql.ts';
 
 export interface NeonOptions {

@@ -1,9 +1,7 @@
 import { Pool, type ClientBase, type ClientConfig, type PoolClient, type QueryArrayConfig } from 'pg';
 import type { Database, Isolation } from '../../ports/database.ts';
-import { createDatabase } from '../../database/create.ts';
-import type { RawResult } from '../../database/rows.ts';
+import { createDatabase, settingsStatement, type RawResult } from '../../database/driver.ts';
 import { DatabaseError, DatabaseUnavailable, toDatabaseError } from '../../database/errors.ts';
-import { settingsStatement } from '../../database/settings.ts';
 import type { Statement } from '../../database/sql.ts';
 import { setUp } from './connection.ts';
 

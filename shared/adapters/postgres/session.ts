@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { createDatabase } from '../../database/create.ts';
+import { createDatabase } from '../../database/driver.ts';
 import { DatabaseUnavailable, toDatabaseError } from '../../database/errors.ts';
 import type { DatabaseSession, OpenSession } from '../../database/session.ts';
 import { runOnClient } from './pg.ts';
