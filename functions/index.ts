@@ -1,7 +1,7 @@
 import { createDeps, createPlatform } from '../shared/deps.ts';
 import { Refusal } from '../shared/errors.ts';
 import { toProblem } from '../shared/edge/problem.ts';
-import { webRandom } from '../shared/random.ts';
+import { webRandom } from '../shared/runtime.ts';
 import { createApp, type App } from './app.ts';
 import { openConfigured } from './configuration.ts';
 import type { HeaderList } from './gateway/read/headers.ts';

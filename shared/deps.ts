@@ -22,7 +22,7 @@ import { FallbackCounters } from './counting/fallback.ts';
 import { MARK_SECONDS, type MarkSource } from './identity/marks.ts';
 import type { Platform } from './ports/platform.ts';
 import type { Clock, Random } from './ports/runtime.ts';
-import { webRandom } from './random.ts';
+import { systemClock, webRandom } from './runtime.ts';
 import { eachAlone, shareInFlight, type Collapse } from './caches/in-flight.ts';
 import { trustedProxies, type TrustedProxies } from './edge/trusted-proxies.ts';
 import type { Relations } from './ports/relations.ts';
@@ -53,8 +53,6 @@ export interface DepsOptions extends GroundOptions {
 }
 
 export type LearnMark = (caller: string, mark: Mark, seconds: number) => void;
-
-const systemClock: Clock = { now: () => Date.now() };
 
 export function openGround(
   { logLevel }: Pick<ServerConfig, 'logLevel'>,

@@ -9,7 +9,7 @@ import { Unavailable } from '../../shared/errors.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
 import { ISSUER_NAMES, subjectOf, userOf, type IssuerName } from '../../shared/identity/subjects.ts';
 import { DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { LeaseHeld, LeaseLost } from '../../shared/runs/lease.ts';
 import { openDatabase, openStores, openTuples, processes } from '../deps.ts';
 import { Failure, serviceFailure } from '../failure.ts';

@@ -73,7 +73,7 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
     { targets: new Set(Object.keys(config.targets)), own: ownPaths },
     deps,
   );
-  const model = modelCheck({ models: deps.models, rules: () => rules.current(), clock, log });
+  const model = modelCheck({ models: deps.models, rules: rules.current, clock, log });
   return {
     deps: {
       config,
@@ -82,13 +82,13 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
       random,
       cors: cors(config.allowedOrigins),
       guard: deps.localCounters,
-      rules: () => rules.current(),
+      rules: rules.current,
       authenticate: authenticator.authenticate,
       counters,
       underWay: joinsRequests ? new UnderWay() : new UnderWay(Infinity),
       decisions: new Decisions({ relations, allowTtlMs: config.decisionTtlMs, clock }),
       defaultRate: config.rateLimit,
-      assertion: (decision) => asserter.assert(decision),
+      assertion: asserter.assert,
       log,
       requests: requestLog(config.logging, { log, random }),
       metrics,

@@ -1,5 +1,5 @@
 import { ProviderUnavailable } from '../errors.ts';
-import { boundedText } from '../exchange.ts';
+import { boundedText } from '../runtime.ts';
 import type { Fetch } from '../ports/runtime.ts';
 import { isTlsStatus, tlsFaultOf } from '../system-errors.ts';
 

@@ -35,7 +35,7 @@ const isAccess = (node: ts.Node, object: string, member: string): boolean =>
 
 export const timeComesFromTheClock = object(
   // The clock itself, the time stamp of log lines, and waiting in commands.
-  everywhereBut('shared/deps.ts', 'shared/adapters/log-json.ts', 'cli'),
+  everywhereBut('shared/runtime.ts', 'shared/adapters/log-json.ts', 'cli'),
   (node) => {
     if (isAccess(node, 'Date', 'now')) return 'Date.now';
     return ts.isNewExpression(node) && node.expression.getText() === 'Date' && !node.arguments?.length
@@ -59,7 +59,7 @@ const RANDOM = new Set([
   'random',
 ]);
 
-export const randomnessComesFromThePort = object(everywhereBut('shared/random.ts'), (node) => {
+export const randomnessComesFromThePort = object(everywhereBut('shared/runtime.ts'), (node) => {
   if (ts.isImportSpecifier(node) && RANDOM.has((node.propertyName ?? node.name).text)) return node.getText();
   if (!ts.isPropertyAccessExpression(node) || !RANDOM.has(node.name.text)) return undefined;
   return /^(?:globalThis\.)?(?:crypto|Math)$/.test(node.expression.getText()) ? node.getText() : undefined;

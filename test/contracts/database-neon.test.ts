@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openNeonDatabase } from '../../shared/adapters/postgres/neon.ts';
 import { undiciExchange } from '../../shared/adapters/undici/exchange.ts';
-import { exchangeBy } from '../../shared/exchange.ts';
+import { exchangeBy } from '../../shared/runtime.ts';
 import { DatabaseUnavailable, sql } from '../../shared/ports/database.ts';
 import type { Reply } from '../../shared/ports/runtime.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';

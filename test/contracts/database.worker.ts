@@ -2,7 +2,7 @@ import { waitUntil } from 'cloudflare:workers';
 import { openHyperdriveDatabase } from '../../shared/adapters/postgres/hyperdrive.ts';
 import { openNeonDatabase } from '../../shared/adapters/postgres/neon.ts';
 import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
-import { exchangeBy } from '../../shared/exchange.ts';
+import { exchangeBy } from '../../shared/runtime.ts';
 import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../shared/ports/database.ts';
 
 const exchange = exchangeBy((to, init) => fetch(to, init));

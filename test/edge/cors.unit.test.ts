@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readRequest, type GatewayRequest } from '../../functions/gateway/read/request.ts';
 import { cors as edgeCors } from '../../shared/edge/cors.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { trustedProxies } from '../../shared/edge/trusted-proxies.ts';
 
 const APP = 'https://app.example.org';

@@ -9,7 +9,7 @@ import {
 } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { upgradeUpstream, type UpgradeUpstream } from '../../shared/adapters/node/upgrade.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 /** RFC 6455 §5.5.1: FIN and opcode 8, two bytes of payload, 1001. */

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { openQueue, type Outcome, type QueueTable, type Worker } from '../../shared/runs/queue.ts';
 import { gate } from '../cron/support.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';

@@ -12,7 +12,7 @@ import { openFgaRelations } from '../../shared/adapters/openfga/relations.ts';
 import { openFgaTuples } from '../../shared/adapters/openfga/tuples.ts';
 import { DatabaseUnavailable, sql } from '../../shared/ports/database.ts';
 import { CountersUnavailable, RelationsUnavailable } from '../../shared/errors.ts';
-import { exchangeBy } from '../../shared/exchange.ts';
+import { exchangeBy } from '../../shared/runtime.ts';
 import { fetchJson } from '../../shared/keys/fetch-json.ts';
 import type { Exchange } from '../../shared/ports/runtime.ts';
 import { postgresMissing, startPostgres } from '../services/postgres.ts';

@@ -9,7 +9,7 @@ import type { ZitadelApi } from '../../functions/webhooks/reconcile/zitadel-even
 import { RelationsUnavailable, CountersUnavailable } from '../../shared/errors.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import type { Mark, Revocations } from '../../shared/ports/revocations.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { openQueue } from '../../shared/runs/queue.ts';
 import { callerOf, userOf } from '../../shared/identity/subjects.ts';
 import type { Tuple, Tuples } from '../../shared/ports/tuples.ts';

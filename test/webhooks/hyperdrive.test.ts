@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { readStates } from '../../functions/cron/runs.ts';
 import { insertEvent } from '../../functions/webhooks/inbox/table.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { ENTRY, startInWorkerd, type InWorkerd } from '../support/in-workerd.ts';
 import { openWorld, type World } from '../support/world.ts';

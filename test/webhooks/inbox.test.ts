@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { insertEvent, type InboxDeps } from '../../functions/webhooks/inbox/table.ts';
 import { parseScript } from '../../functions/webhooks/receive/parse.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { manualClock } from '../support/clock.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { eventOf, ISSUER } from './events.ts';

@@ -6,7 +6,7 @@ import { AlreadyPruned, reconcile } from '../../functions/webhooks/reconcile/rec
 import { insertEvent } from '../../functions/webhooks/inbox/table.ts';
 import { readPrunedUntil } from '../../functions/webhooks/reconcile/store.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
 import { eventOf } from './events.ts';

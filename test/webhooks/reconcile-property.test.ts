@@ -9,7 +9,7 @@ import { identitiesOf } from '../../shared/identity/identities.ts';
 import { createMarks } from '../../functions/webhooks/apply/marks.ts';
 import { createOrganizations } from '../../functions/webhooks/apply/organizations.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { openQueue } from '../../shared/runs/queue.ts';
 import { userOf } from '../../shared/identity/subjects.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';

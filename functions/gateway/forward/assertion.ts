@@ -28,7 +28,7 @@ export interface Asserted {
 
 export interface Asserter {
   /** The value of X-Gateway-Assertion; undefined without a principal, or when assertions are off. */
-  assert(asserted: Asserted): MaybePromise<string | undefined>;
+  readonly assert: (asserted: Asserted) => MaybePromise<string | undefined>;
   /** For /.well-known/sallyport/jwks.json: public members only. */
   publicJwks(): MaybePromise<PublicKeySet>;
 }

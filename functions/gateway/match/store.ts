@@ -24,7 +24,7 @@ export interface RulesState {
 }
 
 export interface RulesStore {
-  current(): CompiledRules;
+  readonly current: () => CompiledRules;
   state(): RulesState;
   close(): void;
 }

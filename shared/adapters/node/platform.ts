@@ -1,7 +1,7 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { MetricsSample, ProcessMetrics } from '../../ports/metrics.ts';
 import type { Platform } from '../../ports/platform.ts';
-import { webRandom } from '../../random.ts';
+import { webRandom } from '../../runtime.ts';
 import { openPgDatabase } from '../postgres/pg.ts';
 import { RedisCounters } from '../redis/counters.ts';
 import { UpstashCounters } from '../upstash/counters.ts';

@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici';
-import { MAX_REPLY_BYTES } from '../../exchange.ts';
+import { MAX_REPLY_BYTES } from '../../runtime.ts';
 import type { Exchange } from '../../ports/runtime.ts';
 
 /** Idle connections outlive most pauses between calls: opening one costs more round trips than a call. */

@@ -1,7 +1,7 @@
 import { env, waitUntil } from 'cloudflare:workers';
 import rules from '../../../config/access_rules.json';
 import grants from '../../../config/default_grants.json';
-import { exchangeBy } from '../../exchange.ts';
+import { exchangeBy } from '../../runtime.ts';
 import type { Platform } from '../../ports/platform.ts';
 import { openHyperdriveDatabase } from '../postgres/hyperdrive.ts';
 import { openNeonDatabase } from '../postgres/neon.ts';
