@@ -1,5 +1,11 @@
 import { changesNothing, compareRules, type Changes } from '../../functions/feature-sync/changes.ts';
-import { planSync, syncFeatures, type Phase, type Plan, type SyncOutcome } from '../../functions/feature-sync/sync.ts';
+import {
+  planSync,
+  syncFeatures,
+  type Phase,
+  type Plan,
+  type SyncOutcome,
+} from '../../functions/feature-sync/sync.ts';
 import type { Widening } from '../../functions/feature-sync/widening.ts';
 import { Failure } from '../failure.ts';
 import { colors, note, print, printJson } from '../terminal.ts';
