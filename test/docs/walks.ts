@@ -137,13 +137,13 @@ The files of functions/, shared/ and cli/ in which something runs for one reques
 with counters in memory: \`npx tsx test/docs/walks.ts --write\` counts again and writes this page.
 
 Why they are not shorter: a file has one reason to change and some 120 lines, and the walks run through 4,600, 5,000 and 6,000 lines of files. Half
-the length would take files of 240 to 250 lines, with two or three reasons each. What the files are, by group:
+the length would take files of 220 to 250 lines, with two or three reasons each. What the files are, by group:
 
-- A request: nearly half are the gateway's four steps with reading and forwarding, one to three files a step. The others: the frame of every answer
-  (CORS, own paths, quota, log line, trusted proxies); adapters, one to a port (counters, log, metrics, upstream) and three of the upstream's exchange;
-  the look at whether a remembered token's key is still held; the runtime's own server; the proof and the clock.
-- An event: a quarter is its own (verify, parse, store, apply), a quarter the runtime and the frame that a request has as well, a quarter adapters,
-  a port each. What the gateway remembers of the user is forgotten at its end.
+- A request: nearly half are the gateway's four steps with reading and forwarding, one to four files a step. The others: the frame of every answer
+  (CORS, own paths, quota, log line, trusted proxies); adapters by port (counters, log, metrics, upstream: one to three files each); the look
+  at whether a remembered token's key is still held; the server of the runtime; the proof and the clock.
+- An event: a quarter is its own (verify, parse, store, apply); a third the runtime, the reading and the frame that a request has as well; the rest
+  adapters, one to a port, with SQL, identities and the queue, and at the end the gateway's caches, which forget the user.
 - \`rules sync\`: a fifth each are the command line, the run itself, and the language of rules that both files are read by; the rest is configuration
   by slices, adapters and the shared run, lease and SQL.
 `;
