@@ -5,7 +5,9 @@ import { SERVER } from '../shared/configuration/server.ts';
 import { slice, type Slice, type Written } from '../shared/configuration/slice.ts';
 import { COUNTERS, DATABASE, OPENFGA } from '../shared/configuration/stores.ts';
 import { list, listOf } from '../shared/configuration/values.ts';
+import { SESSIONS } from '../shared/configuration/sessions.ts';
 import type { EdgeFunction } from '../shared/edge/function.ts';
+import { AUTH } from './auth/slice.ts';
 import { FEATURE_SYNC } from './feature-sync/slice.ts';
 import { GATEWAY } from './gateway/slice.ts';
 import { STATUS } from './status/slice.ts';
@@ -18,7 +20,7 @@ const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_S
 export type Further = Readonly<Record<string, EdgeFunction>>;
 
 /** Their starts are in configuration.ts: commands need none. */
-export const FURTHER: Further = {};
+export const FURTHER: Further = { auth: AUTH };
 
 /** The slices that are always read, whatever FUNCTIONS names. */
 export const BUNDLE = GATEWAY.slice
@@ -29,6 +31,7 @@ export const BUNDLE = GATEWAY.slice
   .and(COUNTERS)
   .and(DATABASE)
   .and(SERVER)
+  .and(SESSIONS)
   .and(WEBHOOKS.slice)
   .and(FEATURE_SYNC.slice)
   .and(STATUS.slice);

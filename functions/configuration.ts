@@ -12,7 +12,9 @@ import {
   type Slice,
 } from '../shared/configuration/slice.ts';
 import type { Deps } from '../shared/deps.ts';
-import type { Brought, EdgeFunction, Started } from '../shared/edge/function.ts';
+import { starting, type Brought, type EdgeFunction, type Started } from '../shared/edge/function.ts';
+import { createAuth } from './auth/function.ts';
+import { AUTH } from './auth/slice.ts';
 import {
   BUNDLE,
   FURTHER,
@@ -35,7 +37,7 @@ export interface Catalogue {
   readonly starts: Readonly<Record<string, Started<FurtherDeps>>>;
 }
 
-export const CATALOGUE: Catalogue = { further: FURTHER, starts: {} };
+export const CATALOGUE: Catalogue = { further: FURTHER, starts: { auth: starting(AUTH, createAuth) } };
 
 export type Config = PartOf<typeof BUNDLE> & {
   /** All enabled functions. */

@@ -14,17 +14,19 @@ import { openZitadelDirectory } from './adapters/zitadel/directory.ts';
 import type { AuthorizationModels } from './ports/authorization-models.ts';
 import type { DirectoryConfig } from './configuration/providers.ts';
 import type { ServerConfig } from './configuration/server.ts';
+import type { MaybeSessions } from './configuration/sessions.ts';
 import type { CountersConfig, DatabaseConfig, OpenFgaConfig } from './configuration/stores.ts';
 import type { Counters } from './ports/counters.ts';
 import type { Database } from './ports/database.ts';
 import type { Directory } from './ports/directory.ts';
 import { FallbackCounters } from './counting/fallback.ts';
-import { MARK_SECONDS, type MarkSource } from './identity/marks.ts';
+import { allOf, MARK_SECONDS, type MarkSource } from './identity/marks.ts';
 import type { Platform } from './ports/platform.ts';
 import type { Clock, Random } from './ports/runtime.ts';
 import { systemClock, webRandom } from './runtime.ts';
 import { eachAlone, shareInFlight, type Collapse } from './caches/in-flight.ts';
 import { trustedProxies, type TrustedProxies } from './edge/trusted-proxies.ts';
+import { openKeyRing, type KeyRing } from './sessions/keys.ts';
 import type { Relations } from './ports/relations.ts';
 import type { Mark, Revocations } from './ports/revocations.ts';
 import type { Tuples } from './ports/tuples.ts';
@@ -110,7 +112,7 @@ export interface Counting {
   readonly counters: Counters;
   /** Revocations of the store whose marks the counters read in the same round trip. */
   readonly revocations: Revocations;
-  /** Sets the source of marks that the counters have lost. */
+  /** Adds a source of marks that the counters have lost. */
   marksFrom(source: MarkSource): void;
   /** Adopts a mark of another process of this instance: see DepsOptions. */
   readonly learnMark: LearnMark;
@@ -148,11 +150,13 @@ export function openCounting(
     },
   });
   let looking: ReturnType<typeof setInterval> | undefined;
+  const sources: MarkSource[] = [];
   return {
     counters,
     revocations: counters,
     marksFrom(source) {
-      counters.marksFrom(source);
+      sources.push(source);
+      counters.marksFrom(allOf(sources));
     },
     // Every process reads the store's marks with each take.
     learnMark: () => undefined,
@@ -170,7 +174,7 @@ export function openCounting(
 
 /** Counters in memory, which is empty at every start. */
 function countAlone(counters: MemoryCounters, clock: Clock, onMark: LearnMark = () => undefined): Counting {
-  let source: MarkSource | undefined;
+  const sources: MarkSource[] = [];
   const learnMark: LearnMark = (caller, mark, seconds) => {
     counters.marks.learn(caller, mark, seconds, clock.now());
   };
@@ -183,12 +187,12 @@ function countAlone(counters: MemoryCounters, clock: Clock, onMark: LearnMark = 
       },
     },
     marksFrom(from) {
-      source = from;
+      sources.push(from);
     },
     learnMark,
     async connect() {
       const oldest = clock.now() - MARK_SECONDS * 1_000;
-      const learned = source?.since(oldest, async (caller, mark) => {
+      const learned = allOf(sources).since(oldest, async (caller, mark) => {
         learnMark(caller, mark, MARK_SECONDS);
       });
       await within(MARKS_WITHIN_MS, Promise.allSettled([learned]));
@@ -200,6 +204,8 @@ function countAlone(counters: MemoryCounters, clock: Clock, onMark: LearnMark = 
 /** The ports of the gateway and of own routes. */
 export interface Deps extends Ground, Authorization, Counting {
   readonly database: Database | null;
+  /** Null where there are no sessions of our own. */
+  readonly keyRing: KeyRing | null;
   /** Counters of this process, whatever the shared store is. */
   readonly localCounters: MemoryCounters;
   readonly proxies: TrustedProxies;
@@ -209,7 +215,8 @@ export interface Deps extends Ground, Authorization, Counting {
 
 /** The slices that ports are opened from. */
 export type DepsConfig = Pick<ServerConfig, 'logLevel' | 'trustedProxies'> &
-  CountersConfig & { readonly openfga: OpenFgaConfig; readonly database: DatabaseConfig | null };
+  CountersConfig &
+  MaybeSessions & { readonly openfga: OpenFgaConfig; readonly database: DatabaseConfig | null };
 
 /** The ports of one running bundle; each function uses those that it names. */
 export function createDeps<Config extends DepsConfig>(
@@ -226,6 +233,7 @@ export function createDeps<Config extends DepsConfig>(
     ...counting,
     ...openAuthorization(config, ground),
     database,
+    keyRing: config.sessions === null ? null : openKeyRing(config.sessions),
     localCounters: new MemoryCounters({ clock, capacity: 20_000 }),
     proxies: trustedProxies(config.trustedProxies),
     fetchUpstream: fetchUpstream({

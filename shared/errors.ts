@@ -1,6 +1,6 @@
 /**
  * Every problem code, with its HTTP status, its title and its owner: who has to act.
- * docs/failure-modes.md has one section per code; a test compares the two.
+ * docs/failure-modes.md has one section per code; a test compares the two. Long because it is one registry.
  */
 
 export type Owner = 'caller' | 'operator' | 'provider';
@@ -55,6 +55,66 @@ export const CODES = {
     title: 'Not allowed',
     detail: 'The caller is known, but lacks the permission that this request needs.',
     owner: 'caller',
+  },
+  cross_site: {
+    status: 403,
+    title: 'The request comes from another site',
+    detail: 'A session cookie counts for this method only from a page of this origin or of an allowed one.',
+    owner: 'caller',
+  },
+  invalid_credentials: {
+    status: 401,
+    title: 'The credentials are not accepted',
+    detail: 'The address and the password do not fit an account that can sign in with them.',
+    owner: 'caller',
+  },
+  invalid_refresh: {
+    status: 401,
+    title: 'The refresh token is not accepted',
+    detail: 'Sign in again.',
+    owner: 'caller',
+  },
+  tenant_required: {
+    status: 409,
+    title: 'A tenant has to be named',
+    detail: 'The credentials fit several tenants. Send the request again with one of them as tenant.',
+    owner: 'caller',
+  },
+  password_deadline_passed: {
+    status: 403,
+    title: 'The password no longer signs in',
+    detail: 'Sign in by the identity provider.',
+    owner: 'caller',
+  },
+  password_retired: {
+    status: 410,
+    title: 'Passwords are retired',
+    detail: 'Sign in by the identity provider.',
+    owner: 'caller',
+  },
+  registration_closed: {
+    status: 403,
+    title: 'Registration by password is closed',
+    detail: 'Sign in by the identity provider, or ask for an account.',
+    owner: 'caller',
+  },
+  invalid_reset_token: {
+    status: 400,
+    title: 'The link does not count any more',
+    detail: 'It is unknown, spent or expired. Ask for a new one.',
+    owner: 'caller',
+  },
+  weak_password: {
+    status: 422,
+    title: 'The password cannot be taken',
+    detail: 'Choose another one.',
+    owner: 'caller',
+  },
+  sign_in_busy: {
+    status: 503,
+    title: 'Too many passwords are being checked',
+    detail: 'Try again later.',
+    owner: 'operator',
   },
   method_not_allowed: {
     status: 405,
@@ -155,6 +215,8 @@ export type Code = keyof typeof CODES;
 export interface RefusalOptions {
   /** Sent to the caller; must disclose nothing internal. */
   readonly detail?: string;
+  /** Where a code has another status than usual. */
+  readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
@@ -167,6 +229,7 @@ export class Refusal extends Error {
   readonly code: Code;
   readonly reason: string;
   readonly detail: string | undefined;
+  readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: Code, reason: string, options: RefusalOptions = {}) {
@@ -174,11 +237,8 @@ export class Refusal extends Error {
     this.code = code;
     this.reason = reason;
     this.detail = options.detail;
+    this.status = options.status ?? CODES[code].status;
     this.headers = options.headers ?? {};
-  }
-
-  get status(): number {
-    return CODES[this.code].status;
   }
 }
 

@@ -1,3 +1,5 @@
+import { authJobs } from '../../functions/auth/jobs.ts';
+import type { AUTH } from '../../functions/auth/slice.ts';
 import { functionsOn, scheduleOf } from '../../functions/catalogue.ts';
 import { createCron, type RunResult } from '../../functions/cron/cron.ts';
 import { readStates, type JobState } from '../../functions/cron/runs.ts';
@@ -49,7 +51,7 @@ function alone<Part extends object>(
 
 const forget = (): void => undefined;
 
-const JOBS: Readonly<Record<keyof typeof WEBHOOKS.schedule, Runner>> = {
+const JOBS: Readonly<Record<keyof typeof WEBHOOKS.schedule | keyof typeof AUTH.schedule, Runner>> = {
   'webhooks-apply': alone(OPENFGA.and(ZITADEL).and(COUNTERS).and(GRANTS), (config, ground) => {
     const { zitadel } = config;
     if (zitadel === null) return { job: applyJob(null, ground) };
@@ -66,6 +68,8 @@ const JOBS: Readonly<Record<keyof typeof WEBHOOKS.schedule, Runner>> = {
     return { job: remarkJob(marks), close: counting.disconnect };
   }),
   'webhooks-prune': alone(DATABASE_URL, (_config, ground) => ({ job: pruneJob(ground) })),
+  'sessions-prune': alone(DATABASE_URL, (_config, ground) => ({ job: authJobs(ground)['sessions-prune'] })),
+  'audit-prune': alone(DATABASE_URL, (_config, ground) => ({ job: authJobs(ground)['audit-prune'] })),
 };
 
 /** Prints each job, its schedule and its last run. */

@@ -20,6 +20,7 @@ import type { GatewayConfig } from './slice.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import type { Brought, OwnPaths } from '../../shared/edge/function.ts';
 import type { Upstream } from '../../shared/ports/upstream.ts';
+import type { KeyRing } from '../../shared/sessions/keys.ts';
 import type { Inbound } from './read/request.ts';
 import { fetchTransport } from './workers/transport.ts';
 
@@ -45,6 +46,7 @@ type Needs = Pick<
   | 'relations'
   | 'models'
   | 'proxies'
+  | 'keyRing'
 > & {
   readonly config: GatewayConfig &
     IssuersConfig &
@@ -93,7 +95,7 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
       requests: requestLog(config.logging, { log, random }),
       metrics,
     },
-    routes: [jwksRoute(asserter)],
+    routes: [jwksRoute(asserter, deps.keyRing)],
     checks: [...readiness(deps, trusted, rules), model],
     forget(user) {
       authenticator.forget(user);
@@ -146,14 +148,20 @@ function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessChe
   ];
 }
 
-/** The keys of X-Gateway-Assertion, for upstreams. */
-function jwksRoute(asserter: Asserter): OwnRoute {
+/** The keys of X-Gateway-Assertion and of session tokens, for upstreams. */
+function jwksRoute(asserter: Asserter, keyRing: KeyRing | null): OwnRoute {
   return {
     path: '/.well-known/sallyport/jwks.json',
     methods: ['GET'],
     quota: 'coarse',
-    answer: async () =>
-      Response.json(await asserter.publicJwks(), { headers: { 'cache-control': 'public, max-age=300' } }),
+    async answer() {
+      const sets = [await asserter.publicJwks(), (await keyRing?.current())?.published ?? { keys: [] }];
+      const byKid = new Map(sets.flatMap(({ keys }) => keys.map((key) => [key.kid, key])));
+      return Response.json(
+        { keys: [...byKid.values()] },
+        { headers: { 'cache-control': 'public, max-age=300' } },
+      );
+    },
   };
 }
 

@@ -19,8 +19,8 @@ export interface IntrospectionConfig {
   readonly organizations: readonly string[];
 }
 
-/** `address|…` are callers without a token; the others have variables of their own. */
-const TAKEN = new Set(['zitadel', 'kanidm', 'session', 'address']);
+/** `address|…` and `account|…` are callers without a token; the others have variables of their own. */
+const TAKEN = new Set(['zitadel', 'kanidm', 'session', 'address', 'account']);
 const NAME = /^[A-Z0-9][A-Z0-9_]{0,31}$/;
 
 /** An issuer under a name of the operator's choice. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ProviderName } from '../ports/directory.ts';
 import { ZITADEL_URLS, zitadelUrl } from './issuers.ts';
+import { migrationProviderIn } from './migration-provider.ts';
 import { broken, slice, type Fault, type Written } from './slice.ts';
 import { httpBase, issuerUrl } from './values.ts';
 
@@ -68,7 +69,7 @@ export const MIGRATION = slice({
   examples: EXAMPLES,
   faults: ({ written }) => misfits(written),
   read: (v): { readonly migration: MigrationConfig } => ({
-    migration: { provider: providerOf(v), directory: directoryOf(v) },
+    migration: { provider: migrationProviderIn(v), directory: directoryOf(v) },
   }),
 });
 
@@ -84,22 +85,8 @@ export const DIRECTORY = slice({
   },
 });
 
-interface Named {
-  readonly MIGRATION_PROVIDER?: string | undefined;
-  readonly KANIDM_ISSUER_URL?: string | undefined;
-  readonly ZITADEL_ISSUER_URL?: string | undefined;
-}
-
-/** MIGRATION_PROVIDER, else the only configured one. */
-function providerOf(v: Named): ProviderName | null {
-  const { MIGRATION_PROVIDER: named, KANIDM_ISSUER_URL: kanidm, ZITADEL_ISSUER_URL: zitadel } = v;
-  if (named === 'kanidm' || named === 'zitadel') return named;
-  if ((kanidm === undefined) === (zitadel === undefined)) return null;
-  return kanidm === undefined ? 'zitadel' : 'kanidm';
-}
-
 function directoryOf(v: Variables): DirectoryConfig | null {
-  const provider = providerOf(v);
+  const provider = migrationProviderIn(v);
   if (provider === 'kanidm') {
     const { KANIDM_ISSUER_URL: issuer, KANIDM_TOKEN: token, KANIDM_SYNC_TOKEN: syncToken = null } = v;
     if (issuer === undefined || token === undefined) return null;
@@ -143,7 +130,7 @@ function misfits(written: Written): Fault[] {
 
 /** What provisioning cannot do without. */
 function missing(written: Written): Fault[] {
-  const provider = providerOf(written);
+  const provider = migrationProviderIn(written);
   const has = (name: string): boolean => written[name] !== undefined;
   const both = has('KANIDM_ISSUER_URL') && has('ZITADEL_ISSUER_URL');
   return broken(

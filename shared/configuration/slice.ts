@@ -112,6 +112,20 @@ function sliceOf<Part extends object>(variables: Known, check: Slice<Part>['chec
   };
 }
 
+/** A slice that is read where a condition holds; elsewhere its variables are known by name, and the result is `off`. */
+export function when<Part extends object>(
+  holds: (given: Given) => boolean,
+  on: Slice<Part>,
+  off: Part,
+): Slice<Part> {
+  const skipped: Checked<Part> = {
+    faults: [],
+    texts: () => [],
+    read: () => ({ part: off, warnings: [] }),
+  };
+  return sliceOf(on.variables, (given) => (holds(given) ? on.check(given) : skipped));
+}
+
 function toFaults(error: z.ZodError): Fault[] {
   return error.issues.map((issue) => {
     const variable = String(issue.path[0] ?? '');

@@ -13,7 +13,8 @@ const TYPE = 'urn:sallyport:problem';
 
 /** The only mapping of a refusal to an answer: exact reasons are not disclosed, and codes are few. */
 export function toProblem(refusal: Refusal, requestId: string): Problem {
-  const { status, title, detail } = CODES[refusal.code];
+  const { title, detail } = CODES[refusal.code];
+  const { status } = refusal;
   return {
     status,
     headers: {

@@ -15,6 +15,22 @@ export interface MarkSource {
   of(caller: string): Promise<Mark | undefined>;
 }
 
+/** Several sources as one. */
+export function allOf(sources: readonly MarkSource[]): MarkSource {
+  return {
+    async since(timeMs, visit) {
+      for (const source of sources) await source.since(timeMs, visit);
+    },
+    async of(caller) {
+      for (const source of sources) {
+        const mark = await source.of(caller);
+        if (mark !== undefined) return mark;
+      }
+      return undefined;
+    },
+  };
+}
+
 interface Known {
   mark: Mark;
   untilMs: number;

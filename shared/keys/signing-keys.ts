@@ -36,6 +36,8 @@ export interface PublicKeySet {
 export interface SigningKeys {
   readonly kid: string;
   readonly published: PublicKeySet;
+  /** The private scalars (32 bytes) in the same order, to derive further keys from. */
+  readonly scalars: readonly Uint8Array[];
   signingKey(): Promise<CryptoKey>;
 }
 
@@ -71,6 +73,7 @@ function signingKeys(keys: readonly [PrivateKey, ...PrivateKey[]]): SigningKeys 
   return {
     kid: first.kid,
     published: { keys: keys.map(publicHalf) },
+    scalars: keys.map(({ d }) => new Uint8Array(Buffer.from(d, 'base64url'))),
     signingKey: async () => {
       imported ??= await importPrivate(first);
       return imported;

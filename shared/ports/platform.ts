@@ -7,6 +7,7 @@ import type { Background, Clock, Exchange, MaybePromise, Processes } from './run
 import type { Counters, Taken, TakeRequest } from './counters.ts';
 import type { RequestLines } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { Passwords } from './passwords.ts';
 import type { MarkStore } from './revocations.ts';
 import type { Answer, NodeExchange, UpgradeExchange, Upstream } from './upstream.ts';
 
@@ -45,6 +46,7 @@ export interface Platform {
   /** An identity stream, sent as a body of this length; -1: of any length. */
   readonly conduit: (length: number) => TransformStream<Uint8Array, Uint8Array>;
   readonly metrics: Metrics;
+  readonly passwords: Passwords;
   /** Whether requests may join identical work under way: not on Workers. */
   readonly joinsRequests: boolean;
   log(level: ServerConfig['logLevel']): RequestLines & { flush(): void };

@@ -57,7 +57,10 @@ export async function bundle({ folder, name, source, from, url }: Bundle): Promi
     stdin: { contents: source, resolveDir: from, loader: 'ts' },
     write: false,
     bundle: true,
-    external: ['pg-native', 'pg-cloudflare'],
+    // The last is native code.
+    external: ['pg-native', 'pg-cloudflare', '@node-rs/bcrypt'],
+    // A script that is no module of its own has no import().
+    supported: { 'dynamic-import': false },
     platform: 'node',
     format: 'cjs',
     legalComments: 'none',

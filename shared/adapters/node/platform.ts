@@ -2,6 +2,7 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import type { MetricsSample, ProcessMetrics } from '../../ports/metrics.ts';
 import type { Platform } from '../../ports/platform.ts';
 import { webRandom } from '../../runtime.ts';
+import { nativeBcrypt } from '../bcrypt/native.ts';
 import { openPgDatabase } from '../postgres/pg.ts';
 import { RedisCounters } from '../redis/counters.ts';
 import { UpstashCounters } from '../upstash/counters.ts';
@@ -36,6 +37,7 @@ export function createPlatform(siblings?: Siblings): Platform & { readonly metri
     fetch: (url, init) => fetch(url, { redirect: 'manual', ...init }),
     exchange: undiciExchange,
     metrics,
+    passwords: nativeBcrypt(),
     log: (level) => stdoutLog(level, metrics, siblings !== undefined),
     counters(config, clock) {
       if (config.kind === 'redis') return new RedisCounters({ url: config.url, clock });

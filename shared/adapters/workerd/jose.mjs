@@ -4,6 +4,8 @@
 export {
   base64url,
   calculateJwkThumbprint,
+  compactDecrypt,
+  CompactEncrypt,
   compactVerify,
   decodeJwt,
   decodeProtectedHeader,

@@ -3,6 +3,7 @@ import rules from '../../../config/access_rules.json';
 import grants from '../../../config/default_grants.json';
 import { exchangeBy } from '../../runtime.ts';
 import type { Platform } from '../../ports/platform.ts';
+import { portableBcrypt } from '../bcrypt/portable.ts';
 import { openHyperdriveDatabase } from '../postgres/hyperdrive.ts';
 import { openNeonDatabase } from '../postgres/neon.ts';
 import { UpstashCounters } from '../upstash/counters.ts';
@@ -29,6 +30,7 @@ export function createPlatform(): Platform {
     metrics: isDataset(env['METRICS'])
       ? analyticsEngineMetrics(isolateMetrics, env['METRICS'])
       : isolateMetrics,
+    passwords: portableBcrypt(),
     // Collected by Workers Logs and `wrangler tail`.
     log: (level) => ({ ...jsonLog(level, console.log), flush: () => undefined }),
     counters: (config) => (config.kind === 'upstash' ? new UpstashCounters(config) : null),

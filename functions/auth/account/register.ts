@@ -1,0 +1,151 @@
+import * as z from 'zod';
+import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import { auditInsert } from '../../../shared/people/audit.ts';
+import { activeTenant, type Tenant } from '../../../shared/people/tenants.ts';
+import { sql, type Sql } from '../../../shared/ports/database.ts';
+import { answerJson, jsonBody, mail, noContent, password, text } from '../http.ts';
+import type { PasswordDeps } from '../password/deps.ts';
+import { limitAccount } from '../password/login.ts';
+import { retiredWithColumn } from '../password/retired.ts';
+import { byFormOrJson, tokenPage } from './pages.ts';
+import { requireStrong } from './policy.ts';
+import { invalidToken, REQUESTED, tokenDigest } from './reset.ts';
+
+const PATH = '/api/v1/auth/register';
+const HOURS = 24;
+/** One @ with something on either side: the mail that is sent there is what proves an address. */
+const address = mail.regex(/^[^\s@]+@[^\s@]+$/);
+const Asked = z.object({ tenant: text(100), email: address, password, full_name: text(255) });
+const Confirmed = z.object({ token: text(256) });
+const KnownRow = z.object({ known: z.boolean() });
+
+/** Registration by password: pending until the owner of the address confirms it, so that nobody takes an address before its owner comes. */
+export function registerRoutes(deps: PasswordDeps): OwnRoute[] {
+  const shown = tokenPage({
+    path: `${PATH}/confirm`,
+    action: `${PATH}/confirm`,
+    title: 'Confirm your account',
+    words:
+      'Somebody, we think you, registered with this address and chose a password. If it was not you, close this page: no account is made.',
+    button: 'Confirm',
+  });
+  const quota = deps.config.loginRate.address;
+  const open = <T>(work: () => Promise<T>): Promise<T> =>
+    retiredWithColumn(deps, async () => {
+      const { newUsers } = deps.config;
+      if (newUsers !== 'password' && newUsers !== 'both')
+        throw new Refusal('registration_closed', `NEW_USERS is ${newUsers}`);
+      return work();
+    });
+  return [
+    {
+      path: PATH,
+      methods: ['POST'],
+      quota,
+      answer: (_request, context) =>
+        open(async () => {
+          await register(await jsonBody(context, Asked), context, deps);
+          return answerJson(REQUESTED, 202);
+        }),
+    },
+    {
+      path: `${PATH}/confirm`,
+      methods: ['GET', 'POST'],
+      quota,
+      answer: (request, context) =>
+        open(async () => {
+          if (request.method !== 'POST') return shown(request, context);
+          const done = { title: 'Your account is there', words: 'Sign in with the password that you chose.' };
+          return byFormOrJson(
+            request,
+            context,
+            Confirmed,
+            done,
+            async ({ token }) => {
+              await confirm(token, context, deps);
+              return noContent();
+            },
+            jsonBody,
+          );
+        }),
+    },
+  ];
+}
+
+/** The same work whoever has the address: nothing shows whether there is an account. */
+async function register(
+  asked: z.output<typeof Asked>,
+  { address: from, id: run }: RouteContext,
+  deps: PasswordDeps,
+): Promise<void> {
+  await requireStrong(asked.password, [asked.email, asked.full_name, asked.tenant], deps);
+  await limitAccount(asked.email, deps);
+  const hash = await deps.hashing.hash(asked.password, deps.config.passwordCost);
+  const tenant = await activeTenant(deps.database, asked.tenant);
+  const [row] = await deps.database.query(
+    sql`select exists (select from users where lower(email) = lower(${asked.email}) and tenant_id = ${tenant?.tenantId ?? null}::uuid) as known`,
+    KnownRow,
+  );
+  const entry = { who: 'anonymous', what: 'registration_requested', from, run } as const;
+  const statements = tenant === undefined ? [] : pending(asked, tenant, hash, row?.known === true, deps);
+  await deps.database.transaction([auditInsert(entry), ...statements]);
+}
+
+function pending(
+  { email, full_name }: z.output<typeof Asked>,
+  { tenantId, slug }: Tenant,
+  hash: string,
+  known: boolean,
+  { outbox, random, sessions }: PasswordDeps,
+): Sql[] {
+  // Without mail nobody could confirm it.
+  if (outbox === null) return [];
+  const to = { to: email, tenant: slug };
+  if (known)
+    return [
+      outbox.enqueue({
+        ...to,
+        kind: 'already-registered',
+        values: { name: full_name, link: `${sessions.publicUrl}/` },
+      }),
+    ];
+  const token = random.hex(32);
+  const link = `${sessions.publicUrl}${PATH}/confirm?token=${token}`;
+  return [
+    sql`insert into sallyport_registrations (token_hash, tenant_id, email, full_name, password_hash, expires_at)
+        values (${tokenDigest(token)}, ${tenantId}::uuid, ${email}, ${full_name}, ${hash}, now() + interval '1 hour' * ${HOURS}::int)`,
+    outbox.enqueue({
+      ...to,
+      kind: 'confirm-registration',
+      values: { name: full_name, link, hours: String(HOURS) },
+    }),
+  ];
+}
+
+const MadeRow = z.object({ spent: z.boolean(), made: z.boolean() });
+
+/** Makes the user, once. Throws Refusal `invalid_reset_token`. */
+async function confirm(token: string, context: RouteContext, { database }: PasswordDeps): Promise<void> {
+  const [row] = await database.query(
+    sql`with spent as (
+          delete from sallyport_registrations where token_hash = ${tokenDigest(token)} and expires_at > now()
+          returning tenant_id, email, full_name, password_hash
+        ), made as (
+          insert into users (tenant_id, email, full_name, password_hash, email_verified, email_verified_at, password_changed_at)
+          select s.tenant_id, s.email, s.full_name, s.password_hash, true, now(), now()
+          from spent s join tenants t on t.tenant_id = s.tenant_id
+          where t.status = 'active' and t.deleted_at is null
+            and not exists (select from users u where u.tenant_id = s.tenant_id and lower(u.email) = lower(s.email))
+          on conflict do nothing returning user_id
+        ), audited as (
+          insert into sallyport_audit (who, what, subject, source, run)
+          select user_id::text, 'registered', user_id, ${context.address}::text, ${context.id}::text from made
+        )
+        select exists (select from spent) as spent, exists (select from made) as made`,
+    MadeRow,
+  );
+  if (row?.spent !== true) throw invalidToken();
+  if (!row.made)
+    throw invalidToken('There is an account with this address by now. Sign in, or ask for a new password.');
+}

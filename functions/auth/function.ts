@@ -1,0 +1,42 @@
+import type { Brought } from '../../shared/edge/function.ts';
+import { sessionMarks } from '../../shared/sessions/revocation.ts';
+import type { PartOf } from '../../shared/configuration/slice.ts';
+import { changeRoute } from './account/change.ts';
+import { registerRoutes } from './account/register.ts';
+import { resetRoutes } from './account/reset.ts';
+import type { AuthPorts } from './deps.ts';
+import { authJobs } from './jobs.ts';
+import type { PasswordDeps } from './password/deps.ts';
+import { Hashing } from './password/hashes.ts';
+import { loginRoute } from './password/login.ts';
+import { ownSessionRoutes } from './session/own.ts';
+import { refreshRoute } from './session/tokens.ts';
+import type { AUTH } from './slice.ts';
+
+/** Sign-in by password and by provider, and the sessions that begin with it. */
+export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>): Brought {
+  const { database, keyRing } = ports;
+  if (database === null || keyRing === null || config.sessions === null)
+    throw new Error('auth needs a database and sessions: its slice makes their absence a fault');
+  const deps: PasswordDeps = {
+    ...ports,
+    database,
+    keyRing,
+    config,
+    sessions: config.sessions,
+    outbox: null,
+    hashing: new Hashing(ports.platform.passwords),
+  };
+  ports.marksFrom(sessionMarks(database));
+  return {
+    routes: [
+      loginRoute(deps),
+      refreshRoute('/api/v1/auth/refresh', deps),
+      ...ownSessionRoutes(deps),
+      changeRoute(deps),
+      ...resetRoutes(deps),
+      ...registerRoutes(deps),
+    ],
+    jobs: authJobs(deps),
+  };
+}

@@ -1,0 +1,127 @@
+import * as z from 'zod';
+import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import { auditInsert, type AuditedAct } from '../../../shared/people/audit.ts';
+import { uuidOf } from '../../../shared/people/tenants.ts';
+import { sql, type Sql } from '../../../shared/ports/database.ts';
+import { endedCookies } from '../../../shared/sessions/cookies.ts';
+import { markEnded } from '../../../shared/sessions/revocation.ts';
+import { sessionEnding, which, type Ending } from '../../../shared/sessions/store.ts';
+import { requireCaller, type Caller } from '../caller.ts';
+import { originOf, type AuthDeps } from '../deps.ts';
+import { answerJson, noContent, optionalBody } from '../http.ts';
+import { userOf } from '../user.ts';
+
+const Logout = z.object({ everywhere: z.boolean().nullish() });
+const EndedRow = z.object({ id: z.string() });
+const SESSIONS = '/api/v1/auth/sessions';
+
+/** The routes by which people see and end their own sessions. */
+export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
+  const called = async (request: Request, context: RouteContext) =>
+    requireCaller(request, originOf(request, context), deps);
+  return [
+    {
+      path: '/api/v1/auth/me',
+      methods: ['GET'],
+      quota: 'coarse',
+      async answer(request, context) {
+        const { session, cookies } = await called(request, context);
+        const { sessionId: id, method: auth_method, createdAt } = session;
+        const shown = { id, auth_method, created_at: createdAt.toISOString() };
+        return answerJson({ ...userOf(session), session: shown }, 200, cookies);
+      },
+    },
+    {
+      path: '/api/v1/auth/logout',
+      methods: ['POST'],
+      quota: 'coarse',
+      async answer(request, context) {
+        const caller = await called(request, context);
+        const { everywhere } = await optionalBody(context, Logout);
+        const { userId, sessionId } = caller.session;
+        if (everywhere === true)
+          await end(which.allOf(sql`${userId}::uuid`), 'signed out everywhere', caller, context, deps);
+        else await end(which.session(sessionId), 'signed out', caller, context, deps);
+        return noContent(caller.byCookie ? endedCookies(deps.sessions) : []);
+      },
+    },
+    {
+      path: SESSIONS,
+      methods: ['GET'],
+      quota: 'coarse',
+      async answer(request, context) {
+        const { session, cookies } = await called(request, context);
+        return answerJson({ sessions: await listed(session, deps) }, 200, cookies);
+      },
+    },
+    {
+      path: `${SESSIONS}/`,
+      methods: ['DELETE'],
+      quota: 'coarse',
+      async answer(request, context) {
+        const caller = await called(request, context);
+        const id = uuidOf(new URL(request.url).pathname.slice(SESSIONS.length + 1));
+        const { userId, sessionId } = caller.session;
+        const own = sql`${which.session(id ?? NOBODYS)} and s.user_id = ${userId}::uuid`;
+        const ended = id === null ? 0 : await end(own, 'ended by its user', caller, context, deps);
+        if (ended === 0) throw new Refusal('not_found', 'no living session of the caller has this id');
+        return noContent(id === sessionId && caller.byCookie ? endedCookies(deps.sessions) : caller.cookies);
+      },
+    },
+  ];
+}
+
+const NOBODYS = '00000000-0000-0000-0000-000000000000';
+const SIGNED_OUT = { 'ended by its user': 'session_ended' } as const satisfies Partial<
+  Record<Ending, AuditedAct>
+>;
+
+/** Ends sessions of the caller; returns how many. From then on their access tokens are refused on every instance. */
+async function end(
+  sessions: Sql,
+  why: Ending,
+  { session }: Caller,
+  { address, id }: RouteContext,
+  deps: AuthDeps,
+): Promise<number> {
+  const entry = {
+    who: session.userId,
+    what: why === 'ended by its user' ? SIGNED_OUT[why] : 'signed_out',
+    subject: session.userId,
+    from: address,
+    run: id,
+    detail: { why },
+  } as const;
+  const rows = await deps.database.query(
+    sql`with ended as (${sessionEnding(sessions, why)}),
+        audited as (${auditInsert(entry, sql`(select from ended limit 1) as one`)})
+        select id from ended`,
+    EndedRow,
+  );
+  const ids = rows.map((row) => row.id);
+  await markEnded(ids, deps);
+  return ids.length;
+}
+
+const ListedRow = z.object({
+  id: z.string(),
+  auth_method: z.string(),
+  device: z.string().nullable(),
+  address: z.string().nullable(),
+  created_at: z.date(),
+  last_used_at: z.date(),
+  expires_at: z.date(),
+  current: z.boolean(),
+});
+
+/** Living sessions, also those of the legacy application; the latest used first. */
+function listed({ userId, sessionId }: Caller['session'], { database }: AuthDeps) {
+  return database.query(
+    sql`select session_id as id, auth_method, user_agent as device, host(ip_address) as address, created_at, last_used_at,
+          refresh_token_expires_at as expires_at, session_id = ${sessionId}::uuid as current
+        from sessions where user_id = ${userId}::uuid and not revoked and refresh_token_expires_at > now()
+        order by last_used_at desc, session_id limit 200`,
+    ListedRow,
+  );
+}

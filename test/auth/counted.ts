@@ -1,0 +1,99 @@
+import { createApp } from '../../functions/app.ts';
+import { parseEnvironment } from '../../functions/configuration.ts';
+import { createPlatform } from '../../shared/adapters/node/platform.ts';
+import { createDeps } from '../../shared/deps.ts';
+import { makePrivateKeys } from '../../shared/keys/signing-keys.ts';
+import type { Database, Sql } from '../../shared/ports/database.ts';
+import { compile } from '../../shared/database/sql.ts';
+import type { Platform } from '../../shared/ports/platform.ts';
+
+/** Sign-in in this process, where everything it computes and asks of the database is counted. */
+export interface Counted {
+  post(route: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  get(route: string, headers?: Record<string, string>): Promise<Response>;
+  /** What was computed since the last call, in units of 2^cost. */
+  paid(): number;
+  /** Statements sent since the last call, each a round trip. */
+  statements(): readonly string[];
+  /** With their parameters. */
+  compiled(): readonly { readonly text: string; readonly params: readonly (string | null)[] }[];
+  close(): Promise<void>;
+}
+
+export async function startCounted(
+  url: string,
+  variables: Readonly<Record<string, string>> = {},
+  change: (platform: Platform) => Partial<Platform> = () => ({}),
+): Promise<Counted> {
+  let paid = 0;
+  let sent: Sql[] = [];
+  const parsed = parseEnvironment(
+    {
+      UPSTREAM_URL: 'http://127.0.0.1:1',
+      OPENFGA_URL: 'http://127.0.0.1:1',
+      OPENFGA_STORE_ID: '01J00000000000000000000000',
+      ACCESS_RULES: '[]',
+      OPENFGA_MODEL: 'off',
+      FUNCTIONS: 'auth',
+      PUBLIC_URL: 'http://127.0.0.1:3999',
+      SESSION_KEYS: await makePrivateKeys(),
+      DATABASE_URL: url,
+      LOGIN_RATE: '1000000/1s',
+      PASSWORD_COST: '4',
+      ...variables,
+    },
+    'node',
+  );
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+  const node = createPlatform();
+  const silent = { debug() {}, info() {}, warn() {}, error() {}, lines: undefined, flush() {} };
+  const platform: Platform = {
+    ...node,
+    log: () => silent,
+    passwords: {
+      atOnce: node.passwords.atOnce,
+      verify(password, hash) {
+        paid += 2 ** Number(hash.slice(4, 6));
+        return node.passwords.verify(password, hash);
+      },
+      hash(password, cost) {
+        paid += 2 ** cost;
+        return node.passwords.hash(password, cost);
+      },
+    },
+    database(config) {
+      const real = node.database(config);
+      const database: Database = {
+        ...real,
+        query: (statement, row) => (sent.push(statement), real.query(statement, row)),
+        execute: (statement) => (sent.push(statement), real.execute(statement)),
+        transaction: (statements, options) => (
+          sent.push(...statements),
+          real.transaction(statements, options)
+        ),
+      };
+      return database;
+    },
+    ...change(node),
+  };
+  const app = createApp(createDeps(parsed.config, { platform }), () => '203.0.113.7');
+  const compiled = () => {
+    const all = sent.map(compile);
+    sent = [];
+    return all;
+  };
+  const send = async (route: string, init: RequestInit) =>
+    app.fetch(new Request(`http://127.0.0.1:3999/api/v1/auth/${route}`, init), {});
+  return {
+    post: (route, body, headers = {}) => send(route, { method: 'POST', headers, body: JSON.stringify(body) }),
+    get: (route, headers = {}) => send(route, { headers }),
+    paid() {
+      const since = paid;
+      paid = 0;
+      return since;
+    },
+    statements: () => compiled().map(({ text }) => text.replaceAll(/\s+/g, ' ').trim()),
+    compiled,
+    close: () => app.close(),
+  };
+}

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll } from 'vitest';
+import * as z from 'zod';
+import { makePrivateKeys } from '../../shared/keys/signing-keys.ts';
+import type { Database } from '../../shared/ports/database.ts';
+import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';
+import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
+import type { GatewayVariables } from '../support/gateway/runtime.ts';
+import { gatewaySuite, type Stage, type SuiteOptions } from '../support/suite.ts';
+import { PASSWORD } from './people.ts';
+
+export const PUBLIC_URL = 'http://127.0.0.1:3999';
+
+export interface AuthStage extends Stage {
+  readonly database: Database;
+  /** Sends JSON to a route of auth. */
+  post(route: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  get(route: string, headers?: Record<string, string>): Promise<Response>;
+}
+
+export const SignedIn = z.object({
+  access_token: z.string(),
+  refresh_token: z.string(),
+  token_type: z.literal('Bearer'),
+  expires_in: z.number(),
+  user: z.object({
+    id: z.string(),
+    tenant_id: z.string(),
+    tenant: z.string(),
+    email: z.string(),
+    full_name: z.string().nullable(),
+    role: z.string(),
+    auth_method: z.string(),
+  }),
+  migration: z
+    .object({ state: z.string(), deadline: z.string().nullable(), start_url: z.string().nullable() })
+    .nullable(),
+});
+
+export const Pair = SignedIn.pick({ access_token: true, refresh_token: true });
+
+/** The gateway with sign-in, on each runtime, over one database. */
+export function authSuite(
+  name: string,
+  options: Omit<SuiteOptions, 'variables'> & { readonly variables?: () => GatewayVariables },
+  define: (stage: AuthStage) => void,
+): void {
+  let db: MigratedDatabase;
+  let neon: NeonEndpoint;
+  let keys: string;
+  beforeAll(async () => {
+    [db, neon, keys] = await Promise.all([DATABASE.start(), startNeonEndpoint(), makePrivateKeys()]);
+  });
+  afterAll(async () => {
+    await neon.close();
+    await db.close();
+  });
+  const variables = () => ({
+    FUNCTIONS: 'auth',
+    PUBLIC_URL,
+    SESSION_KEYS: keys,
+    DATABASE_URL: db.url,
+    DATABASE_HTTP_ENDPOINT: neon.endpoint,
+    LOGIN_RATE: '1000000/1s',
+    PASSWORD_COST: '4',
+    ...options.variables?.(),
+  });
+  gatewaySuite(
+    name,
+    { ...options, variables, before: (world) => void world.secrets.push(PASSWORD) },
+    (stage) => {
+      const auth = stage as { -readonly [Key in keyof AuthStage]: AuthStage[Key] };
+      beforeAll(() => {
+        auth.database = db.database;
+        auth.get = (route, headers = {}) => stage.gateway.fetch(`/api/v1/auth/${route}`, { headers });
+        auth.post = (route, body, headers = {}) =>
+          stage.gateway.fetch(`/api/v1/auth/${route}`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', ...headers },
+            ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+          });
+      });
+      define(auth);
+    },
+  );
+}
+
+export async function signIn(
+  stage: AuthStage,
+  { email, slug }: { readonly email: string; readonly slug: string },
+): Promise<z.output<typeof SignedIn>> {
+  const answer = await stage.post('login', { tenant: slug, email, password: PASSWORD });
+  if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`);
+  return SignedIn.parse(await answer.json());
+}
+
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
