@@ -1,7 +1,7 @@
 /** Kanidm refuses: the status and body of its answer. */
 export class KanidmRefused extends Error {
   override readonly name = 'KanidmRefused';
-  readonly status: 400 | 401 | 403 | 404 | 409 | 422 | 500;
+  readonly status: 400 | 401 | 403 | 404 | 409 | 415 | 422 | 500;
   readonly body: unknown;
 
   constructor(status: KanidmRefused['status'], body: unknown) {

@@ -57,6 +57,23 @@ export function groupRoutes(app: Hono, { store, tokens }: Parts): void {
     store.remove(changeable(c));
     return c.json(null);
   });
+  app.patch('/v1/group/:id', async (c) => {
+    const { attrs } = await bodyOf(c, z.object({ attrs: Attrs }));
+    if (attrs['displayname'] !== undefined) throw denied();
+    store.modify(changeable(c), { name: nameOf(attrs['name']?.[0] ?? '') });
+    return c.json(null);
+  });
+  app.put('/v1/group/:id/_attr/:attribute', async (c) => {
+    const values = await bodyOf(c, z.array(z.string()));
+    const group = changeable(c);
+    const attribute = c.req.param('attribute');
+    if (attribute === 'description') store.modify(group, { description: values[0] });
+    else if (attribute === 'member') {
+      store.leave(group, [...group.members]);
+      store.join(group, values);
+    } else throw denied();
+    return c.json(null);
+  });
   app.post('/v1/group/:id/_attr/member', async (c) => {
     const ids = await bodyOf(c, z.array(z.string()));
     if (ids.length === 0) throw new KanidmRefused(400, 'emptyrequest');

@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono';
 import * as z from 'zod';
-import { denied, noEntry, KanidmRefused } from './faults.ts';
+import { badValue, denied, noEntry, KanidmRefused } from './faults.ts';
 import type { Parts } from './index.ts';
 import { enrol, mustWrite, sight, type Actor } from './rights.ts';
 import { toAttributes } from './shape.ts';
@@ -10,20 +10,22 @@ import { Attrs, changesOf, mailOf, personOf, timeOf, nameOf } from './values.ts'
 const Single = z.object({ attrs: Attrs });
 
 /** `/v1/person` and the recycle bin. */
-export function personRoutes(app: Hono, { store, tokens }: Parts): void {
+export function personRoutes(app: Hono, { store, tokens, syncs }: Parts): void {
   const actorOf = (c: Context): Actor => tokens.actor(c.req.header('authorization'));
   const seen = (actor: Actor, id: string): Entry => {
     const entry = store.find(id);
     if (entry?.kind !== 'person' || sight(actor) === 'nothing') throw noEntry();
     return entry;
   };
-  /** A person whom the actor may change. */
-  const changeable = (c: Context): Entry => {
+  /** A person whom the actor may change; one who is synced only in what their sync account yields. */
+  const changeable = (c: Context, attributes?: readonly string[]): Entry => {
     const actor = actorOf(c);
     mustWrite(actor);
     const entry = seen(actor, c.req.param('id') ?? '');
     if (!actor.has('idm_people_admins')) throw denied();
-    if (entry.syncedBy !== undefined) throw denied();
+    const yielded = syncs.get(entry.syncedBy ?? '')?.yields ?? [];
+    const mine = attributes?.every((attribute) => yielded.includes(attribute)) ?? false;
+    if (entry.syncedBy !== undefined && !mine) throw denied();
     return entry;
   };
   app.post('/v1/person', async (c) => {
@@ -47,13 +49,19 @@ export function personRoutes(app: Hono, { store, tokens }: Parts): void {
     return c.json(toAttributes(store, entry, sees));
   });
   app.patch('/v1/person/:id', async (c) => {
-    const entry = changeable(c);
-    store.modify(entry, changesOf((await bodyOf(c, Single)).attrs));
+    const { attrs } = await bodyOf(c, Single);
+    store.modify(changeable(c, Object.keys(attrs)), changesOf(attrs));
     return c.json(null);
   });
   app.delete('/v1/person/:id', (c) => {
     store.remove(changeable(c));
     return c.json(null);
+  });
+  app.get('/v1/person/:id/_attr/:attribute', (c) => {
+    const sees = sight(actorOf(c));
+    const entry = store.find(c.req.param('id'));
+    if (sees === 'nothing' || entry?.kind !== 'person') return c.json(null);
+    return c.json(toAttributes(store, entry, sees).attrs[c.req.param('attribute')] ?? null);
   });
   app.put('/v1/person/:id/_attr/:attribute', async (c) => {
     const entry = changeableOr(c, changeable, (actor) => seen(actor, c.req.param('id')), actorOf);
@@ -97,6 +105,8 @@ function attributeOf(name: string, values: readonly string[]) {
       return { displayname: first ?? '' };
     case 'name':
       return { name: nameOf(first ?? '') };
+    case 'primary_credential':
+      throw badValue('Credentials can not be supplied through modification - please use the IDM api');
     default:
       throw denied();
   }
@@ -130,6 +140,8 @@ function recycleBinRoutes(
 
 /** Kanidm's own words for a body that is none. */
 export async function bodyOf<T>(c: Context, shape: z.ZodType<T>): Promise<T> {
+  if (c.req.header('content-type')?.startsWith('application/json') !== true)
+    throw new KanidmRefused(415, 'Expected request with `Content-Type: application/json`');
   const text = await c.req.text();
   let body: unknown;
   try {

@@ -120,7 +120,8 @@ export class Store {
 
   modify(entry: Entry, { name, ...values }: Values & { readonly name?: string }): void {
     this.#mustBeFree(name, values.mail ?? [], entry);
-    this.#drop(entry);
+    this.#byName.delete(entry.name);
+    for (const mail of entry.mail) this.#byMail.delete(mail);
     Object.assign(entry, values, {
       modified: this.#now(),
       ...(name !== undefined && { name: name.toLowerCase() }),

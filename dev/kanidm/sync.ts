@@ -85,6 +85,14 @@ export function syncRoutes(app: Hono, { store, syncs, adminToken }: Parts): void
     if (!syncs.finalise(c.req.param('name'), store)) throw new KanidmRefused(404, 'nomatchingentries');
     return c.json(null);
   });
+  app.get('/v1/sync_account/:name/_terminate', (c) => {
+    mustBeAdmin(c.req.header('authorization'));
+    const name = c.req.param('name');
+    const owned = store.entries('person').filter((entry) => entry.syncedBy === name);
+    if (!syncs.finalise(name, store)) throw new KanidmRefused(404, 'nomatchingentries');
+    for (const entry of owned) store.remove(entry);
+    return c.json(null);
+  });
   app.put('/v1/sync_account/:name/_attr/sync_yield_authority', async (c) => {
     mustBeAdmin(c.req.header('authorization'));
     const account = syncs.get(c.req.param('name'));
@@ -106,7 +114,7 @@ function applyAll(store: Store, account: SyncAccount, entries: readonly SyncEntr
 }
 
 /** An entry is whole: what it lacks is removed, a password too. */
-function applyOne(store: Store, { name: syncedBy }: SyncAccount, entry: SyncEntry): () => void {
+function applyOne(store: Store, { name: syncedBy, yields }: SyncAccount, entry: SyncEntry): () => void {
   const values: Values & { name: string } = {
     name: nameOf(entry.name),
     displayname: entry.displayname,
@@ -117,7 +125,12 @@ function applyOne(store: Store, { name: syncedBy }: SyncAccount, entry: SyncEntr
   };
   const uuid = uuidOf(entry.id);
   const there = store.find(uuid);
-  if (there === undefined) return added(store, uuid, values, syncedBy);
+  if (there === undefined) {
+    // A new entry is nobody's yet, so nothing of it can be another's to write.
+    if (yields.some((attribute) => ['displayname', 'mail'].includes(attribute)))
+      throw new KanidmRefused(500, 'invalidentrystate');
+    return added(store, uuid, values, syncedBy);
+  }
   if (there.syncedBy !== syncedBy) throw new KanidmRefused(500, 'modifyassertionfailed');
   const { name, displayname, mail, password, expire, validFrom } = there;
   const before = { name, displayname, mail, password, expire, validFrom };

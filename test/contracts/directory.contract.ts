@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Creation, Directory, DirectoryTenant, NewPerson, Person } from '../../shared/ports/directory.ts';
+import type {
+  Creation,
+  Directory,
+  DirectoryTenant,
+  NewPerson,
+  Person,
+} from '../../shared/ports/directory.ts';
 
 /** Long because every promise of one port is here. */
 export interface DirectoryStage {
@@ -50,7 +56,8 @@ export function directoryContract(name: string, open: () => Promise<DirectorySta
       };
     };
     const create = async (...people: NewPerson[]): Promise<readonly Creation[]> => directory.create(people);
-    const outcomes = async (...people: NewPerson[]) => (await create(...people)).map(({ outcome }) => outcome);
+    const outcomes = async (...people: NewPerson[]) =>
+      (await create(...people)).map(({ outcome }) => outcome);
     const find = async (id: string): Promise<Person | undefined> => {
       const found = await directory.find([id]);
       if (found.outcome !== 'found') throw new Error(JSON.stringify(found));
@@ -210,27 +217,33 @@ export function directoryContract(name: string, open: () => Promise<DirectorySta
       expect(await directory.findGroup(tenantOf('nowhere'), 'member')).toEqual({ outcome: 'absent' });
     });
 
-    it.each(['member', 'admin'] as const)('adds many as %s and takes them out, again and again', async (role) => {
-      const ensured = await directory.ensureGroup(acme, role);
-      if (ensured.outcome !== 'exists') throw new Error(JSON.stringify(ensured));
-      const { group } = ensured;
-      const people = Array.from({ length: 3 }, (_, at) => newPerson(`${role}${at}`));
-      await create(...people);
-      const ids = people.map(({ id }) => id);
-      for (let time = 0; time < 2; time++) {
-        expect(await directory.addMembers(group, ids)).toEqual({ outcome: 'done', absent: [] });
-        for (const id of ids) expect((await find(id))?.groups).toContain(group.id);
-      }
-      if (role === 'member' && directory.traits.mode === 'organisations') return;
-      const stays = ids[0]!;
-      for (let time = 0; time < 2; time++) {
-        expect(await directory.removeMembers(group, ids.slice(1))).toMatchObject({ outcome: 'done' });
-        for (const id of ids) expect((await find(id))?.groups.includes(group.id)).toBe(id === stays);
-      }
-      const nobody = randomUUID();
-      expect(await directory.addMembers(group, [nobody, stays])).toEqual({ outcome: 'done', absent: [nobody] });
-      expect(await directory.addMembers(group, [])).toEqual({ outcome: 'done', absent: [] });
-    });
+    it.each(['member', 'admin'] as const)(
+      'adds many as %s and takes them out, again and again',
+      async (role) => {
+        const ensured = await directory.ensureGroup(acme, role);
+        if (ensured.outcome !== 'exists') throw new Error(JSON.stringify(ensured));
+        const { group } = ensured;
+        const people = Array.from({ length: 3 }, (_, at) => newPerson(`${role}${at}`));
+        await create(...people);
+        const ids = people.map(({ id }) => id);
+        for (let time = 0; time < 2; time++) {
+          expect(await directory.addMembers(group, ids)).toEqual({ outcome: 'done', absent: [] });
+          for (const id of ids) expect((await find(id))?.groups).toContain(group.id);
+        }
+        if (role === 'member' && directory.traits.mode === 'organisations') return;
+        const stays = ids[0]!;
+        for (let time = 0; time < 2; time++) {
+          expect(await directory.removeMembers(group, ids.slice(1))).toMatchObject({ outcome: 'done' });
+          for (const id of ids) expect((await find(id))?.groups.includes(group.id)).toBe(id === stays);
+        }
+        const nobody = randomUUID();
+        expect(await directory.addMembers(group, [nobody, stays])).toEqual({
+          outcome: 'done',
+          absent: [nobody],
+        });
+        expect(await directory.addMembers(group, [])).toEqual({ outcome: 'done', absent: [] });
+      },
+    );
 
     it('keeps both roles of one person, and those of another tenant apart', async () => {
       const person = newPerson('both');
