@@ -4,7 +4,7 @@ import { openZitadelDirectory } from '../../shared/adapters/zitadel/directory.ts
 import type { DirectoryConfig } from '../../shared/configuration/providers.ts';
 import type { Directory } from '../../shared/ports/directory.ts';
 import type { Clock, Exchange } from '../../shared/ports/runtime.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 
 export interface OpenOptions {
   readonly exchange?: Exchange;

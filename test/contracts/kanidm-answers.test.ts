@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { openKanidmDirectory } from '../../shared/adapters/kanidm/directory.ts';
 import type { Creation, NewPerson } from '../../shared/ports/directory.ts';
 import type { Call, Exchange, Reply } from '../../shared/ports/runtime.ts';
-import { webRandom } from '../../shared/random.ts';
+import { webRandom } from '../../shared/runtime.ts';
 import { exchanges, kanidmRecordingsMissing, type Exchanged } from './kanidm-recordings.ts';
 
 const ID = '018f3a5e-7c1a-7b3c-8d2e-1f2a3b4c5d6e';

@@ -125,9 +125,10 @@ describe('the stand-in for Kanidm', () => {
       const tokens = await redeem();
       for (const kind of ['access_token', 'id_token'] as const) {
         const { header, claims } = samples[kind];
-        const { tenant: _map, ...rest } = claims;
         expect(Object.keys(decodeProtectedHeader(tokens[kind])).sort()).toEqual(Object.keys(header).sort());
-        expect(Object.keys(decodeJwt(tokens[kind])).sort()).toEqual(Object.keys(rest).sort());
+        // The recorded client had a map of claims beside.
+        const members = Object.keys(claims).filter((name) => name !== 'tenant');
+        expect(Object.keys(decodeJwt(tokens[kind])).sort()).toEqual(members.sort());
       }
       expect(decodeProtectedHeader(tokens.access_token).typ).toBe('at+jwt');
       expect(decodeProtectedHeader(tokens.id_token).typ).toBeUndefined();
