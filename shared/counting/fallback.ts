@@ -134,10 +134,20 @@ export class FallbackCounters implements Counters, Revocations {
     }
   }
 
-  #agreed({ caller, organization }: TakeRequest, taken: SharedTaken): Taken {
+  #agreed({ caller, organization, session }: TakeRequest, taken: SharedTaken): Taken {
     const mark = this.#newer(caller, taken.mark);
-    if (organization === undefined) return mark === taken.mark ? taken : { ...taken, mark };
-    return { ...taken, mark, organizationMark: this.#newer(organization, taken.organizationMark) };
+    if (organization === undefined && session === undefined)
+      return mark === taken.mark ? taken : { ...taken, mark };
+    return {
+      ...taken,
+      mark,
+      organizationMark: this.#newerOf(organization, taken.organizationMark),
+      sessionMark: this.#newerOf(session, taken.sessionMark),
+    };
+  }
+
+  #newerOf(caller: string | undefined, stored: Mark | undefined): Mark | undefined {
+    return caller === undefined ? undefined : this.#newer(caller, stored);
   }
 
   /** The newer mark wins, the store's or this instance's: a store without one may have lost it. */
@@ -181,12 +191,18 @@ export class FallbackCounters implements Counters, Revocations {
     }
   }
 
-  #admitUncounted({ caller, policy, organization }: TakeRequest): Taken {
+  #admitUncounted({ caller, policy, organization, session }: TakeRequest): Taken {
     const { local, clock } = this.#options;
     const now = clock.now();
-    const mark = local.marks.of(caller, now);
-    const organizationMark = organization === undefined ? undefined : local.marks.of(organization, now);
-    return { allowed: true, remaining: policy.limit, resetMs: 0, retryAfterMs: 0, mark, organizationMark };
+    return {
+      allowed: true,
+      remaining: policy.limit,
+      resetMs: 0,
+      retryAfterMs: 0,
+      mark: local.marks.of(caller, now),
+      organizationMark: organization === undefined ? undefined : local.marks.of(organization, now),
+      sessionMark: session === undefined ? undefined : local.marks.of(session, now),
+    };
   }
 
   #markUp(): void {

@@ -58,6 +58,19 @@ export function callerOf({ name }: Pick<Issuer, 'name'>, subject: string): strin
   return `${name}|${subject}`;
 }
 
+const SESSION = '|sid:';
+
+/** `<caller>|sid:<id>`: a session in marks. Begins with its caller, so that a clustered store keeps both on one node. */
+export function sessionOf(caller: string, id: string): string {
+  return `${caller}${SESSION}${id}`;
+}
+
+/** The caller of a session named by `sessionOf`; any other text is itself. No subject holds a colon. */
+export function ownerOf(caller: string): string {
+  const at = caller.indexOf(SESSION);
+  return at < 0 ? caller : caller.slice(0, at);
+}
+
 /** An organisation's subject in the mirror and in marks: no user's id holds a colon. */
 export function organizationSubject(id: string): string {
   return `org:${id}`;

@@ -14,6 +14,8 @@ export interface TakeRequest {
   readonly policy: RatePolicy;
   /** `<issuer>|org:<id>`: the organisation that the caller's token names, which may be marked as well. */
   readonly organization?: string | undefined;
+  /** `<caller>|sid:<id>` (`sessionOf`): the session that the caller's token belongs to, which may be marked as well. */
+  readonly session?: string | undefined;
 }
 
 /** The result of one atomic take. */
@@ -29,6 +31,8 @@ export interface Taken {
   readonly mark: Mark | undefined;
   /** Of a removed organisation. */
   readonly organizationMark?: Mark | undefined;
+  /** Of an ended session. */
+  readonly sessionMark?: Mark | undefined;
 }
 
 /** Shared request counters. Throws `CountersUnavailable` when the store is away. */

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PEOPLE, PERSON, PersonShape } from '../people/users.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
 import type { TokenPair } from './cookies.ts';
+import { SESSION_CALLER } from './revocation.ts';
 import { tokenHash, type SessionMethod } from './token.ts';
 
 /** Seconds in which a rotated refresh token is answered once more with what came of it. */
@@ -142,8 +143,8 @@ export type Ending =
   | 'ended at the provider'
   | 'refused by the provider';
 
-/** An update of a statement's CTE that ends living sessions; its rows are their ids, for markEnded(). */
+/** An update of a statement's CTE that ends living sessions; the `id` of its rows is the caller that markEnded() marks. */
 export function sessionEnding(sessions: Sql, why: Ending): Sql {
   return sql`update sessions s set revoked = true, revoked_at = now(), revoked_reason = ${why}::text
-    where ${sessions} and not s.revoked returning s.session_id as id`;
+    where ${sessions} and not s.revoked returning ${SESSION_CALLER} as id`;
 }

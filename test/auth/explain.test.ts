@@ -147,7 +147,7 @@ describe.skipIf(postgres.missing)('indexes used (needs the postgresql package)',
     await personByLink(database, { issuer: kanidm, subject }, kanidm);
     await personByLink(database, { issuer: 'https://idp.example.org', subject }, kanidm);
     await sessionMarks(database).since(Date.now() - 60_000, async () => undefined);
-    await sessionMarks(database).of(`session|sid:${subject}`);
+    await sessionMarks(database).of(`session|${subject}|sid:${subject}`);
     const signal = new AbortController().signal;
     for (const job of Object.values(authJobs({ database }))) await job.run({ signal, dryRun: false });
     expect(sent.length).toBe(9);

@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RedisCounters } from '../../shared/adapters/redis/counters.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
+import { sessionOf } from '../../shared/identity/subjects.ts';
 import { advanceRedis, withAdmin } from '../services/redis-time.ts';
 import { startRedis, startRedisCluster } from '../services/redis.ts';
 import { manualClock } from '../support/clock.ts';
@@ -273,7 +274,7 @@ describe.skipIf(!redis)('when redis-server goes away (skipped: not installed)', 
 });
 
 describe.skipIf(!redis)('a cluster (skipped: redis-server is not installed)', () => {
-  it('gets a call for each caller, and counts exactly', async () => {
+  it('gets a call for each caller, counts exactly, and reads marks of sessions', async () => {
     const cluster = (await startRedisCluster())!;
     const admin = async (...command: string[]) =>
       JSON.stringify(await withAdmin(cluster.url, (one) => one.sendCommand(command)));
@@ -293,6 +294,10 @@ describe.skipIf(!redis)('a cluster (skipped: redis-server is not installed)', ()
     }
     const calls = await admin('INFO', 'commandstats');
     expect(/cmdstat_evalsha:calls=(\d+)/.exec(calls)?.[1]).toBe('3');
+    const session = sessionOf(request.caller, 'one');
+    expect((await counters.take({ ...request, session })).sessionMark).toBeUndefined();
+    await counters.mark(session, { version: 1, notBefore: Infinity }, 60);
+    expect((await counters.take({ ...request, session })).sessionMark?.notBefore).toBe(Infinity);
     await cluster.close();
   });
 });

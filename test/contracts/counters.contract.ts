@@ -213,6 +213,23 @@ export function countersContract(store: () => CountersStore): void {
       });
     });
 
+    it('of a session are seen by takes of that session alone, of its caller or not', async () => {
+      await counters.mark('session|alice|sid:ended', gone(1), 60);
+      await counters.mark('zitadel|org:closed', gone(3), 60);
+      const asked = [undefined, 'session|alice|sid:ended', 'session|alice|sid:other', 'session|bob|sid:ended'];
+      for (const organization of [undefined, 'zitadel|org:closed', 'zitadel|org:open'])
+        for (const session of asked) {
+          const taken = await counters.take({
+            caller: 'session|alice',
+            policy: slow,
+            ...{ organization, session },
+          });
+          expect(taken.mark).toBeUndefined();
+          expect(taken.sessionMark).toEqual(session === asked[1] ? gone(1) : undefined);
+          expect(taken.organizationMark).toEqual(organization === 'zitadel|org:closed' ? gone(3) : undefined);
+        }
+    });
+
     it('are seen on a refused request too', async () => {
       for (let n = 0; n < slow.limit; n++) await takeAs('zitadel|alice');
       await counters.mark('zitadel|alice', gone(1), 60);

@@ -77,6 +77,14 @@ describe('the limit step', () => {
   });
 
   it.each([
+    ['sessionMark', 'session ended'],
+    ['organizationMark', 'organisation removed'],
+  ] as const)('refuses by %s alone as well', (mark, reason) => {
+    const deps = answering({ [mark]: { version: 1, notBefore: Infinity } });
+    expect(refusalOf(() => limit({ caller, policy }, deps))).toMatchObject({ code: 'invalid_token', reason });
+  });
+
+  it.each([
     ['a token from before', 5_000],
     ['a token of that very time', 10_000],
     ['a token that does not say when it is from', undefined],

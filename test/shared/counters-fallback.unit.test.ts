@@ -179,6 +179,19 @@ describe('while the counter store is away', () => {
     expect(await instance.take({ caller: 'zitadel|bob', policy })).toMatchObject({ mark: undefined });
   });
 
+  it.each(['local', 'open'] as const)('%s: a session once seen ended stays out', async (mode) => {
+    const instance = counters(mode);
+    const [session, organization] = ['zitadel|alice|sid:1', 'zitadel|org:closed'];
+    await shared.mark(session, GONE, 60);
+    await shared.mark(organization, GONE, 60);
+    const seen = await instance.take({ ...request, session, organization });
+    shared.away = true;
+    const kept = await instance.take({ ...request, session, organization });
+    for (const taken of [seen, kept])
+      expect(taken).toMatchObject({ mark: undefined, sessionMark: GONE, organizationMark: GONE });
+    expect((await instance.take({ ...request, session: 'zitadel|alice|sid:2' })).sessionMark).toBeUndefined();
+  });
+
   it('a subject seen back is let in', async () => {
     const instance = counters('local');
     await shared.mark(request.caller, GONE, 60);

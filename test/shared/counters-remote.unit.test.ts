@@ -91,7 +91,7 @@ describe('takes of one turn', () => {
     const taken = Promise.all(several(3).map((request) => counters.take(request)));
     endTurn();
     await calls[0]!.answer(['1 2 60000000 0']);
-    await calls[1]!.answer(['0 0 59000000 1500001', '1 1 1 0|v7||v9']);
+    await calls[1]!.answer(['0 0 59000000 1500001', '1 1 1 0|v7||v9|v11']);
     const rest = { store: 'store', organizationMark: undefined, mark: undefined };
     expect(await taken).toEqual([
       { ...rest, allowed: true, remaining: 2, resetMs: 60_000, retryAfterMs: 0 },
@@ -100,6 +100,7 @@ describe('takes of one turn', () => {
         ...{ store: 'store', allowed: true, remaining: 1, resetMs: 1, retryAfterMs: 0 },
         mark: { version: 7, notBefore: Infinity },
         organizationMark: { version: 9, notBefore: Infinity },
+        sessionMark: { version: 11, notBefore: Infinity },
       },
     ]);
   });

@@ -111,6 +111,7 @@ function admit(taken: Taken, { policy, issuedAt }: LimitRequest): Admission {
   if (isWithdrawn(taken.mark, issuedAt))
     throw invalidToken(taken.mark?.notBefore === Infinity ? 'subject revoked' : FROM_BEFORE);
   if (isWithdrawn(taken.organizationMark, issuedAt)) throw invalidToken('organisation removed');
+  if (isWithdrawn(taken.sessionMark, issuedAt)) throw invalidToken('session ended');
   if (!taken.allowed) throw rateLimited(policy, taken);
   return { policy, remaining: taken.remaining, headers: rateHeaders(policy, taken) } as Admission;
 }

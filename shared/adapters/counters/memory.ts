@@ -26,7 +26,7 @@ export class MemoryCounters implements Counters, Revocations {
     this.#ledger = new Ledger(capacity);
   }
 
-  take({ caller, policy, organization }: TakeRequest): Taken {
+  take({ caller, policy, organization, session }: TakeRequest): Taken {
     const now = this.#clock.now();
     const account = this.#ledger.get(caller, policy.name) ?? this.#open(caller, policy, now);
     account.settle(now);
@@ -38,6 +38,7 @@ export class MemoryCounters implements Counters, Revocations {
       retryAfterMs: allowed ? 0 : Math.ceil(account.retryMs(now)),
       mark: this.marks.of(caller, now),
       organizationMark: organization === undefined ? undefined : this.marks.of(organization, now),
+      sessionMark: session === undefined ? undefined : this.marks.of(session, now),
     };
   }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { CountersUnavailable } from '../../errors.ts';
 import { UNVERSIONED } from '../../identity/marks.ts';
@@ -6,6 +5,7 @@ import type { SharedCounters, SharedTaken } from '../../ports/platform.ts';
 import type { Mark, MarkStore } from '../../ports/revocations.ts';
 import type { TakeRequest } from '../../ports/counters.ts';
 import { grainMs } from '../../counting/rate.ts';
+import { namesOf, type Names } from './names.ts';
 import { MARK, TAKE, type Script } from './script.ts';
 
 /** Sends one command to a store that speaks Redis; rejects when it does not answer in time or answers with an error. */
@@ -25,18 +25,12 @@ const PROBE: TakeRequest = { caller: 'readiness', policy: { name: 'probe', limit
 const MOST_TOGETHER = 128;
 /** Callers whose keys are cached, so that none is hashed with every request. */
 const MOST_NAMED = 10_000;
-const TAKEN = /^([01]) (\d+) (\d+) (\d+)(?:\|([^|]*)\|([^|]*)\|([^|]*))?$/;
+const TAKEN = /^([01]) (\d+) (\d+) (\d+)(?:\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*))?$/;
 
 interface Waiting {
   readonly request: TakeRequest;
   readonly resolve: (taken: SharedTaken) => void;
   readonly reject: (error: unknown) => void;
-}
-
-interface Names {
-  readonly tag: string;
-  readonly withdrawn: string;
-  readonly restored: string;
 }
 
 /**
@@ -109,11 +103,17 @@ export class RemoteCounters implements SharedCounters, MarkStore {
     }
     parameters.push(STORE_KEY);
     for (const { request } of batch) {
-      const { policy, organization } = request;
+      const { policy } = request;
       parameters.push(`${policy.limit} ${policy.windowMs * 1_000} ${grainMs(policy) * 1_000}`);
-      parameters.push(organization === undefined ? '' : this.#namesOf(organization).withdrawn);
+      parameters.push(this.#othersOf(request));
     }
     return parameters;
+  }
+
+  /** The withdrawals besides the caller's own: `organisation`, or `organisation session` where there is one. */
+  #othersOf({ organization, session }: TakeRequest): string {
+    const first = organization === undefined ? '' : this.#namesOf(organization).withdrawn;
+    return session === undefined ? first : `${first} ${this.#namesOf(session).withdrawn}`;
   }
 
   #namesOf(caller: string): Names {
@@ -175,15 +175,6 @@ export class RemoteCounters implements SharedCounters, MarkStore {
   }
 }
 
-/**
- * Callers are external text of any length, so keys hold a digest. The braces are Redis Cluster's hash tag: all keys
- * of one caller are on one node, as a script that reads two of them requires.
- */
-function namesOf(caller: string): Names {
-  const tag = `sallyport:{${createHash('sha256').update(caller).digest('base64url')}}`;
-  return { tag, withdrawn: `${tag}:revoked`, restored: `${tag}:restored` };
-}
-
 function byCaller(batch: readonly Waiting[]): Waiting[][] {
   const parts = new Map<string, Waiting[]>();
   for (const each of batch) {
@@ -197,7 +188,7 @@ function byCaller(batch: readonly Waiting[]): Waiting[][] {
 function takenOf(reply: unknown, batch: readonly Waiting[]): SharedTaken[] {
   const [store = '', ...lines] = typeof reply === 'string' ? reply.split('\n') : [];
   const taken = lines.flatMap((line): SharedTaken | [] => {
-    const [, allowed, remaining, resetUs, retryUs, withdrawn = '', restored = '', gone = ''] =
+    const [, allowed, remaining, resetUs, retryUs, withdrawn = '', restored = '', gone = '', ended = ''] =
       TAKEN.exec(line) ?? [];
     if (allowed === undefined) return [];
     return {
@@ -207,6 +198,7 @@ function takenOf(reply: unknown, batch: readonly Waiting[]): SharedTaken[] {
       retryAfterMs: Math.ceil(Number(retryUs) / 1_000),
       mark: markOf(withdrawn, restored),
       organizationMark: markOf(gone, ''),
+      sessionMark: markOf(ended, ''),
       store,
     };
   });

@@ -13,14 +13,14 @@ export interface Script {
  * than both ends.
  * KEYS, three per take: the window, the caller's withdrawal, its remainder once revoked.
  * ARGV: 1 = the key that an emptied store lacks; then two per take: `limit window grain` (shared/counting/rate.ts), and the key of
- * the withdrawal of the caller's organisation, or ''.
+ * the withdrawal of the caller's organisation, or '', and, behind a space, that of its session where it has one.
  * Returns lines: the store, then per take `allowed remaining reset wait`, the last two in microseconds until all is free and
- * until one is. With any mark, `|withdrawal|remainder|the organisation's withdrawal` follow.
+ * until one is. With any mark, `|withdrawal|remainder|the organisation's withdrawal|the session's` follow.
  *
  * The clock is the store's, so that gateways whose clocks differ agree. Microseconds since the epoch stay whole and far
  * below 2^53 in Lua's doubles; '%.0f' because stores differ in the number of digits they return of a bare number.
  * The keys in ARGV are not declared: a cluster would refuse a script whose keys are on different nodes. There the
- * store is '-', and no organisation's withdrawal is read. A malformed window of one caller fails no other: it is read as far as possible.
+ * store is '-', and no organisation's withdrawal is read; a session's key is on its caller's node. A malformed window of one caller fails no other: it is read as far as possible.
  */
 export const TAKE = script(`
 local time = redis.call('TIME')
@@ -89,7 +89,12 @@ local function settle(key, value, limit, window, grain)
   return allowed, used, reset, wait
 end
 
-local function take(key, found, withdrawn, restored, rate, organization_key)
+local function read(key)
+  local value = key ~= '' and redis.pcall('GET', key)
+  return type(value) ~= 'table' and value
+end
+
+local function take(key, found, withdrawn, restored, rate, others)
   local limit, window, grain = string.match(rate, '(%d+) (%d+) (%d+)')
   limit, window, grain = tonumber(limit), tonumber(window), tonumber(grain)
   local allowed, reset, wait = true, window, 0
@@ -101,11 +106,15 @@ local function take(key, found, withdrawn, restored, rate, organization_key)
     allowed, used, reset, wait = settle(key, before, limit, window, grain)
   end
   local line = string.format('%d %.0f %.0f %.0f', allowed and 1 or 0, math.max(limit - used, 0), reset, wait)
-  local organization = organization_key ~= '' and redis.pcall('GET', organization_key)
-  if type(organization) == 'table' then organization = false end
-  if not (withdrawn or restored or organization) then return line end
-  local marks = { withdrawn or '', restored or '', organization or '' }
-  for i = 1, 3 do marks[i] = string.gsub(marks[i], '[|%c]', '?') end
+  local organization, session = false, false
+  if others ~= '' then
+    local space = string.find(others, ' ', 1, true)
+    organization = read(space and string.sub(others, 1, space - 1) or others)
+    session = space and read(string.sub(others, space + 1))
+  end
+  if not (withdrawn or restored or organization or session) then return line end
+  local marks = { withdrawn or '', restored or '', organization or '', session or '' }
+  for i = 1, 4 do marks[i] = string.gsub(marks[i], '[|%c]', '?') end
   return line .. '|' .. table.concat(marks, '|')
 end
 
