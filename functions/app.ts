@@ -36,7 +36,13 @@ export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App
   };
   const webhooks = createWebhooks({ ...deps, forget });
   const further = deps.config.starts.map((start) => start({ ...deps, forget }));
-  const brought: readonly Brought[] = [gateway, { checks: databaseChecks(deps) }, webhooks, ...further, more];
+  const brought: readonly Brought[] = [
+    gateway,
+    { checks: databaseChecks(deps, gateway) },
+    webhooks,
+    ...further,
+    more,
+  ];
   const cron = createJobs(brought, deps);
   const { config, clock } = deps;
   const { runtime, metrics } = deps.platform;
@@ -102,10 +108,9 @@ function createJobs(brought: readonly Brought[], deps: Bundle): Cron | null {
   return createCron({ database, random, log, metrics: platform.metrics, jobs, idle: new Set(config.idle) });
 }
 
-/** Not needed: the gateway forwards without it. */
-function databaseChecks({ database }: Deps): ReadinessCheck[] {
+/** Needed where it says whose tokens are whose. */
+function databaseChecks({ database }: Deps, gateway: Gateway): ReadinessCheck[] {
   if (database === null) return [];
-  return [
-    { name: 'database', needed: false, look: () => database.ping().then(() => ({ up: true, state: 'up' })) },
-  ];
+  const needed = (): boolean => gateway.needsDatabase();
+  return [{ name: 'database', needed, look: () => database.ping().then(() => ({ up: true, state: 'up' })) }];
 }

@@ -1,7 +1,7 @@
 import type { Requirement, FeatureRule } from './feature-sync/changes.ts';
 import { compileRules, targetsNamedIn } from './gateway/match/rules/compile.ts';
 import { shapeOf } from './gateway/match/pattern.ts';
-import type { Access } from './gateway/match/types.ts';
+import { isForAnyToken, type Rule } from './gateway/match/types.ts';
 
 export type ReadFeatureRules =
   | { readonly ok: true; readonly rules: readonly FeatureRule[] }
@@ -14,17 +14,19 @@ export function readFeatureRules(source: string): ReadFeatureRules {
     const faults = compilation.findings.filter(({ severity }) => severity === 'error');
     return { ok: false, faults: faults.map(({ line, column, message }) => `${line}:${column} ${message}`) };
   }
-  const rules = compilation.rules.rules.map(({ segments, path, methods, access, claims }): FeatureRule => ({
-    shape: shapeOf(segments),
-    path,
-    methods,
-    requirement: requirementOf(access, claims !== undefined),
+  const rules = compilation.rules.rules.map((rule): FeatureRule => ({
+    shape: shapeOf(rule.segments),
+    path: rule.path,
+    methods: rule.methods,
+    requirement: requirementOf(rule),
   }));
   return { ok: true, rules };
 }
 
-function requirementOf(access: Access, claims: boolean): Requirement {
-  if (access.kind !== 'relation') return { kind: claims ? 'other' : 'open' };
+function requirementOf(rule: Rule): Requirement {
+  const { access } = rule;
+  if (access.kind === 'public' || isForAnyToken(rule)) return { kind: 'open' };
+  if (access.kind !== 'relation') return { kind: 'other' };
   const { object, relation } = access;
   if (typeof object !== 'string' || !object.startsWith('feature:')) return { kind: 'other' };
   return { kind: 'feature', object, relation };

@@ -56,6 +56,18 @@ export const CODES = {
     detail: 'The caller is known, but lacks the permission that this request needs.',
     owner: 'caller',
   },
+  no_tenant: {
+    status: 403,
+    title: 'No tenant',
+    detail: 'The caller is in no tenant, and this request needs one.',
+    owner: 'operator',
+  },
+  wrong_tenant: {
+    status: 403,
+    title: 'Another tenant',
+    detail: 'The path names a tenant that is not the caller’s.',
+    owner: 'caller',
+  },
   cross_site: {
     status: 403,
     title: 'The request comes from another site',

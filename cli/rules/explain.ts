@@ -5,7 +5,12 @@ import { compileRules } from '../../functions/gateway/match/rules/compile.ts';
 import { explain, type Explanation, type Lost } from '../../functions/gateway/match/rules/explain.ts';
 import { readJson } from '../../shared/json.ts';
 import type { TokenPlace } from '../../functions/gateway/match/rules/claims.ts';
-import type { Rule } from '../../functions/gateway/match/types.ts';
+import {
+  isForAnyToken,
+  type Params,
+  type Rule,
+  type TenantDemand,
+} from '../../functions/gateway/match/types.ts';
 import { openModels, openRelations, openTuples } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { orFailure, storeSettings } from '../fga/connect.ts';
@@ -139,6 +144,7 @@ function detailLines({ match, object, refusal, lost }: Extract<Explanation, { ki
       ({ name, values }) =>
         `  claim   ${name}: ${values.map((value) => JSON.stringify(value)).join(' and ')}`,
     ),
+    ...(rule.tenant === undefined ? [] : [`  tenant  ${tenantText(rule.tenant, params)}`]),
     ...(rule.token === undefined ? [] : [`  token   ${rule.token.map(placeText).join(', ')}`]),
     `  target  ${rule.target}${rule.stripPrefix === undefined ? '' : `, without ${rule.stripPrefix}`}`,
     ...(values.length === 0 ? [] : [`  params  ${values.join(', ')}`]),
@@ -153,10 +159,17 @@ function placeText(place: TokenPlace): string {
 
 function requirementText(rule: Rule, object: string | undefined): string {
   if (rule.access.kind === 'public') return 'nothing: anyone may pass';
+  if (isForAnyToken(rule)) return 'for any valid token';
   if (rule.access.kind === 'authenticated')
-    return rule.claims === undefined ? 'for any valid token' : 'for a valid token with the claims below';
+    return `for a valid token ${rule.claims === undefined ? 'of the tenant' : 'with the claims'} below`;
   const shadow = rule.mode === 'shadow' ? ' (shadow: a no is logged, not enforced)' : '';
   return `whether the caller is ${rule.access.relation} of ${object ?? ''}${shadow}`;
+}
+
+function tenantText(demand: TenantDemand, params: Params): string {
+  if (demand.kind === 'any') return 'the caller has to be in one (403 no_tenant)';
+  const named = params[demand.name] ?? '';
+  return `the caller has to be in ${JSON.stringify(named)}, by slug or uuid, exactly so (403 wrong_tenant)`;
 }
 
 function lostLine({ rule, why }: Lost): string {
@@ -177,7 +190,7 @@ export function toJson(explanation: Explanation): object {
 }
 
 function brief(rule: Rule) {
-  const { index, path, methods, access, claims, target, mode } = rule;
+  const { index, path, methods, access, claims, tenant, target, mode } = rule;
   const token = rule.token?.map(placeText);
-  return { pointer: `/${index}`, path, methods, access: access.kind, claims, token, target, mode };
+  return { pointer: `/${index}`, path, methods, access: access.kind, claims, tenant, token, target, mode };
 }

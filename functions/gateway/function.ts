@@ -1,15 +1,14 @@
 import { checksAlone, checksInFlight } from '../../shared/caches/in-flight.ts';
 import type { IssuersConfig } from '../../shared/configuration/issuers.ts';
 import type { ServerConfig } from '../../shared/configuration/server.ts';
+import type { MaybeSessions } from '../../shared/configuration/sessions.ts';
 import type { CountersConfig, OpenFgaConfig } from '../../shared/configuration/stores.ts';
 import type { Deps } from '../../shared/deps.ts';
 import type { ReadinessCheck } from '../../shared/edge/readiness.ts';
-import { guardAddress } from '../../shared/edge/quota.ts';
 import { cors } from '../../shared/edge/cors.ts';
 import { requestLog } from '../../shared/edge/request-log.ts';
 import { createAsserter, type Asserter } from './forward/assertion.ts';
-import { createAuthenticator } from './authenticate/authenticate.ts';
-import { trust, type Trust } from './authenticate/authenticate.ts';
+import { openAuthentication, type Trust } from './authenticate/trust.ts';
 import { gateway, type GatewayDeps } from './pipeline.ts';
 import { UnderWay } from './limit/limit.ts';
 import { Decisions } from './authorize/authorize.ts';
@@ -27,6 +26,8 @@ import { fetchTransport } from './workers/transport.ts';
 export interface Gateway extends Brought {
   readonly deps: GatewayDeps;
   readonly checks: readonly ReadinessCheck[];
+  /** Whether requests need the database, under the rules in force. */
+  needsDatabase(): boolean;
   /** Drops cached tokens, decisions and assertions of an OpenFGA user. */
   forget(user: string): void;
   /** Prefetches what the first request would otherwise wait for. */
@@ -46,10 +47,13 @@ type Needs = Pick<
   | 'relations'
   | 'models'
   | 'proxies'
+  | 'database'
   | 'keyRing'
+  | 'revocations'
 > & {
   readonly config: GatewayConfig &
     IssuersConfig &
+    MaybeSessions &
     CountersConfig &
     Pick<ServerConfig, 'allowedOrigins' | 'logging' | 'maxBodyBytes'> & { readonly openfga: OpenFgaConfig };
 };
@@ -57,18 +61,9 @@ type Needs = Pick<
 /** Wires the gateway's steps to the bundle's ports. Throws UnusableRules and UnusableModel. */
 export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
   const { config, clock, random, log, counters } = deps;
-  const { background, fetch, joinsRequests, metrics } = deps.platform;
+  const { joinsRequests, metrics } = deps.platform;
   const relations = joinsRequests ? checksInFlight(deps.relations) : checksAlone(deps.relations);
-  const trusted = trust(config, { fetch, clock, background, log, collapse: deps.collapse });
-  const authenticator = createAuthenticator({
-    clock,
-    verifySigned: trusted.verifySigned,
-    verifyOpaque: trusted.verifyOpaque,
-    allowedOrigins: config.allowedOrigins,
-    beforeVerify: (address) => {
-      guardAddress(address, deps.localCounters);
-    },
-  });
+  const { authenticator, trusted, sessionCookies, looksUp } = openAuthentication(deps);
   const asserter = createAsserter(config.assertion, { clock, random, log });
   const rules = openRules(
     config.rules,
@@ -80,6 +75,7 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
     deps: {
       config,
       ownPaths,
+      sessionCookies,
       proxies: deps.proxies,
       random,
       cors: cors(config.allowedOrigins),
@@ -97,9 +93,9 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
     },
     routes: [jwksRoute(asserter, deps.keyRing)],
     checks: [...readiness(deps, trusted, rules), model],
+    needsDatabase: () => looksUp && rules.current().rules.some(({ access }) => access.kind !== 'public'),
     forget(user) {
-      authenticator.forget(user);
-      relations.forget(user);
+      for (const each of authenticator.forget(user)) relations.forget(each);
     },
     async warm() {
       await Promise.allSettled([model.look(), ...trusted.issuers.map(async ({ keys }) => keys.ping())]);

@@ -1,4 +1,5 @@
 import type { Refusal } from '../../shared/errors.ts';
+import type { Renewing } from './authenticate/cookies.ts';
 import type { Principal } from './authenticate/principal.ts';
 import type { Grant } from './authorize/authorize.ts';
 import type { Admission } from './limit/limit.ts';
@@ -18,12 +19,15 @@ const timer = performance;
  * The results of a request's steps so far, and their durations in microseconds. One per request; read once, by the log.
  * The upstream reports the exchange to it.
  */
-export class Journey implements ForwardEvents {
+export class Journey implements ForwardEvents, Renewing {
   match: Match | undefined;
   principal: Principal | undefined;
   admission: Admission | undefined;
   grant: Grant | undefined;
   refusal: Refusal | undefined;
+  /** Set-Cookie values of a renewed session; they go on any answer. */
+  cookies: readonly string[] | undefined;
+  private cookiesGiven: (() => void) | undefined;
   ending: Ending = 'complete';
   matchUs = 0;
   authenticateUs = 0;
@@ -51,6 +55,11 @@ export class Journey implements ForwardEvents {
     this.step = 'limitUs';
   }
 
+  renewed(cookies: readonly string[], given: () => void): void {
+    this.cookies = cookies;
+    this.cookiesGiven = given;
+  }
+
   limited(admission: Admission): void {
     this.admission = admission;
     this.limitUs = this.lap();
@@ -66,15 +75,26 @@ export class Journey implements ForwardEvents {
   /** The upstream's answer began, or failed. */
   answered(): void {
     this.upstreamUs = this.lap();
+    this.begun();
   }
 
   ended(how: Ending): void {
     this.ending = how;
+    this.begun();
   }
 
   refused(refusal: Refusal): void {
     this.refusal = refusal;
     this[this.step] += this.lap();
+    this.begun();
+  }
+
+  /** The answer, with its cookies, goes out, or none will. */
+  private begun(): void {
+    const given = this.cookiesGiven;
+    if (given === undefined) return;
+    this.cookiesGiven = undefined;
+    given();
   }
 
   totalMs(): number {

@@ -47,13 +47,13 @@ export async function gateway<Exchange, Out extends Answer>(
       return transport.answer(preflightAnswer(preflight, request), exchange);
     }
     // Cached results are synchronous and not awaited.
-    const decided = decide(request, journey, deps);
+    const decided = decide(request, journey, deps, journey);
     const decision = decided instanceof Promise ? await decided : decided;
     const asserted = deps.assertion(decision);
     const assertion = asserted instanceof Promise ? await asserted : asserted;
     const passed = onward(request, decision, assertion, deps);
     const passing = {
-      set: answerHeaders(request, journey, deps),
+      set: answerFields(request, journey, deps),
       ownsCors: deps.cors.active,
       protocol: answeredProtocol(request, decision),
     };
@@ -84,6 +84,15 @@ export function refuse(inbound: Inbound & { readonly fault: Refusal }, deps: Gat
   return problem;
 }
 
+/** Those of answerHeaders(), and the cookies of a renewed session: no cache may hand them to anybody else. */
+function answerFields(request: GatewayRequest, journey: Journey, deps: GatewayDeps): string[] {
+  const set = answerHeaders(request, journey, deps);
+  if (journey.cookies === undefined) return set;
+  for (const cookie of journey.cookies) set.push('set-cookie', cookie);
+  set.push('cache-control', 'no-store');
+  return set;
+}
+
 /** Fields that the gateway adds to every answer. */
 export function answerHeaders(request: GatewayRequest, journey: Journey, deps: GatewayDeps): string[] {
   const limited = journey.admission?.headers;
@@ -105,7 +114,7 @@ function refusalAnswer(
   deps.requests.fault(refusal, request);
   const problem = toProblem(refusal, request.id);
   const headers = { ...pairs(answerHeaders(request, journey, deps)), ...problem.headers };
-  return { ...problem, headers };
+  return { ...problem, headers, ...(journey.cookies !== undefined && { cookies: journey.cookies }) };
 }
 
 function preflightAnswer(headers: readonly string[], request: GatewayRequest): Problem {

@@ -8,6 +8,8 @@ export interface IssuerConfig extends Issuer {
   readonly audiences: readonly [string, ...string[]];
   /** Header `typ` of its access tokens (RFC 9068 §2.1); `any`: absent, or that of a JWT. */
   readonly typ: 'at+jwt' | 'any';
+  /** Of `exp` and `nbf`; absent: that of other clocks. */
+  readonly leewaySeconds?: number;
 }
 
 /** RFC 7662, for opaque access tokens and Zitadel's personal access tokens. */

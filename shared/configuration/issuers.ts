@@ -9,12 +9,14 @@ import {
   type IssuerConfig,
   type NamedIssuer,
 } from './further-issuers.ts';
+import { migrationProviderIn } from './migration-provider.ts';
+import { isOn, publicUrl } from './sessions.ts';
 import { broken, halfOf, slice, type Fault, type Written } from './slice.ts';
 import { audiences, httpBase, issuerUrl, list, plain } from './values.ts';
 
 export type { IntrospectionConfig, IssuerConfig } from './further-issuers.ts';
 
-export interface IssuersConfig {
+export interface IssuersConfig extends SharedSubjects {
   readonly issuers: readonly IssuerConfig[];
   /** Queried in this order. */
   readonly introspection: readonly IntrospectionConfig[];
@@ -22,13 +24,25 @@ export interface IssuersConfig {
 
 const SHARED_SUBJECT_ISSUERS = list
   .pipe(z.array(z.enum(['zitadel', 'kanidm', 'session'], 'write names out of zitadel, kanidm, session')))
-  .default(['zitadel']);
+  .optional();
 
-/** Issuers whose `sub` is the bundle's own user id. */
+/** By default, where people sign in here, sessions and the provider that people move to: any other could choose a user's id. */
+function sharedIssuers(named: readonly IssuerName[] | undefined, written: Written): readonly IssuerName[] {
+  if (named !== undefined) return named;
+  if (!isOn(written, 'auth')) return ['zitadel'];
+  const provider = migrationProviderIn(written);
+  return provider === null ? ['session'] : ['session', provider];
+}
+
+export interface SharedSubjects {
+  /** Issuers whose `sub` is the bundle's own user id, or is linked to one. */
+  readonly sharedSubjectIssuers: readonly IssuerName[];
+}
+
 export const SUBJECTS = slice({
   variables: { SHARED_SUBJECT_ISSUERS },
-  read: (v): { readonly sharedSubjectIssuers: readonly IssuerName[] } => ({
-    sharedSubjectIssuers: v.SHARED_SUBJECT_ISSUERS,
+  read: (v, { written }): SharedSubjects => ({
+    sharedSubjectIssuers: sharedIssuers(v.SHARED_SUBJECT_ISSUERS, written),
   }),
 });
 
@@ -65,7 +79,7 @@ export const ZITADEL = slice({
     const issuer = {
       name: 'zitadel',
       url: v.ZITADEL_ISSUER_URL,
-      sharedSubjects: v.SHARED_SUBJECT_ISSUERS.includes('zitadel'),
+      sharedSubjects: sharedIssuers(v.SHARED_SUBJECT_ISSUERS, written).includes('zitadel'),
       others: namesIn(written),
     };
     return { zitadel: { issuer, api: url === undefined || token === undefined ? null : { url, token } } };
@@ -94,14 +108,20 @@ export const ISSUERS = slice({
     KANIDM_ISSUER_URL: 'https://idm.example.org/oauth2/openid/api',
     KANIDM_AUDIENCE: 'api',
   },
-  faults: ({ written }) => [...furtherIssuers(written).faults, ...ownFaults(written)],
+  faults: ({ written }) => [
+    ...furtherIssuers(written).faults,
+    ...ownFaults(written),
+    ...sessionFaults(written),
+  ],
   read(v, { written }): IssuersConfig {
     const further = furtherIssuers(written).issuers;
-    const own = ownIssuers(v, further);
+    const sharedSubjectIssuers = sharedIssuers(v.SHARED_SUBJECT_ISSUERS, written);
+    const own = ownIssuers(v, further, sharedSubjectIssuers);
     const zitadel = own.find(({ name }) => name === 'zitadel');
     const { ZITADEL_CLIENT_ID: clientId, ZITADEL_CLIENT_SECRET: clientSecret } = v;
     const introspects = zitadel !== undefined && clientId !== undefined && clientSecret !== undefined;
     return {
+      sharedSubjectIssuers,
       issuers: [...own, ...further.map(({ issuer }) => issuer)],
       introspection: [
         ...(introspects
@@ -111,9 +131,9 @@ export const ISSUERS = slice({
       ],
     };
   },
-  warnings: ({ issuers, introspection }) => [
+  warnings: ({ issuers, introspection }, { written }) => [
     ...broken([
-      issuers.length === 0,
+      issuers.length === 0 && !isOn(written, 'auth'),
       'ZITADEL_ISSUER_URL',
       'is absent, and KANIDM_ISSUER_URL and every ISSUER_<NAME>_URL too: no token is accepted',
     ]),
@@ -128,6 +148,18 @@ export const ISSUERS = slice({
 function namesItselfAlone({ issuer, clientId, organizations }: IntrospectionConfig): boolean {
   const alone = issuer.audiences.every((audience) => audience === clientId);
   return issuer.name === 'zitadel' && organizations.length === 0 && alone;
+}
+
+/** Tokens are told apart by `iss`. */
+function sessionFaults(written: Written): Fault[] {
+  const own = publicUrl.safeParse(written['PUBLIC_URL']).data;
+  const others = furtherIssuers(written).issuers.map(({ issuer }) => issuer.url);
+  const urls = [written['ZITADEL_ISSUER_URL'], written['KANIDM_ISSUER_URL'], ...others];
+  return broken([
+    isOn(written, 'auth') && own !== undefined && urls.includes(own),
+    'PUBLIC_URL',
+    'is also the URL of an issuer: its tokens and those of sessions could not be told apart',
+  ]);
 }
 
 function ownFaults(written: Written): Fault[] {
@@ -167,9 +199,9 @@ function ownIssuers(
     readonly ZITADEL_AUDIENCE?: readonly string[] | undefined;
     readonly KANIDM_ISSUER_URL?: string | undefined;
     readonly KANIDM_AUDIENCE?: readonly string[] | undefined;
-    readonly SHARED_SUBJECT_ISSUERS: readonly IssuerName[];
   },
   further: readonly NamedIssuer[],
+  shared: readonly IssuerName[],
 ): IssuerConfig[] {
   const candidates = [
     { name: 'zitadel', url: v.ZITADEL_ISSUER_URL, audiences: v.ZITADEL_AUDIENCE },
@@ -179,7 +211,7 @@ function ownIssuers(
   return candidates.flatMap(({ name, url, audiences = [] }): IssuerConfig[] => {
     const [first, ...rest] = audiences;
     if (url === undefined || first === undefined) return [];
-    const sharedSubjects = v.SHARED_SUBJECT_ISSUERS.includes(name);
+    const sharedSubjects = shared.includes(name);
     const typ = name === 'kanidm' ? 'at+jwt' : typOf(url);
     return [{ name, url, audiences: [first, ...rest], sharedSubjects, others, typ }];
   });

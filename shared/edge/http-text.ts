@@ -13,9 +13,10 @@ export function headText(status: number, reason: string | undefined, fields: rea
 }
 
 /** Writes a refusal as the last answer of a connection. */
-export function lastAnswer(socket: Duplex, { status, headers, body }: Problem): void {
+export function lastAnswer(socket: Duplex, { status, headers, cookies = [], body }: Problem): void {
   const length = String(Buffer.byteLength(body));
-  const fields = [...Object.entries(headers).flat(), 'connection', 'close', 'content-length', length];
+  const set = cookies.flatMap((cookie) => ['set-cookie', cookie]);
+  const fields = [...Object.entries(headers).flat(), ...set, 'connection', 'close', 'content-length', length];
   socket.end(headText(status, undefined, fields) + body);
   closeInTime(socket);
 }

@@ -5,6 +5,8 @@ import { CODES, Refusal, Unavailable } from '../errors.ts';
 export interface Problem {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** Values of Set-Cookie; absent: none. */
+  readonly cookies?: readonly string[];
   readonly body: string;
 }
 

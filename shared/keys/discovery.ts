@@ -11,6 +11,7 @@ const POLICY = { softMs: DAY_MS, hardMs: DAY_MS + 60 * 60 * 1000, staleMs: 7 * D
 export interface ProviderMetadata {
   readonly jwksUri: string;
   readonly introspectionEndpoint: string | undefined;
+  readonly userinfoEndpoint: string | undefined;
 }
 
 /** OpenID Connect Discovery 1.0 of one issuer. */
@@ -34,6 +35,7 @@ const documentSchema = z.object({
   issuer: z.string(),
   jwks_uri: z.url(),
   introspection_endpoint: z.url().optional(),
+  userinfo_endpoint: z.url().optional(),
 });
 
 export function createDiscovery(issuerUrl: string, deps: ProviderDeps): Discovery {
@@ -47,15 +49,16 @@ export function createDiscovery(issuerUrl: string, deps: ProviderDeps): Discover
 function parse(issuerUrl: string, documentUrl: string, json: unknown): ProviderMetadata {
   const parsed = documentSchema.safeParse(withoutNulls(json));
   if (!parsed.success) throw new ProviderUnavailable(`${documentUrl}: not a discovery document`);
-  const { issuer, jwks_uri: jwksUri, introspection_endpoint: introspectionEndpoint } = parsed.data;
+  const { issuer, jwks_uri: jwksUri } = parsed.data;
+  const { introspection_endpoint: introspectionEndpoint, userinfo_endpoint: userinfoEndpoint } = parsed.data;
   // OpenID Connect Discovery 1.0 §4.3: otherwise one provider could impersonate another.
   if (issuer !== issuerUrl)
     throw new ProviderUnavailable(`${documentUrl}: names another issuer${shown(issuer)}`);
-  for (const endpoint of [jwksUri, introspectionEndpoint]) {
+  for (const endpoint of [jwksUri, introspectionEndpoint, userinfoEndpoint]) {
     if (endpoint !== undefined && !isAsSafe(endpoint, issuerUrl))
       throw new ProviderUnavailable(`${documentUrl}: names an endpoint without TLS`);
   }
-  return { jwksUri, introspectionEndpoint };
+  return { jwksUri, introspectionEndpoint, userinfoEndpoint };
 }
 
 /** Shown because the two mostly differ by a slash or a version. */

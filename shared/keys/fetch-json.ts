@@ -12,6 +12,8 @@ export interface FetchJsonOptions {
   readonly timeoutMs?: number | undefined;
   /** Replaces `timeoutMs` where several exchanges share one bound. */
   readonly bound?: AbortSignal;
+  /** The error that a status means, where it says something of the request and not of the provider. */
+  readonly refused?: (status: number) => Error | undefined;
   /** 256 KiB by default. */
   readonly maxBytes?: number;
 }
@@ -22,16 +24,19 @@ export interface FetchJsonOptions {
  */
 export async function fetchJson(fetch: Fetch, url: string, options: FetchJsonOptions = {}): Promise<unknown> {
   const signal = options.bound ?? boundOf(options);
+  let refused: Error | undefined;
   try {
     // `manual`, because Workers do not support `error`; any 3xx then fails by its status.
     const response = await fetch(url, { ...options.init, redirect: 'manual', signal });
     if (response.status !== 200) {
       await response.body?.cancel();
+      refused = options.refused?.(response.status);
       const fault = isTlsStatus(response.status) ? ', its certificate is not trusted' : '';
       throw new ProviderUnavailable(`${url}: status ${response.status}${fault}`);
     }
     return JSON.parse(await boundedText(response, options.maxBytes ?? MAX_BYTES));
   } catch (cause) {
+    if (refused !== undefined) throw refused;
     if (cause instanceof ProviderUnavailable) throw cause;
     throw new ProviderUnavailable(`${url}: ${describe(cause, signal)}`, { cause });
   }

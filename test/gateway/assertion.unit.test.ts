@@ -2,6 +2,7 @@ import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, type JSONWebK
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAsserter, type Asserted, type Asserter } from '../../functions/gateway/forward/assertion.ts';
 import { Person, type Checked, type Principal } from '../../functions/gateway/authenticate/principal.ts';
+import { tenancy, type Tenancy } from '../../functions/gateway/authenticate/tenancies.ts';
 import type { AssertionConfig } from '../../functions/gateway/slice.ts';
 import { manualClock, type ManualClock } from '../support/clock.ts';
 
@@ -32,9 +33,12 @@ function holds(relation: string, object: string): Checked {
   return checked;
 }
 
-function asked(change: { who?: Principal; target?: string; grant?: Asserted['grant'] } = {}): Asserted {
+function asked(
+  change: { who?: Principal; target?: string; grant?: Asserted['grant']; tenancy?: Tenancy } = {},
+): Asserted {
   return {
     principal: change.who ?? principal,
+    tenancy: change.tenancy,
     grant: change.grant ?? { checked: holds('viewer', 'feature:reports') },
     match: { rule: { target: change.target ?? 'upstream' } },
   };
@@ -101,6 +105,15 @@ describe('an identity assertion', () => {
     expect(payload).not.toHaveProperty('feature');
   });
 
+  it('says the tenant, its slug and the role that the caller has there', async () => {
+    const asserter = configured(first);
+    const own = tenancy('id-of-acme', 'acme', 'admin');
+    const { payload } = await read(asserter, await asserter.assert(asked({ tenancy: own })));
+    expect(payload).toMatchObject({ tenant: 'id-of-acme', tenant_slug: 'acme', role: 'admin' });
+    const { payload: without } = await read(asserter, await asserter.assert(asked()));
+    for (const claim of ['tenant', 'tenant_slug', 'role']) expect(without).not.toHaveProperty(claim);
+  });
+
   it('is not made without a principal', () => {
     expect(configured(first).assert({ ...asked(), principal: undefined })).toBeUndefined();
   });
@@ -120,6 +133,22 @@ describe('an assertion serves again', () => {
     clock.advance(1);
     const next = await asserter.assert(asked());
     expect((await read(asserter, next)).payload.jti).toBe('id-2');
+  });
+
+  it('for no other tenant, slug or role', async () => {
+    const asserter = configured(first);
+    const tenancies = [
+      tenancy('a', 'acme', 'user'),
+      tenancy('b', 'acme', 'user'),
+      tenancy('a', 'acme-2', 'user'),
+      tenancy('a', 'acme-2', 'admin'),
+    ];
+    for (const own of tenancies) {
+      const jwt = await asserter.assert(asked({ tenancy: own }));
+      const { tenant, slug: tenant_slug, role } = own;
+      expect((await read(asserter, jwt)).payload).toMatchObject({ tenant, tenant_slug, role });
+      expect(asserter.assert(asked({ tenancy: tenancy(tenant, tenant_slug, role) }))).toBe(jwt);
+    }
   });
 
   it('for no other caller, target, relation or object', async () => {

@@ -160,14 +160,14 @@ describe('a shadow rule', () => {
   it('grants what it would refuse, and claims no relation then', async () => {
     server.answer = async () => false;
     const decisions = deciding();
-    const grant = await authorize(match('shadow'), alice, decisions);
+    const grant = await authorize(match('shadow'), alice, undefined, decisions);
     expect(grant).toMatchObject({ kind: 'relation', wouldRefuse: { code: 'forbidden' } });
     expect(grant.checked).toBeUndefined();
-    expect(() => authorize(match('enforce'), alice, decisions)).toThrow(/not view of document:1/);
+    expect(() => authorize(match('enforce'), alice, undefined, decisions)).toThrow(/not view of document:1/);
   });
 
   it('claims the relation that holds', async () => {
-    const grant = await authorize(match('shadow'), alice, deciding());
+    const grant = await authorize(match('shadow'), alice, undefined, deciding());
     expect(grant.checked).toMatchObject({ relation: 'view', object: 'document:1', allowed: true });
     expect(grant.wouldRefuse).toBeUndefined();
   });

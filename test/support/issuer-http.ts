@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import type { FakeIssuer, IssuerOptions } from './issuer.ts';
 
 /** One request to the fake provider; throws like `fetch` does when the provider is away. */
@@ -28,7 +29,17 @@ export async function answer(
   if (path === '/.well-known/openid-configuration') return Response.json(discovery(issuer));
   if (path === '/oauth/v2/keys') return Response.json(issuer.jwks());
   if (path === '/oauth/v2/introspect') return introspection(issuer, options, request);
+  if (path === '/userinfo') return userinfo(issuer, request);
   return new Response('not found', { status: 404 });
+}
+
+/** OpenID Connect Core §5.3. */
+function userinfo(issuer: FakeIssuer, request: Request): Response {
+  const token = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
+  const { sub = '' } = decodeJwt(token);
+  const claims = issuer.userinfo.get(sub);
+  if (claims !== undefined) return Response.json({ sub, ...claims });
+  return Response.json({ error: 'invalid_token' }, { status: 401 });
 }
 
 function discovery(issuer: FakeIssuer): Record<string, unknown> {
@@ -36,6 +47,7 @@ function discovery(issuer: FakeIssuer): Record<string, unknown> {
     issuer: issuer.url,
     jwks_uri: `${issuer.url}/oauth/v2/keys`,
     introspection_endpoint: `${issuer.url}/oauth/v2/introspect`,
+    userinfo_endpoint: `${issuer.url}/userinfo`,
     ...issuer.metadata,
   };
 }

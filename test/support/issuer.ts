@@ -35,6 +35,8 @@ export interface FakeIssuer {
   readonly metadata: Record<string, unknown>;
   /** Introspection answers by token; any other token is inactive. */
   readonly opaque: Map<string, Record<string, unknown>>;
+  /** Answers of /userinfo by `sub` of a token, which is not verified; for any other it is revoked. */
+  readonly userinfo: Map<string, Record<string, unknown>>;
   /** Members added to the published key set as they are. */
   readonly extraKeys: object[];
   /** Claims default to iss, aud `api`, sub `alice`, iat now, exp in 300 s; `undefined` removes one. */
@@ -88,6 +90,7 @@ export async function createIssuer(options: IssuerOptions = {}): Promise<FakeIss
     faults: new Map(),
     metadata: {},
     opaque: new Map(),
+    userinfo: new Map(),
     extraKeys: [],
     sign,
     jwks: () => ({ keys: [...[...published].map((key) => key.jwk), ...issuer.extraKeys] }),

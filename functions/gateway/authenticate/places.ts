@@ -46,6 +46,11 @@ export function presentedToken(
   return first.token;
 }
 
+/** Whether any of the places has a token. Throws as `presentedToken` does for a malformed one. */
+export function holdsToken(places: readonly TokenPlace[], request: Presented): boolean {
+  return places.some((place) => tokensAt(place, request).length > 0);
+}
+
 function tokensAt(place: TokenPlace, { read, target }: Presented): string[] {
   switch (place.kind) {
     case 'header':
@@ -88,6 +93,11 @@ export function bearerProtocol(protocols: string | undefined): string | undefine
   return bearerProtocols(protocols)[0];
 }
 
+/** `headers` (names and values in turn) without cookies of these names. */
+export function withoutCookies(headers: readonly string[], names: readonly string[]): string[] {
+  return without(headers, names, false);
+}
+
 /** `headers` (names and values in turn) without the tokens that are not forwarded; `keepsCookie`: the cookie is. */
 export function withoutTokens(
   headers: readonly string[],
@@ -95,7 +105,15 @@ export function withoutTokens(
   keepsCookie: boolean,
 ): string[] {
   const names = places.flatMap((place) => (place.kind === 'cookie' && !keepsCookie ? [place.name] : []));
-  const protocol = places.some(({ kind }) => kind === 'protocol');
+  return without(
+    headers,
+    names,
+    places.some(({ kind }) => kind === 'protocol'),
+  );
+}
+
+/** `protocol`: leaves subprotocols that carry a token out, too. */
+function without(headers: readonly string[], names: readonly string[], protocol: boolean): string[] {
   const kept: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] ?? '';

@@ -9,6 +9,7 @@ import {
   type IssuerName,
 } from '../../../shared/identity/subjects.ts';
 import type { Kept } from '../../../shared/caches/bounded.ts';
+import type { Tenancies, Tenancy } from './tenancies.ts';
 import { invalidToken } from './token.ts';
 import type { Refusal } from '../../../shared/errors.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
@@ -18,11 +19,16 @@ export interface Identity {
   readonly issuerName: IssuerName;
   /** The issuer's URL, as in `iss`. */
   readonly issuer: string;
+  /** The bundle's user id that the token's `sub` is linked to, else `sub` itself. */
   readonly subject: string;
-  /** The OpenFGA user: `user:<sub>`, or `user:<issuer name>|<sub>` where subjects are not shared. */
+  /** The OpenFGA user: `user:<subject>`, or `user:<issuer name>|<subject>` where subjects are not shared. */
   readonly user: string;
+  /** The OpenFGA user by the token's `sub`, where that is linked to another one: events name users so. */
+  readonly formerUser?: string;
   /** `<issuer name>|<sub>`: one caller for quotas, logs and revocation. */
   readonly caller: string;
+  /** `<caller>|sid:<id>`, as in marks; absent where the token names no session of ours. */
+  readonly session?: string;
   /** `<issuer name>|org:<id>`, Zitadel's resource owner as in marks; absent when the token does not name it. */
   readonly organization?: string;
   /** Milliseconds since the epoch: when the token was issued, or introspected as active. Absent without `iat`. */
@@ -34,6 +40,7 @@ export type Claims = Readonly<Record<string, unknown>>;
 /** `claims`: those that rules demand. */
 export interface Verified extends Identity {
   readonly claims: Claims;
+  readonly tenancies: Tenancies;
 }
 
 /** An identity whose token was verified: only authenticate() makes one. */
@@ -43,6 +50,7 @@ export type Principal = Proof<Verified & { readonly person: Person }, 'authentic
 export interface Assertion extends Kept {
   readonly caller: string;
   readonly target: string;
+  tenancy: Tenancy | undefined;
   jwt: string;
   /** Milliseconds since the epoch. */
   untilMs: number;
@@ -66,6 +74,8 @@ export class Person {
   forgotten = false;
   /** Number of its cached tokens. */
   tokens = 0;
+  /** Other OpenFGA users that events about it may name. */
+  formerUsers: Set<string> | undefined;
   /** Assertions without a grant: identity only. */
   readonly assertions: Assertion[] = [];
   private readonly byObject = new Map<string, Checked>();

@@ -17,11 +17,12 @@ export interface TokenCacheOptions {
   readonly maxRejected?: number;
 }
 
-/** `wanted`: the claims to keep. */
+/** `wanted`: the claims to keep. `before`: the last verdict on the same token, unless its user was forgotten. */
 type VerifyToken = (
   token: string,
   address: string,
   wanted: ReadonlySet<string>,
+  before: Verified | undefined,
 ) => Promise<Outcome<Verified>>;
 
 type Admit = (verified: Verified, person: Person) => Principal;
@@ -58,6 +59,8 @@ export class TokenCache {
   readonly #accepted = new Map<string, Remembered>();
   readonly #refused = new Map<string, Refused>();
   readonly #people = new Map<string, Person>();
+  /** Users by the other names that events may have for them. */
+  readonly #renamed = new Map<string, Set<string>>();
   readonly #roomForAccepted: Bounded<Remembered>;
   readonly #roomForRefused: Bounded<Refused>;
   /** Per verification in flight: the users forgotten meanwhile. */
@@ -92,17 +95,30 @@ export class TokenCache {
     return known.principal;
   }
 
-  /** Invalidates all cache entries of an OpenFGA user; a verdict begun before is not cached after it. */
-  forget(user: string): void {
-    const person = this.#people.get(user);
-    if (person !== undefined) person.forgotten = true;
-    this.#people.delete(user);
-    for (const forgotten of this.#underway) forgotten.add(user);
+  /**
+   * Invalidates all cache entries of an OpenFGA user, also by a former name; a verdict begun before is not cached after it.
+   * Returns all names that the user has here.
+   */
+  forget(user: string): readonly string[] {
+    const users = [user, ...(this.#renamed.get(user) ?? [])];
+    for (const each of users) {
+      const person = this.#people.get(each);
+      if (person === undefined) continue;
+      person.forgotten = true;
+      this.#forgetPerson(each, person);
+    }
+    for (const forgotten of this.#underway) for (const each of users) forgotten.add(each);
+    return users;
   }
 
-  #again(known: Remembered, address: string, wanted: ReadonlySet<string>): Promise<Principal> {
-    this.#remove(known);
-    return this.#ask(known.token, address, wanted);
+  /** The entry stays until it is replaced, so that its user's other cache entries do. */
+  async #again(known: Remembered, address: string, wanted: ReadonlySet<string>): Promise<Principal> {
+    const { token, principal } = known;
+    try {
+      return await this.#ask(token, address, wanted, principal.person.forgotten ? undefined : principal);
+    } finally {
+      this.#remove(known);
+    }
   }
 
   #unknown(token: string, address: string, wanted: ReadonlySet<string>): Promise<Principal> {
@@ -114,19 +130,25 @@ export class TokenCache {
     return this.#ask(token, address, wanted);
   }
 
-  async #ask(token: string, address: string, wanted: ReadonlySet<string>): Promise<Principal> {
+  async #ask(
+    token: string,
+    address: string,
+    wanted: ReadonlySet<string>,
+    before?: Verified,
+  ): Promise<Principal> {
     const forgotten = new Set<string>();
     this.#underway.add(forgotten);
     try {
-      const outcome = await this.#verify(token, address, wanted);
+      const outcome = await this.#verify(token, address, wanted, before);
       const isCurrent = this.#clock.now() < outcome.untilMs;
       if ('refusal' in outcome) {
         if (isCurrent) this.#keepRefused({ ...outcome, token: copyOf(token), used: false });
         throw outcome.refusal;
       }
       const { identity, untilMs, evidence } = outcome;
-      const principal = this.#admit(identity, this.#people.get(identity.user) ?? new Person());
-      if (isCurrent && !forgotten.has(identity.user))
+      const { user, formerUser = user } = identity;
+      const principal = this.#admit(identity, this.#people.get(user) ?? new Person());
+      if (isCurrent && !forgotten.has(user) && !forgotten.has(formerUser))
         this.#keep({ token: copyOf(token), principal, untilMs, evidence, wanted, used: false });
       return principal;
     } finally {
@@ -142,6 +164,7 @@ export class TokenCache {
     this.#roomForAccepted.add(fresh);
     this.#accepted.set(tailOf(token), fresh);
     this.#people.set(principal.user, principal.person);
+    if (principal.formerUser !== undefined) this.#rename(principal.formerUser, principal);
     principal.person.tokens += 1;
     this.#characters += token.length;
   }
@@ -164,7 +187,22 @@ export class TokenCache {
     this.#accepted.delete(tailOf(token));
     this.#characters -= token.length;
     person.tokens -= 1;
-    if (person.tokens === 0 && this.#people.get(user) === person) this.#people.delete(user);
+    if (person.tokens === 0 && this.#people.get(user) === person) this.#forgetPerson(user, person);
+  }
+
+  #rename(former: string, { user, person }: Principal): void {
+    (person.formerUsers ??= new Set()).add(former);
+    const users = this.#renamed.get(former) ?? new Set();
+    this.#renamed.set(former, users.add(user));
+  }
+
+  #forgetPerson(user: string, { formerUsers }: Person): void {
+    this.#people.delete(user);
+    for (const former of formerUsers ?? []) {
+      const users = this.#renamed.get(former);
+      users?.delete(user);
+      if (users?.size === 0) this.#renamed.delete(former);
+    }
   }
 }
 

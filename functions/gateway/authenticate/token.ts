@@ -73,8 +73,17 @@ export function invalidToken(reason: string, cause?: unknown): Refusal {
   return new Refusal('invalid_token', reason, { detail: NOT_ACCEPTED, headers: NOT_ACCEPTED_HEADERS, cause });
 }
 
+/** For a session that cannot be renewed. */
+export function invalidRefresh(reason: string): Refusal {
+  return new Refusal('invalid_refresh', reason, { headers: NOT_ACCEPTED_HEADERS });
+}
+
 export function expiredToken(): Refusal {
   return new Refusal('invalid_token', 'expired', { detail: EXPIRED, headers: EXPIRED_HEADERS });
+}
+
+export function isExpired(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'invalid_token' && error.reason === 'expired';
 }
 
 /** Names the limit: another token with the same claims would be refused as well. */

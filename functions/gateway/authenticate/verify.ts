@@ -15,7 +15,7 @@ import type { Clock } from '../../../shared/ports/runtime.ts';
 import { ORGANIZATION_CLAIM, identify, type Claims, type Verdict, type Verify } from './principal.ts';
 import { expiredToken, invalidToken } from './token.ts';
 
-/** Seconds of leeway on `exp` and `nbf`. */
+/** Seconds of leeway on `exp` and `nbf`: the issuer's clock is another. */
 export const CLOCK_TOLERANCE_S = 5;
 
 /** An issuer whose tokens are accepted, and its keys. */
@@ -59,7 +59,7 @@ async function verifyFor(
   const options = {
     algorithms: ALGORITHMS,
     issuer: issuer.config.url,
-    clockTolerance: CLOCK_TOLERANCE_S,
+    clockTolerance: issuer.config.leewaySeconds ?? CLOCK_TOLERANCE_S,
     currentDate: new Date(clock.now()),
     requiredClaims: REQUIRED_CLAIMS,
   };

@@ -3,6 +3,7 @@ import { toRefusal } from '../../../shared/edge/problem.ts';
 import { when, type Clock, type MaybePromise } from '../../../shared/ports/runtime.ts';
 import { prove, type Proof } from '../../../shared/proof.ts';
 import type { Checked, Principal } from '../authenticate/principal.ts';
+import { lackOfTenant, type Tenancy } from '../authenticate/tenancies.ts';
 import { objectOf } from '../match/rules/object.ts';
 import { isScope, unmet, type ClaimDemand } from '../match/rules/claims.ts';
 import type { Match } from '../match/types.ts';
@@ -25,22 +26,27 @@ const PUBLIC = granted<Granted>({ kind: 'public' });
 const AUTHENTICATED = granted<Granted>({ kind: 'authenticated' });
 
 /**
- * Checks the rule's claims, then its relation with OpenFGA. Throws Refusal `forbidden`, `authorization_unavailable` when
- * there is no verdict, `authorization_misconfigured` when OpenFGA rejects the check; a shadow rule grants all the same,
- * with `wouldRefuse`.
+ * Checks the rule's claims and its tenant, then its relation with OpenFGA. Throws Refusal `forbidden`, `no_tenant`,
+ * `wrong_tenant`, `authorization_unavailable` when there is no verdict, `authorization_misconfigured` when OpenFGA rejects the
+ * check, and that of a provider or a database that would have to say the tenant; a shadow rule grants all the same, with
+ * `wouldRefuse`. `tenancy`: that of tenancyOf().
  */
 export function authorize(
   match: Match,
   principal: Principal | undefined,
+  tenancy: Tenancy | undefined,
   decisions: Decisions,
 ): MaybePromise<Grant> {
-  const { access, claims, mode } = match.rule;
+  const { access, claims, tenant, mode } = match.rule;
   if (access.kind === 'public') return PUBLIC;
   // authenticate() makes a principal for every rule that is not public; without one nothing is granted.
   if (principal === undefined) throw new Refusal('missing_token', 'no principal');
   const lacking = claims === undefined ? undefined : unmet(claims, principal.claims);
-  if (lacking !== undefined) {
-    const wouldRefuse = claimMissing(lacking);
+  const wouldRefuse =
+    lacking === undefined
+      ? tenant && lackOfTenant(match, principal.tenancies, tenancy)
+      : claimMissing(lacking);
+  if (wouldRefuse !== undefined) {
     if (mode === 'shadow') return granted<Granted>({ kind: access.kind, wouldRefuse });
     throw wouldRefuse;
   }

@@ -10,6 +10,7 @@ import {
 import type { Clock, MaybePromise, Random } from '../../../shared/ports/runtime.ts';
 import type { Log } from '../../../shared/ports/log.ts';
 import type { Assertion, Checked, Principal } from '../authenticate/principal.ts';
+import type { Tenancy } from '../authenticate/tenancies.ts';
 import type { Granted } from '../authorize/authorize.ts';
 
 /** `iss` of every assertion; its keys are at /.well-known/sallyport/jwks.json. */
@@ -22,6 +23,7 @@ const MAX_REMEMBERED = 10_000;
 /** The content of an assertion; a Decision of the gateway fits. */
 export interface Asserted {
   readonly principal: Principal | undefined;
+  readonly tenancy: Tenancy | undefined;
   readonly grant: Pick<Granted, 'checked'>;
   readonly match: { readonly rule: { readonly target: string } };
 }
@@ -58,28 +60,30 @@ function signingAsserter(keys: SigningKeys, deps: AssertionDeps): Asserter {
     gone.jwt = '';
     gone.untilMs = 0;
   });
-  const signAnew = async (principal: Principal, target: string, checked?: Checked): Promise<string> => {
+  const signAnew = async (principal: Principal, { target, tenancy, checked }: About): Promise<string> => {
     const issuedAt = Math.floor(deps.clock.now() / 1000);
-    const jwt = await sign(keys, claimsOf(principal, target, checked), issuedAt, deps.random.uuid());
+    const claims = { ...claimsOf(principal, target, checked), ...tenantClaims(tenancy) };
+    const jwt = await sign(keys, claims, issuedAt, deps.random.uuid());
     const { assertions } = checked ?? principal.person;
-    let kept = assertionFor(principal.caller, target, assertions);
+    let kept = assertionFor(principal.caller, target, tenancy, assertions);
     if (kept === undefined) {
-      kept = { caller: principal.caller, target, jwt, untilMs: 0, used: false };
+      kept = { caller: principal.caller, target, tenancy, jwt, untilMs: 0, used: false };
       assertions.push(kept);
     }
+    kept.tenancy = tenancy;
     kept.jwt = jwt;
     kept.untilMs = issuedAt * 1000 + REUSE_MS;
     room.add(kept);
     return jwt;
   };
   return {
-    assert({ principal, grant: { checked }, match }) {
+    assert({ principal, tenancy, grant: { checked }, match }) {
       if (principal === undefined) return undefined;
       const { target } = match.rule;
       const { assertions } = checked ?? principal.person;
-      const known = assertionFor(principal.caller, target, assertions);
-      if (known === undefined || deps.clock.now() >= known.untilMs)
-        return signAnew(principal, target, checked);
+      const known = assertionFor(principal.caller, target, tenancy, assertions);
+      if (known === undefined || deps.clock.now() >= known.untilMs || !isSame(known.tenancy, tenancy))
+        return signAnew(principal, { target, tenancy, checked });
       known.used = true;
       return known.jwt;
     },
@@ -105,14 +109,35 @@ function ephemeralAsserter(deps: AssertionDeps): Asserter {
   };
 }
 
-/** Linear: targets are few, and so are a user's issuers. */
+interface About {
+  readonly target: string;
+  readonly tenancy: Tenancy | undefined;
+  readonly checked: Checked | undefined;
+}
+
+/** Linear: targets are few, and so are a user's issuers and tenants. */
 function assertionFor(
   caller: string,
   target: string,
+  tenancy: Tenancy | undefined,
   assertions: readonly Assertion[],
 ): Assertion | undefined {
-  for (const each of assertions) if (each.target === target && each.caller === caller) return each;
+  for (const each of assertions)
+    if (each.target === target && each.caller === caller && each.tenancy?.tenant === tenancy?.tenant)
+      return each;
   return undefined;
+}
+
+/** A tenant may be named anew, and a role change. */
+function isSame(known: Tenancy | undefined, now: Tenancy | undefined): boolean {
+  return known === now || (known?.slug === now?.slug && known?.role === now?.role);
+}
+
+/** As in session tokens. */
+function tenantClaims(tenancy: Tenancy | undefined): Record<string, string> {
+  if (tenancy === undefined) return {};
+  const { tenant, slug, role } = tenancy;
+  return { tenant, tenant_slug: slug, role };
 }
 
 /** Without a relation found to hold: identity only. */

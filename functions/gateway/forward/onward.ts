@@ -3,7 +3,12 @@ import { bodyTooLarge, Refusal } from '../../../shared/errors.ts';
 import type { OwnPaths } from '../../../shared/edge/function.ts';
 import { network } from '../../../shared/edge/quota.ts';
 import type { UpstreamRequest } from '../../../shared/ports/upstream.ts';
-import { bearerProtocol, withoutTokenParameters, withoutTokens } from '../authenticate/places.ts';
+import {
+  bearerProtocol,
+  withoutCookies,
+  withoutTokenParameters,
+  withoutTokens,
+} from '../authenticate/places.ts';
 import type { Decision } from '../decide.ts';
 import { stripPrefix } from '../read/path.ts';
 import type { GatewayRequest } from '../read/request.ts';
@@ -13,12 +18,13 @@ import type { GatewayConfig } from '../slice.ts';
 export function addIdentity(
   headers: string[],
   request: GatewayRequest,
-  { principal }: Decision,
+  { principal, tenancy }: Decision,
   assertion: string | undefined,
 ): void {
   headers.push('X-Request-ID', request.id);
   if (principal !== undefined)
     headers.push('X-User-ID', principal.subject, 'X-User-Issuer', principal.issuer);
+  if (tenancy !== undefined) headers.push(...tenancy.fields);
   if (assertion !== undefined) headers.push('X-Gateway-Assertion', assertion);
 }
 
@@ -34,6 +40,8 @@ function callersHost({ host, read }: GatewayRequest): string | undefined {
 export interface OnwardDeps {
   readonly config: Pick<GatewayConfig, 'targets' | 'upstreamTimeoutMs'> & Pick<ServerConfig, 'maxBodyBytes'>;
   readonly ownPaths: OwnPaths;
+  /** Names of the cookies of our own sessions, which are never forwarded; absent: there are none. */
+  readonly sessionCookies?: readonly string[] | undefined;
 }
 
 /**
@@ -44,7 +52,7 @@ export function onward(
   request: GatewayRequest,
   decision: Decision,
   assertion: string | undefined,
-  { config, ownPaths }: OnwardDeps,
+  { config, ownPaths, sessionCookies }: OnwardDeps,
 ): UpstreamRequest {
   const { rule } = decision.match;
   const { read } = request;
@@ -56,8 +64,10 @@ export function onward(
   const path = rule.stripPrefix === undefined ? decision.path : stripPrefix(decision.path, rule.stripPrefix);
   if (read.contentLength > config.maxBodyBytes) throw bodyTooLarge(config.maxBodyBytes, read.contentLength);
   const places = rule.access.kind === 'public' ? undefined : rule.token;
-  const headers =
-    places === undefined ? read.onward : withoutTokens(read.onward, places, rule.forwardAuthorization);
+  const own =
+    sessionCookies?.some((name) => read.cookie?.includes(name)) === true ? sessionCookies : undefined;
+  const onward = own === undefined ? read.onward : withoutCookies(read.onward, own);
+  const headers = places === undefined ? onward : withoutTokens(onward, places, rule.forwardAuthorization);
   // Where a rule reads the token elsewhere, Authorization is unverified: the upstream could see another caller.
   const judged = places === undefined || places.some(({ kind }) => kind === 'header');
   if (rule.forwardAuthorization && judged && read.authorization !== undefined)

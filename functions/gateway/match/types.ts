@@ -22,6 +22,8 @@ export interface RelationAccess {
 
 export type Access = { readonly kind: 'public' } | { readonly kind: 'authenticated' } | RelationAccess;
 
+export type TenantDemand = { readonly kind: 'any' } | { readonly kind: 'param'; readonly name: string };
+
 /** One entry of the rules file, checked and compiled. */
 export interface Rule {
   /** Place in the file, from 0. */
@@ -33,6 +35,8 @@ export interface Rule {
   readonly access: Access;
   /** Absent: no demands on the token's claims. */
   readonly claims: readonly ClaimDemand[] | undefined;
+  /** Which tenant the caller has to be in: any, or the one that a path parameter names. Absent: none. */
+  readonly tenant: TenantDemand | undefined;
   /** Where the token is looked for; absent: in Authorization alone. */
   readonly token: readonly TokenPlace[] | undefined;
   /** Name of a configured target. */
@@ -48,6 +52,15 @@ export interface Rule {
   readonly forwardAuthorization: boolean;
   /** The target sees the caller's Host instead of its own. */
   readonly preserveHost: boolean;
+}
+
+/** Whether any valid token passes: no relation, no claim, no tenant. */
+export function isForAnyToken({
+  access,
+  claims,
+  tenant,
+}: Pick<Rule, 'access' | 'claims' | 'tenant'>): boolean {
+  return access.kind === 'authenticated' && claims === undefined && tenant === undefined;
 }
 
 /** Values of the path's parameters, decoded. Has no prototype: `__proto__` is a name like any other. */

@@ -28,8 +28,9 @@ export function nodeTransport(
         return request.hasBody ? forwarded.finally(readAway(exchange.request)) : forwarded;
       },
     },
-    answer({ status, headers, body }, { request, response }) {
+    answer({ status, headers, cookies, body }, { request, response }) {
       if (response.headersSent) return { status };
+      if (cookies !== undefined) response.setHeader('set-cookie', cookies);
       const length = Buffer.byteLength(body);
       // Node drains an untouched body while the connection is kept, but not one that was begun.
       if (request.complete || !request.readableDidRead) {

@@ -8,8 +8,11 @@ import type { Inbound } from '../read/request.ts';
 export function fetchTransport(upstream: Upstream<Request, Response>): Transport<Request, Response> {
   return {
     upstream,
-    answer: ({ status, headers, body }: Problem) =>
-      new Response(body === '' ? null : body, { status, headers: new Headers(headers) }),
+    answer({ status, headers, cookies = [], body }: Problem) {
+      const fields = new Headers(headers);
+      for (const cookie of cookies) fields.append('set-cookie', cookie);
+      return new Response(body === '' ? null : body, { status, headers: fields });
+    },
   };
 }
 

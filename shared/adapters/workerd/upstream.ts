@@ -156,7 +156,7 @@ function outgoing(upstream: Response, status: number, answer: AnswerHeaders): Re
     headers.set('sec-websocket-protocol', protocol);
   for (let i = 0; i + 1 < set.length; i += 2) {
     const name = set[i] ?? '';
-    if (name === 'vary') headers.append(name, set[i + 1] ?? '');
+    if (name === 'vary' || name === 'set-cookie') headers.append(name, set[i + 1] ?? '');
     else headers.set(name, set[i + 1] ?? '');
   }
   return out;

@@ -3,12 +3,15 @@ import {
   type Authenticate,
   type Authenticator,
   type AuthenticatorDeps,
-  type Credentials,
 } from '../../../functions/gateway/authenticate/authenticate.ts';
 import type { Principal } from '../../../functions/gateway/authenticate/principal.ts';
-import { trust } from '../../../functions/gateway/authenticate/authenticate.ts';
+import { createGroups } from '../../../functions/gateway/authenticate/groups.ts';
+import { createPeople } from '../../../functions/gateway/authenticate/people.ts';
+import { trust } from '../../../functions/gateway/authenticate/trust.ts';
 import type { IntrospectionConfig, IssuerConfig } from '../../../shared/configuration/issuers.ts';
+import type { Renewable } from '../../../functions/gateway/authenticate/cookies.ts';
 import { Refusal } from '../../../shared/errors.ts';
+import type { Database } from '../../../shared/ports/database.ts';
 import { shareInFlight, type Collapse } from '../../../shared/caches/in-flight.ts';
 import { manualClock } from '../../support/clock.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
@@ -23,7 +26,7 @@ export interface Gate extends TestDeps {
   admit(token: string): Promise<Principal | undefined>;
   /** The refusal a bearer token meets; fails when it is let in. */
   refuse(token: string): Promise<Refusal>;
-  forget(user: string): void;
+  forget(user: string): readonly string[];
   /** Addresses for which a verification was announced. */
   readonly guarded: string[];
 }
@@ -34,6 +37,8 @@ export interface GateOptions extends Pick<AuthenticatorDeps, 'maxAccepted' | 'ma
   /** Claims that rules demand. */
   readonly wanted?: ReadonlySet<string>;
   readonly introspection?: Omit<IntrospectionConfig, 'issuer'>;
+  /** Absent: none. */
+  readonly database?: Pick<Database, 'query'>;
 }
 
 export const CLIENT = { id: 'gateway@api', secret: 's:e%c+r/e=t' };
@@ -63,9 +68,12 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
   ];
   const introspection = options.introspection ? [{ ...options.introspection, issuer }] : [];
   const guarded: string[] = [];
+  const trusted = trust({ issuers, introspection }, deps);
+  const groupsOf = createGroups(trusted.discoveryOf(kanidm.url), deps);
   const { authenticate, forget }: Authenticator = createAuthenticator({
-    ...trust({ issuers, introspection }, deps),
+    ...trusted,
     ...options,
+    locate: createPeople({ database: options.database ?? null, issuers, groupsOf, clock }),
     clock,
     beforeVerify: (address) => void guarded.push(address),
   });
@@ -83,12 +91,12 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
 
 /** A GET of `/` with the given fields. */
 export function requestWith(
-  fields: Partial<Credentials['read']>,
-  about: Partial<Omit<Credentials, 'read'>> = {},
-): Credentials {
-  const none = { authorization: undefined, cookie: undefined, protocols: undefined };
+  fields: Partial<Renewable['read']>,
+  about: Partial<Omit<Renewable, 'read'>> = {},
+): Renewable {
+  const none = { authorization: undefined, cookie: undefined, protocols: undefined, onward: [] };
   const read = { ...none, origin: undefined, fetchSite: undefined, upgrade: undefined, ...fields };
-  const plain = { method: 'GET', target: '/', scheme: 'http', host: 'api.example.org', address: '192.0.2.1' };
+  const plain = { method: 'GET', target: '/', scheme: 'http', host: 'api.example.org', address: '192.0.2.1', id: 'r1' };
   return { ...plain, ...about, read };
 }
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { trust } from '../../../functions/gateway/authenticate/authenticate.ts';
+import { trust } from '../../../functions/gateway/authenticate/trust.ts';
 import type { IssuerConfig } from '../../../shared/configuration/issuers.ts';
 import { createIssuer, type FakeIssuer } from '../../support/issuer.ts';
 import { providerDeps } from '../../support/provider-deps.ts';

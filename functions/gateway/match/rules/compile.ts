@@ -1,7 +1,7 @@
 import { parseRules, type Report } from './parse.ts';
 import { toRule, type RuleContext } from './rule.ts';
 import { RuleTrie } from '../trie.ts';
-import type { CompiledRules, Finding, PathSegment, Rule } from '../types.ts';
+import { isForAnyToken, type CompiledRules, type Finding, type PathSegment, type Rule } from '../types.ts';
 import { checkGaps } from './gaps.ts';
 import { parseStripPrefix } from '../pattern.ts';
 
@@ -57,11 +57,12 @@ function checkReach(rule: Rule, { own }: RuleContext, report: Report): void {
 }
 
 function checkEffect(rule: Rule, report: Report): void {
-  if (rule.access.kind === 'relation' || rule.claims !== undefined || rule.mode === 'enforce') return;
+  const open = rule.access.kind === 'public' || isForAnyToken(rule);
+  if (!open || rule.mode === 'enforce') return;
   report.warning(
     'no_effect',
     [rule.index, 'mode'],
-    'mode shadow changes nothing where no relation and no claim is asked for',
+    'mode shadow changes nothing where no relation, no claim and no tenant is asked for',
   );
 }
 
@@ -137,8 +138,7 @@ function adviseOnExposure(rule: Rule, report: Report): void {
 
 function audience(rule: Rule): string | undefined {
   if (rule.access.kind === 'public') return 'anyone';
-  const unrestricted = rule.access.kind === 'authenticated' && rule.claims === undefined;
-  const open = unrestricted || rule.mode === 'shadow';
+  const open = isForAnyToken(rule) || rule.mode === 'shadow';
   return open ? 'any holder of a valid token' : undefined;
 }
 

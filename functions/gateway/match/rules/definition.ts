@@ -5,6 +5,7 @@ import { tokenDefinition } from './claims.ts';
 /** fetch() refuses CONNECT, TRACE and TRACK, so a rule for them could never forward. */
 const METHOD = /^(?!(?:CONNECT|TRACE|TRACK)$)[A-Z]+(?:-[A-Z]+)*$/;
 const methodProblem = 'write a method in capitals, a list of such methods, or *';
+const tenantProblem = 'write required, or a path parameter in braces, as in {tenant}';
 const method = z.string(methodProblem).regex(METHOD, methodProblem);
 
 /** One entry of the rules file as written; rule.ts compiles it. */
@@ -29,7 +30,7 @@ export const ruleDefinition = z
       .meta({
         title: 'Feature',
         description:
-          'The OpenFGA object feature:x, written feature:x or x; public_access lets anyone in, authenticated anyone with a valid token. Either feature or object, or claims alone.',
+          'The OpenFGA object feature:x, written feature:x or x; public_access lets anyone in, authenticated anyone with a valid token. Either feature or object, or claims or tenant alone.',
         examples: ['report_viewer', 'public_access', 'authenticated'],
       }),
     object: z
@@ -47,6 +48,16 @@ export const ruleDefinition = z
         'What the token has to say of its bearer: claim to value, or to a list of values. All of them must be in the claim: as its value, in its list, among the space-separated words of scope or scp, or as a key of its object. Alone, or beside feature or object.',
       examples: [{ scope: 'reports:read' }, { 'urn:zitadel:iam:org:project:roles': 'admin' }],
     }),
+    tenant: z
+      .string(tenantProblem)
+      .regex(/^(?:required|\{[A-Za-z_][A-Za-z0-9_]*\})$/, tenantProblem)
+      .optional()
+      .meta({
+        title: 'Tenant',
+        description:
+          'The tenant that the caller has to be in: required for any, or a path parameter in braces that holds its slug or uuid. Alone, or beside feature, object or claims.',
+        examples: ['required', '{tenant}'],
+      }),
     token: tokenDefinition.optional().meta({
       title: 'Token',
       description:
@@ -124,7 +135,12 @@ export const ruleDefinition = z
   })
   .meta({
     title: 'Access rule',
-    anyOf: [{ required: ['feature'] }, { required: ['object'] }, { required: ['claims'] }],
+    anyOf: [
+      { required: ['feature'] },
+      { required: ['object'] },
+      { required: ['claims'] },
+      { required: ['tenant'] },
+    ],
     not: { required: ['feature', 'object'] },
   });
 

@@ -4,7 +4,7 @@ import { shapeOf } from '../pattern.ts';
 import type { Report } from './parse.ts';
 import { parseStripPrefix } from '../pattern.ts';
 import type { RuleTrie } from '../trie.ts';
-import type { Match, PathSegment, Rule } from '../types.ts';
+import { isForAnyToken, type Match, type PathSegment, type Rule } from '../types.ts';
 
 /** Named by no rule, so served only by rules for any method. */
 const ANY_OTHER = 'any other method';
@@ -28,11 +28,11 @@ export function checkGaps(trie: RuleTrie, report: Report): void {
   checkReachAround(trie, guarded, methods, report);
 }
 
-/** What a rule requires, from 0: nothing, any valid token, a relation or claims of the caller. */
+/** What a rule requires, from 0: nothing, any valid token, a relation, claims or a tenant of the caller. */
 function demand(rule: Rule | undefined): number {
   if (rule === undefined || rule.access.kind === 'public') return 0;
   if (rule.mode === 'shadow') return 1;
-  return rule.access.kind === 'authenticated' && rule.claims === undefined ? 1 : 2;
+  return isForAnyToken(rule) ? 1 : 2;
 }
 
 function who(rule: Rule): string {
@@ -122,13 +122,15 @@ function requiresAsMuch(other: Match, own: Match): boolean {
 
 function requirement({ rule, params }: Match): string {
   const { access, claims } = rule;
-  if (access.kind !== 'relation') return JSON.stringify(claims);
+  const tenant = rule.tenant?.kind === 'param' ? params[rule.tenant.name] : rule.tenant;
+  if (access.kind !== 'relation') return JSON.stringify([claims, tenant]);
   const values = Object.entries(params).map(([name, value]): [string, string] => [
     name,
     value.replaceAll(ANYTHING, '-') || '-',
   ]);
   try {
-    return JSON.stringify([access.relation, objectOf(access, Object.fromEntries<string>(values)), claims]);
+    const object = objectOf(access, Object.fromEntries<string>(values));
+    return JSON.stringify([access.relation, object, claims, tenant]);
   } catch (error) {
     if (error instanceof Refusal) return 'nothing';
     throw error;

@@ -12,7 +12,7 @@ import { parsePattern } from '../pattern.ts';
 import type { Report } from './parse.ts';
 import { parseStripPrefix } from '../pattern.ts';
 import { placesOf } from './claims.ts';
-import type { Access, PathSegment, RelationAccess, Rule } from '../types.ts';
+import type { Access, PathSegment, RelationAccess, Rule, TenantDemand } from '../types.ts';
 
 const DEFAULT_ACTION = 'viewer';
 
@@ -40,6 +40,7 @@ export function toRule(entry: Entry, context: RuleContext, report: Report): Rule
   const segments = path === undefined ? undefined : segmentsOf(index, path, report);
   if (path === undefined || segments === undefined) return undefined;
   checkParameters(entry, segments, report);
+  checkTenant(entry, segments, report);
   const stripPrefix = stripOf(entry, segments, report);
   if (access === undefined || method === undefined) return undefined;
   return {
@@ -49,6 +50,7 @@ export function toRule(entry: Entry, context: RuleContext, report: Report): Rule
     methods: methodsOf(method),
     access,
     claims: definition.claims && demandsOf(definition.claims),
+    tenant: tenantOf(definition.tenant),
     token: placesOf(definition.token),
     target,
     rateLimit,
@@ -114,23 +116,23 @@ function accessOf({ index, definition, faulty }: Entry, report: Report): Access 
     report.error('ambiguous_access', [index, 'object'], 'a rule has either feature or object');
     return undefined;
   }
-  if (feature === 'public_access' && definition.claims !== undefined) {
-    report.error(
-      'ambiguous_access',
-      [index, 'claims'],
-      'claims need a token, and public_access asks for none',
-    );
-    return undefined;
+  if (feature === 'public_access') {
+    const demand = (['claims', 'tenant'] as const).find((field) => definition[field] !== undefined);
+    if (demand !== undefined) {
+      const needs = demand === 'claims' ? 'claims need' : 'tenant needs';
+      report.error('ambiguous_access', [index, demand], `${needs} a token, and public_access asks for none`);
+      return undefined;
+    }
+    return { kind: 'public' };
   }
-  if (feature === 'public_access') return { kind: 'public' };
   if (feature === 'authenticated') return { kind: 'authenticated' };
   const field = feature === undefined ? 'object' : 'feature';
   const text = feature ?? object;
   if (text === undefined) {
-    if (['feature', 'object', 'claims'].some((name) => faulty.has(name))) return undefined;
-    if (definition.claims !== undefined) return { kind: 'authenticated' };
+    if (['feature', 'object', 'claims', 'tenant'].some((name) => faulty.has(name))) return undefined;
+    if (definition.claims !== undefined || definition.tenant !== undefined) return { kind: 'authenticated' };
     const message =
-      'who may pass is not said: add feature (or public_access, authenticated), object or claims';
+      'who may pass is not said: add feature (or public_access, authenticated), object, claims or tenant';
     report.error('missing_access', [index], message);
     return undefined;
   }
@@ -175,6 +177,28 @@ function holdAgainstModel(
   const named = definition.feature === undefined ? 'object' : 'feature';
   const field = lack.of === 'relation' && definition.action !== undefined ? 'action' : named;
   report.error(`unknown_${lack.of}`, [index, field], `${field}: ${lack.message}`);
+}
+
+function tenantOf(written: string | undefined): TenantDemand | undefined {
+  if (written === undefined) return undefined;
+  return written === 'required' ? { kind: 'any' } : { kind: 'param', name: written.slice(1, -1) };
+}
+
+/** The rest of a path has slashes, and no name of a tenant is made of several segments. */
+function checkTenant({ index, definition }: Entry, segments: readonly PathSegment[], report: Report): void {
+  const demand = tenantOf(definition.tenant);
+  if (demand?.kind !== 'param') return;
+  const { name } = demand;
+  const named = segments.find((segment) => segment.kind !== 'literal' && segment.name === name);
+  if (named?.kind === 'param') return;
+  if (named === undefined)
+    report.error('unknown_parameter', [index, 'tenant'], `tenant: the path has no parameter "${name}"`);
+  else
+    report.error(
+      'invalid_value',
+      [index, 'tenant'],
+      `tenant: *${name} is the rest of the path; a tenant is one segment, :${name}`,
+    );
 }
 
 function checkParameters(

@@ -1,0 +1,127 @@
+import type { IssuersConfig } from '../../../shared/configuration/issuers.ts';
+import type { ServerConfig } from '../../../shared/configuration/server.ts';
+import type { MaybeSessions } from '../../../shared/configuration/sessions.ts';
+import type { Deps } from '../../../shared/deps.ts';
+import { guardAddress } from '../../../shared/edge/quota.ts';
+import type { IssuerName } from '../../../shared/identity/subjects.ts';
+import { createDiscovery, type Discovery, type ProviderDeps } from '../../../shared/keys/discovery.ts';
+import type { KeySource } from '../../../shared/keys/key-source.ts';
+import { createKeySource } from '../../../shared/keys/remote-keys.ts';
+import { cookieNames } from '../../../shared/sessions/cookies.ts';
+import { refreshSession } from '../../../shared/sessions/refresh.ts';
+import { createAuthenticator, type Authenticator } from './authenticate.ts';
+import { createSessionCookies, type SessionCookies } from './cookies.ts';
+import { createGroups } from './groups.ts';
+import { createIntrospectors } from './introspect.ts';
+import { createPeople } from './people.ts';
+import type { Verify } from './principal.ts';
+import { SESSION, sessionIssuer, sessionKeySource } from './sessions.ts';
+import { createJwtVerifier, type TrustedIssuer } from './verify.ts';
+
+export interface TrustDeps extends ProviderDeps {
+  /** Key sources of issuers that need no HTTP. */
+  readonly keySources?: Partial<Record<IssuerName, KeySource>>;
+}
+
+export interface Trust {
+  readonly issuers: readonly TrustedIssuer[];
+  readonly verifySigned: Verify;
+  readonly verifyOpaque: Verify | undefined;
+  /** Of a configured issuer; undefined for others. */
+  readonly discoveryOf: (url: string) => Discovery | undefined;
+}
+
+/** The verifiers of the configured issuers. */
+export function trust(config: Pick<IssuersConfig, 'issuers' | 'introspection'>, deps: TrustDeps): Trust {
+  const discoveries = new Map(config.issuers.map(({ url }) => [url, createDiscovery(url, deps)]));
+  const discoveryOf = (url: string) => discoveries.get(url) ?? createDiscovery(url, deps);
+  const issuers = config.issuers.map((issuer) => ({
+    config: issuer,
+    keys: deps.keySources?.[issuer.name] ?? createKeySource(discoveryOf(issuer.url), deps),
+  }));
+  const { introspection } = config;
+  return {
+    issuers,
+    discoveryOf: (url) => discoveries.get(url),
+    verifySigned: createJwtVerifier(issuers, deps.clock),
+    verifyOpaque: createIntrospectors(
+      introspection.map((one) => [one, discoveryOf(one.issuer.url)] as const),
+      deps,
+    ),
+  };
+}
+
+type Needs = Pick<
+  Deps,
+  'platform' | 'clock' | 'log' | 'collapse' | 'localCounters' | 'database' | 'keyRing' | 'revocations'
+> & { readonly config: IssuersConfig & MaybeSessions & Pick<ServerConfig, 'allowedOrigins'> };
+
+export interface Authentication {
+  readonly trusted: Trust;
+  readonly authenticator: Authenticator;
+  /** Names of the cookies of our own sessions; undefined without them. */
+  readonly sessionCookies: readonly string[] | undefined;
+  /** Whether the database says whose tokens these are. */
+  readonly looksUp: boolean;
+}
+
+/** Authentication over the bundle's ports: issuers, our own sessions, the users and tenants of the database. */
+export function openAuthentication(deps: Needs): Authentication {
+  const { config, clock, collapse, database, log } = deps;
+  const { sessions } = config;
+  const provider = { ...deps.platform, clock, log, collapse };
+  const trusted = trust(withSessions(config), {
+    ...provider,
+    ...(deps.keyRing && { keySources: { [SESSION]: sessionKeySource(deps.keyRing) } }),
+  });
+  const issuers = trusted.issuers.map((issuer) => issuer.config);
+  const kanidm = issuers.find(({ name }) => name === 'kanidm');
+  const beforeVerify = (address: string): void => {
+    guardAddress(address, deps.localCounters);
+  };
+  const cookies = openCookies(deps, beforeVerify);
+  return {
+    trusted,
+    sessionCookies: sessions === null ? undefined : Object.values(cookieNames(sessions)),
+    looksUp:
+      database !== null && issuers.some(({ name, sharedSubjects }) => sharedSubjects && name !== SESSION),
+    authenticator: createAuthenticator({
+      clock,
+      verifySigned: trusted.verifySigned,
+      verifyOpaque: trusted.verifyOpaque,
+      allowedOrigins: config.allowedOrigins,
+      locate: createPeople({
+        database,
+        issuers,
+        groupsOf: createGroups(kanidm && trusted.discoveryOf(kanidm.url), provider),
+        clock,
+      }),
+      ...(cookies && { sessions: cookies }),
+      beforeVerify,
+    }),
+  };
+}
+
+/** The trusted issuers, our own included. */
+function withSessions(config: Needs['config']): IssuersConfig {
+  const { sessions, issuers, sharedSubjectIssuers: shared } = config;
+  if (sessions === null) return config;
+  const others = issuers.map(({ name }) => name);
+  return { ...config, issuers: [...issuers, sessionIssuer(sessions, { shared, others })] };
+}
+
+function openCookies(
+  { config, database, keyRing, platform, clock, log, revocations }: Needs,
+  beforeRenewal: (address: string) => void,
+): SessionCookies | undefined {
+  const { sessions, allowedOrigins } = config;
+  if (sessions === null || database === null || keyRing === null) return undefined;
+  const refreshing = { database, keyRing, config: sessions, clock, revocations, log };
+  return createSessionCookies({
+    config: sessions,
+    allowedOrigins,
+    joinsRequests: platform.joinsRequests,
+    beforeRenewal,
+    refresh: (token, origin) => refreshSession(token, origin, refreshing),
+  });
+}
