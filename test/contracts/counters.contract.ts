@@ -216,7 +216,12 @@ export function countersContract(store: () => CountersStore): void {
     it('of a session are seen by takes of that session alone, of its caller or not', async () => {
       await counters.mark('session|alice|sid:ended', gone(1), 60);
       await counters.mark('zitadel|org:closed', gone(3), 60);
-      const asked = [undefined, 'session|alice|sid:ended', 'session|alice|sid:other', 'session|bob|sid:ended'];
+      const asked = [
+        undefined,
+        'session|alice|sid:ended',
+        'session|alice|sid:other',
+        'session|bob|sid:ended',
+      ];
       for (const organization of [undefined, 'zitadel|org:closed', 'zitadel|org:open'])
         for (const session of asked) {
           const taken = await counters.take({

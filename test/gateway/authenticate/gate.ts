@@ -96,7 +96,14 @@ export function requestWith(
 ): Renewable {
   const none = { authorization: undefined, cookie: undefined, protocols: undefined, onward: [] };
   const read = { ...none, origin: undefined, fetchSite: undefined, upgrade: undefined, ...fields };
-  const plain = { method: 'GET', target: '/', scheme: 'http', host: 'api.example.org', address: '192.0.2.1', id: 'r1' };
+  const plain = {
+    method: 'GET',
+    target: '/',
+    scheme: 'http',
+    host: 'api.example.org',
+    address: '192.0.2.1',
+    id: 'r1',
+  };
   return { ...plain, ...about, read };
 }
 

@@ -12,7 +12,13 @@ interface Account {
 }
 
 const NOBODY: Account = { userId: null, taken: false, grouped: false, tenant: null, slug: null, role: null };
-const ALICE: Account = { ...NOBODY, userId: 'id-of-alice', tenant: 'id-of-acme', slug: 'acme', role: 'admin' };
+const ALICE: Account = {
+  ...NOBODY,
+  userId: 'id-of-alice',
+  tenant: 'id-of-acme',
+  slug: 'acme',
+  role: 'admin',
+};
 
 /** Answers each look-up with the same account. */
 class Accounts {

@@ -19,6 +19,7 @@ describe('discovery', () => {
     expect(await discovery.metadata()).toEqual({
       jwksUri: 'https://issuer.test/realm/oauth/v2/keys',
       introspectionEndpoint: 'https://issuer.test/realm/oauth/v2/introspect',
+      userinfoEndpoint: 'https://issuer.test/realm/userinfo',
     });
   });
 
