@@ -8,20 +8,26 @@ import type { AuthConfig } from './slice.ts';
 
 /** A mail that goes out with the transaction that it is part of, or not at all. */
 export interface Outbox {
-  /** An insert. `values`: what the template of this kind names. */
-  enqueue(mail: {
-    readonly kind: string;
-    readonly to: string;
-    readonly tenant: string | null;
-    readonly values: Readonly<Record<string, string>>;
-  }): Sql;
+  /** An insert. */
+  enqueue(mail: QueuedMail): Sql;
+}
+
+export interface QueuedMail {
+  readonly kind: string;
+  readonly to: string;
+  /** Its slug. */
+  readonly tenant: string | null;
+  /** What the template of this kind names. */
+  readonly values: Readonly<Record<string, string>>;
+  /** Further values as JSON, sealed for SEALED_MAIL: no table holds a link that counts. */
+  readonly sealed?: string;
 }
 
 /** What the bundle provides. */
 export type AuthPorts = Pick<
   Deps,
   'platform' | 'clock' | 'random' | 'log' | 'counters' | 'revocations' | 'marksFrom' | 'database' | 'keyRing'
->;
+> & { readonly outbox?: Outbox | null };
 
 /** What every route of sign-in works with. */
 export interface AuthDeps

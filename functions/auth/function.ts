@@ -24,7 +24,7 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
     keyRing,
     config,
     sessions: config.sessions,
-    outbox: null,
+    outbox: ports.outbox ?? null,
     hashing: new Hashing(ports.platform.passwords),
   };
   ports.marksFrom(sessionMarks(database));

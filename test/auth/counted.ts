@@ -1,11 +1,16 @@
 import { createApp } from '../../functions/app.ts';
-import { parseEnvironment } from '../../functions/configuration.ts';
+import { createAuth } from '../../functions/auth/function.ts';
+import { AUTH } from '../../functions/auth/slice.ts';
+import type { Outbox } from '../../functions/auth/deps.ts';
+import { parseEnvironment, type Catalogue } from '../../functions/configuration.ts';
+import { starting } from '../../shared/edge/function.ts';
 import { createPlatform } from '../../shared/adapters/node/platform.ts';
 import { createDeps } from '../../shared/deps.ts';
 import { makePrivateKeys } from '../../shared/keys/signing-keys.ts';
 import type { Database, Sql } from '../../shared/ports/database.ts';
 import { compile } from '../../shared/database/sql.ts';
 import type { Platform } from '../../shared/ports/platform.ts';
+import { sessionKeys, type SessionKeys } from '../../shared/sessions/keys.ts';
 
 /** Sign-in in this process, where everything it computes and asks of the database is counted. */
 export interface Counted {
@@ -17,16 +22,27 @@ export interface Counted {
   statements(): readonly string[];
   /** With their parameters. */
   compiled(): readonly { readonly text: string; readonly params: readonly (string | null)[] }[];
+  readonly keys: SessionKeys;
+  /** Sends a form, as the pages do. */
+  form(route: string, fields: Record<string, string>): Promise<Response>;
+  /** Whether the database answers. */
+  pings(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 export async function startCounted(
   url: string,
   variables: Readonly<Record<string, string>> = {},
-  change: (platform: Platform) => Partial<Platform> = () => ({}),
+  outbox: Outbox | null = null,
 ): Promise<Counted> {
+  const catalogue: Catalogue = {
+    further: { auth: AUTH },
+    starts: { auth: starting(AUTH, (deps, config) => createAuth({ ...deps, outbox }, config)) },
+  };
   let paid = 0;
+  const keys = await makePrivateKeys();
   let sent: Sql[] = [];
+  let ping = (): Promise<void> => Promise.resolve();
   const parsed = parseEnvironment(
     {
       UPSTREAM_URL: 'http://127.0.0.1:1',
@@ -36,13 +52,14 @@ export async function startCounted(
       OPENFGA_MODEL: 'off',
       FUNCTIONS: 'auth',
       PUBLIC_URL: 'http://127.0.0.1:3999',
-      SESSION_KEYS: await makePrivateKeys(),
+      SESSION_KEYS: keys,
       DATABASE_URL: url,
       LOGIN_RATE: '1000000/1s',
       PASSWORD_COST: '4',
       ...variables,
     },
     'node',
+    catalogue,
   );
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
   const node = createPlatform();
@@ -63,6 +80,7 @@ export async function startCounted(
     },
     database(config) {
       const real = node.database(config);
+      ping = () => real.ping();
       const database: Database = {
         ...real,
         query: (statement, row) => (sent.push(statement), real.query(statement, row)),
@@ -74,7 +92,6 @@ export async function startCounted(
       };
       return database;
     },
-    ...change(node),
   };
   const app = createApp(createDeps(parsed.config, { platform }), () => '203.0.113.7');
   const compiled = () => {
@@ -87,6 +104,8 @@ export async function startCounted(
   return {
     post: (route, body, headers = {}) => send(route, { method: 'POST', headers, body: JSON.stringify(body) }),
     get: (route, headers = {}) => send(route, { headers }),
+    keys: sessionKeys(keys),
+    form: (route, fields) => send(route, { method: 'POST', body: new URLSearchParams(fields) }),
     paid() {
       const since = paid;
       paid = 0;
@@ -94,6 +113,11 @@ export async function startCounted(
     },
     statements: () => compiled().map(({ text }) => text.replaceAll(/\s+/g, ' ').trim()),
     compiled,
+    pings: () =>
+      ping().then(
+        () => true,
+        () => false,
+      ),
     close: () => app.close(),
   };
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
@@ -59,6 +59,8 @@ describe.skipIf(postgres.missing)('the database away at any call (needs the post
         }
         met += 1;
         await crossing.mend();
+        // Connections that were cut are noticed one by one.
+        await vi.waitUntil(() => auth.pings(), { timeout: 600_000, interval: 5 });
         if (answer.status >= 500) await expectRefusal(answer.clone(), 'database_unavailable');
         await after(prepared, answer);
       }

@@ -10,7 +10,7 @@ import { limitAccount } from '../password/login.ts';
 import { retiredWithColumn } from '../password/retired.ts';
 import { byFormOrJson, tokenPage } from './pages.ts';
 import { requireStrong } from './policy.ts';
-import { invalidToken, REQUESTED, tokenDigest } from './reset.ts';
+import { invalidToken, REQUESTED, sealedLink, tokenDigest } from './reset.ts';
 
 const PATH = '/api/v1/auth/register';
 const HOURS = 24;
@@ -88,17 +88,18 @@ async function register(
     KnownRow,
   );
   const entry = { who: 'anonymous', what: 'registration_requested', from, run } as const;
-  const statements = tenant === undefined ? [] : pending(asked, tenant, hash, row?.known === true, deps);
+  const statements =
+    tenant === undefined ? [] : await pending(asked, tenant, hash, row?.known === true, deps);
   await deps.database.transaction([auditInsert(entry), ...statements]);
 }
 
-function pending(
+async function pending(
   { email, full_name }: z.output<typeof Asked>,
   { tenantId, slug }: Tenant,
   hash: string,
   known: boolean,
-  { outbox, random, sessions }: PasswordDeps,
-): Sql[] {
+  { outbox, random, sessions, keyRing }: PasswordDeps,
+): Promise<Sql[]> {
   // Without mail nobody could confirm it.
   if (outbox === null) return [];
   const to = { to: email, tenant: slug };
@@ -118,7 +119,8 @@ function pending(
     outbox.enqueue({
       ...to,
       kind: 'confirm-registration',
-      values: { name: full_name, link, hours: String(HOURS) },
+      values: { name: full_name, hours: String(HOURS) },
+      sealed: await sealedLink(link, { keyRing }),
     }),
   ];
 }

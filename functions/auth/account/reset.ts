@@ -6,6 +6,7 @@ import { auditInsert } from '../../../shared/people/audit.ts';
 import { ofMail, PEOPLE, PERSON, PersonShape } from '../../../shared/people/users.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
+import { SEALED_MAIL } from '../../../shared/sessions/keys.ts';
 import { sessionEnding, which } from '../../../shared/sessions/store.ts';
 import { answerJson, jsonBody, mail, noContent, password, text } from '../http.ts';
 import { MOST_ACCOUNTS } from '../password/accounts.ts';
@@ -92,7 +93,9 @@ async function ask(
         from ${PEOPLE} where ${ofMail(email, tenant)} order by u.last_login_at desc nulls last, u.user_id limit ${MOST_ACCOUNTS}`,
     ForgetfulRow,
   );
-  const statements = people.filter(({ active }) => active).flatMap((person) => mailed(person, deps));
+  const mails = await Promise.all(
+    people.filter(({ active }) => active).map((person) => mailed(person, deps)),
+  );
   const entry = {
     who: 'anonymous',
     what: 'password_reset_requested',
@@ -102,10 +105,10 @@ async function ask(
   const [only] = people;
   const subject = people.length === 1 ? only?.userId : null;
   // In any case a transaction: that there is an account shows in nothing but the mail.
-  await deps.database.transaction([auditInsert({ ...entry, subject }), ...statements]);
+  await deps.database.transaction([auditInsert({ ...entry, subject }), ...mails.flat()]);
 }
 
-function mailed(person: Forgetful, deps: PasswordDeps): Sql[] {
+async function mailed(person: Forgetful, deps: PasswordDeps): Promise<Sql[]> {
   const { outbox, random, sessions } = deps;
   if (outbox === null) return [];
   const { email: to, slug: tenant, fullName, userId } = person;
@@ -124,8 +127,19 @@ function mailed(person: Forgetful, deps: PasswordDeps): Sql[] {
   return [
     sql`insert into sallyport_resets (token_hash, user_id, expires_at)
         values (${tokenDigest(token)}, ${userId}::uuid, now() + interval '1 minute' * ${MINUTES}::int)`,
-    outbox.enqueue({ kind: 'password-reset', to, tenant, values: { name, link, minutes: String(MINUTES) } }),
+    outbox.enqueue({
+      kind: 'password-reset',
+      to,
+      tenant,
+      values: { name, minutes: String(MINUTES) },
+      sealed: await sealedLink(link, deps),
+    }),
   ];
+}
+
+/** The link of a mail as its row holds it. */
+export async function sealedLink(link: string, { keyRing }: Pick<PasswordDeps, 'keyRing'>): Promise<string> {
+  return (await keyRing.current()).seal(JSON.stringify({ link }), SEALED_MAIL);
 }
 
 const OwnerRow = z.object({ userId: z.string(), email: z.string(), slug: z.string() });
