@@ -11,6 +11,35 @@ const STATEMENTS = 20;
 
 type Needs = Pick<Database, 'execute'>;
 
+/** Rows whose time is up. */
+interface Overdue {
+  readonly table: Sql;
+  readonly key: Sql;
+  readonly where: Sql;
+  /** The indexed column by which the oldest are found. */
+  readonly by: Sql;
+}
+
+const expired = { where: sql`expires_at < now()`, by: sql`expires_at` };
+const daysAgo = (days: number): Sql => sql`now() - interval '1 day' * ${days}::int`;
+
+/** Those of the legacy application too. */
+const SESSIONS: Overdue = {
+  table: sql`sessions`,
+  key: sql`session_id`,
+  where: sql`refresh_token_expires_at < ${daysAgo(SESSION_DAYS)} and created_at < ${daysAgo(SESSION_DAYS)}`,
+  by: sql`refresh_token_expires_at`,
+};
+const SPENT: Overdue = { ...expired, table: sql`sallyport_spent`, key: sql`key` };
+const REGISTRATIONS: Overdue = { ...expired, table: sql`sallyport_registrations`, key: sql`token_hash` };
+const RESETS: Overdue = { ...expired, table: sql`sallyport_resets`, key: sql`token_hash` };
+const AUDIT: Overdue = {
+  table: sql`sallyport_audit`,
+  key: sql`id`,
+  where: sql`at < ${daysAgo(AUDIT_DAYS)}`,
+  by: sql`at`,
+};
+
 /** Regular deletions. All of them may be repeated, and go on where they were cut off. */
 export function authJobs({
   database,
@@ -19,55 +48,31 @@ export function authJobs({
 }): Readonly<Record<keyof typeof AUTH.schedule, Job>> {
   return {
     'sessions-prune': {
-      async run(run) {
-        return {
-          sessions: await pruned(database, run, overdueSessions),
-          spent: await pruned(database, run, (rows) => expired(sql`sallyport_spent`, sql`key`, rows)),
-          registrations: await pruned(database, run, (rows) =>
-            expired(sql`sallyport_registrations`, sql`token_hash`, rows),
-          ),
-          resets: await pruned(database, run, (rows) =>
-            expired(sql`sallyport_resets`, sql`token_hash`, rows),
-          ),
-        };
-      },
+      run: async (run) => ({
+        sessions: await prune(SESSIONS, database, run),
+        spent: await prune(SPENT, database, run),
+        registrations: await prune(REGISTRATIONS, database, run),
+        resets: await prune(RESETS, database, run),
+      }),
     },
-    'audit-prune': {
-      run: async (run) => ({ rows: await pruned(database, run, overdueAudit) }),
-    },
+    'audit-prune': { run: async (run) => ({ rows: await prune(AUDIT, database, run) }) },
   };
 }
 
-/** Deletes in batches; a dry run deletes nothing. */
-async function pruned(
-  database: Needs,
-  { signal, dryRun }: JobRun,
-  batch: (rows: number) => Sql,
-): Promise<number> {
+/** Returns how many rows were deleted, or would be. */
+async function prune(overdue: Overdue, database: Needs, { signal, dryRun }: JobRun): Promise<number> {
+  const { table, key, where, by } = overdue;
+  const oldest = (limit: number): Sql =>
+    sql`select ${key} from ${table} where ${where} order by ${by} limit ${limit}`;
+  if (dryRun) return database.execute(oldest(ROWS * STATEMENTS));
   let total = 0;
-  for (let left = STATEMENTS; left > 0 && !signal.aborted && !dryRun; left -= 1) {
-    const deleted = await database.execute(batch(ROWS));
+  for (let left = STATEMENTS; left > 0 && !signal.aborted; left -= 1) {
+    // As an array, so that the planner finds each row by its key, however many there are.
+    const deleted = await database.execute(
+      sql`delete from ${table} where ${key} = any(array(${oldest(ROWS)} for update skip locked))`,
+    );
     total += deleted;
     if (deleted < ROWS) break;
   }
   return total;
-}
-
-/** Of the legacy application too: sessions that ended, or could be refreshed, before the time that they are kept. */
-function overdueSessions(rows: number): Sql {
-  return sql`delete from sessions where session_id = any(array(
-    select session_id from sessions where refresh_token_expires_at < now() - interval '1 day' * ${SESSION_DAYS}::int
-      and created_at < now() - interval '1 day' * ${SESSION_DAYS}::int
-    order by refresh_token_expires_at limit ${rows} for update skip locked))`;
-}
-
-function expired(table: Sql, key: Sql, rows: number): Sql {
-  return sql`delete from ${table} where ${key} = any(array(
-    select ${key} from ${table} where expires_at < now() order by expires_at limit ${rows} for update skip locked))`;
-}
-
-function overdueAudit(rows: number): Sql {
-  return sql`delete from sallyport_audit where id = any(array(
-    select id from sallyport_audit where at < now() - interval '1 day' * ${AUDIT_DAYS}::int order by at limit ${rows}
-    for update skip locked))`;
 }

@@ -10,6 +10,8 @@ import { startCounted, type Counted } from './counted.ts';
 import { auditOf, makeTenant, makeUser, PASSWORD, userRow, type MadeUser } from './people.ts';
 import { bearer, Pair } from './suite.ts';
 
+/** Long because all of it needs one outbox of the test's own. */
+
 const NEW = 'three plain words';
 const MailRow = z.object({
   kind: z.string(),
