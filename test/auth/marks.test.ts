@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { authJobs } from '../../functions/auth/jobs.ts';
+import { sessionOf } from '../../shared/identity/subjects.ts';
 import { CountersUnavailable } from '../../shared/errors.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { markEnded, sessionCaller, sessionMarks } from '../../shared/sessions/revocation.ts';
+import { markEnded, sessionMarks } from '../../shared/sessions/revocation.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { makeUser } from './people.ts';
 import * as z from 'zod';
@@ -27,7 +28,7 @@ describe('ended sessions', () => {
       sql`update sessions set revoked = true, revoked_at = now() where user_id = ${user.userId} returning session_id as id`,
       Id,
     );
-    return rows.map(({ id }) => sessionCaller(id)).sort();
+    return rows.map(({ id }) => sessionOf(`session|${user.userId}`, id)).sort();
   }
 
   async function visited(sinceMs: number): Promise<string[]> {
@@ -54,9 +55,9 @@ describe('ended sessions', () => {
     expect(await marks.of(one)).toMatchObject({ notBefore: Infinity });
     for (const other of [
       'session|b1f0a3a2-7d4c-4f0a-9d53-0a1b2c3d4e5f',
-      'session|sid:nonsense',
+      'session|b1f0a3a2-7d4c-4f0a-9d53-0a1b2c3d4e5f|sid:nonsense',
       'zitadel|x',
-      sessionCaller('b1f0a3a2-7d4c-4f0a-9d53-0a1b2c3d4e5f'),
+      sessionOf('session|x', 'b1f0a3a2-7d4c-4f0a-9d53-0a1b2c3d4e5f'),
     ])
       expect(await marks.of(other)).toBeUndefined();
   });
