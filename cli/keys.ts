@@ -8,6 +8,7 @@ import { missing } from './variables.ts';
 import { readText, wholeNumber } from './input.ts';
 import { withExamples } from './help.ts';
 import { environment, print } from './terminal.ts';
+import { messageOf } from '../shared/errors.ts';
 
 const keySet = z.object({ keys: z.array(z.looseObject({ kid: z.string() })) });
 
@@ -65,8 +66,7 @@ export function parseKeys(source: string): KeySet {
   try {
     parseSigningKeys(source);
   } catch (error) {
-    const why = error instanceof Error ? error.message : 'unknown error';
-    throw new Failure(`the existing keys cannot be used: ${why}`, { cause: error });
+    throw new Failure(`the existing keys cannot be used: ${messageOf(error)}`, { cause: error });
   }
   return keySet.parse(JSON.parse(source));
 }

@@ -17,6 +17,7 @@ import {
   resultBegun,
   takeVariables,
 } from './terminal.ts';
+import { messageOf } from '../shared/errors.ts';
 
 type Register = (program: Command) => void;
 
@@ -103,7 +104,7 @@ async function readVariables({ envFile }: { readonly envFile?: readonly string[]
 function printError(error: unknown, root: Command, argv: readonly string[]): number {
   if (error instanceof CommanderError && error.exitCode === 0) return DONE;
   const usage = error instanceof UsageError || error instanceof CommanderError;
-  const message = systemMessage(error) ?? (error instanceof Error ? error.message : String(error));
+  const message = systemMessage(error) ?? messageOf(error);
   // A result that has begun must stay one document.
   if (message !== '' && argv.includes('--json') && !resultBegun())
     printJson({ ok: false, error: message.replace(/^error: /, '') });

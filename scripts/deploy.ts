@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { workerSettings } from './deploy/check-worker.ts';
 import { deploy, type Run } from './deploy/steps.ts';
+import { messageOf } from '../shared/errors.ts';
 
 interface Options {
   readonly dryRun: boolean;
@@ -48,6 +49,6 @@ try {
     },
   });
 } catch (error) {
-  console.error(`deploy stopped: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`deploy stopped: ${messageOf(error)}`);
   process.exitCode = 1;
 }

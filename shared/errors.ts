@@ -296,3 +296,13 @@ export class ProviderUnavailable extends Unavailable {
   override readonly name = 'ProviderUnavailable';
   readonly problem = 'identity_provider_unavailable';
 }
+
+/** For logs and reports: the message of a thrown value that may be anything. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
+}
+
+/** As messageOf, with the kind of error before it. */
+export function nameAndMessageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
+}

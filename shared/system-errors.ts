@@ -1,3 +1,4 @@
+import { messageOf } from './errors.ts';
 /** Meaning of a system error code, and the remedy. The code is kept beside it, for searches. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder: check the path, which counts from the folder the program runs in',
@@ -25,7 +26,7 @@ export function systemCode(error: unknown): string | undefined {
 
 /** Why a file cannot be read, in words. */
 export function whyUnreadable(error: unknown): string {
-  return systemFault(error) ?? (error instanceof Error ? error.message : 'unreadable');
+  return systemFault(error) ?? messageOf(error);
 }
 
 /** The fault in words with its code, as in `there is no such file … (ENOENT)`; undefined for any other error. */

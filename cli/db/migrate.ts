@@ -7,6 +7,7 @@ import { executeMigration, type ExecuteOptions } from './execute.ts';
 import type { MigrationFile } from './files.ts';
 import { createLedger, readLedger, type LedgerEntry } from './ledger.ts';
 import { lockRun } from './run-lock.ts';
+import { messageOf } from '../../shared/errors.ts';
 
 export interface MigrateOptions extends ExecuteOptions {
   /** Milliseconds to wait for another run to end. */
@@ -20,7 +21,7 @@ export class MigrationFailed extends Failure {
   readonly file: string;
 
   constructor(file: string, cause: unknown) {
-    super(`${file}: ${cause instanceof Error ? cause.message : 'failed'}`, { cause });
+    super(`${file}: ${messageOf(cause)}`, { cause });
     this.file = file;
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { TUPLES_PER_WRITE, tupleSchema, type Tuple, type Tuples } from '../../shared/ports/tuples.ts';
 import { Failure, serviceFailure } from '../failure.ts';
+import { messageOf } from '../../shared/errors.ts';
 
 /** The leading lines of the file that are written, and their digest. */
 export interface Written {
@@ -74,7 +75,7 @@ async function writeBatch(tuples: Pick<Tuples, 'write'>, batch: Batch, last: num
 }
 
 function reasonOf(error: unknown): string {
-  return serviceFailure(error)?.message ?? (error instanceof Error ? error.message : 'unknown error');
+  return serviceFailure(error)?.message ?? messageOf(error);
 }
 
 function add({ tuples }: Batch, tuple: Tuple, at: number): void {

@@ -1,6 +1,7 @@
 import { validator } from '@openfga/syntax-transformer';
 import * as z from 'zod';
 import { FgaError, unsupported } from './faults.ts';
+import { messageOf } from '../../shared/errors.ts';
 
 const MAX_TYPES = 100;
 
@@ -120,7 +121,7 @@ function assertValid({ definition, types }: AuthorizationModel): void {
     validator.validateJSON({ id: '', ...definition, conditions: {} });
   } catch (error) {
     // Some faults it does not name but trips over.
-    throw invalidModel(error instanceof Error ? error.message : String(error));
+    throw invalidModel(messageOf(error));
   }
   for (const [type, of] of types)
     for (const [name, relation] of of) {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { Bearer, Places, RequestStep } from './step.ts';
+import { messageOf } from '../../shared/errors.ts';
 
 /** Undefined = as promised; otherwise what was different, in one line. */
 export type Difference = string | undefined;
@@ -23,7 +24,7 @@ export async function checkStep(step: RequestStep, options: CheckOptions): Promi
   const started = performance.now();
   for (;;) {
     const difference = await sendAndCompare(step, options).catch(
-      (error: unknown) => `no answer: ${error instanceof Error ? error.message : 'unknown'}`,
+      (error: unknown) => `no answer: ${messageOf(error)}`,
     );
     const late = performance.now() - started > SOON_MS;
     if (difference === undefined || step.afterSeconds === undefined || late) return difference;

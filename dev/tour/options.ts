@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../shared/errors.ts';
 
 export interface RunOptions {
   /** 0 = any free one. */
@@ -45,6 +46,6 @@ function parse(args: readonly string[]) {
       options: { port: { type: 'string' }, once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'The arguments cannot be read');
+    throw new UsageError(messageOf(error));
   }
 }

@@ -6,6 +6,7 @@ import type { JobDetail, ScheduledJob } from '../../shared/runs/job.ts';
 import { LEASE_MS, openLease, renewed, type Lease } from '../../shared/runs/lease.ts';
 import { begin, finish, readStates } from './runs.ts';
 import type { Platform } from '../../shared/ports/platform.ts';
+import { nameAndMessageOf } from '../../shared/errors.ts';
 
 export interface CronDeps {
   readonly database: Database;
@@ -98,7 +99,7 @@ export function createCron(deps: CronDeps, options: CronOptions = {}): Cron {
         scheduled.run({ signal: AbortSignal.any([signal, lost]), dryRun: false });
       return await work({ runId, lease }, run, log);
     } catch (error) {
-      log.error('cron job not recorded', { job, reason: reasonOf(error) });
+      log.error('cron job not recorded', { job, reason: nameAndMessageOf(error) });
       return { outcome: 'failed', job, error };
     }
   };
@@ -137,16 +138,12 @@ async function work(
     if (!held) log.warn('cron job outlived its lease', { job });
     return { outcome: 'done', job, detail };
   } catch (error) {
-    const reason = reasonOf(error);
+    const reason = nameAndMessageOf(error);
     log.error('cron job failed', { job, reason });
     // While the database is away the lease expires, and the next run records this one as lost.
     await finish(lease, { runId, outcome: 'failed', detail: { error: reason } }).catch(() => undefined);
     return { outcome: 'failed', job, error };
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown';
 }
 
 /** Read from the database, so that every replica shows the runs of all; while it is away, /metrics omits them. */

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { TextSource } from '../../shared/configuration/values.ts';
 import type { Deps } from '../../shared/deps.ts';
-import { Unavailable } from '../../shared/errors.ts';
+import { messageOf, Unavailable } from '../../shared/errors.ts';
 import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
 import type { FeatureRule } from '../feature-sync/changes.ts';
 import { FeatureSyncRefused } from '../feature-sync/effects.ts';
@@ -58,7 +58,7 @@ export function featureSyncAtStart(
       try {
         settle(settledOf(await untilThere(deps, stopped.signal, settle)));
       } catch (error) {
-        if (!stopped.signal.aborted) settle({ up: false, state: 'failed', reason: reasonOf(error) });
+        if (!stopped.signal.aborted) settle({ up: false, state: 'failed', reason: messageOf(error) });
       }
     },
     learn(next) {
@@ -128,8 +128,4 @@ function settledOf(outcome: SyncOutcome): Settled {
   const { missing, left } = outcome.verification;
   if (missing + left === 0) return { up: true, state: 'done', reason: run };
   return { up: false, state: 'done', reason: `${run}: ${missing} tuples are missing and ${left} left` };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown';
 }

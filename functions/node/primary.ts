@@ -6,6 +6,7 @@ import { makePrivateKeys } from '../../shared/keys/signing-keys.ts';
 import { primaryDeps, type PrimaryDeps } from './deps.ts';
 import { Member, type Generation } from './member.ts';
 import { Relay } from './relay.ts';
+import { messageOf } from '../../shared/errors.ts';
 
 /** `lingerMs` of a replaced worker: see drain(). */
 const LINGER_MS = 5_000;
@@ -225,5 +226,5 @@ export class Primary {
 
 function faultsOf(error: unknown): readonly string[] {
   if (error instanceof UnusableConfiguration) return error.faults;
-  return [error instanceof Error ? error.message : String(error)];
+  return [messageOf(error)];
 }

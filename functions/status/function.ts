@@ -1,7 +1,7 @@
 import type { ServerConfig } from '../../shared/configuration/server.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { bearsSecret } from '../../shared/edge/secrets.ts';
-import { Refusal } from '../../shared/errors.ts';
+import { messageOf, Refusal } from '../../shared/errors.ts';
 import type { Clock } from '../../shared/ports/runtime.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
 import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
@@ -100,7 +100,7 @@ async function lookAt(check: ReadinessCheck): Promise<Look> {
   try {
     return await Promise.race([Promise.resolve(check.look()), timeout]);
   } catch (error) {
-    return { up: false, state: 'away', last_error: error instanceof Error ? error.message : 'unknown' };
+    return { up: false, state: 'away', last_error: messageOf(error) };
   } finally {
     clearTimeout(timer);
   }

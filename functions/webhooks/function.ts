@@ -20,6 +20,7 @@ import { WEBHOOKS, type SignersConfig } from './slice.ts';
 import { createOrganizations } from './apply/organizations.ts';
 import { receive, type Delivery, type ReceiveDeps } from './receive/receive.ts';
 import type { Sent } from './receive/verify.ts';
+import { messageOf } from '../../shared/errors.ts';
 
 /** Drops this instance's cache entries of an OpenFGA user. */
 type Forget = (user: string) => void;
@@ -68,7 +69,7 @@ export function createWebhooks(deps: Needs): Webhooks {
         if (inbox === null) return;
         const applying = inbox.applyDue(APPLIED_PER_REQUEST).catch((error: unknown) => {
           log.error('webhook events not applied', {
-            reason: error instanceof Error ? error.message : 'unknown',
+            reason: messageOf(error),
           });
         });
         background(applying);

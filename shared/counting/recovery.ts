@@ -2,6 +2,7 @@ import { MARK_SECONDS, type KnownMarks, type MarkSource } from '../identity/mark
 import type { Background, Clock, Random } from '../ports/runtime.ts';
 import type { Log } from '../ports/log.ts';
 import type { Mark, MarkStore } from '../ports/revocations.ts';
+import { messageOf } from '../errors.ts';
 
 export interface RecoveryOptions {
   readonly shared: Pick<MarkStore, 'mark' | 'name'>;
@@ -104,7 +105,7 @@ export class MarksRecovery {
         log.info('revocation marks were told to the counter store', { store: this.#store });
     } catch (error) {
       this.lacks();
-      log.warn('revocation marks not told to the counter store', { reason: reasonOf(error) });
+      log.warn('revocation marks not told to the counter store', { reason: messageOf(error) });
     }
   }
 
@@ -145,7 +146,7 @@ export class MarksRecovery {
       });
       this.#readUntilMs = now;
     } catch (error) {
-      this.#options.log.warn('revocation marks not read', { reason: reasonOf(error) });
+      this.#options.log.warn('revocation marks not read', { reason: messageOf(error) });
     }
   }
 }
@@ -158,8 +159,4 @@ function oldest(now: number): number {
 async function settled(work: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(work);
   await Promise.all(work);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown';
 }

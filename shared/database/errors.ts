@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Unavailable, type Code } from '../errors.ts';
+import { messageOf, Unavailable, type Code } from '../errors.ts';
 
 /** No answer: connection, time-out or shutdown. Whether a write happened is unknown. */
 export class DatabaseUnavailable extends Unavailable {
@@ -144,5 +144,5 @@ function networkReason(error: unknown): string {
   const coded = NetworkError.safeParse(error);
   if (coded.success) return coded.data.code;
   if (error instanceof AggregateError) return networkReason(error.errors[0]);
-  return error instanceof Error ? error.message : 'no reason given';
+  return messageOf(error);
 }

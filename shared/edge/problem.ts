@@ -1,5 +1,5 @@
 import { DatabaseError } from '../database/errors.ts';
-import { CODES, Refusal, Unavailable } from '../errors.ts';
+import { CODES, nameAndMessageOf, Refusal, Unavailable } from '../errors.ts';
 
 /** RFC 9457. */
 export interface Problem {
@@ -42,9 +42,5 @@ export function toRefusal(error: unknown): Refusal {
   const cause = { cause: error };
   if (error instanceof Unavailable || error instanceof DatabaseError)
     return new Refusal(error.problem, error.message, cause);
-  return new Refusal(
-    'internal_error',
-    error instanceof Error ? `${error.name}: ${error.message}` : 'unknown',
-    cause,
-  );
+  return new Refusal('internal_error', nameAndMessageOf(error), cause);
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { CountersUnavailable } from '../../errors.ts';
+import { CountersUnavailable, messageOf } from '../../errors.ts';
 import { UNVERSIONED } from '../../identity/marks.ts';
 import type { SharedCounters, SharedTaken } from '../../ports/platform.ts';
 import type { Mark, MarkStore } from '../../ports/revocations.ts';
@@ -226,6 +226,7 @@ function beginsWith(error: unknown, code: string): boolean {
 }
 
 function unavailable(error: unknown): CountersUnavailable {
-  const reason = error instanceof Error ? error.message : 'unknown fault';
-  return new CountersUnavailable(`the counter store: ${reason.slice(0, MAX_REASON)}`, { cause: error });
+  return new CountersUnavailable(`the counter store: ${messageOf(error).slice(0, MAX_REASON)}`, {
+    cause: error,
+  });
 }

@@ -5,6 +5,7 @@ import {
   UnusableModel,
   type AuthorizationModel,
 } from '../../ports/authorization-models.ts';
+import { messageOf } from '../../errors.ts';
 
 // The parser takes 80 ms and 18 MB to load: loaded at first use.
 const require = createRequire(import.meta.url);
@@ -22,7 +23,7 @@ export function parseModel(text: string): AuthorizationModel {
 
 /** The parser counts lines and columns from 0; editors from 1. */
 function firstFault(error: unknown): string {
-  const message = error instanceof Error ? error.message : 'unknown error';
+  const message = messageOf(error);
   const found = /line=(\d+), column=(\d+): (.*)/.exec(message);
   if (found === null) return message.trim();
   const [, line, column, problem] = found;
