@@ -4,7 +4,7 @@ import { systemCode, systemFault } from '../system-errors.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A file of variables that is named or exists, and cannot be read. */
+/** A file of variables that is named or exists, and cannot be read, or has a line that is no setting. */
 export class UnreadableEnvFile extends Error {
   override readonly name = 'UnreadableEnvFile';
 }
@@ -15,7 +15,7 @@ export interface WithEnvFiles {
   readonly files: readonly string[];
 }
 
-interface EnvFile {
+export interface EnvFile {
   readonly file: string;
   readonly text: string;
 }
@@ -29,18 +29,44 @@ const DEFAULT = '.env';
 export function withEnvFiles(environment: Environment, named: readonly string[] = []): WithEnvFiles {
   const texts = named.length > 0 ? named.map((file) => textOf(file)) : [defaultText()];
   const read = texts.flatMap((text) => (text === undefined ? [] : [text]));
-  const below = Object.fromEntries(read.flatMap(entriesOf));
+  const below = Object.fromEntries(read.flatMap(settingsIn));
   return { variables: { ...below, ...environment }, files: read.map(({ file }) => file) };
 }
 
-/** Throws for a line without an assignment: the parser would take it as part of the next name, and lose that one. */
-function entriesOf({ file, text }: EnvFile): [string, string | undefined][] {
-  return Object.entries(parseEnv(text)).map(([written, value]) => {
-    const name = written.trim();
-    if (/^[\w.-]+$/.test(name)) return [name, value];
-    const line = text.slice(0, text.indexOf(written)).split('\n').length;
-    throw new UnreadableEnvFile(`cannot read the variables in ${file}: line ${line} is not NAME=value`);
-  });
+const LINE_END = /\r\n|\r|\n/;
+const BLANK_OR_COMMENT = /^\s*(?:#[^]*)?$/;
+const SETTING = /^\s*(?:export\s+)?(?<name>[\w.-]+)\s*=\s*(?<value>[^]*)$/;
+const QUOTES: ReadonlySet<string | undefined> = new Set(['"', "'", '`']);
+
+/**
+ * The settings of a file, each parsed by Node alone: of a whole file its parser skips what is no setting, or takes it as part
+ * of the next name. Throws UnreadableEnvFile with the number of the line, never with its text, which may be a secret.
+ */
+export function settingsIn({ file, text }: EnvFile): [string, string][] {
+  const settings: [string, string][] = [];
+  const lines = text.split(LINE_END);
+  const fault = (at: number, problem: string): UnreadableEnvFile =>
+    new UnreadableEnvFile(`cannot read the variables in ${file}: line ${at + 1} ${problem}`);
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] ?? '';
+    if (BLANK_OR_COMMENT.test(line)) continue;
+    const { name, value: begun = '' } = SETTING.exec(line)?.groups ?? {};
+    if (name === undefined) throw fault(at, 'is not NAME=value');
+    let value = begun;
+    const [quote = ''] = begun;
+    if (QUOTES.has(quote)) {
+      const first = at;
+      while (!value.includes(quote, 1)) {
+        at += 1;
+        if (at === lines.length) throw fault(first, 'opens a quote that is not closed');
+        value += `\n${lines[at] ?? ''}`;
+      }
+      const behind = value.slice(value.indexOf(quote, 1) + 1);
+      if (!BLANK_OR_COMMENT.test(behind)) throw fault(at, 'goes on behind its closing quote');
+    }
+    settings.push([name, Object.values(parseEnv(`${name}=${value}`))[0] ?? '']);
+  }
+  return settings;
 }
 
 function defaultText(): EnvFile | undefined {

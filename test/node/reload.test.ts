@@ -187,6 +187,14 @@ describe('a new configuration that cannot be used', () => {
       .poll(() => refused().slice(4))
       .toEqual([expect.stringContaining('line 1 is not NAME=value')]);
 
+    // The last line, without a line feed.
+    await writeFile(join(folder, '.env'), 'WORKERS=1\nhush-hush');
+    group.program.kill('SIGHUP');
+    await expect
+      .poll(() => refused().slice(5))
+      .toEqual([expect.stringMatching(/^cannot read the variables in \.env: line 2 is not NAME=value$/)]);
+    expect(group.program.output()).not.toContain('hush-hush');
+
     expect((await group.client.fetch('/public/x')).status).toBe(200);
     expect(await group.workers()).toEqual(before);
 
