@@ -70,6 +70,36 @@ it.each(['EAGAIN', 'ENOSPC', 'EPIPE'])(
   },
 );
 
+it('a full pipe is written to again as soon as its reader takes something: a quick one loses nothing', () => {
+  reader.room = 65_536;
+  // 10 MB at 10 MB/s.
+  for (let n = 0; n < 10_000; n++) {
+    write(n, n + 1);
+    if (n % 10 === 0) {
+      vi.advanceTimersByTime(1);
+      reader.room = 65_536;
+    }
+  }
+  reader.room = Infinity;
+  tick();
+  expect(dropped).toBe(0);
+  expect(numbers()).toEqual([...Array(10_000).keys()]);
+});
+
+it('a pipe that nobody reads is tried ten times a second, and at once again after it was read', () => {
+  reader.room = 65_536;
+  write(0, 200);
+  vi.advanceTimersByTime(10_000);
+  const before = reader.calls;
+  vi.advanceTimersByTime(10_000);
+  expect(reader.calls - before).toBeLessThanOrEqual(101);
+  reader.room = 10;
+  while (reader.room > 0) vi.advanceTimersByTime(1);
+  reader.room = Infinity;
+  vi.advanceTimersByTime(1);
+  expect(numbers()).toEqual([...Array(200).keys()]);
+});
+
 it('when the reader is back, all that fitted comes in order, then how many are missing, then the next lines', () => {
   reader.room = 100;
   write(0, 5_000);

@@ -7,6 +7,8 @@ import { jsonLog, logLine, shortened } from '../log-json.ts';
 /** A batch of this size is written at once; less waits for the timer. */
 const BATCH_BYTES = 65_536;
 const FLUSH_MS = 100;
+/** Pause before a failed write is repeated: doubled, up to FLUSH_MS, while the reader takes nothing. */
+const RETRY_MS = 1;
 /** Buffer while stdout is not read: some thousand lines. */
 const BUFFER_BYTES = 1_048_576;
 /** How long the end of the process waits for a reader. */
@@ -62,7 +64,8 @@ export function stdoutLog(
 /**
  * Lines to stdout, written in batches of 64 KiB or ten times a second: one system call serves many requests, where
  * console.log makes one each. Never blocks: while a pipe is full, a disk is full or a reader is gone, up to 1 MiB of lines is
- * buffered, and those that do not fit are dropped and counted. Beside other processes on the same stdout, batches are of whole
+ * buffered, and those that do not fit are dropped and counted. A full pipe is written to again after 1 ms, and less often only
+ * while its reader takes nothing. Beside other processes on the same stdout, batches are of whole
  * lines and of 4 KiB at most, so that lines do not interleave.
  */
 export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: LineOptions): Lines {
@@ -73,6 +76,8 @@ export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: Line
   let dropped = 0;
   /** The last write failed: the timer retries, not every line. */
   let stuck = false;
+  let retryMs = RETRY_MS;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const append = (line: string): boolean => {
     const most = line.length * BYTES_PER_UNIT + 1;
     if (end + most > BUFFER_BYTES && start > 0) {
@@ -91,7 +96,8 @@ export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: Line
       ? end - start
       : buffer.lastIndexOf(LINE_FEED, start + ATOMIC_BYTES - 1) + 1 - start;
   const fitting = (line: string): string => (shorten === undefined || fits(line) ? line : shorten(line));
-  const push = (): void => {
+  /** Returns whether all went out. */
+  const push = (): boolean => {
     stuck = false;
     try {
       while (start < end) start += put(buffer, start, shorten === undefined ? end - start : wholeLines());
@@ -100,6 +106,7 @@ export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: Line
       stuck = true;
     }
     if (dropped > 0 && !stuck && append(lost(dropped))) dropped = 0;
+    return !stuck;
   };
   const flush = (): void => {
     for (let waited = 0; waited <= LAST_MS; waited += LAST_PAUSE_MS) {
@@ -108,7 +115,18 @@ export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: Line
       if (stuck) pause(LAST_PAUSE_MS);
     }
   };
-  setInterval(push, FLUSH_MS).unref();
+  const pushIn = (ms: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(pushAgain, ms).unref();
+  };
+  const pushAgain = (): void => {
+    const pending = end - start;
+    push();
+    // A pipe holds 64 KiB: a quick reader has room again long before the next batch is due.
+    retryMs = stuck && end - start === pending ? Math.min(2 * retryMs, FLUSH_MS) : RETRY_MS;
+    pushIn(stuck ? retryMs : FLUSH_MS);
+  };
+  pushIn(FLUSH_MS);
   process.once('exit', flush);
   return {
     write(line) {
@@ -116,7 +134,8 @@ export function stdoutLines({ onDrop, lost, shorten, put = putToStdout() }: Line
         dropped += 1;
         onDrop();
       }
-      if (end - start >= BATCH_BYTES && !stuck) push();
+      if (end - start < BATCH_BYTES || stuck) return;
+      if (!push()) pushIn(RETRY_MS);
     },
     flush,
   };
