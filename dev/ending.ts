@@ -1,3 +1,5 @@
+import { watchTerminals } from '../functions/node/terminal.ts';
+
 /**
  * Does something when this process ends in whatever way but SIGKILL, unless it is taken back before. It must do its
  * work at once: nothing is waited for then.
@@ -23,6 +25,7 @@ export interface Ending {
 
 /** From here on a first signal only asks the process to end by itself; a second one ends it at once. */
 export function endingBySignal(): Ending {
+  watchTerminals();
   let first: { readonly code: number; readonly at: number } | undefined;
   const asked = new Promise<void>((resolve) => {
     for (const [signal, code] of Object.entries(SIGNALS)) {

@@ -1,17 +1,19 @@
 import cluster from 'node:cluster';
-import { isatty } from 'node:tty';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { withEnvFiles } from '../shared/configuration/env-file.ts';
 import { UnusableConfiguration, type RawEnvironment } from '../shared/configuration/slice.ts';
 import { parseEnvironment, type Config } from './configuration.ts';
 import { stopOnSignal } from './node/drain.ts';
+import { watchTerminals, type TerminalGone } from './node/terminal.ts';
+import { messageOf } from '../shared/errors.ts';
 
 /**
  * Entry of the program: SIGTERM and SIGINT end it with 0 once requests in flight have ended, an unusable configuration with 1,
  * unknown arguments with 2. SIGHUP ends one process like SIGTERM, and renews several.
  */
 async function main(args: readonly string[]): Promise<void> {
+  const terminalGone = watchTerminals();
   if (cluster.isWorker) {
     const { serveForPrimary } = await import('./node/worker.ts');
     serveForPrimary();
@@ -24,7 +26,9 @@ async function main(args: readonly string[]): Promise<void> {
     const parsed = parseEnvironment(variables, 'node');
     // One process suffices to refuse an unusable configuration.
     const serving =
-      parsed.ok && parsed.config.workers !== 1 ? serveBySeveral(read, parsed.config) : serveAlone(variables);
+      parsed.ok && parsed.config.workers !== 1
+        ? serveBySeveral(read, parsed.config, terminalGone)
+        : serveAlone(variables);
     await serving.catch((error: unknown) => {
       if (!(error instanceof UnusableConfiguration)) throw error;
       throw new Error(`${error.message}\n${originOf(files)}`);
@@ -36,7 +40,7 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 function report(error: unknown): void {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
 }
 
 async function serveAlone(variables: RawEnvironment): Promise<void> {
@@ -45,8 +49,11 @@ async function serveAlone(variables: RawEnvironment): Promise<void> {
   stopOnSignal(() => server.close());
 }
 
-async function serveBySeveral(read: () => RawEnvironment, { logLevel }: Config): Promise<void> {
-  const onTerminal = isatty(0);
+async function serveBySeveral(
+  read: () => RawEnvironment,
+  { logLevel }: Config,
+  terminalGone: TerminalGone,
+): Promise<void> {
   const { startWorkers } = await import('./node/primary.ts');
   const workers = await startWorkers({
     read,
@@ -62,7 +69,7 @@ async function serveBySeveral(read: () => RawEnvironment, { logLevel }: Config):
   stopOnSignal(() => workers.stop(), ['SIGTERM', 'SIGINT'], kill);
   process.on('SIGHUP', () => {
     // Also sent by a closing terminal.
-    if (onTerminal && !isatty(0)) process.kill(process.pid, 'SIGTERM');
+    if (terminalGone()) process.kill(process.pid, 'SIGTERM');
     else void workers.reload();
   });
 }
