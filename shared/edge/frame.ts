@@ -24,7 +24,10 @@ export interface OwnRoute {
   readonly quota: 'coarse' | 'refusals' | RatePolicy;
   /** Bytes of a body, at most MAX_BODY_BYTES; absent: MAX_OWN_BODY_BYTES. */
   readonly maxBodyBytes?: number;
-  /** Throws Refusal, or an error that `toRefusal` maps. */
+  /**
+   * Any answer: Response.redirect() too, several Set-Cookie fields, one that was fetched. Throws Refusal, or an error that
+   * `toRefusal` maps.
+   */
   answer(request: Request, context: RouteContext): MaybePromise<Response>;
 }
 
@@ -61,7 +64,7 @@ export interface FrameDeps {
 
 /**
  * The frame of every answer of own routes: request id, CORS fields, bounds, a problem document when refused, one log line
- * and one measure. Never rejects.
+ * and one measure. Never rejects, whatever a route throws or answers.
  */
 export async function framed(
   route: OwnRoute,
@@ -79,11 +82,9 @@ export async function framed(
     if (preflight !== undefined) code = 'preflight';
     answer = preflight ?? (await admitted(route, request, seen, deps));
   } catch (error) {
-    refusal = countRefusal(toRefusal(error), seen.address, deps.guard);
+    ({ refusal, answer } = refused(error, seen, deps));
     code = refusal.code;
     deps.requests.fault(refusal, seen);
-    const { status, headers, body } = toProblem(refusal, seen.id);
-    answer = new Response(body, { status, headers: new Headers(headers) });
   }
   complete(answer.headers, seen, deps.cors);
   const totalMs = performance.now() - startedMs;
@@ -91,6 +92,21 @@ export async function framed(
   if (seen.method === 'HEAD') answer = new Response(null, answer);
   record(seen, { rule: route.path, code, status: answer.status, totalMs }, refusal?.reason, deps);
   return answer;
+}
+
+function refused(error: unknown, { id, address }: Framed, { guard }: FrameDeps) {
+  const refusal = countRefusal(toRefusal(error), address, guard);
+  try {
+    return { refusal, answer: problemAnswer(refusal, id) };
+  } catch (invalidField) {
+    const internal = toRefusal(invalidField);
+    return { refusal: internal, answer: problemAnswer(internal, id) };
+  }
+}
+
+function problemAnswer(refusal: Refusal, id: string): Response {
+  const { status, headers, body } = toProblem(refusal, id);
+  return new Response(body, { status, headers: new Headers(headers) });
 }
 
 function preflightAnswer({ method, read }: Framed, { cors }: FrameDeps): Response | undefined {
@@ -117,8 +133,21 @@ async function admitted(
   if (read.contentLength > most) throw ownBodyTooLarge(most);
   const limited = await counted(route, address, deps);
   const answer = await route.answer(request, { id, address, body: () => readBody(request, most) });
-  set(answer.headers, limited);
-  return answer;
+  const open = withOpenFields(answer);
+  set(open.headers, limited);
+  return open;
+}
+
+/** Fields of Response.redirect() and of fetched answers are immutable (Fetch standard §5.1). Throws for Response.error(). */
+function withOpenFields(answer: Response): Response {
+  if (answer.status === 0) throw new TypeError('a network error is no answer');
+  try {
+    // Only the frame sets it.
+    answer.headers.delete('x-request-id');
+    return answer;
+  } catch {
+    return new Response(answer.body, answer);
+  }
 }
 
 /** Rate limit fields of the route's own quota. Throws Refusal `rate_limited`, and as `Counters`. */

@@ -202,3 +202,47 @@ describe('the frame', () => {
     expect(deps.lines).toMatchObject([{ rule: '/own', code: 'invalid_request', reason: 'malformed Host' }]);
   });
 });
+
+describe('whatever a route answers', () => {
+  const quota = { name: 'login', limit: 9, windowMs: 60_000 };
+  const fieldsOf = ({ status, headers: h }: Response) => [status, h.get('x-request-id'), h.get('ratelimit')];
+
+  it('several cookies remain several fields, to HEAD too', async () => {
+    const headers = new Headers([
+      ['set-cookie', 'a=1; Path=/; Expires=Wed, 01 Jan 2031 00:00:00 GMT'],
+      ['set-cookie', 'b=2; Path=/'],
+      ['location', '/next'],
+    ]);
+    const route = own(() => new Response(null, { status: 303, headers }), { quota });
+    for (const method of ['GET', 'HEAD']) {
+      const answer = await send(route, ground(), request(method));
+      expect(fieldsOf(answer)).toEqual([303, 'r1', '"login";r=8;t=60']);
+      expect(answer.headers.getSetCookie()).toEqual(headers.getSetCookie());
+    }
+  });
+
+  it('a fetched answer keeps its content', async () => {
+    const answer = await send(
+      own(() => fetch('data:text/plain,fetched'), { quota }),
+      ground(),
+    );
+    expect(fieldsOf(answer)).toEqual([200, 'r1', '"login";r=8;t=60']);
+    expect(await answer.text()).toBe('fetched');
+  });
+
+  it.each<[string, OwnRoute['answer']]>([
+    ['an answer that is an error', () => Response.error()],
+    ['no answer', () => undefined as never],
+    [
+      'a refusal whose fields no answer can have',
+      () => Promise.reject(new Refusal('invalid_token', 'none', { headers: { x: 'a\nb' } })),
+    ],
+  ])('%s is a problem of its own, and logged as one', async (_what, answer) => {
+    const deps = ground();
+    const got = await send(own(answer, { quota }), deps);
+    expect([got.status, got.headers.get('x-request-id')]).toEqual([500, 'r1']);
+    expect(await got.json()).toMatchObject({ code: 'internal_error', request_id: 'r1' });
+    expect(deps.lines).toContainEqual(expect.objectContaining({ code: 'internal_error', status: 500 }));
+    expect(deps.measures).toMatchObject([{ code: 'internal_error', status: 500 }]);
+  });
+});
