@@ -43,12 +43,14 @@ export function openSyncLease(database: Database, options: Omit<LeaseOptions, 'n
     ...lease,
     async take(claim) {
       if (!(await lease.take(claim))) return false;
-      const had = await database.execute(sql`
-        insert into sallyport_feature_lease as former values (1, ${US}, now() + interval '1 day')
-        on conflict (id) do update set holder = excluded.holder, expires_at = excluded.expires_at
-        where former.expires_at <= now() or former.holder = excluded.holder`);
-      if (had === 0) await lease.release();
-      return had > 0;
+      let had = false;
+      try {
+        had = await takeFormer(database);
+        return had;
+      } finally {
+        // Also when it threw. A lease that cannot be released expires.
+        if (!had) await lease.release().catch(() => false);
+      }
     },
     // All runs of this release share one holder there: only the holder of the shared lease may release it.
     release: ({ also = empty, ...ending } = {}) =>
@@ -59,4 +61,12 @@ export function openSyncLease(database: Database, options: Omit<LeaseOptions, 'n
         ) ${also}`,
       }),
   };
+}
+
+async function takeFormer(database: Pick<Database, 'execute'>): Promise<boolean> {
+  const had = await database.execute(sql`
+    insert into sallyport_feature_lease as former values (1, ${US}, now() + interval '1 day')
+    on conflict (id) do update set holder = excluded.holder, expires_at = excluded.expires_at
+    where former.expires_at <= now() or former.holder = excluded.holder`);
+  return had > 0;
 }

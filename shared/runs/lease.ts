@@ -35,8 +35,8 @@ export interface Claim {
   readonly runId: string;
   /** The time of a schedule to be served: at most once each, and monotonic. */
   readonly due?: Date | null;
-  /** The token of a dead holder. */
-  readonly over?: number;
+  /** A dead holder, to be followed. */
+  readonly over?: Pick<Holder, 'runId' | 'token'>;
   /** Further CTEs of the same statement, as `, name as (…)`; `taken` has a row when the lease was taken. */
   readonly also?: Sql;
 }
@@ -79,20 +79,19 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
   const until = sql`now() + interval '1 millisecond' * ${ms}::int`;
   let mine: { readonly token: number; readonly runId: string } | undefined;
   // The previous release takes leases of jobs under a new run without raising the token.
-  const isMine = (): Sql =>
-    mine === undefined
-      ? sql`false`
-      : sql`name = ${name} and token = ${mine.token} and run_id = ${mine.runId}`;
+  const isOf = (run: Pick<Holder, 'runId' | 'token'> | undefined): Sql =>
+    run === undefined ? sql`false` : sql`lease.token = ${run.token} and lease.run_id = ${run.runId}`;
+  const isMine = (): Sql => sql`lease.name = ${name} and ${isOf(mine)}`;
   const renew = async (also: Sql = empty): Promise<void> => {
     const held = await database.execute(sql`
-      with held as (update sallyport_leases set expires_at = ${until} where ${isMine()} returning 1) ${also}
+      with held as (update sallyport_leases as lease set expires_at = ${until} where ${isMine()} returning 1) ${also}
       select from held`);
     if (held === 0) throw new LeaseLost(name);
   };
   return {
     name,
     heartbeatMs: ms / 3,
-    async take({ runId, due = null, over = null, also = empty }) {
+    async take({ runId, due = null, over, also = empty }) {
       const rows = await database.query(
         sql`
           with taken as (
@@ -101,7 +100,7 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
             on conflict (name) do update
               set token = lease.token + 1, run_id = excluded.run_id, holder = excluded.holder, expires_at = excluded.expires_at,
                 due_at = coalesce(excluded.due_at, lease.due_at)
-              where (lease.expires_at <= now() or lease.token = ${over}::bigint)
+              where (lease.expires_at <= now() or ${isOf(over)})
                 and (excluded.due_at is null or lease.due_at is null or lease.due_at < excluded.due_at)
             returning token
           ) ${also}
@@ -117,7 +116,7 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
     async release({ well = false, also = empty } = {}) {
       const released = await database.execute(sql`
         with released as (
-          update sallyport_leases
+          update sallyport_leases as lease
           set expires_at = now(), holder = null, last_success_at = case when ${well}::boolean then now() else last_success_at end
           where ${isMine()} returning 1
         ) ${also}
@@ -127,7 +126,7 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
     },
     async holder() {
       const rows = await database.query(
-        sql`select run_id, token, holder from sallyport_leases
+        sql`select run_id, token, holder from sallyport_leases as lease
             where name = ${name} and expires_at > now() and not (${isMine()})`,
         HolderRow,
       );
@@ -157,7 +156,7 @@ export async function withLease<T>(
 ): Promise<T> {
   for (let waited = 0; !(await lease.take({ runId })); waited += POLL_MS) {
     const holder = await lease.holder();
-    if (holder?.dead === true && (await lease.take({ runId, over: holder.token }))) break;
+    if (holder?.dead === true && (await lease.take({ runId, over: holder }))) break;
     if (waited >= waitMs) throw new LeaseHeld(lease.name, holder?.runId);
     await sleep(POLL_MS);
   }

@@ -122,7 +122,7 @@ describe.skipIf(processes.own === null)('a process of Linux', () => {
         const seen = await Promise.all(contenders.map((lease) => lease.holder()));
         expect(seen.every((holder) => holder?.dead)).toBe(true);
         const had = await Promise.all(
-          contenders.map((lease, index) => lease.take({ runId: randomUUID(), over: seen[index]!.token })),
+          contenders.map((lease, index) => lease.take({ runId: randomUUID(), over: seen[index]! })),
         );
         expect(had.filter(Boolean)).toHaveLength(1);
       });

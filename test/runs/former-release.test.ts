@@ -6,6 +6,7 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { begin, finish, readStates } from '../../functions/cron/runs.ts';
 import { openSyncLease, FEATURE_SYNC } from '../../functions/feature-sync/runs.ts';
+import type { Sql } from '../../shared/ports/database.ts';
 import { openLease } from '../../shared/runs/lease.ts';
 import { openRuns } from '../../shared/runs/run.ts';
 import { readMigrations } from '../../cli/db/files.ts';
@@ -67,6 +68,32 @@ describe.each(kindsOf(DATABASES))('beside the release before, on $name', (kind) 
       expect(await begin(lease, { runId: randomUUID(), due: at(3) })).toBe(true);
       expect(await former.finish(theirs)).toBe(false);
       await lease.hold();
+    });
+
+    it('a job whose holder was seen dead, and that the former took meanwhile, is not taken from it', async () => {
+      const former = formerCron(client);
+      const lease = openLease(db.database, { name: JOB });
+      await begin(openLease(db.database, { name: JOB }), { runId: randomUUID(), due: at(1) });
+      const seen = (await lease.holder())!;
+      await runOut();
+      const theirs = (await former.claim(at(2)))!;
+      // The former gives a taken lease no higher number.
+      expect((await lease.holder())?.token).toBe(seen.token);
+      expect(await lease.take({ runId: randomUUID(), over: seen })).toBe(false);
+      expect(await former.finish(theirs)).toBe(true);
+    });
+
+    it('a feature sync that cannot ask the former table leaves its lease to the next one at once', async () => {
+      const failing = {
+        ...db.database,
+        execute: (statement: Sql) =>
+          statement.strings.some((text) => text.includes('sallyport_feature_lease as former'))
+            ? Promise.reject(new Error('away'))
+            : db.database.execute(statement),
+      };
+      const take = openSyncLease(failing, {}).take({ runId: randomUUID() });
+      await expect(take).rejects.toThrow('away');
+      expect(await openSyncLease(db.database, {}).take({ runId: randomUUID() })).toBe(true);
     });
 
     it('one feature sync works at a time, whichever came first, also after either was cut off', async () => {
