@@ -27,12 +27,20 @@ export interface App {
 
 export type Bundle = Deps & { readonly config: Config };
 
-/** Composes the parts of functions. `more`: parts of one runtime only. Throws UnusableRules and UnusableGrants. */
-export function createApp(deps: Bundle, peerOf: PeerOf, more: Brought = {}): App {
+/** Parts of one runtime only. */
+export interface AppOptions {
+  readonly more?: Brought;
+  /** Called with each OpenFGA user that a function of this process forgets. */
+  readonly onForget?: FurtherDeps['forget'] | undefined;
+}
+
+/** Composes the parts of functions. Throws UnusableRules and UnusableGrants. */
+export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }: AppOptions = {}): App {
   const paths = ownPaths(deps.config.functions);
   const gateway = createGateway(deps, paths);
   const forget: FurtherDeps['forget'] = (user) => {
     gateway.forget(user);
+    onForget?.(user);
   };
   const webhooks = createWebhooks({ ...deps, forget });
   const further = deps.config.starts.map((start) => start({ ...deps, forget }));

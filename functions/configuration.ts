@@ -27,7 +27,7 @@ import {
 
 /** Dependencies of a function of FUNCTIONS, beside its slice. */
 export interface FurtherDeps extends Deps {
-  /** Invalidates this instance's cache entries of an OpenFGA user. */
+  /** Invalidates this instance's cache entries of an OpenFGA user, in all its processes. */
   readonly forget: (user: string) => void;
 }
 

@@ -40,11 +40,14 @@ export interface ProcessOptions extends Pick<DepsOptions, 'onMark'> {
   /** Signing keys of all processes where the configuration has none. */
   readonly ephemeralKeys?: Config['assertion'];
   readonly onFeatureSync?: (settled: Settled) => void;
+  readonly onForget?: (user: string) => void;
 }
 
 export interface RunningProcess extends Pick<Bundle, 'config' | 'log' | 'learnMark'> {
   readonly url: string;
   readonly featureSync: Pick<FeatureSyncAtStart, 'learn'>;
+  /** Invalidates the cache entries of an OpenFGA user, which another process forgot. */
+  forget(user: string): void;
   /** Begins the work of one process for the whole instance: regular jobs, and feature sync. */
   lead(): void;
   /** As `close` of RunningServer; `lingerMs`: see drain(). */
@@ -81,6 +84,9 @@ export async function startProcess(
     log: deps.log,
     learnMark: deps.learnMark,
     featureSync,
+    forget(user) {
+      app.gateway.forget(user);
+    },
     lead() {
       if (stopSchedule !== undefined) return;
       deps.platform.background(featureSync.run());
@@ -134,12 +140,12 @@ function muted(platform: Platform): { readonly platform: Platform; readonly spea
 }
 
 function wire(config: Config, options: ProcessOptions): Composed {
-  const { platform, ephemeralKeys, onMark, onFeatureSync } = options;
+  const { platform, ephemeralKeys, onMark, onFeatureSync, onForget } = options;
   const shared = config.assertion.kind === 'ephemeral' && ephemeralKeys !== undefined;
   const deps = createDeps(shared ? { ...config, assertion: ephemeralKeys } : config, { platform, onMark });
   const featureSync = featureSyncAtStart(deps, onFeatureSync);
   try {
-    const app = createApp(deps, (_headers, bindings) => peerOf(bindings), featureSync);
+    const app = createApp(deps, (_headers, bindings) => peerOf(bindings), { more: featureSync, onForget });
     return { deps, app, featureSync };
   } catch (error) {
     void deps.close();

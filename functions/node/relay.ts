@@ -23,6 +23,7 @@ export class Relay {
   take(message: ToPrimary, from: Member): void {
     switch (message.kind) {
       case 'mark':
+      case 'forget':
         this.#broadcast(message, from);
         return;
       case 'feature sync':

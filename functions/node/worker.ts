@@ -8,6 +8,7 @@ import type { Mark } from '../../shared/ports/revocations.ts';
 import { STOP_SIGNALS } from './drain.ts';
 import type { Settled } from './feature-sync.ts';
 import { startProcess, type RunningProcess } from './process.ts';
+import { messageOf } from '../../shared/errors.ts';
 
 /** A mark that one process relays to the others. */
 interface Marked {
@@ -17,10 +18,19 @@ interface Marked {
   readonly seconds: number;
 }
 
+/** An OpenFGA user whose cache entries no longer count. */
+interface Forgotten {
+  readonly kind: 'forget';
+  readonly user: string;
+}
+
 interface FeatureSyncSettled {
   readonly kind: 'feature sync';
   readonly settled: Settled;
 }
+
+/** Messages of one process to all others. */
+type Shared = Marked | Forgotten | FeatureSyncSettled;
 
 export interface Start {
   readonly kind: 'start';
@@ -40,8 +50,7 @@ export type ToWorker =
   | { readonly kind: 'samples'; readonly id: number; readonly samples: readonly MetricsSample[] }
   /** Nothing is in flight to the leaving worker any more. */
   | { readonly kind: 'farewell' }
-  | Marked
-  | FeatureSyncSettled;
+  | Shared;
 
 /** Messages of a worker to the primary. */
 export type ToPrimary =
@@ -56,8 +65,7 @@ export type ToPrimary =
   | { readonly kind: 'shut' }
   /** It is drained; its final sample. */
   | { readonly kind: 'left'; readonly sample: MetricsSample }
-  | Marked
-  | FeatureSyncSettled;
+  | Shared;
 
 /** How long a scrape waits for the other processes. */
 const SAMPLES_MS = 3_000;
@@ -85,8 +93,8 @@ export function serveForPrimary(): void {
 class Worker {
   readonly #scrapes = new Map<number, (samples: readonly MetricsSample[]) => void>();
   readonly #platform = createPlatform({ samples: (own) => this.#others(own) });
-  /** Messages that arrived before this process has counters. */
-  readonly #early: (Marked | FeatureSyncSettled)[] = [];
+  /** Messages that arrived before this process has counters and caches. */
+  readonly #early: Shared[] = [];
   #running: RunningProcess | undefined;
   #leaving = false;
   #scrapeId = 0;
@@ -112,6 +120,7 @@ class Worker {
         process.exit(0);
         return;
       case 'mark':
+      case 'forget':
       case 'feature sync':
         this.#learn(message);
     }
@@ -126,13 +135,16 @@ class Worker {
         onMark: (caller, mark, seconds) => {
           send({ kind: 'mark', caller, mark, seconds });
         },
+        onForget: (user) => {
+          send({ kind: 'forget', user });
+        },
         onFeatureSync: (settled) => {
           send({ kind: 'feature sync', settled });
         },
       });
     } catch (error) {
       const faults = error instanceof UnusableConfiguration ? error.faults : undefined;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       send({ kind: 'failed', message, faults }, () => process.exit(1));
       return;
     }
@@ -142,9 +154,10 @@ class Worker {
     send({ kind: 'serving', url, workers });
   }
 
-  #learn(message: Marked | FeatureSyncSettled): void {
+  #learn(message: Shared): void {
     if (this.#running === undefined) this.#early.push(message);
     else if (message.kind === 'feature sync') this.#running.featureSync.learn(message.settled);
+    else if (message.kind === 'forget') this.#running.forget(message.user);
     else this.#running.learnMark(message.caller, message.mark, message.seconds);
   }
 

@@ -142,6 +142,48 @@ describe('what processes share', () => {
     await db.close();
   });
 
+  it('a decision that an event about its user made void is void in all, however long DECISION_TTL is', async () => {
+    const db = await DATABASE.start();
+    const key = 'signing-key-of-this-test';
+    const group = await startGroup({
+      ...world.variables,
+      WORKERS: '3',
+      DECISION_TTL: '3600',
+      DATABASE_URL: db.url,
+      WEBHOOK_SIGNING_KEYS: key,
+    });
+    const authorization = await world.bearer({ sub: 'nora' });
+    const statuses = async () => {
+      const asked = [1, 2, 3, 4, 5, 6].map(() =>
+        group.client.fetch('/documents/of-nora', { headers: { authorization } }),
+      );
+      return new Set((await Promise.all(asked)).map(({ status }) => status));
+    };
+    const { OPENFGA_URL, OPENFGA_STORE_ID } = world.variables;
+    const tuple = (change: 'writes' | 'deletes') =>
+      fetch(`${OPENFGA_URL}/stores/${OPENFGA_STORE_ID}/write`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          [change]: { tuple_keys: [{ user: 'user:nora', relation: 'viewer', object: 'document:of-nora' }] },
+        }),
+      });
+    expect((await tuple('writes')).status).toBe(200);
+    expect(await statuses()).toEqual(new Set([200]));
+    expect((await tuple('deletes')).status).toBe(200);
+    // Each of them remembers.
+    expect(await statuses()).toEqual(new Set([200]));
+    const event = { user: 'nora', sequence: 1, type: 'user.username.changed' };
+    const body = JSON.stringify({ ...envelope(event), created_at: new Date().toISOString() });
+    const headers = { 'zitadel-signature': signature(key, body) };
+    expect((await group.client.fetch('/webhooks/zitadel', { method: 'POST', headers, body })).status).toBe(
+      202,
+    );
+    await expect.poll(statuses).toEqual(new Set([403]));
+    expect(await group.stop()).toBe(0);
+    await db.close();
+  });
+
   it('the state of a feature sync, which one of them runs, is in /ready of all', async () => {
     const group = await startGroup({
       ...world.variables,
