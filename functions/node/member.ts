@@ -177,27 +177,41 @@ export class Member {
 }
 
 /** The process that a connection was last handed to. */
-const holders = new WeakMap<object, Worker>();
+const holders = new WeakMap<object, object>();
 
 /**
  * Closes the connection that a worker was handed and did not accept. node:cluster hands over connections one at a time by
  * `send`, and keeps its own descriptor until the worker answers: for ever when the worker dies before, or when it refuses and
- * no other accepts. The client would wait without bound. An accepted connection is not affected: the worker has its own descriptor.
+ * no other accepts. The client would wait without bound. An accepted connection is not affected: the worker has its own
+ * descriptor. Node does not document its message: where it is another one, all are passed on and none is closed.
  */
-function unansweredOf(worker: Worker): () => void {
-  const { process: child } = worker;
+export function unansweredOf({ process: child }: Pick<Worker, 'process'>): () => void {
   const send = child.send.bind(child);
-  let last: { close(): void } | undefined;
+  let last: Closable | undefined;
   Object.assign(child, {
-    send(message: Serializable, handle?: SendHandle & { close(): void }, ...rest: never[]): boolean {
-      if (typeof message === 'object' && 'act' in message && message.act === 'newconn' && handle) {
-        holders.set(handle, worker);
+    send(message: Serializable, handle?: SendHandle, ...rest: never[]): boolean {
+      if (handsOver(message) && isClosable(handle)) {
+        holders.set(handle, child);
         last = handle;
       }
       return send(message, handle, ...rest);
     },
   });
   return () => {
-    if (last !== undefined && holders.get(last) === worker) last.close();
+    if (last !== undefined && holders.get(last) === child) last.close();
   };
+}
+
+interface Closable {
+  close(): void;
+}
+
+function handsOver(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'act' in message && message.act === 'newconn';
+}
+
+function isClosable(handle: unknown): handle is Closable {
+  return (
+    typeof handle === 'object' && handle !== null && 'close' in handle && typeof handle.close === 'function'
+  );
 }
