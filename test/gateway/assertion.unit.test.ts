@@ -19,7 +19,7 @@ const whoever = () => ({
   subject: 'alice',
   user: 'user:kanidm|alice',
   caller: 'kanidm|alice',
-  person: new Person(),
+  person: Object.assign(new Person(), { tokens: 1 }),
 });
 
 /** What holds of alice, remembered with her. */
@@ -28,7 +28,7 @@ function holds(relation: string, object: string): Checked {
   const known = person.checked(relation, object);
   if (known !== undefined) return known;
   const rest = { allowed: true, untilMs: Infinity, assertions: [], next: undefined, used: false };
-  const checked = { person, relation, object, ...rest };
+  const checked = { room: { remove: () => undefined }, person, relation, object, ...rest };
   person.keep(checked);
   return checked;
 }

@@ -13,7 +13,8 @@ let clock: ManualClock;
 let alice: Principal;
 let bob: Principal;
 
-const known = (user: string) => ({ user, claims: {}, person: new Person() }) as unknown as Principal;
+const known = (user: string) =>
+  ({ user, claims: {}, person: Object.assign(new Person(), { tokens: 1 }) }) as unknown as Principal;
 
 beforeEach(() => {
   server = new AskedRelations();
@@ -107,6 +108,30 @@ describe('all people together', () => {
     expect(server.asked).toHaveLength(4);
     await allows(decisions, alice, 'view', 'a:2');
     expect(server.asked).toHaveLength(5);
+  });
+
+  it('get back the places of a user whose tokens are gone or forgotten', async () => {
+    for (const leave of [
+      (person: Person) => (person.tokens = 0),
+      (person: Person) => (person.forgotten = true),
+    ]) {
+      const decisions = deciding(30_000, 4);
+      const [stays, leaves] = [known('user:stays'), known('user:leaves')];
+      await allows(decisions, stays, 'view', 'a:1');
+      for (const relation of ['one', 'two', 'one', 'two']) await allows(decisions, leaves, relation, 'b:1');
+      const late = server.pending();
+      const underWay = allows(decisions, leaves, 'three', 'b:1');
+      leave(leaves.person);
+      leaves.person.free();
+      late.resolve(true);
+      // Serves its request alone.
+      expect(await underWay).toBe(true);
+      server.answer = async () => true;
+      for (const object of ['a:2', 'a:3', 'a:4']) await allows(decisions, stays, 'view', object);
+      const before = server.asked.length;
+      for (const object of ['a:1', 'a:2', 'a:3', 'a:4']) await allows(decisions, stays, 'view', object);
+      expect(server.asked).toHaveLength(before);
+    }
   });
 
   it('of one object lose the relation that has to go, and no other', async () => {

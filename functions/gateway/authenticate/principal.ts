@@ -8,7 +8,7 @@ import {
   userOf,
   type IssuerName,
 } from '../../../shared/identity/subjects.ts';
-import type { Kept } from '../../../shared/caches/bounded.ts';
+import type { Bounded, Kept } from '../../../shared/caches/bounded.ts';
 import type { Tenancies, Tenancy } from './tenancies.ts';
 import { invalidToken } from './token.ts';
 import type { Refusal } from '../../../shared/errors.ts';
@@ -46,8 +46,12 @@ export interface Verified extends Identity {
 /** An identity whose token was verified: only authenticate() makes one. */
 export type Principal = Proof<Verified & { readonly person: Person }, 'authenticated'>;
 
+/** Bounds the entries of one kind over all users. */
+type Room<Item extends Kept> = Pick<Bounded<Item>, 'remove'>;
+
 /** A cached assertion. */
 export interface Assertion extends Kept {
+  readonly room: Room<Assertion>;
   readonly caller: string;
   readonly target: string;
   tenancy: Tenancy | undefined;
@@ -58,6 +62,7 @@ export interface Assertion extends Kept {
 
 /** OpenFGA's answer to one check of a user, and the assertions made of it. */
 export interface Checked extends Kept {
+  readonly room: Room<Checked>;
   readonly person: Person;
   readonly relation: string;
   readonly object: string;
@@ -69,7 +74,7 @@ export interface Checked extends Kept {
   next: Checked | undefined;
 }
 
-/** The cache entries of an OpenFGA user, shared by its tokens. Void once it is forgotten. */
+/** The cache entries of an OpenFGA user, shared by its tokens. Void once it is forgotten, or its last token. */
 export class Person {
   forgotten = false;
   /** Number of its cached tokens. */
@@ -80,10 +85,19 @@ export class Person {
   readonly assertions: Assertion[] = [];
   private readonly byObject = new Map<string, Checked>();
 
+  /** Whether a cached token leads here: without one, an entry would take a place and never be found. */
+  get isFound(): boolean {
+    return this.tokens > 0 && !this.forgotten;
+  }
+
   checked(relation: string, object: string): Checked | undefined {
     let found = this.byObject.get(object);
     while (found !== undefined && found.relation !== relation) found = found.next;
     return found;
+  }
+
+  has(checked: Checked): boolean {
+    return this.checked(checked.relation, checked.object) === checked;
   }
 
   keep(checked: Checked): void {
@@ -91,7 +105,21 @@ export class Person {
     this.byObject.set(checked.object, checked);
   }
 
-  drop({ relation, object, next }: Checked): void {
+  /** Frees the places of all its entries. */
+  free(): void {
+    freeAll(this.assertions);
+    for (const first of this.byObject.values()) {
+      for (let each: Checked | undefined = first; each !== undefined; each = each.next) {
+        each.room.remove(each);
+        freeAll(each.assertions);
+      }
+    }
+    this.byObject.clear();
+  }
+
+  /** Of an entry without a place. */
+  drop({ relation, object, next, assertions }: Checked): void {
+    freeAll(assertions);
     let before = this.byObject.get(object);
     if (before?.relation === relation) {
       if (next === undefined) this.byObject.delete(object);
@@ -101,6 +129,10 @@ export class Person {
     while (before !== undefined && before.next?.relation !== relation) before = before.next;
     if (before !== undefined) before.next = next;
   }
+}
+
+function freeAll(assertions: Assertion[]): void {
+  for (const each of assertions.splice(0)) each.room.remove(each);
 }
 
 export const ORGANIZATION_CLAIM = 'urn:zitadel:iam:user:resourceowner:id';

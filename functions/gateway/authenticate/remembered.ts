@@ -105,6 +105,7 @@ export class TokenCache {
       const person = this.#people.get(each);
       if (person === undefined) continue;
       person.forgotten = true;
+      person.free();
       this.#forgetPerson(each, person);
     }
     for (const forgotten of this.#underway) for (const each of users) forgotten.add(each);
@@ -158,6 +159,8 @@ export class TokenCache {
 
   #keep(fresh: Remembered): void {
     const { token, principal } = fresh;
+    // First: the entry that this one replaces may be the only other one of its user.
+    principal.person.tokens += 1;
     const before = this.#accepted.get(tailOf(token));
     if (before !== undefined) this.#remove(before);
     while (this.#characters + token.length > MAX_CHARACTERS) this.#roomForAccepted.evict();
@@ -165,7 +168,6 @@ export class TokenCache {
     this.#accepted.set(tailOf(token), fresh);
     this.#people.set(principal.user, principal.person);
     if (principal.formerUser !== undefined) this.#rename(principal.formerUser, principal);
-    principal.person.tokens += 1;
     this.#characters += token.length;
   }
 
@@ -187,7 +189,9 @@ export class TokenCache {
     this.#accepted.delete(tailOf(token));
     this.#characters -= token.length;
     person.tokens -= 1;
-    if (person.tokens === 0 && this.#people.get(user) === person) this.#forgetPerson(user, person);
+    if (person.tokens > 0) return;
+    person.free();
+    if (this.#people.get(user) === person) this.#forgetPerson(user, person);
   }
 
   #rename(former: string, { user, person }: Principal): void {

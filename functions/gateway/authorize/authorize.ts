@@ -127,6 +127,7 @@ export class Decisions {
       return before;
     }
     const checked: Checked = {
+      room: this.#room,
       person,
       relation,
       object,
@@ -136,9 +137,11 @@ export class Decisions {
       next: undefined,
       used: false,
     };
-    // An answer to a check begun before the user was forgotten serves this request alone: no later one finds it.
-    person.keep(checked);
-    this.#room.add(checked);
+    // Otherwise the answer serves this request alone: the check was begun before the user was forgotten, or its token evicted.
+    if (person.isFound) {
+      person.keep(checked);
+      this.#room.add(checked);
+    }
     return checked;
   }
 }

@@ -64,10 +64,12 @@ function signingAsserter(keys: SigningKeys, deps: AssertionDeps): Asserter {
     const issuedAt = Math.floor(deps.clock.now() / 1000);
     const claims = { ...claimsOf(principal, target, checked), ...tenantClaims(tenancy) };
     const jwt = await sign(keys, claims, issuedAt, deps.random.uuid());
-    const { assertions } = checked ?? principal.person;
+    const { person } = principal;
+    if (!person.isFound || (checked !== undefined && !person.has(checked))) return jwt;
+    const { assertions } = checked ?? person;
     let kept = assertionFor(principal.caller, target, tenancy, assertions);
     if (kept === undefined) {
-      kept = { caller: principal.caller, target, tenancy, jwt, untilMs: 0, used: false };
+      kept = { room, caller: principal.caller, target, tenancy, jwt, untilMs: 0, used: false };
       assertions.push(kept);
     }
     kept.tenancy = tenancy;
