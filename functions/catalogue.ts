@@ -19,7 +19,7 @@ const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_S
 /** Functions that FUNCTIONS turns on, by their names there. While off, their paths belong to the access rules. */
 export type Further = Readonly<Record<string, EdgeFunction>>;
 
-/** Their starts are in configuration.ts: commands need none. */
+/** Their starts are in configuration.ts: of the commands only `cron run` needs them. */
 export const FURTHER: Further = { auth: AUTH };
 
 /** The slices that are always read, whatever FUNCTIONS names. */

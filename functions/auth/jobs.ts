@@ -1,6 +1,6 @@
 import { AUDIT_DAYS } from '../../shared/people/audit.ts';
 import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
-import type { Job, JobRun } from '../../shared/runs/job.ts';
+import { databaseJob, type Job, type JobRun, type StandaloneJob } from '../../shared/runs/job.ts';
 import type { AUTH } from './slice.ts';
 
 /** Days that a session is kept after its end: whoever asks whether passwords were used of late counts them. */
@@ -58,6 +58,12 @@ export function authJobs({
     'audit-prune': { run: async (run) => ({ rows: await prune(AUDIT, database, run) }) },
   };
 }
+
+/** Each uses less than sign-in does. */
+export const STANDALONE: Readonly<Record<keyof typeof AUTH.schedule, StandaloneJob>> = {
+  'sessions-prune': databaseJob((ground) => authJobs(ground)['sessions-prune']),
+  'audit-prune': databaseJob((ground) => authJobs(ground)['audit-prune']),
+};
 
 /** Returns how many rows were deleted, or would be. */
 async function prune(overdue: Overdue, database: Needs, { signal, dryRun }: JobRun): Promise<number> {

@@ -1,16 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { createApp, type App } from '../../functions/app.ts';
+import { functionsOn, scheduleOf } from '../../functions/catalogue.ts';
 import {
   CATALOGUE as RELEASED,
   openConfigured,
   parseEnvironment,
   type Catalogue,
 } from '../../functions/configuration.ts';
+import { standaloneJob } from '../../functions/jobs.ts';
 import { createPlatform } from '../../shared/adapters/node/platform.ts';
-import { slice } from '../../shared/configuration/slice.ts';
-import { createDeps } from '../../shared/deps.ts';
+import { configure, slice } from '../../shared/configuration/slice.ts';
+import { createDeps, openGround } from '../../shared/deps.ts';
 import { starting, type Brought } from '../../shared/edge/function.ts';
+import type { Database } from '../../shared/ports/database.ts';
 
 const GREETINGS = {
   name: 'greetings',
@@ -37,7 +40,7 @@ function greetings({ greeting }: { readonly greeting: string }): Brought {
       { path: '/greetings/all', methods: ['GET'], quota: 'coarse', answer: () => new Response('all') },
     ],
     checks: [{ name: 'greetings', needed: false, look: () => ({ up: true, state: 'up' }) }],
-    jobs: { 'greetings-prune': { run: async () => ({}) } },
+    jobs: { 'greetings-prune': { run: async () => ({ greeting }) } },
     close: () => void (closed += 1),
   };
 }
@@ -165,5 +168,47 @@ describe('a function that FUNCTIONS names', () => {
           },
         ],
       });
+  });
+});
+
+describe('a job of a function, run by a command', () => {
+  const on = { FUNCTIONS: 'greetings', GREETING: 'hello' };
+  const { OPENFGA_URL, OPENFGA_STORE_ID } = USABLE;
+  const name = 'greetings-prune';
+
+  it('follows from its schedule: it needs the variables of the function and of its ports, none of the gateway', async () => {
+    const job = (await standaloneJob(name, on, CATALOGUE))!;
+    const lacking = configure(job, { FUNCTIONS: 'greetings' }, 'node');
+    expect(lacking.ok ? [] : lacking.faults.map(({ variable }) => variable)).toEqual([
+      'GREETING',
+      'OPENFGA_URL',
+      'OPENFGA_STORE_ID',
+    ]);
+    const parsed = configure(job, { ...on, OPENFGA_URL, OPENFGA_STORE_ID }, 'node');
+    if (!parsed.ok) throw new Error('it lacks a variable');
+    const none = (): never => {
+      throw new Error('nothing is opened here');
+    };
+    const ground = { ...openGround({ logLevel: 'silent' }), openCounting: none, openAuthorization: none };
+    closed = 0;
+    const opened = parsed.config.open({ ...ground, database: {} as Database });
+    expect(await opened.job.run({ signal: AbortSignal.abort(), dryRun: false })).toEqual({
+      greeting: 'hello',
+    });
+    await opened.close?.();
+    expect(closed).toBe(1);
+  });
+
+  it('does not exist while its function is off, nor under a name that no schedule has', async () => {
+    expect(await standaloneJob(name, {}, CATALOGUE)).toBeUndefined();
+    for (const other of ['constructor', 'greetings', ''])
+      expect(await standaloneJob(other, on, CATALOGUE)).toBeUndefined();
+  });
+
+  it('of this release can be run, each of them', async () => {
+    const everything = { FUNCTIONS: Object.keys(RELEASED.further).join() };
+    const names = scheduleOf(functionsOn(everything)).map(({ job }) => job);
+    expect(names).toContain('webhooks-apply');
+    for (const each of names) expect(await standaloneJob(each, everything), each).toBeDefined();
   });
 });
