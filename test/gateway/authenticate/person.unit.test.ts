@@ -16,7 +16,15 @@ it('what is remembered of a person leaves its places with its last token, or onc
     const { person } = await cache.verify('alice', '', NOTHING);
     const removed: unknown[] = [];
     const room = { remove: (entry: unknown) => void removed.push(entry) };
-    const assertion = { room, caller: '', target: 'upstream', jwt: '', untilMs: 0, used: false };
+    const assertion = {
+      room,
+      caller: '',
+      target: 'upstream',
+      tenancy: undefined,
+      jwt: '',
+      untilMs: 0,
+      used: false,
+    };
     const own = { ...assertion };
     const rest = { allowed: true, untilMs: Infinity, next: undefined, used: false };
     const checks = ['view', 'edit'].map((relation) => {
@@ -44,4 +52,20 @@ it('what is remembered of a person leaves its places with its last token, or onc
       undefined,
     ]);
   }
+});
+
+it('what is remembered of a person stays while its only token is verified again', async () => {
+  const clock = manualClock();
+  const renewing = async (token: string) => ({ ...(await verify(token)), untilMs: clock.now() + 1_000 });
+  const cache = new TokenCache(renewing, admit, { clock });
+  const { person } = await cache.verify('alice', '', NOTHING);
+  let removed = 0;
+  const room = { remove: () => void (removed += 1) };
+  const rest = { allowed: true, untilMs: Infinity, assertions: [], next: undefined, used: false };
+  person.keep({ room, person, relation: 'view', object: 'document:1', ...rest });
+  clock.advance(2);
+  const again = await cache.verify('alice', '', NOTHING);
+  expect(again.person).toBe(person);
+  expect([person.tokens, person.isFound, removed]).toEqual([1, true, 0]);
+  expect(person.checked('view', 'document:1')).toBeDefined();
 });
