@@ -2,10 +2,19 @@ import { Hono } from 'hono';
 import { bearerAuth } from 'hono/bearer-auth';
 import { HTTPException } from 'hono/http-exception';
 import * as z from 'zod';
+import { connectRoutes } from './connect-routes.ts';
+import { CheckFailed, Credentials } from './credentials.ts';
+import { credentialRoutes } from './credential-routes.ts';
 import type { EventStore } from './events.ts';
+import { Grants } from './grants.ts';
+import { organizationRoutes } from './organization-routes.ts';
 import type { Organizations } from './organizations.ts';
-import { UserRefused, type User, type Users } from './users.ts';
-import { toDetails, toEventMessage, toTimestamp, toUserMessage } from './wire.ts';
+import { grpcCode, problem } from './problems.ts';
+import { FormRefused } from './rules.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { userRoutes } from './user-routes.ts';
+import { UserRefused, type Users } from './users.ts';
+import { toEventMessage } from './wire.ts';
 
 export interface ZitadelParts {
   readonly instanceId: string;
@@ -15,6 +24,11 @@ export interface ZitadelParts {
   /** Waited for before a command is answered. */
   readonly effects?: (userId: string) => Promise<void>;
   readonly organizations: Organizations;
+  readonly grants: Grants;
+  readonly credentials: Credentials;
+  readonly now: () => number;
+  /** Waited for before a request of this method is carried out. */
+  readonly onRequest: (fullMethod: string, request: object) => Promise<void>;
 }
 
 const Time = z.iso.datetime({ offset: true });
@@ -41,33 +55,23 @@ const ListEvents = z
     ...(range === undefined ? { from: from ?? creationDate } : range),
   }));
 
-const CreateUser = z.object({
-  organizationId: z.string().optional(),
-  userId: z.string().optional(),
-  username: z.string().optional(),
-  human: z.object({ email: z.object({ email: z.string() }) }).optional(),
-  machine: z.object({ name: z.string() }).optional(),
-});
+/** Of IAM_OWNER, as far as they are asked for. */
+const PERMISSIONS = [
+  ...['org.create', 'org.read', 'org.write', 'user.read', 'user.write', 'user.delete'],
+  ...['project.read', 'project.role.write', 'user.grant.read', 'user.grant.write', 'user.grant.delete'],
+];
 
-const UpdateUser = z.object({
-  username: z.string().optional(),
-  human: z.object({ email: z.object({ email: z.string() }).optional() }).optional(),
-  machine: z.object({}).optional(),
-});
+type Least = 'instanceId' | 'token' | 'store' | 'users' | 'organizations';
 
-const CreateOrganization = z.object({ name: z.string(), organizationId: z.string().optional() });
-
-/** gRPC codes, as the gateway of Zitadel writes them. */
-const GRPC: Readonly<Record<number, number>> = { 400: 9, 404: 5, 409: 6 };
-
-export function zitadelApp({
-  instanceId,
-  token,
-  store,
-  users,
-  organizations,
-  effects = () => Promise.resolve(),
-}: ZitadelParts): Hono {
+export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelParts>): Hono {
+  const parts: ZitadelParts = {
+    grants: new Grants(),
+    credentials: new Credentials(given.users),
+    now: () => Date.now(),
+    onRequest: () => Promise.resolve(),
+    ...given,
+  };
+  const { instanceId, token, store } = parts;
   const app = new Hono();
   app.use(
     bearerAuth({
@@ -91,90 +95,32 @@ export function zitadelApp({
     // Protobuf leaves out a list that is empty.
     return c.json(events.length === 0 ? {} : { events });
   });
-  userRoutes(app, users, effects);
-  organizationRoutes(app, organizations);
+  app.get('/v2/features/instance', (c) => c.json({ loginV2: { required: true, source: 'SOURCE_INSTANCE' } }));
+  app.post('/auth/v1/permissions/zitadel/me/_search', (c) => c.json({ result: PERMISSIONS }));
+  userRoutes(app, parts);
+  credentialRoutes(app, parts);
+  organizationRoutes(app, parts);
+  connectRoutes(app, parts);
+  sessionRoutes(app, parts);
   app.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse();
-    if (!(error instanceof UserRefused)) return c.json({ code: 3, message: error.message }, 400);
-    return c.json(problem(GRPC[error.status] ?? 2, error.reason, error.id), error.status);
+    if (error instanceof CheckFailed) return c.json(wrongPassword(error), 400);
+    if (error instanceof UserRefused)
+      return c.json(problem(grpcCode(error.status, error.id), error.reason, error.id), error.status);
+    if (error instanceof FormRefused) return c.json({ code: 3, message: error.message }, 400);
+    if (error instanceof SyntaxError) return c.json({ code: 3, message: 'unexpected EOF' }, 400);
+    return c.json({ code: 3, message: error.message }, 400);
   });
+  app.notFound((c) => c.json({ code: 5, message: 'Not Found' }, 404));
   return app;
 }
 
-/** google.rpc.Status, with the one detail that Zitadel gives. */
-function problem(code: number, reason: string, id?: string) {
-  const detail = {
-    '@type': 'type.googleapis.com/zitadel.v1.ErrorDetail',
-    ...(id && { id }),
-    message: reason,
+function wrongPassword({ message, failedAttempts }: CheckFailed) {
+  const id = 'COMMAND-3M0fs';
+  const type = 'type.googleapis.com/zitadel.v1.CredentialsCheckError';
+  return {
+    code: 3,
+    message: `${message} (${id})`,
+    details: [{ '@type': type, id, message, failedAttempts }],
   };
-  return { code, message: `${reason} (${id ?? ''})`, details: [detail] };
-}
-
-/** Not of Zitadel: `lost` lets the deliveries of this command go astray. */
-const DELIVERY = 'x-demo-delivery';
-
-function userRoutes(app: Hono, users: Users, effects: (userId: string) => Promise<void>): void {
-  app.post('/v2/users/new', async (c) => {
-    const { organizationId, userId, username, human, machine } = CreateUser.parse(await c.req.json());
-    const email = human?.email.email;
-    const user = {
-      userName: username ?? email ?? machine?.name ?? '',
-      ...(email !== undefined && { email }),
-      ...(userId !== undefined && { id: userId }),
-      ...(organizationId !== undefined && { organization: organizationId }),
-    };
-    const create = () => (human === undefined ? users.createMachine(user) : users.create(user));
-    const made = c.req.header(DELIVERY) === 'lost' ? users.lost(create) : create();
-    await effects(made.id);
-    return c.json({ id: made.id, creationDate: toTimestamp(made.events[0]?.creationDate) });
-  });
-  app.use('/v2/users/:id/*', async (c, next) => {
-    await next();
-    if (c.req.method !== 'GET' && c.res.ok) await effects(c.req.param('id'));
-  });
-  app.get('/v2/users/:id', (c) => {
-    const user = users.get(c.req.param('id'));
-    if (user.state === 'removed') throw new UserRefused(404, 'User could not be found', 'QUERY-Dfbg2');
-    return c.json({ details: toDetails(user), user: toUserMessage(user) });
-  });
-  app.patch('/v2/users/:id', async (c) => {
-    const { username, human, machine } = UpdateUser.parse(await c.req.json());
-    // A user name alone: the real one does not know what it would change.
-    if (human === undefined && machine === undefined)
-      return c.json(problem(12, 'user type is not implemented'), 501);
-    const id = c.req.param('id');
-    if (username !== undefined) users.rename(id, username);
-    if (human?.email !== undefined) users.changeEmail(id, human.email.email);
-    return c.json({ changeDate: toTimestamp(users.get(id).events.at(-1)?.creationDate) });
-  });
-  for (const command of ['deactivate', 'reactivate', 'lock', 'unlock'] as const) {
-    app.post(`/v2/users/:id/${command}`, (c) => c.json(changed(users[command](c.req.param('id')))));
-  }
-  app.delete('/v2/users/:id', (c) => c.json(changed(users.remove(c.req.param('id')))));
-}
-
-function changed(user: User): { readonly details: Readonly<Record<string, unknown>> } {
-  return { details: toDetails(user) };
-}
-
-function organizationRoutes(app: Hono, organizations: Organizations): void {
-  app.post('/v2/organizations', async (c) => {
-    const { organizationId } = CreateOrganization.parse(await c.req.json());
-    const { aggregateId, creationDate, sequence } = organizations.create(organizationId);
-    const details = {
-      sequence: String(sequence),
-      changeDate: toTimestamp(creationDate),
-      resourceOwner: aggregateId,
-    };
-    return c.json({ details, organizationId: aggregateId }, 201);
-  });
-  for (const command of ['deactivate', 'activate'] as const) {
-    app.post(`/v2/organizations/:id/${command}`, (c) =>
-      c.json({ changeDate: toTimestamp(organizations[command](c.req.param('id')).creationDate) }),
-    );
-  }
-  app.delete('/v2/organizations/:id', (c) =>
-    c.json({ deletionDate: toTimestamp(organizations.remove(c.req.param('id')).creationDate) }),
-  );
 }

@@ -41,6 +41,8 @@ export const MAX_EVENTS = 1_000;
 
 export class EventStore {
   readonly #events: StoredEvent[] = [];
+  /** By type and id of what they happened to. */
+  readonly #byAggregate = new Map<string, StoredEvent[]>();
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -61,12 +63,16 @@ export class EventStore {
         creationDate,
       };
       this.#events.push(stored);
+      const key = `${stored.aggregateType} ${stored.aggregateId}`;
+      const earlier = this.#byAggregate.get(key);
+      if (earlier === undefined) this.#byAggregate.set(key, [stored]);
+      else earlier.push(stored);
       return stored;
     });
   }
 
   of(id: string, type: StoredEvent['aggregateType'] = 'user'): readonly StoredEvent[] {
-    return this.#events.filter((event) => event.aggregateId === id && event.aggregateType === type);
+    return this.#byAggregate.get(`${type} ${id}`) ?? [];
   }
 
   search(query: EventQuery): readonly StoredEvent[] {

@@ -3,9 +3,12 @@ import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { listen, LOOPBACK, stop } from '../listen.ts';
 import { zitadelApp } from './app.ts';
+import { Credentials } from './credentials.ts';
 import { Deliveries } from './deliveries.ts';
 import { EventStore, type StoredEvent } from './events.ts';
+import { Grants } from './grants.ts';
 import { Organizations } from './organizations.ts';
+import { callTargets, type RequestTarget } from './request-target.ts';
 import { Users } from './users.ts';
 import { post, type Target } from './target.ts';
 
@@ -23,6 +26,8 @@ export interface ZitadelOptions {
    */
   readonly applied?: (userId: string) => Promise<void>;
   readonly clock?: { now(): number };
+  /** Called before each request; what it returns is the answer. */
+  readonly intercept?: (request: Request) => Promise<Response | undefined> | Response | undefined;
 }
 
 /** A stand-in: not Zitadel, but what Sallyport needs of it, as README.md lists. */
@@ -33,12 +38,17 @@ export interface Zitadel {
   readonly token: string;
   readonly users: Users;
   readonly organizations: Organizations;
+  /** Projects, roles, and who has them. */
+  readonly grants: Grants;
+  readonly credentials: Credentials;
+  /** Lets a target be called before a request of its method is carried out. */
+  addRequestTarget(target: RequestTarget): void;
   readonly deliveries: Deliveries;
   close(): Promise<void>;
 }
 
 export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitadel> {
-  const { target, seed, applied, clock = Date } = options;
+  const { target, seed, applied, clock = Date, intercept } = options;
   const now = () => clock.now();
   const token = randomBytes(24).toString('base64url');
   const store = new EventStore(now);
@@ -57,9 +67,24 @@ export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitade
     await deliveries.settled();
     await applied(userId);
   };
-  const app = zitadelApp({ instanceId: INSTANCE_ID, token, store, users, organizations, effects });
+  const targets: RequestTarget[] = [];
+  const grants = new Grants();
+  const credentials = new Credentials(users);
+  const app = zitadelApp({
+    ...{ instanceId: INSTANCE_ID, token, store, users, organizations, grants, credentials, now, effects },
+    onRequest: (method, request) =>
+      callTargets(targets, method, request, { instanceId: INSTANCE_ID, now: now() }),
+  });
   const server = createServer((request, response) => void handle(request, response));
-  const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const handle = getRequestListener(async (request) => (await intercept?.(request)) ?? app.fetch(request), {
+    overrideGlobalObjects: false,
+  });
   const url = `http://${LOOPBACK}:${await listen(server, options.port)}`;
-  return { url, instanceId: INSTANCE_ID, token, users, organizations, deliveries, close: () => stop(server) };
+  return {
+    ...{ url, instanceId: INSTANCE_ID, token, users, organizations, grants, credentials, deliveries },
+    addRequestTarget(added) {
+      targets.push(added);
+    },
+    close: () => stop(server),
+  };
 }

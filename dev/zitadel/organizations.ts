@@ -1,21 +1,30 @@
 import type { EventStore, NewEvent, StoredEvent } from './events.ts';
 
 const EDITOR = '350000000000000001';
-const FIRST_ID = 350_000_000_000_900_000;
+/** Larger than a number holds exactly. */
+const FIRST_ID = 350_000_000_000_900_000n;
 
 /** Organisations, as far as events tell of them. Removing one raises no event for the people in it. */
 export class Organizations {
   readonly #store: EventStore;
   readonly #publish: (event: StoredEvent) => void;
-  #made = 0;
+  /** Names of the living, by id. */
+  readonly #names = new Map<string, string>();
+  #made = 0n;
 
   constructor(store: EventStore, publish: (event: StoredEvent) => void) {
     this.#store = store;
     this.#publish = publish;
   }
 
-  create(id = String(FIRST_ID + (this.#made += 1))): StoredEvent {
+  create(id = String(FIRST_ID + (this.#made += 1n)), name = id): StoredEvent {
+    this.#names.set(id, name);
     return this.#push(id, 'org.added');
+  }
+
+  /** Ids and names of those that were made here and not removed. */
+  get all(): ReadonlyMap<string, string> {
+    return this.#names;
   }
 
   deactivate(id: string): StoredEvent {
@@ -27,6 +36,7 @@ export class Organizations {
   }
 
   remove(id: string): StoredEvent {
+    this.#names.delete(id);
     return this.#push(id, 'org.removed');
   }
 

@@ -1,35 +1,18 @@
 import type { EventStore, Payload, StoredEvent } from './events.ts';
 import { isRemoved } from './organizations.ts';
+import { NO_HASH, userAfter, type NewUser, type Profile, type User, type UserState } from './user.ts';
 
-export type UserState = 'active' | 'inactive' | 'locked' | 'removed';
-
-export interface User {
-  readonly id: string;
-  readonly organization: string;
-  readonly state: UserState;
-  readonly userName: string;
-  /** Undefined of a machine. */
-  readonly email: string | undefined;
-  readonly events: readonly StoredEvent[];
-}
-
-export interface NewUser {
-  readonly userName: string;
-  /** Made up when absent. */
-  readonly id?: string;
-  readonly email?: string;
-  readonly organization?: string;
-}
+export type { User, UserState } from './user.ts';
 
 /** Zitadel would refuse the command. `status`: of HTTP. */
 export class UserRefused extends Error {
   override readonly name = 'UserRefused';
-  readonly status: 400 | 404 | 409;
+  readonly status: 400 | 404 | 409 | 500;
   /** Zitadel's own, for those who look for it in its source. */
   readonly id: string;
   readonly reason: string;
 
-  constructor(status: 400 | 404 | 409, reason: string, id: string) {
+  constructor(status: UserRefused['status'], reason: string, id: string) {
     super(`${reason} (${id})`);
     this.status = status;
     this.reason = reason;
@@ -72,6 +55,9 @@ const FIRST_ID = 350_000_000_000_001_000n;
 export class Users {
   readonly #store: EventStore;
   readonly #publish: (event: StoredEvent) => void;
+  readonly #ids = new Set<string>();
+  /** Living users by name, without regard to case. */
+  readonly #names = new Map<string, string>();
   #made = 0n;
   #losing = false;
 
@@ -112,6 +98,21 @@ export class Users {
     return this.#change(id, 'user.human.email.changed', { email });
   }
 
+  verifyEmail(id: string): User {
+    return this.#change(id, 'user.human.email.verified');
+  }
+
+  changeProfile(id: string, { givenName, familyName, displayName }: Partial<Profile>): User {
+    const names = { firstName: givenName, lastName: familyName, displayName };
+    const given = Object.fromEntries(Object.entries(names).filter(([, name]) => name !== undefined));
+    return this.#change(id, 'user.human.profile.changed', given);
+  }
+
+  /** `hash`: bcrypt. */
+  setPassword(id: string, hash: string): User {
+    return this.#change(id, 'user.human.password.changed', { encodedHash: hash });
+  }
+
   deactivate(id: string): User {
     return this.#command(id, 'deactivate');
   }
@@ -133,6 +134,19 @@ export class Users {
     return this.#change(id, 'user.removed');
   }
 
+  /** Ids of everybody who is or was there, in the order of creation. */
+  get ids(): Iterable<string> {
+    return this.#ids;
+  }
+
+  /** The living user of a name. */
+  named(userName: string): User | undefined {
+    const id = this.#names.get(userName.toLowerCase());
+    const user = id === undefined ? undefined : this.get(id);
+    const same = user?.userName.toLowerCase() === userName.toLowerCase();
+    return user !== undefined && user.state !== 'removed' && same ? user : undefined;
+  }
+
   /** Also of one that was removed: tokens outlive their users. */
   has(id: string): boolean {
     return this.#store.of(id).length > 0;
@@ -140,35 +154,28 @@ export class Users {
 
   /** Throws UserRefused when there never was such a user. */
   get(id: string): User {
-    const events = this.#store.of(id);
-    const born = events.findLastIndex(({ type }) => CREATIONS.includes(type));
-    const [first, ...rest] = events.slice(Math.max(born, 0));
-    if (first === undefined) throw new UserRefused(404, UNKNOWN, 'QUERY-Dfbg2');
-    const { organization, payload } = first;
-    const email = payload?.['email'];
-    const user = rest.reduce(applied, {
-      id,
-      organization,
-      state: 'active',
-      userName: String(payload?.['userName']),
-      email: typeof email === 'string' ? email : undefined,
-      events,
-    });
-    return isRemoved(this.#store, organization) ? { ...user, state: 'removed' } : user;
+    const user = userAfter(id, this.#store.of(id));
+    if (user === undefined) throw new UserRefused(404, UNKNOWN, 'QUERY-Dfbg2');
+    return isRemoved(this.#store, user.organization) ? { ...user, state: 'removed' } : user;
   }
 
-  #add(type: string, { id = this.#nextId(), userName, email, organization = ORGANIZATION }: NewUser): User {
+  #add(type: string, user: NewUser): User {
+    const { id = this.#nextId(), userName, organization = ORGANIZATION, emailVerified = true } = user;
     if (this.has(id) && this.get(id).state !== 'removed')
       throw new UserRefused(400, 'Errors.User.AlreadyExisting', 'COMMAND-7yiox1isql');
+    const profile = user.profile ?? { givenName: userName, familyName: 'Example', displayName: userName };
     const machine = { userName, name: userName };
     const human = {
-      ...{ userName, firstName: userName, lastName: 'Example', displayName: userName },
-      email: email ?? (userName.includes('@') ? userName : `${userName}@example.org`),
-      // As the real one does, the hash of the password goes out with the event.
-      encodedHash: '$2a$04$standinstandinstandinOhsecrethashofnobody',
+      ...{ userName, firstName: profile.givenName, lastName: profile.familyName },
+      displayName: profile.displayName,
+      email: user.email ?? (userName.includes('@') ? userName : `${userName}@example.org`),
+      encodedHash: user.hash ?? NO_HASH,
     };
+    const verified = emailVerified ? [{ type: 'user.human.email.verified' }] : [];
     if (type === 'user.machine.added') this.#push(id, organization, [{ type, payload: machine }]);
-    else this.#push(id, organization, [{ type, payload: human }, { type: 'user.human.email.verified' }]);
+    else this.#push(id, organization, [{ type, payload: human }, ...verified]);
+    this.#ids.add(id);
+    this.#names.set(userName.toLowerCase(), id);
     return this.get(id);
   }
 
@@ -184,7 +191,9 @@ export class Users {
     const { state, organization } = this.get(id);
     if (state === 'removed') throw new UserRefused(404, UNKNOWN, 'QUERY-Dfbg2');
     this.#push(id, organization, [{ type, ...(payload && { payload }) }]);
-    return this.get(id);
+    const user = this.get(id);
+    this.#names.set(user.userName.toLowerCase(), id);
+    return user;
   }
 
   #push(
@@ -201,24 +210,4 @@ export class Users {
     this.#made += 1n;
     return String(FIRST_ID + this.#made);
   }
-}
-
-const CREATIONS: readonly string[] = ['user.human.added', 'user.human.selfregistered', 'user.machine.added'];
-
-const STATES: Readonly<Record<string, UserState>> = {
-  'user.deactivated': 'inactive',
-  'user.reactivated': 'active',
-  'user.locked': 'locked',
-  'user.unlocked': 'active',
-  'user.removed': 'removed',
-};
-
-function applied(user: User, event: StoredEvent): User {
-  const { userName = user.userName, email = user.email } = event.payload ?? {};
-  return {
-    ...user,
-    state: STATES[event.type] ?? user.state,
-    userName: String(userName),
-    email: typeof email === 'string' ? email : undefined,
-  };
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { StoredEvent } from './events.ts';
-import type { User, UserState } from './users.ts';
+import type { User, UserState } from './user.ts';
 
 /** The body of a delivery to an Actions v2 target. */
 export function toDelivery(event: StoredEvent, instanceID: string): Readonly<Record<string, unknown>> {
@@ -86,8 +86,17 @@ export function toUserMessage(user: User): Readonly<Record<string, unknown>> {
       ? { machine: { name: user.userName } }
       : {
           human: {
-            profile: { givenName: user.userName, familyName: 'Example', displayName: user.userName },
-            email: { email: user.email, isVerified: true },
+            profile: {
+              givenName: user.profile.givenName,
+              familyName: user.profile.familyName,
+              nickName: '',
+              displayName: user.profile.displayName,
+              preferredLanguage: 'und',
+              gender: 'GENDER_UNSPECIFIED',
+            },
+            // Protobuf leaves out what is false.
+            email: { email: user.email, ...(user.emailVerified && { isVerified: true }) },
+            phone: {},
           },
         }),
   };

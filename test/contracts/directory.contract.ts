@@ -233,7 +233,7 @@ export function directoryContract(name: string, open: () => Promise<DirectorySta
         if (role === 'member' && directory.traits.mode === 'organisations') return;
         const stays = ids[0]!;
         for (let time = 0; time < 2; time++) {
-          expect(await directory.removeMembers(group, ids.slice(1))).toMatchObject({ outcome: 'done' });
+          expect(await directory.removeMembers(group, ids.slice(1))).toEqual({ outcome: 'done', absent: [] });
           for (const id of ids) expect((await find(id))?.groups.includes(group.id)).toBe(id === stays);
         }
         const nobody = randomUUID();
@@ -313,7 +313,7 @@ export function directoryContract(name: string, open: () => Promise<DirectorySta
       ['that is empty', ''],
     ])('creates a person without a hash %s, and says so', async (_what, passwordHash) => {
       if (directory.traits.passwords !== 'hash') return;
-      const [creation] = await create(newPerson('hash', { passwordHash }));
+      const [creation] = await create(newPerson(`hash${made.length}`, { passwordHash }));
       expect(creation).toMatchObject({ outcome: 'created', password: 'refused' });
     });
   });

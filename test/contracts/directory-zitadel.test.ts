@@ -1,0 +1,70 @@
+import { startZitadel } from '../../dev/zitadel/index.ts';
+import { ORGANIZATION } from '../../dev/zitadel/users.ts';
+import type { ZitadelDirectoryConfig } from '../../shared/configuration/providers.ts';
+import { directoryContract, type DirectoryStage } from './directory.contract.ts';
+import { openDirectory, withoutRights } from './directory-support.ts';
+
+type Signing = Pick<ZitadelDirectoryConfig, 'url' | 'token'>;
+
+/** By Zitadel's session API, which its own sign-in page is made of. */
+async function signsIn({ url, token }: Signing, userId: string, password: string): Promise<boolean> {
+  const answer = await fetch(`${url}/v2/sessions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ checks: { user: { userId }, password: { password } } }),
+  });
+  await answer.body?.cancel();
+  return answer.status === 201;
+}
+
+function stageOf(config: ZitadelDirectoryConfig, close: () => Promise<void>): DirectoryStage {
+  return {
+    directory: openDirectory(config),
+    stranger: openDirectory(withoutRights(config)),
+    signsIn: ({ id }, password) => signsIn(config, id, password),
+    close,
+  };
+}
+
+for (const tenancy of ['organisations', 'roles'] as const) {
+  directoryContract(`Zitadel, ${tenancy} (stand-in)`, async () => {
+    const zitadel = await startZitadel();
+    const config = {
+      provider: 'zitadel',
+      issuer: zitadel.url,
+      url: zitadel.url,
+      token: zitadel.token,
+      tenancy,
+      organization: ORGANIZATION,
+      projectId: zitadel.grants.createProject(ORGANIZATION, 'api'),
+    } as const;
+    return stageOf(config, () => zitadel.close());
+  });
+}
+
+/** A real one, whose data the suite adds to: see docs/provisioning.md. */
+const {
+  ZITADEL_API_URL: url,
+  ZITADEL_PROVISIONING_TOKEN: token,
+  ZITADEL_TENANCY: tenancy,
+  ZITADEL_ORGANIZATION: organization = null,
+  ZITADEL_PROJECT_ID: projectId = null,
+} = process.env;
+if (url !== undefined && token !== undefined) {
+  directoryContract('Zitadel (ZITADEL_API_URL)', () =>
+    Promise.resolve(
+      stageOf(
+        {
+          provider: 'zitadel',
+          issuer: url,
+          url,
+          token,
+          tenancy: tenancy === 'roles' ? 'roles' : 'organisations',
+          organization,
+          projectId,
+        },
+        () => Promise.resolve(),
+      ),
+    ),
+  );
+}
