@@ -71,12 +71,14 @@ export class Hashing {
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#passwords.atOnce) await this.#turn();
-    this.#running += 1;
+    else this.#running += 1;
     try {
       return await work();
     } finally {
-      this.#running -= 1;
-      this.#waiting.shift()?.();
+      // Handed on, so that who comes in this moment does not get in between.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running -= 1;
+      else next();
     }
   }
 
