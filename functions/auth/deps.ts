@@ -6,21 +6,24 @@ import type { Database, Sql } from '../../shared/ports/database.ts';
 import type { Origin, RefreshDeps } from '../../shared/sessions/refresh.ts';
 import type { AuthConfig } from './slice.ts';
 
-/** A mail that goes out with the transaction that it is part of, or not at all. */
+/** Mails that go out with the transaction that they are part of, or not at all. */
 export interface Outbox {
-  /** An insert. */
-  enqueue(mail: QueuedMail): Sql;
+  /** An insertion; its row shows no value of the mail. */
+  enqueue(mail: QueuedMail): Promise<Sql>;
+  /** Sends what is due soon, beside the answer. */
+  nudge(): void;
 }
 
 export interface QueuedMail {
-  readonly kind: string;
+  readonly kind: 'confirm-registration' | 'already-registered' | 'password-reset' | 'password-elsewhere';
   readonly to: string;
   /** Its slug. */
   readonly tenant: string | null;
+  readonly userId?: string;
   /** What the template of this kind names. */
   readonly values: Readonly<Record<string, string>>;
-  /** Further values as JSON, sealed for SEALED_MAIL: no table holds a link that counts. */
-  readonly sealed?: string;
+  /** Seconds after which it is not sent any more. */
+  readonly expiresIn?: number;
 }
 
 /** What the bundle provides. */

@@ -23,9 +23,6 @@ export interface SessionKeys {
   secrets(use: string): readonly Uint8Array[];
 }
 
-/** The use of sealed values of mails. */
-export const SEALED_MAIL = 'mail';
-
 /** Known at once, or made when first needed: on Workers no randomness is allowed at start. */
 export interface KeyRing {
   current(): Promise<SessionKeys>;

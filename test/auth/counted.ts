@@ -10,7 +10,6 @@ import { makePrivateKeys } from '../../shared/keys/signing-keys.ts';
 import type { Database, Sql } from '../../shared/ports/database.ts';
 import { compile } from '../../shared/database/sql.ts';
 import type { Platform } from '../../shared/ports/platform.ts';
-import { sessionKeys, type SessionKeys } from '../../shared/sessions/keys.ts';
 
 /** Sign-in in this process, where everything it computes and asks of the database is counted. */
 export interface Counted {
@@ -22,7 +21,6 @@ export interface Counted {
   statements(): readonly string[];
   /** With their parameters. */
   compiled(): readonly { readonly text: string; readonly params: readonly (string | null)[] }[];
-  readonly keys: SessionKeys;
   /** Sends a form, as the pages do. */
   form(route: string, fields: Record<string, string>): Promise<Response>;
   /** Whether the database answers. */
@@ -104,7 +102,6 @@ export async function startCounted(
   return {
     post: (route, body, headers = {}) => send(route, { method: 'POST', headers, body: JSON.stringify(body) }),
     get: (route, headers = {}) => send(route, { headers }),
-    keys: sessionKeys(keys),
     form: (route, fields) => send(route, { method: 'POST', body: new URLSearchParams(fields) }),
     paid() {
       const since = paid;

@@ -10,7 +10,7 @@ import { limitAccount } from '../password/login.ts';
 import { retiredWithColumn } from '../password/retired.ts';
 import { byFormOrJson, tokenPage } from './pages.ts';
 import { requireStrong } from './policy.ts';
-import { invalidToken, REQUESTED, sealedLink, tokenDigest } from './reset.ts';
+import { invalidToken, REQUESTED, tokenDigest } from './reset.ts';
 
 const PATH = '/api/v1/auth/register';
 const HOURS = 24;
@@ -91,6 +91,7 @@ async function register(
   const statements =
     tenant === undefined ? [] : await pending(asked, tenant, hash, row?.known === true, deps);
   await deps.database.transaction([auditInsert(entry), ...statements]);
+  deps.outbox?.nudge();
 }
 
 async function pending(
@@ -98,30 +99,22 @@ async function pending(
   { tenantId, slug }: Tenant,
   hash: string,
   known: boolean,
-  { outbox, random, sessions, keyRing }: PasswordDeps,
+  { outbox, random, sessions }: PasswordDeps,
 ): Promise<Sql[]> {
   // Without mail nobody could confirm it.
   if (outbox === null) return [];
   const to = { to: email, tenant: slug };
-  if (known)
-    return [
-      outbox.enqueue({
-        ...to,
-        kind: 'already-registered',
-        values: { name: full_name, link: `${sessions.publicUrl}/` },
-      }),
-    ];
+  if (known) {
+    const values = { name: full_name, link: `${sessions.publicUrl}/` };
+    return [await outbox.enqueue({ ...to, kind: 'already-registered', values })];
+  }
   const token = random.hex(32);
   const link = `${sessions.publicUrl}${PATH}/confirm?token=${token}`;
+  const values = { name: full_name, link, hours: String(HOURS) };
   return [
     sql`insert into sallyport_registrations (token_hash, tenant_id, email, full_name, password_hash, expires_at)
         values (${tokenDigest(token)}, ${tenantId}::uuid, ${email}, ${full_name}, ${hash}, now() + interval '1 hour' * ${HOURS}::int)`,
-    outbox.enqueue({
-      ...to,
-      kind: 'confirm-registration',
-      values: { name: full_name, hours: String(HOURS) },
-      sealed: await sealedLink(link, { keyRing }),
-    }),
+    await outbox.enqueue({ ...to, kind: 'confirm-registration', values, expiresIn: HOURS * 3_600 }),
   ];
 }
 

@@ -6,7 +6,6 @@ import { auditInsert } from '../../../shared/people/audit.ts';
 import { ofMail, PEOPLE, PERSON, PersonShape } from '../../../shared/people/users.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
-import { SEALED_MAIL } from '../../../shared/sessions/keys.ts';
 import { sessionEnding, which } from '../../../shared/sessions/store.ts';
 import { answerJson, jsonBody, mail, noContent, password, text } from '../http.ts';
 import { MOST_ACCOUNTS } from '../password/accounts.ts';
@@ -106,40 +105,25 @@ async function ask(
   const subject = people.length === 1 ? only?.userId : null;
   // In any case a transaction: that there is an account shows in nothing but the mail.
   await deps.database.transaction([auditInsert({ ...entry, subject }), ...mails.flat()]);
+  deps.outbox?.nudge();
 }
 
 async function mailed(person: Forgetful, deps: PasswordDeps): Promise<Sql[]> {
   const { outbox, random, sessions } = deps;
   if (outbox === null) return [];
-  const { email: to, slug: tenant, fullName, userId } = person;
-  const name = fullName ?? to;
-  if (!person.hasPassword)
-    return [
-      outbox.enqueue({
-        kind: 'password-elsewhere',
-        to,
-        tenant,
-        values: { name, start_url: startUrl(person, deps) ?? sessions.publicUrl },
-      }),
-    ];
+  const { email, slug: tenant, fullName, userId } = person;
+  const [name, to] = [fullName ?? email, { to: email, tenant, userId }];
+  if (!person.hasPassword) {
+    const values = { name, start_url: startUrl(person, deps) ?? sessions.publicUrl };
+    return [await outbox.enqueue({ ...to, kind: 'password-elsewhere', values })];
+  }
   const token = random.hex(32);
-  const link = `${sessions.publicUrl}${PATH}?token=${token}`;
+  const values = { name, link: `${sessions.publicUrl}${PATH}?token=${token}`, minutes: String(MINUTES) };
   return [
     sql`insert into sallyport_resets (token_hash, user_id, expires_at)
         values (${tokenDigest(token)}, ${userId}::uuid, now() + interval '1 minute' * ${MINUTES}::int)`,
-    outbox.enqueue({
-      kind: 'password-reset',
-      to,
-      tenant,
-      values: { name, minutes: String(MINUTES) },
-      sealed: await sealedLink(link, deps),
-    }),
+    await outbox.enqueue({ ...to, kind: 'password-reset', values, expiresIn: MINUTES * 60 }),
   ];
-}
-
-/** The link of a mail as its row holds it. */
-export async function sealedLink(link: string, { keyRing }: Pick<PasswordDeps, 'keyRing'>): Promise<string> {
-  return (await keyRing.current()).seal(JSON.stringify({ link }), SEALED_MAIL);
 }
 
 const OwnerRow = z.object({ userId: z.string(), email: z.string(), slug: z.string() });
