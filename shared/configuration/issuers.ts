@@ -18,6 +18,8 @@ export type { IntrospectionConfig, IssuerConfig } from './further-issuers.ts';
 
 export interface IssuersConfig extends SharedSubjects {
   readonly issuers: readonly IssuerConfig[];
+  /** The project whose roles tell tenants; null: none. */
+  readonly zitadelProject: string | null;
   /** Queried in this order. */
   readonly introspection: readonly IntrospectionConfig[];
 }
@@ -96,6 +98,7 @@ export const ISSUERS = slice({
     ZITADEL_ORGANIZATIONS: list
       .refine(plain, 'write ids of organisations, comma-separated and without quotes: there is no wildcard *')
       .default([]),
+    ZITADEL_PROJECT_ID: z.string().optional(),
     KANIDM_ISSUER_URL: issuerUrl.optional(),
     KANIDM_AUDIENCE: audiences.optional(),
     SHARED_SUBJECT_ISSUERS,
@@ -122,6 +125,7 @@ export const ISSUERS = slice({
     const introspects = zitadel !== undefined && clientId !== undefined && clientSecret !== undefined;
     return {
       sharedSubjectIssuers,
+      zitadelProject: v.ZITADEL_PROJECT_ID ?? null,
       issuers: [...own, ...further.map(({ issuer }) => issuer)],
       introspection: [
         ...(introspects

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { groupId } from '../../shared/identity/group-ids.ts';
+import { groupUuid } from '../../shared/identity/tenant-groups.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { SOCKETS } from '../support/gateway/runtimes.ts';
 import { expectStopped } from '../support/refusal.ts';
@@ -15,6 +15,8 @@ const RULES = [
   { path: '/tenants/:tenant/*rest', method: '*', feature: 'authenticated', tenant: '{tenant}' },
   { path: '/mine', method: 'GET', feature: 'authenticated', tenant: 'required' },
 ];
+
+const PROJECT = '77';
 
 const send = (stage: Stage, authorization: string, path: string) =>
   stage.gateway.fetch(path, { headers: { authorization } });
@@ -47,7 +49,11 @@ async function inGroups(groups: readonly string[]): Promise<string> {
 
 gatewaySuite(
   'tenants by groups and rows',
-  { on: SOCKETS, rules: RULES, variables: () => doors.variables() },
+  {
+    on: SOCKETS,
+    rules: RULES,
+    variables: () => ({ ...doors.variables(), ZITADEL_PROJECT_ID: PROJECT, ZITADEL_ORGANIZATION: '301' }),
+  },
   (stage) => {
     it('groups map to tenants, by their uuid and never by a name', async () => {
       const member = await inGroups([GROUPS.acmeUsers, 'tenant_acme_users@idm.example.org']);
@@ -91,18 +97,28 @@ gatewaySuite(
       await expectStopped(send(stage, other, '/mine'), 'no_tenant', stage.upstream);
     });
 
-    it('roles that Zitadel grants are groups, by organisation and role together', async () => {
+    it('roles of the configured project at Zitadel are groups, by organisation and role together', async () => {
       const [organization, other] = ['301', '302'];
       const role = 'tenant_beta_users';
-      await mapGroup(BETA, groupId({ issuer: stage.issuer.url, organization, role }), role, 'member');
-      const holding = (grantedBy: string) =>
+      await mapGroup(BETA, groupUuid(stage.issuer.url, organization, role), role, 'member');
+      const holding = (grantedBy: string, project = PROJECT) =>
         stage.bearer({
-          sub: `of-${grantedBy}`,
-          'urn:zitadel:iam:org:project:77:roles': { [role]: { [grantedBy]: 'x.example.org' } },
+          sub: `of-${grantedBy}-${project}`,
+          [`urn:zitadel:iam:org:project:${project}:roles`]: { [role]: { [grantedBy]: 'x.example.org' } },
         });
       expect((await send(stage, await holding(organization), '/tenants/beta/x')).status).toBe(200);
       expect(got(stage, 'x-user-role')).toEqual(['user']);
-      await expectStopped(send(stage, await holding(other), '/tenants/beta/x'), 'no_tenant', stage.upstream);
+      for (const bearer of [await holding(other), await holding(organization, '78')])
+        await expectStopped(send(stage, bearer, '/tenants/beta/x'), 'no_tenant', stage.upstream);
+    });
+
+    it('an organisation at Zitadel that stands for a tenant is a group of its own', async () => {
+      await mapGroup(ACME, groupUuid(stage.issuer.url, ACME.id), 'tenant_acme_users', 'member');
+      const of = (organization: string) =>
+        stage.bearer({ sub: `in-${organization}`, 'urn:zitadel:iam:user:resourceowner:id': organization });
+      expect((await send(stage, await of(ACME.id), '/tenants/acme/x')).status).toBe(200);
+      expect(got(stage, 'x-user-tenant')).toEqual([ACME.id]);
+      await expectStopped(send(stage, await of(BETA.id), '/tenants/beta/x'), 'no_tenant', stage.upstream);
     });
 
     it('the row of a user decides over any group; inactive people and tenants have none', async () => {

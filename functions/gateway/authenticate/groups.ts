@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ProviderUnavailable } from '../../../shared/errors.ts';
-import { groupId } from '../../../shared/identity/group-ids.ts';
+import { groupsOfKanidm, groupsOfZitadel } from '../../../shared/identity/tenant-groups.ts';
 import type { Discovery, ProviderDeps } from '../../../shared/keys/discovery.ts';
 import { boundOf, fetchJson, withoutNulls } from '../../../shared/keys/fetch-json.ts';
 import type { Claims, Identity } from './principal.ts';
@@ -16,26 +16,28 @@ export type GroupsOf = (identity: Identity, claims: Claims, token: string) => Pr
 const PAUSE_MS = 5_000;
 /** Far above real memberships; bounds a query. */
 const MOST_GROUPS = 1_000;
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-const userinfoSchema = z.looseObject({
-  sub: z.string(),
-  groups: z.array(z.string()).default([]),
-});
+const userinfoSchema = z.looseObject({ sub: z.string() });
 
 /** The token lacks the scope (RFC 6750 §3.1). */
 class NotDisclosed extends Error {
   override readonly name = 'NotDisclosed';
 }
 
-/** `discovery`: Kanidm's; undefined where it is not configured. */
-export function createGroups(discovery: Discovery | undefined, deps: ProviderDeps): GroupsOf {
+export interface GroupSources {
+  /** Kanidm's; undefined where it is not configured. */
+  readonly kanidm: Discovery | undefined;
+  /** ZITADEL_PROJECT_ID */
+  readonly zitadelProject: string | null;
+}
+
+export function createGroups({ kanidm, zitadelProject }: GroupSources, deps: ProviderDeps): GroupsOf {
   let failure: { readonly error: ProviderUnavailable; readonly untilMs: number } | undefined;
   const ask = async (token: string): Promise<z.infer<typeof userinfoSchema>> => {
-    if (discovery === undefined) throw new ProviderUnavailable('KANIDM_ISSUER_URL is not set');
+    if (kanidm === undefined) throw new ProviderUnavailable('KANIDM_ISSUER_URL is not set');
     if (failure !== undefined && deps.clock.now() < failure.untilMs) throw failure.error;
     try {
-      return await userinfo(discovery, token, deps);
+      return await userinfo(kanidm, token, deps);
     } catch (error) {
       if (error instanceof ProviderUnavailable) failure = { error, untilMs: deps.clock.now() + PAUSE_MS };
       throw error;
@@ -43,13 +45,13 @@ export function createGroups(discovery: Discovery | undefined, deps: ProviderDep
   };
   const askOnce = deps.collapse(ask);
   return async ({ issuer, issuerName }, claims, token) => {
-    if (issuerName === 'zitadel') return rolesOf(claims, issuer);
+    if (issuerName === 'zitadel')
+      return groupsOfZitadel({ issuer, projectId: zitadelProject }, claims).slice(0, MOST_GROUPS);
     try {
-      const { sub, groups } = await askOnce(token);
+      const about = await askOnce(token);
       // OpenID Connect Core §5.3.2: an answer about another subject must not be used.
-      if (sub !== claims['sub']) throw new ProviderUnavailable('userinfo names another subject');
-      // Names may be given away and taken again, ids not.
-      return groups.filter((group) => UUID.test(group)).slice(0, MOST_GROUPS);
+      if (about.sub !== claims['sub']) throw new ProviderUnavailable('userinfo names another subject');
+      return groupsOfKanidm(about).slice(0, MOST_GROUPS);
     } catch (error) {
       if (error instanceof NotDisclosed) return [];
       throw error;
@@ -70,20 +72,4 @@ async function userinfo(discovery: Discovery, token: string, deps: ProviderDeps)
   const parsed = userinfoSchema.safeParse(withoutNulls(answer));
   if (!parsed.success) throw new ProviderUnavailable(`${url}: not a userinfo answer`);
   return parsed.data;
-}
-
-/** Zitadel's claims of granted roles: of the client's own project, and of each that a scope asks for. */
-const ROLES = /^urn:zitadel:iam:org:project:(?:\d{1,32}:)?roles$/;
-const rolesSchema = z.record(z.string(), z.record(z.string(), z.unknown())).catch({});
-
-/** Each role that an organisation grants is a group. */
-function rolesOf(claims: Claims, issuer: string): readonly string[] {
-  const ids = new Set<string>();
-  for (const [claim, value] of Object.entries(claims)) {
-    if (!ROLES.test(claim)) continue;
-    for (const [role, grantedBy] of Object.entries(rolesSchema.parse(value)))
-      for (const organization of Object.keys(grantedBy))
-        if (ids.size < MOST_GROUPS) ids.add(groupId({ issuer, organization, role }));
-  }
-  return [...ids];
 }

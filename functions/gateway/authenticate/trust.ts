@@ -93,7 +93,10 @@ export function openAuthentication(deps: Needs): Authentication {
       locate: createPeople({
         database,
         issuers,
-        groupsOf: createGroups(kanidm && trusted.discoveryOf(kanidm.url), provider),
+        groupsOf: createGroups(
+          { kanidm: kanidm && trusted.discoveryOf(kanidm.url), zitadelProject: config.zitadelProject },
+          provider,
+        ),
         clock,
       }),
       ...(cookies && { sessions: cookies }),

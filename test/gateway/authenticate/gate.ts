@@ -69,7 +69,7 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
   const introspection = options.introspection ? [{ ...options.introspection, issuer }] : [];
   const guarded: string[] = [];
   const trusted = trust({ issuers, introspection }, deps);
-  const groupsOf = createGroups(trusted.discoveryOf(kanidm.url), deps);
+  const groupsOf = createGroups({ kanidm: trusted.discoveryOf(kanidm.url), zitadelProject: null }, deps);
   const { authenticate, forget }: Authenticator = createAuthenticator({
     ...trusted,
     ...options,
