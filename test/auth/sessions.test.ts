@@ -1,10 +1,12 @@
 import { decodeJwt } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { auditOf, makeUser } from './people.ts';
 import { authSuite, bearer, Pair, signIn, type AuthStage } from './suite.ts';
+
+/** Long because gateways of each runtime are started once for all that a session may meet. */
 
 const refresh = (stage: AuthStage, refresh_token: string) => stage.post('refresh', { refresh_token });
 
@@ -226,5 +228,33 @@ authSuite('sessions', {}, (stage) => {
       .parse(await answer.json());
     expect(keys.map((key) => key.kid)).toContain(kid);
     for (const key of keys) expect(Object.keys(key)).not.toContain('d');
+  });
+});
+
+authSuite('an access token that ran out', { variables: () => ({ SESSION_TTL: '1' }) }, (stage) => {
+  const expired = async (): Promise<z.output<typeof Pair>> => {
+    const pair = await signIn(stage, await makeUser(stage.database));
+    await vi.waitUntil(async () => (await stage.get('me', bearer(pair.access_token))).status === 401, {
+      timeout: 600_000,
+      interval: 50,
+    });
+    return pair;
+  };
+
+  it('expired token: refresh works', async () => {
+    const { refresh_token } = await expired();
+    const { access_token } = await rotated(stage, refresh_token);
+    expect(decodeJwt(access_token).exp).toBeGreaterThan(0);
+  });
+
+  it('in a cookie is renewed on the way, by our own routes too', async () => {
+    const { access_token, refresh_token } = await expired();
+    const cookie = `sallyport=${access_token}; sallyport_refresh=${refresh_token}`;
+    const me = await stage.get('me', { cookie });
+    expect(me.status).toBe(200);
+    expect(me.headers.getSetCookie()).toHaveLength(2);
+    const out = await stage.post('logout', undefined, { cookie, 'sec-fetch-site': 'same-origin' });
+    expect(out.status).toBe(204);
+    await expectRefusal(await refresh(stage, refresh_token), 'invalid_refresh');
   });
 });

@@ -12,6 +12,8 @@ export const PUBLIC_URL = 'http://127.0.0.1:3999';
 
 export interface AuthStage extends Stage {
   readonly database: Database;
+  /** Of another instance beside the one of the stage. */
+  readonly alike: GatewayVariables;
   /** Sends JSON to a route of auth. */
   post(route: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   get(route: string, headers?: Record<string, string>): Promise<Response>;
@@ -71,6 +73,7 @@ export function authSuite(
       const auth = stage as { -readonly [Key in keyof AuthStage]: AuthStage[Key] };
       beforeAll(() => {
         auth.database = db.database;
+        auth.alike = { ...stage.variables, ...variables() };
         auth.get = (route, headers = {}) => stage.gateway.fetch(`/api/v1/auth/${route}`, { headers });
         auth.post = (route, body, headers = {}) =>
           stage.gateway.fetch(`/api/v1/auth/${route}`, {
@@ -90,7 +93,10 @@ export async function signIn(
 ): Promise<z.output<typeof SignedIn>> {
   const answer = await stage.post('login', { tenant: slug, email, password: PASSWORD });
   if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`);
-  return SignedIn.parse(await answer.json());
+  const signedIn = SignedIn.parse(await answer.json());
+  const { access_token, refresh_token } = signedIn;
+  stage.secrets.push(access_token.slice(access_token.lastIndexOf('.') + 1), refresh_token);
+  return signedIn;
 }
 
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });

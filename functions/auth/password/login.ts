@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import type { OwnRoute } from '../../../shared/edge/frame.ts';
+import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { toRefusal } from '../../../shared/edge/problem.ts';
 import { rateLimited } from '../../../shared/edge/quota.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { sessionCookies, type TokenPair } from '../../../shared/sessions/cookies.ts';
@@ -26,21 +27,38 @@ const Credentials = z.object({
 type Credentials = z.output<typeof Credentials>;
 
 export function loginRoute(deps: PasswordDeps): OwnRoute {
+  const count = deps.platform.metrics.counter(
+    'sallyport_sign_ins_total',
+    'Sign-ins by password by what became of them.',
+    'outcome',
+  );
+  const counted = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      const done = await work();
+      count('ok');
+      return done;
+    } catch (error) {
+      count(toRefusal(error).code);
+      throw error;
+    }
+  };
   return {
     path: '/api/v1/auth/login',
     methods: ['POST'],
     quota: deps.config.loginRate.address,
     answer: (request, context) =>
-      retiredWithColumn(deps, async () => {
-        const credentials = await jsonBody(context, Credentials);
-        if (credentials.cookie === true) requireNoOtherSite(request, deps);
-        await limitAccount(credentials.email, deps);
-        const { account, pair } = await signIn(credentials, originOf(request, context), deps);
-        const user = { user: userOf(account), migration: migrationOf(account, deps) };
-        if (credentials.cookie === true) return answerJson(user, 200, sessionCookies(pair, deps.sessions));
-        return answerJson({ ...tokensOf(pair, deps), ...user });
-      }),
+      counted(() => retiredWithColumn(deps, async () => login(request, context, deps))),
   };
+}
+
+async function login(request: Request, context: RouteContext, deps: PasswordDeps): Promise<Response> {
+  const credentials = await jsonBody(context, Credentials);
+  if (credentials.cookie === true) requireNoOtherSite(request, deps);
+  await limitAccount(credentials.email, deps);
+  const { account, pair } = await signIn(credentials, originOf(request, context), deps);
+  const user = { user: userOf(account), migration: migrationOf(account, deps) };
+  if (credentials.cookie === true) return answerJson(user, 200, sessionCookies(pair, deps.sessions));
+  return answerJson({ ...tokensOf(pair, deps), ...user });
 }
 
 /** Counts a try for the account before anything is computed, whether there is one or not. Throws Refusal `rate_limited`. */
