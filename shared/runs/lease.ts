@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { empty, sql, type Database, type Sql } from '../ports/database.ts';
+import { empty, parseRows, sql, type Database, type RowParser, type Sql } from '../ports/database.ts';
 import type { Processes } from '../ports/runtime.ts';
 
 /** Another run has taken over: this process must stop writing. */
@@ -56,6 +56,11 @@ export interface Lease {
   hold(): Promise<void>;
   /** Executes a change in the statement that renews the lease: `held` has a row while it is held. Throws LeaseLost. */
   write(change: Sql): Promise<void>;
+  /**
+   * As `write`, with an answer. `changes`: CTEs, as `name as (…), …`; `answer`: a query over them. A row arrives as jsonb holds it,
+   * so that a time is a text. Throws LeaseLost.
+   */
+  query<T>(changes: Sql, answer: Sql, row: RowParser<T>): Promise<T[]>;
   /** Returns false when it was lost. `well`: recorded as the last success. `also`: as in a claim; executed even when lost. */
   release(ending?: { readonly well?: boolean; readonly also?: Sql }): Promise<boolean>;
   /** The run that holds it now; undefined when none or this one does. */
@@ -71,6 +76,7 @@ export interface Holder {
 
 export const LEASE_MS = 30_000;
 
+const AnswerRow = z.object({ held: z.number(), answer: z.unknown() });
 const TokenRow = z.object({ token: z.number() });
 const HolderRow = z.object({ run_id: z.string(), token: z.number(), holder: z.string().nullable() });
 
@@ -82,10 +88,10 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
   const isOf = (run: Pick<Holder, 'runId' | 'token'> | undefined): Sql =>
     run === undefined ? sql`false` : sql`lease.token = ${run.token} and lease.run_id = ${run.runId}`;
   const isMine = (): Sql => sql`lease.name = ${name} and ${isOf(mine)}`;
+  const renewal = (): Sql =>
+    sql`held as (update sallyport_leases as lease set expires_at = ${until} where ${isMine()} returning 1)`;
   const renew = async (also: Sql = empty): Promise<void> => {
-    const held = await database.execute(sql`
-      with held as (update sallyport_leases as lease set expires_at = ${until} where ${isMine()} returning 1) ${also}
-      select from held`);
+    const held = await database.execute(sql`with ${renewal()} ${also} select from held`);
     if (held === 0) throw new LeaseLost(name);
   };
   return {
@@ -113,6 +119,17 @@ export function openLease(database: Pick<Database, 'query' | 'execute'>, options
     },
     hold: () => renew(),
     write: (change) => renew(sql`, changed as (${change})`),
+    async query(changes, answer, row) {
+      const found = await database.query(
+        sql`with ${renewal()}, ${changes}, answer as (${answer})
+            select (select count(*)::int from held) as held, to_jsonb(answer) as answer
+            from (select 1) as always left join answer on true`,
+        AnswerRow,
+      );
+      if (found[0]?.held !== 1) throw new LeaseLost(name);
+      const rows = found.map((each) => each.answer).filter((each) => each !== null);
+      return parseRows(rows, row);
+    },
     async release({ well = false, also = empty } = {}) {
       const released = await database.execute(sql`
         with released as (

@@ -1,0 +1,118 @@
+import type { Directory } from '../ports/directory.ts';
+import type { Member, User } from './people.ts';
+
+/** The same for texts that look alike: UTS #39 §4. */
+export type Skeleton = (text: string) => string;
+
+/** Keys that no two people may share, each a text. */
+export interface Keys {
+  /** Of addresses of one tenant that differ in case, or in letters that look alike. */
+  readonly looks: string;
+  /** Of the login name at the provider, which has no case. */
+  readonly name: string;
+}
+
+export type KeysOf = (user: User) => Keys;
+
+export function keysBy(directory: Pick<Directory, 'nameOf'>, skeleton: Skeleton): KeysOf {
+  return ({ id, email, tenantId, slug }) => ({
+    looks: `looks ${tenantId} ${skeleton(folded(email))}`,
+    name: `name ${directory.nameOf({ id, mail: email, tenant: { id: tenantId, slug } }).toLowerCase()}`,
+  });
+}
+
+/** Compared as ASCII and other letters alike are: in one form, without case. */
+function folded(address: string): string {
+  return address.normalize('NFKC').toLowerCase().trim();
+}
+
+/** Sets of 53-bit hashes: some 40 bytes a person, so that a million fit; who shares one is then compared in full. */
+export class Repeated {
+  readonly #seen = new Set<number>();
+  readonly #twice = new Set<number>();
+
+  add(key: string): void {
+    const hash = hash53(key);
+    if (this.#seen.has(hash)) this.#twice.add(hash);
+    else this.#seen.add(hash);
+  }
+
+  has(key: string): boolean {
+    return this.#twice.has(hash53(key));
+  }
+
+  get none(): boolean {
+    return this.#twice.size === 0;
+  }
+}
+
+/** Two 32-bit multiplicative hashes, of which 53 bits are kept. Not for secrets. */
+function hash53(text: string): number {
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    high = Math.imul(high ^ unit, 2654435761);
+    low = Math.imul(low ^ unit, 1597334677);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  return 4294967296 * (2097151 & low) + (high >>> 0);
+}
+
+/** People who share a key with another. */
+export class Groups {
+  readonly #groups = new Map<string, Member[]>();
+
+  add(key: string, member: Member): void {
+    const group = this.#groups.get(key);
+    if (group === undefined) this.#groups.set(key, [member]);
+    else group.push(member);
+  }
+
+  others(key: string, { id }: User): readonly Member[] {
+    return (this.#groups.get(key) ?? []).filter((member) => member.id !== id);
+  }
+}
+
+/** Why a user is left out: another could be taken for them. Undefined: nobody can. */
+export function collisionOf(user: Member, keys: Keys, groups: Groups, unique: boolean): string | undefined {
+  const alike = groups.others(keys.looks, user).find((other) => looksAlike(user.email, other.email));
+  if (alike !== undefined)
+    return folded(alike.email) === folded(user.email)
+      ? `the same address in another case: ${alike.email}`
+      : `letters that look alike: ${alike.email}`;
+  const [named] = groups.others(keys.name, user);
+  if (named === undefined) return undefined;
+  return unique && folded(named.email) === folded(user.email)
+    ? `the same address in tenant ${named.slug}: ${named.email}`
+    : `the same name at the provider as ${named.email} in tenant ${named.slug}`;
+}
+
+const ASCII = /^[\x20-\x7e]*$/;
+
+/** Two addresses in ASCII are told apart by their readers, even `rn` and `m`: only their case is ignored. */
+function looksAlike(one: string, other: string): boolean {
+  return folded(one) === folded(other) || !ASCII.test(one) || !ASCII.test(other);
+}
+
+/** Of Kanidm, as its own validation has it: HTML's form of an address, ASCII alone. */
+const KANIDM_MAIL =
+  /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
+const KANIDM_RESERVED = /^00000000-0000-0000-0000-/;
+/** Of Zitadel: something at something, up to 200 characters. White space would be kept, and match no sign-in. */
+const ZITADEL_MAIL = /^[^\s@]+@[^\s@]+$/;
+const ZITADEL_LONGEST = 200;
+
+/** Why the provider does not take this user, as far as that is known beforehand. */
+export function refusalOf(
+  { provider }: Pick<Directory['traits'], 'provider'>,
+  { id, email }: User,
+): string | undefined {
+  if (provider === 'zitadel')
+    return ZITADEL_MAIL.test(email) && email.length <= ZITADEL_LONGEST
+      ? undefined
+      : 'Zitadel does not take this address';
+  if (KANIDM_RESERVED.test(id)) return 'Kanidm keeps this id for itself';
+  return KANIDM_MAIL.test(email) ? undefined : 'Kanidm does not take this address';
+}

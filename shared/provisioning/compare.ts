@@ -1,0 +1,176 @@
+import * as z from 'zod';
+import { isTenant } from '../people/tenants.ts';
+import { sql, type Database } from '../ports/database.ts';
+import { isFailure, type Directory, type Person } from '../ports/directory.ts';
+import { ProviderStopped } from './calls.ts';
+import { standingGroups, type TenantGroup } from './groups.ts';
+import { noGroup } from './make.ts';
+import { displayNameOf, ELIGIBLE, linked, rolesOf, tenantsOf, USERS } from './people.ts';
+import { everybody } from './plan.ts';
+
+export const KINDS = ['missing', 'orphaned', 'mail', 'name', 'group', 'state', 'half_made'] as const;
+export type DifferenceKind = (typeof KINDS)[number];
+
+/** Where database and provider do not agree. */
+export interface Difference {
+  readonly kind: DifferenceKind;
+  /** Null of an orphan: nobody's account. */
+  readonly user: Linked | null;
+  readonly account: string;
+  readonly database: string | null;
+  readonly provider: string | null;
+}
+
+const LinkedRow = z.object({
+  id: z.string(),
+  tenantId: z.string(),
+  slug: z.string(),
+  email: z.string(),
+  emailVerified: z.boolean(),
+  fullName: z.string().nullable(),
+  role: z.string(),
+  account: z.string(),
+  linked: z.boolean(),
+  /** May sign in. */
+  active: z.boolean(),
+});
+/** A user who has an account, or could have a half-made one. */
+export type Linked = z.output<typeof LinkedRow>;
+
+export interface CompareDeps {
+  readonly database: Pick<Database, 'query'>;
+  readonly directory: Pick<Directory, 'traits' | 'list' | 'find' | 'findGroup'>;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+const PAGE = 1_000;
+const NIL = '00000000-0000-0000-0000-000000000000';
+
+/** Every user who has an account, or is to have one, of one tenant or all. */
+async function* linkedUsers(
+  database: Pick<Database, 'query'>,
+  issuer: string,
+  tenant: string | null,
+): AsyncGenerator<Linked[]> {
+  for (let last = NIL, more = true; more;) {
+    const page: Linked[] = await database.query(
+      sql`select u.user_id as id, u.tenant_id as "tenantId", t.slug, u.email, u.email_verified as "emailVerified",
+            u.full_name as "fullName", u.role, ${linked(issuer)} as linked,
+            coalesce((select l.subject from sallyport_links l where l.user_id = u.user_id and l.issuer = ${issuer}
+              order by l.linked_at limit 1), u.kanidm_user_id::text, u.user_id::text) as account,
+            (u.status = 'active' and u.deleted_at is null and t.status = 'active' and t.deleted_at is null) as active
+          from ${USERS} where u.user_id > ${last}::uuid and ${isTenant(tenant)} and (${ELIGIBLE} or ${linked(issuer)})
+          order by u.user_id limit ${PAGE}::int`,
+      LinkedRow,
+    );
+    yield page;
+    last = page.at(-1)?.id ?? last;
+    more = page.length === PAGE;
+  }
+}
+
+/** Compares both sides. `each` is called with one difference after another. Throws ProvisioningRefused, ProviderStopped. */
+export async function compare(
+  tenant: string | null,
+  deps: CompareDeps,
+  each: (difference: Difference) => Promise<void> | void,
+): Promise<void> {
+  const { database, directory } = deps;
+  const { issuer, provider } = directory.traits;
+  const accounts = new Map<string, Person>();
+  for await (const person of everybody(directory, database, tenant)) accounts.set(person.id, person);
+  const groups = await standingGroups(deps);
+  const total = accounts.size;
+  let done = 0;
+  for await (const page of linkedUsers(database, issuer, tenant)) {
+    const unseen = page.filter((user) => user.linked && !accounts.has(user.account));
+    // A deletion meanwhile can move people over the end of a page.
+    const again = unseen.length === 0 ? null : await directory.find(unseen.map(({ account }) => account));
+    if (again !== null && isFailure(again)) throw new ProviderStopped(provider, again);
+    for (const person of again?.people ?? []) accounts.set(person.id, person);
+    for (const user of page) {
+      const person = accounts.get(user.account);
+      accounts.delete(user.account);
+      for (const difference of differencesOf(user, person, groups)) await each(difference);
+    }
+    done += page.length;
+    deps.onProgress(Math.min(done, total), total);
+  }
+  const tenants = new Set((await tenantsOf(database, tenant)).map(({ id }) => id));
+  const own = new Set(groups.filter(({ tenantId }) => tenants.has(tenantId)).map(({ id }) => id));
+  for (const { id, groups: ids, mail, name } of accounts.values())
+    if (ids.some((group) => own.has(group)) && !(await isSomebodys(database, issuer, id)))
+      await each({ kind: 'orphaned', user: null, account: id, database: null, provider: mail ?? name });
+}
+
+const CountRow = z.object({ count: z.number() });
+
+/** A user of another tenant, or an excluded or deleted one, has the account. */
+async function isSomebodys(
+  database: Pick<Database, 'query'>,
+  issuer: string,
+  account: string,
+): Promise<boolean> {
+  const [row] = await database.query(
+    sql`select count(*)::int as count from users u where u.user_id::text = ${account} or u.kanidm_user_id::text = ${account}
+          or exists (select from sallyport_links l where l.user_id = u.user_id and l.issuer = ${issuer} and l.subject = ${account})`,
+    CountRow,
+  );
+  return (row?.count ?? 0) > 0;
+}
+
+function differencesOf(
+  user: Linked,
+  person: Person | undefined,
+  groups: readonly TenantGroup[],
+): readonly Difference[] {
+  const differing = (kind: DifferenceKind, database: string | null, provider: string | null): Difference => ({
+    kind,
+    user,
+    account: user.account,
+    database,
+    provider,
+  });
+  if (person === undefined) return user.linked && user.active ? [differing('missing', user.email, null)] : [];
+  if (!user.linked) return [differing('half_made', user.email, person.mail ?? person.name)];
+  const state = user.active ? 'active' : 'disabled';
+  const displayName = displayNameOf(user);
+  const { lacking, foreign } = user.active ? groupsOff(user, person, groups) : NO_GROUPS;
+  return [
+    ...(person.mail !== null && person.mail !== user.email
+      ? [differing('mail', user.email, person.mail)]
+      : []),
+    ...(person.displayName !== null && person.displayName !== displayName
+      ? [differing('name', displayName, person.displayName)]
+      : []),
+    ...(person.state === state ? [] : [differing('state', state, person.state)]),
+    ...(lacking.length + foreign.length === 0
+      ? []
+      : [differing('group', namesOf(lacking), namesOf(foreign))]),
+  ];
+}
+
+const NO_GROUPS = { lacking: [], foreign: [] };
+
+function namesOf(groups: readonly TenantGroup[]): string | null {
+  return groups.length === 0 ? null : groups.map(({ name }) => name).join(' ');
+}
+
+/**
+ * Groups of tenants that an account is not in and should be, and the reverse; other groups of the provider are nobody's business.
+ * Throws ProvisioningRefused where a group that is due does not stand.
+ */
+export function groupsOff(
+  user: Pick<Linked, 'tenantId' | 'slug' | 'role'>,
+  person: Pick<Person, 'groups'>,
+  groups: readonly TenantGroup[],
+): { readonly lacking: readonly TenantGroup[]; readonly foreign: readonly TenantGroup[] } {
+  const roles = rolesOf(user);
+  const due = groups.filter(({ tenantId, role }) => tenantId === user.tenantId && roles.includes(role));
+  if (due.length < roles.length) throw noGroup(`tenant ${user.slug}`);
+  const inside = new Set(person.groups);
+  return {
+    lacking: due.filter(({ id }) => !inside.has(id)),
+    foreign: groups.filter((group) => !due.includes(group) && inside.has(group.id)),
+  };
+}

@@ -1,0 +1,193 @@
+import type { Database } from '../ports/database.ts';
+import { isFailure, type Directory, type Field, type Person } from '../ports/directory.ts';
+import { collisionOf, Groups, keysBy, refusalOf, Repeated, type Skeleton } from './collisions.ts';
+import {
+  candidates,
+  countSkipped,
+  members,
+  tenantsOf,
+  type Member,
+  type Scope,
+  type User,
+} from './people.ts';
+import { ProvisioningRefused } from './run.ts';
+
+/** A user who is left out, and why. */
+export interface LeftOut {
+  readonly user: User;
+  readonly state: 'collision' | 'refused';
+  readonly reason: string;
+}
+
+/** What the database alone decides of a run. */
+export interface Plan {
+  /** By user id. */
+  readonly leftOut: ReadonlyMap<string, LeftOut>;
+}
+
+export interface PlanDeps {
+  readonly database: Pick<Database, 'query'>;
+  readonly directory: Pick<Directory, 'traits' | 'nameOf' | 'list'>;
+  readonly skeleton: Skeleton;
+}
+
+/**
+ * Finds who must be left out. Two passes over all who have or get an account: the first finds keys that repeat, the second
+ * reads only the people behind them, so that memory holds a hash for each person and a row for the few.
+ */
+export async function planPeople(scope: Scope, { database, directory, skeleton }: PlanDeps): Promise<Plan> {
+  const { unique } = directory.traits;
+  const keysOf = keysBy(directory, skeleton);
+  // Where addresses are unique at the provider, people of other tenants collide too.
+  const all = (): AsyncGenerator<Member> => members(database, scope.issuer, unique ? null : scope.tenant);
+  const repeated = new Repeated();
+  const leftOut = new Map<string, LeftOut>();
+  for await (const member of all()) {
+    const { looks, name } = keysOf(member);
+    repeated.add(looks);
+    repeated.add(name);
+    const reason = member.linked ? undefined : refusalOf(directory.traits, member);
+    if (reason !== undefined) leftOut.set(member.id, { user: member, state: 'refused', reason });
+    if (member.taken && !member.linked) leftOut.set(member.id, collision(member, TAKEN));
+  }
+  if (!repeated.none) {
+    const groups = new Groups();
+    const involved: Member[] = [];
+    for await (const member of all()) {
+      const keys = keysOf(member);
+      const shared = [keys.looks, keys.name].filter((key) => repeated.has(key));
+      for (const key of shared) groups.add(key, member);
+      if (shared.length > 0 && !member.linked) involved.push(member);
+    }
+    for (const member of involved) {
+      const reason = collisionOf(member, keysOf(member), groups, unique);
+      if (reason !== undefined) leftOut.set(member.id, collision(member, reason));
+    }
+  }
+  return { leftOut };
+}
+
+const TAKEN = 'the account with the id of this user belongs to another user';
+
+function collision(user: User, reason: string): LeftOut {
+  return { user, state: 'collision', reason };
+}
+
+/** Accounts that exist already, as far as creating others is concerned. */
+export interface Existing {
+  readonly ids: ReadonlySet<string>;
+  /** Who has an address, exactly as it is written, or a name. */
+  readonly byMail: ReadonlyMap<string, string>;
+  readonly byName: ReadonlyMap<string, string>;
+}
+
+/** Lists the directory. Throws ProvisioningRefused when it does not answer. */
+export async function existingAccounts(
+  { directory, database }: Pick<PlanDeps, 'directory' | 'database'>,
+  tenant: string | null,
+): Promise<Existing> {
+  const ids = new Set<string>();
+  const byMail = new Map<string, string>();
+  const byName = new Map<string, string>();
+  for await (const { id, mail, name } of everybody(directory, database, tenant)) {
+    ids.add(id);
+    byName.set(name.toLowerCase(), id);
+    if (mail !== null) byMail.set(mail, id);
+  }
+  return { ids, byMail, byName };
+}
+
+/** People of the directory: by organisation where each tenant has its own. */
+export async function* everybody(
+  directory: Pick<Directory, 'traits' | 'list'>,
+  database: Pick<Database, 'query'>,
+  tenant: string | null,
+): AsyncGenerator<Person> {
+  const apart = directory.traits.mode === 'organisations';
+  for (const each of apart ? await tenantsOf(database, tenant) : [null]) {
+    for (let from: string | null = null, more = true; more;) {
+      const page = await directory.list(each, from);
+      if (isFailure(page))
+        throw new ProvisioningRefused(
+          `${directory.traits.provider} does not list its people: ${page.reason}`,
+        );
+      yield* page.people;
+      from = page.next;
+      more = from !== null;
+    }
+  }
+}
+
+/** Counts of outcomes, as a run ends with them. */
+export interface Counts {
+  readonly created: number;
+  readonly linked: number;
+  readonly collisions: number;
+  readonly refused: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+export interface Preview {
+  readonly counts: Counts;
+  readonly leftOut: readonly LeftOut[];
+}
+
+export interface PreviewRequest {
+  readonly tenant: string | null;
+  /** People who are handed to the provider, at most. */
+  readonly limit: number | null;
+  /** Ids of a file; null: everybody without an account. */
+  readonly listed: ReadonlySet<string> | null;
+}
+
+/** What a run would do now. Reads alone. */
+export async function previewPeople(
+  { tenant, limit, listed }: PreviewRequest,
+  deps: PlanDeps,
+): Promise<Preview> {
+  const { directory, database } = deps;
+  const scope = { issuer: directory.traits.issuer, tenant, listedIn: null };
+  const { leftOut } = await planPeople(scope, deps);
+  const existing = await existingAccounts(deps, scope.tenant);
+  const out: LeftOut[] = [];
+  const counts = { created: 0, linked: 0, collisions: 0, refused: 0, failed: 0 };
+  let handed = 0;
+  let found = 0;
+  for await (const user of candidates(database, scope, null)) {
+    if (listed?.has(user.id) === false) continue;
+    found += 1;
+    let left = leftOut.get(user.id);
+    if (left === undefined) {
+      if (limit !== null && handed >= limit) continue;
+      handed += 1;
+      left = clashOf(user, existing, directory);
+    }
+    if (left === undefined) counts[existing.ids.has(user.id) ? 'linked' : 'created'] += 1;
+    else {
+      out.push(left);
+      counts[left.state === 'collision' ? 'collisions' : 'refused'] += 1;
+    }
+  }
+  const skipped = listed === null ? await countSkipped(database, scope, null) : listed.size - found;
+  return { counts: { ...counts, skipped }, leftOut: out };
+}
+
+/** An account of somebody else has what this user's would have. */
+function clashOf(
+  user: User,
+  { byMail, byName }: Existing,
+  { traits, nameOf }: Pick<Directory, 'traits' | 'nameOf'>,
+): LeftOut | undefined {
+  const { id, email, tenantId, slug } = user;
+  const name = nameOf({ id, mail: email, tenant: { id: tenantId, slug } }).toLowerCase();
+  const fields = [
+    ...(traits.unique && (byMail.get(email) ?? id) !== id ? ['mail' as const] : []),
+    ...((byName.get(name) ?? id) === id ? [] : ['name' as const]),
+  ];
+  return fields.length === 0 ? undefined : collision(user, clashReason(fields));
+}
+
+export function clashReason(fields: readonly Field[]): string {
+  return `another account at the provider has the same ${fields.join(' and ')}`;
+}
