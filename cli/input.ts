@@ -35,6 +35,17 @@ export function uuid(whose: string): (value: string) => string {
   };
 }
 
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Parses an ISO date, or a duration before now. Throws InvalidArgumentError. */
+export function since(value: string): Date {
+  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
+  const ms = UNITS[unit];
+  const date = ms === undefined ? new Date(value) : new Date(Date.now() - Number(count) * ms);
+  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('Write an ISO date, or 30m, 12h, 7d.');
+  return date;
+}
+
 /** The project's folder: the nearest with a package.json, above cli/ or above the built bundle. */
 export const PROJECT = nearest(dirname(fileURLToPath(import.meta.url)));
 

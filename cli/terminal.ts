@@ -78,15 +78,28 @@ export interface ProgressBar {
   end(): void;
 }
 
-/** One line on stderr, on a terminal only; redrawn at most every 80 ms. */
-export function progressBar(label: string, live = isatty(process.stderr.fd)): ProgressBar {
-  let drawnAt = -Infinity;
+/** Without a terminal, for a log. */
+const LINE_MS = 10_000;
+
+/**
+ * One line on stderr with rate and remaining time, redrawn at most every 80 ms; where stderr is no terminal and the work is
+ * `long`, a line every ten seconds.
+ */
+export function progressBar(
+  label: string,
+  { live = isatty(process.stderr.fd), long = false, now = () => performance.now() }: ProgressOptions = {},
+): ProgressBar {
+  let drawnAt = live ? -Infinity : now();
+  let first: { readonly at: number; readonly done: number } | undefined;
   return {
     update(done, total) {
-      const now = performance.now();
-      if (!live || (now - drawnAt < REDRAW_MS && done !== total)) return;
-      drawnAt = now;
-      process.stderr.write(`${CLEAR_LINE}${draw(label, done, total)}`);
+      const at = now();
+      first ??= { at, done };
+      if (!live && !long) return;
+      if (at - drawnAt < (live ? REDRAW_MS : LINE_MS) && (!live || done !== total)) return;
+      drawnAt = at;
+      const line = draw(label, done, total) + pace(done - first.done, at - first.at, total, done);
+      process.stderr.write(live ? `${CLEAR_LINE}${line}` : `${line}\n`);
     },
     end() {
       if (live) process.stderr.write(CLEAR_LINE);
@@ -94,10 +107,34 @@ export function progressBar(label: string, live = isatty(process.stderr.fd)): Pr
   };
 }
 
+export interface ProgressOptions {
+  readonly live?: boolean;
+  readonly long?: boolean;
+  /** Milliseconds. */
+  readonly now?: () => number;
+}
+
 function draw(label: string, done: number, total: number | undefined): string {
   if (total === undefined) return `${label} ${done}`;
   const filled = total === 0 ? WIDTH : Math.floor((Math.min(done, total) / total) * WIDTH);
   return `${label} [${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${done}/${total}`;
+}
+
+const ENOUGH_MS = 500;
+
+/** Empty until there is enough to measure. */
+function pace(count: number, ms: number, total: number | undefined, done: number): string {
+  if (count <= 0 || ms < ENOUGH_MS) return '';
+  const rate = (count * 1_000) / ms;
+  const shown = rate >= 10 ? Math.round(rate) : Number(rate.toFixed(1));
+  if (total === undefined || done >= total) return ` ${shown}/s`;
+  return ` ${shown}/s, ${span((total - done) / rate)} left`;
+}
+
+function span(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;

@@ -1,6 +1,6 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { withExamples } from './help.ts';
-import { uuid, wholeNumber } from './input.ts';
+import { since, uuid, wholeNumber } from './input.ts';
 import type {
   ListCommand,
   Output,
@@ -105,14 +105,3 @@ function registerReconcile(webhooks: Command): void {
 }
 
 const eventId = uuid('the id of an event, as webhooks list prints it');
-
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** An ISO date, or a duration before now. */
-export function since(value: string): Date {
-  const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
-  const ms = UNITS[unit];
-  const date = ms === undefined ? new Date(value) : new Date(Date.now() - Number(count) * ms);
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('Write an ISO date, or 30m, 12h, 7d.');
-  return date;
-}

@@ -41,6 +41,8 @@ export interface Group {
   /** A uuid: the provider's, else a uuid v5 of issuer, organisation and role. */
   readonly id: string;
   readonly name: string;
+  /** True: the provider keeps nothing of it, so that nobody is shown in it; users.role alone decides. */
+  readonly virtual?: boolean;
 }
 
 /** No result. `away`, `busy`: nothing was done. `slow`: unknown, so read before repeating. The provider's own reason, without secrets. */

@@ -66,7 +66,7 @@ export function openCalls(directory: Directory, options: CallsOptions): Calls {
         await fenced();
         return work();
       });
-      if (!isStop(result)) return result as T;
+      if (!isStop(result)) return result;
       await pause(result, attempt);
     }
   };

@@ -8,17 +8,23 @@ export type Skeleton = (text: string) => string;
 export interface Keys {
   /** Of addresses of one tenant that differ in case, or in letters that look alike. */
   readonly looks: string;
-  /** Of the login name at the provider, which has no case. */
-  readonly name: string;
+  /** Of the login name at the provider, which has no case; null where names are made unique per tenant. */
+  readonly name: string | null;
 }
 
 export type KeysOf = (user: User) => Keys;
 
-export function keysBy(directory: Pick<Directory, 'nameOf'>, skeleton: Skeleton): KeysOf {
-  return ({ id, email, tenantId, slug }) => ({
-    looks: `looks ${tenantId} ${skeleton(folded(email))}`,
-    name: `name ${directory.nameOf({ id, mail: email, tenant: { id: tenantId, slug } }).toLowerCase()}`,
+export function keysBy(directory: Pick<Directory, 'traits' | 'nameOf'>, skeleton: Skeleton): KeysOf {
+  return (user) => ({
+    looks: `looks ${user.tenantId} ${skeleton(folded(user.email))}`,
+    name: directory.traits.unique ? `name ${loginName(directory, user)}` : null,
   });
+}
+
+/** Names have no case. */
+export function loginName({ nameOf }: Pick<Directory, 'nameOf'>, user: User): string {
+  const { id, email, tenantId, slug } = user;
+  return nameOf({ id, mail: email, tenant: { id: tenantId, slug } }).toLowerCase();
 }
 
 /** Compared as ASCII and other letters alike are: in one form, without case. */
@@ -76,15 +82,15 @@ export class Groups {
 }
 
 /** Why a user is left out: another could be taken for them. Undefined: nobody can. */
-export function collisionOf(user: Member, keys: Keys, groups: Groups, unique: boolean): string | undefined {
-  const alike = groups.others(keys.looks, user).find((other) => looksAlike(user.email, other.email));
+export function collisionOf(user: User, { looks, name }: Keys, groups: Groups): string | undefined {
+  const alike = groups.others(looks, user).find((other) => looksAlike(user.email, other.email));
   if (alike !== undefined)
     return folded(alike.email) === folded(user.email)
       ? `the same address in another case: ${alike.email}`
       : `letters that look alike: ${alike.email}`;
-  const [named] = groups.others(keys.name, user);
+  const [named] = name === null ? [] : groups.others(name, user);
   if (named === undefined) return undefined;
-  return unique && folded(named.email) === folded(user.email)
+  return folded(named.email) === folded(user.email)
     ? `the same address in tenant ${named.slug}: ${named.email}`
     : `the same name at the provider as ${named.email} in tenant ${named.slug}`;
 }

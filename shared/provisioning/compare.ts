@@ -76,7 +76,7 @@ export async function compare(
   each: (difference: Difference) => Promise<void> | void,
 ): Promise<void> {
   const { database, directory } = deps;
-  const { issuer, provider } = directory.traits;
+  const { issuer } = directory.traits;
   const accounts = new Map<string, Person>();
   for await (const person of everybody(directory, database, tenant)) accounts.set(person.id, person);
   const groups = await standingGroups(deps);
@@ -84,10 +84,7 @@ export async function compare(
   let done = 0;
   for await (const page of linkedUsers(database, issuer, tenant)) {
     const unseen = page.filter((user) => user.linked && !accounts.has(user.account));
-    // A deletion meanwhile can move people over the end of a page.
-    const again = unseen.length === 0 ? null : await directory.find(unseen.map(({ account }) => account));
-    if (again !== null && isFailure(again)) throw new ProviderStopped(provider, again);
-    for (const person of again?.people ?? []) accounts.set(person.id, person);
+    for (const person of await lookUp(unseen, deps)) accounts.set(person.id, person);
     for (const user of page) {
       const person = accounts.get(user.account);
       accounts.delete(user.account);
@@ -101,6 +98,23 @@ export async function compare(
   for (const { id, groups: ids, mail, name } of accounts.values())
     if (ids.some((group) => own.has(group)) && !(await isSomebodys(database, issuer, id)))
       await each({ kind: 'orphaned', user: null, account: id, database: null, provider: mail ?? name });
+}
+
+/**
+ * A deletion meanwhile can move people over the end of a page; and a list may lag behind what was written, which the look at a
+ * single account does not.
+ */
+async function lookUp(users: readonly Linked[], { directory }: CompareDeps): Promise<readonly Person[]> {
+  const found: Person[] = [];
+  const find = async (ids: readonly string[]): Promise<void> => {
+    const result = await directory.find(ids);
+    if (isFailure(result)) throw new ProviderStopped(directory.traits.provider, result);
+    found.push(...result.people);
+  };
+  if (users.length > 1) await find(users.map(({ account }) => account));
+  const there = new Set(found.map(({ id }) => id));
+  for (const { account } of users) if (!there.has(account)) await find([account]);
+  return found;
 }
 
 const CountRow = z.object({ count: z.number() });
@@ -170,7 +184,7 @@ export function groupsOff(
   if (due.length < roles.length) throw noGroup(`tenant ${user.slug}`);
   const inside = new Set(person.groups);
   return {
-    lacking: due.filter(({ id }) => !inside.has(id)),
+    lacking: due.filter(({ id, virtual }) => virtual !== true && !inside.has(id)),
     foreign: groups.filter((group) => !due.includes(group) && inside.has(group.id)),
   };
 }

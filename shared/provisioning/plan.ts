@@ -1,6 +1,15 @@
 import type { Database } from '../ports/database.ts';
 import { isFailure, type Directory, type Field, type Person } from '../ports/directory.ts';
-import { collisionOf, Groups, keysBy, refusalOf, Repeated, type Skeleton } from './collisions.ts';
+import {
+  collisionOf,
+  Groups,
+  keysBy,
+  loginName,
+  refusalOf,
+  Repeated,
+  type Keys,
+  type Skeleton,
+} from './collisions.ts';
 import {
   candidates,
   countSkipped,
@@ -43,9 +52,7 @@ export async function planPeople(scope: Scope, { database, directory, skeleton }
   const repeated = new Repeated();
   const leftOut = new Map<string, LeftOut>();
   for await (const member of all()) {
-    const { looks, name } = keysOf(member);
-    repeated.add(looks);
-    repeated.add(name);
+    for (const key of keysIn(keysOf(member))) repeated.add(key);
     const reason = member.linked ? undefined : refusalOf(directory.traits, member);
     if (reason !== undefined) leftOut.set(member.id, { user: member, state: 'refused', reason });
     if (member.taken && !member.linked) leftOut.set(member.id, collision(member, TAKEN));
@@ -55,16 +62,20 @@ export async function planPeople(scope: Scope, { database, directory, skeleton }
     const involved: Member[] = [];
     for await (const member of all()) {
       const keys = keysOf(member);
-      const shared = [keys.looks, keys.name].filter((key) => repeated.has(key));
+      const shared = keysIn(keys).filter((key) => repeated.has(key));
       for (const key of shared) groups.add(key, member);
       if (shared.length > 0 && !member.linked) involved.push(member);
     }
     for (const member of involved) {
-      const reason = collisionOf(member, keysOf(member), groups, unique);
+      const reason = collisionOf(member, keysOf(member), groups);
       if (reason !== undefined) leftOut.set(member.id, collision(member, reason));
     }
   }
   return { leftOut };
+}
+
+function keysIn({ looks, name }: Keys): readonly string[] {
+  return name === null ? [looks] : [looks, name];
 }
 
 const TAKEN = 'the account with the id of this user belongs to another user';
@@ -177,13 +188,13 @@ export async function previewPeople(
 function clashOf(
   user: User,
   { byMail, byName }: Existing,
-  { traits, nameOf }: Pick<Directory, 'traits' | 'nameOf'>,
+  directory: Pick<Directory, 'traits' | 'nameOf'>,
 ): LeftOut | undefined {
-  const { id, email, tenantId, slug } = user;
-  const name = nameOf({ id, mail: email, tenant: { id: tenantId, slug } }).toLowerCase();
+  if (!directory.traits.unique) return undefined;
+  const { id, email } = user;
   const fields = [
-    ...(traits.unique && (byMail.get(email) ?? id) !== id ? ['mail' as const] : []),
-    ...((byName.get(name) ?? id) === id ? [] : ['name' as const]),
+    ...((byMail.get(email) ?? id) === id ? [] : ['mail' as const]),
+    ...((byName.get(loginName(directory, user)) ?? id) === id ? [] : ['name' as const]),
   ];
   return fields.length === 0 ? undefined : collision(user, clashReason(fields));
 }

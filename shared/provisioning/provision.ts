@@ -254,16 +254,16 @@ async function handOver(work: Work, ledger: Ledger, deps: PeopleDeps): Promise<v
   const lane = async (): Promise<void> => {
     for (;;) {
       deps.signal.throwIfAborted();
-      const { value, done: ended } = await chunks.next();
-      if (ended === true || failed) return;
+      const next = await chunks.next();
+      if (next.done === true || failed) return;
       try {
         await assertNotPaused(deps.database);
-        await makeAccounts(await ledger.intend(value, existing), make);
+        await makeAccounts(await ledger.intend(next.value, existing), make);
       } catch (error) {
         failed = true;
         throw error;
       }
-      done += value.length;
+      done += next.value.length;
       deps.onProgress(done, room);
     }
   };

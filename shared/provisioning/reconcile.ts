@@ -3,7 +3,7 @@ import { audit } from '../people/audit.ts';
 import { sql } from '../ports/database.ts';
 import type { Calls } from './calls.ts';
 import { compare, groupsOff, type Difference, type DifferenceKind, type Linked } from './compare.ts';
-import { groupsThatStand, standingGroups } from './groups.ts';
+import { groupsThatStand, standingGroups, type TenantGroup } from './groups.ts';
 import { latestResults, type Ledger } from './ledger.ts';
 import { makeAccounts, noGroup, removeGone } from './make.ts';
 import { displayNameOf, ELIGIBLE, USERS } from './people.ts';
@@ -133,18 +133,26 @@ function changeOf(kind: DifferenceKind, user: Linked, account: string, calls: Ca
 }
 
 async function mendGroups(user: Linked, calls: Calls, deps: PeopleDeps): Promise<string | undefined> {
-  const found = await calls.find([user.account]);
-  const person = found.outcome === 'found' ? found.people[0] : undefined;
-  if (person === undefined) return 'the account is gone meanwhile';
-  const { lacking, foreign } = groupsOff(user, person, await standingGroups(deps));
-  // Out of the wrong tenant first: never in both because of us.
-  for (const group of foreign) await calls.removeMembers(group, [user.account]);
-  for (const group of lacking) {
+  const groups = await standingGroups(deps);
+  const off = await groupsOffOf(user, groups, calls);
+  if (off === undefined) return 'the account is gone meanwhile';
+  // Out of the wrong tenant first, so that nobody is in both because of this.
+  for (const group of off.foreign) await calls.removeMembers(group, [user.account]);
+  for (const group of off.lacking) {
     const joined = await calls.addMembers(group, [user.account]);
     if (joined.outcome === 'no-group') throw noGroup(group.name);
     if (joined.outcome !== 'done') return joined.reason;
   }
-  return undefined;
+  const left = await groupsOffOf(user, groups, calls);
+  return left === undefined || left.foreign.length + left.lacking.length > 0
+    ? 'the provider cannot move the account there: an administrator has to'
+    : undefined;
+}
+
+async function groupsOffOf(user: Linked, groups: readonly TenantGroup[], calls: Pick<Calls, 'find'>) {
+  const found = await calls.find([user.account]);
+  const person = found.outcome === 'found' ? found.people[0] : undefined;
+  return person === undefined ? undefined : groupsOff(user, person, groups);
 }
 
 /** Accounts that are missing, and links to those that a cut-off call has made. */

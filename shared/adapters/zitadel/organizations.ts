@@ -27,7 +27,8 @@ export function zitadelGroups(parts: ZitadelParts): Groups {
     const place = placeOf(role);
     const name = groupNameOf(slug, role);
     if (place.kind === 'organization') return { id: groupUuid(issuer, id), name };
-    return { id: groupUuid(issuer, place.kind === 'role' ? place.organization : id, name), name };
+    if (place.kind === 'database') return { id: groupUuid(issuer, id, name), name, virtual: true };
+    return { id: groupUuid(issuer, place.organization, name), name };
   };
   /** Being in an organisation is settled where a person is made. */
   const isRole = ({ name }: Group): boolean =>

@@ -1,0 +1,124 @@
+import * as z from 'zod';
+import { sql, type Database } from '../../shared/ports/database.ts';
+import { previewPeople, type Counts, type LeftOut } from '../../shared/provisioning/plan.ts';
+import { provision, resume, type PeopleDeps } from '../../shared/provisioning/provision.ts';
+import { Failure, UsageError } from '../failure.ts';
+import { assertTenant, withPeople } from '../people/ground.ts';
+import { colors, interruptedWith, note, print } from '../terminal.ts';
+import { readUserIds } from './file.ts';
+
+export interface ProvisionCommand {
+  readonly tenant?: string;
+  readonly limit?: number;
+  readonly dryRun?: boolean;
+  readonly concurrency?: number;
+  readonly resume?: string;
+  readonly passwords: boolean;
+  readonly json?: boolean;
+}
+
+/** A dead run on another machine lets go of its lease within this. */
+const RESUME_WAIT_MS = 35_000;
+
+/** Makes accounts at the provider, or prints what that would do. */
+export async function runProvision(file: string | undefined, options: ProvisionCommand): Promise<void> {
+  if (options.resume !== undefined) assertAlone(file, options);
+  const json = options.json === true;
+  const ids = file === undefined ? null : await readUserIds(file);
+  let runId: string | undefined;
+  const onRun = (id: string): void => {
+    runId = id;
+    print(json ? JSON.stringify({ run: id }) : `run ${id}`);
+  };
+  const waitMs = options.resume === undefined ? 0 : RESUME_WAIT_MS;
+  const { concurrency, tenant = null, limit = null, passwords } = options;
+  await withPeople({ concurrency, waitMs, label: 'provisioning', onRun }, async (deps) => {
+    await assertTenant(deps.database, tenant);
+    if (options.dryRun === true) {
+      const preview = await previewPeople({ tenant, limit, listed: ids }, deps);
+      report(null, preview.counts, preview.leftOut.map(toOutcome), json);
+      return;
+    }
+    const request = { tenant, limit, passwords, listed: ids === null ? null : each(ids) };
+    try {
+      const done = await (options.resume === undefined
+        ? provision(request, deps)
+        : resume(options.resume, deps));
+      report(done.runId, done.counts, await outcomesOf(deps.database, done.runId), json);
+      if (done.counts.failed > 0) throw new Failure('');
+    } catch (error) {
+      if (runId !== undefined) await printWayOn(runId, deps);
+      if (runId !== undefined && json && error instanceof Error && error.message !== '')
+        print(JSON.stringify({ run: runId, ok: false, error: error.message }));
+      throw error;
+    }
+  });
+}
+
+function assertAlone(file: string | undefined, { tenant, limit, dryRun, passwords }: ProvisionCommand): void {
+  if (file === undefined && tenant === undefined && limit === undefined && dryRun !== true && passwords)
+    return;
+  throw new UsageError(
+    '--resume goes on with a run as it was begun: it takes no file, --tenant, --limit, --dry-run or --no-passwords',
+  );
+}
+
+async function* each(ids: Iterable<string>): AsyncGenerator<string> {
+  yield* ids;
+}
+
+async function printWayOn(runId: string, { runs }: PeopleDeps): Promise<void> {
+  const run = await runs.find(runId).catch(() => undefined);
+  if (run !== undefined && run.state !== 'running') return;
+  const why = interruptedWith() === undefined ? 'stopped' : 'interrupted';
+  note(`${why}, and nothing is lost: \`sallyport users provision --resume ${runId}\` goes on`);
+}
+
+const OutcomeRow = z.object({
+  outcome: z.string(),
+  user: z.string(),
+  tenant: z.string().nullable(),
+  email: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+type Outcome = z.output<typeof OutcomeRow>;
+
+/** Everybody for whom there is more to say than that it is done. */
+export function outcomesOf(database: Pick<Database, 'query'>, runId: string): Promise<Outcome[]> {
+  return database.query(
+    sql`select l.state as outcome, l.user_id as user, t.slug as tenant, u.email, l.reason from sallyport_ledger l
+        left join users u on u.user_id = l.user_id left join tenants t on t.tenant_id = u.tenant_id
+        where l.run_id = ${runId} and (l.state not in ('created', 'linked', 'listed', 'undone', 'rolled_back') or l.reason is not null)
+        order by l.state, t.slug, u.email, l.user_id`,
+    OutcomeRow,
+  );
+}
+
+function toOutcome({ state, user, reason }: LeftOut): Outcome {
+  return { outcome: state, user: user.id, tenant: user.slug, email: user.email, reason };
+}
+
+export function outcomeLine({ outcome, tenant, email, user, reason }: Outcome): string {
+  const who = email === null ? user : `${tenant ?? ''} ${email}`;
+  return `  ${outcome.padEnd(9)} ${who}${reason === null ? '' : `: ${reason}`}`;
+}
+
+const SHOWN = 100;
+
+/** With --json one line each, the counts last. */
+function report(runId: string | null, counts: Counts, outcomes: readonly Outcome[], json: boolean): void {
+  if (json) {
+    for (const outcome of outcomes) print(JSON.stringify(outcome));
+    print(JSON.stringify({ run: runId, ...counts, ...(runId === null && { dry_run: true }) }));
+    return;
+  }
+  const { created, linked, collisions, refused, failed, skipped } = counts;
+  const would = runId === null ? 'would be ' : '';
+  print(
+    `${would}created ${colors.green(String(created))}, linked ${linked}, collisions ${collisions}, refused ${refused}, failed ${failed}, skipped ${skipped}`,
+  );
+  for (const outcome of outcomes.slice(0, SHOWN)) print(outcomeLine(outcome));
+  if (outcomes.length > SHOWN) print(`  and ${outcomes.length - SHOWN} more: --json lists all`);
+  if (runId === null) print('nothing was changed');
+  else if (created + linked > 0) print(`to undo: sallyport users rollback ${runId}`);
+}
