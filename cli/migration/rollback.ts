@@ -2,12 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 import {
   openRollbackBooks,
   previewRollback,
-  previewUndoRollback,
   rollBack,
-  undoRollback,
   type RollbackDeps,
   type RolledBack,
 } from '../../shared/provisioning/rollback.ts';
+import { previewUndoRollback, undoRollback } from '../../shared/provisioning/rollback-undo.ts';
 import { processes } from '../deps.ts';
 import { UsageError } from '../failure.ts';
 import { assertTenant, operator, withDatabase } from '../people/ground.ts';

@@ -7,7 +7,7 @@ import { isTenant } from '../../shared/people/tenants.ts';
 import { DatabaseUnavailable, sql, type Database } from '../../shared/ports/database.ts';
 import type { Directory } from '../../shared/ports/directory.ts';
 import { ProviderStopped } from '../../shared/provisioning/calls.ts';
-import type { PeopleDeps } from '../../shared/provisioning/provision.ts';
+import type { PeopleDeps } from '../../shared/provisioning/deps.ts';
 import { openBooks, ProvisioningRefused } from '../../shared/provisioning/run.ts';
 import { LeaseHeld, LeaseLost } from '../../shared/runs/lease.ts';
 import { processes, skeleton } from '../deps.ts';

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { previewPeople, type Counts, type LeftOut } from '../../shared/provisioning/plan.ts';
-import { provision, resume, type PeopleDeps } from '../../shared/provisioning/provision.ts';
+import type { PeopleDeps } from '../../shared/provisioning/deps.ts';
+import { provision, resume } from '../../shared/provisioning/provision.ts';
 import { Failure, UsageError } from '../failure.ts';
 import { assertTenant, withPeople } from '../people/ground.ts';
 import { colors, interruptedWith, note, print } from '../terminal.ts';

@@ -1,140 +1,13 @@
-import * as z from 'zod';
-import { deadlinePassed } from '../../shared/people/tenants.ts';
-import { sql, type Database } from '../../shared/ports/database.ts';
-import { isFailure, type Directory, type Person } from '../../shared/ports/directory.ts';
 import { hashFault } from '../../shared/provisioning/people.ts';
 import { withMigration } from '../people/ground.ts';
 import { colors, print, printJson } from '../terminal.ts';
 import { findUser } from './find.ts';
+import { historyOf, readRow, viewOf, type History, type ProviderView, type ShownRow } from './person.ts';
 import { passwordFaults, providerFaults } from './why.ts';
 
 export interface ShowCommand {
   readonly tenant?: string;
   readonly json?: boolean;
-}
-
-const timestamp = z.date().nullable();
-
-const RowShape = z.object({
-  user_id: z.string(),
-  tenant: z.string(),
-  tenant_id: z.string(),
-  tenant_status: z.string(),
-  tenant_deleted: z.boolean(),
-  email: z.string(),
-  email_verified: z.boolean(),
-  full_name: z.string().nullable(),
-  role: z.string(),
-  status: z.string(),
-  deleted_at: timestamp,
-  auth_method: z.string(),
-  failed_login_attempts: z.number(),
-  locked_until: timestamp,
-  last_login_at: timestamp,
-  kanidm_user_id: z.string().nullable(),
-  kanidm_synced_at: timestamp,
-  migration_invited_at: timestamp,
-  migration_completed_at: timestamp,
-  excluded_at: timestamp,
-  excluded_reason: z.string().nullable(),
-  ready_at: timestamp,
-  flags: z.record(z.string(), z.unknown()).nullable(),
-  deadline: timestamp,
-  deadline_passed: z.boolean(),
-  /** For the judgement alone: never printed. */
-  hash: z.string().nullable(),
-});
-export type ShownRow = z.output<typeof RowShape>;
-
-function readRow(database: Pick<Database, 'query'>, id: string): Promise<ShownRow[]> {
-  return database.query(
-    sql`select u.user_id, t.slug as tenant, t.tenant_id, t.status as tenant_status, t.deleted_at is not null as tenant_deleted,
-          u.email, u.email_verified, u.full_name, u.role, u.status, u.deleted_at, u.auth_method, u.failed_login_attempts,
-          u.locked_until, u.last_login_at, u.kanidm_user_id, u.kanidm_synced_at, u.migration_invited_at,
-          u.migration_completed_at, p.excluded_at, p.excluded_reason, p.ready_at, p.flags, d.deadline,
-          ${deadlinePassed(sql`u.tenant_id`)} as deadline_passed, u.password_hash as hash
-        from users u join tenants t on t.tenant_id = u.tenant_id
-          left join sallyport_people p on p.user_id = u.user_id left join sallyport_tenants d on d.tenant_id = u.tenant_id
-        where u.user_id = ${id}`,
-    RowShape,
-  );
-}
-
-const SessionRow = z.object({
-  session_id: z.string(),
-  auth_method: z.string(),
-  created_at: z.date(),
-  last_used_at: z.date(),
-  expires_at: z.date(),
-  address: z.string().nullable(),
-  device: z.string().nullable(),
-  ended: z.string().nullable(),
-});
-const LinkRow = z.object({ issuer: z.string(), subject: z.string(), via: z.string(), linked_at: z.date() });
-const EventRow = z.object({
-  at: z.date(),
-  who: z.string(),
-  what: z.string(),
-  from: z.string(),
-  run: z.string().nullable(),
-  detail: z.unknown(),
-});
-const RunRow = z.object({ run: z.string(), state: z.string(), at: z.date(), reason: z.string().nullable() });
-
-const LAST = 20;
-
-async function historyOf(database: Pick<Database, 'query'>, id: string) {
-  const [links, sessions, events, runs] = await Promise.all([
-    database.query(
-      sql`select issuer, subject, via, linked_at from sallyport_links where user_id = ${id} order by linked_at`,
-      LinkRow,
-    ),
-    database.query(
-      sql`select session_id, auth_method, created_at, last_used_at, refresh_token_expires_at as expires_at,
-            host(ip_address) as address, user_agent as device,
-            case when revoked then coalesce(revoked_reason, 'ended') when refresh_token_expires_at <= now() then 'expired' end as ended
-          from sessions where user_id = ${id} order by created_at desc limit ${LAST}::int`,
-      SessionRow,
-    ),
-    database.query(
-      sql`select at, who, what, source as "from", run, detail from sallyport_audit
-          where subject = ${id} order by at desc, id desc limit ${LAST}::int`,
-      EventRow,
-    ),
-    database.query(
-      sql`select run_id as run, state, at, reason from sallyport_ledger where user_id = ${id} order by at desc limit ${LAST}::int`,
-      RunRow,
-    ),
-  ]);
-  return { links, sessions, events, runs };
-}
-
-/** The provider's view of an account. `unknown`: it did not answer. */
-export type ProviderView =
-  | { readonly state: 'not configured' }
-  | { readonly state: 'unknown'; readonly provider: string; readonly reason: string }
-  | { readonly state: 'absent'; readonly provider: string; readonly account: string }
-  | {
-      readonly state: 'found';
-      readonly provider: string;
-      readonly account: Person;
-      readonly credentials: readonly string[] | null;
-    };
-
-async function viewOf(directory: Directory | null, account: string): Promise<ProviderView> {
-  if (directory === null) return { state: 'not configured' };
-  const { provider } = directory.traits;
-  const found = await directory.find([account]);
-  if (isFailure(found)) return { state: 'unknown', provider, reason: found.reason };
-  const [person] = found.people;
-  if (person === undefined) return { state: 'absent', provider, account };
-  const credentials = await directory.credentials(account);
-  return {
-    state: 'found',
-    provider,
-    account: person,
-    credentials: credentials.outcome === 'known' ? credentials.kinds : null,
-  };
 }
 
 /** Prints one person as both doors see them, and why a sign-in fails now. */
@@ -173,16 +46,14 @@ export async function runShow(who: string, options: ShowCommand): Promise<void> 
   else for (const line of linesOf(shown)) print(line);
 }
 
-function linesOf(
-  shown: {
+type Shown = Omit<ShownRow, 'hash'> &
+  History & {
+    readonly password: string;
     readonly provider: ProviderView;
-    readonly links: readonly z.output<typeof LinkRow>[];
-    readonly sessions: readonly z.output<typeof SessionRow>[];
-    readonly events: readonly z.output<typeof EventRow>[];
-    readonly runs: readonly z.output<typeof RunRow>[];
     readonly fails: { readonly password: readonly string[]; readonly provider: readonly string[] };
-  } & Omit<ShownRow, 'hash'> & { readonly password: string },
-): string[] {
+  };
+
+function linesOf(shown: Shown): string[] {
   const { provider, links, sessions, events, runs, fails, ...row } = shown;
   return [
     ...Object.entries(row).map(([name, value]) => `${name.padEnd(24)} ${textOf(value)}`),

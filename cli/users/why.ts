@@ -1,4 +1,4 @@
-import type { ProviderView, ShownRow } from './show.ts';
+import type { ProviderView, ShownRow } from './person.ts';
 
 /** Why a right password is refused now. Empty: it is taken. `now`: milliseconds. */
 export function passwordFaults(row: ShownRow, now: number): string[] {

@@ -1,45 +1,19 @@
-import type { Directory } from '../ports/directory.ts';
-import type { Clock, Random } from '../ports/runtime.ts';
 import { audit } from '../people/audit.ts';
-import { LeaseLost, withLease } from '../runs/lease.ts';
-import { openCalls, ProviderStopped, type Calls } from './calls.ts';
-import type { Skeleton } from './collisions.ts';
+import { LeaseLost } from '../runs/lease.ts';
+import { assertRights, callsOf, ledgerOf, underLease, type PeopleDeps } from './deps.ts';
 import { groupsThatStand } from './groups.ts';
-import { openLedger, type Ledger, type LedgerState, type Resolution } from './ledger.ts';
-import { allOf, makeAccounts, removeGone, type MakeDeps } from './make.ts';
-import { candidates, countSkipped, type Scope, type User } from './people.ts';
-import { existingAccounts, planPeople, type Counts, type LeftOut } from './plan.ts';
+import { choose, handOver, roomOf, toResolution } from './hand-over.ts';
+import type { Ledger, LedgerState } from './ledger.ts';
+import { removeGone } from './make.ts';
+import { countSkipped, type Scope } from './people.ts';
+import { existingAccounts, planPeople, type Counts } from './plan.ts';
 import {
   assertNoneUnfinished,
   assertNotPaused,
   ProvisioningRefused,
-  type Books,
   type PeopleRun,
   type ProvisionPlan,
 } from './run.ts';
-
-export interface PeopleDeps extends Books {
-  readonly directory: Directory;
-  readonly skeleton: Skeleton;
-  readonly clock: Clock;
-  readonly random: Pick<Random, 'uuid'>;
-  /** The operator, for the record. */
-  readonly who: string;
-  /** Calls at a time; absent: as many as the provider gains from. */
-  readonly concurrency?: number;
-  /** Aborted when the command is interrupted: it stops between two chunks. */
-  readonly signal: AbortSignal;
-  /** Rejects when the command is interrupted. */
-  readonly sleep: (ms: number) => Promise<void>;
-  /** Milliseconds to wait for another run to end. */
-  readonly waitMs: number;
-  /** Waits between attempts of a call; for tests. */
-  readonly waits?: readonly number[];
-  /** Called before the first call to the provider. */
-  readonly onRun: (id: string) => void;
-  readonly onProgress: (done: number, total: number) => void;
-  readonly onWarning: (text: string) => void;
-}
 
 export interface ProvisionRequest {
   readonly tenant: string | null;
@@ -95,11 +69,6 @@ export function resume(id: string, deps: PeopleDeps): Promise<Provisioned> {
   });
 }
 
-/** Runs exclude each other. */
-export function underLease<T>(id: string, deps: PeopleDeps, work: () => Promise<T>): Promise<T> {
-  return withLease(deps.lease, id, { sleep: deps.sleep, waitMs: deps.waitMs }, work);
-}
-
 const LISTED_PAGE = 1_000;
 
 async function keepListed(id: string, listed: AsyncIterable<string>, deps: PeopleDeps): Promise<void> {
@@ -113,20 +82,6 @@ async function keepListed(id: string, listed: AsyncIterable<string>, deps: Peopl
   }
   await ledger.list(page);
   await deps.runs.advance(id, 'running', 0);
-}
-
-export function ledgerOf(runId: string, { database, lease, directory, who }: PeopleDeps): Ledger {
-  return openLedger(database, lease, { runId, issuer: directory.traits.issuer, who });
-}
-
-export function callsOf({ directory, lease, clock, concurrency, sleep, waits }: PeopleDeps): Calls {
-  return openCalls(directory, {
-    lease,
-    clock,
-    sleep,
-    concurrency: concurrency ?? directory.traits.concurrency,
-    ...(waits !== undefined && { waits }),
-  });
 }
 
 async function execute(run: PeopleRun, plan: ProvisionPlan, deps: PeopleDeps): Promise<Provisioned> {
@@ -179,120 +134,6 @@ async function carryOn(
 async function finish(runId: string, counts: Counts, deps: PeopleDeps): Promise<void> {
   await deps.runs.advance(runId, 'done', 0, { ...counts });
   await audit(deps.database, { who: deps.who, what: 'run', from: 'cli', run: runId, detail: { ...counts } });
-}
-
-/** Throws ProvisioningRefused with everything that is missing, ProviderStopped. */
-export async function assertRights({ directory, onWarning }: PeopleDeps): Promise<void> {
-  const report = await directory.rights();
-  const { provider } = directory.traits;
-  if (report.outcome !== 'rights') throw new ProviderStopped(provider, report);
-  for (const { problem, remedy } of report.warnings) onWarning(`${provider}: ${problem}: ${remedy}`);
-  if (report.missing.length === 0) return;
-  const lines = report.missing.map(({ right, remedy }) => `  ${right}: ${remedy}`);
-  throw new ProvisioningRefused([`the token for ${provider} lacks rights:`, ...lines].join('\n'));
-}
-
-/** How many more people may be handed over. */
-function roomOf({ limit }: ProvisionPlan, counts: Awaited<ReturnType<Ledger['counts']>>): number {
-  if (limit === null) return Infinity;
-  const { created = 0, linked = 0, failed = 0, removed = 0 } = counts;
-  return Math.max(0, limit - created - linked - failed - removed);
-}
-
-interface Chosen {
-  readonly leftOut: readonly LeftOut[];
-  readonly count: number;
-  readonly tenants: ReadonlySet<string>;
-}
-
-/** Who is handed over to the provider, by number and tenant, and who is left out of the same users. */
-async function choose(
-  scope: Scope,
-  runId: string,
-  leftOut: ReadonlyMap<string, LeftOut>,
-  room: number,
-  { database }: PeopleDeps,
-): Promise<Chosen> {
-  const left: LeftOut[] = [];
-  const tenants = new Set<string>();
-  let count = 0;
-  for await (const user of candidates(database, scope, runId)) {
-    const out = leftOut.get(user.id);
-    if (out !== undefined) left.push(out);
-    else if (count < room) {
-      count += 1;
-      tenants.add(user.tenantId);
-    }
-  }
-  return { leftOut: left, count, tenants };
-}
-
-function toResolution({ user, state, reason }: LeftOut): Resolution {
-  return { userId: user.id, state, account: null, reason };
-}
-
-interface Work {
-  readonly scope: Scope;
-  readonly runId: string;
-  readonly leftOut: ReadonlyMap<string, LeftOut>;
-  readonly existing: ReadonlySet<string>;
-  readonly room: number;
-  readonly make: MakeDeps;
-}
-
-/** People per intention: enough for all calls at a time to be busy, few enough to be written often. */
-const CHUNK = 4;
-/** While the calls of one chunk are under way, the next one is written to the ledger. */
-const LANES = 2;
-
-async function handOver(work: Work, ledger: Ledger, deps: PeopleDeps): Promise<void> {
-  const { make, room, existing } = work;
-  const size = make.traits.batch * (deps.concurrency ?? make.traits.concurrency) * CHUNK;
-  const chunks = inChunks(chosenOf(work, deps), Math.max(20, Math.min(400, size)));
-  let done = 0;
-  let failed = false;
-  const lane = async (): Promise<void> => {
-    for (;;) {
-      deps.signal.throwIfAborted();
-      const next = await chunks.next();
-      if (next.done === true || failed) return;
-      try {
-        await assertNotPaused(deps.database);
-        await makeAccounts(await ledger.intend(next.value, existing), make);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-      done += next.value.length;
-      deps.onProgress(done, room);
-    }
-  };
-  deps.onProgress(0, room);
-  await allOf(Array.from({ length: LANES }, lane));
-}
-
-async function* chosenOf(
-  { scope, runId, leftOut, room }: Work,
-  { database }: PeopleDeps,
-): AsyncGenerator<User> {
-  let left = room;
-  for await (const user of candidates(database, scope, runId)) {
-    if (left === 0) return;
-    if (leftOut.has(user.id)) continue;
-    left -= 1;
-    yield user;
-  }
-}
-
-async function* inChunks(users: AsyncIterable<User>, size: number): AsyncGenerator<string[]> {
-  let chunk: string[] = [];
-  for await (const { id } of users) {
-    chunk.push(id);
-    if (chunk.length < size) continue;
-    yield chunk;
-    chunk = [];
-  }
-  if (chunk.length > 0) yield chunk;
 }
 
 /** Of the whole run, the processes before this one included. */

@@ -7,7 +7,7 @@ import { groupsThatStand, standingGroups, type TenantGroup } from './groups.ts';
 import { latestResults, type Ledger } from './ledger.ts';
 import { makeAccounts, noGroup, removeGone } from './make.ts';
 import { displayNameOf, ELIGIBLE, USERS } from './people.ts';
-import { assertRights, callsOf, ledgerOf, underLease, type PeopleDeps } from './provision.ts';
+import { assertRights, callsOf, ledgerOf, underLease, type PeopleDeps } from './deps.ts';
 import { assertNotPaused } from './run.ts';
 
 export type DifferenceCounts = Readonly<Record<DifferenceKind, number>>;

@@ -2,10 +2,9 @@ import * as z from 'zod';
 import { audit } from '../people/audit.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
 import type { Lease } from '../runs/lease.ts';
-import { allOf } from './make.ts';
-import type { Calls } from './calls.ts';
-import { callsOf, underLease, type PeopleDeps } from './provision.ts';
+import { callsOf, underLease, type PeopleDeps } from './deps.ts';
 import { ProvisioningRefused, type PeopleRun } from './run.ts';
+import { ClaimRow, undoPage, type Claimed } from './undo-page.ts';
 
 export interface Undone {
   readonly runId: string;
@@ -117,18 +116,6 @@ function keeps(): Sql {
 const PAGE = 200;
 const NIL = '00000000-0000-0000-0000-000000000000';
 
-const ClaimRow = z.object({
-  userId: z.string(),
-  account: z.string(),
-  ours: z.boolean(),
-  kept: z.boolean(),
-  role: z.string().nullable(),
-  tenantId: z.string().nullable(),
-  /** Of an account that was there before; null: not known. */
-  groups: z.array(z.string()).nullable(),
-});
-type Claimed = z.output<typeof ClaimRow>;
-
 /** The next rows, after it is written that they are to be undone; who is kept is written so at once. */
 function claim(runId: string, last: string, lease: Pick<Lease, 'query'>): Promise<Claimed[]> {
   return lease.query(
@@ -148,98 +135,6 @@ function claim(runId: string, last: string, lease: Pick<Lease, 'query'>): Promis
         from claimed c left join users u on u.user_id = c.user_id order by c.user_id`,
     ClaimRow,
   );
-}
-
-/** Returns how many accounts could not be removed; their reasons stand in the ledger. */
-async function undoPage(
-  run: PeopleRun,
-  page: readonly Claimed[],
-  calls: Calls,
-  deps: PeopleDeps,
-): Promise<number> {
-  const due = page.filter(({ kept }) => !kept);
-  const failures = new Map<string, string>();
-  await allOf(
-    due
-      .filter(({ ours }) => ours)
-      .map(async ({ userId, account }) => {
-        const result = await calls.delete(account);
-        if (result.outcome !== 'deleted' && result.outcome !== 'absent') failures.set(userId, result.reason);
-      }),
-  );
-  await leaveGroups(
-    due.filter(({ ours }) => !ours),
-    calls,
-    deps.database,
-  );
-  await restore(
-    run,
-    due.filter(({ userId }) => !failures.has(userId)),
-    deps,
-  );
-  for (const [userId, reason] of failures)
-    await deps.lease.write(sql`
-      update sallyport_ledger set reason = ${reason} where run_id = ${run.id} and user_id = ${userId}::uuid
-        and exists (select from held)`);
-  return failures.size;
-}
-
-const GroupRow = z.object({ tenantId: z.string(), id: z.string(), name: z.string() });
-
-/** Takes accounts that were there before out of the groups that they were not in. */
-async function leaveGroups(
-  linked: readonly Claimed[],
-  calls: Pick<Calls, 'removeMembers'>,
-  database: Pick<Database, 'query'>,
-): Promise<void> {
-  const tenants = [...new Set(linked.flatMap(({ tenantId }) => tenantId ?? []))];
-  if (tenants.length === 0) return;
-  const groups = await database.query(
-    sql`select tenant_id as "tenantId", kanidm_group_uuid as id, kanidm_group_name as name
-        from kanidm_tenant_groups where tenant_id = any(${tenants}::uuid[])`,
-    GroupRow,
-  );
-  await allOf(
-    groups.map(async ({ tenantId, id, name }) => {
-      const members = linked.filter(
-        (each) => each.tenantId === tenantId && each.groups?.includes(id) === false,
-      );
-      if (members.length > 0)
-        await calls.removeMembers(
-          { id, name },
-          members.map(({ account }) => account),
-        );
-    }),
-  );
-}
-
-/** Rows as before the run, where nobody changed them since; links gone. */
-async function restore({ id: runId, plan }: PeopleRun, rows: readonly Claimed[], { lease, who }: PeopleDeps) {
-  if (rows.length === 0) return;
-  const changes = sql`
-    due as materialized (
-      select l.user_id, l.before, coalesce(l.external_id, l.user_id::text) as account from sallyport_ledger l
-      where l.run_id = ${runId} and l.state = 'undoing' and l.user_id = any(${rows.map(({ userId }) => userId)}::uuid[])
-        and exists (select from held)),
-    unlinked as (
-      delete from sallyport_links k using due
-      where k.issuer = ${plan.issuer} and k.subject = due.account and k.user_id = due.user_id
-        and not coalesce((due.before ->> 'relinked')::boolean, false)),
-    locked as materialized (
-      select u.user_id from users u join due on due.user_id = u.user_id order by u.user_id for no key update of u),
-    restored as (
-      update users u set kanidm_user_id = (due.before ->> 'kanidm_user_id')::uuid,
-        kanidm_synced_at = (due.before ->> 'kanidm_synced_at')::timestamptz,
-        auth_method = case u.auth_method when 'dual' then due.before ->> 'auth_method' else u.auth_method end
-      from due join locked on locked.user_id = due.user_id
-      where u.user_id = due.user_id and u.kanidm_user_id::text = due.account),
-    recorded as (
-      insert into sallyport_audit (who, what, subject, source, run)
-      select ${who}::text, 'rollback', user_id, 'cli', ${runId}::text from due),
-    booked as (
-      update sallyport_ledger l set state = 'undone', at = now() from due
-      where l.run_id = ${runId} and l.user_id = due.user_id)`;
-  await lease.query(changes, sql`select from due where false`, z.unknown());
 }
 
 const CountsRow = z.object({ removed: z.number(), unlinked: z.number(), kept: z.number() });

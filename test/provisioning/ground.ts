@@ -5,7 +5,7 @@ import { skeleton } from '../../shared/adapters/unhomoglyph/skeleton.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import type { Directory } from '../../shared/ports/directory.ts';
 import { syncGroups } from '../../shared/provisioning/groups.ts';
-import type { PeopleDeps } from '../../shared/provisioning/provision.ts';
+import type { PeopleDeps } from '../../shared/provisioning/deps.ts';
 import { openBooks } from '../../shared/provisioning/run.ts';
 import type { DatabaseKind, MigratedDatabase } from '../support/databases.ts';
 import { memoryDirectory, type MemoryDirectory, type MemoryOptions } from './memory-directory.ts';
