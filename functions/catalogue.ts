@@ -1,4 +1,5 @@
 import { ISSUERS, ZITADEL } from '../shared/configuration/issuers.ts';
+import { OAUTH_CLIENTS } from '../shared/configuration/oauth-clients.ts';
 import { namesOf, type Known } from '../shared/configuration/names.ts';
 import { MIGRATION } from '../shared/configuration/providers.ts';
 import { SERVER } from '../shared/configuration/server.ts';
@@ -32,6 +33,7 @@ export const BUNDLE = GATEWAY.slice
   .and(DATABASE)
   .and(SERVER)
   .and(SESSIONS)
+  .and(OAUTH_CLIENTS)
   .and(WEBHOOKS.slice)
   .and(FEATURE_SYNC.slice)
   .and(STATUS.slice);

@@ -8,12 +8,14 @@ import { openKanidmDirectory } from './adapters/kanidm/directory.ts';
 import { openFgaModels } from './adapters/openfga/models.ts';
 import { openFgaClient } from './adapters/openfga/client.ts';
 import { openFgaRelations } from './adapters/openfga/relations.ts';
+import { openSignIn } from './adapters/oauth4webapi/sign-in.ts';
 import { openFgaTuples } from './adapters/openfga/tuples.ts';
 import { fetchUpstream } from './adapters/workerd/upstream.ts';
 import { openZitadelDirectory } from './adapters/zitadel/directory.ts';
 import type { AuthorizationModels } from './ports/authorization-models.ts';
 import type { DirectoryConfig } from './configuration/providers.ts';
 import type { ServerConfig } from './configuration/server.ts';
+import type { OAuthClientsConfig } from './configuration/oauth-clients.ts';
 import type { MaybeSessions } from './configuration/sessions.ts';
 import type { CountersConfig, DatabaseConfig, OpenFgaConfig } from './configuration/stores.ts';
 import type { Counters } from './ports/counters.ts';
@@ -26,9 +28,11 @@ import type { Clock, Random } from './ports/runtime.ts';
 import { systemClock, webRandom } from './runtime.ts';
 import { eachAlone, shareInFlight, type Collapse } from './caches/in-flight.ts';
 import { trustedProxies, type TrustedProxies } from './edge/trusted-proxies.ts';
+import { openIssuers, type IssuerOf } from './keys/issuer.ts';
 import { openKeyRing, type KeyRing } from './sessions/keys.ts';
 import type { Relations } from './ports/relations.ts';
 import type { Mark, Revocations } from './ports/revocations.ts';
+import type { SignIn } from './ports/sign-in.ts';
 import type { Tuples } from './ports/tuples.ts';
 import type { Upstream } from './ports/upstream.ts';
 
@@ -206,6 +210,9 @@ export interface Deps extends Ground, Authorization, Counting {
   readonly database: Database | null;
   /** Null where there are no sessions of our own. */
   readonly keyRing: KeyRing | null;
+  readonly issuerOf: IssuerOf;
+  /** The providers that people sign in by. */
+  readonly signIns: readonly SignIn[];
   /** Counters of this process, whatever the shared store is. */
   readonly localCounters: MemoryCounters;
   readonly proxies: TrustedProxies;
@@ -216,7 +223,8 @@ export interface Deps extends Ground, Authorization, Counting {
 /** The slices that ports are opened from. */
 export type DepsConfig = Pick<ServerConfig, 'logLevel' | 'trustedProxies'> &
   CountersConfig &
-  MaybeSessions & { readonly openfga: OpenFgaConfig; readonly database: DatabaseConfig | null };
+  MaybeSessions &
+  OAuthClientsConfig & { readonly openfga: OpenFgaConfig; readonly database: DatabaseConfig | null };
 
 /** The ports of one running bundle; each function uses those that it names. */
 export function createDeps<Config extends DepsConfig>(
@@ -227,9 +235,14 @@ export function createDeps<Config extends DepsConfig>(
   const { platform, clock } = ground;
   const counting = openCounting(config, ground, options.onMark);
   const database = openDatabase(config, ground);
+  const issuerOf = openIssuers({ ...platform, ...ground });
   return {
     config,
     ...ground,
+    issuerOf,
+    signIns: config.clients.map((client) =>
+      openSignIn(client, { fetch: platform.fetch, clock, issuer: issuerOf(client.issuer) }),
+    ),
     ...counting,
     ...openAuthorization(config, ground),
     database,

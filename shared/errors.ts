@@ -106,8 +106,34 @@ export const CODES = {
   },
   registration_closed: {
     status: 403,
-    title: 'Registration by password is closed',
+    title: 'Registration is closed',
     detail: 'Sign in by the identity provider, or ask for an account.',
+    owner: 'caller',
+  },
+  invalid_callback: {
+    status: 400,
+    title: 'The sign-in cannot be completed',
+    detail:
+      'It began in another browser, took longer than ten minutes, was completed already, or was refused by the provider. Begin again.',
+    owner: 'caller',
+  },
+  unknown_provider: {
+    status: 400,
+    title: 'No such provider',
+    detail: 'Nobody signs in by a provider of this name here.',
+    owner: 'caller',
+  },
+  account_inactive: {
+    status: 403,
+    title: 'The account is not active',
+    detail: 'The user or the tenant is suspended, inactive or deleted.',
+    owner: 'operator',
+  },
+  account_not_linked: {
+    status: 409,
+    title: 'The account belongs to nobody here yet',
+    detail:
+      'The account at the provider is not linked to the user of this address, or to another user. Sign in with the password, then link the account from that session.',
     owner: 'caller',
   },
   invalid_reset_token: {

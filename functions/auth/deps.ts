@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import type { OAuthClientsConfig } from '../../shared/configuration/oauth-clients.ts';
 import type { MigrationConfig } from '../../shared/configuration/providers.ts';
 import type { SessionsConfig } from '../../shared/configuration/sessions.ts';
 import type { Deps } from '../../shared/deps.ts';
@@ -29,20 +30,34 @@ export interface QueuedMail {
 /** What the bundle provides. */
 export type AuthPorts = Pick<
   Deps,
-  'platform' | 'clock' | 'random' | 'log' | 'counters' | 'revocations' | 'marksFrom' | 'database' | 'keyRing'
+  | 'platform'
+  | 'clock'
+  | 'random'
+  | 'log'
+  | 'counters'
+  | 'revocations'
+  | 'marksFrom'
+  | 'database'
+  | 'keyRing'
+  | 'issuerOf'
+  | 'signIns'
 > & { readonly outbox?: Outbox | null };
 
 /** What every route of sign-in works with. */
 export interface AuthDeps
   extends
-    Pick<AuthPorts, 'platform' | 'clock' | 'random' | 'log' | 'counters' | 'revocations'>,
+    Pick<
+      AuthPorts,
+      'platform' | 'clock' | 'random' | 'log' | 'counters' | 'revocations' | 'issuerOf' | 'signIns'
+    >,
     Pick<RefreshDeps, 'keyRing' | 'confirm'> {
   readonly database: Database;
   readonly sessions: SessionsConfig;
-  readonly config: AuthConfig & {
-    readonly migration: MigrationConfig;
-    readonly allowedOrigins: readonly string[];
-  };
+  readonly config: AuthConfig &
+    OAuthClientsConfig & {
+      readonly migration: MigrationConfig;
+      readonly allowedOrigins: readonly string[];
+    };
   /** Null where no mail is configured: then nothing is sent. */
   readonly outbox: Outbox | null;
 }

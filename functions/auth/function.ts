@@ -1,4 +1,5 @@
 import type { Brought } from '../../shared/edge/function.ts';
+import { confirmation } from '../../shared/sessions/confirm.ts';
 import { sessionMarks } from '../../shared/sessions/revocation.ts';
 import type { PartOf } from '../../shared/configuration/slice.ts';
 import { changeRoute } from './account/change.ts';
@@ -6,6 +7,7 @@ import { registerRoutes } from './account/register.ts';
 import { resetRoutes } from './account/reset.ts';
 import type { AuthPorts } from './deps.ts';
 import { authJobs } from './jobs.ts';
+import { oauthRoutes } from './oauth/routes.ts';
 import type { PasswordDeps } from './password/deps.ts';
 import { Hashing } from './password/hashes.ts';
 import { loginRoute } from './password/login.ts';
@@ -26,6 +28,7 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
     sessions: config.sessions,
     outbox: ports.outbox ?? null,
     hashing: new Hashing(ports.platform.passwords),
+    confirm: confirmation({ ...ports, database, keyRing }),
   };
   ports.marksFrom(sessionMarks(database));
   return {
@@ -36,6 +39,7 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
       changeRoute(deps),
       ...resetRoutes(deps),
       ...registerRoutes(deps),
+      ...oauthRoutes(deps),
     ],
     jobs: authJobs(deps),
   };

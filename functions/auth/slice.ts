@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { OAUTH_CLIENTS } from '../../shared/configuration/oauth-clients.ts';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { SERVER } from '../../shared/configuration/server.ts';
 import { SESSIONS } from '../../shared/configuration/sessions.ts';
@@ -7,16 +8,6 @@ import { issuerUrl, readAs, whole } from '../../shared/configuration/values.ts';
 import { parseRate } from '../../shared/counting/rate.ts';
 import type { EdgeFunction } from '../../shared/edge/function.ts';
 import type { RatePolicy } from '../../shared/ports/counters.ts';
-import type { ProviderName } from '../../shared/ports/directory.ts';
-
-/** An OAuth2 client of ours at a provider. */
-export interface OAuthClient {
-  readonly provider: ProviderName;
-  readonly issuer: string;
-  readonly clientId: string;
-  /** Null: a public client. */
-  readonly clientSecret: string | null;
-}
 
 export interface AuthConfig {
   /** Who may register. */
@@ -28,7 +19,6 @@ export interface AuthConfig {
   /** Whether new passwords are looked up at Have I Been Pwned. */
   readonly breachCheck: boolean;
   readonly loginRate: LoginRate;
-  readonly clients: readonly OAuthClient[];
   readonly kanidmIssuer: string | null;
 }
 
@@ -59,27 +49,14 @@ const OWN = slice({
     PASSWORD_BREACH_CHECK: z.enum(['on', 'off'], 'write on or off').default('off'),
     LOGIN_RATE: readAs(loginRate, RATES).prefault('30/60s,10/60s'),
     KANIDM_ISSUER_URL: issuerUrl.optional(),
-    KANIDM_CLIENT_ID: z.string().optional(),
-    KANIDM_CLIENT_SECRET: z.string().optional(),
-    ZITADEL_ISSUER_URL: issuerUrl.optional(),
-    ZITADEL_OAUTH_CLIENT_ID: z.string().optional(),
-    ZITADEL_OAUTH_CLIENT_SECRET: z.string().optional(),
   },
-  examples: {
-    KANIDM_ISSUER_URL: 'https://idm.example.org/oauth2/openid/app',
-    ZITADEL_ISSUER_URL: 'https://auth.example.org',
-  },
-  faults: (given) => [...databaseFaults(given), ...clientFaults(given)],
+  faults: databaseFaults,
   read: (v): AuthConfig => ({
     newUsers: v.NEW_USERS,
     passwordSignIn: v.PASSWORD_SIGN_IN === 'on',
     passwordCost: v.PASSWORD_COST,
     breachCheck: v.PASSWORD_BREACH_CHECK === 'on',
     loginRate: v.LOGIN_RATE,
-    clients: [
-      ...clientOf('kanidm', v.KANIDM_ISSUER_URL, v.KANIDM_CLIENT_ID, v.KANIDM_CLIENT_SECRET),
-      ...clientOf('zitadel', v.ZITADEL_ISSUER_URL, v.ZITADEL_OAUTH_CLIENT_ID, v.ZITADEL_OAUTH_CLIENT_SECRET),
-    ],
     kanidmIssuer: v.KANIDM_ISSUER_URL ?? null,
   }),
   warnings: ({ passwordCost }) =>
@@ -90,52 +67,15 @@ const OWN = slice({
     ]),
 });
 
-function clientOf(
-  provider: ProviderName,
-  issuer: string | undefined,
-  clientId: string | undefined,
-  clientSecret: string | undefined,
-): OAuthClient[] {
-  if (issuer === undefined || clientId === undefined) return [];
-  return [{ provider, issuer, clientId, clientSecret: clientSecret ?? null }];
-}
-
 /** People and sessions are rows: without a database there is nobody to sign in. */
 function databaseFaults({ written, raw }: Given): Fault[] {
   const absent = written['DATABASE_URL'] === undefined && raw['HYPERDRIVE'] === undefined;
   return broken([absent, 'DATABASE_URL', 'is missing: auth keeps people and sessions there']);
 }
 
-function clientFaults({ written }: Given): Fault[] {
-  const without = (client: string, other: string): boolean =>
-    written[client] !== undefined && written[other] === undefined;
-  return broken(
-    [
-      without('KANIDM_CLIENT_ID', 'KANIDM_ISSUER_URL'),
-      'KANIDM_ISSUER_URL',
-      'is missing: KANIDM_CLIENT_ID needs it',
-    ],
-    [
-      without('ZITADEL_OAUTH_CLIENT_ID', 'ZITADEL_ISSUER_URL'),
-      'ZITADEL_ISSUER_URL',
-      'is missing: ZITADEL_OAUTH_CLIENT_ID needs it',
-    ],
-    [
-      without('KANIDM_CLIENT_SECRET', 'KANIDM_CLIENT_ID'),
-      'KANIDM_CLIENT_ID',
-      'is missing: KANIDM_CLIENT_SECRET is the secret of a client',
-    ],
-    [
-      without('ZITADEL_OAUTH_CLIENT_SECRET', 'ZITADEL_OAUTH_CLIENT_ID'),
-      'ZITADEL_OAUTH_CLIENT_ID',
-      'is missing: ZITADEL_OAUTH_CLIENT_SECRET is the secret of a client',
-    ],
-  );
-}
-
 export const AUTH = {
   name: 'auth',
   paths: ['/api/v1/auth/'],
   schedule: { 'sessions-prune': '30 3 * * *', 'audit-prune': '30 3 * * *' },
-  slice: OWN.and(SESSIONS).and(MIGRATION).and(SERVER),
+  slice: OWN.and(SESSIONS).and(OAUTH_CLIENTS).and(MIGRATION).and(SERVER),
 } as const satisfies EdgeFunction;

@@ -50,6 +50,8 @@ type Needs = Pick<
   | 'database'
   | 'keyRing'
   | 'revocations'
+  | 'issuerOf'
+  | 'signIns'
 > & {
   readonly config: GatewayConfig &
     IssuersConfig &

@@ -3,7 +3,7 @@ import type { Counters, RatePolicy } from '../ports/counters.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics, RequestMeasure } from '../ports/metrics.ts';
 import type { MaybePromise } from '../ports/runtime.ts';
-import { toProblem, toRefusal } from './problem.ts';
+import { shownOf, toProblem, toRefusal, type Shown } from './problem.ts';
 import { addressCaller, countRefusal, guardAddress, type LocalCounters } from './quota.ts';
 import { MAX_OWN_BODY_BYTES, ownBodyTooLarge, readBody } from './body.ts';
 import type { Cors, CorsFields } from './cors.ts';
@@ -24,6 +24,8 @@ export interface OwnRoute {
   readonly quota: 'coarse' | 'refusals' | RatePolicy;
   /** Bytes of a body, at most MAX_BODY_BYTES; absent: MAX_OWN_BODY_BYTES. */
   readonly maxBodyBytes?: number;
+  /** HTML of a refusal, instead of the problem document, for who accepts it: a route that people open in a browser. */
+  readonly page?: (shown: Shown, requestId: string) => string;
   /**
    * Any answer: Response.redirect() too, several Set-Cookie fields, one that was fetched. Throws Refusal, or an error that
    * `toRefusal` maps.
@@ -82,7 +84,7 @@ export async function framed(
     if (preflight !== undefined) code = 'preflight';
     answer = preflight ?? (await admitted(route, request, seen, deps));
   } catch (error) {
-    ({ refusal, answer } = refused(error, seen, deps));
+    ({ refusal, answer } = refused(error, { request, seen, route }, deps));
     code = refusal.code;
     deps.requests.fault(refusal, seen);
   }
@@ -94,10 +96,18 @@ export async function framed(
   return answer;
 }
 
-function refused(error: unknown, { id, address }: Framed, { guard }: FrameDeps) {
+interface Refusing {
+  readonly request: Request;
+  readonly seen: Framed;
+  readonly route: OwnRoute;
+}
+
+function refused(error: unknown, { request, seen, route: { page } }: Refusing, { guard }: FrameDeps) {
+  const { id, address } = seen;
   const refusal = countRefusal(toRefusal(error), address, guard);
+  const isShown = page !== undefined && /\btext\/html\b/.test(request.headers.get('accept') ?? '');
   try {
-    return { refusal, answer: problemAnswer(refusal, id) };
+    return { refusal, answer: isShown ? pageAnswer(refusal, id, page) : problemAnswer(refusal, id) };
   } catch (invalidField) {
     const internal = toRefusal(invalidField);
     return { refusal: internal, answer: problemAnswer(internal, id) };
@@ -107,6 +117,21 @@ function refused(error: unknown, { id, address }: Framed, { guard }: FrameDeps) 
 function problemAnswer(refusal: Refusal, id: string): Response {
   const { status, headers, body } = toProblem(refusal, id);
   return new Response(body, { status, headers: new Headers(headers) });
+}
+
+const PAGE_FIELDS = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy':
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+};
+
+function pageAnswer(refusal: Refusal, id: string, page: NonNullable<OwnRoute['page']>): Response {
+  const { status, headers } = toProblem(refusal, id);
+  return new Response(page(shownOf(refusal), id), {
+    status,
+    headers: new Headers({ ...headers, ...PAGE_FIELDS }),
+  });
 }
 
 function preflightAnswer({ method, read }: Framed, { cors }: FrameDeps): Response | undefined {

@@ -10,13 +10,24 @@ export interface Problem {
   readonly body: string;
 }
 
+/** What callers may see of a refusal. */
+export interface Shown {
+  readonly title: string;
+  readonly detail: string;
+  readonly code: string;
+}
+
+export function shownOf({ code, detail }: Refusal): Shown {
+  return { title: CODES[code].title, detail: detail ?? CODES[code].detail, code };
+}
+
 /** docs/failure-modes.md has a section per code. */
 const TYPE = 'urn:sallyport:problem';
 
 /** The only mapping of a refusal to an answer: exact reasons are not disclosed, and codes are few. */
 export function toProblem(refusal: Refusal, requestId: string): Problem {
-  const { title, detail } = CODES[refusal.code];
   const { status } = refusal;
+  const { title, detail, code } = shownOf(refusal);
   return {
     status,
     headers: {
@@ -26,11 +37,11 @@ export function toProblem(refusal: Refusal, requestId: string): Problem {
       ...refusal.headers,
     },
     body: JSON.stringify({
-      type: `${TYPE}:${refusal.code}`,
+      type: `${TYPE}:${code}`,
       title,
       status,
-      detail: refusal.detail ?? detail,
-      code: refusal.code,
+      detail,
+      code,
       request_id: requestId,
     }),
   };

@@ -11,7 +11,13 @@ const POLICY = { softMs: DAY_MS, hardMs: DAY_MS + 60 * 60 * 1000, staleMs: 7 * D
 export interface ProviderMetadata {
   readonly jwksUri: string;
   readonly introspectionEndpoint: string | undefined;
+  readonly authorizationEndpoint: string | undefined;
+  readonly tokenEndpoint: string | undefined;
   readonly userinfoEndpoint: string | undefined;
+  /** Undefined where the document lists none. */
+  readonly scopes: readonly string[] | undefined;
+  /** RFC 9207: its authorization responses carry `iss`. */
+  readonly namesItself: boolean;
 }
 
 /** OpenID Connect Discovery 1.0 of one issuer. */
@@ -35,7 +41,11 @@ const documentSchema = z.object({
   issuer: z.string(),
   jwks_uri: z.url(),
   introspection_endpoint: z.url().optional(),
+  authorization_endpoint: z.url().optional().catch(undefined),
+  token_endpoint: z.url().optional().catch(undefined),
   userinfo_endpoint: z.url().optional(),
+  scopes_supported: z.array(z.string()).optional().catch(undefined),
+  authorization_response_iss_parameter_supported: z.boolean().optional().catch(undefined),
 });
 
 export function createDiscovery(issuerUrl: string, deps: ProviderDeps): Discovery {
@@ -49,8 +59,9 @@ export function createDiscovery(issuerUrl: string, deps: ProviderDeps): Discover
 function parse(issuerUrl: string, documentUrl: string, json: unknown): ProviderMetadata {
   const parsed = documentSchema.safeParse(withoutNulls(json));
   if (!parsed.success) throw new ProviderUnavailable(`${documentUrl}: not a discovery document`);
-  const { issuer, jwks_uri: jwksUri } = parsed.data;
-  const { introspection_endpoint: introspectionEndpoint, userinfo_endpoint: userinfoEndpoint } = parsed.data;
+  const { data } = parsed;
+  const { issuer, jwks_uri: jwksUri } = data;
+  const { introspection_endpoint: introspectionEndpoint, userinfo_endpoint: userinfoEndpoint } = data;
   // OpenID Connect Discovery 1.0 §4.3: otherwise one provider could impersonate another.
   if (issuer !== issuerUrl)
     throw new ProviderUnavailable(`${documentUrl}: names another issuer${shown(issuer)}`);
@@ -58,7 +69,18 @@ function parse(issuerUrl: string, documentUrl: string, json: unknown): ProviderM
     if (endpoint !== undefined && !isAsSafe(endpoint, issuerUrl))
       throw new ProviderUnavailable(`${documentUrl}: names an endpoint without TLS`);
   }
-  return { jwksUri, introspectionEndpoint, userinfoEndpoint };
+  // A resource server does without these: one that is not safe is none.
+  const safe = (endpoint: string | undefined) =>
+    endpoint !== undefined && isAsSafe(endpoint, issuerUrl) ? endpoint : undefined;
+  return {
+    jwksUri,
+    introspectionEndpoint,
+    authorizationEndpoint: safe(data.authorization_endpoint),
+    tokenEndpoint: safe(data.token_endpoint),
+    userinfoEndpoint,
+    scopes: data.scopes_supported,
+    namesItself: data.authorization_response_iss_parameter_supported ?? false,
+  };
 }
 
 /** Shown because the two mostly differ by a slash or a version. */

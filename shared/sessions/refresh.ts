@@ -3,6 +3,7 @@ import type { SessionsConfig } from '../configuration/sessions.ts';
 import { auditInsert } from '../people/audit.ts';
 import { sql, type Database } from '../ports/database.ts';
 import type { Clock } from '../ports/runtime.ts';
+import type { Confirmed } from './confirm.ts';
 import type { TokenPair } from './cookies.ts';
 import type { KeyRing, SessionKeys } from './keys.ts';
 import { markEnded, type MarkDeps } from './revocation.ts';
@@ -21,8 +22,8 @@ export interface RefreshDeps extends MarkDeps {
   readonly keyRing: KeyRing;
   readonly config: SessionsConfig;
   readonly clock: Clock;
-  /** Confirms a session at the provider that it began at; throws where the provider refuses. Absent: none began at one. */
-  readonly confirm?: (session: SessionRow) => Promise<'confirmed' | 'refused'>;
+  /** Confirms a session at the provider that it began at: see confirm.ts. Absent: none began at one. */
+  readonly confirm?: (session: SessionRow) => Promise<Confirmed>;
 }
 
 export type Refreshed =
@@ -65,9 +66,10 @@ async function rotated(
   { address, userAgent }: Origin,
   deps: RefreshDeps,
 ): Promise<TokenPair | 'refused' | undefined> {
-  if (session.issuer !== null && deps.confirm !== undefined && (await deps.confirm(session)) === 'refused')
-    return 'refused';
-  const issued = await issue(session, session.generation + 1, keys, deps);
+  const confirmed = await deps.confirm?.(session);
+  if (confirmed !== undefined && confirmed.state !== 'confirmed')
+    return confirmed.state === 'refused' ? 'refused' : undefined;
+  const issued = await issue(session, session.generation + 1, keys, { ...deps, untilMs: confirmed?.untilMs });
   const successor = await keys.seal(JSON.stringify(issued.pair), SUCCESSOR);
   const done = await rotate(deps.database, { session, ...issued, successor, address, userAgent });
   return done ? issued.pair : undefined;
@@ -79,21 +81,26 @@ export interface Issued {
   readonly refreshExpires: Date;
 }
 
-/** The tokens of one generation of a session. */
+/** The tokens of one generation of a session. `untilMs`: when access tokens end at the latest, in milliseconds since the epoch. */
 export async function issue(
   session: Pick<SessionRow, 'userId' | 'tenantId' | 'slug' | 'role' | 'sessionId' | 'method'>,
   generation: number,
   keys: SessionKeys,
-  { config, clock }: Pick<RefreshDeps, 'config' | 'clock'>,
+  {
+    config,
+    clock,
+    untilMs = Infinity,
+  }: Pick<RefreshDeps, 'config' | 'clock'> & { readonly untilMs?: number | undefined },
 ): Promise<Issued> {
   const { userId: subject, sessionId } = session;
   const nowSeconds = Math.floor(clock.now() / 1_000);
+  const accessSeconds = Math.min(config.accessSeconds, Math.floor(untilMs / 1_000) - nowSeconds);
   return {
     pair: {
-      access: await mintAccess({ ...session, subject }, keys, config, nowSeconds),
+      access: await mintAccess({ ...session, subject }, keys, { ...config, accessSeconds }, nowSeconds),
       refresh: mintRefresh({ sessionId, generation }, keys),
     },
-    accessExpires: new Date((nowSeconds + config.accessSeconds) * 1_000),
+    accessExpires: new Date((nowSeconds + accessSeconds) * 1_000),
     refreshExpires: new Date((nowSeconds + config.refreshSeconds) * 1_000),
   };
 }

@@ -29,6 +29,8 @@ export async function answer(
   if (path === '/.well-known/openid-configuration') return Response.json(discovery(issuer));
   if (path === '/oauth/v2/keys') return Response.json(issuer.jwks());
   if (path === '/oauth/v2/introspect') return introspection(issuer, options, request);
+  const endpoint = options.endpoints?.[path];
+  if (endpoint !== undefined) return endpoint(request);
   if (path === '/userinfo') return userinfo(issuer, request);
   return new Response('not found', { status: 404 });
 }

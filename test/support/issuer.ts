@@ -13,6 +13,8 @@ export interface IssuerOptions {
   readonly clock?: Clock;
   /** The client that may introspect; any may when absent. */
   readonly client?: { readonly id: string; readonly secret: string };
+  /** Further endpoints, by path. */
+  readonly endpoints?: Readonly<Record<string, (request: Request) => Promise<Response>>>;
 }
 
 export interface SignOptions {

@@ -4,9 +4,10 @@ import type { MaybeSessions } from '../../../shared/configuration/sessions.ts';
 import type { Deps } from '../../../shared/deps.ts';
 import { guardAddress } from '../../../shared/edge/quota.ts';
 import type { IssuerName } from '../../../shared/identity/subjects.ts';
-import { createDiscovery, type Discovery, type ProviderDeps } from '../../../shared/keys/discovery.ts';
+import type { Discovery, ProviderDeps } from '../../../shared/keys/discovery.ts';
+import { openIssuers, type IssuerOf } from '../../../shared/keys/issuer.ts';
 import type { KeySource } from '../../../shared/keys/key-source.ts';
-import { createKeySource } from '../../../shared/keys/remote-keys.ts';
+import { confirmation } from '../../../shared/sessions/confirm.ts';
 import { cookieNames } from '../../../shared/sessions/cookies.ts';
 import { refreshSession } from '../../../shared/sessions/refresh.ts';
 import { createAuthenticator, type Authenticator } from './authenticate.ts';
@@ -21,6 +22,8 @@ import { createJwtVerifier, type TrustedIssuer } from './verify.ts';
 export interface TrustDeps extends ProviderDeps {
   /** Key sources of issuers that need no HTTP. */
   readonly keySources?: Partial<Record<IssuerName, KeySource>>;
+  /** Absent: discovery and keys are held here alone. */
+  readonly issuerOf?: IssuerOf;
 }
 
 export interface Trust {
@@ -33,19 +36,19 @@ export interface Trust {
 
 /** The verifiers of the configured issuers. */
 export function trust(config: Pick<IssuersConfig, 'issuers' | 'introspection'>, deps: TrustDeps): Trust {
-  const discoveries = new Map(config.issuers.map(({ url }) => [url, createDiscovery(url, deps)]));
-  const discoveryOf = (url: string) => discoveries.get(url) ?? createDiscovery(url, deps);
+  const issuerOf = deps.issuerOf ?? openIssuers(deps);
+  const known = new Set(config.issuers.map(({ url }) => url));
   const issuers = config.issuers.map((issuer) => ({
     config: issuer,
-    keys: deps.keySources?.[issuer.name] ?? createKeySource(discoveryOf(issuer.url), deps),
+    keys: deps.keySources?.[issuer.name] ?? issuerOf(issuer.url).keys,
   }));
   const { introspection } = config;
   return {
     issuers,
-    discoveryOf: (url) => discoveries.get(url),
+    discoveryOf: (url) => (known.has(url) ? issuerOf(url).discovery : undefined),
     verifySigned: createJwtVerifier(issuers, deps.clock),
     verifyOpaque: createIntrospectors(
-      introspection.map((one) => [one, discoveryOf(one.issuer.url)] as const),
+      introspection.map((one) => [one, issuerOf(one.issuer.url).discovery] as const),
       deps,
     ),
   };
@@ -53,7 +56,16 @@ export function trust(config: Pick<IssuersConfig, 'issuers' | 'introspection'>, 
 
 type Needs = Pick<
   Deps,
-  'platform' | 'clock' | 'log' | 'collapse' | 'localCounters' | 'database' | 'keyRing' | 'revocations'
+  | 'platform'
+  | 'clock'
+  | 'log'
+  | 'collapse'
+  | 'localCounters'
+  | 'database'
+  | 'keyRing'
+  | 'revocations'
+  | 'issuerOf'
+  | 'signIns'
 > & { readonly config: IssuersConfig & MaybeSessions & Pick<ServerConfig, 'allowedOrigins'> };
 
 export interface Authentication {
@@ -72,6 +84,7 @@ export function openAuthentication(deps: Needs): Authentication {
   const provider = { ...deps.platform, clock, log, collapse };
   const trusted = trust(withSessions(config), {
     ...provider,
+    issuerOf: deps.issuerOf,
     ...(deps.keyRing && { keySources: { [SESSION]: sessionKeySource(deps.keyRing) } }),
   });
   const issuers = trusted.issuers.map((issuer) => issuer.config);
@@ -114,12 +127,13 @@ function withSessions(config: Needs['config']): IssuersConfig {
 }
 
 function openCookies(
-  { config, database, keyRing, platform, clock, log, revocations }: Needs,
+  { config, database, keyRing, platform, clock, log, revocations, signIns }: Needs,
   beforeRenewal: (address: string) => void,
 ): SessionCookies | undefined {
   const { sessions, allowedOrigins } = config;
   if (sessions === null || database === null || keyRing === null) return undefined;
-  const refreshing = { database, keyRing, config: sessions, clock, revocations, log };
+  const confirm = confirmation({ database, signIns, keyRing, clock });
+  const refreshing = { database, keyRing, config: sessions, clock, revocations, log, confirm };
   return createSessionCookies({
     config: sessions,
     allowedOrigins,

@@ -1,16 +1,8 @@
-import {
-  decodeJwt,
-  decodeProtectedHeader,
-  errors,
-  jwtVerify,
-  type JWTPayload,
-  type JWTVerifyOptions,
-  type ProtectedHeaderParameters,
-} from 'jose';
+import { decodeJwt, decodeProtectedHeader, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
 import type { IssuerConfig } from '../../../shared/configuration/issuers.ts';
-import { ProviderUnavailable } from '../../../shared/errors.ts';
-import { ALLOWED_ALGORITHMS, isAllowed } from '../../../shared/keys/algorithms.ts';
-import type { KeySource, Sought, VerificationKey } from '../../../shared/keys/key-source.ts';
+import { isAllowed } from '../../../shared/keys/algorithms.ts';
+import type { KeySource } from '../../../shared/keys/key-source.ts';
+import { JwtRefused, verifyJwt } from '../../../shared/keys/verify-jwt.ts';
 import type { Clock } from '../../../shared/ports/runtime.ts';
 import { ORGANIZATION_CLAIM, identify, type Claims, type Verdict, type Verify } from './principal.ts';
 import { expiredToken, invalidToken } from './token.ts';
@@ -24,7 +16,6 @@ export interface TrustedIssuer {
   readonly keys: KeySource;
 }
 
-const ALGORITHMS = [...ALLOWED_ALGORITHMS];
 const REQUIRED_CLAIMS = ['exp', 'sub'];
 
 /** Verifies signed tokens (RFC 7519, RFC 9068) of the trusted issuers. */
@@ -51,25 +42,16 @@ async function verifyFor(
   { token, header, address }: Signed,
   clock: Clock,
 ): Promise<Verdict> {
-  const { alg, kid, typ } = header;
-  if (alg === undefined || !isAllowed(alg)) throw invalidToken('algorithm not allowed');
-  if (kid !== undefined && typeof kid !== 'string') throw invalidToken('kid is no text');
-  if (!isAccessTokenType(typ, issuer.config)) throw invalidToken('typ not allowed');
-  const sought = { kid, alg, address };
+  // RFC 8725 §3.1, before what the issuer demands of the type.
+  if (!isAllowed(header.alg ?? '')) throw invalidToken('algorithm not allowed');
+  if (!isAccessTokenType(header.typ, issuer.config)) throw invalidToken('typ not allowed');
   const options = {
-    algorithms: ALGORITHMS,
     issuer: issuer.config.url,
     clockTolerance: issuer.config.leewaySeconds ?? CLOCK_TOLERANCE_S,
     currentDate: new Date(clock.now()),
     requiredClaims: REQUIRED_CLAIMS,
   };
-  const known = await issuer.keys.find(sought);
-  if (known.length === 0) throw invalidToken(issuer.keys.refusal(kid) ?? 'no such key at the issuer');
-  const verified =
-    (await verifyByAny(token, known, options)) ??
-    (await verifyByAny(token, await replacements(issuer.keys, sought, known), options));
-  if (verified === undefined) throw invalidToken('signature does not fit');
-  const { claims, key } = verified;
+  const { claims, key } = await verifyJwt(token, { keys: issuer.keys, address, options }).catch(refuse);
   checkClaims(claims, issuer.config);
   return {
     identity: {
@@ -90,18 +72,9 @@ function checkClaims(claims: JWTPayload, { audiences }: IssuerConfig): void {
   if (idToken !== undefined) throw invalidToken(idToken);
 }
 
-/** A provider may put another key under the same kid. While it is away, the verdict of the held keys stands. */
-async function replacements(
-  keys: KeySource,
-  sought: Sought,
-  tried: readonly VerificationKey[],
-): Promise<readonly VerificationKey[]> {
-  try {
-    return await keys.findNewer(sought, tried);
-  } catch (error) {
-    if (error instanceof ProviderUnavailable) return [];
-    throw error;
-  }
+function refuse(error: unknown): never {
+  if (!(error instanceof JwtRefused)) throw error;
+  throw error.expired ? expiredToken() : invalidToken(error.message, error.cause);
 }
 
 function decode<T>(read: () => T): T {
@@ -110,31 +83,6 @@ function decode<T>(read: () => T): T {
   } catch (cause) {
     throw invalidToken('not a readable JWT', cause);
   }
-}
-
-/** Returns undefined when no key verifies the signature; throws Refusal for faulty claims once one does. */
-async function verifyByAny(
-  token: string,
-  keys: readonly VerificationKey[],
-  options: JWTVerifyOptions,
-): Promise<{ readonly claims: JWTPayload; readonly key: VerificationKey } | undefined> {
-  for (const key of keys) {
-    try {
-      return { claims: (await jwtVerify(token, key.key, options)).payload, key };
-    } catch (cause) {
-      if (!(cause instanceof errors.JWSSignatureVerificationFailed)) throw refusalOf(cause);
-    }
-  }
-  return undefined;
-}
-
-/** Causes are not passed on where they hold the claims. */
-function refusalOf(cause: unknown): Error {
-  if (cause instanceof errors.JWTExpired) return expiredToken();
-  if (cause instanceof errors.JWTClaimValidationFailed)
-    return invalidToken(`claim ${cause.claim} ${cause.reason === 'missing' ? 'missing' : 'not accepted'}`);
-  if (cause instanceof errors.JOSEError) return invalidToken(cause.code);
-  return invalidToken('verification failed', cause);
 }
 
 /**

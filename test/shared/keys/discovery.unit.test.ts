@@ -16,7 +16,7 @@ beforeEach(async () => {
 
 describe('discovery', () => {
   it('names the endpoints of the issuer', async () => {
-    expect(await discovery.metadata()).toEqual({
+    expect(await discovery.metadata()).toMatchObject({
       jwksUri: 'https://issuer.test/realm/oauth/v2/keys',
       introspectionEndpoint: 'https://issuer.test/realm/oauth/v2/introspect',
       userinfoEndpoint: 'https://issuer.test/realm/userinfo',

@@ -1,0 +1,68 @@
+import type { OwnRoute } from '../../../shared/edge/frame.ts';
+import { Refusal } from '../../../shared/errors.ts';
+import { sessionCookies } from '../../../shared/sessions/cookies.ts';
+import type { AuthDeps } from '../deps.ts';
+import { complete } from './complete.ts';
+import { CALLBACK, invalidCallback, providerAt, redirectUriOf, seeOther } from './http.ts';
+import { refusalPage } from './page.ts';
+import { dropPending, readPending, type Pending } from './pending.ts';
+
+/** Completes a sign-in that began in this browser: GET callback/{provider}, one redirect URI per issuer. */
+export function callbackRoute(deps: AuthDeps): OwnRoute {
+  return {
+    path: CALLBACK,
+    methods: ['GET'],
+    quota: 'coarse',
+    page: refusalPage,
+    async answer(request, context) {
+      const url = new URL(request.url);
+      const signIn = providerAt(url.pathname.slice(CALLBACK.length), deps);
+      const parameters = singleParameters(url.searchParams);
+      const pending = await pendingOf(request, parameters.get('state') ?? '', deps);
+      if (pending.provider !== signIn.provider) throw invalidCallback('begun at another provider');
+      const dropped = dropPending(pending.state, deps.sessions);
+      const redeemed = await signIn.redeem({
+        ...pending,
+        parameters,
+        redirectUri: redirectUriOf(signIn, deps),
+      });
+      if (redeemed.outcome === 'declined') throw invalidCallback(redeemed.reason, dropped);
+      const code = parameters.get('code') ?? '';
+      const arriving = { signIn, signedIn: redeemed, pending, code, request, context };
+      const pair = await complete(arriving, deps).catch((error: unknown) => {
+        throw error instanceof Refusal ? withCookie(error, dropped) : error;
+      });
+      return seeOther(pending.returnTo, [...sessionCookies(pair, deps.sessions), dropped]);
+    },
+  };
+}
+
+async function pendingOf(request: Request, state: string, deps: AuthDeps): Promise<Pending> {
+  const keys = await deps.keyRing.current();
+  const seen = { cookies: request.headers.get('cookie'), nowMs: deps.clock.now() };
+  const pending = await readPending(state, seen, keys, deps.sessions);
+  if (pending === undefined) throw invalidCallback('no sign-in with this state in this browser');
+  return pending;
+}
+
+const MOST_PARAMETER = 8_192;
+
+/** RFC 6749 §3.1: none comes twice. */
+function singleParameters(parameters: URLSearchParams): URLSearchParams {
+  const names = [...parameters.keys()];
+  if (new Set(names).size < names.length) throw invalidCallback('a parameter comes twice');
+  for (const value of parameters.values())
+    if (value.length > MOST_PARAMETER || value.includes('\0'))
+      throw invalidCallback('a parameter is no text of its kind');
+  return parameters;
+}
+
+function withCookie(refusal: Refusal, cookie: string): Refusal {
+  const { code, reason, detail, status, headers, cause } = refusal;
+  return new Refusal(code, reason, {
+    ...(detail !== undefined && { detail }),
+    status,
+    headers: { ...headers, 'set-cookie': cookie },
+    cause,
+  });
+}

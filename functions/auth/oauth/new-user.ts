@@ -1,0 +1,31 @@
+import { uuidOf } from '../../../shared/people/tenants.ts';
+import type { Clock, Random } from '../../../shared/ports/runtime.ts';
+import type { ProviderAccount } from '../../../shared/ports/sign-in.ts';
+
+interface IdDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The account's own id where it is a uuid and nobody's, so that relations need no mapping; else a new one. */
+export function newUserId(
+  { subject }: Pick<ProviderAccount, 'subject'>,
+  taken: boolean,
+  deps: IdDeps,
+): string {
+  const uuid = uuidOf(subject);
+  return uuid === null || taken ? uuidV7(deps) : uuid;
+}
+
+/** RFC 9562 §5.7, as the database's own ids. */
+function uuidV7({ clock, random }: IdDeps): string {
+  const time = clock.now().toString(16).padStart(12, '0');
+  const [a, b] = [random.hex(2).slice(1), random.hex(8)];
+  const variant = ((Number.parseInt(b.slice(0, 1), 16) & 0b11) | 0b1000).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${a}-${variant}${b.slice(1, 4)}-${b.slice(4, 16)}`;
+}
+
+/** Where the account has no address: RFC 2606 keeps `.invalid` from ever being delivered to. */
+export function placeholderMail(userId: string): string {
+  return `${userId}@no-address.invalid`;
+}

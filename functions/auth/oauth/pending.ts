@@ -1,0 +1,114 @@
+import * as z from 'zod';
+import { cookie, cookieNames } from '../../../shared/sessions/cookies.ts';
+import type { SessionKeys } from '../../../shared/sessions/keys.ts';
+import type { SessionsConfig } from '../../../shared/configuration/sessions.ts';
+
+/** A sign-in that the browser has left for the provider with. */
+export interface Pending {
+  readonly provider: string;
+  readonly state: string;
+  readonly nonce: string;
+  /** Of PKCE. */
+  readonly verifier: string;
+  /** A local path. */
+  readonly returnTo: string;
+  /** A tenant by slug or id, for who is new. */
+  readonly tenant: string | null;
+  /** The session that an account is to be linked from. */
+  readonly link: { readonly userId: string; readonly sessionId: string } | null;
+}
+
+/** Seconds that a sign-in at the provider may take. */
+export const PENDING_SECONDS = 600;
+/** Sign-ins of one browser at a time: cookies are sent with every request, and a head has 16 KiB. */
+const MOST_PENDING = 4;
+const USE = 'sign-in';
+const MARK = 12;
+
+const Sealed = z.object({
+  provider: z.string(),
+  state: z.string(),
+  nonce: z.string(),
+  verifier: z.string(),
+  returnTo: z.string(),
+  tenant: z.string().nullable(),
+  link: z.object({ userId: z.uuid(), sessionId: z.uuid() }).nullable(),
+  /** Milliseconds since the epoch. */
+  until: z.number(),
+});
+
+type Cookies = Pick<SessionsConfig, 'secure'>;
+
+function prefixOf(config: Cookies): string {
+  return `${cookieNames(config).access}_in_`;
+}
+
+/** One cookie per sign-in, named by its state: two tabs leave each other's alone. */
+function nameOf(state: string, config: Cookies): string {
+  return prefixOf(config) + state.slice(0, MARK);
+}
+
+/** Set-Cookie values that keep a sign-in, and drop the oldest of those that the browser already keeps. */
+export async function keepPending(
+  pending: Pending,
+  { cookies, nowMs }: { readonly cookies: string | null; readonly nowMs: number },
+  keys: SessionKeys,
+  config: Cookies,
+): Promise<string[]> {
+  const until = nowMs + PENDING_SECONDS * 1_000;
+  const sealed = await keys.seal(JSON.stringify({ ...pending, until }), USE);
+  const name = nameOf(pending.state, config);
+  const others = await keptIn(cookies, keys, config);
+  const dropped = others
+    .filter((other) => other.name !== name)
+    .toSorted((a, b) => b.until - a.until)
+    .slice(MOST_PENDING - 1);
+  return [
+    cookie(name, sealed, PENDING_SECONDS, config),
+    ...dropped.map((other) => cookie(other.name, '', 0, config)),
+  ];
+}
+
+/** Undefined where this browser did not begin it, or too long ago. */
+export async function readPending(
+  state: string,
+  { cookies, nowMs }: { readonly cookies: string | null; readonly nowMs: number },
+  keys: SessionKeys,
+  config: Cookies,
+): Promise<Pending | undefined> {
+  const name = nameOf(state, config);
+  for (const [key, value] of pairs(cookies)) {
+    const found = key === name ? await opened(value, keys) : undefined;
+    if (found?.state === state && found.until > nowMs) return found;
+  }
+  return undefined;
+}
+
+/** A Set-Cookie value that ends it. */
+export function dropPending(state: string, config: Cookies): string {
+  return cookie(nameOf(state, config), '', 0, config);
+}
+
+async function keptIn(
+  cookies: string | null,
+  keys: SessionKeys,
+  config: Cookies,
+): Promise<{ readonly name: string; readonly until: number }[]> {
+  const prefix = prefixOf(config);
+  const own = pairs(cookies).filter(([name]) => name.startsWith(prefix) && /^[\w-]+$/.test(name));
+  return Promise.all(
+    own.map(async ([name, value]) => ({ name, until: (await opened(value, keys))?.until ?? 0 })),
+  );
+}
+
+async function opened(value: string, keys: SessionKeys) {
+  const text = await keys.open(value, USE);
+  return text === undefined ? undefined : Sealed.parse(JSON.parse(text));
+}
+
+function pairs(cookies: string | null): (readonly [string, string])[] {
+  return (cookies ?? '').split(/[;,]/).flatMap((pair) => {
+    const at = pair.indexOf('=');
+    return at > 0 ? [[pair.slice(0, at).trim(), pair.slice(at + 1).trim()] as const] : [];
+  });
+}
