@@ -72,6 +72,8 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
     { targets: new Set(Object.keys(config.targets)), own: ownPaths },
     deps,
   );
+  if (deps.database === null && rules.current().rules.some(({ tenant }) => tenant !== undefined))
+    log.warn('access rules demand a tenant, and DATABASE_URL is not set: they answer 503');
   const model = modelCheck({ models: deps.models, rules: rules.current, clock, log });
   return {
     deps: {

@@ -52,6 +52,8 @@ describe('an explanation', () => {
     JSON.stringify([
       { path: '/documents/:id', method: 'GET', object: 'document:{id}', action: 'view', rate_limit: '5/1m' },
       { path: '/documents/*rest', method: '*', feature: 'x' },
+      { path: '/tenants/:tenant', method: 'GET', tenant: '{tenant}' },
+      { path: '/mine', method: 'GET', tenant: 'required' },
     ]),
     { targets: new Set(['upstream']) },
   );
@@ -82,6 +84,18 @@ describe('an explanation', () => {
     ['/health', 'answered by the gateway itself'],
   ])('says what a caller of %s meets', (path, words) => {
     expect(told('GET', path)).toContain(words);
+  });
+
+  it('says the tenant that is demanded', () => {
+    const text = told('GET', '/tenants/acme');
+    expect(text).toContain('for a valid token of the tenant below');
+    expect(text).toContain(
+      'tenant  the caller has to be in "acme", by slug or uuid, exactly so (403 wrong_tenant)',
+    );
+    expect(told('GET', '/mine')).toContain('tenant  the caller has to be in one (403 no_tenant)');
+    expect(toJson(explained('GET', '/tenants/acme'))).toMatchObject({
+      rule: { tenant: { kind: 'param', name: 'tenant' } },
+    });
   });
 
   it('tells machines the same', () => {

@@ -117,3 +117,34 @@ describe('white space around a value is not of it', () => {
     expect(faultsOf({ ZITADEL_ISSUER_URL: url })).toEqual(['ZITADEL_ISSUER_URL']);
   });
 });
+
+describe('issuers whose subjects are users', () => {
+  const KANIDM = { KANIDM_ISSUER_URL: 'https://idm.example.org/oauth2/openid/app', KANIDM_AUDIENCE: 'app' };
+  const AUTH = {
+    FUNCTIONS: 'auth',
+    PUBLIC_URL: 'https://app.example.org',
+    DATABASE_URL: 'postgres://sallyport@127.0.0.1/sallyport',
+  };
+  const shared = (variables: Record<string, string>) => configOf(variables).sharedSubjectIssuers;
+
+  it('are Zitadel alone by default; with sign-in exactly sessions and the provider that people move to', () => {
+    expect(shared(KANIDM)).toEqual(['zitadel']);
+    expect(shared(AUTH)).toEqual(['session', 'zitadel']);
+    expect(shared({ ...AUTH, ...KANIDM, MIGRATION_PROVIDER: 'kanidm' })).toEqual(['session', 'kanidm']);
+    expect(shared({ ...AUTH, ...KANIDM, MIGRATION_PROVIDER: 'zitadel' })).toEqual(['session', 'zitadel']);
+    expect(shared({ ...AUTH, SHARED_SUBJECT_ISSUERS: 'kanidm' })).toEqual(['kanidm']);
+    const { issuers, zitadel } = configOf({ ...AUTH, ...KANIDM, MIGRATION_PROVIDER: 'kanidm' });
+    expect(issuers.map(({ name, sharedSubjects }) => [name, sharedSubjects])).toEqual([
+      ['zitadel', false],
+      ['kanidm', true],
+    ]);
+    expect(zitadel?.issuer.sharedSubjects).toBe(false);
+  });
+
+  it('are told apart by iss: PUBLIC_URL is no other issuer’s', () => {
+    const url = new URL(USABLE.ZITADEL_ISSUER_URL).origin;
+    expect(faultsOf({ ...AUTH, ZITADEL_ISSUER_URL: url, PUBLIC_URL: url })).toEqual(['PUBLIC_URL']);
+    expect(faultsOf({ ...AUTH, ...CORP, ISSUER_CORP_URL: AUTH.PUBLIC_URL })).toEqual(['PUBLIC_URL']);
+    expect(faultsOf({ ...CORP, ISSUER_CORP_URL: AUTH.PUBLIC_URL, PUBLIC_URL: AUTH.PUBLIC_URL })).toEqual([]);
+  });
+});

@@ -12,7 +12,7 @@ import { invalidToken } from './token.ts';
  */
 export type GroupsOf = (identity: Identity, claims: Claims, token: string) => Promise<readonly string[]>;
 
-/** Pause after a failed call: an outage delays one request in five seconds. */
+/** Pause after a call without an answer: an outage delays one request in five seconds. */
 const PAUSE_MS = 5_000;
 /** Far above real memberships; bounds a query. */
 const MOST_GROUPS = 1_000;
@@ -36,10 +36,18 @@ export function createGroups({ kanidm, zitadelProject }: GroupSources, deps: Pro
   const ask = async (token: string): Promise<z.infer<typeof userinfoSchema>> => {
     if (kanidm === undefined) throw new ProviderUnavailable('KANIDM_ISSUER_URL is not set');
     if (failure !== undefined && deps.clock.now() < failure.untilMs) throw failure.error;
+    let answered = false;
+    const fetch: ProviderDeps['fetch'] = async (url, init) => {
+      const answer = await deps.fetch(url, init);
+      answered = answer.status < 500;
+      return answer;
+    };
     try {
-      return await userinfo(kanidm, token, deps);
+      return await userinfo(kanidm, token, { ...deps, fetch });
     } catch (error) {
-      if (error instanceof ProviderUnavailable) failure = { error, untilMs: deps.clock.now() + PAUSE_MS };
+      // An answer that cannot be used is about this caller, and says nothing of others.
+      if (error instanceof ProviderUnavailable && !answered)
+        failure = { error, untilMs: deps.clock.now() + PAUSE_MS };
       throw error;
     }
   };

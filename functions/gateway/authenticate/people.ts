@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Collapse } from '../../../shared/caches/in-flight.ts';
 import type { IssuerConfig } from '../../../shared/configuration/issuers.ts';
 import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../../shared/ports/database.ts';
 import { Refusal, Unavailable } from '../../../shared/errors.ts';
@@ -36,6 +37,7 @@ export interface PeopleDeps {
   readonly issuers: readonly IssuerConfig[];
   readonly groupsOf: GroupsOf;
   readonly clock: Clock;
+  readonly collapse: Collapse;
 }
 
 /** Longest that a tenant and a role are remembered. */
@@ -47,18 +49,22 @@ const WITHIN_MS = 3_000;
 /** Those that the bundle links accounts of. */
 const PROVIDERS = new Set(['zitadel', 'kanidm']);
 
-export function createPeople({ database, issuers, groupsOf, clock }: PeopleDeps): Locate {
+export function createPeople({ database, issuers, groupsOf, clock, collapse }: PeopleDeps): Locate {
   const shared = new Set(issuers.flatMap(({ name, sharedSubjects }) => (sharedSubjects ? [name] : [])));
   const kanidmIssuer = issuers.find(({ name }) => name === 'kanidm')?.url ?? null;
+  if (database === null)
+    return ({ identity }) => Promise.resolve({ identity, tenancies: NO_DATABASE, untilMs: Infinity });
+  // One token comes with many requests at the same time.
+  const findOnce = collapse((key) => find(database, Account.parse(JSON.parse(key)), kanidmIssuer));
   return async (presented, before) => {
     const { identity } = presented;
-    if (database === null) return { identity, tenancies: NO_DATABASE, untilMs: Infinity };
     if (!PROVIDERS.has(identity.issuerName)) return { identity, tenancies: NOWHERE, untilMs: Infinity };
     const isShared = shared.has(identity.issuerName);
     const again = clock.now() + AGAIN_MS;
     let account: AccountRow;
     try {
-      account = await find(database, identity, kanidmIssuer);
+      const { issuer, subject } = identity;
+      account = await findOnce(JSON.stringify({ issuer, subject }));
     } catch (fault) {
       const known = isShared ? before : identity;
       if (known === undefined || !isAway(fault)) throw fault;
@@ -103,9 +109,11 @@ const AccountRow = z.object({
 
 type AccountRow = z.output<typeof AccountRow>;
 
+const Account = z.object({ issuer: z.string(), subject: z.string() });
+
 async function find(
   database: Pick<Database, 'query'>,
-  { issuer, subject }: Identity,
+  { issuer, subject }: z.output<typeof Account>,
   kanidmIssuer: string | null,
 ): Promise<AccountRow> {
   const linked = linkedUser({ issuer, subject }, kanidmIssuer);

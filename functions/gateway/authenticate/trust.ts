@@ -111,6 +111,7 @@ export function openAuthentication(deps: Needs): Authentication {
           provider,
         ),
         clock,
+        collapse,
       }),
       ...(cookies && { sessions: cookies }),
       beforeVerify,

@@ -73,7 +73,7 @@ export async function createGate(options: GateOptions = {}): Promise<Gate> {
   const { authenticate, forget }: Authenticator = createAuthenticator({
     ...trusted,
     ...options,
-    locate: createPeople({ database: options.database ?? null, issuers, groupsOf, clock }),
+    locate: createPeople({ ...deps, database: options.database ?? null, issuers, groupsOf }),
     clock,
     beforeVerify: (address) => void guarded.push(address),
   });

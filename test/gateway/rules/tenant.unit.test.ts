@@ -61,6 +61,12 @@ describe('the tenant that a rule demands', () => {
     });
   });
 
+  it('is no reason to name the cookie of a session as a place of its token', () => {
+    expect(summary([{ ...rule, tenant: 'required', token: ['cookie:__Host-sallyport'] }])).toEqual([
+      'invalid_value /0/token',
+    ]);
+  });
+
   it('is no open door for a sync of features', () => {
     const read = readFeatureRules(JSON.stringify([{ ...rule, tenant: '{tenant}' }]));
     expect(read).toMatchObject({ ok: true, rules: [{ requirement: { kind: 'other' } }] });

@@ -87,7 +87,13 @@ const problem = 'write header, protocol, cookie:NAME or query:NAME';
 export const tokenDefinition = z
   .array(z.string(problem).regex(PLACE, problem), 'write a list, as in ["header", "cookie:sid"]')
   .min(1, 'name at least one place')
-  .refine((places) => new Set(places).size === places.length, 'a place is named twice');
+  .refine((places) => new Set(places).size === places.length, 'a place is named twice')
+  // Under this name it would count by the weaker check of such a place.
+  .refine((places) => !places.some(isSessionCookie), 'the cookie of a session counts without being named');
+
+function isSessionCookie(place: string): boolean {
+  return place.startsWith('cookie:__Host-sallyport');
+}
 
 /** Undefined for the header alone: nearly all rules. */
 export function placesOf(written: readonly string[] | undefined): readonly TokenPlace[] | undefined {
