@@ -16,6 +16,8 @@ export interface ProviderCall {
   readonly body?: unknown;
   /** Beside those of every call. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** In the body, and in no reason, whatever the provider quotes. */
+  readonly secrets?: readonly string[];
   /** For the whole exchange. */
   readonly timeoutMs: number;
 }
@@ -24,7 +26,7 @@ export type Caller = (call: ProviderCall) => Promise<ProviderAnswer | Failure>;
 
 /** Calls to one provider's API, with failures of the way there as outcomes. */
 export function providerCaller(exchange: Exchange, url: string, token: string): Caller {
-  return async ({ method, path, body, headers: own, timeoutMs }) => {
+  return async ({ method, path, body, headers: own, secrets = [], timeoutMs }) => {
     const headers = { authorization: `Bearer ${token}`, accept: 'application/json', ...own };
     const sent =
       body === undefined
@@ -41,7 +43,8 @@ export function providerCaller(exchange: Exchange, url: string, token: string): 
         timeoutMs,
         ...sent,
       });
-      return failureOf(status, fields) ?? { outcome: 'answered', status, body: parsed(text) };
+      const quotable = status < 400 ? text : without([token, ...secrets], text);
+      return failureOf(status, fields) ?? { outcome: 'answered', status, body: parsed(quotable) };
     } catch (error) {
       return unanswered(method, error);
     }
@@ -60,6 +63,12 @@ function failureOf(status: number, fields: Readonly<Record<string, unknown>>): F
       reason: `status ${status}: it redirects, so the URL is not that of the API itself`,
     };
   return undefined;
+}
+
+/** Secrets as they are, and as JSON writes them. */
+function without(secrets: readonly string[], text: string): string {
+  const written = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  return written.reduce((all, secret) => (secret === '' ? all : all.replaceAll(secret, '…')), text);
 }
 
 function secondsOf({ 'retry-after': value }: Readonly<Record<string, unknown>>): number | null {

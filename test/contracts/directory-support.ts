@@ -45,3 +45,18 @@ export async function signsInAtKanidm(url: string, name: string, password: strin
   await step({ begin: 'password' }, id);
   return 'success' in (await step({ cred: { password } }, id)).state;
 }
+
+/** By Zitadel's session API, which its own sign-in page is made of. */
+export async function signsInAtZitadel(
+  { url, token }: { readonly url: string; readonly token: string },
+  userId: string,
+  password: string,
+): Promise<boolean> {
+  const answer = await fetch(`${url}/v2/sessions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ checks: { user: { userId }, password: { password } } }),
+  });
+  await answer.body?.cancel();
+  return answer.status === 201;
+}

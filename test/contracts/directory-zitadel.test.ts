@@ -2,26 +2,13 @@ import { startZitadel } from '../../dev/zitadel/index.ts';
 import { ORGANIZATION } from '../../dev/zitadel/users.ts';
 import type { ZitadelDirectoryConfig } from '../../shared/configuration/providers.ts';
 import { directoryContract, type DirectoryStage } from './directory.contract.ts';
-import { openDirectory, withoutRights } from './directory-support.ts';
-
-type Signing = Pick<ZitadelDirectoryConfig, 'url' | 'token'>;
-
-/** By Zitadel's session API, which its own sign-in page is made of. */
-async function signsIn({ url, token }: Signing, userId: string, password: string): Promise<boolean> {
-  const answer = await fetch(`${url}/v2/sessions`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ checks: { user: { userId }, password: { password } } }),
-  });
-  await answer.body?.cancel();
-  return answer.status === 201;
-}
+import { openDirectory, signsInAtZitadel, withoutRights } from './directory-support.ts';
 
 function stageOf(config: ZitadelDirectoryConfig, close: () => Promise<void>): DirectoryStage {
   return {
     directory: openDirectory(config),
     stranger: openDirectory(withoutRights(config)),
-    signsIn: ({ id }, password) => signsIn(config, id, password),
+    signsIn: ({ id }, password) => signsInAtZitadel(config, id, password),
     close,
   };
 }

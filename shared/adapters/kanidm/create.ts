@@ -4,7 +4,7 @@ import type { Clock } from '../../ports/runtime.ts';
 import type { Caller } from '../provider-call.ts';
 import { ask, asFailure, batchMs, READ_MS, WRITE_MS, type KanidmFault } from './client.ts';
 import { kanidmName } from './names.ts';
-import { findPeople, findPerson, whichExist } from './people.ts';
+import { findPerson, TOGETHER, whichExist } from './people.ts';
 
 /** Creates all of them, or none. */
 export type CreateAll = (people: readonly NewPerson[]) => Promise<{ readonly outcome: 'ok' } | KanidmFault>;
@@ -49,20 +49,33 @@ async function withoutExisting(
   );
   if (known.outcome !== 'exist') return people.map(() => known);
   if (known.ids.size === 0) return byHalves(parts, people);
-  const found = await findPeople(parts.caller, [...known.ids], parts.clock);
-  if (found.outcome !== 'found') return people.map(() => found);
-  const byId = new Map(found.people.map((person) => [person.id, person]));
+  const existing = await existingOf(parts, [...known.ids]);
   const made = await createPeople(
     parts,
     people.filter(({ id }) => !known.ids.has(id)),
   );
   const rest = made.values();
-  return people.map(({ id }): Creation => {
-    const person = byId.get(id);
-    if (person !== undefined) return { outcome: 'exists', person };
-    if (known.ids.has(id)) return NO_PERSON;
-    return rest.next().value ?? { outcome: 'failed', reason: 'no result' };
-  });
+  return people.map(
+    ({ id }): Creation => existing.get(id) ?? rest.next().value ?? { outcome: 'failed', reason: 'no result' },
+  );
+}
+
+/** Each by itself, so that one look without an answer is repeated for one person alone. */
+async function existingOf(
+  { caller, clock }: CreateParts,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Creation>> {
+  const existing = new Map<string, Creation>();
+  for (let from = 0; from < ids.length; from += TOGETHER) {
+    const some = ids.slice(from, from + TOGETHER);
+    const found = await Promise.all(some.map(async (id) => findPerson(caller, id, clock)));
+    for (const [at, each] of found.entries()) {
+      const id = some[at] ?? '';
+      if (each.outcome === 'person') existing.set(id, { outcome: 'exists', person: each.person });
+      else existing.set(id, each.outcome === 'absent' ? NO_PERSON : each);
+    }
+  }
+  return existing;
 }
 
 /** A group or a service account. */

@@ -35,7 +35,8 @@ function toPerson(entry: z.output<typeof Entry>, now: number): Person {
   };
 }
 
-const TOGETHER = 4;
+/** Reads at a time. */
+export const TOGETHER = 4;
 
 /** People by id, a few at a time. Kanidm shows what the token may not see as if it were not there. */
 export async function findPeople(

@@ -45,7 +45,8 @@ async function attempt(
       ...(hash !== null && { hashedPassword: { hash, changeRequired: false } }),
     },
   };
-  return ask(caller, { method: 'POST', path: '/v2/users/new', body, timeoutMs: WRITE_MS });
+  const secrets = hash === null ? [] : [hash];
+  return ask(caller, { method: 'POST', path: '/v2/users/new', body, secrets, timeoutMs: WRITE_MS });
 }
 
 /** Under the address as name, else, where another tenant's user has that, under one of the tenant's own. */

@@ -65,12 +65,15 @@ function setPassword(
   password: { readonly plain: string } | { readonly hash: string },
 ): Promise<Asked> {
   if ('plain' in password) {
+    const secrets = [password.plain];
     const body = { newPassword: { password: password.plain, changeRequired: false } };
-    return ask(caller, { method: 'POST', path: `${pathOf(id)}/password`, body, timeoutMs: WRITE_MS });
+    const path = `${pathOf(id)}/password`;
+    return ask(caller, { method: 'POST', path, body, secrets, timeoutMs: WRITE_MS });
   }
+  const secrets = [password.hash];
   const hashedPassword = { hash: password.hash, changeRequired: false };
   const body = { human: { password: { hashedPassword } } };
-  return ask(caller, { method: 'PATCH', path: pathOf(id), body, timeoutMs: WRITE_MS });
+  return ask(caller, { method: 'PATCH', path: pathOf(id), body, secrets, timeoutMs: WRITE_MS });
 }
 
 /** The page of the instance's own sign-in that takes the code: that of login V2 where it is required, and of V1 else. */
