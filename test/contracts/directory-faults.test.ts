@@ -11,6 +11,7 @@ import { manualClock } from '../support/clock.ts';
 import { seeded } from '../support/seeded.ts';
 import { openDirectory, signsInAtKanidm } from './directory-support.ts';
 
+/** Long because every fault of one port is here. */
 const TENANT = { id: ORGANIZATION, slug: 'acme', name: 'Acme' };
 const PASSWORD = 'Old-legacy-pw-2019!';
 const HASH = '$2b$10$Vd7S1b8ZTOuVVXQ8nTqCPumZmFLSKU0KKUUPPAaowab6hA/5ZA/gq';
@@ -35,13 +36,23 @@ async function kanidm(options: KanidmOptions = {}): Promise<Kanidm> {
   return started;
 }
 
-const configOf = ({ url, token, issuer }: Kanidm, changes: Partial<KanidmDirectoryConfig> = {}) =>
-  ({ provider: 'kanidm', issuer: issuer('api'), url, token, syncToken: null, ...changes }) as const;
+const configOf = (server: Kanidm, changes: Partial<KanidmDirectoryConfig> = {}) => {
+  const { url, token } = server;
+  return {
+    provider: 'kanidm',
+    issuer: server.issuer('api'),
+    url,
+    token,
+    syncToken: null,
+    ...changes,
+  } as const;
+};
 
 async function started(kind: 'local' | 'sync' | 'zitadel'): Promise<DirectoryConfig> {
   if (kind === 'zitadel') {
-    const { url, token, close } = await startZitadel();
-    opened.push({ close });
+    const server = await startZitadel();
+    opened.push(server);
+    const { url, token } = server;
     const where = { organization: null, projectId: null };
     return { provider: 'zitadel', issuer: url, url, token, tenancy: 'organisations', ...where };
   }
