@@ -5,6 +5,6 @@
 export interface Passwords {
   verify(password: string, hash: string): Promise<boolean>;
   hash(password: string, cost: number): Promise<string>;
-  /** Hashes that may be computed at the same time without work of others waiting for them. */
+  /** Hashes that may be computed at the same time. */
   readonly atOnce: number;
 }
