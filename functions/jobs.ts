@@ -1,4 +1,5 @@
 import { OAUTH_CLIENTS } from '../shared/configuration/oauth-clients.ts';
+import { MIGRATION } from '../shared/configuration/providers.ts';
 import { SESSIONS } from '../shared/configuration/sessions.ts';
 import type { Written } from '../shared/configuration/slice.ts';
 import { COUNTERS, OPENFGA } from '../shared/configuration/stores.ts';
@@ -36,7 +37,7 @@ export async function standaloneJob(
 /** Starts the whole function, for one of its jobs. */
 function withFunction(started: Started<FurtherDeps>, name: string): StandaloneJob {
   return standalone(
-    started.and(OPENFGA).and(COUNTERS).and(SESSIONS).and(OAUTH_CLIENTS),
+    started.and(OPENFGA).and(COUNTERS).and(SESSIONS).and(OAUTH_CLIENTS).and(MIGRATION),
     ({ start, ...config }, { platform, clock, log, database }) => {
       const own = { logLevel: 'silent', trustedProxies: [], database: null } as const;
       const deps = createDeps({ ...config, ...own }, { clock, platform: { ...platform, log: () => log } });

@@ -13,7 +13,7 @@ import { openFgaTuples } from './adapters/openfga/tuples.ts';
 import { fetchUpstream } from './adapters/workerd/upstream.ts';
 import { openZitadelDirectory } from './adapters/zitadel/directory.ts';
 import type { AuthorizationModels } from './ports/authorization-models.ts';
-import type { DirectoryConfig } from './configuration/providers.ts';
+import type { DirectoryConfig, MigrationConfig } from './configuration/providers.ts';
 import type { ServerConfig } from './configuration/server.ts';
 import type { OAuthClientsConfig } from './configuration/oauth-clients.ts';
 import type { MaybeSessions } from './configuration/sessions.ts';
@@ -109,6 +109,10 @@ export function openDirectory(
   return directory.provider === 'kanidm'
     ? openKanidmDirectory(directory, { exchange, clock, random })
     : openZitadelDirectory(directory, exchange);
+}
+
+function directoryOf({ migration: { directory } }: DepsConfig, ground: Ground): Directory | null {
+  return directory === null ? null : openDirectory({ directory }, ground);
 }
 
 /** Of slice COUNTERS. */
@@ -208,6 +212,8 @@ function countAlone(counters: MemoryCounters, clock: Clock, onMark: LearnMark = 
 /** The ports of the gateway and of own routes. */
 export interface Deps extends Ground, Authorization, Counting {
   readonly database: Database | null;
+  /** Where people move to; null without its token. */
+  readonly directory: Directory | null;
   /** Null where there are no sessions of our own. */
   readonly keyRing: KeyRing | null;
   readonly issuerOf: IssuerOf;
@@ -224,7 +230,11 @@ export interface Deps extends Ground, Authorization, Counting {
 export type DepsConfig = Pick<ServerConfig, 'logLevel' | 'trustedProxies'> &
   CountersConfig &
   MaybeSessions &
-  OAuthClientsConfig & { readonly openfga: OpenFgaConfig; readonly database: DatabaseConfig | null };
+  OAuthClientsConfig & {
+    readonly migration: MigrationConfig;
+    readonly openfga: OpenFgaConfig;
+    readonly database: DatabaseConfig | null;
+  };
 
 /** The ports of one running bundle; each function uses those that it names. */
 export function createDeps<Config extends DepsConfig>(
@@ -246,6 +256,7 @@ export function createDeps<Config extends DepsConfig>(
     ...counting,
     ...openAuthorization(config, ground),
     database,
+    directory: directoryOf(config, ground),
     keyRing: config.sessions === null ? null : openKeyRing(config.sessions),
     localCounters: new MemoryCounters({ clock, capacity: 20_000 }),
     proxies: trustedProxies(config.trustedProxies),

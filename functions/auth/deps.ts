@@ -41,6 +41,7 @@ export type AuthPorts = Pick<
   | 'keyRing'
   | 'issuerOf'
   | 'signIns'
+  | 'directory'
 > & { readonly outbox?: Outbox | null };
 
 /** What every route of sign-in works with. */

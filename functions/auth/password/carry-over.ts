@@ -1,0 +1,78 @@
+import * as z from 'zod';
+import { auditInsert } from '../../../shared/people/audit.ts';
+import { MIGRATION_SWITCH } from '../../../shared/people/tenants.ts';
+import { json, sql, type Database } from '../../../shared/ports/database.ts';
+import type { Directory } from '../../../shared/ports/directory.ts';
+import type { Log } from '../../../shared/ports/log.ts';
+import type { Account } from './accounts.ts';
+import type { PasswordDeps } from './deps.ts';
+
+export interface CarryOverDeps {
+  readonly database: Pick<Database, 'query' | 'execute'>;
+  readonly directory: Directory;
+  readonly log: Pick<Log, 'warn'>;
+  /** Makes the account of one user, beside any run. */
+  readonly provision: (userId: string) => Promise<{ readonly outcome: string; readonly reason?: string }>;
+}
+
+/** Set in sallyport_people.flags, once the provider has taken the password or refused it for good. */
+export const CARRIED = 'password_carried';
+
+/**
+ * The lazy door: whoever signs in by password goes over to the provider. Where it takes hashes, the account is made with that of the
+ * password; where it needs the plain text, an account that is there is given it. Not for who has signed in there already, whose
+ * credentials there are theirs. Never rejects: a sign-in neither waits for it nor fails by it.
+ */
+export function carryOver(deps: CarryOverDeps): NonNullable<PasswordDeps['carryOver']> {
+  const { passwords } = deps.directory.traits;
+  return async ({ userId, migration }: Account, password: string) => {
+    if (migration === 'excluded' || migration === 'completed') return;
+    try {
+      if (passwords === 'hash' && migration !== 'provisioned') await provisioned(userId, deps);
+      if (passwords === 'sign-in') await carried(userId, password, deps);
+    } catch (error) {
+      report(userId, error instanceof Error ? error.message : 'unknown', deps);
+    }
+  };
+}
+
+async function provisioned(userId: string, deps: CarryOverDeps): Promise<void> {
+  const { outcome, reason = outcome } = await deps.provision(userId);
+  if (outcome === 'failed') report(userId, reason, deps);
+}
+
+const AccountRow = z.object({ account: z.string() });
+
+async function carried(userId: string, password: string, deps: CarryOverDeps): Promise<void> {
+  const { database, directory } = deps;
+  const [row] = await database.query(
+    sql`select l.subject as account from sallyport_links l
+        where l.user_id = ${userId}::uuid and l.issuer = ${directory.traits.issuer}::text
+          and not exists (select from sallyport_people p where p.user_id = l.user_id and p.flags ? ${CARRIED})
+          and not exists (select from sallyport_switches where name = ${MIGRATION_SWITCH})`,
+    AccountRow,
+  );
+  if (row === undefined) return;
+  const result = await directory.carryPassword(row.account, { plain: password });
+  if (result.outcome !== 'carried' && result.outcome !== 'refused') {
+    report(userId, 'reason' in result ? result.reason : result.outcome, deps);
+    return;
+  }
+  const taken = result.outcome === 'carried';
+  const entry = {
+    who: userId,
+    what: 'provisioned',
+    subject: userId,
+    from: 'sign-in',
+    detail: { password: result.outcome, why: taken ? null : result.reason },
+  } as const;
+  await database.execute(sql`
+    with flagged as (
+      insert into sallyport_people as kept (user_id, flags) values (${userId}::uuid, ${json({ [CARRIED]: taken })})
+      on conflict (user_id) do update set flags = kept.flags || excluded.flags returning user_id
+    ) ${auditInsert(entry, sql`flagged`)}`);
+}
+
+function report(userId: string, reason: string, { log }: CarryOverDeps): void {
+  log.warn('user not carried over at sign-in, the next one tries again', { user: userId, reason });
+}
