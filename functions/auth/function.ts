@@ -1,5 +1,6 @@
 import type { Brought } from '../../shared/edge/function.ts';
 import { confirmation } from '../../shared/sessions/confirm.ts';
+import { provisionOne } from '../../shared/provisioning/one.ts';
 import { sessionMarks } from '../../shared/sessions/revocation.ts';
 import type { PartOf } from '../../shared/configuration/slice.ts';
 import { changeRoute } from './account/change.ts';
@@ -8,6 +9,7 @@ import { resetRoutes } from './account/reset.ts';
 import type { AuthPorts } from './deps.ts';
 import { authJobs } from './jobs.ts';
 import { oauthRoutes } from './oauth/routes.ts';
+import { carryOver } from './password/carry-over.ts';
 import type { PasswordDeps } from './password/deps.ts';
 import { Hashing } from './password/hashes.ts';
 import { loginRoute } from './password/login.ts';
@@ -20,6 +22,7 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
   const { database, keyRing } = ports;
   if (database === null || keyRing === null || config.sessions === null)
     throw new Error('auth needs a database and sessions: its slice makes their absence a fault');
+  const { directory, log } = ports;
   const deps: PasswordDeps = {
     ...ports,
     database,
@@ -29,6 +32,13 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
     outbox: ports.outbox ?? null,
     hashing: new Hashing(ports.platform.passwords),
     confirm: confirmation({ ...ports, database, keyRing }),
+    carryOver:
+      directory === null
+        ? undefined
+        : carryOver({
+            ...{ database, directory, log },
+            provision: (userId) => provisionOne(userId, { database, directory }),
+          }),
   };
   ports.marksFrom(sessionMarks(database));
   return {

@@ -2,6 +2,9 @@ import * as z from 'zod';
 import { sql, type Database, type Sql } from '../ports/database.ts';
 import { isTenant } from './tenants.ts';
 
+/** In sallyport_people.flags, once the provider has taken the password (true) or refused it for good (false). */
+export const PASSWORD_CARRIED = 'password_carried';
+
 /** Where a person stands on the way to the provider. */
 export type MigrationState = 'not_invited' | 'provisioned' | 'invited' | 'completed' | 'excluded';
 

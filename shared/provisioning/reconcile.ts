@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { audit } from '../people/audit.ts';
+import { PASSWORD_CARRIED } from '../people/users.ts';
 import { sql } from '../ports/database.ts';
 import type { Calls } from './calls.ts';
 import { compare, groupsOff, type Difference, type DifferenceKind, type Linked } from './compare.ts';
@@ -111,10 +112,14 @@ async function mendOne(
   const result = await changeOf(kind, user, account, calls);
   switch (result.outcome) {
     case 'done':
-      if (result.passwordDropped)
+      if (result.passwordDropped) {
+        await deps.database.execute(
+          sql`update sallyport_people set flags = flags - ${PASSWORD_CARRIED}::text where user_id = ${user.id}::uuid`,
+        );
         deps.onWarning(
           `${user.email}: the password at the provider is set again at the next sign-in by password`,
         );
+      }
       return undefined;
     case 'clash':
       return `another account has the same ${result.fields.join(' and ')}`;

@@ -12,6 +12,7 @@ import { limitAccount, refusedSignIn } from '../password/login.ts';
 import type { PasswordDeps } from '../password/deps.ts';
 import { recordRefused, type Refused } from '../password/refused.ts';
 import { retiredWithColumn } from '../password/retired.ts';
+import { carriedAgain } from '../password/carry-over.ts';
 import { requireStrong } from './policy.ts';
 
 const Body = z.object({ current_password: password, new_password: password });
@@ -76,7 +77,7 @@ async function change(
           sql`${which.othersOf(userId, sessionId)} and exists (select from person)`,
           'password changed',
         )}), links as (delete from sallyport_resets where user_id in (select user_id from person)),
-        audited as (${auditInsert(entry, sql`person`)})
+        forgotten as (${carriedAgain(sql`person`)}), audited as (${auditInsert(entry, sql`person`)})
         select exists (select from person) as changed, coalesce((select array_agg(id) from ended), '{}') as ids`,
     EndedRow,
   );

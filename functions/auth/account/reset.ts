@@ -14,6 +14,7 @@ import { limitAccount } from '../password/login.ts';
 import { retiredWithColumn } from '../password/retired.ts';
 import { startUrl } from '../user.ts';
 import { byFormOrJson, tokenPage } from './pages.ts';
+import { carriedAgain } from '../password/carry-over.ts';
 import { requireStrong } from './policy.ts';
 
 const PATH = '/api/v1/auth/reset-password';
@@ -163,7 +164,7 @@ async function confirm(
             and u.deleted_at is null and u.password_hash is not null and u.auth_method <> 'kanidm'
           returning u.user_id
         ), ended as (${sessionEnding(which.allOf(sql`(select user_id from person)`), 'password reset')}),
-        audited as (${auditInsert(entry, sql`person`)})
+        forgotten as (${carriedAgain(sql`person`)}), audited as (${auditInsert(entry, sql`person`)})
         select (select user_id from person) as "userId", coalesce((select array_agg(id) from ended), '{}') as ids`,
     DoneRow,
   );

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { MIGRATION_SWITCH } from '../../../shared/people/tenants.ts';
-import { json, sql, type Database } from '../../../shared/ports/database.ts';
+import { PASSWORD_CARRIED } from '../../../shared/people/users.ts';
+import { json, sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 import type { Directory } from '../../../shared/ports/directory.ts';
 import type { Log } from '../../../shared/ports/log.ts';
 import type { Account } from './accounts.ts';
@@ -14,9 +15,6 @@ export interface CarryOverDeps {
   /** Makes the account of one user, beside any run. */
   readonly provision: (userId: string) => Promise<{ readonly outcome: string; readonly reason?: string }>;
 }
-
-/** Set in sallyport_people.flags, once the provider has taken the password or refused it for good. */
-export const CARRIED = 'password_carried';
 
 /**
  * The lazy door: whoever signs in by password goes over to the provider. Where it takes hashes, the account is made with that of the
@@ -48,7 +46,7 @@ async function carried(userId: string, password: string, deps: CarryOverDeps): P
   const [row] = await database.query(
     sql`select l.subject as account from sallyport_links l
         where l.user_id = ${userId}::uuid and l.issuer = ${directory.traits.issuer}::text
-          and not exists (select from sallyport_people p where p.user_id = l.user_id and p.flags ? ${CARRIED})
+          and not exists (select from sallyport_people p where p.user_id = l.user_id and p.flags ? ${PASSWORD_CARRIED})
           and not exists (select from sallyport_switches where name = ${MIGRATION_SWITCH})`,
     AccountRow,
   );
@@ -68,9 +66,14 @@ async function carried(userId: string, password: string, deps: CarryOverDeps): P
   } as const;
   await database.execute(sql`
     with flagged as (
-      insert into sallyport_people as kept (user_id, flags) values (${userId}::uuid, ${json({ [CARRIED]: taken })})
+      insert into sallyport_people as kept (user_id, flags) values (${userId}::uuid, ${json({ [PASSWORD_CARRIED]: taken })})
       on conflict (user_id) do update set flags = kept.flags || excluded.flags returning user_id
     ) ${auditInsert(entry, sql`flagged`)}`);
+}
+
+/** An update by which a new password goes along with the next sign-in. `who`: a CTE of user_id. */
+export function carriedAgain(who: Sql): Sql {
+  return sql`update sallyport_people set flags = flags - ${PASSWORD_CARRIED}::text where user_id in (select user_id from ${who}) and flags ? ${PASSWORD_CARRIED}`;
 }
 
 function report(userId: string, reason: string, { log }: CarryOverDeps): void {
