@@ -40,10 +40,13 @@ export interface AuditEntry {
   readonly detail?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-/** An insert of the row, for a statement's CTE. `when`: a CTE without whose rows none is written; one row is written for each. */
-export function auditInsert(entry: AuditEntry, when?: Sql): Sql {
+/**
+ * An insert of the row, for a statement's CTE. `when`: a CTE without whose rows none is written; one row is written for each.
+ * `whose`: the subject as an expression over those.
+ */
+export function auditInsert(entry: AuditEntry, when?: Sql, whose?: Sql): Sql {
   const { who, what, subject = null, from, run = null, detail = {} } = entry;
-  const values = sql`${who}::text, ${what}::text, ${subject}::uuid, ${from}::text, ${run}::text, ${json(detail)}::jsonb`;
+  const values = sql`${who}::text, ${what}::text, ${whose ?? sql`${subject}::uuid`}, ${from}::text, ${run}::text, ${json(detail)}::jsonb`;
   const source = when === undefined ? sql`` : sql` from ${when}`;
   return sql`insert into sallyport_audit (who, what, subject, source, run, detail) select ${values}${source}`;
 }

@@ -146,5 +146,5 @@ export type Ending =
 /** An update of a statement's CTE that ends living sessions; the `id` of its rows is the caller that markEnded() marks. */
 export function sessionEnding(sessions: Sql, why: Ending): Sql {
   return sql`update sessions s set revoked = true, revoked_at = now(), revoked_reason = ${why}::text
-    where ${sessions} and not s.revoked returning ${SESSION_CALLER} as id`;
+    where ${sessions} and not s.revoked returning ${SESSION_CALLER} as id, s.user_id`;
 }

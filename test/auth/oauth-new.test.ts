@@ -81,6 +81,18 @@ oauthSuite('somebody new by the provider', {}, (stage) => {
       expect(await userRow(stage.database, other.userId)).toMatchObject({ auth_method: 'password' });
     });
 
+    it('of two providers under one subject, as two people', async () => {
+      const tenant = await makeGroupedTenant(stage.database);
+      await group(stage.database, tenant, groupUuid(stage.zitadel.url, tenant.tenantId), 'member');
+      const sub = randomUUID();
+      const [one, other] = [stage.browser(), stage.browser()];
+      const owner = { 'urn:zitadel:iam:user:resourceowner:id': tenant.tenantId };
+      await signInAt(one, stage.zitadel, { sub, email: address(), ...owner }, { provider: 'zitadel' });
+      await signInAt(other, stage.kanidm, { sub, email: address(), groups: [tenant.users] }, KANIDM);
+      expect((await me(one)).id).toBe(sub);
+      expect((await me(other)).id).not.toBe(sub);
+    });
+
     it('of Zitadel by its organisation and by roles of the project, from the ID token or else from userinfo', async () => {
       const tenant = await makeGroupedTenant(stage.database);
       await group(stage.database, tenant, groupUuid(stage.zitadel.url, tenant.tenantId), 'member');

@@ -16,7 +16,7 @@ export interface Beginning {
 
 const BegunRow = z.object({ begun: z.number(), ended: z.array(z.string()) });
 
-/** Ids of the sessions that ended with it; undefined where something changed meanwhile, and nothing was done. */
+/** The sessions that ended with it, as markEnded() takes them; undefined where something changed meanwhile, and nothing was done. */
 export type Begun = readonly string[] | undefined;
 
 /**
@@ -44,13 +44,16 @@ export function beginKnown(
   return begin(database, { person, link, userId, email }, beginning);
 }
 
-/** kanidm_user_id shows a linked account where it can: it is a uuid, and nobody has it. */
-function mirrored({ subject }: ProviderAccount): Sql {
+/** kanidm_user_id shows a linked account where it can: it is a uuid, and nobody has it. Null elsewhere. */
+function mirrorOf({ subject }: ProviderAccount): Sql {
   const uuid = uuidOf(subject);
-  if (uuid === null) return sql``;
-  return sql`, kanidm_synced_at = case when kanidm_user_id is null then now() else kanidm_synced_at end,
-    kanidm_user_id = coalesce(kanidm_user_id, (select ${uuid}::uuid
-      where not exists (select from users k where k.kanidm_user_id = ${uuid}::uuid)))`;
+  return sql`(select ${uuid}::uuid where not exists (select from users k where k.kanidm_user_id = ${uuid}::uuid))`;
+}
+
+function mirrored(account: ProviderAccount): Sql {
+  return sql`, kanidm_synced_at = case when kanidm_user_id is null and ${mirrorOf(account)} is not null then now()
+      else kanidm_synced_at end,
+    kanidm_user_id = coalesce(kanidm_user_id, ${mirrorOf(account)})`;
 }
 
 /** Makes the user of a new account, and begins their session. Throws as `Database`. */
@@ -60,14 +63,15 @@ export function beginNew(
   beginning: Beginning,
 ): Promise<Begun> {
   const { account, arrival } = beginning;
-  const mirror = uuidOf(account.subject) ?? (arrival.passwords ? null : userId);
+  // Once passwords are dropped, the column takes no null.
+  const mirror = arrival.passwords ? mirrorOf(account) : sql`coalesce(${mirrorOf(account)}, ${userId}::uuid)`;
   const columns = arrival.passwords ? sql`, auth_method, migration_completed_at` : sql``;
   const values = arrival.passwords ? sql`, 'kanidm', now()` : sql``;
   const person = sql`insert into users (user_id, tenant_id, email, email_verified, email_verified_at, full_name, role,
       last_login_at, kanidm_user_id, kanidm_synced_at ${columns})
     select ${userId}::uuid, t.tenant_id, ${email}::text, ${account.emailVerified}::boolean,
       case when ${account.emailVerified}::boolean then now() end, ${account.name}::text, ${ROLES[tenant.role]}::text, now(),
-      ${mirror}::uuid, case when ${mirror}::uuid is not null then now() end ${values}
+      ${mirror}, case when ${mirror} is not null then now() end ${values}
     from tenants t where t.tenant_id = ${tenant.tenantId}::uuid and t.status = 'active' and t.deleted_at is null
     on conflict do nothing returning user_id, tenant_id`;
   const link = sql`${linking(account, 'callback')} returning user_id`;
@@ -111,7 +115,7 @@ async function begin(
           audited as (${auditInsert(signedIn, sql`person`)}),
           recorded as (${auditInsert(linked, sql`link`)})
           select (select count(*) from person)::int as begun,
-            (select coalesce(array_agg(id::text), '{}') from ended) as ended`,
+            (select coalesce(array_agg(id), '{}') from ended) as ended`,
       BegunRow,
     );
     return row?.begun === 1 ? row.ended : undefined;

@@ -7,7 +7,7 @@ import { JwtRefused, verifyJwt } from '../../../shared/keys/verify-jwt.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
 import type { SignIn } from '../../../shared/ports/sign-in.ts';
-import { markEnded } from '../../../shared/sessions/revocation.ts';
+import { markEnded, SESSION_CALLER } from '../../../shared/sessions/revocation.ts';
 import { sessionEnding } from '../../../shared/sessions/store.ts';
 import type { AuthDeps } from '../deps.ts';
 import { BACKCHANNEL_LOGOUT, providerAt } from './http.ts';
@@ -23,7 +23,7 @@ export function backchannelLogoutRoute(deps: AuthDeps): OwnRoute {
       const token = tokenIn(new TextDecoder().decode(await context.body()));
       const logout = await verified(token, signIn, context.address, deps);
       const ended = await end(logout, signIn, context, deps);
-      await markEnded(ended.ids, deps);
+      await markEnded(ended.callers, deps);
       if (!ended.fresh) throw invalid('jti came before');
       return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } });
     },
@@ -90,7 +90,7 @@ async function verified(
   }
 }
 
-const EndedRow = z.object({ fresh: z.boolean(), ids: z.array(z.string()) });
+const EndedRow = z.object({ fresh: z.boolean(), callers: z.array(z.string()) });
 
 /**
  * In one statement with the spending of `jti`. A token that comes again ends nothing, but names the sessions it ended: who
@@ -118,14 +118,14 @@ async function end(
         insert into sallyport_spent (key, expires_at) values (${key}, now() + interval '1 hour')
         on conflict (key) do nothing returning key
       ), ended as (${sessionEnding(sql`${theirs} and ${before} and exists (select from spent)`, WHY)}),
-      audited as (${auditInsert(entry, sql`ended`)})
+      audited as (${auditInsert(entry, sql`ended`, sql`ended.user_id`)})
       select exists (select from spent) as fresh,
-        array(select id::text from ended union
-          select s.session_id::text from sessions s where ${theirs} and s.revoked and s.revoked_reason = ${WHY}::text
-            and s.access_token_expires_at > now()) as ids`,
+        array(select id from ended union
+          select ${SESSION_CALLER} from sessions s where ${theirs} and s.revoked and s.revoked_reason = ${WHY}::text
+            and s.access_token_expires_at > now()) as callers`,
     EndedRow,
   );
-  return row ?? { fresh: false, ids: [] };
+  return row ?? { fresh: false, callers: [] };
 }
 
 const WHY = 'ended at the provider';
