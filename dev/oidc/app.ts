@@ -4,9 +4,10 @@ import { getCookie, setCookie } from 'hono/cookie';
 import type Provider from 'oidc-provider';
 import { z } from 'zod';
 import { SIGNING_ALGORITHMS } from '../keys.ts';
+import type { OidcDirectory } from './directory.ts';
 import { introspect } from './introspection.ts';
 import { mint } from './mint.ts';
-import { homePage, problemPage, signInPage, tokenPage } from './pages.ts';
+import { homePage, passwordPage, problemPage, signInPage, tokenPage } from './pages.ts';
 import { SignIn } from './sign-in.ts';
 import { findUser, type IsUser } from './users.ts';
 
@@ -26,7 +27,12 @@ interface Bindings {
 }
 
 /** The demo's own pages; what they do not know is the provider's. */
-export function demoApp(provider: Provider, isUser: IsUser, gatewaySecret: string): Hono<Bindings> {
+export function demoApp(
+  provider: Provider,
+  isUser: IsUser,
+  gatewaySecret: string,
+  people: PeopleOfClient,
+): Hono<Bindings> {
   const app = new Hono<Bindings>();
   const signIn = new SignIn(provider.issuer);
   const host = new URL(provider.issuer).host;
@@ -51,10 +57,12 @@ export function demoApp(provider: Provider, isUser: IsUser, gatewaySecret: strin
   });
   app.get('/callback', (c) => showToken(c, signIn));
   app.get('/interaction/:uid', async (c) => {
-    const { uid } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
-    return c.html(signInPage(uid));
+    const { uid, params } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
+    if (params['client_id'] !== people.clientId) return c.html(signInPage(uid));
+    const { login_hint: hint } = params;
+    return c.html(passwordPage(uid, typeof hint === 'string' ? hint : ''));
   });
-  app.post('/interaction/:uid', (c) => choose(c, provider));
+  app.post('/interaction/:uid', (c) => choose(c, provider, people));
   app.post('/oauth/v2/introspect', (c) => introspect(c, provider, gatewaySecret));
   app.post('/demo/token', (c) => mintForTerminal(c, provider, isUser));
   app.onError((error, c) => c.html(problemPage(error.message), 400));
@@ -71,12 +79,28 @@ async function showToken(c: Context<Bindings>, signIn: SignIn) {
   return c.html(tokenPage(token));
 }
 
-async function choose(c: Context<Bindings>, provider: Provider) {
+/** People who sign in by name and password, and where. */
+interface PeopleOfClient {
+  readonly directory: OidcDirectory | undefined;
+  readonly clientId: string | undefined;
+}
+
+/** One of the demo's people at its own page; somebody of the directory at the web client. */
+async function choose(c: Context<Bindings>, provider: Provider, people: PeopleOfClient) {
+  const { uid, params } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
   const form = await c.req.formData();
-  const chosen = form.get('user');
-  const user = typeof chosen === 'string' ? findUser(chosen) : undefined;
-  if (user === undefined) return c.html(problemPage('There is no such person here.'), 400);
-  const login = { login: { accountId: user.id, remember: false } };
+  const text = (name: string): string => {
+    const value = form.get(name);
+    return typeof value === 'string' ? value : '';
+  };
+  const atClient = params['client_id'] === people.clientId;
+  const accountId = atClient
+    ? await people.directory?.signIn(text('name'), text('password'))
+    : findUser(text('user'))?.id;
+  if (accountId === undefined && atClient)
+    return c.html(passwordPage(uid, text('name'), 'Name or password is wrong.'), 400);
+  if (accountId === undefined) return c.html(problemPage('There is no such person here.'), 400);
+  const login = { login: { accountId, remember: false } };
   return c.redirect(await provider.interactionResult(c.env.incoming, c.env.outgoing, login), 303);
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JWK } from 'jose';
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import { accountOf, zitadelScopes, type OidcDirectory, type WebClient } from './directory.ts';
 import { problemPage } from './pages.ts';
 import { findUser } from './users.ts';
 
@@ -17,6 +18,8 @@ export interface ProviderSettings {
   readonly issuer: string;
   readonly keys: readonly JWK[];
   readonly gatewaySecret: string;
+  readonly directory?: OidcDirectory | undefined;
+  readonly webClient?: WebClient | undefined;
 }
 
 /** Paths are Zitadel's, so that the demo's discovery document reads like the real one. */
@@ -30,13 +33,24 @@ const ROUTES = {
 };
 
 export function configuration(settings: ProviderSettings): Configuration {
+  const { webClient, directory } = settings;
+  const scopes = zitadelScopes(webClient?.projectId);
   return {
     routes: ROUTES,
     jwks: { keys: settings.keys },
     clients: clients(settings),
     cookies: { keys: [randomBytes(32).toString('hex')] },
-    claims: { openid: ['sub'], profile: ['name', 'preferred_username'] },
-    findAccount,
+    scopes: ['openid', 'profile', 'email', 'offline_access', ...Object.keys(scopes)],
+    claims: {
+      openid: ['sub'],
+      profile: ['name', 'preferred_username'],
+      email: ['email', 'email_verified'],
+      ...Object.fromEntries(Object.entries(scopes).map(([scope, claims]) => [scope, [...claims]])),
+    },
+    // As Zitadel does where the application says so.
+    conformIdTokenClaims: false,
+    findAccount: (_ctx, sub) => findAccount(sub) ?? findPerson(directory, sub, webClient?.projectId),
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     loadExistingGrant,
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     pkce: { required: () => true },
@@ -45,6 +59,7 @@ export function configuration(settings: ProviderSettings): Configuration {
     ttl: {
       AccessToken: HOUR_S,
       AuthorizationCode: 60,
+      RefreshToken: 24 * HOUR_S,
       Grant: 24 * HOUR_S,
       IdToken: HOUR_S,
       Interaction: HOUR_S,
@@ -53,6 +68,8 @@ export function configuration(settings: ProviderSettings): Configuration {
     features: {
       devInteractions: { enabled: false },
       rpInitiatedLogout: { enabled: false },
+      // Puts `sid` into ID tokens.
+      backchannelLogout: { enabled: true },
       introspection: {
         enabled: true,
         allowedPolicy: (_ctx, client) => client.clientId === GATEWAY_CLIENT_ID,
@@ -63,7 +80,8 @@ export function configuration(settings: ProviderSettings): Configuration {
       },
       resourceIndicators: {
         enabled: true,
-        defaultResource: () => RESOURCE,
+        // Tokens for the demo's upstream; those of a web application are opaque, as Zitadel's are by default.
+        defaultResource: (_ctx, client) => (client.clientId === webClient?.id ? [] : RESOURCE),
         useGrantedResource: () => true,
         getResourceServerInfo: () => ({
           scope: 'openid profile',
@@ -77,7 +95,11 @@ export function configuration(settings: ProviderSettings): Configuration {
   };
 }
 
-function clients({ issuer, gatewaySecret }: ProviderSettings): NonNullable<Configuration['clients']> {
+function clients({
+  issuer,
+  gatewaySecret,
+  webClient,
+}: ProviderSettings): NonNullable<Configuration['clients']> {
   return [
     {
       client_id: PAGE_CLIENT_ID,
@@ -94,17 +116,37 @@ function clients({ issuer, gatewaySecret }: ProviderSettings): NonNullable<Confi
       grant_types: [],
       response_types: [],
     },
+    ...(webClient === undefined ? [] : [webApplication(webClient)]),
   ];
 }
 
-const findAccount: Configuration['findAccount'] = (_ctx, sub) => {
+function webApplication({ id, secret, redirectUris, backchannelLogoutUri }: WebClient) {
+  return {
+    client_id: id,
+    client_secret: secret,
+    redirect_uris: [...redirectUris],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code' as const],
+    ...(backchannelLogoutUri !== undefined && {
+      backchannel_logout_uri: backchannelLogoutUri,
+      backchannel_logout_session_required: true,
+    }),
+  };
+}
+
+function findPerson(directory: OidcDirectory | undefined, sub: string, projectId: string | undefined) {
+  const person = directory?.find(sub);
+  return person === undefined ? undefined : accountOf(person, projectId);
+}
+
+function findAccount(sub: string) {
   const user = findUser(sub);
   if (user === undefined) return undefined;
   return {
     accountId: user.id,
     claims: () => ({ sub: user.id, name: user.name, preferred_username: user.id }),
   };
-};
+}
 
 const renderError: Configuration['renderError'] = async (ctx, out) => {
   ctx.type = 'html';
@@ -118,7 +160,8 @@ async function loadExistingGrant(ctx: KoaContextWithOIDC) {
   const known = session.grantIdFor(client.clientId);
   if (known !== undefined) return provider.Grant.find(known);
   const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
-  grant.addOIDCScope('openid profile');
+  const { scope } = ctx.oidc.params ?? {};
+  grant.addOIDCScope(typeof scope === 'string' ? `openid profile ${scope}` : 'openid profile');
   grant.addResourceScope(RESOURCE, 'openid profile');
   await grant.save();
   return grant;

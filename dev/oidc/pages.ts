@@ -62,6 +62,25 @@ export function signInPage(uid: string) {
   );
 }
 
+/** Of a person of the directory; `fault`: of the attempt before. */
+export function passwordPage(uid: string, name: string, fault?: string) {
+  return page(
+    'Sign in',
+    html`${fault === undefined ? '' : html`<p role="alert">${fault}</p>`}
+      <form method="post" action="/interaction/${uid}">
+        <p>
+          <label>Name <input name="name" value="${name}" autocomplete="username" required /></label>
+        </p>
+        <p>
+          <label
+            >Password <input name="password" type="password" autocomplete="current-password" required
+          /></label>
+        </p>
+        <button>Sign in</button>
+      </form>`,
+  );
+}
+
 function userButton(user: DemoUser) {
   return html`<button name="user" value="${user.id}">
     Continue as ${user.name}<br /><small>${user.may}</small>
