@@ -2,9 +2,11 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { authJobs } from '../../functions/auth/jobs.ts';
+import { createPeople } from '../../functions/gateway/authenticate/people.ts';
+import { eachAlone } from '../../shared/caches/in-flight.ts';
 import { personByLink } from '../../shared/people/links.ts';
 import { compile } from '../../shared/database/sql.ts';
-import { sql, type Sql } from '../../shared/ports/database.ts';
+import { sql, type RowParser, type Sql } from '../../shared/ports/database.ts';
 import { sessionMarks } from '../../shared/sessions/revocation.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { FULL } from '../support/scale.ts';
@@ -16,6 +18,8 @@ const postgres = DATABASES[1];
 const PEOPLE = FULL ? 1_000_000 : 30_000;
 /** Tables that grow with people; the others have a row per tenant or per switch. */
 const LARGE = /^(?:users|sessions|sallyport_(?:sessions|links|audit|people|resets|registrations|spent))$/;
+
+const SUBJECT = 'b1f0a3a2-7d4c-4f0a-9d53-0a1b2c3d4e5f';
 
 const FILL = [
   sql`insert into tenants (name, slug) select 'T' || n, 't' || n from generate_series(1, 500) n`,
@@ -143,7 +147,7 @@ describe.skipIf(postgres.missing)('indexes used (needs the postgresql package)',
       execute: (statement: Sql) => (sent.push(statement), Promise.resolve(0)),
     };
     const kanidm = 'https://idm.example.org';
-    const subject = 'b1f0a3a2-7d4c-4f0a-9d53-0a1b2c3d4e5f';
+    const subject = SUBJECT;
     await personByLink(database, { issuer: kanidm, subject }, kanidm);
     await personByLink(database, { issuer: 'https://idp.example.org', subject }, kanidm);
     await sessionMarks(database).since(Date.now() - 60_000, async () => undefined);
@@ -151,6 +155,32 @@ describe.skipIf(postgres.missing)('indexes used (needs the postgresql package)',
     const signal = new AbortController().signal;
     for (const job of Object.values(authJobs({ database }))) await job.run({ signal, dryRun: false });
     expect(sent.length).toBe(9);
+    for (const { text, params } of sent.map(compile)) expect(await scans(text, params)).toEqual([]);
+  });
+
+  it('by the gateway, for the account of a new token and for its groups', async () => {
+    const sent: Sql[] = [];
+    const nobody = { userId: null, taken: false, grouped: true, tenant: null, slug: null, role: null };
+    const query = async <T>(statement: Sql, row: RowParser<T>): Promise<T[]> => {
+      sent.push(statement);
+      return sent.length % 2 === 1 ? [row.parse(nobody)] : [];
+    };
+    const typ = 'at+jwt';
+    const locate = createPeople({
+      database: { query },
+      issuers: [
+        { name: 'kanidm', url: 'https://idm.example.org', audiences: ['app'], sharedSubjects: true, typ },
+      ],
+      groupsOf: () => Promise.resolve([SUBJECT]),
+      clock: { now: () => Date.now() },
+      collapse: eachAlone,
+    });
+    const identity = {
+      ...{ issuerName: 'kanidm', issuer: 'https://idm.example.org', subject: SUBJECT },
+      ...{ user: `user:${SUBJECT}`, caller: `kanidm|${SUBJECT}` },
+    };
+    await locate({ token: '', identity, claims: {} }, undefined);
+    expect(sent).toHaveLength(2);
     for (const { text, params } of sent.map(compile)) expect(await scans(text, params)).toEqual([]);
   });
 });

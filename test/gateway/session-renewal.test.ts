@@ -43,21 +43,10 @@ const options = {
 const Session = z.object({ id: z.string(), generation: z.number(), revoked: z.boolean() });
 
 gatewaySuite('a session whose access token ran out', options, (stage) => {
-  /** Signs in by password; the cookies of the browser, its access token replaced by one that ran out. */
+  /** The cookies of a browser whose access token ran out. */
   async function browser(): Promise<{ cookie: string; user: string; refresh: string }> {
     const user = await doors.user(ACME);
-    await doors.execute(sql`update users set password_hash = crypt('correct horse battery staple', gen_salt('bf', 4))
-      where user_id = ${user}`);
-    const answer = await stage.gateway.fetch('/api/v1/auth/login', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', origin: PUBLIC_URL },
-      body: JSON.stringify({
-        ...{ email: `${user}@example.org`, password: 'correct horse battery staple', cookie: true },
-      }),
-    });
-    expect(answer.status).toBe(200);
-    const set = setCookies(answer);
-    const refresh = set.get(REFRESH_COOKIE)?.value ?? '';
+    const refresh = await doors.begun(user);
     stage.secrets.push(refresh);
     const now = Math.floor(Date.now() / 1_000);
     const old = await doors.session({ sub: user, iat: now - 900, exp: now - 60 });

@@ -2,6 +2,8 @@ import { importJWK, SignJWT, type JWTPayload } from 'jose';
 import { generateKeys } from '../../cli/keys.ts';
 import { startNeonEndpoint } from '../../dev/neon.ts';
 import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
+import { sessionKeys } from '../../shared/sessions/keys.ts';
+import { mintRefresh, tokenHash } from '../../shared/sessions/token.ts';
 import { Border } from './border.ts';
 import { crossToPostgres } from './crossing-postgres.ts';
 import { DATABASE } from './databases.ts';
@@ -39,6 +41,8 @@ export interface TwoDoors {
   kanidmBearer(sub: string, claims?: Record<string, unknown>): Promise<string>;
   /** An access token of a session; `sub` is a new user of ACME unless given. */
   session(claims?: JWTPayload): Promise<string>;
+  /** Rows of a session of a user of ACME that began by password; its refresh token. */
+  begun(user: string): Promise<string>;
   /** The database is away, or back. */
   cut(): void;
   mend(): Promise<void>;
@@ -95,6 +99,17 @@ export async function openTwoDoors(): Promise<TwoDoors> {
       };
       const header = { alg: 'ES256', kid: jwk['kid'], typ: 'at+jwt' };
       return new SignJWT(whole).setProtectedHeader(header).sign(await importJWK(jwk, 'ES256'));
+    },
+    async begun(user) {
+      const sessionId = uuid();
+      const refresh = mintRefresh({ sessionId, generation: 0 }, sessionKeys(JSON.stringify(keys)));
+      await database.transaction([
+        sql`insert into sessions (session_id, user_id, tenant_id, access_token_hash, refresh_token_hash, auth_method,
+              access_token_expires_at, refresh_token_expires_at)
+            values (${sessionId}, ${user}, ${ACME.id}, '', ${tokenHash(refresh)}, 'jwt', now(), now() + interval '1 day')`,
+        sql`insert into sallyport_sessions (session_id) values (${sessionId})`,
+      ]);
+      return refresh;
     },
     cut: () => {
       wall.cut();

@@ -32,7 +32,8 @@ const Sealed = z.object({
   verifier: z.string(),
   returnTo: z.string(),
   tenant: z.string().nullable(),
-  link: z.object({ userId: z.uuid(), sessionId: z.uuid() }).nullable(),
+  // Ids of the application need not be of RFC 9562.
+  link: z.object({ userId: z.guid(), sessionId: z.guid() }).nullable(),
   /** Milliseconds since the epoch. */
   until: z.number(),
 });

@@ -36,17 +36,17 @@ export function createGroups({ kanidm, zitadelProject }: GroupSources, deps: Pro
   const ask = async (token: string): Promise<z.infer<typeof userinfoSchema>> => {
     if (kanidm === undefined) throw new ProviderUnavailable('KANIDM_ISSUER_URL is not set');
     if (failure !== undefined && deps.clock.now() < failure.untilMs) throw failure.error;
-    let answered = false;
+    const seen = { answered: false };
     const fetch: ProviderDeps['fetch'] = async (url, init) => {
       const answer = await deps.fetch(url, init);
-      answered = answer.status < 500;
+      seen.answered = answer.status < 500;
       return answer;
     };
     try {
       return await userinfo(kanidm, token, { ...deps, fetch });
     } catch (error) {
       // An answer that cannot be used is about this caller, and says nothing of others.
-      if (error instanceof ProviderUnavailable && !answered)
+      if (error instanceof ProviderUnavailable && !seen.answered)
         failure = { error, untilMs: deps.clock.now() + PAUSE_MS };
       throw error;
     }
