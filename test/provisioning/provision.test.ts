@@ -140,7 +140,7 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
       let deletions = 0;
       ground.directory.after = async (method, ids) => {
         if (method !== 'create') return;
-        const [first] = ids;
+        const first = ids.find((id) => id !== rows[0]!.user_id);
         deletions += 1;
         if (deletions === 1)
           await ground.database.execute(sql`delete from users where user_id = ${first ?? ''}`);

@@ -43,11 +43,13 @@ export function crossToHttp(target: string, border: Border): Promise<Crossing> {
 }
 
 async function requestOf(incoming: IncomingMessage): Promise<RequestInit> {
-  const { method = 'GET', headers } = incoming;
+  const { method = 'GET', headers: given } = incoming;
   const body = await buffer(incoming);
-  return body.length === 0
-    ? { method }
-    : { method, body, headers: { 'content-type': headers['content-type'] ?? 'application/json' } };
+  const headers = {
+    ...(given.authorization !== undefined && { authorization: given.authorization }),
+    ...(body.length > 0 && { 'content-type': given['content-type'] ?? 'application/json' }),
+  };
+  return body.length === 0 ? { method, headers } : { method, body, headers };
 }
 
 async function answerOf(url: URL, request: RequestInit): Promise<{ status: number; body: string }> {
