@@ -138,7 +138,10 @@ function systemMessage(error: unknown): string | undefined {
 /** Suggests `sallyport rules check` for `sallyport check`. */
 function unknownCommand({ code, message }: CommanderError, root: Command): string[] {
   const [, word] = /unknown command '([^']*)'/.exec(message) ?? [];
-  if (code !== 'commander.unknownCommand' || word === undefined || message.includes('Did you mean'))
-    return [];
-  return elsewhere(root, word).map((path) => `(Did you mean ${path}?)`);
+  if (code !== 'commander.unknownCommand' || word === undefined) return [];
+  // Commander has named a group that is near; a command of exactly this name may be meant all the same.
+  const isNear = (path: string): boolean => !message.includes('Did you mean') || path.endsWith(` ${word}`);
+  return elsewhere(root, word)
+    .filter(isNear)
+    .map((path) => `(Did you mean ${path}?)`);
 }

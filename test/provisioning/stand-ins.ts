@@ -1,4 +1,6 @@
-import type { Kanidm } from '../../dev/kanidm/index.ts';
+import { startKanidm, type Kanidm } from '../../dev/kanidm/index.ts';
+import { startZitadel } from '../../dev/zitadel/index.ts';
+import { ORGANIZATION } from '../../dev/zitadel/users.ts';
 import type { Directory } from '../../shared/ports/directory.ts';
 import { openDirectory } from '../contracts/directory-support.ts';
 
@@ -11,4 +13,74 @@ export function kanidmDirectory(kanidm: Kanidm, syncToken: string | null = null)
     token: kanidm.token,
     syncToken,
   });
+}
+
+/** A provider of its own for a suite, with the variables that lead the commands to it. */
+export interface Provider {
+  readonly name: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly directory: Directory;
+  /** Whether somebody signs in there by a password; null: the stand-in does not tell. */
+  readonly signsIn: ((id: string, password: string) => Promise<boolean>) | null;
+  close(): Promise<void>;
+}
+
+export const PROVIDERS: readonly (readonly [name: string, start: () => Promise<Provider>])[] = [
+  ['Kanidm, local (stand-in)', () => startKanidmProvider(false)],
+  ['Kanidm, sync (stand-in)', () => startKanidmProvider(true)],
+  ['Zitadel, organisations (stand-in)', () => startZitadelProvider('organisations')],
+  ['Zitadel, roles (stand-in)', () => startZitadelProvider('roles')],
+];
+
+async function startKanidmProvider(sync: boolean): Promise<Provider> {
+  const kanidm = await startKanidm();
+  const syncToken = sync ? kanidm.syncs.make('sallyport_sync') : null;
+  return {
+    name: 'kanidm',
+    variables: {
+      KANIDM_URL: kanidm.url,
+      KANIDM_ISSUER_URL: kanidm.issuer('api'),
+      KANIDM_TOKEN: kanidm.token,
+      ...(syncToken !== null && { KANIDM_SYNC_TOKEN: syncToken }),
+    },
+    directory: kanidmDirectory(kanidm, syncToken),
+    signsIn: null,
+    close: () => kanidm.close(),
+  };
+}
+
+async function startZitadelProvider(tenancy: 'organisations' | 'roles'): Promise<Provider> {
+  const zitadel = await startZitadel();
+  const { url, token } = zitadel;
+  const organization = tenancy === 'roles' ? ORGANIZATION : null;
+  const projectId = tenancy === 'roles' ? zitadel.grants.createProject(ORGANIZATION, 'api') : null;
+  return {
+    name: 'zitadel',
+    variables: {
+      ZITADEL_ISSUER_URL: url,
+      ZITADEL_PROVISIONING_TOKEN: token,
+      ZITADEL_TENANCY: tenancy,
+      ...(organization !== null && { ZITADEL_ORGANIZATION: organization }),
+      ...(projectId !== null && { ZITADEL_PROJECT_ID: projectId }),
+    },
+    directory: openDirectory({
+      provider: 'zitadel',
+      issuer: url,
+      url,
+      token,
+      tenancy,
+      organization,
+      projectId,
+    }),
+    signsIn: async (userId, password) => {
+      const answer = await fetch(`${url}/v2/sessions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ checks: { user: { userId }, password: { password } } }),
+      });
+      await answer.body?.cancel();
+      return answer.status === 201;
+    },
+    close: () => zitadel.close(),
+  };
 }
