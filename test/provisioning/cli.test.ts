@@ -1,3 +1,4 @@
+/** One database is carried to each provider and back. Long because the commands build upon each other. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
