@@ -104,6 +104,17 @@ describe('accounts by password', () => {
         expect(await accepted(await reset(body))).toEqual(known);
     });
 
+    it('takes as many statements for an address that nobody has', async () => {
+      const user = await makeUser(db.database);
+      const counts: number[] = [];
+      for (const email of [user.email, `${randomUUID()}@example.org`]) {
+        auth.statements();
+        await reset({ email });
+        counts.push(auth.statements().length);
+      }
+      expect(counts[0]).toBe(counts[1]);
+    });
+
     it('sets it, ends all sessions and every lock, and counts once', async () => {
       const user = await makeUser(db.database);
       const { access_token } = await signIn(user);

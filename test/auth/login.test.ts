@@ -249,6 +249,8 @@ authSuite('sign-in by password', {}, (stage) => {
       expect(out.status).toBe(204);
       for (const each of out.headers.getSetCookie()) expect(each).toContain('Max-Age=0');
       await expectRefusal(await stage.get('me', { cookie }), 'invalid_token');
+      const again = await stage.post('logout', {}, { cookie, 'sec-fetch-site': 'same-origin' });
+      expect([again.status, again.headers.getSetCookie().length]).toEqual([204, 2]);
     });
 
     it('of another site gets no cookies', async () => {

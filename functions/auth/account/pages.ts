@@ -39,8 +39,7 @@ function page(title: string, words: string, form = '', status = 200): Response {
 }
 
 export interface TokenPage {
-  /** The path of the page, and of the route that its form posts to. */
-  readonly path: string;
+  /** The path that its form posts to. */
   readonly action: string;
   readonly title: string;
   readonly words: string;

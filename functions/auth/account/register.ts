@@ -10,7 +10,7 @@ import { limitAccount } from '../password/login.ts';
 import { retiredWithColumn } from '../password/retired.ts';
 import { byFormOrJson, tokenPage } from './pages.ts';
 import { requireStrong } from './policy.ts';
-import { invalidToken, REQUESTED, tokenDigest } from './reset.ts';
+import { alike, invalidToken, REQUESTED, tokenDigest } from './link-tokens.ts';
 
 const PATH = '/api/v1/auth/register';
 const HOURS = 24;
@@ -23,7 +23,6 @@ const KnownRow = z.object({ known: z.boolean() });
 /** Registration by password: pending until the owner of the address confirms it, so that nobody takes an address before its owner comes. */
 export function registerRoutes(deps: PasswordDeps): OwnRoute[] {
   const shown = tokenPage({
-    path: `${PATH}/confirm`,
     action: `${PATH}/confirm`,
     title: 'Confirm your account',
     words:
@@ -90,7 +89,7 @@ async function register(
   const entry = { who: 'anonymous', what: 'registration_requested', from, run } as const;
   const statements =
     tenant === undefined ? [] : await pending(asked, tenant, hash, row?.known === true, deps);
-  await deps.database.transaction([auditInsert(entry), ...statements]);
+  await deps.database.transaction([auditInsert(entry), ...alike(statements)]);
   deps.outbox?.nudge();
 }
 

@@ -37,7 +37,8 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
       methods: ['POST'],
       quota: 'coarse',
       async answer(request, context) {
-        const caller = await called(request, context);
+        const caller = await called(request, context).catch(goneAlready(request));
+        if (caller === undefined) return noContent(endedCookies(deps.sessions));
         const { everywhere } = await optionalBody(context, Logout);
         const { userId, sessionId } = caller.session;
         if (everywhere === true)
@@ -70,6 +71,14 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
       },
     },
   ];
+}
+
+/** A browser whose session is over still has its cookies to lose. */
+function goneAlready({ headers }: Request): (error: unknown) => undefined {
+  return (error) => {
+    const over = error instanceof Refusal && error.code === 'invalid_token';
+    if (!over || headers.has('authorization')) throw error;
+  };
 }
 
 const NOBODYS = '00000000-0000-0000-0000-000000000000';
