@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
+import { startDoors, type Doors } from './doors.ts';
 import { openInbox, type Inbox } from './inbox.ts';
 import { generateKey } from './keys.ts';
 import { METRICS_TOKEN } from './metrics-token.ts';
-import { migrate } from './migrate.ts';
+import { makeLegacyDatabase } from './legacy/database.ts';
+import { adopt } from './migrate.ts';
 import { startNeonEndpoint, type NeonEndpoint } from './neon.ts';
 import { startOidc, type OidcServer } from './oidc/index.ts';
 import { startOpenFga } from './openfga/index.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
 import { seed } from './seed.ts';
 import { startUpstream } from './upstream/index.ts';
+import type { Kanidm } from './kanidm/index.ts';
 import { startZitadel, type Zitadel } from './zitadel/index.ts';
 
 /** Variables of the gateway, by the names of docs/architecture.md. */
@@ -18,6 +21,7 @@ export interface Stack {
   readonly variables: StackVariables;
   readonly oidc: OidcServer;
   readonly zitadel: Zitadel;
+  readonly kanidm: Kanidm;
   /** Stops every part; safe to call twice. */
   close(): Promise<void>;
 }
@@ -30,7 +34,7 @@ export interface StackOptions {
 }
 
 /** How many times `onUp` is called. */
-export const PARTS = 4;
+export const PARTS = 5;
 
 interface Part {
   readonly url: string;
@@ -39,6 +43,7 @@ interface Part {
 
 interface Parts {
   readonly zitadel: Zitadel;
+  readonly doors: Doors;
   readonly oidc: OidcServer;
   readonly openfga: Part;
   readonly upstream: Part;
@@ -64,15 +69,16 @@ export async function startStack({ gatewayUrl, onUp }: StackOptions): Promise<St
     told('OpenFGA', startOpenFga()),
     told('the upstream', startUpstream({ gatewayJwksUrl: `${gatewayUrl}/.well-known/sallyport/jwks.json` })),
     told('Postgres', startDatabase()),
+    told('Kanidm', startDoors(gatewayUrl)),
     startNeonEndpoint(),
   ] as const;
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= closeAll(inbox, [Promise.resolve(zitadel), ...starting]));
   try {
-    const [oidc, openfga, upstream, postgres, neon] = await Promise.all(starting);
+    const [oidc, openfga, upstream, postgres, doors, neon] = await Promise.all(starting);
     inbox = openInbox(postgres.url);
-    const parts = { zitadel, oidc, openfga, upstream, postgres, neon };
-    return { oidc, zitadel, close, variables: await variablesOf(parts, signingKey) };
+    const parts = { zitadel, oidc, openfga, upstream, postgres, doors, neon };
+    return { oidc, zitadel, kanidm: doors.kanidm, close, variables: await variablesOf(parts, signingKey) };
   } catch (error) {
     await close();
     throw error;
@@ -82,7 +88,8 @@ export async function startStack({ gatewayUrl, onUp }: StackOptions): Promise<St
 async function startDatabase(): Promise<Postgres> {
   const postgres = await startPostgres();
   try {
-    await migrate(postgres.url);
+    await makeLegacyDatabase(postgres.url);
+    await adopt(postgres.url);
     return postgres;
   } catch (error) {
     await postgres.close();
@@ -91,7 +98,7 @@ async function startDatabase(): Promise<Postgres> {
 }
 
 async function variablesOf(parts: Parts, signingKey: string): Promise<StackVariables> {
-  const { zitadel, oidc, openfga, upstream, postgres, neon } = parts;
+  const { zitadel, oidc, openfga, upstream, postgres, doors, neon } = parts;
   const { storeId, modelId } = await seed({ url: openfga.url });
   const assertionKey = await generateKey('ES256', 'demo-gateway');
   return {
@@ -110,6 +117,8 @@ async function variablesOf(parts: Parts, signingKey: string): Promise<StackVaria
     DATABASE_HTTP_ENDPOINT: neon.endpoint,
     ASSERTION_KEYS: JSON.stringify({ keys: [assertionKey] }),
     METRICS_TOKEN,
+    ...doors.variables,
+    ZITADEL_PROVISIONING_TOKEN: zitadel.token,
     // The demo's forward-auth lines come from this machine.
     TRUSTED_PROXIES: '127.0.0.1/32',
     ENVIRONMENT: 'development',

@@ -10,6 +10,8 @@ export interface ClientOptions {
   /** Absent: a public client. */
   readonly secret?: string;
   readonly redirectUris: readonly string[];
+  /** False: no page asks whether the application may, as `kanidm system oauth2 disable-consent-prompt` has it. */
+  readonly consentPrompt?: boolean;
   /** Scopes by the group whose members have them. */
   readonly scopes: Readonly<Record<string, readonly string[]>>;
 }
@@ -96,9 +98,9 @@ export class OAuth2 {
     return scopes.length === 0 ? null : [...new Set(scopes)];
   }
 
-  /** Whether the person agreed before: then no page asks again. */
+  /** Whether no page asks: the person agreed before, or need not. */
   consented(client: Client, person: string, scopes: readonly string[]): boolean {
-    return this.#consents.has(consentKey(client, person, scopes));
+    return client.consentPrompt === false || this.#consents.has(consentKey(client, person, scopes));
   }
 
   consent(client: Client, person: string, scopes: readonly string[]): void {

@@ -1,7 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import type { Bearer, Places, RequestStep } from './step.ts';
+import { signInByProvider } from './browser.ts';
+import {
+  isRequest,
+  type Bearer,
+  type Expectation,
+  type Places,
+  type RequestStep,
+  type SignInStep,
+} from './step.ts';
 import { messageOf } from '../../shared/errors.ts';
 
 /** Undefined = as promised; otherwise what was different, in one line. */
@@ -20,37 +28,44 @@ const BETWEEN_MS = 100;
 const Json = z.record(z.string(), z.unknown());
 
 /** Sends one step and compares the answer with the promise; no answer at all is a difference too. */
-export async function checkStep(step: RequestStep, options: CheckOptions): Promise<Difference> {
+export async function checkStep(step: RequestStep | SignInStep, options: CheckOptions): Promise<Difference> {
   const started = performance.now();
   for (;;) {
-    const difference = await sendAndCompare(step, options).catch(
-      (error: unknown) => `no answer: ${messageOf(error)}`,
-    );
+    const difference = await answerTo(step, options)
+      .then((answer) => compare(step.expect, answer))
+      .catch((error: unknown) => `no answer: ${messageOf(error)}`);
     const late = performance.now() - started > SOON_MS;
     if (difference === undefined || step.afterSeconds === undefined || late) return difference;
     await pause(BETWEEN_MS);
   }
 }
 
-async function sendAndCompare(step: RequestStep, { places, tokenOf }: CheckOptions): Promise<Difference> {
+function answerTo(step: RequestStep | SignInStep, options: CheckOptions): Promise<Response> {
+  return isRequest(step) ? send(step, options) : signInByProvider(step, options.places);
+}
+
+async function send(step: RequestStep, { places, tokenOf }: CheckOptions): Promise<Response> {
   const headers = new Headers(step.headers);
   if (step.as !== undefined)
     headers.set('authorization', `Bearer ${await tokenOf(step.as, step.newToken === true)}`);
   if (step.body !== undefined) headers.set('content-type', 'application/json');
-  const answer = await fetch(places[step.at ?? 'gateway'] + step.path, {
+  return fetch(places[step.at ?? 'gateway'] + step.path, {
     method: methodOf(step),
     headers,
     redirect: 'manual',
     ...(step.body !== undefined && { body: JSON.stringify(step.body) }),
   });
+}
+
+async function compare(expected: Expectation, answer: Response): Promise<Difference> {
   const text = await answer.text();
   const body = parse(text);
-  const { status, code, contains } = step.expect;
+  const { status, code, contains } = expected;
   return (
     difference('status', status, answer.status) ??
     (code === undefined ? undefined : difference('code', code, body['code'])) ??
-    headerDifference(step, answer.headers) ??
-    echoDifference(step, body) ??
+    headerDifference(expected, answer.headers) ??
+    echoDifference(expected, body) ??
     (contains === undefined || text.includes(contains) ? undefined : `no ${contains} in the answer`)
   );
 }
@@ -60,8 +75,8 @@ function methodOf({ method, body }: RequestStep): string {
   return method ?? (body === undefined ? 'GET' : 'POST');
 }
 
-function headerDifference(step: RequestStep, headers: Headers): Difference {
-  for (const [name, part] of Object.entries(step.expect.headers ?? {})) {
+function headerDifference(expected: Expectation, headers: Headers): Difference {
+  for (const [name, part] of Object.entries(expected.headers ?? {})) {
     const value = headers.get(name);
     if (value?.includes(part) !== true)
       return `header ${name}: expected "${part}" in it, got ${value ?? 'none'}`;
@@ -69,8 +84,8 @@ function headerDifference(step: RequestStep, headers: Headers): Difference {
   return undefined;
 }
 
-function echoDifference(step: RequestStep, body: Readonly<Record<string, unknown>>): Difference {
-  for (const [name, wanted] of Object.entries(step.expect.echo ?? {})) {
+function echoDifference(expected: Expectation, body: Readonly<Record<string, unknown>>): Difference {
+  for (const [name, wanted] of Object.entries(expected.echo ?? {})) {
     const found = difference(`${name} in the answer`, wanted, body[name]);
     if (found !== undefined) return found;
   }

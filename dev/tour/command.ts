@@ -14,14 +14,15 @@ export function commandLine({ command }: CommandStep, envFile: string): string {
   return ['node', ...argumentsFor(command, envFile)].join(' ');
 }
 
-/** Runs one command; undefined = it ended well. */
-export async function checkCommand({ command }: CommandStep, envFile: string): Promise<Difference> {
+/** Runs one command; undefined = it ended well, and said what it should. */
+export async function checkCommand({ command, says }: CommandStep, envFile: string): Promise<Difference> {
   const child = spawn(process.execPath, argumentsFor(command, envFile), {
     cwd: ROOT,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
-  return child.exitCode === 0 ? undefined : `exit code ${String(child.exitCode)}: ${said.trim()}`;
+  const [printed, said] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  if (child.exitCode !== 0) return `exit code ${String(child.exitCode)}: ${said.trim()}`;
+  return says === undefined || printed.includes(says) ? undefined : `no "${says}" in: ${printed.trim()}`;
 }
 
 function argumentsFor(command: readonly string[], envFile: string): string[] {

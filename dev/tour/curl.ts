@@ -1,4 +1,6 @@
-import { RUN, userOf, type Bearer, type Places, type RequestStep } from './step.ts';
+import { FORM_PATH, formOf, startUrl } from './browser.ts';
+import { GRACE_SIGNS_IN } from './doors.ts';
+import { RUN, userOf, type Bearer, type Places, type RequestStep, type SignInStep } from './step.ts';
 
 /** The step as a line for a POSIX shell; tokens come from the variables that `tokenLine` sets. */
 export function curlLine(step: RequestStep, places: Places): string {
@@ -14,8 +16,26 @@ export function curlLine(step: RequestStep, places: Places): string {
   return parts.join(' ');
 }
 
-export function tokenLine(user: Bearer, issuer: string): string {
+export function tokenLine(user: Bearer, issuer: string, { gateway }: Pick<Places, 'gateway'>): string {
+  if (user === 'grace') return sessionLine(gateway);
   return `${variableOf(user)}=$(curl -s -X POST ${quoted(`${issuer}/demo/token?user=${userOf(user)}`)})`;
+}
+
+function sessionLine(gateway: string): string {
+  const { path, body } = GRACE_SIGNS_IN;
+  const answer = `curl -s -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))} ${quoted(gateway + path)}`;
+  return `GRACE=$(${answer} | sed -E 's/.*"access_token":"([^"]+)".*/\\1/')`;
+}
+
+/** A sign-in through the pages of the provider, as a browser does it. */
+export function signInLines(step: SignInStep, places: Places): string[] {
+  const curl = 'curl -sL -b "$JAR" -c "$JAR"';
+  const form = Object.entries(formOf(step)).map((pair) => `-d ${quoted(pair.join('='))}`);
+  return [
+    'JAR=$(mktemp)',
+    `${curl} -o /dev/null ${quoted(startUrl(step, places))}`,
+    `${curl} ${form.join(' ')} ${quoted(places[step.signIn.provider] + FORM_PATH)}; rm "$JAR"`,
+  ];
 }
 
 /** The service account has no sign-in: its token was made when the demo started. */

@@ -12,13 +12,16 @@ export interface Expectation {
 }
 
 /** Who receives a request. */
-export type Place = 'gateway' | 'zitadel' | 'openfga';
+export type Place = 'gateway' | 'zitadel' | 'kanidm' | 'openfga';
 
 /** Base URLs. */
 export type Places = Readonly<Record<Place, string>>;
 
-/** Whose token goes along: a person's, or that of the identity provider's service account. */
-export type Bearer = 'alice' | 'bob' | 'carol' | 'dana' | 'erin' | 'service';
+/**
+ * Whose token goes along: a person's of the OpenID provider, that of the identity provider's service account, or that of a session
+ * which began by password.
+ */
+export type Bearer = 'alice' | 'bob' | 'carol' | 'dana' | 'erin' | 'service' | 'grace';
 
 /** One request of the tour: printed as a curl line, sent by the self-check. */
 export interface RequestStep {
@@ -43,9 +46,25 @@ export interface RequestStep {
 export interface CommandStep {
   readonly title: string;
   readonly command: readonly string[];
+  /** A part of what it prints. */
+  readonly says?: string;
 }
 
-export type Step = RequestStep | CommandStep;
+/** A sign-in through the pages of a provider, and what the page that it leads to answers. */
+export interface SignInStep {
+  readonly title: string;
+  readonly signIn: {
+    readonly provider: 'kanidm';
+    readonly name: string;
+    readonly password: string;
+    /** A path at the gateway. */
+    readonly returnTo: string;
+  };
+  readonly afterSeconds?: number;
+  readonly expect: Expectation;
+}
+
+export type Step = RequestStep | CommandStep | SignInStep;
 
 /**
  * Stands in texts for what makes the names of one run its own, so that the lines can be pasted again. The printed lines
@@ -65,4 +84,12 @@ export function inRun<T extends Step>(step: T, run: string): T {
 
 export function isRequest(step: Step): step is RequestStep {
   return 'path' in step;
+}
+
+export function isSignIn(step: Step): step is SignInStep {
+  return 'signIn' in step;
+}
+
+export function isCommand(step: Step): step is CommandStep {
+  return 'command' in step;
 }

@@ -1,4 +1,5 @@
 import { METRICS_TOKEN } from '../metrics-token.ts';
+import { DOORS } from './doors.ts';
 import { lifecycle } from './lifecycle.ts';
 import type { RequestStep, Step } from './step.ts';
 
@@ -77,5 +78,5 @@ export const REQUESTS: readonly RequestStep[] = [
 
 /** The whole tour, in order: later steps build on earlier ones. `storeId`: of OpenFGA. */
 export function stepsOf(storeId: string): readonly Step[] {
-  return [...REQUESTS, ...lifecycle(storeId)];
+  return [...REQUESTS, ...DOORS, ...lifecycle(storeId)];
 }

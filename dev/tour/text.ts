@@ -1,9 +1,20 @@
 import pc from 'picocolors';
 import type { StackVariables } from '../stack.ts';
 import { commandLine, ROOT } from './command.ts';
-import { curlLine, RUN_LINE, serviceTokenLine, tokenLine } from './curl.ts';
+import { startUrl } from './browser.ts';
+import { curlLine, RUN_LINE, serviceTokenLine, signInLines, tokenLine } from './curl.ts';
+import { DOORS } from './doors.ts';
+import { LEGACY_PASSWORD } from '../legacy/people.ts';
 import { lifecycle } from './lifecycle.ts';
-import { isRequest, type Bearer, type Places, type Step } from './step.ts';
+import {
+  isCommand,
+  isRequest,
+  isSignIn,
+  type Bearer,
+  type Places,
+  type SignInStep,
+  type Step,
+} from './step.ts';
 import { REQUESTS } from './steps.ts';
 
 export type Colors = ReturnType<typeof pc.createColors>;
@@ -32,7 +43,12 @@ export function sceneOf(runtime: string, gateway: string, variables: StackVariab
   const named = (name: string): string => variables[name] ?? '';
   return {
     runtime,
-    places: { gateway, zitadel: named('ZITADEL_API_URL'), openfga: named('OPENFGA_URL') },
+    places: {
+      gateway,
+      zitadel: named('ZITADEL_API_URL'),
+      kanidm: named('KANIDM_URL'),
+      openfga: named('OPENFGA_URL'),
+    },
     upstream: named('UPSTREAM_URL'),
     issuer: named('ZITADEL_ISSUER_URL'),
     database: named('DATABASE_URL'),
@@ -59,8 +75,9 @@ export function picture(scene: Scene, colors: Colors): string {
     `       └──┬${'─'.repeat(BOX_WIDTH - 3)}┘     └${rule}┘`,
     part('├─▶', 'OpenID provider', issuer),
     part('├◀▶', 'Zitadel stand-in', `${places.zitadel} (users; their events come to /webhooks/zitadel)`),
+    part('├─▶', 'Kanidm stand-in', `${places.kanidm} (where people of the legacy application go)`),
     part('├─▶', 'OpenFGA', places.openfga),
-    part('└─▶', 'Postgres', database),
+    part('└─▶', 'Postgres', `${database} (500 people of a legacy application, and what Sallyport keeps)`),
     colors.dim('           all of it in memory and on loopback; counters live in the gateway'),
   ].join('\n');
 }
@@ -74,17 +91,25 @@ export function tour(scene: Scene, colors: Colors): string {
     `# ${colors.bold(title)}${colors.dim(` (${note})`)}`;
   return [
     heading('Tokens for the lines below', 'good for one hour; paste these first into a second terminal'),
-    ...bearersOf(REQUESTS).map((user) => `   ${tokenLine(user, issuer)}`),
+    ...bearersOf(REQUESTS).map((user) => `   ${tokenLine(user, issuer, places)}`),
     colors.dim('#  other kinds: add &ttl=60 (seconds), &opaque=1, &alg=ES256 or &audience=… to the address'),
     '',
-    heading('The tour', 'paste any line, or all of them'),
+    heading('The gateway', 'paste any line, or all of them'),
     ...lines(REQUESTS),
+    '',
+    heading(
+      'Two doors',
+      `paste all of it; everybody of the legacy application has the password ${LEGACY_PASSWORD}`,
+    ),
+    `   cd '${ROOT}'`,
+    ...withTokens(DOORS, scene, lines),
+    ...DOORS.flatMap((step) => (isSignIn(step) ? [browserLine(step, scene, colors)] : [])),
     '',
     heading('The life of a user', 'paste all of it, as often as you like'),
     `   cd '${ROOT}'`,
     `   ${RUN_LINE}`,
     `   ${serviceTokenLine(serviceToken)}`,
-    ...withTokens(lifecycle(scene.storeId), issuer, lines),
+    ...withTokens(lifecycle(scene.storeId), scene, lines),
     '',
     colors.bold('Sign in with a browser') + ` instead, and copy the token: ${colors.underline(`${issuer}/`)}`,
     colors.dim(`Metrics of the webhooks: ${places.gateway}/metrics, their inbox: `) +
@@ -96,7 +121,7 @@ export function tour(scene: Scene, colors: Colors): string {
 /** A user's token line stands before its first use, because the user is made by a step before, and where a new one is wanted. */
 function withTokens(
   steps: readonly Step[],
-  issuer: string,
+  { issuer, places }: Scene,
   lines: (steps: readonly Step[]) => readonly string[],
 ): string[] {
   const seen = new Set<Bearer>(['service']);
@@ -105,7 +130,7 @@ function withTokens(
     const [bearer] = bearersOf([step]).filter((each) => anew || !seen.has(each));
     if (bearer === undefined) return lines([step]);
     seen.add(bearer);
-    const token = `   ${tokenLine(bearer, issuer)}`;
+    const token = `   ${tokenLine(bearer, issuer, places)}`;
     const own = lines([step]);
     // A new token is made after the pause that its step asks for.
     return anew ? [...own.slice(0, -1), token, ...own.slice(-1)] : [token, ...own];
@@ -122,11 +147,24 @@ function numbering(): () => number {
 }
 
 function stepLines(step: Step, number: number, scene: Scene, colors: Colors): string[] {
-  const line = isRequest(step) ? curlLine(step, scene.places) : commandLine(step, scene.envFile);
-  const pause = isRequest(step) ? (step.afterSeconds ?? 0) : 0;
+  const own = ownLines(step, scene);
+  const pause = isCommand(step) ? 0 : (step.afterSeconds ?? 0);
   // As a command, so that what is pasted prints what it expects above what it gets, in every shell.
   const title = `${colors.dim("echo; echo '")}${number} ${step.title}${outcomeOf(step, colors)}${colors.dim("'")}`;
-  return [title, ...(pause === 0 ? [] : [`   sleep ${pause}`]), `   ${colors.cyan(line)}`];
+  return [
+    title,
+    ...(pause === 0 ? [] : [`   sleep ${pause}`]),
+    ...own.map((line) => `   ${colors.cyan(line)}`),
+  ];
+}
+
+function ownLines(step: Step, { places, envFile }: Scene): string[] {
+  if (isCommand(step)) return [commandLine(step, envFile)];
+  return isRequest(step) ? [curlLine(step, places)] : signInLines(step, places);
+}
+
+function browserLine(step: SignInStep, { places }: Scene, colors: Colors): string {
+  return `#  ${colors.dim('or in a browser:')} ${colors.underline(startUrl(step, places, true))}`;
 }
 
 function outcomeOf(step: Step, colors: Colors): string {

@@ -8,6 +8,9 @@ import { summarize } from './body.ts';
 const GATEWAY_HEADERS = [
   'x-user-id',
   'x-user-issuer',
+  'x-user-tenant',
+  'x-user-tenant-slug',
+  'x-user-role',
   'x-request-id',
   'traceparent',
   'x-forwarded-for',

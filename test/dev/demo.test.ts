@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { GRACE } from '../../dev/legacy/people.ts';
 import { isRequest } from '../../dev/tour/step.ts';
 import { stepsOf } from '../../dev/tour/steps.ts';
 import { FULL, times } from '../support/scale.ts';
@@ -37,7 +38,12 @@ describe('the demo', () => {
       const wanted = STEPS.flatMap((step, index) =>
         isRequest(step) ? [`${index + 1} ${step.title}: ${step.expect.status}`] : [],
       );
-      for (let pass = 1; pass <= times(3, 2); pass += 1) expect(await pasted(text)).toEqual(wanted);
+      for (let pass = 1; pass <= times(3, 2); pass += 1) {
+        const output = await pasted(text);
+        expect(answersIn(output)).toEqual(wanted);
+        // Through either door, the same user.
+        expect(output.match(/(?<="user": ")[0-9a-f-]{36}/g)).toEqual([GRACE.id, GRACE.id]);
+      }
       expect(text).not.toMatch(/\x1b/);
       demo.kill('SIGINT');
       expect(await once(demo, 'exit')).toEqual([0, null]);
@@ -94,14 +100,19 @@ async function untilPrinted(stream: Readable, wanted: string): Promise<string> {
   });
 }
 
-/** The titles that all the printed lines give in a shell of their own, with the status of the answer below each. */
-async function pasted(text: string): Promise<string[]> {
+/** What all the printed lines give in a shell of their own. */
+async function pasted(text: string): Promise<string> {
   const lines = text
     .slice(text.indexOf('# Tokens'))
     .split('\n')
     .filter((line) => /^(?:#|echo| {3})/.test(line));
   const { stdout } = await promisify(execFile)('bash', ['-u', '-c', lines.join('\n')], { cwd: '/' });
-  const answers = stdout.matchAll(
+  return stdout;
+}
+
+/** Titles with the status of the answer below each. */
+function answersIn(output: string): string[] {
+  const answers = output.matchAll(
     /^(\d+ .*) → (\d{3}).*\n(?:HTTP\/1\.1 100 Continue\s+)?HTTP\/1\.1 (\d{3})/gm,
   );
   return [...answers].map(([, title, , status]) => `${title}: ${status}`);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen, PortBusy, reservePort, stop } from '../../dev/listen.ts';
 import { startStack, type Stack } from '../../dev/stack.ts';
@@ -45,6 +46,22 @@ describe('the embedded stack', () => {
     const verify = ['cli/sallyport.mjs', 'db', 'verify'];
     const { stdout } = await promisify(execFile)(process.execPath, verify, { env });
     expect(stdout).toContain('as the migrations promise');
+  });
+
+  it('has adopted the people of the legacy application, and who was linked before signs in by Kanidm alone', async () => {
+    const client = new Client({ connectionString: stack.variables['DATABASE_URL'] });
+    await client.connect();
+    const { rows } = await client.query(
+      'select slug, count(*)::int as people from users join tenants using (tenant_id) group by slug order by slug',
+    );
+    const linked = await client.query("select email from users where auth_method = 'kanidm'");
+    await client.end();
+    expect(rows).toEqual([
+      { slug: 'acme', people: 260 },
+      { slug: 'birch', people: 160 },
+      { slug: 'cedar', people: 80 },
+    ]);
+    expect(linked.rows).toEqual([{ email: 'olivia@example.org' }]);
   });
 
   it('issues tokens for the issuer and audience it names', async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { envFile } from '../../dev/env-file.ts';
 import { commandLine } from '../../dev/tour/command.ts';
-import { curlLine, tokenLine } from '../../dev/tour/curl.ts';
+import { curlLine, signInLines, tokenLine } from '../../dev/tour/curl.ts';
 import { readOptions, UsageError } from '../../dev/tour/options.ts';
-import { isRequest } from '../../dev/tour/step.ts';
+import { isCommand, isRequest } from '../../dev/tour/step.ts';
 import { REQUESTS, stepsOf } from '../../dev/tour/steps.ts';
 import { startProgress } from '../../dev/tour/progress.ts';
 import { colorsFor, picture, sceneOf, tour } from '../../dev/tour/text.ts';
@@ -19,6 +19,7 @@ const scene = sceneOf(
     DATABASE_URL: 'postgres://postgres@127.0.0.1:40004/postgres',
     ZITADEL_API_URL: 'http://127.0.0.1:40005',
     ZITADEL_SERVICE_TOKEN: 'token-of-the-service',
+    KANIDM_URL: 'http://127.0.0.1:40006',
   },
   '.wrangler/demo-3000.env',
 );
@@ -45,22 +46,27 @@ describe('the printed tour', () => {
   it('has a numbered line for every step that is checked', () => {
     const text = tour(scene, plain);
     STEPS.forEach((step, index) => {
-      const line = isRequest(step) ? curlLine(step, places) : commandLine(step, scene.envFile);
+      const own = isCommand(step)
+        ? [commandLine(step, scene.envFile)]
+        : isRequest(step)
+          ? [curlLine(step, places)]
+          : signInLines(step, places);
       const lines = text
         .slice(text.indexOf(`echo; echo '${index + 1} ${step.title}`))
         .split('\n')
-        .filter((each) => !/^ +[A-Z]+=/.test(each));
+        .filter((each) => !/^ +(?!JAR)[A-Z]+=/.test(each));
       expect(lines[0]).toContain(step.title);
       const pause =
-        isRequest(step) && step.afterSeconds !== undefined ? [`   sleep ${step.afterSeconds}`] : [];
-      expect(lines.slice(1, 2 + pause.length)).toEqual([...pause, `   ${line}`]);
+        !isCommand(step) && step.afterSeconds !== undefined ? [`   sleep ${step.afterSeconds}`] : [];
+      const wanted = [...pause, ...own.map((line) => `   ${line}`)];
+      expect(lines.slice(1, 1 + wanted.length)).toEqual(wanted);
     });
   });
 
   it('sets every token before its first use, and of a new user after the step that makes them', () => {
     const text = tour(scene, plain);
-    for (const bearer of ['alice', 'bob', 'carol', 'dana', 'erin'] as const) {
-      const set = text.indexOf(tokenLine(bearer, scene.issuer));
+    for (const bearer of ['alice', 'bob', 'carol', 'grace', 'dana', 'erin'] as const) {
+      const set = text.indexOf(tokenLine(bearer, scene.issuer, places));
       expect(set).toBeGreaterThan(-1);
       expect(set).toBeLessThan(text.indexOf(`Bearer $${bearer.toUpperCase()}`));
     }

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { startKanidm, type Kanidm } from './kanidm/index.ts';
+import { enrol } from './kanidm/rights.ts';
+import { generateKey } from './keys.ts';
+import { LEGACY_PASSWORD, LEGACY_PEOPLE } from './legacy/people.ts';
+import type { StackVariables } from './stack.ts';
+
+/** What sign-in by password and by Kanidm needs beside the gateway. */
+export interface Doors {
+  readonly url: string;
+  readonly kanidm: Kanidm;
+  readonly variables: StackVariables;
+  close(): Promise<void>;
+}
+
+/** Of the OAuth2 client; part of the issuer's URL. */
+const CLIENT = 'sallyport';
+const SCOPES = ['openid', 'profile', 'email', 'groups'];
+
+/** Kanidm as docs/provisioning.md wants it: a service account, a sync account, a client that all people may use. */
+export async function startDoors(publicUrl: string): Promise<Doors> {
+  const kanidm = await startKanidm();
+  const secret = randomBytes(24).toString('base64url');
+  await kanidm.addClient({
+    ...{ name: CLIENT, displayname: 'Sallyport demo', secret, consentPrompt: false },
+    redirectUris: [`${publicUrl}/api/v1/auth/oauth/callback/kanidm`],
+    scopes: { idm_all_persons: SCOPES },
+  });
+  addLinkedBefore(kanidm);
+  return {
+    url: kanidm.url,
+    kanidm,
+    variables: {
+      FUNCTIONS: 'auth',
+      PUBLIC_URL: publicUrl,
+      SESSION_KEYS: JSON.stringify({ keys: [await generateKey('ES256', 'demo-sessions')] }),
+      // That of the hashes there are, so that a sign-in computes one only.
+      PASSWORD_COST: '10',
+      // The lines may be pasted several times a minute.
+      LOGIN_RATE: '120/60s,60/60s',
+      MIGRATION_PROVIDER: 'kanidm',
+      KANIDM_ISSUER_URL: kanidm.issuer(CLIENT),
+      KANIDM_URL: kanidm.url,
+      KANIDM_AUDIENCE: CLIENT,
+      KANIDM_CLIENT_ID: CLIENT,
+      KANIDM_CLIENT_SECRET: secret,
+      KANIDM_TOKEN: kanidm.token,
+      KANIDM_SYNC_TOKEN: kanidm.syncs.make('sallyport_sync'),
+      // alice, bob and carol of the OpenID provider are known by their names alone.
+      SHARED_SUBJECT_ISSUERS: 'session,kanidm,zitadel',
+    },
+    close: () => kanidm.close(),
+  };
+}
+
+/** Accounts of people whom the database has as linked already. */
+function addLinkedBefore({ store, setPassword }: Kanidm): void {
+  for (const { account, email, fullName } of LEGACY_PEOPLE) {
+    if (account === null) continue;
+    const name = email.replace('@', '_');
+    enrol(
+      store,
+      store.create([{ kind: 'person', uuid: account, name, displayname: fullName, mail: [email] }]),
+    );
+    setPassword(account, LEGACY_PASSWORD);
+  }
+}
