@@ -54,7 +54,8 @@ export async function startDoors(publicUrl: string): Promise<Doors> {
 }
 
 /** Accounts of people whom the database has as linked already. */
-function addLinkedBefore({ store, setPassword }: Kanidm): void {
+function addLinkedBefore(kanidm: Kanidm): void {
+  const { store } = kanidm;
   for (const { account, email, fullName } of LEGACY_PEOPLE) {
     if (account === null) continue;
     const name = email.replace('@', '_');
@@ -62,6 +63,6 @@ function addLinkedBefore({ store, setPassword }: Kanidm): void {
       store,
       store.create([{ kind: 'person', uuid: account, name, displayname: fullName, mail: [email] }]),
     );
-    setPassword(account, LEGACY_PASSWORD);
+    kanidm.setPassword(account, LEGACY_PASSWORD);
   }
 }

@@ -9,9 +9,14 @@ import type { CommandStep } from './step.ts';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CLI = 'cli/sallyport.mjs';
 
-/** The step as a line for a POSIX shell in the project's folder. `envFile`: where the demo's variables are. */
-export function commandLine({ command }: CommandStep, envFile: string): string {
-  return ['node', ...argumentsFor(command, envFile)].join(' ');
+/** Lines for a POSIX shell that make `sallyport` the command over the variables of the demo. `envFile`: where they are. */
+export function commandSetUp(envFile: string): string[] {
+  return [`cd '${ROOT}'`, `sallyport() { node ${argumentsFor(['"$@"'], envFile).join(' ')}; }`];
+}
+
+/** The step as a line for a shell that is set up. */
+export function commandLine({ command }: CommandStep): string {
+  return ['sallyport', ...command].join(' ');
 }
 
 /** Runs one command; undefined = it ended well, and said what it should. */

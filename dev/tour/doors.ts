@@ -14,7 +14,7 @@ export const GRACE_SIGNS_IN = signIn(LEGACY_PASSWORD);
 const NAME = email.replace('@', '_');
 
 const OWN_TENANT: RequestStep = {
-  title: 'Her token opens her own tenant, and the upstream learns who she is and where she belongs',
+  title: 'Her token opens her own tenant; the upstream learns user, tenant and role',
   path: '/tenants/acme/plan',
   as: 'grace',
   expect: {
@@ -39,7 +39,7 @@ export const DOORS: readonly Step[] = [
     expect: { status: 403, code: 'wrong_tenant' },
   },
   {
-    title: 'A wrong password, as any refused sign-in, says nothing of who there is',
+    title: 'A wrong password is refused in the words for an unknown address',
     ...signIn('wrong'),
     expect: { status: 401, code: 'invalid_credentials' },
   },
@@ -60,13 +60,13 @@ export const DOORS: readonly Step[] = [
     expect: { status: 200, contains: '"auth_method":"dual"' },
   },
   {
-    title: 'so she comes in by Kanidm too, and is the same user to the upstream',
+    title: 'so she comes in by Kanidm too, as the same user (a form of its sign-in page, sent by curl)',
     signIn: { provider: 'kanidm', name: NAME, password: LEGACY_PASSWORD, returnTo: '/tenants/acme/plan' },
     afterSeconds: 1,
     expect: OWN_TENANT.expect,
   },
   {
-    title: 'That was the move: what she began by password is over, the password itself is not',
+    title: 'That was her move: sessions begun by password end with it',
     path: '/me',
     as: 'grace',
     expect: { status: 401, code: 'invalid_token' },

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { StackVariables } from '../stack.ts';
-import { commandLine, ROOT } from './command.ts';
+import { commandLine, commandSetUp } from './command.ts';
 import { startUrl } from './browser.ts';
 import { curlLine, RUN_LINE, serviceTokenLine, signInLines, tokenLine } from './curl.ts';
 import { DOORS } from './doors.ts';
@@ -90,30 +90,25 @@ export function tour(scene: Scene, colors: Colors): string {
   const heading = (title: string, note: string): string =>
     `# ${colors.bold(title)}${colors.dim(` (${note})`)}`;
   return [
-    heading('Tokens for the lines below', 'good for one hour; paste these first into a second terminal'),
+    heading('First, in a second terminal', 'the tokens are good for one hour'),
+    ...commandSetUp(scene.envFile).map((line) => `   ${line}`),
     ...bearersOf(REQUESTS).map((user) => `   ${tokenLine(user, issuer, places)}`),
     colors.dim('#  other kinds: add &ttl=60 (seconds), &opaque=1, &alg=ES256 or &audience=… to the address'),
     '',
     heading('The gateway', 'paste any line, or all of them'),
     ...lines(REQUESTS),
     '',
-    heading(
-      'Two doors',
-      `paste all of it; everybody of the legacy application has the password ${LEGACY_PASSWORD}`,
-    ),
-    `   cd '${ROOT}'`,
+    heading('Two doors', `paste all of it; the password of everybody is ${LEGACY_PASSWORD}`),
     ...withTokens(DOORS, scene, lines),
-    ...DOORS.flatMap((step) => (isSignIn(step) ? [browserLine(step, scene, colors)] : [])),
     '',
     heading('The life of a user', 'paste all of it, as often as you like'),
-    `   cd '${ROOT}'`,
     `   ${RUN_LINE}`,
     `   ${serviceTokenLine(serviceToken)}`,
     ...withTokens(lifecycle(scene.storeId), scene, lines),
     '',
     colors.bold('Sign in with a browser') + ` instead, and copy the token: ${colors.underline(`${issuer}/`)}`,
     colors.dim(`Metrics of the webhooks: ${places.gateway}/metrics, their inbox: `) +
-      commandLine({ title: '', command: ['webhooks', 'list'] }, scene.envFile),
+      commandLine({ title: '', command: ['webhooks', 'list'] }),
     colors.bold('Stop') + ' with Ctrl-C: nothing is left behind.',
   ].join('\n');
 }
@@ -155,16 +150,17 @@ function stepLines(step: Step, number: number, scene: Scene, colors: Colors): st
     title,
     ...(pause === 0 ? [] : [`   sleep ${pause}`]),
     ...own.map((line) => `   ${colors.cyan(line)}`),
+    ...(isSignIn(step) ? [browserLine(step, scene, colors)] : []),
   ];
 }
 
-function ownLines(step: Step, { places, envFile }: Scene): string[] {
-  if (isCommand(step)) return [commandLine(step, envFile)];
+function ownLines(step: Step, { places }: Scene): string[] {
+  if (isCommand(step)) return [commandLine(step)];
   return isRequest(step) ? [curlLine(step, places)] : signInLines(step, places);
 }
 
 function browserLine(step: SignInStep, { places }: Scene, colors: Colors): string {
-  return `#  ${colors.dim('or in a browser:')} ${colors.underline(startUrl(step, places, true))}`;
+  return `${colors.dim('#  or in a browser:')} ${colors.underline(startUrl(step, places, true))}`;
 }
 
 function outcomeOf(step: Step, colors: Colors): string {

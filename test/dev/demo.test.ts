@@ -103,7 +103,7 @@ async function untilPrinted(stream: Readable, wanted: string): Promise<string> {
 /** What all the printed lines give in a shell of their own. */
 async function pasted(text: string): Promise<string> {
   const lines = text
-    .slice(text.indexOf('# Tokens'))
+    .slice(text.indexOf('# First'))
     .split('\n')
     .filter((line) => /^(?:#|echo| {3})/.test(line));
   const { stdout } = await promisify(execFile)('bash', ['-u', '-c', lines.join('\n')], { cwd: '/' });

@@ -47,7 +47,7 @@ describe('the printed tour', () => {
     const text = tour(scene, plain);
     STEPS.forEach((step, index) => {
       const own = isCommand(step)
-        ? [commandLine(step, scene.envFile)]
+        ? [commandLine(step)]
         : isRequest(step)
           ? [curlLine(step, places)]
           : signInLines(step, places);
