@@ -33,7 +33,7 @@ describe('the demo', () => {
     async () => {
       const demo = start();
       const text = await untilPrinted(demo.stdout, 'Ctrl-C');
-      const [, envFile = ''] = /--env-file=(\S+)/.exec(text) ?? [];
+      const [, envFile = ''] = /--env-file=([^\s;]+)/.exec(text) ?? [];
       expect(existsSync(envFile)).toBe(true);
       const wanted = STEPS.flatMap((step, index) =>
         isRequest(step) ? [`${index + 1} ${step.title}: ${step.expect.status}`] : [],
