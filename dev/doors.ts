@@ -3,33 +3,45 @@ import { startKanidm, type Kanidm } from './kanidm/index.ts';
 import { enrol } from './kanidm/rights.ts';
 import { generateKey } from './keys.ts';
 import { LEGACY_PASSWORD, LEGACY_PEOPLE } from './legacy/people.ts';
+import type { WebClient } from './oidc/directory.ts';
 import type { StackVariables } from './stack.ts';
 
-/** What sign-in by password and by Kanidm needs beside the gateway. */
+/** Where people of the legacy application go. */
+export type DoorProvider = 'kanidm' | 'zitadel';
+
+/** What sign-in by password, Kanidm and Zitadel needs beside the gateway. */
 export interface Doors {
   readonly url: string;
   readonly kanidm: Kanidm;
+  /** Of the gateway at Zitadel. */
+  readonly webClient: WebClient;
   readonly variables: StackVariables;
   close(): Promise<void>;
 }
 
 /** Of the OAuth2 client; part of the issuer's URL. */
 const CLIENT = 'sallyport';
+const WEB_CLIENT = 'sallyport-web';
 const SCOPES = ['openid', 'profile', 'email', 'groups'];
 
 /** Kanidm as docs/provisioning.md wants it: a service account, a sync account, a client that all people may use. */
-export async function startDoors(publicUrl: string): Promise<Doors> {
+export async function startDoors(publicUrl: string, provider: DoorProvider): Promise<Doors> {
   const kanidm = await startKanidm();
-  const secret = randomBytes(24).toString('base64url');
+  const [secret, webSecret] = [secretText(), secretText()];
+  const oauth = `${publicUrl}/api/v1/auth/oauth`;
   await kanidm.addClient({
     ...{ name: CLIENT, displayname: 'Sallyport demo', secret, consentPrompt: false },
-    redirectUris: [`${publicUrl}/api/v1/auth/oauth/callback/kanidm`],
+    redirectUris: [`${oauth}/callback/kanidm`],
     scopes: { idm_all_persons: SCOPES },
   });
   addLinkedBefore(kanidm);
   return {
     url: kanidm.url,
     kanidm,
+    webClient: {
+      ...{ id: WEB_CLIENT, secret: webSecret, redirectUris: [`${oauth}/callback/zitadel`] },
+      backchannelLogoutUri: `${oauth}/backchannel-logout/zitadel`,
+    },
     variables: {
       FUNCTIONS: 'auth',
       PUBLIC_URL: publicUrl,
@@ -38,7 +50,9 @@ export async function startDoors(publicUrl: string): Promise<Doors> {
       PASSWORD_COST: '10',
       // The lines may be pasted several times a minute.
       LOGIN_RATE: '120/60s,60/60s',
-      MIGRATION_PROVIDER: 'kanidm',
+      MIGRATION_PROVIDER: provider,
+      ZITADEL_OAUTH_CLIENT_ID: WEB_CLIENT,
+      ZITADEL_OAUTH_CLIENT_SECRET: webSecret,
       KANIDM_ISSUER_URL: kanidm.issuer(CLIENT),
       KANIDM_URL: kanidm.url,
       KANIDM_AUDIENCE: CLIENT,
@@ -51,6 +65,10 @@ export async function startDoors(publicUrl: string): Promise<Doors> {
     },
     close: () => kanidm.close(),
   };
+}
+
+function secretText(): string {
+  return randomBytes(24).toString('base64url');
 }
 
 /** Accounts of people whom the database has as linked already. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { startDoors, type Doors } from './doors.ts';
+import { startDoors, type DoorProvider, type Doors } from './doors.ts';
 import { openInbox, type Inbox } from './inbox.ts';
 import { generateKey } from './keys.ts';
 import { METRICS_TOKEN } from './metrics-token.ts';
 import { makeLegacyDatabase } from './legacy/database.ts';
 import { adopt } from './migrate.ts';
 import { startNeonEndpoint, type NeonEndpoint } from './neon.ts';
+import type { WebClient } from './oidc/directory.ts';
 import { startOidc, type OidcServer } from './oidc/index.ts';
 import { startOpenFga } from './openfga/index.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
@@ -13,6 +14,7 @@ import { seed } from './seed.ts';
 import { startUpstream } from './upstream/index.ts';
 import type { Kanidm } from './kanidm/index.ts';
 import { startZitadel, type Zitadel } from './zitadel/index.ts';
+import { directoryOf } from './zitadel/sign-in.ts';
 
 /** Variables of the gateway, by the names of docs/architecture.md. */
 export type StackVariables = Readonly<Record<string, string>>;
@@ -29,6 +31,8 @@ export interface Stack {
 export interface StackOptions {
   /** Where the gateway will listen: the upstream fetches its assertion keys there, events go to its webhook. */
   readonly gatewayUrl: string;
+  /** Where people of the legacy application go; default Kanidm. */
+  readonly provider?: DoorProvider;
   /** Called with the name of each of PARTS as it is up. */
   readonly onUp?: (part: string) => void;
 }
@@ -52,7 +56,7 @@ interface Parts {
 }
 
 /** Everything the gateway talks to, in this process, on free loopback ports, gone when it ends. */
-export async function startStack({ gatewayUrl, onUp }: StackOptions): Promise<Stack> {
+export async function startStack({ gatewayUrl, provider = 'kanidm', onUp }: StackOptions): Promise<Stack> {
   const signingKey = randomBytes(24).toString('base64url');
   let inbox: Inbox | undefined;
   const zitadel = await startZitadel({
@@ -64,25 +68,35 @@ export async function startStack({ gatewayUrl, onUp }: StackOptions): Promise<St
       onUp?.(part);
       return started;
     });
+  const doors = startDoors(gatewayUrl, provider);
   const starting = [
-    told('the OpenID provider', startOidc({ isUser: (id) => zitadel.users.has(id) })),
+    told(
+      'the OpenID provider',
+      doors.then(({ webClient }) => startZitadelSignIn(zitadel, webClient)),
+    ),
     told('OpenFGA', startOpenFga()),
     told('the upstream', startUpstream({ gatewayJwksUrl: `${gatewayUrl}/.well-known/sallyport/jwks.json` })),
     told('Postgres', startDatabase()),
-    told('Kanidm', startDoors(gatewayUrl)),
+    told('Kanidm', doors),
     startNeonEndpoint(),
   ] as const;
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= closeAll(inbox, [Promise.resolve(zitadel), ...starting]));
   try {
-    const [oidc, openfga, upstream, postgres, doors, neon] = await Promise.all(starting);
+    const [oidc, openfga, upstream, postgres, started, neon] = await Promise.all(starting);
     inbox = openInbox(postgres.url);
-    const parts = { zitadel, oidc, openfga, upstream, postgres, doors, neon };
-    return { oidc, zitadel, kanidm: doors.kanidm, close, variables: await variablesOf(parts, signingKey) };
+    const parts = { zitadel, oidc, openfga, upstream, postgres, doors: started, neon };
+    return { oidc, zitadel, kanidm: started.kanidm, close, variables: await variablesOf(parts, signingKey) };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The OpenID provider of Zitadel, for the people of the demo and those of the directory. */
+function startZitadelSignIn(zitadel: Zitadel, webClient: WebClient): Promise<OidcServer> {
+  const isUser = (id: string): boolean => zitadel.users.has(id);
+  return startOidc({ isUser, directory: directoryOf(zitadel), webClient });
 }
 
 async function startDatabase(): Promise<Postgres> {

@@ -37,8 +37,10 @@ export interface LegacyPerson {
   readonly daysAgo: number | null;
   /** An account that was linked before. */
   readonly account: string | null;
-  /** Who is left out by a run at Kanidm, and by what. */
+  /** Why a run makes no account. */
   readonly leftOut: 'collision' | 'refused' | 'skipped' | null;
+  /** It does at Zitadel, where addresses need not be unique, nor ASCII. */
+  readonly onlyAtKanidm: boolean;
 }
 
 /** The same at each start, so that what is written down of one person stays true. */
@@ -60,7 +62,15 @@ function person(of: LegacyTenant, local: string, rest: Partial<LegacyPerson> = {
   const email = rest.email ?? `${local}@${of.domain}`;
   return {
     ...{ id: idOf(`${of.slug} ${email}`), tenantId: of.id, email, fullName: titled(local), hash: HASHES[0] },
-    ...{ role: 'user', status: 'active', deleted: false, daysAgo: 3, account: null, leftOut: null },
+    ...{
+      role: 'user',
+      status: 'active',
+      deleted: false,
+      daysAgo: 3,
+      account: null,
+      leftOut: null,
+      onlyAtKanidm: false,
+    },
     ...rest,
   };
 }
@@ -87,9 +97,9 @@ export const SPECIAL: readonly LegacyPerson[] = [
   person(ACME, 'alice', { leftOut: 'collision' }),
   person(ACME, '\u0430lice', { leftOut: 'collision' }),
   // One person of two tenants: addresses are unique at Kanidm.
-  person(ACME, 'victor', { leftOut: 'collision' }),
-  person(BIRCH, 'victor', { email: 'victor@example.org', leftOut: 'collision' }),
-  person(CEDAR, 'm\u00fcller', { leftOut: 'refused' }),
+  person(ACME, 'victor', { leftOut: 'collision', onlyAtKanidm: true }),
+  person(BIRCH, 'victor', { email: 'victor@example.org', leftOut: 'collision', onlyAtKanidm: true }),
+  person(CEDAR, 'm\u00fcller', { leftOut: 'refused', onlyAtKanidm: true }),
   person(ACME, 'trent', { status: 'suspended', leftOut: 'skipped' }),
   person(BIRCH, 'mallory', { deleted: true, leftOut: 'skipped' }),
   // Linked by an earlier experiment, to an account of another id: signs in by the provider alone.
@@ -121,5 +131,10 @@ function ordinary(of: LegacyTenant, index: number): LegacyPerson {
   });
 }
 
-/** How many accounts a run at Kanidm makes. */
-export const NEW_ACCOUNTS = LEGACY_PEOPLE.filter(({ leftOut }) => leftOut === null).length;
+/** How many accounts a run for everybody makes. */
+export function newAccounts(provider: 'kanidm' | 'zitadel'): number {
+  const made = LEGACY_PEOPLE.filter(
+    ({ leftOut, onlyAtKanidm }) => leftOut === null || (onlyAtKanidm && provider === 'zitadel'),
+  );
+  return made.length;
+}

@@ -1,4 +1,4 @@
-import { FORM_PATH, formOf, startUrl } from './browser.ts';
+import { formOf, formUrl, startUrl } from './browser.ts';
 import { GRACE_SIGNS_IN } from './doors.ts';
 import { RUN, userOf, type Bearer, type Places, type RequestStep, type SignInStep } from './step.ts';
 
@@ -30,11 +30,13 @@ function sessionLine(gateway: string): string {
 /** A sign-in through the pages of the provider, as a browser does it. */
 export function signInLines(step: SignInStep, places: Places): string[] {
   const curl = 'curl -sL -b "$JAR" -c "$JAR"';
-  const form = Object.entries(formOf(step)).map((pair) => `-d ${quoted(pair.join('='))}`);
+  const begin = `${curl} -o /dev/null -w '%{url_effective}' ${quoted(startUrl(step, places))}`;
+  const fields = Object.entries(formOf(step)).map((pair) => `-d ${quoted(pair.join('='))}`);
+  const to = formUrl(step, places);
   return [
     'JAR=$(mktemp)',
-    `${curl} -o /dev/null ${quoted(startUrl(step, places))}`,
-    `${curl} ${form.join(' ')} ${quoted(places[step.signIn.provider] + FORM_PATH)}; rm "$JAR"`,
+    `PAGE=$(${begin})`,
+    `${curl} ${fields.join(' ')} ${to === null ? '"$PAGE"' : quoted(to)}; rm "$JAR"`,
   ];
 }
 

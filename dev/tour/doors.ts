@@ -1,17 +1,15 @@
-import { GRACE, LEGACY_PASSWORD, NEW_ACCOUNTS } from '../legacy/people.ts';
+import type { DoorProvider } from '../doors.ts';
+import { GRACE, LEGACY_PASSWORD, newAccounts } from '../legacy/people.ts';
 import type { RequestStep, Step } from './step.ts';
 
-const LOGIN = '/api/v1/auth/login';
-const { email } = GRACE;
+const { id, email } = GRACE;
 
 function signIn(password: string) {
-  return { path: LOGIN, body: { tenant: 'acme', email, password } } as const;
+  return { path: '/api/v1/auth/login', body: { tenant: 'acme', email, password } } as const;
 }
 
-/** What a person's session at the gateway is had by. */
+/** What a session of Grace is had by. */
 export const GRACE_SIGNS_IN = signIn(LEGACY_PASSWORD);
-/** Her name at Kanidm, of her address. */
-const NAME = email.replace('@', '_');
 
 const OWN_TENANT: RequestStep = {
   title: 'Her token opens her own tenant; the upstream learns user, tenant and role',
@@ -19,23 +17,23 @@ const OWN_TENANT: RequestStep = {
   as: 'grace',
   expect: {
     status: 200,
-    echo: { user: GRACE.id, assertion: 'verified' },
+    echo: { user: id, assertion: 'verified' },
     contains: '"x-user-tenant-slug": "acme"',
   },
 };
 
-/** People of a legacy application: in by password, carried to Kanidm, in by Kanidm. */
-export const DOORS: readonly Step[] = [
+/** In by the password that the legacy application has. */
+const BY_PASSWORD: readonly Step[] = [
   {
     title: 'Grace signs in by the password that the legacy application knows',
     ...GRACE_SIGNS_IN,
-    expect: { status: 200, contains: `"id":"${GRACE.id}"` },
+    expect: { status: 200, contains: `"id":"${id}"` },
   },
   OWN_TENANT,
   {
-    ...OWN_TENANT,
     title: 'but no other',
     path: '/tenants/birch/plan',
+    as: 'grace',
     expect: { status: 403, code: 'wrong_tenant' },
   },
   {
@@ -43,42 +41,72 @@ export const DOORS: readonly Step[] = [
     ...signIn('wrong'),
     expect: { status: 401, code: 'invalid_credentials' },
   },
-  { title: 'Each tenant gets its groups at Kanidm', command: ['tenants', 'sync'] },
-  {
-    title: 'The plan: who would get an account there, and who is left out',
-    command: ['users', 'provision', '--dry-run'],
-    says: `would be created ${NEW_ACCOUNTS}, `,
-  },
-  {
-    title: 'The run does exactly that: accounts under the same ids',
-    command: ['users', 'provision'],
-    says: `created ${NEW_ACCOUNTS}, `,
-  },
-  {
-    title: 'Grace signs in by password once more, which goes along to Kanidm',
-    ...GRACE_SIGNS_IN,
-    expect: { status: 200, contains: '"auth_method":"dual"' },
-  },
-  {
-    title: 'so she comes in by Kanidm too, as the same user (a form of its sign-in page, sent by curl)',
-    signIn: { provider: 'kanidm', name: NAME, password: LEGACY_PASSWORD, returnTo: '/tenants/acme/plan' },
-    afterSeconds: 1,
-    expect: OWN_TENANT.expect,
-  },
-  {
-    title: 'That was her move: sessions begun by password end with it',
-    path: '/me',
-    as: 'grace',
-    expect: { status: 401, code: 'invalid_token' },
-  },
-  {
-    title: 'One person, through both doors',
-    command: ['users', 'show', email],
-    says: 'sign-in by OAuth2: works',
-  },
-  {
-    title: 'What taking a tenant back to its passwords would change',
-    command: ['migration', 'rollback', '--tenant', 'acme', '--dry-run'],
-    says: 'people would go back to their passwords',
-  },
 ];
+
+/** Everybody to the provider, by the commands of docs/provisioning.md. */
+function carrying(provider: DoorProvider, name: string): readonly Step[] {
+  return [
+    { title: `Each tenant gets its groups at ${name}`, command: ['tenants', 'sync'] },
+    {
+      title: 'The plan: who would get an account there, and who is left out',
+      command: ['users', 'provision', '--dry-run'],
+      says: `would be created ${newAccounts(provider)}, `,
+    },
+    {
+      title: 'The run does exactly that: accounts under the same ids',
+      command: ['users', 'provision'],
+      says: `created ${newAccounts(provider)}, `,
+    },
+  ];
+}
+
+/** Kanidm takes no bcrypt, so the password goes along where it is in hand: at a sign-in. */
+const CARRIED: Step = {
+  title: 'Grace signs in by password once more, which goes along to Kanidm',
+  ...GRACE_SIGNS_IN,
+  expect: { status: 200, contains: '"auth_method":"dual"' },
+};
+
+/** In by the provider, and what that changes. */
+function byProvider(provider: DoorProvider, name: string): readonly Step[] {
+  return [
+    {
+      title: `She comes in by ${name} too, as the same user (here curl sends the form of the sign-in page)`,
+      signIn: {
+        provider,
+        name: provider === 'kanidm' ? email.replace('@', '_') : email,
+        password: LEGACY_PASSWORD,
+        returnTo: OWN_TENANT.path,
+      },
+      afterSeconds: 1,
+      expect: OWN_TENANT.expect,
+    },
+    {
+      title: 'That was her move: sessions begun by password end with it',
+      path: '/me',
+      as: 'grace',
+      expect: { status: 401, code: 'invalid_token' },
+    },
+    {
+      title: 'One person, through both doors',
+      command: ['users', 'show', email],
+      says: 'sign-in by OAuth2: works',
+    },
+    {
+      title: 'What taking a tenant back to its passwords would change',
+      command: ['migration', 'rollback', '--tenant', 'acme', '--dry-run'],
+      says: 'people would go back to their passwords',
+    },
+  ];
+}
+
+/** People of a legacy application: in by password, carried to a provider, in by it. */
+export function doors(provider: DoorProvider): readonly Step[] {
+  const name = provider === 'kanidm' ? 'Kanidm' : 'Zitadel';
+  return [
+    ...BY_PASSWORD,
+    ...carrying(provider, name),
+    ...(provider === 'kanidm' ? [CARRIED] : []),
+    ...byProvider(provider, name),
+  ];
+}

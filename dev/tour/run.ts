@@ -53,6 +53,7 @@ async function withGateway(runner: Runner, options: RunOptions): Promise<number>
   });
   const stack = await startStack({
     gatewayUrl: `http://${LOOPBACK}:${port}`,
+    provider: options.provider,
     onUp: (part) => {
       progress.up(part);
     },

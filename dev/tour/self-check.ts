@@ -15,7 +15,7 @@ export async function selfCheck(scene: Scene, stack: Stack, colors: Colors, endi
     places: scene.places,
     tokenOf: keptTokens(stack, scene.places.gateway, run),
   };
-  const steps = stepsOf(scene.storeId).map((step) => inRun(step, run));
+  const steps = stepsOf(scene).map((step) => inRun(step, run));
   let failed = 0;
   for (const step of steps) {
     const code = ending.code();

@@ -1,3 +1,5 @@
+import type { DoorProvider } from '../doors.ts';
+
 /** What a step's answer must show; everything given must hold. */
 export interface Expectation {
   readonly status: number;
@@ -54,7 +56,7 @@ export interface CommandStep {
 export interface SignInStep {
   readonly title: string;
   readonly signIn: {
-    readonly provider: 'kanidm';
+    readonly provider: DoorProvider;
     readonly name: string;
     readonly password: string;
     /** A path at the gateway. */

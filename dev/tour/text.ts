@@ -3,7 +3,8 @@ import type { StackVariables } from '../stack.ts';
 import { commandLine, commandSetUp } from './command.ts';
 import { startUrl } from './browser.ts';
 import { curlLine, RUN_LINE, serviceTokenLine, signInLines, tokenLine } from './curl.ts';
-import { DOORS } from './doors.ts';
+import type { DoorProvider } from '../doors.ts';
+import { doors } from './doors.ts';
 import { LEGACY_PASSWORD } from '../legacy/people.ts';
 import { lifecycle } from './lifecycle.ts';
 import {
@@ -31,6 +32,8 @@ export interface Scene {
   readonly places: Places;
   readonly upstream: string;
   readonly issuer: string;
+  /** Where people of the legacy application go. */
+  readonly provider: DoorProvider;
   readonly database: string;
   /** The OpenFGA store. */
   readonly storeId: string;
@@ -51,6 +54,7 @@ export function sceneOf(runtime: string, gateway: string, variables: StackVariab
     },
     upstream: named('UPSTREAM_URL'),
     issuer: named('ZITADEL_ISSUER_URL'),
+    provider: named('MIGRATION_PROVIDER') === 'zitadel' ? 'zitadel' : 'kanidm',
     database: named('DATABASE_URL'),
     storeId: named('OPENFGA_STORE_ID'),
     serviceToken: named('ZITADEL_SERVICE_TOKEN'),
@@ -75,7 +79,11 @@ export function picture(scene: Scene, colors: Colors): string {
     `       └──┬${'─'.repeat(BOX_WIDTH - 3)}┘     └${rule}┘`,
     part('├─▶', 'OpenID provider', issuer),
     part('├◀▶', 'Zitadel stand-in', `${places.zitadel} (users; their events come to /webhooks/zitadel)`),
-    part('├─▶', 'Kanidm stand-in', `${places.kanidm} (where people of the legacy application go)`),
+    part(
+      '├─▶',
+      'Kanidm stand-in',
+      `${places.kanidm} (people of the legacy application go there, or to Zitadel by --provider)`,
+    ),
     part('├─▶', 'OpenFGA', places.openfga),
     part('└─▶', 'Postgres', `${database} (500 people of a legacy application, and what Sallyport keeps)`),
     colors.dim('           all of it in memory and on loopback; counters live in the gateway'),
@@ -99,7 +107,7 @@ export function tour(scene: Scene, colors: Colors): string {
     ...lines(REQUESTS),
     '',
     heading('Two doors', `paste all of it; the password of everybody is ${LEGACY_PASSWORD}`),
-    ...withTokens(DOORS, scene, lines),
+    ...withTokens(doors(scene.provider), scene, lines),
     '',
     heading('The life of a user', 'paste all of it, as often as you like'),
     `   ${RUN_LINE}`,

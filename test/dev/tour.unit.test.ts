@@ -24,22 +24,28 @@ const scene = sceneOf(
   '.wrangler/demo-3000.env',
 );
 const { places } = scene;
-const STEPS = stepsOf(scene.storeId);
+const STEPS = stepsOf(scene);
 const plain = colorsFor({ isTTY: false }, undefined);
 
 describe('arguments', () => {
   it('default to port 3000, and to any free one for a self-check', () => {
-    expect(readOptions([])).toEqual({ port: 3000, once: false });
-    expect(readOptions(['--once'])).toEqual({ port: 0, once: true });
-    expect(readOptions(['--once', '--port', '3100'])).toEqual({ port: 3100, once: true });
+    expect(readOptions([])).toEqual({ port: 3000, once: false, provider: 'kanidm' });
+    expect(readOptions(['--once'])).toEqual({ port: 0, once: true, provider: 'kanidm' });
+    expect(readOptions(['--once', '--port', '3100', '--provider', 'zitadel'])).toEqual({
+      ...{ port: 3100, once: true, provider: 'zitadel' },
+    });
   });
 
-  it.each([['--port', 'x'], ['--port', '65536'], ['--port', '-1'], ['--fast'], ['extra']])(
-    'refuse %s %s',
-    (...args) => {
-      expect(() => readOptions(args)).toThrow(UsageError);
-    },
-  );
+  it.each([
+    ['--port', 'x'],
+    ['--port', '65536'],
+    ['--port', '-1'],
+    ['--provider', 'x'],
+    ['--fast'],
+    ['extra'],
+  ])('refuse %s %s', (...args) => {
+    expect(() => readOptions(args)).toThrow(UsageError);
+  });
 });
 
 describe('the printed tour', () => {
@@ -54,7 +60,7 @@ describe('the printed tour', () => {
       const lines = text
         .slice(text.indexOf(`echo; echo '${index + 1} ${step.title}`))
         .split('\n')
-        .filter((each) => !/^ +(?!JAR)[A-Z]+=/.test(each));
+        .filter((each) => !/^ +(?!JAR|PAGE)[A-Z]+=/.test(each));
       expect(lines[0]).toContain(step.title);
       const pause =
         !isCommand(step) && step.afterSeconds !== undefined ? [`   sleep ${step.afterSeconds}`] : [];
