@@ -4,7 +4,7 @@ import { node } from '../support/gateway/node.ts';
 import { expectStopped } from '../support/refusal.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';
 import { workerd } from '../support/gateway/workerd.ts';
-import { openTwoDoors, uuid } from '../support/two-doors.ts';
+import { ACME, openTwoDoors, uuid } from '../support/two-doors.ts';
 import { withAdmin } from '../services/redis-time.ts';
 import { startRedis } from '../services/redis.ts';
 import { startUpstash } from '../services/upstash.ts';
@@ -68,6 +68,22 @@ describe.skipIf(redis === undefined).each(stores)('with a shared store', (option
       expect((await send(living)).status).toBe(200);
       await other.mark(`session|${sub}`, { version: 1, notBefore: Infinity }, 3_600);
       await expectStopped(send(living), 'invalid_token', stage.upstream);
+      other.close();
+    });
+
+    it('and an account that was withdrawn at its provider is refused, whatever user it is linked to', async () => {
+      const other = new RedisCounters({ url: redis!.url, clock: { now: () => Date.now() } });
+      const user = await doors.user(ACME);
+      const subject = `withdrawn-${user}`;
+      await doors.link(stage.issuer.url, subject, user);
+      const send = async (authorization: string) =>
+        stage.gateway.fetch('/me', { headers: { authorization } });
+      const bearer = await stage.bearer({ sub: subject });
+      expect((await send(bearer)).status).toBe(200);
+      expect(stage.upstream.requests.at(-1)?.values('x-user-id')).toEqual([user]);
+      await other.mark(`zitadel|${subject}`, { version: 1, notBefore: Infinity }, 3_600);
+      await expectStopped(send(bearer), 'invalid_token', stage.upstream);
+      expect((await send(`Bearer ${await doors.session({ sub: user })}`)).status).toBe(200);
       other.close();
     });
 
