@@ -54,13 +54,22 @@ const ROUTES = [
   'reset-password/confirm',
 ];
 
-authSuite('whatever is sent', { variables: () => ({ NEW_USERS: 'both' }) }, (stage) => {
+const variables = () => ({ NEW_USERS: 'both', TRUSTED_PROXIES: '127.0.0.1' });
+/** Each try from an address of its own: refusals of one address are bounded. */
+let tries = 0;
+const elsewhere = () => {
+  tries += 1;
+  const address = `10.${tries >> 16}.${(tries >> 8) & 255}.${tries & 255}`;
+  return { 'x-forwarded-for': address, 'cf-connecting-ip': address };
+};
+
+authSuite('whatever is sent', { variables }, (stage) => {
   it('to the routes of sign-in is refused in form, and never an error of ours', async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...ROUTES), body, async (route, text) => {
-        const answer = await stage.post(route, text);
+        const answer = await stage.post(route, text, elsewhere());
         const answered = `${route} ${answer.status} ${await answer.text()}`;
-        expect([202, 400, 401, 413, 422, 429], answered).toContain(answer.status);
+        expect([202, 400, 401, 413, 422], answered).toContain(answer.status);
       }),
       { numRuns: times(2_000, 200) },
     );
@@ -71,7 +80,8 @@ authSuite('whatever is sent', { variables: () => ({ NEW_USERS: 'both' }) }, (sta
     await fc.assert(
       fc.asyncProperty(printable, fc.constantFrom('authorization', 'cookie'), async (text, field) => {
         const value = field === 'cookie' ? `sallyport=${text}; sallyport_refresh=${text}` : `Bearer ${text}`;
-        const answer = await stage.get('me', { [field]: value.replaceAll(/[^\x20-\x7e]/g, '') });
+        const sent = { [field]: value.replaceAll(/[^\x20-\x7e]/g, '') };
+        const answer = await stage.get('me', { ...sent, ...elsewhere() });
         expect([400, 401], `${value} ${answer.status}`).toContain(answer.status);
       }),
       { numRuns: times(1_000, 100) },

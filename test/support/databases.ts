@@ -56,6 +56,9 @@ export async function emptyDatabase(): Promise<{ readonly url: string; close(): 
   return { url, close: () => server.dropDatabase(url) };
 }
 
+/** Of waits that a busy machine makes long, and that are not the subject of a test. */
+const WATCHDOG_MS = 300_000;
+
 /** The name of one that others are copied from. */
 let migrated: Promise<string> | undefined;
 
@@ -70,7 +73,12 @@ async function migrateAt(url: string): Promise<string> {
 function opened(url: string, end: () => Promise<void>): MigratedDatabase {
   const pools: Database[] = [];
   const another = (): Database => {
-    const database = openPgDatabase({ url, max: 8 });
+    const database = openPgDatabase({
+      url,
+      max: 8,
+      connectTimeoutMs: WATCHDOG_MS,
+      statementTimeoutMs: WATCHDOG_MS,
+    });
     pools.push(database);
     return database;
   };
