@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { VARIABLES } from '../functions/catalogue.ts';
+import { readFolder } from '../shared/configuration/folder.ts';
 import { misspelled, missingHint, type Fault } from '../shared/configuration/names.ts';
 import { configure, slice, type Slice } from '../shared/configuration/slice.ts';
 import { postgresUrl } from '../shared/configuration/values.ts';
@@ -20,6 +21,7 @@ export function configured<Part extends object>(slice: Slice<Part>): Part {
   const files = {
     runtime: 'node',
     readText: (path: string) => readFileSync(path, 'utf8'),
+    readFolder,
     parseModel: null,
   } as const;
   const faults = [...(parsed.ok ? [] : parsed.faults), ...parsed.texts(files)];

@@ -3,6 +3,7 @@ import { framed, type OwnRoute } from '../shared/edge/frame.ts';
 import { ownPaths, routesByPath, type Brought } from '../shared/edge/function.ts';
 import type { ReadinessCheck } from '../shared/edge/readiness.ts';
 import { Refusal } from '../shared/errors.ts';
+import { sealBy } from '../shared/mail/seal.ts';
 import type { ScheduledJob } from '../shared/runs/job.ts';
 import { scheduleOf } from './catalogue.ts';
 import type { Config, FurtherDeps } from './configuration.ts';
@@ -11,6 +12,7 @@ import { inboundOf, type PeerOf } from './gateway/workers/transport.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
 import { readRequest, type Inbound } from './gateway/read/request.ts';
 import { createGateway, gatewayFetch, type Gateway } from './gateway/function.ts';
+import { createMail } from './mail/function.ts';
 import { statusRoutes } from './status/function.ts';
 import { createWebhooks } from './webhooks/function.ts';
 
@@ -34,7 +36,7 @@ export interface AppOptions {
   readonly onForget?: FurtherDeps['forget'] | undefined;
 }
 
-/** Composes the parts of functions. Throws UnusableRules and UnusableGrants. */
+/** Composes the parts of functions. Throws UnusableRules, UnusableGrants and UnusableTemplates. */
 export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }: AppOptions = {}): App {
   const paths = ownPaths(deps.config.functions);
   const gateway = createGateway(deps, paths);
@@ -43,11 +45,13 @@ export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }:
     onForget?.(user);
   };
   const webhooks = createWebhooks({ ...deps, forget });
-  const further = deps.config.starts.map((start) => start({ ...deps, forget }));
+  const mail = createMail({ ...deps, seal: sealBy(deps.keyRing) });
+  const further = deps.config.starts.map((start) => start({ ...deps, forget, outbox: mail.outbox }));
   const brought: readonly Brought[] = [
     gateway,
     { checks: databaseChecks(deps, gateway) },
     webhooks,
+    mail,
     ...further,
     more,
   ];

@@ -11,11 +11,12 @@ import type { EdgeFunction } from '../shared/edge/function.ts';
 import { AUTH } from './auth/slice.ts';
 import { FEATURE_SYNC } from './feature-sync/slice.ts';
 import { GATEWAY } from './gateway/slice.ts';
+import { MAILER } from './mail/slice.ts';
 import { STATUS } from './status/slice.ts';
 import { WEBHOOKS } from './webhooks/slice.ts';
 
 /** The functions that are always on. */
-const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_SYNC];
+const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_SYNC, MAILER];
 
 /** Functions that FUNCTIONS turns on, by their names there. While off, their paths belong to the access rules. */
 export type Further = Readonly<Record<string, EdgeFunction>>;
@@ -36,7 +37,8 @@ export const BUNDLE = GATEWAY.slice
   .and(OAUTH_CLIENTS)
   .and(WEBHOOKS.slice)
   .and(FEATURE_SYNC.slice)
-  .and(STATUS.slice);
+  .and(STATUS.slice)
+  .and(MAILER.slice);
 
 /** FUNCTIONS. A name unknown to this release is a fault: its paths would belong to the access rules. */
 export function functionsSlice(further: Further): Slice<object> {

@@ -15,6 +15,7 @@ import type { Deps } from '../shared/deps.ts';
 import { starting, type Brought, type EdgeFunction, type Started } from '../shared/edge/function.ts';
 import { createAuth } from './auth/function.ts';
 import { AUTH } from './auth/slice.ts';
+import type { Outbox } from '../shared/mail/outbox.ts';
 import {
   BUNDLE,
   FURTHER,
@@ -29,6 +30,8 @@ import {
 export interface FurtherDeps extends Deps {
   /** Invalidates this instance's cache entries of an OpenFGA user, in all its processes. */
   readonly forget: (user: string) => void;
+  /** Null where nothing is sent. */
+  readonly outbox: Outbox | null;
 }
 
 export interface Catalogue {

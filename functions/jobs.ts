@@ -15,6 +15,7 @@ import { CATALOGUE, type FurtherDeps } from './configuration.ts';
  */
 const FEWER_SLICES: Readonly<Record<string, () => Promise<Readonly<Record<string, StandaloneJob>>>>> = {
   auth: async () => (await import('./auth/jobs.ts')).STANDALONE,
+  mail: async () => (await import('./mail/standalone.ts')).STANDALONE,
   webhooks: async () => (await import('./webhooks/standalone.ts')).STANDALONE,
 };
 
@@ -39,9 +40,9 @@ function withFunction(started: Started<FurtherDeps>, name: string): StandaloneJo
   return standalone(
     started.and(OPENFGA).and(COUNTERS).and(SESSIONS).and(OAUTH_CLIENTS).and(MIGRATION),
     ({ start, ...config }, { platform, clock, log, database }) => {
-      const own = { logLevel: 'silent', trustedProxies: [], database: null } as const;
+      const own = { logLevel: 'silent', trustedProxies: [], database: null, mail: null } as const;
       const deps = createDeps({ ...config, ...own }, { clock, platform: { ...platform, log: () => log } });
-      const brought = start({ ...deps, database, forget: () => undefined });
+      const brought = start({ ...deps, database, forget: () => undefined, outbox: null });
       const job = brought.jobs?.[name];
       if (job === undefined) throw new Error(`no function brings the job ${name}`);
       return {

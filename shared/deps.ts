@@ -35,6 +35,9 @@ import type { Mark, Revocations } from './ports/revocations.ts';
 import type { SignIn } from './ports/sign-in.ts';
 import type { Tuples } from './ports/tuples.ts';
 import type { Upstream } from './ports/upstream.ts';
+import { smtpServer } from './adapters/smtp/server.ts';
+import type { MailConfig } from './configuration/mail.ts';
+import type { MailServer } from './ports/mail.ts';
 
 // For use before there is a configuration.
 export { createPlatform };
@@ -113,6 +116,16 @@ export function openDirectory(
 
 function directoryOf({ migration: { directory } }: DepsConfig, ground: Ground): Directory | null {
   return directory === null ? null : openDirectory({ directory }, ground);
+}
+
+/** Of slice MAIL: null without MAIL_URL. */
+export function openMailServer(
+  { mail }: { readonly mail: MailConfig | null },
+  { platform }: Pick<Ground, 'platform'>,
+): MailServer | null {
+  return mail === null
+    ? null
+    : smtpServer({ config: mail.smtp, readText: (path) => platform.readText(path) });
 }
 
 /** Of slice COUNTERS. */
@@ -219,6 +232,7 @@ export interface Deps extends Ground, Authorization, Counting {
   readonly issuerOf: IssuerOf;
   /** The providers that people sign in by. */
   readonly signIns: readonly SignIn[];
+  readonly mailServer: MailServer | null;
   /** Counters of this process, whatever the shared store is. */
   readonly localCounters: MemoryCounters;
   readonly proxies: TrustedProxies;
@@ -234,6 +248,7 @@ export type DepsConfig = Pick<ServerConfig, 'logLevel' | 'trustedProxies'> &
     readonly migration: MigrationConfig;
     readonly openfga: OpenFgaConfig;
     readonly database: DatabaseConfig | null;
+    readonly mail: MailConfig | null;
   };
 
 /** The ports of one running bundle; each function uses those that it names. */
@@ -258,6 +273,7 @@ export function createDeps<Config extends DepsConfig>(
     database,
     directory: directoryOf(config, ground),
     keyRing: config.sessions === null ? null : openKeyRing(config.sessions),
+    mailServer: openMailServer(config, ground),
     localCounters: new MemoryCounters({ clock, capacity: 20_000 }),
     proxies: trustedProxies(config.trustedProxies),
     fetchUpstream: fetchUpstream({

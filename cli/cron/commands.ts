@@ -2,7 +2,7 @@ import { functionsOn, scheduleOf } from '../../functions/catalogue.ts';
 import { createCron, type RunResult } from '../../functions/cron/cron.ts';
 import { readStates, type JobState } from '../../functions/cron/runs.ts';
 import { standaloneJob } from '../../functions/jobs.ts';
-import { openAuthorization, openCounting } from '../../shared/deps.ts';
+import { openAuthorization, openCounting, openMailServer } from '../../shared/deps.ts';
 import type { JobDetail, JobGround, JobRun } from '../../shared/runs/job.ts';
 import { Failure, UsageError } from '../failure.ts';
 import { withGround, type CommandGround } from '../ground.ts';
@@ -59,6 +59,7 @@ function portsOf(ground: CommandGround): JobGround {
     ...ground,
     openCounting: (config) => openCounting(config, ground),
     openAuthorization: (config) => openAuthorization(config, ground),
+    openMailServer: (config) => openMailServer(config, ground),
   };
 }
 

@@ -19,6 +19,8 @@ export interface Files {
   readonly runtime: Runtime;
   /** Throws when it cannot be read. */
   readText(path: string): string;
+  /** Every text below a folder, by its path there with `/`; none where there is no such folder. */
+  readFolder(path: string): ReadonlyMap<string, string>;
   readonly parseModel: ((text: string) => AuthorizationModel) | null;
 }
 

@@ -18,6 +18,8 @@ export type State =
   | 'empty'
   | 'applying'
   | 'events set aside'
+  | 'sending'
+  | 'mails set aside'
   | 'running'
   | 'waiting'
   | 'done'

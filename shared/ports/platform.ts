@@ -58,6 +58,8 @@ export interface Platform {
   sockets(): SocketUpstreams | null;
   /** A configuration file as text. Throws when it cannot be read. */
   readText(path: string): string;
+  /** The texts of a configuration folder, by their paths below it with `/`; none where there is no such folder. */
+  readFolder(path: string): ReadonlyMap<string, string>;
   /** Parses OpenFGA's language; null where the parser is too heavy. Throws UnusableModel. */
   readonly parseModel: ((text: string) => AuthorizationModel) | null;
   /** Calls `changed` after the file's content may have changed; returns the stop function. */

@@ -1,7 +1,9 @@
+import type { MailConfig } from '../configuration/mail.ts';
 import { slice as sliceOf, type Slice } from '../configuration/slice.ts';
 import type { CountersConfig, OpenFgaConfig } from '../configuration/stores.ts';
 import type { Authorization, Counting, Ground } from '../deps.ts';
 import type { Database } from '../ports/database.ts';
+import type { MailServer } from '../ports/mail.ts';
 import type { MaybePromise } from '../ports/runtime.ts';
 
 /** Result of one run, in counts and names: recorded, printed and logged, so never a secret or personal data. */
@@ -31,6 +33,7 @@ export interface JobGround extends Ground {
   readonly database: Database;
   openCounting(config: CountersConfig): Counting;
   openAuthorization(config: { readonly openfga: OpenFgaConfig }): Authorization;
+  openMailServer(config: { readonly mail: MailConfig | null }): MailServer | null;
 }
 
 export interface OpenJob {

@@ -82,7 +82,7 @@ export const noCycles: Rule = (sources) => {
 /** `pg` is not one of them: it runs in workerd, through Hyperdrive. */
 const NODE_ONLY = ['undici', 'redis', 'umzug', '@hono/node-server'];
 /** Modules that workerd brings along, or whose types alone are used. */
-const IN_WORKERD = ['node:crypto'];
+const IN_WORKERD = ['node:crypto', 'node:net', 'node:stream', 'node:tls'];
 
 /** What the Worker's bundle reaches, leaving out the files that `#platform` means on Node. */
 export const workersReachNoNode: Rule = (sources) => {

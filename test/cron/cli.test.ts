@@ -51,6 +51,8 @@ describe('the commands of jobs and of the reconcile', () => {
       expect.objectContaining({ job: 'webhooks-reconcile', schedule: '*/5 * * * *', last_outcome: 'done' }),
       { job: 'revocations-remark', schedule: '*/10 * * * *' },
       { job: 'webhooks-prune', schedule: '30 3 * * *' },
+      { job: 'mail-send', schedule: '* * * * *' },
+      { job: 'mail-prune', schedule: '30 3 * * *' },
     ]);
   });
 

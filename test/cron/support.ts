@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Cron, CronDeps, CronOptions } from '../../functions/cron/cron.ts';
-import { functionsOn, scheduleOf } from '../../functions/catalogue.ts';
+import { scheduleOf } from '../../functions/catalogue.ts';
 import { createCron } from '../../functions/cron/cron.ts';
+import { WEBHOOKS } from '../../functions/webhooks/slice.ts';
 import type { Job } from '../../shared/runs/job.ts';
 import type { Database } from '../../shared/ports/database.ts';
 import type { MaybePromise } from '../../shared/ports/runtime.ts';
 
-const SCHEDULE = scheduleOf(functionsOn({}));
+// One job for each pattern.
+const SCHEDULE = scheduleOf([WEBHOOKS]);
 
 export const at = (time: string): Date => new Date(`2030-01-01T${time}Z`);
 

@@ -23,7 +23,11 @@ function faultsOf(
     if (path === 'model.fga') return MODEL;
     throw Object.assign(new Error(`no ${path}`), { code: 'ENOENT' });
   };
-  const opened = openConfigured({ ...USABLE, ...changes }, { readText, parseModel, runtime }, open);
+  const opened = openConfigured(
+    { ...USABLE, ...changes },
+    { readText, readFolder: () => new Map(), parseModel, runtime },
+    open,
+  );
   return opened.ok ? [] : opened.faults;
 }
 

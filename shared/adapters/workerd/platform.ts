@@ -1,6 +1,7 @@
 import { env, waitUntil } from 'cloudflare:workers';
 import rules from '../../../config/access_rules.json';
 import grants from '../../../config/default_grants.json';
+import mails from './mail-templates.json';
 import { exchangeBy } from '../../runtime.ts';
 import type { Platform } from '../../ports/platform.ts';
 import { portableBcrypt } from '../bcrypt/portable.ts';
@@ -47,6 +48,7 @@ export function createPlatform(): Platform {
       if (path === 'config/default_grants.json') return JSON.stringify(grants);
       throw new Error('a Worker cannot read files: put the JSON itself into the variable');
     },
+    readFolder: (path) => new Map(path === 'config/mail' ? Object.entries(mails) : []),
     // 60 KiB for a parser of what a deployment has checked already: docs/deploy.md.
     parseModel: null,
     watchText: () => () => undefined,

@@ -1,0 +1,76 @@
+import * as z from 'zod';
+import type { ReadinessCheck } from '../../shared/edge/readiness.ts';
+import { sql, type Database } from '../../shared/ports/database.ts';
+import type { Metrics } from '../../shared/ports/metrics.ts';
+
+export interface Depth {
+  readonly pending: number;
+  readonly dead: number;
+  /** Since the oldest pending mail was due; 0 when none is. */
+  readonly oldestSeconds: number;
+}
+
+const DepthRow = z.object({ pending: z.number(), dead: z.number(), oldestSeconds: z.number() });
+
+/** Counts mails that are not sent; dead ones of the last day. Throws as `Database`. */
+export async function readDepth(database: Pick<Database, 'query'>): Promise<Depth> {
+  const [row] = await database.query(
+    sql`select count(*) filter (where status = 'pending') as pending, count(*) filter (where status = 'dead') as dead,
+          coalesce(greatest(extract(epoch from now() - min(created_at) filter (where status = 'pending')), 0), 0)::float8 as "oldestSeconds"
+        from sallyport_outbox
+        where status = 'pending' or (status = 'dead' and created_at > now() - interval '1 day')`,
+    DepthRow,
+  );
+  return row ?? { pending: 0, dead: 0, oldestSeconds: 0 };
+}
+
+const DueRow = z.object({ due: z.boolean() });
+
+/** Whether a mail may be leased now. Throws as `Database`. */
+export async function isAnyDue(database: Pick<Database, 'query'>): Promise<boolean> {
+  const [row] = await database.query(
+    sql`select exists (
+          select from sallyport_outbox
+          where status = 'pending' and due_at <= now() and (lease_until is null or lease_until <= now())
+        ) as due`,
+    DueRow,
+  );
+  return row?.due === true;
+}
+
+/** While the table cannot be read there are no samples; /metrics still answers. */
+export function measureOutbox(metrics: Metrics, database: Pick<Database, 'query'>): void {
+  const sample = async (pick: (depth: Depth) => [string, number][]): Promise<Map<string, number>> => {
+    try {
+      return new Map(pick(await readDepth(database)));
+    } catch {
+      return new Map();
+    }
+  };
+  metrics.gauge(
+    'sallyport_mail_outbox_depth',
+    'Mails that are not sent; dead ones of one day.',
+    'status',
+    () =>
+      sample(({ pending, dead }) => [
+        ['pending', pending],
+        ['dead', dead],
+      ]),
+  );
+  metrics.gauge('sallyport_mail_outbox_oldest_seconds', 'Age of the oldest pending mail.', 'status', () =>
+    sample(({ oldestSeconds }) => [['pending', oldestSeconds]]),
+  );
+}
+
+/** Requests do without mail, so it never makes the bundle unready. */
+export function outboxCheck(database: Pick<Database, 'query'>): ReadinessCheck {
+  return {
+    name: 'mail_outbox',
+    needed: false,
+    async look() {
+      const { pending, dead, oldestSeconds } = await readDepth(database);
+      const state = dead > 0 ? 'mails set aside' : pending > 0 ? 'sending' : 'empty';
+      return { up: true, state, pending, dead, oldest_seconds: Math.round(oldestSeconds) };
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import * as z from 'zod';
+import { sql, type Sql } from '../../shared/ports/database.ts';
+import type { QueueTable } from '../../shared/runs/queue.ts';
+
+const Template = z.object({ subject: z.string(), text: z.string(), html: z.string() });
+
+const QueuedRow = z.object({
+  id: z.string(),
+  attempts: z.number(),
+  kind: z.string(),
+  recipient: z.string(),
+  messageId: z.string(),
+  content: z.string().nullable(),
+  template: Template,
+  date: z.date(),
+  unanswered: z.number(),
+  /** Why it must not be sent; null: it may. */
+  withheld: z.string().nullable(),
+});
+
+/** A mail that is due. */
+export type QueuedMail = z.output<typeof QueuedRow>;
+
+/** Read when the mail is leased, seconds before it is sent: what happened since it was enqueued counts. */
+const WITHHELD = sql`
+  case
+    when item.expires_at <= now() then 'its link has expired'
+    when item.tenant_id is not null and not exists (
+      select from tenants where tenant_id = item.tenant_id and deleted_at is null and status = 'active'
+    ) then 'the tenant is deleted or suspended'
+    when item.user_id is not null and not exists (
+      select from users where user_id = item.user_id and deleted_at is null
+    ) then 'the user is deleted'
+    when exists (
+      select from sallyport_mail_suppressed where address_hash = sha256(convert_to(lower(item.recipient), 'UTF8'))
+    ) then 'the address is suppressed'
+  end`;
+
+export const OUTBOX: QueueTable<QueuedMail> = {
+  name: sql`sallyport_outbox`,
+  columns: sql`item.id, item.attempts, item.kind, item.recipient, item.message_id as "messageId", item.content,
+    (select content from sallyport_mail_templates where digest = item.template) as template,
+    item.dated_at as date, item.unanswered, ${WITHHELD} as withheld`,
+  row: QueuedRow,
+  done: 'sent',
+  rank: sql`item.urgent desc`,
+  onLease: sql`dated_at = coalesce(dated_at, now())`,
+  // Links in it are of no more use to us.
+  onEnd: sql`content = null`,
+};
+
+/** Records that the end of the message is about to be sent; changes no row when the lease was lost. */
+export function committing(id: string, lease: string): Sql {
+  return sql`
+    update sallyport_outbox set unanswered = unanswered + 1
+    where id = ${id}::uuid and lease_id = ${lease}::uuid and lease_until > now()`;
+}
+
+/** An answer came after all: that attempt made no copy. */
+export const ANSWERED = sql`unanswered = greatest(unanswered - 1, 0)`;

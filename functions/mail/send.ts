@@ -1,0 +1,185 @@
+import { DatabaseError, type Database } from '../../shared/ports/database.ts';
+import type { Log } from '../../shared/ports/log.ts';
+import type { MailLine, MailOutcome, MailServer, OutgoingMail } from '../../shared/ports/mail.ts';
+import { MailUnavailable } from '../../shared/ports/mail.ts';
+import { fill } from '../../shared/mail/fill.ts';
+import { isMailKind, KINDS } from '../../shared/mail/kinds.ts';
+import { openContent, type MailContent, type Seal } from '../../shared/mail/outbox.ts';
+import { LeaseLost } from '../../shared/runs/lease.ts';
+import type { FailedAttempt, Queue, Worker } from '../../shared/runs/queue.ts';
+import { ANSWERED, committing, type QueuedMail } from './queue.ts';
+
+/** A mail was not accepted. `withheld`: it was not even offered, and never will be. */
+export class MailNotSent extends Error {
+  override readonly name = 'MailNotSent';
+  readonly result: Exclude<MailOutcome['result'], 'accepted'> | 'withheld';
+  readonly code: number | undefined;
+  /** The end of the message had been sent. */
+  readonly committed: boolean;
+
+  constructor(
+    { result, reason, code }: { result: MailNotSent['result']; reason: string; code?: number | undefined },
+    committed = false,
+  ) {
+    super(reason);
+    this.result = result;
+    this.code = code;
+    this.committed = committed;
+  }
+}
+
+export interface SendDeps {
+  readonly queue: Queue<QueuedMail>;
+  readonly database: Pick<Database, 'execute'>;
+  readonly seal: Seal | null;
+  readonly log: Log;
+  readonly count: (outcome: string) => void;
+}
+
+export type Sent = Readonly<Record<'sent' | 'failed' | 'dead' | 'taken_over', number>>;
+
+/** Connections of one run, each used for one mail after another. */
+export interface Lines {
+  /** Throws MailUnavailable. */
+  take(): Promise<MailLine>;
+  giveBack(line: MailLine): void;
+  /** The last attempt to connect failed. */
+  readonly away: boolean;
+  close(): void;
+}
+
+/** At most as many are open as are taken at the same time. */
+export function openLines(server: MailServer): Lines {
+  const free: MailLine[] = [];
+  let away = false;
+  return {
+    async take() {
+      for (let line = free.pop(); line !== undefined; line = free.pop()) {
+        if (line.open) return line;
+        line.close();
+      }
+      try {
+        const line = await server.connect();
+        away = false;
+        return line;
+      } catch (error) {
+        away = true;
+        throw error;
+      }
+    },
+    giveBack(line) {
+      if (line.open) free.push(line);
+      else line.close();
+    },
+    get away() {
+      return away;
+    },
+    close() {
+      for (const line of free.splice(0)) line.close();
+    },
+  };
+}
+
+/** At most this many copies may be on their way: one, and one more after an attempt without an answer. */
+const MOST_COPIES = 2;
+
+export interface SendOptions {
+  /** Connections at once. */
+  readonly parallel: number;
+  readonly lines: Lines;
+  /** Aborted: no further mail is begun. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Sends up to `limit` due mails as long as the server is there. Throws as `Database`: leased mails then come again. */
+export async function sendDue(
+  limit: number,
+  { parallel, lines, signal }: SendOptions,
+  deps: SendDeps,
+): Promise<Sent> {
+  const worker: Worker<QueuedMail> = {
+    parallel,
+    goesOn: () => !lines.away && signal?.aborted !== true,
+    work: (item, lease) => send(item, lease, lines, deps),
+    isFinal,
+    failed: (failure) => explain(failure, deps.log),
+    onFailure: ({ error }) =>
+      error instanceof MailNotSent && error.committed && error.result !== 'unknown' ? ANSWERED : undefined,
+    ended: (outcome) => {
+      deps.count(outcome === 'done' ? 'sent' : outcome);
+    },
+  };
+  const { done: sent, ...others } = await deps.queue.workOff(limit, worker);
+  return { sent, ...others };
+}
+
+async function send(item: QueuedMail, lease: string, lines: Lines, deps: SendDeps): Promise<void> {
+  if (item.withheld !== null) throw new MailNotSent({ result: 'withheld', reason: item.withheld });
+  if (item.unanswered >= MOST_COPIES)
+    throw new MailNotSent({
+      result: 'withheld',
+      reason: 'sent twice without an answer: it may have arrived',
+    });
+  const content = item.content === null ? undefined : await openContent(item.content, deps.seal);
+  if (content === undefined)
+    throw new MailNotSent({ result: 'withheld', reason: 'sealed with keys that are gone' });
+  const line = await lines.take();
+  let committed = false;
+  try {
+    const outcome = await line.send(mailOf(item, content), async () => {
+      if ((await deps.database.execute(committing(item.id, lease))) === 0) throw new LeaseLost('sender');
+      committed = true;
+    });
+    if (outcome.result !== 'accepted')
+      throw new MailNotSent({ ...outcome, result: outcome.result }, committed);
+  } finally {
+    lines.giveBack(line);
+  }
+}
+
+function mailOf(item: QueuedMail, { values, from, replyTo }: MailContent): OutgoingMail {
+  const { recipient: to, messageId, date, template } = item;
+  return {
+    ...fill(template, values),
+    from,
+    replyTo,
+    to,
+    messageId,
+    date,
+    headers: headersOf(item.kind, values),
+  };
+}
+
+function headersOf(kind: string, values: MailContent['values']): [string, string][] {
+  // RFC 3834 §5: no vacation notice answers it.
+  const headers: [string, string][] = [['Auto-Submitted', 'auto-generated']];
+  const unsubscribe = values['unsubscribe_link'] ?? '';
+  if (isMailKind(kind) && KINDS[kind].bulk && unsubscribe !== '')
+    // RFC 2369 §3.2, RFC 8058 §3.1
+    headers.push(
+      ['List-Unsubscribe', `<${unsubscribe}>`],
+      ['List-Unsubscribe-Post', 'List-Unsubscribe=One-Click'],
+    );
+  return headers;
+}
+
+function isFinal(error: unknown): boolean {
+  if (error instanceof MailNotSent) return error.result === 'refused' || error.result === 'withheld';
+  return error instanceof DatabaseError && error.fault === 'statement';
+}
+
+/** The server's words may name the address: they are stored with the mail, never logged. */
+function explain({ item, error, attempt, dead }: FailedAttempt<QueuedMail>, log: Log): string {
+  const reason = error instanceof Error ? error.message : 'unknown';
+  const { result, code } = error instanceof MailNotSent ? error : { result: undefined, code: undefined };
+  const told = error instanceof MailUnavailable ? { reason } : { result: result ?? nameOf(error), code };
+  const fields = { mail: item.id, kind: item.kind, attempt, ...told };
+  if (result === 'withheld') log.info('mail withheld', { ...fields, reason });
+  else if (dead) log.error('mail set aside', fields);
+  else log.warn('mail not accepted, it comes again', fields);
+  return reason;
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}

@@ -1,0 +1,2 @@
+export function bundledTemplates(): string;
+export const target: string;

@@ -1,0 +1,35 @@
+/** A kind of mail: what its templates may name, and how it goes. */
+export interface MailKind {
+  /** Values that templates may name, beside those of every mail. */
+  readonly values: readonly string[];
+  /** Those that a template must name, in text and in HTML. */
+  readonly needed: readonly string[];
+  /** Somebody waits for it: before all others. */
+  readonly urgent: boolean;
+  /** Sent unasked: with a way to end it (RFC 8058), and not while the migration is paused. */
+  readonly bulk: boolean;
+}
+
+/** Values of every mail: PRODUCT_NAME, SUPPORT_EMAIL, MIGRATION_GUIDE_URL. */
+export const EVERY_MAIL = ['product', 'support_email', 'guide_url'] as const;
+
+const ASKED_FOR = { urgent: true, bulk: false };
+
+export const KINDS = {
+  'confirm-registration': { ...ASKED_FOR, values: ['name', 'link', 'hours'], needed: ['link'] },
+  'already-registered': { ...ASKED_FOR, values: ['name', 'link'], needed: [] },
+  'password-reset': { ...ASKED_FOR, values: ['name', 'link', 'minutes'], needed: ['link'] },
+  'password-elsewhere': { ...ASKED_FOR, values: ['name', 'start_url'], needed: ['start_url'] },
+  invitation: {
+    urgent: false,
+    bulk: true,
+    values: ['name', 'link', 'deadline', 'provider', 'unsubscribe_link'],
+    needed: ['link', 'unsubscribe_link'],
+  },
+} as const satisfies Record<string, MailKind>;
+
+export type MailKindName = keyof typeof KINDS;
+
+export function isMailKind(name: string): name is MailKindName {
+  return Object.hasOwn(KINDS, name);
+}
