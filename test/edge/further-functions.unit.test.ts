@@ -189,7 +189,12 @@ describe('a job of a function, run by a command', () => {
     const none = (): never => {
       throw new Error('nothing is opened here');
     };
-    const ground = { ...openGround({ logLevel: 'silent' }), openCounting: none, openAuthorization: none };
+    const ground = {
+      ...openGround({ logLevel: 'silent' }),
+      openCounting: none,
+      openAuthorization: none,
+      openMailServer: none,
+    };
     closed = 0;
     const opened = parsed.config.open({ ...ground, database: {} as Database });
     expect(await opened.job.run({ signal: AbortSignal.abort(), dryRun: false })).toEqual({
