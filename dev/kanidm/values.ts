@@ -38,7 +38,7 @@ export function mailOf(text: string): string {
 
 export function timeOf(text: string): string {
   if (!TIME.test(text)) throw badValue('Invalid DateTime (rfc3339) syntax');
-  return text.replace('+00:00', 'Z');
+  return new Date(text).toISOString().replace(/\.?0*Z$/, 'Z');
 }
 
 const FOREIGN = ['legalname', 'password_import', 'unix_password_import', 'primary_credential'];

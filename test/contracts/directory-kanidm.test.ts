@@ -22,7 +22,7 @@ for (const mode of ['local', 'sync'] as const) {
   });
 }
 
-/** A real one, whose data the suite adds to: see docs/provisioning.md. */
+/** A real one, whose data the suite adds to: see CONTRIBUTING.md. */
 const { KANIDM_URL: url, KANIDM_TOKEN: token, KANIDM_SYNC_TOKEN: syncToken = null } = process.env;
 if (url !== undefined && token !== undefined) {
   directoryContract('Kanidm (KANIDM_URL)', () => {

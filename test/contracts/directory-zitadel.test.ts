@@ -29,7 +29,8 @@ for (const tenancy of ['organisations', 'roles'] as const) {
   });
 }
 
-/** A real one, whose data the suite adds to: see docs/provisioning.md. */
+/** A real one, whose data the suite adds to: see CONTRIBUTING.md. What it lists is projected from what was written. */
+const LAG_MS = 5_000;
 const {
   ZITADEL_API_URL: url,
   ZITADEL_PROVISIONING_TOKEN: token,
@@ -39,8 +40,8 @@ const {
 } = process.env;
 if (url !== undefined && token !== undefined) {
   directoryContract('Zitadel (ZITADEL_API_URL)', () =>
-    Promise.resolve(
-      stageOf(
+    Promise.resolve({
+      ...stageOf(
         {
           provider: 'zitadel',
           issuer: url,
@@ -52,6 +53,7 @@ if (url !== undefined && token !== undefined) {
         },
         () => Promise.resolve(),
       ),
-    ),
+      lagMs: LAG_MS,
+    }),
   );
 }

@@ -170,6 +170,28 @@ describe.skipIf(recordingsMissing)(
       expect(await nobody.directory.invite(ID, 3_600)).toEqual({ outcome: 'absent' });
     });
 
+    it('a grant that was made meanwhile is read again, as lists lag behind', async () => {
+      let looks = 0;
+      const exchange: Exchange = async ({ url }) => {
+        if (url.endsWith('/CreateAuthorization'))
+          return reply(409, { code: 'already_exists', message: 'User grant already exists (V3-DKcYh)' });
+        if (!url.endsWith('/ListAuthorizations')) return reply(500, {});
+        looks += 1;
+        const authorizations = [{ id: 'a1', user: { id: ID }, roles: [{ key: 'tenant_acme_users' }] }];
+        return reply(200, looks === 1 ? {} : { authorizations });
+      };
+      const directory = openZitadelDirectory(
+        {
+          ...({ provider: 'zitadel', tenancy: 'roles', organization: 'o', projectId: 'p' } as const),
+          ...{ issuer: 'https://auth.example.org', url: 'https://auth.example.org', token: 't' },
+        },
+        exchange,
+      );
+      const group = { id: ID, name: 'tenant_acme_users' };
+      expect(await directory.addMembers(group, [ID])).toEqual({ outcome: 'done', absent: [] });
+      expect(looks).toBe(2);
+    });
+
     it('never calls a username alone a change, which Zitadel does not know', async () => {
       const shown = reply(200, {
         user: {

@@ -169,6 +169,23 @@ describe('the stand-in for Kanidm', () => {
     });
   });
 
+  it('introspects without a client, and tells its own tokens from others', async () => {
+    const { access_token: access, id_token: idToken, refresh_token: first } = await redeem();
+    const introspect = async (text: string, route = 'introspect') => {
+      const body = new URLSearchParams({ token: text });
+      const answer = await fetch(`${kanidm.url}/oauth2/token/${route}`, { method: 'POST', body });
+      const read = await answer.text();
+      return { status: answer.status, body: read === '' ? '' : (JSON.parse(read) as unknown) };
+    };
+    expect(await introspect(access)).toMatchObject({ status: 200, body: { active: true, sub: ID } });
+    expect(await introspect(first)).toMatchObject({ status: 200, body: { active: false } });
+    expect(await introspect('garbage')).toEqual({ status: 401, body: '' });
+    expect(await introspect(idToken)).toEqual({ status: 400, body: { error: 'invalid_request' } });
+    expect(await introspect(access, 'revoke')).toEqual({ status: 200, body: '' });
+    expect(await introspect(access)).toMatchObject({ status: 200, body: { active: false } });
+    expect((await refresh(first)).body).toEqual({ error: 'invalid_grant' });
+  });
+
   it('lets nothing of an expired account count, and everything again once it is enabled', async () => {
     const tokens = await redeem();
     await api('PUT', `/v1/person/${ID}/_attr/account_expire`, ['1970-01-01T00:00:00Z']);

@@ -1,6 +1,14 @@
 import * as z from 'zod';
 import type { Failure, Membership } from '../../ports/directory.ts';
-import { asFailure, connect, READ_MS, WRITE_MS, type Asked, type ZitadelParts } from './client.ts';
+import {
+  asFailure,
+  connect,
+  READ_MS,
+  WRITE_MS,
+  type Asked,
+  type ZitadelFault,
+  type ZitadelParts,
+} from './client.ts';
 import { userOf } from './user.ts';
 
 /** zitadel.authorization.v2.Authorization: one of a user in a project, with all their roles there. */
@@ -79,22 +87,36 @@ export async function changeRole(
 
 type Changed = Asked | { readonly outcome: 'no-user' } | { readonly outcome: 'no-role' };
 
+/** How often what is listed is read again after a conflict, and how long before. */
+const LOOKS = 8;
+const PAUSE_MS = 250;
+
 async function changeOne(
   parts: ZitadelParts,
   userId: string,
-  held: Authorization | undefined,
+  listed: Authorization | undefined,
   role: string,
   give: boolean,
 ): Promise<Changed> {
-  const has = held?.roles.includes(role) ?? false;
-  if (has === give) return { outcome: 'ok', body: null };
-  const asked = await write(parts, userId, held, role, give);
-  if (asked.outcome !== 'fault' || asked.status >= 500) return asked;
-  // What was listed lags behind what was written: the next attempt sees it.
-  if (asked.status === 409) return { outcome: 'busy', reason: asked.reason, retryAfterSeconds: null };
+  let held = listed;
+  for (let look = 0; ; look++) {
+    if ((held?.roles.includes(role) ?? false) === give) return { outcome: 'ok', body: null };
+    const asked = await write(parts, userId, held, role, give);
+    if (asked.outcome !== 'fault' || asked.status >= 500) return asked;
+    if (asked.status !== 409) return judged(parts, userId, asked);
+    // What is listed lags behind what was written.
+    if (look === LOOKS) return { outcome: 'busy', reason: asked.reason, retryAfterSeconds: null };
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    const again = await authorizationsOf(parts, [userId]);
+    if (again.outcome !== 'authorizations') return again;
+    held = again.byUser.get(userId);
+  }
+}
+
+async function judged(parts: ZitadelParts, userId: string, fault: ZitadelFault): Promise<Changed> {
   const user = await userOf(parts, userId);
   if (user.outcome === 'absent') return { outcome: 'no-user' };
-  return /role/i.test(asked.reason) ? { outcome: 'no-role' } : asked;
+  return /role/i.test(fault.reason) ? { outcome: 'no-role' } : fault;
 }
 
 function write(
