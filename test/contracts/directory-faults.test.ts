@@ -173,6 +173,18 @@ describe('at Kanidm', () => {
     ]);
   });
 
+  it('an id that Kanidm keeps for itself is refused, and denied to nobody else', async () => {
+    const directory = openDirectory(configOf(await kanidm()));
+    const legacy = personOf('legacy', { id: '00000000-0000-0000-0000-000000000001' });
+    expect(await directory.create([personOf('a'), legacy, personOf('b')])).toMatchObject([
+      { outcome: 'created' },
+      { outcome: 'refused', field: 'id' },
+      { outcome: 'created' },
+    ]);
+    const reader = openDirectory(configOf(await kanidm(), { token: 'none' }));
+    expect(await outcomesOf(reader, personOf('a'), personOf('b'))).toEqual(['denied', 'denied']);
+  });
+
   it('an id that a group has is no person’s', async () => {
     const server = await kanidm();
     const directory = openDirectory(configOf(server));

@@ -7,6 +7,7 @@ import { startKanidm, type Kanidm } from '../../dev/kanidm/index.ts';
 import { kanidmRecordingsMissing } from '../contracts/kanidm-recordings.ts';
 import { manualClock } from '../support/clock.ts';
 
+/** Long because one stand-in answers all of it. */
 const Tokens = z.object({ access_token: z.string(), id_token: z.string(), refresh_token: z.string() });
 type Tokens = z.output<typeof Tokens>;
 

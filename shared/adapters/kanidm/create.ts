@@ -21,6 +21,25 @@ export async function createPeople(
   parts: CreateParts,
   people: readonly NewPerson[],
 ): Promise<readonly Creation[]> {
+  const usable = people.filter(({ id }) => !RESERVED.test(id));
+  const made = await createUsable(parts, usable);
+  if (usable.length === people.length) return made;
+  const rest = made.values();
+  return people.map(({ id }): Creation =>
+    RESERVED.test(id) ? ID_RESERVED : (rest.next().value ?? NO_RESULT),
+  );
+}
+
+/** Kanidm keeps these for itself, and refuses them as it refuses a lack of rights. */
+const RESERVED = /^0{8}-0{4}-0{4}-0{4}-/;
+const ID_RESERVED: Creation = {
+  outcome: 'refused',
+  field: 'id',
+  reason: 'Kanidm keeps uuids that begin with 00000000-0000-0000-0000- for itself',
+};
+const NO_RESULT: Creation = { outcome: 'failed', reason: 'no result' };
+
+async function createUsable(parts: CreateParts, people: readonly NewPerson[]): Promise<readonly Creation[]> {
   const [first] = people;
   if (first === undefined) return [];
   const result = await parts.createAll(people);
@@ -28,14 +47,26 @@ export async function createPeople(
     return people.map(({ mail }) => ({ outcome: 'created', name: kanidmName(mail), password: 'none' }));
   if (people.length === 1) return [await creationOf(parts, first, result)];
   if (result.outcome === 'uuid-taken') return withoutExisting(parts, people);
+  if (result.outcome === 'denied') return unlessFirst(parts, people, result);
   if (isFailure(result) && result.outcome !== 'failed') return people.map(() => result);
   return byHalves(parts, people);
 }
 
+/** A value can be refused in the words of a right that lacks: then what is denied to one is not to all. */
+async function unlessFirst(
+  parts: CreateParts,
+  people: readonly NewPerson[],
+  denied: Creation,
+): Promise<readonly Creation[]> {
+  const [first] = await createUsable(parts, people.slice(0, 1));
+  if (first === undefined || first.outcome === 'denied') return people.map(() => denied);
+  return [first, ...(await createUsable(parts, people.slice(1)))];
+}
+
 async function byHalves(parts: CreateParts, people: readonly NewPerson[]): Promise<readonly Creation[]> {
   const middle = Math.ceil(people.length / 2);
-  const first = await createPeople(parts, people.slice(0, middle));
-  return [...first, ...(await createPeople(parts, people.slice(middle)))];
+  const first = await createUsable(parts, people.slice(0, middle));
+  return [...first, ...(await createUsable(parts, people.slice(middle)))];
 }
 
 /** What exists is read, and the rest created: so repeating a call that was done costs few more. */
@@ -50,14 +81,12 @@ async function withoutExisting(
   if (known.outcome !== 'exist') return people.map(() => known);
   if (known.ids.size === 0) return byHalves(parts, people);
   const existing = await existingOf(parts, [...known.ids]);
-  const made = await createPeople(
+  const made = await createUsable(
     parts,
     people.filter(({ id }) => !known.ids.has(id)),
   );
   const rest = made.values();
-  return people.map(
-    ({ id }): Creation => existing.get(id) ?? rest.next().value ?? { outcome: 'failed', reason: 'no result' },
-  );
+  return people.map(({ id }): Creation => existing.get(id) ?? rest.next().value ?? NO_RESULT);
 }
 
 /** Each by itself, so that one look without an answer is repeated for one person alone. */
