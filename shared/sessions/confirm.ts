@@ -1,10 +1,12 @@
+import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
 import { ProviderUnavailable } from '../errors.ts';
-import { DatabaseUnavailable, sql, type Database } from '../ports/database.ts';
-import type { Clock } from '../ports/runtime.ts';
+import { sql, type Database, type Sql } from '../ports/database.ts';
+import type { Clock, Random } from '../ports/runtime.ts';
 import type { SignIn } from '../ports/sign-in.ts';
+import { BUSY, give, LEASE_SECONDS, take } from './confirm-lease.ts';
 import type { KeyRing, SessionKeys } from './keys.ts';
-import { readSession, type SessionRow } from './store.ts';
+import type { SessionRow } from './store.ts';
 
 /** What is kept of a session at its provider, encrypted in sallyport_sessions.provider_token. */
 export interface HeldToken {
@@ -26,94 +28,123 @@ export interface ConfirmDeps {
   readonly signIns: readonly SignIn[];
   readonly keyRing: KeyRing;
   readonly clock: Clock;
+  readonly random: Pick<Random, 'uuid'>;
   /** Real time by default. */
   readonly sleep?: (ms: number) => Promise<void>;
 }
 
-export type Confirmed =
-  /** Access tokens may count until then, in milliseconds since the epoch. */
-  | { readonly state: 'confirmed'; readonly untilMs: number }
-  /** `moved`: another request confirmed it meanwhile, or it ended: read it again. */
-  | { readonly state: 'refused' | 'moved' };
+/**
+ * Runs `then` once a session is confirmed, and before another request may confirm it. `untilMs`: access tokens may count until then, in
+ * milliseconds since the epoch. `moved`: it was confirmed meanwhile, or it ended: read it again.
+ */
+export type Confirm = <T>(
+  session: SessionRow,
+  then: (untilMs: number) => Promise<T>,
+) => Promise<T | 'refused' | 'moved'>;
 
 /** A session goes on unconfirmed for this long. */
 const UNCONFIRMED_MS = 3_600_000;
-/** Longer than the calls to the provider and the database take together. */
-const LEASE_SECONDS = 60;
+const MOST_UNKEPT = 1_000;
 const POLL_MS = 100;
-const POLLS = 150;
+const POLLS = (1_000 * LEASE_SECONDS) / POLL_MS + 50;
 
 /**
  * Confirms a session at the provider that it began at, by its refresh token there and by the groups of its person. Providers end a session
  * whose refresh token comes twice, so one request confirms for all that come at the same time, over all instances. Rejects
- * with ProviderUnavailable when it was not confirmed for an hour.
+ * with ProviderUnavailable when it was not confirmed for an hour, and as `Database`.
  */
-export function confirmation(deps: ConfirmDeps): (session: SessionRow) => Promise<Confirmed> {
-  return async (session) => {
-    const { issuer, subject } = session;
-    if (issuer === null || subject === null) return { state: 'confirmed', untilMs: Infinity };
+export function confirmation(deps: ConfirmDeps): Confirm {
+  const { random, sleep = pause } = deps;
+  const underWay = new Set<string>();
+  const unkept = new LRUCache<string, HeldToken>({ max: MOST_UNKEPT });
+  // On Workers no randomness is allowed at start.
+  let holder: string | undefined;
+  return async (session, then) => {
+    const { issuer, subject, sessionId, providerToken } = session;
+    if (issuer === null || subject === null) return then(Infinity);
     const signIn = deps.signIns.find((each) => each.issuer === issuer);
-    if (signIn === undefined || session.providerToken === null) return withoutToken(session, deps);
-    if (!(await taken(session, deps))) return moved(session, deps);
-    try {
-      return await alone(session, { signIn, subject }, deps);
-    } finally {
-      await given(session, deps);
+    if (signIn === undefined || providerToken === null) return andThen(withoutToken(session, deps), then);
+    holder ??= random.uuid();
+    for (let poll = 0; poll < POLLS; poll += 1) {
+      const lease = underWay.has(sessionId) ? BUSY : await take(session, holder, deps);
+      if (lease.state === 'moved') return 'moved';
+      if (lease.state === 'busy' || underWay.has(sessionId)) {
+        await sleep(POLL_MS);
+        continue;
+      }
+      underWay.add(sessionId);
+      try {
+        const at = { signIn, subject, unkept, session: { ...session, ...lease } };
+        return await andThen(await alone(at, deps), then);
+      } finally {
+        await give(sessionId, holder, deps);
+        underWay.delete(sessionId);
+      }
     }
+    throw new ProviderUnavailable('another request is confirming the session, and did not end');
   };
+}
+
+/** Milliseconds since the epoch. */
+type Until = number | 'refused';
+
+async function andThen<T>(until: Until, then: (untilMs: number) => Promise<T>): Promise<T | 'refused'> {
+  return until === 'refused' ? until : then(until);
 }
 
 interface AtProvider {
   readonly signIn: SignIn;
   readonly subject: string;
+  readonly session: SessionRow;
+  /** By session: what a database that is away could not keep. */
+  readonly unkept: LRUCache<string, HeldToken>;
 }
 
-/** With the lease: what was read before it may be older than what the last holder kept. */
-async function alone(before: SessionRow, at: AtProvider, deps: ConfirmDeps): Promise<Confirmed> {
-  const session = await readSession(deps.database, before.sessionId);
-  if (session?.living !== true || session.generation !== before.generation) return { state: 'moved' };
+async function alone(at: AtProvider, deps: ConfirmDeps): Promise<Until> {
+  const { session, unkept } = at;
   const keys = await deps.keyRing.current();
-  const held = await heldBy(session, keys);
+  const held = unkept.get(session.sessionId) ?? (await heldBy(session, keys));
   if (held?.refresh == null) return withoutToken(session, deps);
   try {
-    return await confirm({ ...at, ...held, session, refresh: held.refresh }, keys, deps);
+    return await confirm({ ...at, ...held, refresh: held.refresh }, keys, deps);
   } catch (error) {
     if (!(error instanceof ProviderUnavailable)) throw error;
     const untilMs = unconfirmedUntil(session);
     if (deps.clock.now() >= untilMs) throw error;
-    return { state: 'confirmed', untilMs };
+    return untilMs;
   }
 }
 
 interface Confirming extends AtProvider {
-  readonly session: SessionRow;
   readonly refresh: string;
   readonly member: HeldToken['member'];
 }
 
 async function confirm(
-  { session, signIn, subject, refresh, member }: Confirming,
+  { session, signIn, subject, unkept, refresh, member }: Confirming,
   keys: SessionKeys,
   deps: ConfirmDeps,
-): Promise<Confirmed> {
+): Promise<Until> {
   const refreshed = await signIn.refresh(refresh);
-  if (refreshed.outcome === 'declined') return { state: 'refused' };
+  if (refreshed.outcome === 'declined') return 'refused';
   const { access, refresh: next } = refreshed.tokens;
   // The old one is spent: the new one is kept before anything else can fail.
   const token = { refresh: next ?? refresh, member };
+  unkept.set(session.sessionId, token);
   await keep(session, await sealToken(token, keys), sql``, deps);
+  unkept.delete(session.sessionId);
   const looked = await signIn.account(access, subject);
-  if (looked.outcome === 'declined') return { state: 'refused' };
+  if (looked.outcome === 'declined') return 'refused';
   const isMember = await isOfTenant(session.tenantId, looked.account.groups, deps);
   // Kanidm goes on refreshing for who has left every group.
-  if (member === true && !isMember) return { state: 'refused' };
+  if (member === true && !isMember) return 'refused';
   await keep(
     session,
     await sealToken({ ...token, member: isMember }, keys),
     sql`, confirmed_at = now()`,
     deps,
   );
-  return { state: 'confirmed', untilMs: Infinity };
+  return Infinity;
 }
 
 /** Whether one of the groups stands for the tenant. Throws as `Database`. */
@@ -136,67 +167,24 @@ async function heldBy({ providerToken }: SessionRow, keys: SessionKeys): Promise
 }
 
 /** Nothing can confirm it: it ends with the hour. */
-function withoutToken(session: SessionRow, { clock }: ConfirmDeps): Confirmed {
+function withoutToken(session: SessionRow, { clock }: ConfirmDeps): Until {
   const untilMs = unconfirmedUntil(session);
-  return clock.now() < untilMs ? { state: 'confirmed', untilMs } : { state: 'refused' };
+  return clock.now() < untilMs ? untilMs : 'refused';
 }
 
 function unconfirmedUntil({ confirmedAt, createdAt }: SessionRow): number {
   return (confirmedAt ?? createdAt).getTime() + UNCONFIRMED_MS;
 }
 
-function leaseOf({ sessionId, generation }: SessionRow): string {
-  return `confirm ${sessionId} ${generation}`;
-}
-
-/** False where another request is at it. One that died leaves the lease to the next after its time. */
-async function taken(session: SessionRow, { database }: ConfirmDeps): Promise<boolean> {
-  const rows = await database.execute(
-    sql`insert into sallyport_spent as kept (key, expires_at)
-        values (${leaseOf(session)}, now() + interval '1 second' * ${LEASE_SECONDS}::int)
-        on conflict (key) do update set expires_at = excluded.expires_at where kept.expires_at < now()`,
-  );
-  return rows === 1;
-}
-
-/** A database that is away lets it run out. */
-async function given(session: SessionRow, { database }: ConfirmDeps): Promise<void> {
-  try {
-    await database.execute(sql`delete from sallyport_spent where key = ${leaseOf(session)}`);
-  } catch (error) {
-    if (!(error instanceof DatabaseUnavailable)) throw error;
-  }
-}
-
-async function moved(session: SessionRow, deps: ConfirmDeps): Promise<Confirmed> {
-  const { sleep = pause } = deps;
-  for (let poll = 0; poll < POLLS; poll += 1) {
-    await sleep(POLL_MS);
-    const now = await readSession(deps.database, session.sessionId);
-    if (now?.living !== true || now.generation !== session.generation) return { state: 'moved' };
-  }
-  throw new ProviderUnavailable('another request is confirming the session, and did not end');
-}
-
-/** A token that is lost here ends the session with its next refresh, so a database that is away for a moment is waited for. */
 async function keep(
   { sessionId }: SessionRow,
   token: string,
-  more: ReturnType<typeof sql>,
-  deps: ConfirmDeps,
+  more: Sql,
+  { database }: ConfirmDeps,
 ): Promise<void> {
-  const { database, sleep = pause } = deps;
-  const statement = sql`update sallyport_sessions set provider_token = ${token}${more} where session_id = ${sessionId}::uuid`;
-  for (const waitMs of [POLL_MS, 10 * POLL_MS]) {
-    try {
-      await database.execute(statement);
-      return;
-    } catch (error) {
-      if (!(error instanceof DatabaseUnavailable)) throw error;
-      await sleep(waitMs);
-    }
-  }
-  await database.execute(statement);
+  await database.execute(
+    sql`update sallyport_sessions set provider_token = ${token}${more} where session_id = ${sessionId}::uuid`,
+  );
 }
 
 function pause(ms: number): Promise<void> {

@@ -3,7 +3,7 @@ import type { SessionsConfig } from '../configuration/sessions.ts';
 import { auditInsert } from '../people/audit.ts';
 import { sql, type Database } from '../ports/database.ts';
 import type { Clock } from '../ports/runtime.ts';
-import type { Confirmed } from './confirm.ts';
+import type { Confirm } from './confirm.ts';
 import type { TokenPair } from './cookies.ts';
 import type { KeyRing, SessionKeys } from './keys.ts';
 import { markEnded, type MarkDeps } from './revocation.ts';
@@ -23,7 +23,7 @@ export interface RefreshDeps extends MarkDeps {
   readonly config: SessionsConfig;
   readonly clock: Clock;
   /** Confirms a session at the provider that it began at: see confirm.ts. Absent: none began at one. */
-  readonly confirm?: (session: SessionRow) => Promise<Confirmed>;
+  readonly confirm?: Confirm;
 }
 
 export type Refreshed =
@@ -66,13 +66,14 @@ async function rotated(
   { address, userAgent }: Origin,
   deps: RefreshDeps,
 ): Promise<TokenPair | 'refused' | undefined> {
-  const confirmed = await deps.confirm?.(session);
-  if (confirmed !== undefined && confirmed.state !== 'confirmed')
-    return confirmed.state === 'refused' ? 'refused' : undefined;
-  const issued = await issue(session, session.generation + 1, keys, { ...deps, untilMs: confirmed?.untilMs });
-  const successor = await keys.seal(JSON.stringify(issued.pair), SUCCESSOR);
-  const done = await rotate(deps.database, { session, ...issued, successor, address, userAgent });
-  return done ? issued.pair : undefined;
+  const rotating = async (untilMs: number): Promise<TokenPair | undefined> => {
+    const issued = await issue(session, session.generation + 1, keys, { ...deps, untilMs });
+    const successor = await keys.seal(JSON.stringify(issued.pair), SUCCESSOR);
+    const done = await rotate(deps.database, { session, ...issued, successor, address, userAgent });
+    return done ? issued.pair : undefined;
+  };
+  const result = await (deps.confirm?.(session, rotating) ?? rotating(Infinity));
+  return result === 'moved' ? undefined : result;
 }
 
 export interface Issued {

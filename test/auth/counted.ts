@@ -13,6 +13,8 @@ import type { Platform } from '../../shared/ports/platform.ts';
 
 /** Sign-in in this process, where everything it computes and asks of the database is counted. */
 export interface Counted {
+  /** Any request. */
+  send(target: string, init: RequestInit): Promise<Response>;
   post(route: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   get(route: string, headers?: Record<string, string>): Promise<Response>;
   /** What was computed since the last call, in units of 2^cost. */
@@ -97,9 +99,11 @@ export async function startCounted(
     sent = [];
     return all;
   };
-  const send = async (route: string, init: RequestInit) =>
-    app.fetch(new Request(`http://127.0.0.1:3999/api/v1/auth/${route}`, init), {});
+  const sendTo = async (target: string, init: RequestInit) =>
+    app.fetch(new Request(`http://127.0.0.1:3999${target}`, init), {});
+  const send = (route: string, init: RequestInit) => sendTo(`/api/v1/auth/${route}`, init);
   return {
+    send: sendTo,
     post: (route, body, headers = {}) => send(route, { method: 'POST', headers, body: JSON.stringify(body) }),
     get: (route, headers = {}) => send(route, { headers }),
     form: (route, fields) => send(route, { method: 'POST', body: new URLSearchParams(fields) }),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -11,6 +12,9 @@ import { sessionMarks } from '../../shared/sessions/revocation.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { FULL } from '../support/scale.ts';
 import { startCounted, type Counted } from './counted.ts';
+import { openBrowser } from './oauth/browser.ts';
+import { startProvider, type FakeProvider } from './oauth/provider.ts';
+import { address, makeGroupedTenant, providerVariables, signInAt } from './oauth/suite.ts';
 import { makeUser, PASSWORD } from './people.ts';
 import { bearer, Pair } from './suite.ts';
 
@@ -60,6 +64,8 @@ function nodesOf(value: unknown): Plan[] {
 describe.skipIf(postgres.missing)('indexes used (needs the postgresql package)', () => {
   let db: MigratedDatabase;
   let auth: Counted;
+  let kanidm: FakeProvider;
+  let zitadel: FakeProvider;
   let client: Client;
   beforeAll(async () => {
     db = await postgres.start();
@@ -70,16 +76,13 @@ describe.skipIf(postgres.missing)('indexes used (needs the postgresql package)',
       await client.query(text, [...params]);
     }
     await client.query('analyze');
-    auth = await startCounted(db.url, {
-      NEW_USERS: 'both',
-      MIGRATION_PROVIDER: 'kanidm',
-      KANIDM_ISSUER_URL: 'https://idm.example.org',
-      KANIDM_AUDIENCE: 'app',
-    });
+    [kanidm, zitadel] = await Promise.all([startProvider('kanidm'), startProvider('zitadel')]);
+    auth = await startCounted(db.url, { NEW_USERS: 'both', ...providerVariables(kanidm, zitadel) });
   });
   afterAll(async () => {
     await client.end();
     await auth.close();
+    await Promise.all([kanidm.close(), zitadel.close()]);
     await db.close();
   });
 
@@ -138,6 +141,30 @@ describe.skipIf(postgres.missing)('indexes used (needs the postgresql package)',
     });
     await auth.post('register/confirm', { token: 'x' });
     await expectIndexed(14);
+  });
+
+  it('by every statement of sign-in by a provider, new, known, refused or linked, of its refresh and of its logout', async () => {
+    const tenant = await makeGroupedTenant(db.database);
+    const account = { sub: randomUUID(), email: address(), groups: [tenant.users] };
+    const query = { provider: 'kanidm' };
+    const open = () => openBrowser((target, sent) => auth.send(target, sent));
+    const browser = open();
+    auth.statements();
+    await signInAt(browser, kanidm, account, query);
+    await signInAt(browser, kanidm, account, query);
+    await browser.post('/api/v1/auth/oauth/refresh');
+    await signInAt(open(), kanidm, { ...account, sub: randomUUID() }, query);
+    await signInAt(open(), kanidm, { sub: randomUUID(), email: address() }, query);
+    const user = await makeUser(db.database);
+    const linking = open();
+    await linking.post('/api/v1/auth/login', { email: user.email, password: PASSWORD, cookie: true });
+    await signInAt(linking, kanidm, { sub: randomUUID() }, { ...query, link: '1' });
+    for (const claims of [{ sub: account.sub }, { sid: 'one' }])
+      await auth.send('/api/v1/auth/oauth/backchannel-logout/kanidm', {
+        method: 'POST',
+        body: new URLSearchParams({ logout_token: await kanidm.logoutToken(claims) }),
+      });
+    await expectIndexed(20);
   });
 
   it('by a look-up of an account at a provider, by marks of ended sessions and by every batch of the jobs', async () => {

@@ -1,34 +1,28 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
-import { Border, type Fate } from '../support/border.ts';
-import { crossToPostgres } from '../support/crossing-postgres.ts';
-import type { Crossing } from '../support/crossing.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { startCounted, type Counted } from './counted.ts';
+import { openSevered, type Severed } from './each-call.ts';
 import { makeUser, PASSWORD, userRow, type MadeUser } from './people.ts';
 import { bearer, Pair } from './suite.ts';
 
 const postgres = DATABASES[1];
-const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];
 const NEW = 'three plain words';
-/** More than any step sends. */
-const MOST_CALLS = 12;
 
 describe.skipIf(postgres.missing)('the database away at any call (needs the postgresql package)', () => {
   let db: MigratedDatabase;
   let auth: Counted;
-  let crossing: Crossing;
-  const border = new Border();
+  let severed: Severed;
   beforeAll(async () => {
     db = await postgres.start();
-    crossing = await crossToPostgres(db.url, border);
-    auth = await startCounted(crossing.url);
+    severed = await openSevered(db.url, () => auth.pings());
+    auth = await startCounted(severed.url);
   });
   afterAll(async () => {
     await auth.close();
-    await crossing.close();
+    await severed.close();
     await db.close();
   });
 
@@ -36,40 +30,8 @@ describe.skipIf(postgres.missing)('the database away at any call (needs the post
     auth.post('login', { tenant: user.slug, email: user.email, password });
   const signIn = async (user: MadeUser) => Pair.parse(await (await login(user)).json());
 
-  /** Takes the database away at each call of a step in turn, in each way; `after` looks at what is left once it is back. */
-  async function atEachCall<T>(
-    prepare: () => Promise<T>,
-    step: (prepared: T) => Promise<Response>,
-    after: (prepared: T, answer: Response) => Promise<void>,
-  ): Promise<void> {
-    let met = 0;
-    for (const fate of FATES) {
-      for (let at = 1; at <= MOST_CALLS; at += 1) {
-        const prepared = await prepare();
-        border.arm(at, fate, () => {
-          crossing.cut();
-        });
-        const answer = await step(prepared);
-        const { struck } = border;
-        border.disarm();
-        await crossing.settled();
-        if (!struck) {
-          await after(prepared, answer);
-          break;
-        }
-        met += 1;
-        await crossing.mend();
-        // Connections that were cut are noticed one by one.
-        await vi.waitUntil(() => auth.pings(), { timeout: 600_000, interval: 5 });
-        if (answer.status >= 500) await expectRefusal(answer.clone(), 'database_unavailable');
-        await after(prepared, answer);
-      }
-    }
-    expect(met).toBeGreaterThan(3);
-  }
-
   it('a sign-in is 503 or done, and works when the database is back', async () => {
-    await atEachCall(
+    await severed.atEachCall(
       () => makeUser(db.database),
       (user) => login(user),
       async (user, answer) => {
@@ -81,7 +43,7 @@ describe.skipIf(postgres.missing)('the database away at any call (needs the post
   });
 
   it('a refused sign-in counts once or not at all, and never lets in', async () => {
-    await atEachCall(
+    await severed.atEachCall(
       () => makeUser(db.database),
       (user) => login(user, 'wrong'),
       async (user, answer) => {
@@ -92,7 +54,7 @@ describe.skipIf(postgres.missing)('the database away at any call (needs the post
   });
 
   it('a refresh whose answer was lost gives the same pair again, and the session goes on', async () => {
-    await atEachCall(
+    await severed.atEachCall(
       async () => signIn(await makeUser(db.database)),
       ({ refresh_token }) => auth.post('refresh', { refresh_token }),
       async ({ refresh_token }, answer) => {
@@ -107,7 +69,7 @@ describe.skipIf(postgres.missing)('the database away at any call (needs the post
   });
 
   it('a sign-out that was not answered can be repeated until it is done', async () => {
-    await atEachCall(
+    await severed.atEachCall(
       async () => signIn(await makeUser(db.database)),
       ({ access_token }) => auth.post('logout', {}, bearer(access_token)),
       async ({ access_token, refresh_token }, answer) => {
@@ -119,7 +81,7 @@ describe.skipIf(postgres.missing)('the database away at any call (needs the post
   });
 
   it('a new password counts, or the old one does: never both, never neither', async () => {
-    await atEachCall(
+    await severed.atEachCall(
       async () => {
         const user = await makeUser(db.database);
         return { user, ...(await signIn(user)) };

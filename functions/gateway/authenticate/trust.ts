@@ -58,6 +58,7 @@ type Needs = Pick<
   Deps,
   | 'platform'
   | 'clock'
+  | 'random'
   | 'log'
   | 'collapse'
   | 'localCounters'
@@ -128,12 +129,12 @@ function withSessions(config: Needs['config']): IssuersConfig {
 }
 
 function openCookies(
-  { config, database, keyRing, platform, clock, log, revocations, signIns }: Needs,
+  { config, database, keyRing, platform, clock, random, log, revocations, signIns }: Needs,
   beforeRenewal: (address: string) => void,
 ): SessionCookies | undefined {
   const { sessions, allowedOrigins } = config;
   if (sessions === null || database === null || keyRing === null) return undefined;
-  const confirm = confirmation({ database, signIns, keyRing, clock });
+  const confirm = confirmation({ database, signIns, keyRing, clock, random });
   const refreshing = { database, keyRing, config: sessions, clock, revocations, log, confirm };
   return createSessionCookies({
     config: sessions,

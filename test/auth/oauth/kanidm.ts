@@ -1,0 +1,88 @@
+import * as z from 'zod';
+import type { Kanidm } from '../../../dev/kanidm/index.ts';
+
+const PASSWORD = 'a password of the provider';
+
+/** Somebody at a Kanidm, over its own API. */
+export interface AtKanidm {
+  person(of: { readonly name: string; readonly uuid?: string; readonly mail: string }): Promise<string>;
+  group(name: string, members: readonly string[]): Promise<string>;
+  join(group: string, member: string): Promise<void>;
+  leave(group: string, member: string): Promise<void>;
+  disable(name: string): Promise<void>;
+  /** What a browser that is signed in as this person comes back with: a path of the gateway. */
+  approve(location: string, name: string): Promise<string>;
+  /** Ends the person's session at Kanidm, as by signing out there. */
+  signOut(name: string): Promise<void>;
+}
+
+const Group = z.object({ attrs: z.object({ uuid: z.tuple([z.string()]) }) });
+const Consent = z.object({ ConsentRequested: z.object({ consent_token: z.string() }) });
+const Success = z.object({ state: z.object({ success: z.string() }) });
+
+export function atKanidm(kanidm: Kanidm): AtKanidm {
+  const sessions = new Map<string, string>();
+  const call = async (method: string, path: string, body?: unknown, headers = {}): Promise<Response> => {
+    const answer = await fetch(kanidm.url + path, {
+      method,
+      redirect: 'manual',
+      headers: { authorization: `Bearer ${kanidm.token}`, 'content-type': 'application/json', ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (answer.status >= 400) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer;
+  };
+  const signIn = async (name: string): Promise<string> => {
+    const held = sessions.get(name);
+    if (held !== undefined) return held;
+    const begun = await call('POST', '/v1/auth', {
+      step: { init2: { username: name, issue: 'token', privileged: false } },
+    });
+    const session = { 'x-kanidm-auth-session-id': begun.headers.get('x-kanidm-auth-session-id') ?? '' };
+    await call('POST', '/v1/auth', { step: { begin: 'password' } }, session);
+    const done = await call('POST', '/v1/auth', { step: { cred: { password: PASSWORD } } }, session);
+    const token = Success.parse(await done.json()).state.success;
+    sessions.set(name, token);
+    return token;
+  };
+  return {
+    async person({ name, uuid, mail }) {
+      const attrs = { name: [name], displayname: [name], mail: [mail], ...(uuid && { uuid: [uuid] }) };
+      await call('POST', '/v1/person', { attrs });
+      kanidm.setPassword(name, PASSWORD);
+      return Group.parse(await (await call('GET', `/v1/person/${name}`)).json()).attrs.uuid[0];
+    },
+    async group(name, members) {
+      await call('POST', '/v1/group', { attrs: { name: [name], member: members } });
+      return Group.parse(await (await call('GET', `/v1/group/${name}`)).json()).attrs.uuid[0];
+    },
+    async join(group, member) {
+      await call('POST', `/v1/group/${group}/_attr/member`, [member]);
+    },
+    async leave(group, member) {
+      await call('DELETE', `/v1/group/${group}/_attr/member`, [member]);
+    },
+    async disable(name) {
+      await call('PUT', `/v1/person/${name}/_attr/account_expire`, ['1970-01-01T00:00:00Z']);
+    },
+    async approve(location, name) {
+      const session = { authorization: `Bearer ${await signIn(name)}` };
+      const asked = await call('GET', `/oauth2/authorise${new URL(location).search}`, undefined, session);
+      const permitted =
+        asked.status === 302
+          ? asked
+          : await call(
+              'GET',
+              `/oauth2/authorise/permit?token=${Consent.parse(await asked.json()).ConsentRequested.consent_token}`,
+              undefined,
+              session,
+            );
+      const back = new URL(permitted.headers.get('location') ?? '');
+      return back.pathname + back.search;
+    },
+    async signOut(name) {
+      await call('GET', '/v1/logout', undefined, { authorization: `Bearer ${await signIn(name)}` });
+      sessions.delete(name);
+    },
+  };
+}
