@@ -10,7 +10,7 @@ export interface ClientOptions {
   /** Absent: a public client. */
   readonly secret?: string;
   readonly redirectUris: readonly string[];
-  /** False: no page asks whether the application may, as `kanidm system oauth2 disable-consent-prompt` has it. */
+  /** False: no page asks whether the application may, as where `oauth2_consent_prompt_enable` is false. */
   readonly consentPrompt?: boolean;
   /** Scopes by the group whose members have them. */
   readonly scopes: Readonly<Record<string, readonly string[]>>;

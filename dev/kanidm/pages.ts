@@ -5,6 +5,7 @@ function page(title: string, content: unknown) {
     <html lang="en">
       <head>
         <meta charset="utf-8" />
+        <meta name="color-scheme" content="light dark" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${title} – stand-in for Kanidm</title>
       </head>
