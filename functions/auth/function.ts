@@ -16,6 +16,7 @@ import { loginRoute } from './password/login.ts';
 import { ownSessionRoutes } from './session/own.ts';
 import { refreshRoute } from './session/tokens.ts';
 import type { AUTH } from './slice.ts';
+import { sessionTargetRoute } from './zitadel/session-target.ts';
 
 /** Sign-in by password and by provider, and the sessions that begin with it. */
 export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>): Brought {
@@ -23,6 +24,7 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
   if (database === null || keyRing === null || config.sessions === null)
     throw new Error('auth needs a database and sessions: its slice makes their absence a fault');
   const { directory, log } = ports;
+  const zitadel = config.migration.directory;
   const deps: PasswordDeps = {
     ...ports,
     database,
@@ -49,6 +51,9 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
       changeRoute(deps),
       ...resetRoutes(deps),
       ...registerRoutes(deps),
+      ...(directory === null || zitadel?.provider !== 'zitadel'
+        ? []
+        : [sessionTargetRoute({ ...deps, directory, zitadel })]),
       ...oauthRoutes(deps),
     ],
     jobs: authJobs(deps),

@@ -4,7 +4,7 @@ import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { SERVER } from '../../shared/configuration/server.ts';
 import { SESSIONS } from '../../shared/configuration/sessions.ts';
 import { broken, slice, type Fault, type Given } from '../../shared/configuration/slice.ts';
-import { issuerUrl, readAs, whole } from '../../shared/configuration/values.ts';
+import { issuerUrl, list, readAs, whole } from '../../shared/configuration/values.ts';
 import { parseRate } from '../../shared/counting/rate.ts';
 import type { EdgeFunction } from '../../shared/edge/function.ts';
 import type { RatePolicy } from '../../shared/ports/counters.ts';
@@ -20,6 +20,8 @@ export interface AuthConfig {
   readonly breachCheck: boolean;
   readonly loginRate: LoginRate;
   readonly kanidmIssuer: string | null;
+  /** Of targets of Zitadel. */
+  readonly signingKeys: readonly string[];
 }
 
 export interface LoginRate {
@@ -49,6 +51,7 @@ const OWN = slice({
     PASSWORD_BREACH_CHECK: z.enum(['on', 'off'], 'write on or off').default('off'),
     LOGIN_RATE: readAs(loginRate, RATES).prefault('30/60s,10/60s'),
     KANIDM_ISSUER_URL: issuerUrl.optional(),
+    WEBHOOK_SIGNING_KEYS: list.default([]),
   },
   faults: databaseFaults,
   read: (v): AuthConfig => ({
@@ -58,6 +61,7 @@ const OWN = slice({
     breachCheck: v.PASSWORD_BREACH_CHECK === 'on',
     loginRate: v.LOGIN_RATE,
     kanidmIssuer: v.KANIDM_ISSUER_URL ?? null,
+    signingKeys: v.WEBHOOK_SIGNING_KEYS,
   }),
   warnings: ({ passwordCost }) =>
     broken([

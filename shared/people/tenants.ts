@@ -38,6 +38,15 @@ export async function activeTenant(
 /** The switch that stops mail, provisioning and deadlines: a row of sallyport_switches. */
 export const MIGRATION_SWITCH = 'migration';
 
+/** Throws as `Database`. */
+export async function migrationPaused(database: Pick<Database, 'query'>): Promise<boolean> {
+  const rows = await database.query(
+    sql`select name from sallyport_switches where name = ${MIGRATION_SWITCH}`,
+    z.object({ name: z.string() }),
+  );
+  return rows.length > 0;
+}
+
 /** True where the deadline of a tenant has passed for its passwords; `tenantId`: an expression. A paused migration forces nobody. */
 export function deadlinePassed(tenantId: Sql): Sql {
   return sql`(exists (select from sallyport_tenants d where d.tenant_id = ${tenantId} and d.deadline <= now())

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { deadlineOf, deadlinePassed } from '../../../shared/people/tenants.ts';
 import { ofMail, PEOPLE, PERSON, PersonShape } from '../../../shared/people/users.ts';
-import { sql, type Database } from '../../../shared/ports/database.ts';
+import { sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 import { usableHash, type UsableHash } from './hashes.ts';
 
 const AccountRow = z.object({
@@ -38,6 +38,21 @@ export interface Accounts {
  */
 export const MOST_ACCOUNTS = 4;
 
+const ACCOUNT = sql`${PERSON}, u.password_hash as "passwordHash", coalesce(u.locked_until > now(), false) as locked,
+  ${deadlinePassed(sql`u.tenant_id`)} as "deadlinePassed", ${deadlineOf(sql`u.tenant_id`)} as deadline`;
+
+/** The account of one user; `userId`: an expression. Throws as `Database`. */
+export async function accountOf(
+  database: Pick<Database, 'query'>,
+  userId: Sql,
+): Promise<Account | undefined> {
+  const [row] = await database.query(
+    sql`select to_jsonb(a) as account from (select ${ACCOUNT} from ${PEOPLE} where u.user_id = ${userId}) a`,
+    z.object({ account: AccountRow }),
+  );
+  return row?.account;
+}
+
 /** Accounts of an address, in one round trip. Throws as `Database`. */
 export async function accountsOf(
   database: Pick<Database, 'query'>,
@@ -47,9 +62,7 @@ export async function accountsOf(
   const [found] = await database.query(
     sql`select
         coalesce((select jsonb_agg(to_jsonb(a)) from (
-          select ${PERSON}, u.password_hash as "passwordHash", coalesce(u.locked_until > now(), false) as locked,
-            ${deadlinePassed(sql`u.tenant_id`)} as "deadlinePassed", ${deadlineOf(sql`u.tenant_id`)} as deadline
-          from ${PEOPLE} where ${ofMail(email, tenant)}
+          select ${ACCOUNT} from ${PEOPLE} where ${ofMail(email, tenant)}
           order by u.last_login_at desc nulls last, u.user_id limit ${MOST_ACCOUNTS}
         ) a), '[]'::jsonb) as accounts,
         (select max(substr(password_hash, 5, 2)) from users where password_hash ~ ${USABLE}) as dearest,

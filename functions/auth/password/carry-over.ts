@@ -52,6 +52,15 @@ async function carried(userId: string, password: string, deps: CarryOverDeps): P
   );
   if (row === undefined) return;
   const result = await directory.carryPassword(row.account, { plain: password });
+  await recordCarried(userId, result, deps);
+}
+
+/** Records what became of a password at the provider, unless the next attempt may go another way. */
+export async function recordCarried(
+  userId: string,
+  result: Awaited<ReturnType<Directory['carryPassword']>>,
+  deps: Pick<CarryOverDeps, 'database' | 'log'>,
+): Promise<void> {
   if (result.outcome !== 'carried' && result.outcome !== 'refused') {
     report(userId, 'reason' in result ? result.reason : result.outcome, deps);
     return;
@@ -64,7 +73,7 @@ async function carried(userId: string, password: string, deps: CarryOverDeps): P
     from: 'sign-in',
     detail: { password: result.outcome, why: taken ? null : result.reason },
   } as const;
-  await database.execute(sql`
+  await deps.database.execute(sql`
     with flagged as (
       insert into sallyport_people as kept (user_id, flags) values (${userId}::uuid, ${json({ [PASSWORD_CARRIED]: taken })})
       on conflict (user_id) do update set flags = kept.flags || excluded.flags returning user_id
@@ -76,6 +85,6 @@ export function carriedAgain(who: Sql): Sql {
   return sql`update sallyport_people set flags = flags - ${PASSWORD_CARRIED}::text where user_id in (select user_id from ${who}) and flags ? ${PASSWORD_CARRIED}`;
 }
 
-function report(userId: string, reason: string, { log }: CarryOverDeps): void {
+function report(userId: string, reason: string, { log }: Pick<CarryOverDeps, 'log'>): void {
   log.warn('user not carried over at sign-in, the next one tries again', { user: userId, reason });
 }

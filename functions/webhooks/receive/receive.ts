@@ -8,7 +8,8 @@ import type { Log } from '../../../shared/ports/log.ts';
 import type { Random } from '../../../shared/ports/runtime.ts';
 import { INCREDIBLE, insertEvent } from '../inbox/table.ts';
 import { IGNORED, malformed, parseEvent, parseScript, type ScriptEvent } from './parse.ts';
-import { unsigned, verify, type Sent, type VerifiedBody, type VerifyDeps } from './verify.ts';
+import { unsigned } from '../../../shared/edge/zitadel-signature.ts';
+import { verify, type Sent, type VerifiedBody, type VerifyDeps } from './verify.ts';
 
 export interface ReceiveDeps extends VerifyDeps {
   readonly database: Database | null;
