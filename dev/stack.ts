@@ -11,6 +11,7 @@ import { startOidc, type OidcServer } from './oidc/index.ts';
 import { startOpenFga } from './openfga/index.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
 import { seed } from './seed.ts';
+import { startSmtpSink, type SmtpSink } from './smtp/index.ts';
 import { startUpstream } from './upstream/index.ts';
 import type { Kanidm } from './kanidm/index.ts';
 import { startZitadel, type Zitadel } from './zitadel/index.ts';
@@ -24,6 +25,7 @@ export interface Stack {
   readonly oidc: OidcServer;
   readonly zitadel: Zitadel;
   readonly kanidm: Kanidm;
+  readonly mails: SmtpSink;
   /** Stops every part; safe to call twice. */
   close(): Promise<void>;
 }
@@ -38,7 +40,7 @@ export interface StackOptions {
 }
 
 /** How many times `onUp` is called. */
-export const PARTS = 5;
+export const PARTS = 6;
 
 interface Part {
   readonly url: string;
@@ -53,6 +55,7 @@ interface Parts {
   readonly upstream: Part;
   readonly postgres: Part;
   readonly neon: NeonEndpoint;
+  readonly mails: SmtpSink;
 }
 
 /** Everything the gateway talks to, in this process, on free loopback ports, gone when it ends. */
@@ -79,14 +82,16 @@ export async function startStack({ gatewayUrl, provider = 'kanidm', onUp }: Stac
     told('Postgres', startDatabase()),
     told('Kanidm', doors),
     startNeonEndpoint(),
+    told('the mail server', startSmtpSink()),
   ] as const;
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= closeAll(inbox, [Promise.resolve(zitadel), ...starting]));
   try {
-    const [oidc, openfga, upstream, postgres, started, neon] = await Promise.all(starting);
+    const [oidc, openfga, upstream, postgres, started, neon, mails] = await Promise.all(starting);
     inbox = openInbox(postgres.url);
-    const parts = { zitadel, oidc, openfga, upstream, postgres, doors: started, neon };
-    return { oidc, zitadel, kanidm: started.kanidm, close, variables: await variablesOf(parts, signingKey) };
+    const parts = { zitadel, oidc, openfga, upstream, postgres, doors: started, neon, mails };
+    const variables = await variablesOf(parts, signingKey);
+    return { oidc, zitadel, kanidm: started.kanidm, mails, close, variables };
   } catch (error) {
     await close();
     throw error;
@@ -112,7 +117,7 @@ async function startDatabase(): Promise<Postgres> {
 }
 
 async function variablesOf(parts: Parts, signingKey: string): Promise<StackVariables> {
-  const { zitadel, oidc, openfga, upstream, postgres, doors, neon } = parts;
+  const { zitadel, oidc, openfga, upstream, postgres, doors, neon, mails } = parts;
   const { storeId, modelId } = await seed({ url: openfga.url });
   const assertionKey = await generateKey('ES256', 'demo-gateway');
   return {
@@ -131,6 +136,10 @@ async function variablesOf(parts: Parts, signingKey: string): Promise<StackVaria
     DATABASE_HTTP_ENDPOINT: neon.endpoint,
     ASSERTION_KEYS: JSON.stringify({ keys: [assertionKey] }),
     METRICS_TOKEN,
+    MAIL_URL: mails.mailUrl,
+    MAIL_FROM: 'Inventory <no-reply@example.org>',
+    MAIL_REPLY_TO: 'help@example.org',
+    PRODUCT_NAME: 'Inventory',
     ...doors.variables,
     ZITADEL_PROVISIONING_TOKEN: zitadel.token,
     // The demo's forward-auth lines come from this machine.

@@ -69,7 +69,7 @@ async function withGateway(runner: Runner, options: RunOptions): Promise<number>
       const gateway = await starting.finally(() => {
         progress.end();
       });
-      const scene = sceneOf(runner.runtime, gateway.url, stack.variables, file.path);
+      const scene = sceneOf(runner.runtime, gateway.url, stack, file.path);
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       const visit = (): Promise<number> => {
         console.log(`\n${colors.bold('Sallyport')} is up after ${seconds} s.\n`);

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { StackVariables } from '../stack.ts';
+import type { Stack } from '../stack.ts';
 import { commandLine, commandSetUp } from './command.ts';
 import { startUrl } from './browser.ts';
 import { curlLine, RUN_LINE, serviceTokenLine, signInLines, tokenLine } from './curl.ts';
@@ -35,6 +35,8 @@ export interface Scene {
   /** Where people of the legacy application go. */
   readonly provider: DoorProvider;
   readonly database: string;
+  /** The page of mails that were sent. */
+  readonly inbox: string;
   /** The OpenFGA store. */
   readonly storeId: string;
   readonly serviceToken: string;
@@ -42,7 +44,12 @@ export interface Scene {
   readonly envFile: string;
 }
 
-export function sceneOf(runtime: string, gateway: string, variables: StackVariables, envFile: string): Scene {
+export function sceneOf(
+  runtime: string,
+  gateway: string,
+  { variables, mails }: Pick<Stack, 'variables'> & { readonly mails: Pick<Stack['mails'], 'url'> },
+  envFile: string,
+): Scene {
   const named = (name: string): string => variables[name] ?? '';
   return {
     runtime,
@@ -56,6 +63,7 @@ export function sceneOf(runtime: string, gateway: string, variables: StackVariab
     issuer: named('ZITADEL_ISSUER_URL'),
     provider: named('MIGRATION_PROVIDER') === 'zitadel' ? 'zitadel' : 'kanidm',
     database: named('DATABASE_URL'),
+    inbox: mails.url,
     storeId: named('OPENFGA_STORE_ID'),
     serviceToken: named('ZITADEL_SERVICE_TOKEN'),
     envFile,
@@ -66,7 +74,7 @@ const BOX_WIDTH = 30;
 
 /** What runs where. */
 export function picture(scene: Scene, colors: Colors): string {
-  const { runtime, places, upstream, issuer, database } = scene;
+  const { runtime, places, upstream, issuer, database, inbox } = scene;
   const rule = '─'.repeat(BOX_WIDTH);
   const row = (left: string, right: string) =>
     `│ ${left.padEnd(BOX_WIDTH - 1)}│`.concat(`     │ ${right.padEnd(BOX_WIDTH - 1)}│`);
@@ -85,6 +93,7 @@ export function picture(scene: Scene, colors: Colors): string {
       `${places.kanidm} (people of the legacy application go there, or to Zitadel by --provider)`,
     ),
     part('├─▶', 'OpenFGA', places.openfga),
+    part('├─▶', 'Mail server', `${inbox} (its inbox: what is sent stays there)`),
     part('└─▶', 'Postgres', `${database} (500 people of a legacy application, and what Sallyport keeps)`),
     colors.dim('           all of it in memory and on loopback; counters live in the gateway'),
   ].join('\n');

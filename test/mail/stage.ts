@@ -44,9 +44,12 @@ export interface Instance {
   readonly send: () => ReturnType<Sender['all']>;
 }
 
-/** One process of a bundle: its own connections, the database shared. */
-export function instance(database: Database, port: number, options: InstanceOptions = {}): Instance {
-  const { rate, seal = null, files = readFolder('config/mail'), bounds, leaseMs } = options;
+export function senderOn(
+  database: Database,
+  port: number,
+  options: InstanceOptions = {},
+): Omit<Instance, 'outbox' | 'send'> & { readonly mail: MailConfig } {
+  const { rate, seal = null, bounds, leaseMs } = options;
   const mail = mailConfig(port, rate);
   const lines: Line[] = [];
   const counted: string[] = [];
@@ -70,6 +73,14 @@ export function instance(database: Database, port: number, options: InstanceOpti
     mailServer: smtpServer({ config: mail.smtp, readText: () => '', ...(bounds && { bounds }) }),
     ...(leaseMs !== undefined && { leaseMs }),
   });
+  return { sender, lines, counted, mail };
+}
+
+/** One process of a bundle: its own connections, the database shared. */
+export function instance(database: Database, port: number, options: InstanceOptions = {}): Instance {
+  const { seal = null, files = readFolder('config/mail') } = options;
+  const { sender, lines, counted, mail } = senderOn(database, port, options);
+  const random = webRandom();
   const templates = compileTemplates(files);
   const outbox = openOutbox({
     ...{ database, random, templates, mail, seal, brand: BRAND },
