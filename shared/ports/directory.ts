@@ -130,6 +130,8 @@ export interface RightsReport {
   readonly outcome: 'rights';
   /** Empty: everything needed is there. */
   readonly missing: readonly { readonly right: string; readonly remedy: string }[];
+  /** False: a deleted account cannot be brought back, so that its id stays taken for `heldSeconds`. */
+  readonly revives: boolean;
   /** What works, but not as it should; such as a missing index. */
   readonly warnings: readonly { readonly problem: string; readonly remedy: string }[];
 }

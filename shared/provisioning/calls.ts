@@ -41,6 +41,8 @@ export interface CallsOptions {
   readonly concurrency: number;
   /** Rejects when the command is interrupted. */
   readonly sleep: (ms: number) => Promise<void>;
+  /** Rejects when no account is to be made any more. */
+  readonly beforeCreate: () => Promise<void>;
   /** Waits before a call is given up, in milliseconds. */
   readonly waits?: readonly number[];
 }
@@ -83,6 +85,7 @@ export function openCalls(directory: Directory, options: CallsOptions): Calls {
         const some: readonly NewPerson[] = left;
         const made = await admitted(async () => {
           await fenced();
+          await options.beforeCreate();
           return directory.create(some);
         });
         some.forEach(({ id }, at) => results.set(id, made[at] ?? NO_RESULT));

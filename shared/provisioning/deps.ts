@@ -4,7 +4,7 @@ import { withLease } from '../runs/lease.ts';
 import { openCalls, ProviderStopped, type Calls } from './calls.ts';
 import type { Skeleton } from './collisions.ts';
 import { openLedger, type Ledger } from './ledger.ts';
-import { ProvisioningRefused, type Books } from './run.ts';
+import { assertNotPaused, ProvisioningRefused, type Books } from './run.ts';
 
 /** What runs that call the provider need. */
 export interface PeopleDeps extends Books {
@@ -39,8 +39,10 @@ export function ledgerOf(runId: string, { database, lease, directory, who }: Peo
   return openLedger(database, lease, { runId, issuer: directory.traits.issuer, who });
 }
 
-export function callsOf({ directory, lease, clock, concurrency, sleep, waits }: PeopleDeps): Calls {
+export function callsOf(deps: PeopleDeps): Calls {
+  const { directory, lease, clock, concurrency, sleep, waits } = deps;
   return openCalls(directory, {
+    beforeCreate: pauseGuard(deps),
     lease,
     clock,
     sleep,
@@ -58,4 +60,17 @@ export async function assertRights({ directory, onWarning }: PeopleDeps): Promis
   if (report.missing.length === 0) return;
   const lines = report.missing.map(({ right, remedy }) => `  ${right}: ${remedy}`);
   throw new ProvisioningRefused([`the token for ${provider} lacks rights:`, ...lines].join('\n'));
+}
+
+const LOOK_MS = 1_000;
+
+/** Rejects within a second of a pause of the migration, and costs a query a second. */
+function pauseGuard({ database, clock }: Pick<PeopleDeps, 'database' | 'clock'>): () => Promise<void> {
+  let lookedAt = -Infinity;
+  return async () => {
+    const now = clock.now();
+    if (now >= lookedAt && now - lookedAt < LOOK_MS) return;
+    lookedAt = now;
+    await assertNotPaused(database);
+  };
 }

@@ -3,7 +3,7 @@ import type { Ledger, Resolution } from './ledger.ts';
 import { allOf, makeAccounts, type MakeDeps } from './make.ts';
 import { candidates, type Scope, type User } from './people.ts';
 import type { LeftOut } from './plan.ts';
-import { assertNotPaused, type ProvisionPlan } from './run.ts';
+import type { ProvisionPlan } from './run.ts';
 
 /** How many more people may be handed over. */
 export function roomOf({ limit }: ProvisionPlan, counts: Awaited<ReturnType<Ledger['counts']>>): number {
@@ -70,7 +70,6 @@ export async function handOver(work: Work, ledger: Ledger, deps: PeopleDeps): Pr
       const next = await chunks.next();
       if (next.done === true || failed) return;
       try {
-        await assertNotPaused(deps.database);
         await makeAccounts(await ledger.intend(next.value, existing), make);
       } catch (error) {
         failed = true;

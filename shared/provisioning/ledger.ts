@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { AuditedAct } from '../people/audit.ts';
-import { json, sql, type Database, type Sql } from '../ports/database.ts';
+import { DatabaseError, json, sql, type Database } from '../ports/database.ts';
 import type { Lease } from '../runs/lease.ts';
+import { COLUMNS, intention, resolution, type LedgerOf, type Resolution } from './ledger-changes.ts';
 import { ELIGIBLE, FULL_USER, FullRow, linked, LIVE, taken, USERS, type FullUser } from './people.ts';
 
 /**
@@ -23,25 +23,7 @@ export type LedgerState =
   | 'undone'
   | 'kept';
 
-/** What became of one person. */
-export interface Resolution {
-  readonly userId: string;
-  readonly state: 'created' | 'linked' | 'collision' | 'refused' | 'failed';
-  /** The account; null: there is none. */
-  readonly account: string | null;
-  readonly reason: string | null;
-  /** Groups that an account had before it was linked. */
-  readonly groups?: readonly string[];
-  /** Why the password did not go along; kept with the person. */
-  readonly password?: string | undefined;
-}
-
-export interface LedgerOf {
-  readonly runId: string;
-  readonly issuer: string;
-  /** The operator, for the record. */
-  readonly who: string;
-}
+export type { Resolution } from './ledger-changes.ts';
 
 /** Every change depends on the lease. Throws LeaseLost, and as `Database`. */
 export interface Ledger {
@@ -67,7 +49,6 @@ export interface Ledger {
   counts(): Promise<Readonly<Partial<Record<LedgerState, number>>>>;
 }
 
-const COLUMNS = sql`"userId" uuid, state text, account text, reason text, groups jsonb, password text`;
 const CountsRow = z.object({ state: z.string(), count: z.number() });
 const IdRow = z.object({ userId: z.string() });
 const GoneRow = z.object({ userId: z.string(), ours: z.boolean() });
@@ -116,10 +97,12 @@ export function openLedger(
         FullRow,
       ),
     resolve: async (rows) => {
-      const gone = await lease.query(
-        resolution({ runId, issuer, who }, rows),
-        sql`select user_id as "userId" from booked where state = 'gone'`,
-        IdRow,
+      const gone = await onceMore(() =>
+        lease.query(
+          resolution({ runId, issuer, who }, rows),
+          sql`select user_id as "userId" from booked where state = 'gone'`,
+          IdRow,
+        ),
       );
       return gone.map(({ userId }) => userId);
     },
@@ -164,72 +147,14 @@ export function openLedger(
   };
 }
 
-/** `intended`: users whose rows say so from now on; of a repeated intention what was before stays. */
-function intention(
-  runId: string,
-  userIds: readonly string[],
-  may: Sql,
-  existing: readonly string[],
-  relinked = false,
-): Sql {
-  return sql`intended as (
-    insert into sallyport_ledger as l (run_id, user_id, state, before)
-    select ${runId}::uuid, u.user_id, 'intended', jsonb_build_object(
-      'auth_method', u.auth_method, 'kanidm_user_id', u.kanidm_user_id, 'kanidm_synced_at', u.kanidm_synced_at,
-      'existed', u.user_id = any(${existing}::uuid[]), 'relinked', ${relinked}::boolean)
-    from ${USERS} where u.user_id = any(${userIds}::uuid[]) and ${ELIGIBLE} and ${may} and exists (select from held)
-    on conflict (run_id, user_id) do update set state = 'intended', at = now(),
-      before = case when l.state = 'listed' then excluded.before else l.before end
-      where l.state in ('listed', 'intended')
-    returning user_id)`;
-}
-
-/** kanidm_user_id mirrors accounts whose id it can hold. */
-const UUID = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
-const PROVISIONED: AuditedAct = 'provisioned';
-
-/**
- * One statement for link, row, ledger and record. Rows of users are locked in the order of their ids, so that a deletion that
- * commits first is seen, and two statements cannot block each other.
- */
-function resolution({ runId, issuer, who }: LedgerOf, rows: readonly Resolution[]): Sql {
-  return sql`
-    done as materialized (
-      select * from jsonb_to_recordset(${json(rows)}::jsonb) as given(${COLUMNS}) where exists (select from held)),
-    alive as materialized (
-      select u.user_id as "userId" from ${USERS}
-      where u.user_id in (select "userId" from done where account is not null) and ${LIVE}
-      order by u.user_id for no key update of u),
-    linked as (
-      insert into sallyport_links (issuer, subject, user_id, via)
-      select ${issuer}::text, d.account, d."userId", 'provisioning' from done d join alive using ("userId")
-      on conflict (issuer, subject) do nothing),
-    changed as (
-      update users u set kanidm_synced_at = now(),
-        kanidm_user_id = case when d.account ~ ${UUID} then d.account::uuid else u.kanidm_user_id end,
-        auth_method = case u.auth_method when 'password' then 'dual' else u.auth_method end
-      from done d join alive using ("userId") where u.user_id = d."userId"),
-    flagged as (
-      insert into sallyport_people as p (user_id, flags)
-      select d."userId", jsonb_build_object('password', d.password) from done d join alive using ("userId")
-      where d.password is not null
-      on conflict (user_id) do update set flags = p.flags || excluded.flags),
-    recorded as (
-      insert into sallyport_audit (who, what, subject, source, run)
-      select ${who}::text, ${PROVISIONED}::text, "userId", 'cli', ${runId}::text from alive),
-    booked as (
-      update sallyport_ledger l set at = now(), external_id = d.account, reason = coalesce(d.reason, d.password),
-        before = l.before || case when d.groups is null then '{}' else jsonb_build_object('groups', d.groups) end,
-        state = case
-          when d.account is null then d.state
-          when not exists (select from alive a where a."userId" = d."userId") then 'gone'
-          when exists (select from sallyport_links k
-            where k.issuer = ${issuer} and k.subject = d.account and k.user_id = d."userId"
-              and k.via = 'lazy') then 'signed_in'
-          -- Made by a call of this run that was not answered.
-          when d.state = 'linked' and not coalesce((l.before ->> 'existed')::boolean, false) then 'created'
-          else d.state end
-      from done d where l.run_id = ${runId} and l.user_id = d."userId" returning l.user_id, l.state)`;
+/** An application may lock rows of users in another order: who loses a deadlock begins again. */
+async function onceMore<T>(statement: () => Promise<T>): Promise<T> {
+  try {
+    return await statement();
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || !error.retryable) throw error;
+    return statement();
+  }
 }
 
 const ResultRow = z.object({ userId: z.string(), state: z.string(), reason: z.string().nullable() });

@@ -2,7 +2,7 @@ import type { Creation, Directory, Group, NewPerson, TenantRole } from '../ports
 import type { Calls } from './calls.ts';
 import type { Ledger, Resolution } from './ledger.ts';
 import { hashFault, rolesOf, toNewPerson, type FullUser } from './people.ts';
-import { clashReason } from './plan.ts';
+import { clashReason, heldReason } from './plan.ts';
 import { ProvisioningRefused } from './run.ts';
 
 /** Groups of a tenant at the provider, by the id of the tenant. */
@@ -88,11 +88,6 @@ function toResolution(
     default:
       return left('failed', creation.reason);
   }
-}
-
-function heldReason(until: Date | null): string {
-  const when = until === null ? 'at most 7 days after it was deleted' : `at ${until.toISOString()}`;
-  return `a deleted account holds this id: it is free ${when}`;
 }
 
 /** Adds accounts to the groups of their tenants. Returns ids that are no accounts any more. */

@@ -1,4 +1,5 @@
-import type { Database } from '../ports/database.ts';
+import * as z from 'zod';
+import { sql, type Database } from '../ports/database.ts';
 import { isFailure, type Directory, type Field, type Person } from '../ports/directory.ts';
 import {
   collisionOf,
@@ -24,7 +25,7 @@ import { ProvisioningRefused } from './run.ts';
 /** A user who is left out, and why. */
 export interface LeftOut {
   readonly user: User;
-  readonly state: 'collision' | 'refused';
+  readonly state: 'collision' | 'refused' | 'failed';
   readonly reason: string;
 }
 
@@ -36,7 +37,7 @@ export interface Plan {
 
 export interface PlanDeps {
   readonly database: Pick<Database, 'query'>;
-  readonly directory: Pick<Directory, 'traits' | 'nameOf' | 'list'>;
+  readonly directory: Pick<Directory, 'traits' | 'nameOf' | 'list' | 'rights'>;
   readonly skeleton: Skeleton;
 }
 
@@ -161,6 +162,7 @@ export async function previewPeople(
   const scope = { issuer: directory.traits.issuer, tenant, listedIn: null };
   const { leftOut } = await planPeople(scope, deps);
   const existing = await existingAccounts(deps, scope.tenant);
+  const held = await heldIds(deps);
   const out: LeftOut[] = [];
   const counts = { created: 0, linked: 0, collisions: 0, refused: 0, failed: 0 };
   let handed = 0;
@@ -172,16 +174,45 @@ export async function previewPeople(
     if (left === undefined) {
       if (limit !== null && handed >= limit) continue;
       handed += 1;
-      left = clashOf(user, existing, directory);
+      const until = held.get(user.id);
+      left =
+        until === undefined
+          ? clashOf(user, existing, directory)
+          : { user, state: 'failed', reason: heldReason(until) };
     }
     if (left === undefined) counts[existing.ids.has(user.id) ? 'linked' : 'created'] += 1;
     else {
       out.push(left);
-      counts[left.state === 'collision' ? 'collisions' : 'refused'] += 1;
+      counts[left.state === 'collision' ? 'collisions' : left.state] += 1;
     }
   }
   const skipped = listed === null ? await countSkipped(database, scope, null) : listed.size - found;
   return { counts: { ...counts, skipped }, leftOut: out };
+}
+
+const HeldRow = z.object({ id: z.string(), until: z.date() });
+
+/** Ids of accounts that a run or its rollback has deleted, and that the provider neither gives back nor frees yet. */
+async function heldIds({ directory, database }: PlanDeps): Promise<ReadonlyMap<string, Date>> {
+  const { heldSeconds, issuer } = directory.traits;
+  if (heldSeconds === 0) return new Map();
+  const rights = await directory.rights();
+  if (rights.outcome !== 'rights' || rights.revives) return new Map();
+  const rows = await database.query(
+    sql`select l.user_id as id, max(l.at) + interval '1 second' * ${heldSeconds}::int as until
+        from sallyport_ledger l join sallyport_runs r on r.run_id = l.run_id
+        where l.state in ('undone', 'removed') and r.plan ->> 'issuer' = ${issuer}
+          and not coalesce((l.before ->> 'existed')::boolean, false) and not coalesce((l.before ->> 'linked')::boolean, false)
+        group by l.user_id having max(l.at) + interval '1 second' * ${heldSeconds}::int > now()`,
+    HeldRow,
+  );
+  return new Map(rows.map(({ id, until }) => [id, until]));
+}
+
+/** Why an account cannot be made under this id. `until`: null where only the time of the deletion tells. */
+export function heldReason(until: Date | null): string {
+  const when = until === null ? 'at most 7 days after it was deleted' : `at ${until.toISOString()}`;
+  return `a deleted account holds this id: it is free ${when}`;
 }
 
 /** An account of somebody else has what this user's would have. */

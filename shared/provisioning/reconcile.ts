@@ -112,14 +112,7 @@ async function mendOne(
   const result = await changeOf(kind, user, account, calls);
   switch (result.outcome) {
     case 'done':
-      if (result.passwordDropped) {
-        await deps.database.execute(
-          sql`update sallyport_people set flags = flags - ${PASSWORD_CARRIED}::text where user_id = ${user.id}::uuid`,
-        );
-        deps.onWarning(
-          `${user.email}: the password at the provider is set again at the next sign-in by password`,
-        );
-      }
+      if (result.passwordDropped) await carryAgain(user, deps);
       return undefined;
     case 'clash':
       return `another account has the same ${result.fields.join(' and ')}`;
@@ -128,6 +121,13 @@ async function mendOne(
     default:
       return result.reason;
   }
+}
+
+/** Where the account is synced, a change drops its password: the next sign-in by password carries it again. */
+async function carryAgain({ id, email }: Linked, { database, onWarning }: PeopleDeps): Promise<void> {
+  await database.execute(sql`
+    update sallyport_people set flags = flags - ${PASSWORD_CARRIED}::text where user_id = ${id}`);
+  onWarning(`${email}: the password at the provider is gone until the next sign-in by password`);
 }
 
 function changeOf(kind: DifferenceKind, user: Linked, account: string, calls: Calls) {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { PASSWORD_CARRIED } from '../people/users.ts';
 import { sql, type Database } from '../ports/database.ts';
 import type { Calls } from './calls.ts';
 import type { PeopleDeps } from './deps.ts';
@@ -101,6 +102,8 @@ async function restore({ id: runId, plan }: PeopleRun, rows: readonly Claimed[],
         auth_method = case u.auth_method when 'dual' then due.before ->> 'auth_method' else u.auth_method end
       from due join locked on locked.user_id = due.user_id
       where u.user_id = due.user_id and u.kanidm_user_id::text = due.account),
+    forgotten as (
+      update sallyport_people p set flags = p.flags - ${PASSWORD_CARRIED}::text - 'password' from due where p.user_id = due.user_id),
     recorded as (
       insert into sallyport_audit (who, what, subject, source, run)
       select ${who}::text, 'rollback', user_id, 'cli', ${runId}::text from due),

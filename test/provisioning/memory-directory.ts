@@ -85,10 +85,16 @@ export function memoryDirectory(options: MemoryOptions = {}): MemoryDirectory {
       passwords: provider === 'zitadel' ? 'hash' : 'none',
       batch,
       concurrency,
-      heldSeconds: 0,
+      heldSeconds: holds ? 604_800 : 0,
     },
     nameOf,
-    rights: async () => (await before('rights', [])) ?? { outcome: 'rights', missing: [], warnings: [] },
+    rights: async () =>
+      (await before('rights', [])) ?? {
+        outcome: 'rights',
+        revives: !holds,
+        missing: [],
+        warnings: [],
+      },
     async create(people) {
       const ids = people.map(({ id }) => id);
       const failure = await before('create', ids);

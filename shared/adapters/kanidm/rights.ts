@@ -27,6 +27,7 @@ export async function kanidmRights(
   if (self === undefined)
     return { outcome: 'denied', reason: 'the token belongs to no account', remedy: RIGHTS_REMEDY };
   const report: Report = { missing: [], warnings: [] };
+  const revives = self.memberof.some((spn) => spn.split('@')[0] === 'idm_recycle_bin_admins');
   judgeGroups(report, self.name[0], self.memberof);
   if (isReadOnly(token))
     report.missing.push({
@@ -38,7 +39,7 @@ export async function kanidmRights(
     if (checked.outcome !== 'ok') return checked;
   }
   await judgeIndex(report, caller);
-  return { outcome: 'rights', ...report };
+  return { outcome: 'rights', revives, ...report };
 }
 
 function judgeGroups({ missing, warnings }: Report, name: string, memberOf: readonly string[]): void {

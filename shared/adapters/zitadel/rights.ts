@@ -15,16 +15,19 @@ export async function zitadelRights({ caller, config }: ZitadelParts): Promise<R
     timeoutMs: READ_MS,
     ...(organization !== null && { headers: { 'x-zitadel-orgid': organization } }),
   });
-  if (asked.outcome === 'fault') return { outcome: 'rights', missing: [], warnings: [UNCHECKED] };
+  if (asked.outcome === 'fault')
+    return { outcome: 'rights', revives: true, missing: [], warnings: [UNCHECKED] };
   if (asked.outcome !== 'ok') return asFailure(asked);
   const held = Permissions.safeParse(asked.body).data?.result ?? [];
-  if (held.length === 0) return { outcome: 'rights', missing: [], warnings: [UNCHECKED] };
+  if (held.length === 0) return { outcome: 'rights', revives: true, missing: [], warnings: [UNCHECKED] };
   // Permissions of one project are written as `project.role.write:<id>`.
   const has = (permission: string): boolean =>
     held.some((each) => each === permission || each.startsWith(`${permission}:`));
   const missing = needed(config).filter((permission) => !has(permission));
   return {
     outcome: 'rights',
+    // No id is held after a deletion.
+    revives: true,
     missing: missing.map((right) => ({ right, remedy: RIGHTS_REMEDY })),
     warnings: [],
   };
