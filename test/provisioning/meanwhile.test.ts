@@ -95,6 +95,8 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
     it('pausing the migration stops a run within a second, and it goes on after that', async () => {
       await people(45);
       let runId = '';
+      let seconds = 0;
+      const clock = { now: () => (seconds += 1) * 1_000 };
       ground.directory.after = async (method) => {
         if (method === 'create')
           await ground.database.execute(
@@ -102,7 +104,7 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
           );
       };
       await expect(
-        provision(ALL, ground.deps(ground.directory, { onRun: (id) => (runId = id) })),
+        provision(ALL, ground.deps(ground.directory, { clock, onRun: (id) => (runId = id) })),
       ).rejects.toThrow(/paused/);
       expect(ground.directory.accounts.size).toBeLessThan(45);
       await ground.database.execute(sql`delete from sallyport_switches`);
