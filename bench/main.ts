@@ -3,10 +3,11 @@ import { cpus } from 'node:os';
 import { Contenders } from './contenders.ts';
 import type { SectionResult } from './figures.ts';
 import { openGround } from './ground.ts';
-import { parseOptions, type Options, type Part } from './options.ts';
+import { APART, parseOptions, type Options, type Part } from './options.ts';
 import { path } from './programs.ts';
 import { asMarkdown, asText } from './report.ts';
 import { measureAllocation } from './sections/allocation.ts';
+import { measureCrossing } from './sections/crossing.ts';
 import { measureLatency } from './sections/latency.ts';
 import { measureLifecycle } from './sections/lifecycle.ts';
 import { measureMemory } from './sections/memory.ts';
@@ -41,22 +42,24 @@ async function measureGateway(options: Options): Promise<SectionResult[]> {
 }
 
 async function measureAll(options: Options): Promise<SectionResult[]> {
-  const gateway = options.parts.filter((part) => part !== 'lifecycle');
+  const gateway = options.parts.filter((part) => !APART.includes(part));
   const results = gateway.length > 0 ? await measureGateway(options) : [];
   if (options.parts.includes('lifecycle')) results.push(await measureLifecycle(options));
+  if (options.parts.includes('crossing')) results.push(await measureCrossing(options));
   return results;
 }
 
 async function writeJson(results: readonly SectionResult[], options: Options): Promise<void> {
-  const { parts, beside, seconds, rounds, minutes, tuples } = options;
+  const { parts, beside, seconds, rounds, minutes, tuples, people } = options;
   const made = {
     at: new Date().toISOString(),
     node: process.version,
     cores: cpus().length,
-    settings: { parts, beside, seconds, rounds, minutes, tuples },
+    settings: { parts, beside, seconds, rounds, minutes, tuples, people },
     results,
   };
-  const name = parts.every((part) => part === 'lifecycle') ? 'lifecycle' : 'latest';
+  const [first] = parts;
+  const name = parts.length === 1 && first !== undefined && APART.includes(first) ? first : 'latest';
   await mkdir(path('bench/results'), { recursive: true });
   await writeFile(path(`bench/results/${name}.json`), `${JSON.stringify(made, null, 2)}\n`);
 }

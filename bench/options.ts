@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 
-/** What is measured, in this order; `lifecycle` only when it is asked for: it needs real servers and minutes of its own. */
+/** What is measured, in this order; `lifecycle` and `crossing` only when they are asked for: they need real servers and minutes of their own. */
 export const PARTS = {
   node: 'one Node process : HAProxy and Envoy on one thread, the bare Node proxy',
   workers: 'WORKERS=2 : HAProxy and Envoy on two threads',
@@ -13,11 +13,14 @@ export const PARTS = {
   memory: 'resident memory under full load',
   size: 'the Worker bundle, first answers, a relation check that is not remembered',
   lifecycle: 'what keeping tuples right costs',
+  crossing: 'what carrying people to the provider costs',
 } as const;
 
 export type Part = keyof typeof PARTS;
 
 const NAMES = Object.keys(PARTS) as Part[];
+/** Each in a run of its own. */
+export const APART: readonly Part[] = ['lifecycle', 'crossing'];
 const QUICK = { seconds: 2, rounds: 3 };
 
 const Options = z.object({
@@ -28,6 +31,7 @@ const Options = z.object({
   rounds: z.number(),
   minutes: z.number(),
   tuples: z.number(),
+  people: z.number(),
   json: z.boolean().default(false),
   markdown: z.boolean().default(false),
 });
@@ -40,7 +44,7 @@ export function parseOptions(argv: readonly string[]): Options {
     .description(
       'Measures the gateway beside what it is compared with, all on loopback, as ratios within one run.',
     )
-    .addArgument(new Argument('[parts...]', 'what to measure; all but lifecycle').choices(NAMES))
+    .addArgument(new Argument('[parts...]', 'what to measure; all but lifecycle and crossing').choices(NAMES))
     .option('--quick', `both sides of each target alone: ${QUICK.rounds} rounds of ${QUICK.seconds} s`)
     .option('--beside <checkout>', 'the product of another checkout, built there, takes its turns too')
     .option('--seconds <n>', 'length of one turn, whole seconds', whole)
@@ -52,6 +56,7 @@ export function parseOptions(argv: readonly string[]): Options {
       whole,
       10_000,
     )
+    .option('--people <n>', 'people that crossing provisions in a turn', whole, 2_000)
     .option('--json', 'write bench/results/latest.json, or lifecycle.json')
     .option('--markdown', 'print the tables as docs/performance.md has them')
     .addHelpText(
@@ -61,7 +66,7 @@ export function parseOptions(argv: readonly string[]): Options {
     .parse(argv, { from: 'user' });
   const given = command.opts<{ quick?: boolean }>();
   const defaults = given.quick === true ? QUICK : { seconds: 5, rounds: 3 };
-  const parts = command.args.length === 0 ? NAMES.filter((name) => name !== 'lifecycle') : command.args;
+  const parts = command.args.length === 0 ? NAMES.filter((name) => !APART.includes(name)) : command.args;
   return Options.parse({ ...defaults, ...given, parts });
 }
 

@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startKanidm } from '../../dev/kanidm/index.ts';
+import { migrate } from '../../dev/migrate.ts';
+import { startZitadel } from '../../dev/zitadel/index.ts';
+import type { DirectoryConfig } from '../../shared/configuration/providers.ts';
+import { createPlatform, openDatabase, openDirectory, openGround } from '../../shared/deps.ts';
+import { sql, type Database } from '../../shared/ports/database.ts';
+import type { Directory } from '../../shared/ports/directory.ts';
+import type { PeopleDeps } from '../../shared/provisioning/deps.ts';
+import { syncGroups } from '../../shared/provisioning/groups.ts';
+import { openBooks } from '../../shared/provisioning/run.ts';
+import { postgresFolder, startPostgresServer } from '../servers/stores.ts';
+
+/** A provider, and the database whose people go there. */
+export interface CrossingGround {
+  /** As tables name it. */
+  readonly name: string;
+  readonly config: DirectoryConfig;
+  readonly directory: Directory;
+  readonly database: Database;
+  readonly databaseUrl: string;
+  readonly psql: string;
+  readonly deps: PeopleDeps;
+  /** Uuid of the group of the one tenant, or null where there is none to join. */
+  readonly group: string | null;
+  close(): Promise<void>;
+}
+
+export const TENANT = { id: randomUUID(), slug: 'bench', name: 'Bench' };
+const HASH = `$2b$10$${'a'.repeat(53)}`;
+
+/** Real ones by KANIDM_URL and KANIDM_TOKEN, or ZITADEL_API_URL and ZITADEL_PROVISIONING_TOKEN; else stand-ins. */
+export async function openCrossingGrounds(): Promise<readonly CrossingGround[] | string> {
+  const folder = postgresFolder();
+  if (folder === undefined) return 'left out: no Postgres is installed';
+  const postgres = await startPostgresServer(folder);
+  const grounds: CrossingGround[] = [];
+  for (const open of [kanidmConfig, zitadelConfig]) {
+    const opened = await open(process.env);
+    const { config, name } = opened;
+    const databaseUrl = postgres.createDatabase(`crossing_${config.provider}`);
+    await migrate(databaseUrl);
+    grounds.push(await groundOf({ name, config, databaseUrl, psql: `${folder}/psql` }, () => opened.close()));
+  }
+  const last = grounds.at(-1);
+  return grounds.map((ground) => ({
+    ...ground,
+    close: async () => {
+      await ground.close();
+      if (ground === last) await postgres.stop();
+    },
+  }));
+}
+
+interface Opened {
+  readonly name: string;
+  readonly config: DirectoryConfig;
+  close(): Promise<void>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+async function kanidmConfig({ KANIDM_URL: real, KANIDM_TOKEN: realToken }: Environment): Promise<Opened> {
+  const standIn = real === undefined || realToken === undefined ? await startKanidm() : undefined;
+  const url = real ?? standIn?.url ?? '';
+  const token = realToken ?? standIn?.token ?? '';
+  return {
+    name: standIn === undefined ? 'Kanidm' : 'Kanidm (stand-in)',
+    config: { provider: 'kanidm', issuer: `${url}/oauth2/openid/bench`, url, token, syncToken: null },
+    close: async () => standIn?.close(),
+  };
+}
+
+async function zitadelConfig(env: Environment): Promise<Opened> {
+  const { ZITADEL_API_URL: real, ZITADEL_PROVISIONING_TOKEN: realToken } = env;
+  const standIn = real === undefined || realToken === undefined ? await startZitadel() : undefined;
+  const url = real ?? standIn?.url ?? '';
+  const token = realToken ?? standIn?.token ?? '';
+  const where = { tenancy: 'organisations', organization: null, projectId: null } as const;
+  return {
+    name: standIn === undefined ? 'Zitadel' : 'Zitadel (stand-in)',
+    config: { provider: 'zitadel', issuer: url, url, token, ...where },
+    close: async () => standIn?.close(),
+  };
+}
+
+async function groundOf(
+  opened: Pick<CrossingGround, 'name' | 'config' | 'databaseUrl' | 'psql'>,
+  closeProvider: () => Promise<void>,
+): Promise<CrossingGround> {
+  const ground = openGround({ logLevel: 'silent' }, { platform: createPlatform() });
+  const directory = openDirectory({ directory: opened.config }, ground);
+  const config = { database: { kind: 'url', url: opened.databaseUrl, endpoint: null } } as const;
+  const database = openDatabase(config, ground);
+  if (database === null) throw new Error('the bench needs a database');
+  await database.execute(
+    sql`insert into tenants (tenant_id, slug, name) values (${TENANT.id}, ${TENANT.slug}, ${TENANT.name})`,
+  );
+  await syncGroups(null, false, { database, directory });
+  const found = await directory.findGroup(TENANT, 'member');
+  return {
+    ...opened,
+    directory,
+    database,
+    // At Zitadel being in the organisation is all.
+    group: directory.traits.provider === 'kanidm' && found.outcome === 'found' ? found.group.id : null,
+    deps: {
+      ...openBooks(database, { processes: ground.platform.processes }),
+      ...ground,
+      directory,
+      // Of addresses in ASCII, which all are here, it is the text itself.
+      skeleton: (text) => text,
+      who: 'bench',
+      signal: new AbortController().signal,
+      sleep: (ms) => delay(ms),
+      waitMs: 0,
+      onRun: () => undefined,
+      onProgress: () => undefined,
+      onWarning: () => undefined,
+    },
+    async close() {
+      await database.close();
+      await closeProvider();
+    },
+  };
+}
+
+export interface BenchUser {
+  readonly id: string;
+  readonly email: string;
+}
+
+/** Users of the one tenant, in the database. */
+export async function addUsers({ database }: CrossingGround, count: number): Promise<readonly BenchUser[]> {
+  const users = Array.from({ length: count }, () => {
+    const id = randomUUID();
+    return { id, email: `u${id.replaceAll('-', '')}@example.org` };
+  });
+  for (let at = 0; at < count; at += 1_000) {
+    const some = users.slice(at, at + 1_000);
+    await database.execute(sql`
+      insert into users (user_id, tenant_id, email, password_hash, full_name)
+      select u.id::uuid, ${TENANT.id}::uuid, u.email, ${HASH}, 'Bench User'
+      from unnest(${some.map(({ id }) => id)}::text[], ${some.map(({ email }) => email)}::text[]) as u(id, email)`);
+  }
+  return users;
+}
+
+/** Both sides as before a turn. */
+export async function forget(
+  { database, directory }: CrossingGround,
+  users: readonly BenchUser[],
+): Promise<void> {
+  for (let at = 0; at < users.length; at += 16)
+    await Promise.all(users.slice(at, at + 16).map(({ id }) => directory.delete(id)));
+  await database.execute(sql`delete from users`);
+  await database.execute(sql`delete from sallyport_runs`);
+}
