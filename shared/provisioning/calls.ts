@@ -130,13 +130,25 @@ function limiter(most: number): <T>(work: () => Promise<T>) => Promise<T> {
   };
 }
 
-/** Renews the lease when the last renewal is older than a heartbeat; a provider takes no fencing token, so this is as near as it gets. */
+/**
+ * Renews the lease when the last renewal is older than a heartbeat, once for all calls that begin meanwhile. A provider takes no
+ * fencing token, so this is as near as it gets.
+ */
 function fence({ lease, clock }: Pick<CallsOptions, 'lease' | 'clock'>): () => Promise<void> {
   let heldAt = -Infinity;
-  return async () => {
+  let holding: Promise<void> | undefined;
+  const hold = async (): Promise<void> => {
     const now = clock.now();
-    if (now - heldAt >= 0 && now - heldAt < lease.heartbeatMs) return;
-    await lease.hold();
-    heldAt = now;
+    try {
+      await lease.hold();
+      heldAt = now;
+    } finally {
+      holding = undefined;
+    }
+  };
+  return async () => {
+    const age = clock.now() - heldAt;
+    if (age >= 0 && age < lease.heartbeatMs) return;
+    await (holding ??= hold());
   };
 }

@@ -54,7 +54,7 @@ interface Work {
 }
 
 /** People per intention: enough for all calls at a time to be busy, few enough to be written often. */
-const CHUNK = 4;
+const CHUNK = 16;
 /** While the calls of one chunk are under way, the next one is written to the ledger. */
 const LANES = 2;
 

@@ -1,7 +1,7 @@
 import type { AuditedAct } from '../people/audit.ts';
 import { PASSWORD_CARRIED } from '../people/users.ts';
 import { json, sql, type Sql } from '../ports/database.ts';
-import { ELIGIBLE, LIVE, USERS } from './people.ts';
+import { ELIGIBLE, usersById } from './people.ts';
 
 /** What became of one person. */
 export interface Resolution {
@@ -39,7 +39,7 @@ export function intention(
     select ${runId}::uuid, u.user_id, 'intended', jsonb_build_object(
       'auth_method', u.auth_method, 'kanidm_user_id', u.kanidm_user_id, 'kanidm_synced_at', u.kanidm_synced_at,
       'existed', u.user_id = any(${existing}::uuid[]), 'relinked', ${relinked}::boolean)
-    from ${USERS} where u.user_id = any(${userIds}::uuid[]) and ${ELIGIBLE} and ${may} and exists (select from held)
+    from ${usersById(userIds)} where ${ELIGIBLE} and ${may} and exists (select from held)
     on conflict (run_id, user_id) do update set state = 'intended', at = now(),
       before = case when l.state = 'listed' then excluded.before else l.before end
       where l.state in ('listed', 'intended')
@@ -55,12 +55,14 @@ const PROVISIONED: AuditedAct = 'provisioned';
  * commits first is seen, and two statements cannot block each other.
  */
 export function resolution({ runId, issuer, who }: LedgerOf, rows: readonly Resolution[]): Sql {
+  const linkedIds = rows.flatMap(({ userId, account }) => (account === null ? [] : [userId]));
   return sql`
     done as materialized (
       select * from jsonb_to_recordset(${json(rows)}::jsonb) as given(${COLUMNS}) where exists (select from held)),
     alive as materialized (
-      select u.user_id as "userId" from ${USERS}
-      where u.user_id in (select "userId" from done where account is not null) and ${LIVE}
+      select u.user_id as "userId" from users u
+      where u.user_id = any(${linkedIds}::uuid[]) and u.deleted_at is null and exists (select from held)
+        and (select t.deleted_at is null from tenants t where t.tenant_id = u.tenant_id)
       order by u.user_id for no key update of u),
     linked as (
       insert into sallyport_links (issuer, subject, user_id, via)
