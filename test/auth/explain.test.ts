@@ -5,7 +5,8 @@ import * as z from 'zod';
 import { authJobs } from '../../functions/auth/jobs.ts';
 import { createPeople } from '../../functions/gateway/authenticate/people.ts';
 import { eachAlone } from '../../shared/caches/in-flight.ts';
-import { personByLink } from '../../shared/people/links.ts';
+import { linkedUser, personByLink } from '../../shared/people/links.ts';
+import { accountOf } from '../../functions/auth/password/accounts.ts';
 import { compile } from '../../shared/database/sql.ts';
 import { sql, type RowParser, type Sql } from '../../shared/ports/database.ts';
 import { sessionMarks } from '../../shared/sessions/revocation.ts';
@@ -176,12 +177,13 @@ describe.skipIf(postgres.missing)('indexes used (needs the postgresql package)',
     const kanidm = 'https://idm.example.org';
     const subject = SUBJECT;
     await personByLink(database, { issuer: kanidm, subject }, kanidm);
+    await accountOf(database, linkedUser({ issuer: kanidm, subject }, kanidm));
     await personByLink(database, { issuer: 'https://idp.example.org', subject }, kanidm);
     await sessionMarks(database).since(Date.now() - 60_000, async () => undefined);
     await sessionMarks(database).of(`session|${subject}|sid:${subject}`);
     const signal = new AbortController().signal;
     for (const job of Object.values(authJobs({ database }))) await job.run({ signal, dryRun: false });
-    expect(sent.length).toBe(9);
+    expect(sent.length).toBe(10);
     for (const { text, params } of sent.map(compile)) expect(await scans(text, params)).toEqual([]);
   });
 
