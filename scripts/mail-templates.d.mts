@@ -1,2 +1,3 @@
 export function bundledTemplates(): string;
+export function writeTemplates(): void;
 export const target: string;

@@ -20,4 +20,10 @@ export function bundledTemplates() {
 
 export const target = join(root, 'shared/adapters/workerd/mail-templates.json');
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(target, bundledTemplates());
+/** Leaves a file that is right alone: wrangler would bundle anew for each writing. */
+export function writeTemplates() {
+  const text = bundledTemplates();
+  if (readFileSync(target, 'utf8') !== text) writeFileSync(target, text);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeTemplates();

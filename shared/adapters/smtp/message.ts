@@ -20,7 +20,7 @@ export function formatMessage(mail: OutgoingMail): string {
   return [
     ...fieldsOf(mail),
     'MIME-Version: 1.0',
-    `Content-Type: multipart/alternative; boundary="${boundary}"`,
+    `Content-Type: multipart/alternative;\r\n boundary="${boundary}"`,
     '',
     part('text/plain', mail.text),
     part('text/html', mail.html),
