@@ -43,6 +43,23 @@ const BY_PASSWORD: readonly Step[] = [
   },
 ];
 
+/** A mail is written with what it belongs to, and sent beside the answer. */
+const FORGOTTEN: readonly Step[] = [
+  {
+    title: 'Who forgot the password gets a mail; the answer is the same for any address',
+    path: '/api/v1/auth/reset-password',
+    body: { tenant: 'acme', email },
+    expect: { status: 202 },
+  },
+  {
+    title: 'It is in the inbox, which is a page as well',
+    at: 'inbox',
+    path: `/mails.json?to=${email}`,
+    afterSeconds: 2,
+    expect: { status: 200, contains: '/api/v1/auth/reset-password?token=' },
+  },
+];
+
 /** Everybody to the provider, by the commands of docs/provisioning.md. */
 function carrying(provider: DoorProvider, name: string): readonly Step[] {
   return [
@@ -105,6 +122,7 @@ export function doors(provider: DoorProvider): readonly Step[] {
   const name = provider === 'kanidm' ? 'Kanidm' : 'Zitadel';
   return [
     ...BY_PASSWORD,
+    ...FORGOTTEN,
     ...carrying(provider, name),
     ...(provider === 'kanidm' ? [CARRIED] : []),
     ...byProvider(provider, name),

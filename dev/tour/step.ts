@@ -14,7 +14,7 @@ export interface Expectation {
 }
 
 /** Who receives a request. */
-export type Place = 'gateway' | 'zitadel' | 'kanidm' | 'openfga';
+export type Place = 'gateway' | 'zitadel' | 'kanidm' | 'openfga' | 'inbox';
 
 /** Base URLs. */
 export type Places = Readonly<Record<Place, string>>;

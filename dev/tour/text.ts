@@ -35,8 +35,6 @@ export interface Scene {
   /** Where people of the legacy application go. */
   readonly provider: DoorProvider;
   readonly database: string;
-  /** The page of mails that were sent. */
-  readonly inbox: string;
   /** The OpenFGA store. */
   readonly storeId: string;
   readonly serviceToken: string;
@@ -58,12 +56,12 @@ export function sceneOf(
       zitadel: named('ZITADEL_API_URL'),
       kanidm: named('KANIDM_URL'),
       openfga: named('OPENFGA_URL'),
+      inbox: mails.url,
     },
     upstream: named('UPSTREAM_URL'),
     issuer: named('ZITADEL_ISSUER_URL'),
     provider: named('MIGRATION_PROVIDER') === 'zitadel' ? 'zitadel' : 'kanidm',
     database: named('DATABASE_URL'),
-    inbox: mails.url,
     storeId: named('OPENFGA_STORE_ID'),
     serviceToken: named('ZITADEL_SERVICE_TOKEN'),
     envFile,
@@ -74,7 +72,7 @@ const BOX_WIDTH = 30;
 
 /** What runs where. */
 export function picture(scene: Scene, colors: Colors): string {
-  const { runtime, places, upstream, issuer, database, inbox } = scene;
+  const { runtime, places, upstream, issuer, database } = scene;
   const rule = '─'.repeat(BOX_WIDTH);
   const row = (left: string, right: string) =>
     `│ ${left.padEnd(BOX_WIDTH - 1)}│`.concat(`     │ ${right.padEnd(BOX_WIDTH - 1)}│`);
@@ -93,7 +91,7 @@ export function picture(scene: Scene, colors: Colors): string {
       `${places.kanidm} (people of the legacy application go there, or to Zitadel by --provider)`,
     ),
     part('├─▶', 'OpenFGA', places.openfga),
-    part('├─▶', 'Mail server', `${inbox} (its inbox: what is sent stays there)`),
+    part('├─▶', 'Mail server', `${places.inbox} (its inbox: what is sent stays there)`),
     part('└─▶', 'Postgres', `${database} (500 people of a legacy application, and what Sallyport keeps)`),
     colors.dim('           all of it in memory and on loopback; counters live in the gateway'),
   ].join('\n');

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => stop(server));
 
 function placesAt(gateway: string): Places {
-  return { gateway, zitadel: gateway, kanidm: gateway, openfga: gateway };
+  return { gateway, zitadel: gateway, kanidm: gateway, openfga: gateway, inbox: gateway };
 }
 
 async function check(expectation: Expectation, more: { readonly afterSeconds?: number } = {}) {
