@@ -70,16 +70,15 @@ const NO_ANSWER = new Set([
   oauth.REQUEST_PROTOCOL_FORBIDDEN,
 ]);
 
-/** What an error of the library means. `challenge`: what 401 with WWW-Authenticate is about. Throws what is the provider's or the operator's. */
-export function declinedBy(error: unknown, challenge: 'client' | 'token'): Declined {
+/** What an error of the library means. Throws what is the provider's or the operator's. */
+export function declinedBy(error: unknown): Declined {
   if (error instanceof oauth.ResponseBodyError || error instanceof oauth.AuthorizationResponseError) {
     if (NOT_THE_PERSONS.has(error.error)) throw unavailable(error.error, error);
     return { outcome: 'declined', reason: `error ${nameOf(error.error)}` };
   }
-  if (error instanceof oauth.WWWAuthenticateChallengeError) {
-    if (challenge === 'client') throw unavailable('the client and its secret are not accepted', error);
-    return { outcome: 'declined', reason: 'the access token is not accepted' };
-  }
+  // 401 of the token endpoint (RFC 6749 §5.2).
+  if (error instanceof oauth.WWWAuthenticateChallengeError)
+    throw unavailable('the client and its secret are not accepted', error);
   if (error instanceof oauth.OperationProcessingError || error instanceof oauth.UnsupportedOperationError) {
     if (NO_ANSWER.has(error.code ?? '')) throw unavailable(error.message, error);
     return { outcome: 'declined', reason: error.message };

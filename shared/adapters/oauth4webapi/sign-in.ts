@@ -71,7 +71,7 @@ export function openSignIn(config: OAuthClient, deps: SignInDeps): SignIn {
         };
       } catch (error) {
         if (error instanceof JwtRefused) return { outcome: 'declined', reason: `ID token: ${error.message}` };
-        return declinedBy(error, 'client');
+        return declinedBy(error);
       }
     },
     async refresh(token) {
@@ -81,18 +81,21 @@ export function openSignIn(config: OAuthClient, deps: SignInDeps): SignIn {
         const tokens = await oauth.processRefreshTokenResponse(as, client, answer);
         return { outcome: 'refreshed', tokens: tokensOf(tokens) };
       } catch (error) {
-        return declinedBy(error, 'client');
+        return declinedBy(error);
       }
     },
     async account(accessToken, subject) {
       const { as, options } = await server();
       try {
         const answer = await oauth.userInfoRequest(as, client, accessToken, options);
+        // RFC 6750 §3 wants a challenge with them, which not every server sends.
+        if (answer.status === 401 || answer.status === 403)
+          return { outcome: 'declined', reason: `userinfo: status ${answer.status}` };
         const claims = await oauth.processUserInfoResponse(as, client, subject, answer);
         return { outcome: 'account', account: { ...accountOf(claims, config), complete: true } };
       } catch (error) {
         if (error instanceof JwtRefused) return { outcome: 'declined', reason: `userinfo: ${error.message}` };
-        return declinedBy(error, 'token');
+        return declinedBy(error);
       }
     },
   };
