@@ -48,12 +48,20 @@ export function cookie(
   return [...parts, ...(secure ? ['Secure'] : [])].join('; ');
 }
 
+/**
+ * Names and values of a Cookie field. Browsers let a comma stand within a value (RFC 6265bis §5.6), so none separates: a sibling
+ * host could write a cookie with the prefix `__Host-` behind it.
+ */
+export function cookiesIn(field: string | null | undefined): (readonly [name: string, value: string])[] {
+  return (field ?? '').split(';').flatMap((pair) => {
+    const at = pair.indexOf('=');
+    return at > 0 ? [[pair.slice(0, at).trim(), pair.slice(at + 1).trim()] as const] : [];
+  });
+}
+
 /** A cookie of a request by its name; undefined where it is absent, empty or there more than once. */
 export function readCookie(field: string | null | undefined, name: string): string | undefined {
-  const values = (field ?? '').split(/[;,]/).flatMap((pair) => {
-    const at = pair.indexOf('=');
-    return at > 0 && pair.slice(0, at).trim() === name ? [pair.slice(at + 1).trim()] : [];
-  });
+  const values = cookiesIn(field).flatMap(([each, value]) => (each === name ? [value] : []));
   const [value] = values;
   return values.length === 1 && value !== '' ? value : undefined;
 }

@@ -39,6 +39,10 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
         change(other.searchParams);
         return other.pathname + other.search;
       };
+      // A page of a sibling host begins at the provider, and writes what it was given into a cookie of its own.
+      const tossed = stage.browser();
+      tossed.cookies.set('prefs', `x,${[...browser.cookies].map(([name, value]) => `${name}=${value}`).join()}`);
+      await expectRefusal(await tossed.get(back), 'invalid_callback');
       const bent = [
         path((query) => {
           query.delete('state');

@@ -116,6 +116,12 @@ gatewaySuite('the session cookie at the gateway', options, (stage) => {
       'missing_token',
       stage.upstream,
     );
+    // What a sibling host wrote behind a comma of a cookie of its own is a part of that one's value.
+    await expectStopped(
+      send(stage, '/me', { cookie: `prefs=x,${COOKIE}=${token}` }),
+      'missing_token',
+      stage.upstream,
+    );
     const beside = { cookie: `${cookie}; sid=${foreign}`, 'sec-fetch-site': 'same-origin' };
     expect((await send(stage, '/events', beside)).status).toBe(200);
     expect(got(stage, 'x-user-id')).toEqual(['alice']);

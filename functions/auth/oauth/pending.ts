@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { cookie, cookieNames } from '../../../shared/sessions/cookies.ts';
+import { cookie, cookieNames, cookiesIn } from '../../../shared/sessions/cookies.ts';
 import type { SessionKeys } from '../../../shared/sessions/keys.ts';
 import type { SessionsConfig } from '../../../shared/configuration/sessions.ts';
 
@@ -78,7 +78,7 @@ export async function readPending(
   config: Cookies,
 ): Promise<Pending | undefined> {
   const name = nameOf(state, config);
-  for (const [key, value] of pairs(cookies)) {
+  for (const [key, value] of cookiesIn(cookies)) {
     const found = key === name ? await opened(value, keys) : undefined;
     if (found?.state === state && found.until > nowMs) return found;
   }
@@ -96,7 +96,7 @@ async function keptIn(
   config: Cookies,
 ): Promise<{ readonly name: string; readonly until: number }[]> {
   const prefix = prefixOf(config);
-  const own = pairs(cookies).filter(([name]) => name.startsWith(prefix) && /^[\w-]+$/.test(name));
+  const own = cookiesIn(cookies).filter(([name]) => name.startsWith(prefix) && /^[\w-]+$/.test(name));
   return Promise.all(
     own.map(async ([name, value]) => ({ name, until: (await opened(value, keys))?.until ?? 0 })),
   );
@@ -105,11 +105,4 @@ async function keptIn(
 async function opened(value: string, keys: SessionKeys) {
   const text = await keys.open(value, USE);
   return text === undefined ? undefined : Sealed.parse(JSON.parse(text));
-}
-
-function pairs(cookies: string | null): (readonly [string, string])[] {
-  return (cookies ?? '').split(/[;,]/).flatMap((pair) => {
-    const at = pair.indexOf('=');
-    return at > 0 ? [[pair.slice(0, at).trim(), pair.slice(at + 1).trim()] as const] : [];
-  });
 }
