@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { PEOPLE, PERSON, PersonShape } from '../people/users.ts';
-import { sql, type Database, type Sql } from '../ports/database.ts';
+import { parseRows, sql, type Database, type RowParser, type Sql } from '../ports/database.ts';
 import type { TokenPair } from './cookies.ts';
 import { SESSION_CALLER } from './revocation.ts';
 import { tokenHash, type SessionMethod } from './token.ts';
@@ -147,4 +147,19 @@ export type Ending =
 export function sessionEnding(sessions: Sql, why: Ending): Sql {
   return sql`update sessions s set revoked = true, revoked_at = now(), revoked_reason = ${why}::text
     where ${sessions} and not s.revoked returning ${SESSION_CALLER} as id, s.user_id`;
+}
+
+/**
+ * Runs a statement that ends sessions of a user, with the user's row in hand before it begins: a sign-in under way holds that row, and
+ * the session that it commits would be none that the statement sees. Throws as `Database`.
+ */
+export async function endingAll<T>(
+  database: Pick<Database, 'transaction'>,
+  userId: string,
+  statement: Sql,
+  row: RowParser<T>,
+): Promise<T[]> {
+  const held = sql`select from users where user_id = ${userId}::uuid for no key update`;
+  const [, result] = await database.transaction([held, statement]);
+  return parseRows(result?.rows ?? [], row);
 }

@@ -3,7 +3,7 @@ import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
-import { sessionEnding, which } from '../../../shared/sessions/store.ts';
+import { endingAll, sessionEnding, which } from '../../../shared/sessions/store.ts';
 import { requireCaller, type Caller } from '../caller.ts';
 import { originOf } from '../deps.ts';
 import { jsonBody, noContent, password } from '../http.ts';
@@ -67,7 +67,9 @@ async function change(
     from: context.address,
     run: context.id,
   } as const;
-  const [done] = await deps.database.query(
+  const [done] = await endingAll(
+    deps.database,
+    userId,
     sql`with person as (
           update users set password_hash = ${renewed}, password_changed_at = now(), failed_login_attempts = 0, locked_until = null
           where user_id = ${userId}::uuid and password_hash = ${row.hash} and auth_method <> 'kanidm' and status = 'active'

@@ -4,7 +4,7 @@ import { auditInsert } from '../../../shared/people/audit.ts';
 import { PEOPLE } from '../../../shared/people/users.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
-import { sessionEnding, which } from '../../../shared/sessions/store.ts';
+import { endingAll, sessionEnding, which } from '../../../shared/sessions/store.ts';
 import { carriedAgain } from '../password/carry-over.ts';
 import type { PasswordDeps } from '../password/deps.ts';
 import { requireStrong } from './policy.ts';
@@ -36,7 +36,9 @@ export async function confirmReset(
     from: context.address,
     run: context.id,
   } as const;
-  const [done] = await deps.database.query(
+  const [done] = await endingAll(
+    deps.database,
+    userId,
     sql`with spent as (
           delete from sallyport_resets where user_id = ${userId}::uuid
             and exists (select from sallyport_resets where token_hash = ${digest} and expires_at > now())

@@ -79,6 +79,18 @@ interface SignedIn {
 
 /** Throws Refusal `invalid_credentials`, `tenant_required`, `password_deadline_passed`, `sign_in_busy`, and as `Database`. */
 async function signIn(given: Credentials, origin: Origin, deps: PasswordDeps): Promise<SignedIn> {
+  // Once more where the row changed meanwhile: another sign-in may have renewed the hash of the same password.
+  const signedIn = (await attempt(given, origin, deps)) ?? (await attempt(given, origin, deps));
+  if (signedIn === undefined) throw new Refusal('invalid_credentials', 'the account changed meanwhile');
+  return signedIn;
+}
+
+/** Undefined where the account was locked, deactivated or changed meanwhile. Throws as `signIn`. */
+async function attempt(
+  given: Credentials,
+  origin: Origin,
+  deps: PasswordDeps,
+): Promise<SignedIn | undefined> {
   const { database } = deps;
   const found = await accountsOf(database, given.email, given.tenant ?? null);
   if (found.accounts.length > found.most) await database.execute(moreAccounts(found.accounts.length));
@@ -99,8 +111,7 @@ async function signIn(given: Credentials, origin: Origin, deps: PasswordDeps): P
     throw deadlinePassed(account, deps);
   }
   const pair = await beginByPassword({ account, hash, password: given.password, origin }, deps);
-  // Locked, deactivated or changed meanwhile.
-  if (pair === undefined) throw refusedSignIn([{ userId: account.userId, why: 'inactive' }]);
+  if (pair === undefined) return undefined;
   const { carryOver } = deps;
   if (carryOver !== undefined && !isCut(given.password))
     deps.platform.background(carryOver(account, given.password));
