@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import type { OAuthClientsConfig } from '../../shared/configuration/oauth-clients.ts';
+import type { SharedSubjects } from '../../shared/configuration/issuers.ts';
 import type { MigrationConfig } from '../../shared/configuration/providers.ts';
 import type { SessionsConfig } from '../../shared/configuration/sessions.ts';
 import type { Deps } from '../../shared/deps.ts';
@@ -55,7 +56,8 @@ export interface AuthDeps
   readonly database: Database;
   readonly sessions: SessionsConfig;
   readonly config: AuthConfig &
-    OAuthClientsConfig & {
+    OAuthClientsConfig &
+    SharedSubjects & {
       readonly migration: MigrationConfig;
       readonly allowedOrigins: readonly string[];
     };

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { OAUTH_CLIENTS } from '../../shared/configuration/oauth-clients.ts';
+import { SUBJECTS } from '../../shared/configuration/issuers.ts';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { SERVER } from '../../shared/configuration/server.ts';
 import { SESSIONS } from '../../shared/configuration/sessions.ts';
@@ -81,5 +82,5 @@ export const AUTH = {
   name: 'auth',
   paths: ['/api/v1/auth/'],
   schedule: { 'sessions-prune': '30 3 * * *', 'audit-prune': '30 3 * * *' },
-  slice: OWN.and(SESSIONS).and(OAUTH_CLIENTS).and(MIGRATION).and(SERVER),
+  slice: OWN.and(SESSIONS).and(OAUTH_CLIENTS).and(MIGRATION).and(SUBJECTS).and(SERVER),
 } as const satisfies EdgeFunction;

@@ -96,17 +96,17 @@ describe.skipIf(POSTGRES.missing)('sign-in beside something that happens at the 
     expect(await outlives(user, change)).toBe(false);
   });
 
-  it('a known address in another spelling: the mail goes to the one on record', async () => {
+  it('registration of a known address in another spelling mails the one on record, and nothing of what was written', async () => {
     const user = await makeUser(db.database);
     const email = user.email.toUpperCase();
     const answer = await auth.post('register', {
-      ...{ tenant: user.slug, email, password: NEW, full_name: 'Somebody' },
+      ...{ tenant: user.slug, email, password: NEW, full_name: 'Call https://evil.example' },
     });
     expect(answer.status).toBe(202);
     const mails = await db.database.query(
-      sql`select recipient, kind from test_outbox where lower(recipient) = ${user.email}`,
-      z.object({ recipient: z.string(), kind: z.string() }),
+      sql`select recipient, kind, mail_values ->> 'name' as name from test_outbox where lower(recipient) = ${user.email}`,
+      z.object({ recipient: z.string(), kind: z.string(), name: z.string() }),
     );
-    expect(mails).toEqual([{ recipient: user.email, kind: 'already-registered' }]);
+    expect(mails).toEqual([{ recipient: user.email, kind: 'already-registered', name: 'A Person' }]);
   });
 });

@@ -18,7 +18,7 @@ const HOURS = 24;
 const address = mail.regex(/^[^\s@]+@[^\s@]+$/);
 const Asked = z.object({ tenant: text(100), email: address, password, full_name: text(255) });
 const Confirmed = z.object({ token: text(256) });
-const KnownRow = z.object({ email: z.string() });
+const KnownRow = z.object({ email: z.string(), fullName: z.string().nullable() });
 
 /** Registration by password: pending until the owner of the address confirms it, so that nobody takes an address before its owner comes. */
 export function registerRoutes(deps: PasswordDeps): OwnRoute[] {
@@ -83,12 +83,12 @@ async function register(
   const hash = await deps.hashing.hash(asked.password, deps.config.passwordCost);
   const tenant = await activeTenant(deps.database, asked.tenant);
   const [known] = await deps.database.query(
-    sql`select email from users where lower(email) = lower(${asked.email}) and tenant_id = ${tenant?.tenantId ?? null}::uuid
+    sql`select email, full_name as "fullName" from users where lower(email) = lower(${asked.email}) and tenant_id = ${tenant?.tenantId ?? null}::uuid
         order by email = ${asked.email} desc limit 1`,
     KnownRow,
   );
   const entry = { who: 'anonymous', what: 'registration_requested', from, run } as const;
-  const statements = tenant === undefined ? [] : await pending(asked, tenant, hash, known?.email, deps);
+  const statements = tenant === undefined ? [] : await pending(asked, tenant, hash, known, deps);
   await deps.database.transaction([auditInsert(entry), ...alike(statements)]);
   deps.outbox?.nudge();
 }
@@ -97,16 +97,17 @@ async function pending(
   { email, full_name }: z.output<typeof Asked>,
   { tenantId, slug }: Tenant,
   hash: string,
-  known: string | undefined,
+  known: z.output<typeof KnownRow> | undefined,
   { outbox, random, sessions }: PasswordDeps,
 ): Promise<Sql[]> {
   // Without mail nobody could confirm it.
   if (outbox === null) return [];
-  const to = { to: known ?? email, tenant: slug };
   if (known !== undefined) {
-    const values = { name: full_name, link: `${sessions.publicUrl}/` };
-    return [await outbox.enqueue({ ...to, kind: 'already-registered', values })];
+    // Nothing of what somebody else wrote.
+    const values = { name: known.fullName ?? known.email, link: `${sessions.publicUrl}/` };
+    return [await outbox.enqueue({ to: known.email, tenant: slug, kind: 'already-registered', values })];
   }
+  const to = { to: email, tenant: slug };
   const token = random.hex(32);
   const link = `${sessions.publicUrl}${PATH}/confirm?token=${token}`;
   const values = { name: full_name, link, hours: String(HOURS) };

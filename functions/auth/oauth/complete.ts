@@ -75,7 +75,9 @@ async function begun(
   const { signIn, signedIn, request, context } = arriving;
   const { database } = deps;
   const keys = await deps.keyRing.current();
-  const user = outcome.kind === 'new' ? newUser(outcome.tenant, account, arrival, deps) : outcome.person;
+  const shared = deps.config.sharedSubjectIssuers.includes(signIn.provider);
+  const id = { shared, taken: arrival.idTaken };
+  const user = outcome.kind === 'new' ? newUser(outcome.tenant, account, id, deps) : outcome.person;
   const sessionId = deps.random.uuid();
   const method = 'kanidm' as const;
   const issued = await issue({ ...user, sessionId, method }, 0, keys, refreshDeps(deps));
@@ -103,10 +105,10 @@ async function begun(
 function newUser(
   { tenantId, slug, role }: Extract<Outcome, { kind: 'new' }>['tenant'],
   account: ProviderAccount,
-  { idTaken }: Arrival,
+  id: Parameters<typeof newUserId>[1],
   deps: Pick<AuthDeps, 'clock' | 'random'>,
 ) {
-  const userId = newUserId(account, idTaken, deps);
+  const userId = newUserId(account, id, deps);
   return {
     userId,
     tenantId,

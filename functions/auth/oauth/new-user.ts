@@ -7,14 +7,17 @@ interface IdDeps {
   readonly random: Random;
 }
 
-/** The account's own id where it is a uuid and nobody's, so that relations need no mapping; else a new one. */
+/**
+ * The account's own id where it is a uuid and nobody's, so that relations need no mapping; else a new one. `shared`: subjects of its
+ * issuer are ids of ours. Who administers another issuer could choose an id that somebody is yet to come with.
+ */
 export function newUserId(
   { subject }: Pick<ProviderAccount, 'subject'>,
-  taken: boolean,
+  { shared, taken }: { readonly shared: boolean; readonly taken: boolean },
   deps: IdDeps,
 ): string {
   const uuid = uuidOf(subject);
-  return uuid === null || taken ? uuidV7(deps) : uuid;
+  return uuid === null || taken || !shared ? uuidV7(deps) : uuid;
 }
 
 /** RFC 9562 §5.7, as the database's own ids. */
