@@ -41,7 +41,10 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
       };
       // A page of a sibling host begins at the provider, and writes what it was given into a cookie of its own.
       const tossed = stage.browser();
-      tossed.cookies.set('prefs', `x,${[...browser.cookies].map(([name, value]) => `${name}=${value}`).join()}`);
+      tossed.cookies.set(
+        'prefs',
+        `x,${[...browser.cookies].map(([name, value]) => `${name}=${value}`).join()}`,
+      );
       await expectRefusal(await tossed.get(back), 'invalid_callback');
       const bent = [
         path((query) => {
