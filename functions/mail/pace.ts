@@ -25,6 +25,9 @@ export interface PaceOptions {
   readonly heldMs: number;
 }
 
+/** Milliseconds between two statements of one transaction after which Postgres ends it. */
+const DEAD_MS = 10_000;
+
 const Reserved = z.object({ mails: z.number(), waitMs: z.number() });
 
 /**
@@ -37,6 +40,8 @@ export function openPace({ database, random, rate, heldMs }: PaceOptions): Pace 
     async take(most) {
       const id = random.uuid();
       const results = await database.transaction([
+        // A host that dies between two of these statements must not keep the lock until TCP notices.
+        sql`select set_config('idle_in_transaction_session_timeout', ${String(DEAD_MS)}, true)`,
         // Of two instances the second must see what the first has reserved.
         sql`lock table sallyport_mail_pace in share row exclusive mode`,
         sql`delete from sallyport_mail_pace where counts_until <= clock_timestamp()`,
@@ -47,7 +52,7 @@ export function openPace({ database, random, rate, heldMs }: PaceOptions): Pace 
               coalesce(ceil(extract(epoch from min(counts_until) - clock_timestamp()) * 1000), 0)::int as "waitMs"
             from sallyport_mail_pace`,
       ]);
-      const { mails, waitMs } = Reserved.parse(results[3]?.rows[0]);
+      const { mails, waitMs } = Reserved.parse(results.at(-1)?.rows[0]);
       return {
         mails,
         waitMs: mails > 0 ? 0 : Math.max(waitMs, 1),

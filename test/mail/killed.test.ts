@@ -49,11 +49,12 @@ describe('mail under SIGKILL', () => {
     const child = command.spawn({ DATABASE_URL: crossing.url, SMTP_PORT: String(smtp.port) });
     const strike = (): void => void child.kill('SIGKILL');
     if (kill === 'at a statement') border.arm(1 + random(WITHIN), FATES[random(FATES.length)]!, strike);
-    else border.disarm();
+    else border.arm(Infinity, 'lost', strike);
     let before = kill === 'at a mail' ? random(PER_KILL * 2) : Infinity;
     smtp.behave((mail) => {
       if (mail === undefined || before-- !== 0) return 'accept';
-      strike();
+      // By the border, so that it keeps no connection of the dead process.
+      border.strike();
       return random(2) === 0 ? 'take and close' : 'close after data';
     });
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
