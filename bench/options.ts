@@ -32,6 +32,7 @@ const Options = z.object({
   minutes: z.number(),
   tuples: z.number(),
   people: z.number(),
+  paced: z.boolean().default(false),
   json: z.boolean().default(false),
   markdown: z.boolean().default(false),
 });
@@ -57,6 +58,7 @@ export function parseOptions(argv: readonly string[]): Options {
       10_000,
     )
     .option('--people <n>', 'people that crossing provisions in a turn', whole, 2_000)
+    .option('--paced', 'stand-ins of crossing take as long as real servers did')
     .option('--json', 'write bench/results/latest.json, or lifecycle.json')
     .option('--markdown', 'print the tables as docs/performance.md has them')
     .addHelpText(

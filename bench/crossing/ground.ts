@@ -31,13 +31,13 @@ export const TENANT = { id: randomUUID(), slug: 'bench', name: 'Bench' };
 const HASH = `$2b$10$${'a'.repeat(53)}`;
 
 /** Real ones by KANIDM_URL and KANIDM_TOKEN, or ZITADEL_API_URL and ZITADEL_PROVISIONING_TOKEN; else stand-ins. */
-export async function openCrossingGrounds(): Promise<readonly CrossingGround[] | string> {
+export async function openCrossingGrounds(paced: boolean): Promise<readonly CrossingGround[] | string> {
   const folder = postgresFolder();
   if (folder === undefined) return 'left out: no Postgres is installed';
   const postgres = await startPostgresServer(folder);
   const grounds: CrossingGround[] = [];
   for (const open of [kanidmConfig, zitadelConfig]) {
-    const opened = await open(process.env);
+    const opened = await open(process.env, paced);
     const { config, name } = opened;
     const databaseUrl = postgres.createDatabase(`crossing_${config.provider}`);
     await migrate(databaseUrl);
@@ -61,8 +61,12 @@ interface Opened {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-async function kanidmConfig({ KANIDM_URL: real, KANIDM_TOKEN: realToken }: Environment): Promise<Opened> {
-  const standIn = real === undefined || realToken === undefined ? await startKanidm() : undefined;
+async function kanidmConfig(
+  { KANIDM_URL: real, KANIDM_TOKEN: realToken }: Environment,
+  paced: boolean,
+): Promise<Opened> {
+  const options = paced ? { intercept: oneAtATime(KANIDM_MS) } : {};
+  const standIn = real === undefined || realToken === undefined ? await startKanidm(options) : undefined;
   const url = real ?? standIn?.url ?? '';
   const token = realToken ?? standIn?.token ?? '';
   return {
@@ -72,9 +76,10 @@ async function kanidmConfig({ KANIDM_URL: real, KANIDM_TOKEN: realToken }: Envir
   };
 }
 
-async function zitadelConfig(env: Environment): Promise<Opened> {
+async function zitadelConfig(env: Environment, paced: boolean): Promise<Opened> {
   const { ZITADEL_API_URL: real, ZITADEL_PROVISIONING_TOKEN: realToken } = env;
-  const standIn = real === undefined || realToken === undefined ? await startZitadel() : undefined;
+  const options = paced ? { intercept: each(ZITADEL_MS) } : {};
+  const standIn = real === undefined || realToken === undefined ? await startZitadel(options) : undefined;
   const url = real ?? standIn?.url ?? '';
   const token = realToken ?? standIn?.token ?? '';
   const where = { tenancy: 'organisations', organization: null, projectId: null } as const;
@@ -82,6 +87,33 @@ async function zitadelConfig(env: Environment): Promise<Opened> {
     name: standIn === undefined ? 'Zitadel' : 'Zitadel (stand-in)',
     config: { provider: 'zitadel', issuer: url, url, token, ...where },
     close: async () => standIn?.close(),
+  };
+}
+
+type Pace = Readonly<Record<string, number>>;
+
+/** Milliseconds that a real Kanidm 1.11.1 took on two busy cores: 100 entries at 1,305/s, 100 members at 4,528/s, by its one writer. */
+const KANIDM_MS: Pace = { '/v1/raw/create': 77, '/_attr/member': 22 };
+/** Of a real Zitadel 4.13.1, that made some 100 people a second of 16 at a time. */
+const ZITADEL_MS: Pace = { '/v2/users/new': 160 };
+
+function msOf(pace: Pace, { method, url }: Request): number {
+  return method === 'GET' ? 0 : (Object.entries(pace).find(([path]) => url.endsWith(path))?.[1] ?? 0);
+}
+
+function each(pace: Pace): (request: Request) => Promise<undefined> {
+  return async (request) => {
+    await delay(msOf(pace, request));
+  };
+}
+
+function oneAtATime(pace: Pace): (request: Request) => Promise<undefined> {
+  let last = Promise.resolve();
+  return async (request) => {
+    const ms = msOf(pace, request);
+    if (ms === 0) return;
+    last = last.then(() => delay(ms));
+    await last;
   };
 }
 

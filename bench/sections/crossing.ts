@@ -9,13 +9,15 @@ export interface CrossingOptions {
   readonly rounds: number;
   /** Who are provisioned in one turn. */
   readonly people: number;
+  /** Stand-ins take as long as real servers did. */
+  readonly paced: boolean;
 }
 
 type Part = Pick<SectionResult, 'tables' | 'verdicts'>;
 
 /** What carrying people to a provider costs, beside the calls it cannot do without. */
 export async function measureCrossing(options: CrossingOptions): Promise<SectionResult> {
-  const grounds = await openCrossingGrounds();
+  const grounds = await openCrossingGrounds(options.paced);
   if (typeof grounds === 'string') return { section: SECTION, tables: [], verdicts: [], notes: [grounds] };
   const parts: Part[] = [];
   try {
@@ -28,7 +30,7 @@ export async function measureCrossing(options: CrossingOptions): Promise<Section
     tables: parts.flatMap(({ tables }) => tables),
     verdicts: parts.flatMap(({ verdicts }) => verdicts),
     notes: [
-      'a stand-in answers as fast as it can, in the same process; KANIDM_URL or ZITADEL_API_URL with their tokens name real ones',
+      `a stand-in ${options.paced ? 'takes as long as a real server did' : 'answers as fast as it can'}, in the same process; KANIDM_URL or ZITADEL_API_URL with their tokens name real ones`,
       `the script's way is measured on ${SCRIPT_SAMPLE} people, once, and scaled; curl stands for the provider's command line`,
     ],
   };

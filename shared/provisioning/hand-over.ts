@@ -54,14 +54,14 @@ interface Work {
 }
 
 /** People per intention: enough for all calls at a time to be busy, few enough to be written often. */
-const CHUNK = 16;
-/** While the calls of one chunk are under way, the next one is written to the ledger. */
-const LANES = 2;
+const CHUNK = 2;
+/** While the calls of one chunk are under way, others are written to the ledger. */
+const LANES = 3;
 
 export async function handOver(work: Work, ledger: Ledger, deps: PeopleDeps): Promise<void> {
   const { make, room, existing } = work;
   const size = make.traits.batch * (deps.concurrency ?? make.traits.concurrency) * CHUNK;
-  const chunks = inChunks(chosenOf(work, deps), Math.max(20, Math.min(400, size)));
+  const chunks = inChunks(chosenOf(work, deps), Math.max(100, Math.min(400, size)));
   let done = 0;
   let failed = false;
   const lane = async (): Promise<void> => {
