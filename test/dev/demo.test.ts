@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { GRACE } from '../../dev/legacy/people.ts';
 import { isRequest } from '../../dev/tour/step.ts';
 import { stepsOf } from '../../dev/tour/steps.ts';
@@ -89,9 +89,13 @@ describe('the demo', () => {
 });
 
 function start(program = 'dev/demo.ts') {
-  return spawn(process.execPath, ['--import', 'tsx', program, '--port', '0'], {
+  const demo = spawn(process.execPath, ['--import', 'tsx', program, '--port', '0'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  onTestFinished(() => {
+    demo.kill();
+  });
+  return demo;
 }
 
 async function untilPrinted(stream: Readable, wanted: string): Promise<string> {
