@@ -20,7 +20,7 @@ describe('a right password', () => {
   /** A provider that takes passwords in one way, and what was asked of it. */
   function provider(
     passwords: Directory['traits']['passwords'],
-    result: () => Result = () => ({ outcome: 'carried' }),
+    result: () => Result | Promise<Result> = () => ({ outcome: 'carried' }),
   ) {
     const asked: string[] = [];
     const warned: unknown[] = [];
@@ -73,6 +73,19 @@ describe('a right password', () => {
     expect(asked).toEqual([`${user.userId} ${PASSWORD}`]);
     expect(await flagsOf(user)).toEqual([{ flags: { password_carried: true } }]);
     expect((await auditOf(db.database, user.userId)).map(({ what }) => what)).toEqual(['provisioned']);
+  });
+
+  it('that was replaced while it went along is not taken for the one that counts', async () => {
+    const user = await linked();
+    const { asked, carry } = provider('sign-in', async () => {
+      await db.database.execute(
+        sql`update users set password_changed_at = now() where user_id = ${user.userId}`,
+      );
+      return { outcome: 'carried' };
+    });
+    await carry(account(user, 'provisioned'), PASSWORD);
+    await carry(account(user, 'provisioned'), 'the new one');
+    expect(asked).toEqual([`${user.userId} ${PASSWORD}`, `${user.userId} the new one`]);
   });
 
   it('does not overwrite what somebody uses at the provider already, nor reaches who has no account there', async () => {

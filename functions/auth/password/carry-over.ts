@@ -39,12 +39,17 @@ async function provisioned(userId: string, deps: CarryOverDeps): Promise<void> {
   if (outcome === 'failed') report(userId, reason, deps);
 }
 
-const AccountRow = z.object({ account: z.string() });
+const AccountRow = z.object({
+  account: z.string(),
+  /** When the password was set; text, since a Date has no microseconds. */
+  of: z.string().nullable(),
+});
 
 async function carried(userId: string, password: string, deps: CarryOverDeps): Promise<void> {
   const { database, directory } = deps;
   const [row] = await database.query(
-    sql`select l.subject as account from sallyport_links l
+    sql`select l.subject as account, u.password_changed_at::text as of
+        from sallyport_links l join users u on u.user_id = l.user_id
         where l.user_id = ${userId}::uuid and l.issuer = ${directory.traits.issuer}::text
           and not exists (select from sallyport_people p where p.user_id = l.user_id and p.flags ? ${PASSWORD_CARRIED})
           and not exists (select from sallyport_switches where name = ${MIGRATION_SWITCH})`,
@@ -52,14 +57,21 @@ async function carried(userId: string, password: string, deps: CarryOverDeps): P
   );
   if (row === undefined) return;
   const result = await directory.carryPassword(row.account, { plain: password });
-  await recordCarried(userId, result, deps);
+  // Changed meanwhile: the provider has the former one, until the next sign-in carries the new one.
+  const same = sql`(select from users where user_id = ${userId}::uuid
+    and password_changed_at is not distinct from ${row.of}::timestamptz for share)`;
+  await recordCarried(userId, result, deps, same);
 }
 
-/** Records what became of a password at the provider, unless the next attempt may go another way. */
+/**
+ * Records what became of a password at the provider, unless the next attempt may go another way. `when`: a query without whose rows
+ * nothing is recorded.
+ */
 export async function recordCarried(
   userId: string,
   result: Awaited<ReturnType<Directory['carryPassword']>>,
   deps: Pick<CarryOverDeps, 'database' | 'log'>,
+  when: Sql = sql`(select)`,
 ): Promise<void> {
   if (result.outcome !== 'carried' && result.outcome !== 'refused') {
     report(userId, 'reason' in result ? result.reason : result.outcome, deps);
@@ -75,7 +87,8 @@ export async function recordCarried(
   } as const;
   await deps.database.execute(sql`
     with flagged as (
-      insert into sallyport_people as kept (user_id, flags) values (${userId}::uuid, ${json({ [PASSWORD_CARRIED]: taken })})
+      insert into sallyport_people as kept (user_id, flags)
+      select ${userId}::uuid, ${json({ [PASSWORD_CARRIED]: taken })}::jsonb from ${when} as now
       on conflict (user_id) do update set flags = kept.flags || excluded.flags returning user_id
     ) ${auditInsert(entry, sql`flagged`)}`);
 }
