@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import type { Person } from '../../shared/people/users.ts';
 import type { TokenPair } from '../../shared/sessions/cookies.ts';
 import type { AuthDeps } from './deps.ts';
@@ -15,13 +16,10 @@ export function userOf({ userId, tenantId, slug, email, fullName, role, authMeth
   };
 }
 
-export function tokensOf({ access, refresh }: TokenPair, { sessions }: Pick<AuthDeps, 'sessions'>) {
-  return {
-    access_token: access,
-    refresh_token: refresh,
-    token_type: 'Bearer',
-    expires_in: sessions.accessSeconds,
-  };
+export function tokensOf({ access, refresh }: TokenPair) {
+  // Of the token itself: it is short where the provider could not confirm the session.
+  const { exp = 0, iat = 0 } = decodeJwt(access);
+  return { access_token: access, refresh_token: refresh, token_type: 'Bearer', expires_in: exp - iat };
 }
 
 /** Where sign-in by the provider begins for a person; null where there is none. */

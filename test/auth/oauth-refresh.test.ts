@@ -122,6 +122,16 @@ oauthSuite('the refresh of a session begun by OAuth2', {}, (stage) => {
     await isOver(browser, await refresh(browser), account.sub);
   });
 
+  it('says how long its tokens last where that is less than usual', async () => {
+    const { account, browser } = await begun();
+    await age(account.sub, '58 minutes');
+    stage.kanidm.issuer.faults.set('/token', 'status');
+    const refresh_token = browser.cookies.get('sallyport_refresh');
+    const answer = (await (await stage.post('refresh', { refresh_token })).json()) as { expires_in: number };
+    expect(answer.expires_in).toBeGreaterThan(0);
+    expect(answer.expires_in).toBeLessThanOrEqual(120);
+  });
+
   it('many at once redeem the provider’s token once, which would end its session otherwise, and get one pair', async () => {
     const { account, browser } = await begun();
     const tabs = Array.from({ length: 6 }, () => {

@@ -58,7 +58,7 @@ async function login(request: Request, context: RouteContext, deps: PasswordDeps
   const { account, pair } = await signIn(credentials, originOf(request, context), deps);
   const user = { user: userOf(account), migration: migrationOf(account, deps) };
   if (credentials.cookie === true) return answerJson(user, 200, sessionCookies(pair, deps.sessions));
-  return answerJson({ ...tokensOf(pair, deps), ...user });
+  return answerJson({ ...tokensOf(pair), ...user });
 }
 
 /** Counts a try for the account before anything is computed, whether there is one or not. Throws Refusal `rate_limited`. */

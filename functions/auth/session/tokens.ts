@@ -31,7 +31,7 @@ export function refreshRoute(path: string, deps: AuthDeps): OwnRoute {
       if (token === undefined) throw new Refusal('invalid_refresh', 'no refresh token');
       const refreshed = await refreshSession(token, originOf(request, context), refreshDeps(deps));
       if (refreshed.ok) {
-        if (!byCookie) return answerJson(tokensOf(refreshed.pair, deps));
+        if (!byCookie) return answerJson(tokensOf(refreshed.pair));
         return answerJson({}, 200, sessionCookies(refreshed.pair, deps.sessions));
       }
       // Of the two cookies the one that would be tried again.

@@ -162,12 +162,20 @@ function bearerProtocols(protocols: string | undefined): string[] {
  */
 const COOKIE_SEPARATOR = /(;|,(?=\s*[\w!#$%&'*+.^`|~-]+=))/;
 
+/**
+ * RFC 6265bis §4.1.3: only this host sets these. Browsers let a comma stand within a value, so that behind one a sibling host could
+ * write such a name.
+ */
+const PREFIXED = /^\s*__(?:host|secure)-/i;
+
 /** RFC 6265 §4.2.1; a value may be quoted. */
 function cookies(header: string | undefined): { name: string; value: string }[] {
   if (header === undefined) return [];
-  const parts = header.split(COOKIE_SEPARATOR).filter((_part, index) => index % 2 === 0);
+  const parts = header.split(COOKIE_SEPARATOR);
   return parts
-    .flatMap((part) => part.trim() || [])
+    .flatMap(
+      (part, at) => (at % 2 === 0 && !(parts[at - 1] === ',' && PREFIXED.test(part)) && part.trim()) || [],
+    )
     .map((item) => ({
       name: nameOf(item),
       value: item

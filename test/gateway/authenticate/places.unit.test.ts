@@ -34,6 +34,11 @@ describe('a token is found', () => {
 
   it.each<[string, Presented, string[]]>([
     ['a cookie of another name', requestWith({ cookie: 'SID=abc; xsid=abc' }), ['cookie:sid']],
+    [
+      'a part of another cookie’s value that a sibling host wrote',
+      requestWith({ cookie: 'a=1,__Host-sid=abc' }),
+      ['cookie:__Host-sid'],
+    ],
     ['a header where only a cookie counts', requestWith({ authorization: 'Bearer abc' }), ['cookie:sid']],
     ['a cookie where only the header counts', requestWith({ cookie: 'sid=abc' }), ['header']],
     ['a parameter of the path', requestWith({}, { target: '/access_token=abc' }), ['query:access_token']],
