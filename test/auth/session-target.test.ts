@@ -8,6 +8,7 @@ import { provision } from '../../shared/provisioning/provision.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { openDirectory } from '../contracts/directory-support.ts';
 import { depsOf } from '../provisioning/ground.ts';
+import { SOCKETS } from '../support/gateway/runtimes.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { signature } from '../webhooks/sign.ts';
 import { auditOf, makeTenant, makeUser, PASSWORD, userRow, type MadeUser } from './people.ts';
@@ -23,6 +24,8 @@ const Session = z.object({ sessionId: z.string(), sessionToken: z.string() });
 authSuite(
   'the lazy door inside Zitadel’s own sign-in',
   {
+    // Zitadel calls over a socket.
+    on: SOCKETS,
     variables: () => ({
       MIGRATION_PROVIDER: 'zitadel',
       ZITADEL_ISSUER_URL: ISSUER,
