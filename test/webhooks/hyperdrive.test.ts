@@ -72,6 +72,7 @@ describe.skipIf(postgres.missing)(
       expect(await worker.trigger('* * * * *', Date.UTC(2030, 0, 1, 10, 10))).toBe('ok');
       expect(await rows()).toMatchObject([{ subject: 'late', status: 'applied' }]);
       expect(await readStates(db.database)).toMatchObject([
+        { job: 'mail-send', last_outcome: 'done' },
         { job: 'webhooks-apply', last_outcome: 'done', last_detail: { applied: 1, failed: 0 } },
       ]);
     });
