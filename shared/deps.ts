@@ -1,6 +1,6 @@
 /**
  * The composition root: opens ports on their adapters, by one function per slice of the configuration. Adapters are imported
- * only here. Long because every slice has its opener here.
+ * only here.
  */
 import { createPlatform } from '#platform';
 import { MemoryCounters } from './adapters/counters/memory.ts';
@@ -18,11 +18,9 @@ import type { ServerConfig } from './configuration/server.ts';
 import type { OAuthClientsConfig } from './configuration/oauth-clients.ts';
 import type { MaybeSessions } from './configuration/sessions.ts';
 import type { CountersConfig, DatabaseConfig, OpenFgaConfig } from './configuration/stores.ts';
-import type { Counters } from './ports/counters.ts';
 import type { Database } from './ports/database.ts';
 import type { Directory } from './ports/directory.ts';
-import { FallbackCounters } from './counting/fallback.ts';
-import { allOf, MARK_SECONDS, type MarkSource } from './identity/marks.ts';
+import { countingOver, type Counting, type LearnMark } from './counting/counting.ts';
 import type { Platform } from './ports/platform.ts';
 import type { Clock, Random } from './ports/runtime.ts';
 import { systemClock, webRandom } from './runtime.ts';
@@ -31,7 +29,6 @@ import { trustedProxies, type TrustedProxies } from './edge/trusted-proxies.ts';
 import { openIssuers, type IssuerOf } from './keys/issuer.ts';
 import { openKeyRing, type KeyRing } from './sessions/keys.ts';
 import type { Relations } from './ports/relations.ts';
-import type { Mark, Revocations } from './ports/revocations.ts';
 import type { SignIn } from './ports/sign-in.ts';
 import type { Tuples } from './ports/tuples.ts';
 import type { Upstream } from './ports/upstream.ts';
@@ -60,8 +57,6 @@ export interface DepsOptions extends GroundOptions {
   /** Called with each mark made here, where no store shares it with the other processes of this instance. */
   readonly onMark?: LearnMark | undefined;
 }
-
-export type LearnMark = (caller: string, mark: Mark, seconds: number) => void;
 
 export function openGround(
   { logLevel }: Pick<ServerConfig, 'logLevel'>,
@@ -129,97 +124,21 @@ export function openMailServer(
 }
 
 /** Of slice COUNTERS. */
-export interface Counting {
-  readonly counters: Counters;
-  /** Revocations of the store whose marks the counters read in the same round trip. */
-  readonly revocations: Revocations;
-  /** Adds a source of marks that the counters have lost. */
-  marksFrom(source: MarkSource): void;
-  /** Adopts a mark of another process of this instance: see DepsOptions. */
-  readonly learnMark: LearnMark;
-  /**
-   * Node only. Waits for connections that are made once, and for marks; /ready shows what is missing. From then on
-   * the identity of the counter store is polled.
-   */
-  connect(): Promise<void>;
-  /** Disconnects from the store. */
-  readonly disconnect: () => void;
-}
-
-const LOOK_MS = 500;
-/** Bounds a start's wait for marks: an instance that has not started serves no request. */
-const MARKS_WITHIN_MS = 5_000;
-
 export function openCounting(
   config: CountersConfig,
   { clock, random, log, platform }: Omit<Ground, 'collapse'>,
   onMark?: LearnMark,
 ): Counting {
-  const local = new MemoryCounters({ clock });
-  const shared = platform.counters(config.counters, clock);
-  if (shared === null) return countAlone(local, clock, onMark);
-  const counters = new FallbackCounters({
-    shared,
-    local,
+  return countingOver({
+    local: new MemoryCounters({ clock }),
+    shared: platform.counters(config.counters, clock),
+    mode: config.rateLimitFailure,
+    background: platform.background,
     clock,
     random,
     log,
-    background: platform.background,
-    mode: config.rateLimitFailure,
-    onChange: (state) => {
-      log.warn('counter store', { ...state });
-    },
+    onMark,
   });
-  let looking: ReturnType<typeof setInterval> | undefined;
-  const sources: MarkSource[] = [];
-  return {
-    counters,
-    revocations: counters,
-    marksFrom(source) {
-      sources.push(source);
-      counters.marksFrom(allOf(sources));
-    },
-    // Every process reads the store's marks with each take.
-    learnMark: () => undefined,
-    async connect() {
-      await Promise.allSettled([shared.ready?.()]);
-      await within(MARKS_WITHIN_MS, counters.look());
-      looking = setInterval(() => void counters.look(), LOOK_MS);
-    },
-    disconnect() {
-      clearInterval(looking);
-      shared.close?.();
-    },
-  };
-}
-
-/** Counters in memory, which is empty at every start. */
-function countAlone(counters: MemoryCounters, clock: Clock, onMark: LearnMark = () => undefined): Counting {
-  const sources: MarkSource[] = [];
-  const learnMark: LearnMark = (caller, mark, seconds) => {
-    counters.marks.learn(caller, mark, seconds, clock.now());
-  };
-  return {
-    counters,
-    revocations: {
-      async mark(caller, mark, seconds) {
-        learnMark(caller, mark, seconds);
-        onMark(caller, mark, seconds);
-      },
-    },
-    marksFrom(from) {
-      sources.push(from);
-    },
-    learnMark,
-    async connect() {
-      const oldest = clock.now() - MARK_SECONDS * 1_000;
-      const learned = allOf(sources).since(oldest, async (caller, mark) => {
-        learnMark(caller, mark, MARK_SECONDS);
-      });
-      await within(MARKS_WITHIN_MS, Promise.allSettled([learned]));
-    },
-    disconnect: () => undefined,
-  };
 }
 
 /** The ports of the gateway and of own routes. */
@@ -286,13 +205,4 @@ export function createDeps<Config extends DepsConfig>(
       await database?.close();
     },
   };
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, over]);
-  clearTimeout(timer);
 }

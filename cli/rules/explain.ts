@@ -1,4 +1,4 @@
-import { CODES } from '../../shared/errors.ts';
+import { CODES } from '../../shared/codes.ts';
 import { functionsOn } from '../../functions/catalogue.ts';
 import { ownPaths } from '../../shared/edge/function.ts';
 import { compileRules } from '../../functions/gateway/match/rules/compile.ts';

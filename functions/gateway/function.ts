@@ -8,7 +8,7 @@ import type { ReadinessCheck } from '../../shared/edge/readiness.ts';
 import { cors } from '../../shared/edge/cors.ts';
 import { requestLog } from '../../shared/edge/request-log.ts';
 import { createAsserter, type Asserter } from './forward/assertion.ts';
-import { openAuthentication, type Trust } from './authenticate/trust.ts';
+import { openAuthentication, type AuthenticationNeeds, type Trust } from './authenticate/trust.ts';
 import { gateway, type GatewayDeps } from './pipeline.ts';
 import { UnderWay } from './limit/limit.ts';
 import { Decisions } from './authorize/authorize.ts';
@@ -35,30 +35,14 @@ export interface Gateway extends Brought {
   close(): void;
 }
 
-type Needs = Pick<
-  Deps,
-  | 'platform'
-  | 'clock'
-  | 'random'
-  | 'log'
-  | 'collapse'
-  | 'counters'
-  | 'localCounters'
-  | 'relations'
-  | 'models'
-  | 'proxies'
-  | 'database'
-  | 'keyRing'
-  | 'revocations'
-  | 'issuerOf'
-  | 'signIns'
-> & {
-  readonly config: GatewayConfig &
-    IssuersConfig &
-    MaybeSessions &
-    CountersConfig &
-    Pick<ServerConfig, 'allowedOrigins' | 'logging' | 'maxBodyBytes'> & { readonly openfga: OpenFgaConfig };
-};
+type Needs = AuthenticationNeeds &
+  Pick<Deps, 'counters' | 'relations' | 'models' | 'proxies'> & {
+    readonly config: GatewayConfig &
+      IssuersConfig &
+      MaybeSessions &
+      CountersConfig &
+      Pick<ServerConfig, 'allowedOrigins' | 'logging' | 'maxBodyBytes'> & { readonly openfga: OpenFgaConfig };
+  };
 
 /** Wires the gateway's steps to the bundle's ports. Throws UnusableRules and UnusableModel. */
 export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {

@@ -6,7 +6,7 @@ import { broken, slice, type Fault } from '../../shared/configuration/slice.ts';
 import { OPENFGA } from '../../shared/configuration/stores.ts';
 import { httpBase, rate, textSource, whole } from '../../shared/configuration/values.ts';
 import type { EdgeFunction } from '../../shared/edge/function.ts';
-import { parseSigningKeys } from '../../shared/keys/signing-keys.ts';
+import { canSign } from '../../shared/keys/signing-keys.ts';
 import type { RatePolicy } from '../../shared/ports/counters.ts';
 import { modelFile } from './match/rules/model.ts';
 import { faultsOfTexts, type RulesTexts } from './match/store.ts';
@@ -99,15 +99,6 @@ export const GATEWAY = {
 function assertionOf(keys: string | undefined): AssertionConfig {
   if (keys === undefined) return { kind: 'ephemeral' };
   return keys === 'off' ? { kind: 'off' } : { kind: 'keys', jwks: keys };
-}
-
-function canSign(jwks: string): boolean {
-  try {
-    parseSigningKeys(jwks);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The targets of TARGET_<NAME>_URL. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseSigningKeys } from '../keys/signing-keys.ts';
+import { canSign } from '../keys/signing-keys.ts';
 import { meansProduction } from './server.ts';
 import { broken, slice, when, type Fault, type Given, type Written } from './slice.ts';
 import { list, parseUrl, url, whole } from './values.ts';
@@ -98,13 +98,4 @@ function keyFaults({ written }: Given): Fault[] {
       'is missing: processes of WORKERS have to share it, run `npx sallyport keys generate`',
     ],
   );
-}
-
-function canSign(jwks: string): boolean {
-  try {
-    parseSigningKeys(jwks);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { messageOf, Unavailable, type Code } from '../errors.ts';
+import type { Code } from '../codes.ts';
+import { messageOf, Unavailable } from '../errors.ts';
 
 /** No answer: connection, time-out or shutdown. Whether a write happened is unknown. */
 export class DatabaseUnavailable extends Unavailable {

@@ -1,5 +1,6 @@
 import { DatabaseError } from '../database/errors.ts';
-import { CODES, nameAndMessageOf, Refusal, Unavailable } from '../errors.ts';
+import { CODES } from '../codes.ts';
+import { nameAndMessageOf, Refusal, Unavailable } from '../errors.ts';
 
 /** RFC 9457. */
 export interface Problem {

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
-import { CountersUnavailable, Refusal, type Code } from '../errors.ts';
+import type { Code } from '../codes.ts';
+import { CountersUnavailable, Refusal } from '../errors.ts';
 import type { RatePolicy, TakeRequest, Taken } from '../ports/counters.ts';
 
 /** Counters of this process: the guard saves work, so it must not cost a round trip. */

@@ -98,3 +98,13 @@ function parseJson(json: string): unknown {
     throw new Error('not JSON');
   }
 }
+
+/** Whether `parseSigningKeys` takes it. */
+export function canSign(jwks: string): boolean {
+  try {
+    parseSigningKeys(jwks);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,7 +1,8 @@
 import type { MailConfig } from '../configuration/mail.ts';
 import { slice as sliceOf, type Slice } from '../configuration/slice.ts';
 import type { CountersConfig, OpenFgaConfig } from '../configuration/stores.ts';
-import type { Authorization, Counting, Ground } from '../deps.ts';
+import type { Counting } from '../counting/counting.ts';
+import type { Authorization, Ground } from '../deps.ts';
 import type { Database } from '../ports/database.ts';
 import type { MailServer } from '../ports/mail.ts';
 import type { MaybePromise } from '../ports/runtime.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { program } from '../../cli/main.ts';
 import { RULE_FIELDS } from '../../functions/gateway/match/rules/definition.ts';
-import { CODES } from '../../shared/errors.ts';
+import { CODES } from '../../shared/codes.ts';
 import { VARIABLES } from '../../functions/catalogue.ts';
 
 const page = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');

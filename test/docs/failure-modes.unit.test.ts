@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { CODES } from '../../shared/errors.ts';
+import { CODES } from '../../shared/codes.ts';
 
 const page = readFileSync(new URL('../../docs/failure-modes.md', import.meta.url), 'utf8');
 const codes = page.slice(page.indexOf('\n# Codes'), page.indexOf('\n# Faults that have no code'));

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import * as z from 'zod';
-import { CODES, type Code } from '../../shared/errors.ts';
+import { CODES, type Code } from '../../shared/codes.ts';
 import type { EchoUpstream } from './echo-upstream.ts';
 
 const problemSchema = z.object({

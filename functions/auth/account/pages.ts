@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
-import { Refusal, CODES } from '../../../shared/errors.ts';
+import { CODES } from '../../../shared/codes.ts';
+import { Refusal } from '../../../shared/errors.ts';
 import { shaped } from '../http.ts';
 import type * as z from 'zod';
 

@@ -1,4 +1,4 @@
-import type { Code } from '../../../shared/errors.ts';
+import type { Code } from '../../../shared/codes.ts';
 import type { Person } from '../../../shared/people/users.ts';
 import type { AuthConfig } from '../slice.ts';
 import type { Arrival, Membership } from './arrive.ts';

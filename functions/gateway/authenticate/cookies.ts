@@ -113,7 +113,7 @@ export function createSessionCookies(deps: SessionCookiesDeps): SessionCookies {
 }
 
 /**
- * Rotations of which no browser has heard yet: while an upstream takes its time, further requests of the page still bring the
+ * Rotations whose answers have not begun: while an upstream takes its time, further requests of the page still bring the
  * former token, which would end the session.
  */
 class Unanswered {

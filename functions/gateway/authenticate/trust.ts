@@ -54,7 +54,7 @@ export function trust(config: Pick<IssuersConfig, 'issuers' | 'introspection'>, 
   };
 }
 
-type Needs = Pick<
+export type AuthenticationNeeds = Pick<
   Deps,
   | 'platform'
   | 'clock'
@@ -79,7 +79,7 @@ export interface Authentication {
 }
 
 /** Authentication over the bundle's ports: issuers, our own sessions, the users and tenants of the database. */
-export function openAuthentication(deps: Needs): Authentication {
+export function openAuthentication(deps: AuthenticationNeeds): Authentication {
   const { config, clock, collapse, database, log } = deps;
   const { sessions } = config;
   const provider = { ...deps.platform, clock, log, collapse };
@@ -121,7 +121,7 @@ export function openAuthentication(deps: Needs): Authentication {
 }
 
 /** The trusted issuers, our own included. */
-function withSessions(config: Needs['config']): IssuersConfig {
+function withSessions(config: AuthenticationNeeds['config']): IssuersConfig {
   const { sessions, issuers, sharedSubjectIssuers: shared } = config;
   if (sessions === null) return config;
   const others = issuers.map(({ name }) => name);
@@ -129,7 +129,7 @@ function withSessions(config: Needs['config']): IssuersConfig {
 }
 
 function openCookies(
-  { config, database, keyRing, platform, clock, random, log, revocations, signIns }: Needs,
+  { config, database, keyRing, platform, clock, random, log, revocations, signIns }: AuthenticationNeeds,
   beforeRenewal: (address: string) => void,
 ): SessionCookies | undefined {
   const { sessions, allowedOrigins } = config;

@@ -1,3 +1,4 @@
+import { cookieNames } from '../../../../shared/sessions/cookies.ts';
 import * as z from 'zod';
 
 /** JSON scalars; compared with their type. */
@@ -91,8 +92,10 @@ export const tokenDefinition = z
   // Under this name it would count by the weaker check of such a place.
   .refine((places) => !places.some(isSessionCookie), 'the cookie of a session counts without being named');
 
+const { access: SESSION_COOKIE } = cookieNames({ secure: true });
+
 function isSessionCookie(place: string): boolean {
-  return place.startsWith('cookie:__Host-sallyport');
+  return place.startsWith(`cookie:${SESSION_COOKIE}`);
 }
 
 /** Undefined for the header alone: nearly all rules. */
