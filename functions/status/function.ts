@@ -2,7 +2,7 @@ import type { ServerConfig } from '../../shared/configuration/server.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { bearsSecret } from '../../shared/edge/secrets.ts';
 import { messageOf, Refusal } from '../../shared/errors.ts';
-import type { Clock } from '../../shared/ports/runtime.ts';
+import { inTime, type Clock } from '../../shared/ports/runtime.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
 import type { Look, ReadinessCheck } from '../../shared/edge/readiness.ts';
 import type { StatusConfig } from './slice.ts';
@@ -91,18 +91,10 @@ function statesOf({ ready, dependencies }: Report): { ready: boolean; dependenci
 }
 
 async function lookAt(check: ReadinessCheck): Promise<Look> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<Look>((resolve) => {
-    timer = setTimeout(() => {
-      resolve({ up: false, state: 'no answer in time' });
-    }, LOOK_TIMEOUT_MS);
-  });
   try {
-    return await Promise.race([Promise.resolve(check.look()), timeout]);
+    return await inTime(LOOK_TIMEOUT_MS, check.look(), () => ({ up: false, state: 'no answer in time' }));
   } catch (error) {
     return { up: false, state: 'away', last_error: messageOf(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -2,7 +2,7 @@ import { allOf, MARK_SECONDS, type MarkSource } from '../identity/marks.ts';
 import type { Counters } from '../ports/counters.ts';
 import type { SharedCounters } from '../ports/platform.ts';
 import type { Mark, MarkStore, Revocations } from '../ports/revocations.ts';
-import type { Clock } from '../ports/runtime.ts';
+import { inTime, type Clock } from '../ports/runtime.ts';
 import { FallbackCounters, type FallbackOptions, type LocalCounters } from './fallback.ts';
 
 export type LearnMark = (caller: string, mark: Mark, seconds: number) => void;
@@ -66,7 +66,7 @@ export function countingOver({ shared, onMark, ...deps }: CountingDeps): Countin
     learnMark: () => undefined,
     async connect() {
       await Promise.allSettled([shared.ready?.()]);
-      await within(MARKS_WITHIN_MS, counters.look());
+      await inTime<unknown>(MARKS_WITHIN_MS, counters.look(), () => undefined);
       looking = setInterval(() => void counters.look(), LOOK_MS);
     },
     disconnect() {
@@ -99,17 +99,8 @@ function countAlone(counters: Local, clock: Clock, onMark: LearnMark = () => und
       const learned = allOf(sources).since(oldest, async (caller, mark) => {
         learnMark(caller, mark, MARK_SECONDS);
       });
-      await within(MARKS_WITHIN_MS, Promise.allSettled([learned]));
+      await inTime<unknown>(MARKS_WITHIN_MS, Promise.allSettled([learned]), () => undefined);
     },
     disconnect: () => undefined,
   };
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, over]);
-  clearTimeout(timer);
 }

@@ -6,6 +6,19 @@ export function when<T, U>(value: MaybePromise<T>, next: (value: T) => MaybeProm
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
+/** The result of `work`, or of `late` when it has not come within `ms` milliseconds; a result that comes later is dropped. */
+export async function inTime<T>(ms: number, work: MaybePromise<T>, late: () => T): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  try {
+    return await Promise.race([work, over.then(late)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;

@@ -5,7 +5,7 @@ import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../..
 import { Refusal, Unavailable } from '../../../shared/errors.ts';
 import { userOf } from '../../../shared/identity/subjects.ts';
 import { linkedUser } from '../../../shared/people/links.ts';
-import type { Clock } from '../../../shared/ports/runtime.ts';
+import { inTime, type Clock } from '../../../shared/ports/runtime.ts';
 import type { GroupsOf } from './groups.ts';
 import type { Claims, Identity, Rejected, Verified } from './principal.ts';
 import { NO_DATABASE, NOWHERE, tenancy, type Tenancies, type Tenancy } from './tenancies.ts';
@@ -124,7 +124,7 @@ async function find(
     from (select ${linked} as user_id) l
       left join users u on u.user_id = l.user_id and u.status = 'active' and u.deleted_at is null
       left join tenants t on t.tenant_id = u.tenant_id and t.status = 'active' and t.deleted_at is null`;
-  const [row] = await inTime(database.query(statement, AccountRow));
+  const [row] = await soon(database.query(statement, AccountRow));
   if (row === undefined) throw new Error('a look-up without from has one row');
   return row;
 }
@@ -147,7 +147,7 @@ async function tenanciesOf(
   try {
     const groups = await groupsOf(identity, claims, token);
     if (groups.length === 0) return NOWHERE;
-    return { all: highest(await inTime(tenantsOfGroups(database, groups))), fault: undefined };
+    return { all: highest(await soon(tenantsOfGroups(database, groups))), fault: undefined };
   } catch (fault) {
     if (fault instanceof Refusal) return fault;
     if (!isAway(fault)) throw fault;
@@ -191,16 +191,8 @@ function highest(rows: readonly GroupRow[]): Tenancy[] {
 }
 
 /** Throws DatabaseUnavailable when the answer is late; the statement ends by the driver's own bound. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new DatabaseUnavailable(`no answer within ${WITHIN_MS} ms`));
-    }, WITHIN_MS);
+function soon<T>(answer: Promise<T>): Promise<T> {
+  return inTime(WITHIN_MS, answer, () => {
+    throw new DatabaseUnavailable(`no answer within ${WITHIN_MS} ms`);
   });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

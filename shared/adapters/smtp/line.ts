@@ -6,6 +6,7 @@ import { MailUnavailable, type MailLine, type OutgoingMail, type SmtpConfig } fr
 import { answerIn, CLOSING, codeIn, outcomeOf, reasonOf, shown } from './answers.ts';
 import { envelopeAddress, formatMessage } from './message.ts';
 import type { SmtpBounds } from './bounds.ts';
+import { inTime } from '../../ports/runtime.ts';
 
 export interface LineOptions {
   readonly config: SmtpConfig;
@@ -196,17 +197,9 @@ function isReset(connection: SMTPConnection, { connect }: SmtpBounds): Promise<b
   return within(connect, resetting).catch(() => false);
 }
 
-/** Rejects after `ms`; a result that comes later is dropped. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no end within ${ms} ms`));
-    }, ms);
+/** Rejects after `ms`. */
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  return inTime(ms, work, () => {
+    throw new Error(`no end within ${ms} ms`);
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
