@@ -4,29 +4,12 @@ import type { SharedSubjects } from '../../shared/configuration/issuers.ts';
 import type { MigrationConfig } from '../../shared/configuration/providers.ts';
 import type { SessionsConfig } from '../../shared/configuration/sessions.ts';
 import type { Deps } from '../../shared/deps.ts';
-import type { Database, Sql } from '../../shared/ports/database.ts';
+import type { Outbox } from '../../shared/mail/outbox.ts';
+import type { Database } from '../../shared/ports/database.ts';
 import type { Origin, RefreshDeps } from '../../shared/sessions/refresh.ts';
+import type { Account } from './password/accounts.ts';
+import type { Hashing } from './password/hashes.ts';
 import type { AuthConfig } from './slice.ts';
-
-/** Mails that go out with the transaction that they are part of, or not at all. */
-export interface Outbox {
-  /** An insertion; its row shows no value of the mail. */
-  enqueue(mail: QueuedMail): Promise<Sql>;
-  /** Sends what is due soon, beside the answer. */
-  nudge(): void;
-}
-
-export interface QueuedMail {
-  readonly kind: 'confirm-registration' | 'already-registered' | 'password-reset' | 'password-elsewhere';
-  readonly to: string;
-  /** Its slug. */
-  readonly tenant: string | null;
-  readonly userId?: string;
-  /** What the template of this kind names. */
-  readonly values: Readonly<Record<string, string>>;
-  /** Seconds after which it is not sent any more. */
-  readonly expiresIn?: number;
-}
 
 /** What the bundle provides. */
 export type AuthPorts = Pick<
@@ -43,14 +26,17 @@ export type AuthPorts = Pick<
   | 'issuerOf'
   | 'signIns'
   | 'directory'
-> & { readonly outbox?: Outbox | null };
+> & {
+  /** Null where no mail is configured: then nothing is sent. */
+  readonly outbox: Outbox | null;
+};
 
 /** What every route of sign-in works with. */
 export interface AuthDeps
   extends
     Pick<
       AuthPorts,
-      'platform' | 'clock' | 'random' | 'log' | 'counters' | 'revocations' | 'issuerOf' | 'signIns'
+      'platform' | 'clock' | 'random' | 'log' | 'counters' | 'revocations' | 'issuerOf' | 'signIns' | 'outbox'
     >,
     Pick<RefreshDeps, 'keyRing' | 'confirm'> {
   readonly database: Database;
@@ -61,8 +47,13 @@ export interface AuthDeps
       readonly migration: MigrationConfig;
       readonly allowedOrigins: readonly string[];
     };
-  /** Null where no mail is configured: then nothing is sent. */
-  readonly outbox: Outbox | null;
+}
+
+/** What password routes work with. */
+export interface PasswordDeps extends AuthDeps {
+  readonly hashing: Hashing;
+  /** Runs beside the answer after a right password; never rejects. */
+  readonly carryOver?: ((account: Account, password: string) => Promise<void>) | undefined;
 }
 
 /** The dependencies of shared/sessions/refresh.ts. */

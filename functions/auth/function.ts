@@ -6,11 +6,12 @@ import type { PartOf } from '../../shared/configuration/slice.ts';
 import { changeRoute } from './account/change.ts';
 import { registerRoutes } from './account/register.ts';
 import { resetRoutes } from './account/reset.ts';
-import type { AuthPorts } from './deps.ts';
+import type { AuthPorts, PasswordDeps } from './deps.ts';
 import { authJobs } from './jobs.ts';
-import { oauthRoutes } from './oauth/routes.ts';
+import { authorizeRoute } from './oauth/authorize.ts';
+import { callbackRoute } from './oauth/callback.ts';
+import { backchannelLogoutRoute } from './oauth/logout.ts';
 import { carryOver } from './password/carry-over.ts';
-import type { PasswordDeps } from './password/deps.ts';
 import { Hashing } from './password/hashes.ts';
 import { loginRoute } from './password/login.ts';
 import { ownSessionRoutes } from './session/own.ts';
@@ -31,14 +32,15 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
     keyRing,
     config,
     sessions: config.sessions,
-    outbox: ports.outbox ?? null,
     hashing: new Hashing(ports.platform.passwords),
     confirm: confirmation({ ...ports, database, keyRing }),
     carryOver:
       directory === null
         ? undefined
         : carryOver({
-            ...{ database, directory, log },
+            database,
+            directory,
+            log,
             provision: (userId) => provisionOne(userId, { database, directory }),
           }),
   };
@@ -54,7 +56,11 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
       ...(directory === null || zitadel?.provider !== 'zitadel'
         ? []
         : [sessionTargetRoute({ ...deps, directory, zitadel })]),
-      ...oauthRoutes(deps),
+      authorizeRoute(deps),
+      callbackRoute(deps),
+      backchannelLogoutRoute(deps),
+      // Every refresh of a session that began at a provider is confirmed there: the path is the application's name for it.
+      refreshRoute('/api/v1/auth/oauth/refresh', deps),
     ],
     jobs: authJobs(deps),
   };

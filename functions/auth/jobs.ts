@@ -3,8 +3,8 @@ import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { databaseJob, type Job, type JobRun, type StandaloneJob } from '../../shared/runs/job.ts';
 import type { AUTH } from './slice.ts';
 
-/** Days that a session is kept after its end: whoever asks whether passwords were used of late counts them. */
-export const SESSION_DAYS = 31;
+/** Days that a session is kept after its end: reports on recent sign-ins by password count them. */
+const SESSION_DAYS = 31;
 /** Rows per statement, bounded by its time-out; statements per run, bounded by what a Worker may do. */
 const ROWS = 5_000;
 const STATEMENTS = 20;

@@ -72,7 +72,7 @@ const OWN = slice({
     ]),
 });
 
-/** People and sessions are rows: without a database there is nobody to sign in. */
+/** Users and sessions are rows of the database. */
 function databaseFaults({ written, raw }: Given): Fault[] {
   const absent = written['DATABASE_URL'] === undefined && raw['HYPERDRIVE'] === undefined;
   return broken([absent, 'DATABASE_URL', 'is missing: auth keeps people and sessions there']);

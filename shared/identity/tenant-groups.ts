@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { uuidOf } from '../people/tenants.ts';
 import type { TenantRole } from '../ports/directory.ts';
 
 /** The seed's names of a tenant's groups, as far as a provider takes them. */
@@ -23,14 +24,12 @@ export function groupUuid(issuer: string, organization: string, role: string = B
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 const KanidmClaims = z.looseObject({ groups: z.array(z.string()).catch([]) });
 
 /** Group uuids in the claims of Kanidm's ID token or userinfo. Names in the same list are not unique over time, so they count for nothing. */
 export function groupsOfKanidm(claims: unknown): readonly string[] {
   const { groups } = KanidmClaims.catch({ groups: [] }).parse(claims);
-  return groups.map((group) => group.toLowerCase()).filter((group) => UUID.test(group));
+  return groups.flatMap((group) => uuidOf(group) ?? []);
 }
 
 const OWNER = 'urn:zitadel:iam:user:resourceowner:id';

@@ -47,7 +47,7 @@ export async function migrationPaused(database: Pick<Database, 'query'>): Promis
   return rows.length > 0;
 }
 
-/** True where the deadline of a tenant has passed for its passwords; `tenantId`: an expression. A paused migration forces nobody. */
+/** True where the deadline of a tenant has passed for its passwords; `tenantId`: an expression. Never while the migration is paused. */
 export function deadlinePassed(tenantId: Sql): Sql {
   return sql`(exists (select from sallyport_tenants d where d.tenant_id = ${tenantId} and d.deadline <= now())
     and not exists (select from sallyport_switches where name = ${MIGRATION_SWITCH}))`;

@@ -1,27 +1,9 @@
 import * as z from 'zod';
-import { sql, type Database, type Sql } from '../ports/database.ts';
+import { sql, type Sql } from '../ports/database.ts';
 import { isTenant } from './tenants.ts';
 
 /** In sallyport_people.flags, once the provider has taken the password (true) or refused it for good (false). */
 export const PASSWORD_CARRIED = 'password_carried';
-
-/** Where a person stands on the way to the provider. */
-export type MigrationState = 'not_invited' | 'provisioned' | 'invited' | 'completed' | 'excluded';
-
-/** A row of `users` with its tenant. */
-export interface Person {
-  readonly userId: string;
-  readonly tenantId: string;
-  readonly slug: string;
-  readonly email: string;
-  readonly fullName: string | null;
-  /** super_admin, admin, manager, user or viewer. */
-  readonly role: string;
-  readonly authMethod: 'password' | 'kanidm' | 'dual';
-  /** User and tenant are active, and neither is deleted. */
-  readonly active: boolean;
-  readonly migration: MigrationState;
-}
 
 export const PersonShape = {
   userId: z.string(),
@@ -29,13 +11,19 @@ export const PersonShape = {
   slug: z.string(),
   email: z.string(),
   fullName: z.string().nullable(),
+  /** super_admin, admin, manager, user or viewer. */
   role: z.string(),
   authMethod: z.enum(['password', 'kanidm', 'dual']),
+  /** User and tenant are active, and neither is deleted. */
   active: z.boolean(),
+  /** State of the move to the provider. */
   migration: z.enum(['not_invited', 'provisioned', 'invited', 'completed', 'excluded']),
 };
 
 export const PersonRow = z.object(PersonShape);
+
+/** A row of `users` with its tenant. */
+export type Person = Readonly<z.output<typeof PersonRow>>;
 
 /**
  * Columns of a Person, over PEOPLE. Those that the clean-up drops are read through jsonb, so that sign-in by the provider goes
@@ -64,25 +52,4 @@ export function ofMail(email: string, tenant: string | null): Sql {
     where lower(o.email) = lower(${email}::text) and o.deleted_at is null and ${isTenant(tenant)}`;
   return sql`${alike} and (u.email = ${email}::text or not exists (${others}
     and (o.email = ${email}::text or (o.tenant_id = u.tenant_id and o.user_id <> u.user_id))))`;
-}
-
-/** People of an address. Throws as `Database`. */
-export function peopleByMail(
-  database: Pick<Database, 'query'>,
-  email: string,
-  tenant: string | null,
-): Promise<Person[]> {
-  return database.query(sql`select ${PERSON} from ${PEOPLE} where ${ofMail(email, tenant)}`, PersonRow);
-}
-
-/** Throws as `Database`. */
-export async function personById(
-  database: Pick<Database, 'query'>,
-  userId: string,
-): Promise<Person | undefined> {
-  const [person] = await database.query(
-    sql`select ${PERSON} from ${PEOPLE} where u.user_id = ${userId}::uuid`,
-    PersonRow,
-  );
-  return person;
 }

@@ -9,14 +9,15 @@ import type { KeyRing, SessionKeys } from './keys.ts';
 import type { SessionRow } from './store.ts';
 
 /** What is kept of a session at its provider, encrypted in sallyport_sessions.provider_token. */
-export interface HeldToken {
-  /** Null: the provider gave none. */
-  readonly refresh: string | null;
-  /** Whether its person was in a group of their tenant when last looked at; null: not looked at yet. */
-  readonly member: boolean | null;
-}
+const HeldToken = z.object({
+  /** Null: the provider issued none. */
+  refresh: z.string().nullable(),
+  /** Whether its user was in a group of the tenant at the last confirmation; null before the first. */
+  member: z.boolean().nullable(),
+});
 
-const Held = z.object({ refresh: z.string().nullable(), member: z.boolean().nullable() });
+type HeldToken = z.output<typeof HeldToken>;
+
 const USE = 'provider token';
 
 export function sealToken(held: HeldToken, keys: SessionKeys): Promise<string> {
@@ -136,7 +137,7 @@ async function confirm(
   const looked = await signIn.account(access, subject);
   if (looked.outcome === 'declined') return 'refused';
   const isMember = await isOfTenant(session.tenantId, looked.account.groups, deps);
-  // Kanidm goes on refreshing for who has left every group.
+  // Kanidm refreshes also for an account that has left every group.
   if (member === true && !isMember) return 'refused';
   await keep(
     session,
@@ -163,7 +164,7 @@ async function isOfTenant(
 
 async function heldBy({ providerToken }: SessionRow, keys: SessionKeys): Promise<HeldToken | undefined> {
   const text = providerToken === null ? undefined : await keys.open(providerToken, USE);
-  return text === undefined ? undefined : Held.parse(JSON.parse(text));
+  return text === undefined ? undefined : HeldToken.parse(JSON.parse(text));
 }
 
 /** Nothing can confirm it: it ends with the hour. */

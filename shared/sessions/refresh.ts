@@ -118,7 +118,7 @@ async function lostAnswer(
 
 const EndedRow = z.object({ id: z.string() });
 
-/** Ends the family; the row of audit is written by who ended it alone. */
+/** Ends the family; of concurrent calls the one that ended it writes the row of audit. */
 async function ended(
   session: SessionRow,
   why: Ending,

@@ -14,7 +14,7 @@ export const SESSION_CALLER = sql`'session|' || s.user_id || '|sid:' || s.sessio
 /** An ended session stays ended: no other mark is newer. */
 const ENDED: Mark = { version: Number.MAX_SAFE_INTEGER, notBefore: Infinity };
 /** Longer than any access token lives (SESSION_TTL), with its leeway. */
-export const SESSION_MARK_SECONDS = 2 * 3_600;
+const SESSION_MARK_SECONDS = 2 * 3_600;
 const AT_ONCE = 50;
 
 export interface MarkDeps {

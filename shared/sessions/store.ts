@@ -3,7 +3,7 @@ import { PEOPLE, PERSON, PersonShape } from '../people/users.ts';
 import { parseRows, sql, type Database, type RowParser, type Sql } from '../ports/database.ts';
 import type { TokenPair } from './cookies.ts';
 import { SESSION_CALLER } from './revocation.ts';
-import { tokenHash, type SessionMethod } from './token.ts';
+import { SessionMethod, tokenHash } from './token.ts';
 
 /** Seconds in which a rotated refresh token is answered once more with what came of it. */
 export const GRACE_SECONDS = 10;
@@ -56,7 +56,7 @@ export function sessionInserts(session: NewSession, from: Sql): Sql {
 const SessionRow = z.object({
   ...PersonShape,
   sessionId: z.string(),
-  method: z.enum(['jwt', 'kanidm', 'dual']),
+  method: SessionMethod,
   createdAt: z.date(),
   /** Neither revoked nor over. */
   living: z.boolean(),
@@ -70,7 +70,7 @@ const SessionRow = z.object({
   confirmedAt: z.date().nullable(),
 });
 
-/** A session that began here, and whose it is. */
+/** A session that began here, with its user. */
 export type SessionRow = z.output<typeof SessionRow>;
 
 /** Undefined for a session that is not there or did not begin here. Throws as `Database`. */

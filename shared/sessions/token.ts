@@ -5,7 +5,8 @@ import type { SessionsConfig } from '../configuration/sessions.ts';
 import type { SessionKeys } from './keys.ts';
 
 /** How a session began, as in sessions.auth_method: `jwt` by password, `kanidm` by OAuth2, `dual` by both. */
-export type SessionMethod = 'jwt' | 'kanidm' | 'dual';
+export const SessionMethod = z.enum(['jwt', 'kanidm', 'dual']);
+export type SessionMethod = z.output<typeof SessionMethod>;
 
 /** The claims of a session token beside iss, aud, iat and exp. */
 export interface SessionClaims {
@@ -24,7 +25,7 @@ const Claims = z.object({
   tenant_slug: z.string(),
   role: z.string(),
   sid: z.guid(),
-  auth_method: z.enum(['jwt', 'kanidm', 'dual']),
+  auth_method: SessionMethod,
   iat: z.number(),
   exp: z.number(),
 });
@@ -101,7 +102,7 @@ const NAME_BYTES = ID_BYTES + 4;
 const TOKEN_BYTES = NAME_BYTES + 32;
 const PREFIX = 'sr1.';
 
-/** Names session and generation and carries a MAC over both, so that an old one is known for one without any record of it. */
+/** Names session and generation and carries a MAC over both, so that an old one is recognised without a record of it. */
 export function mintRefresh(name: RefreshName, keys: SessionKeys): string {
   const bytes = nameBytes(name);
   const [secret = new Uint8Array()] = keys.secrets(MAC_USE);

@@ -1,12 +1,12 @@
 import { createApp } from '../../functions/app.ts';
 import { createAuth } from '../../functions/auth/function.ts';
 import { AUTH } from '../../functions/auth/slice.ts';
-import type { Outbox } from '../../functions/auth/deps.ts';
 import { parseEnvironment, type Catalogue } from '../../functions/configuration.ts';
 import { starting } from '../../shared/edge/function.ts';
 import { createPlatform } from '../../shared/adapters/node/platform.ts';
 import { createDeps } from '../../shared/deps.ts';
 import { makePrivateKeys } from '../../shared/keys/signing-keys.ts';
+import type { Outbox } from '../../shared/mail/outbox.ts';
 import type { Database, Sql } from '../../shared/ports/database.ts';
 import { compile } from '../../shared/database/sql.ts';
 import type { Platform } from '../../shared/ports/platform.ts';

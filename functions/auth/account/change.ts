@@ -5,11 +5,10 @@ import { sql } from '../../../shared/ports/database.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
 import { endingAll, sessionEnding, which } from '../../../shared/sessions/store.ts';
 import { requireCaller, type Caller } from '../caller.ts';
-import { originOf } from '../deps.ts';
+import { originOf, type PasswordDeps } from '../deps.ts';
 import { jsonBody, noContent, password } from '../http.ts';
 import { usableHash } from '../password/hashes.ts';
 import { limitAccount, refusedSignIn } from '../password/login.ts';
-import type { PasswordDeps } from '../password/deps.ts';
 import { recordRefused, type Refused } from '../password/refused.ts';
 import { retiredWithColumn } from '../password/retired.ts';
 import { carriedAgain } from '../password/carry-over.ts';
@@ -60,13 +59,8 @@ async function change(
   if (row.locked) return refuse('locked');
   if (!(await deps.hashing.verify(given.current_password, hash))) return refuse('wrong_password');
   const renewed = await deps.hashing.hash(given.new_password, deps.config.passwordCost);
-  const entry = {
-    who: userId,
-    what: 'password_changed',
-    subject: userId,
-    from: context.address,
-    run: context.id,
-  } as const;
+  const { address: from, id: run } = context;
+  const entry = { who: userId, what: 'password_changed', subject: userId, from, run } as const;
   const [done] = await endingAll(
     deps.database,
     userId,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Refusal } from '../../../shared/errors.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
 
-/** The one answer to whoever asks for a mail. */
+/** The answer to every request for a mail, with and without an account. */
 export const REQUESTED = { status: 'accepted' };
 
 /** Tokens of mailed links are kept as SHA-256 alone. */
@@ -22,8 +22,8 @@ export function invalidToken(detail?: string): Refusal {
 const STATEMENTS = 2;
 
 /**
- * As many statements for an address that nobody has as for one that somebody has: each is a round trip, and the time of an answer is not to
- * tell them apart.
+ * Returns as many statements for an unknown address as for a known one: each is a round trip, and the time of an answer must not show which
+ * it was.
  */
 export function alike(statements: readonly Sql[]): readonly Sql[] {
   const idle = Array.from({ length: Math.max(0, STATEMENTS - statements.length) }, () => sql`select 1`);

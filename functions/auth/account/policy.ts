@@ -5,8 +5,8 @@ import { isCut, MOST_BYTES } from '../password/hashes.ts';
 import { isCommon } from './common-passwords.ts';
 
 /**
- * NIST SP 800-63B-4 §3.1.1.2 wants 15 characters where a password is all there is, and 8 beside a second factor. These are on their way
- * out, and a second factor is what the provider has: 8, so that nobody who is about to move has to invent a longer one first.
+ * NIST SP 800-63B-4 §3.1.1.2 wants 15 characters where a password is all there is, and 8 beside a second factor. These are being
+ * retired, and the second factor is the provider's: 8, so that no user has to choose a longer one shortly before the move.
  */
 const LEAST_CHARACTERS = 8;
 

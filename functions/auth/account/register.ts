@@ -4,11 +4,11 @@ import { Refusal } from '../../../shared/errors.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { activeTenant, type Tenant } from '../../../shared/people/tenants.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
+import type { PasswordDeps } from '../deps.ts';
 import { answerJson, jsonBody, mail, noContent, password, text } from '../http.ts';
-import type { PasswordDeps } from '../password/deps.ts';
 import { limitAccount } from '../password/login.ts';
+import { byFormOrJson, tokenPage } from '../pages.ts';
 import { retiredWithColumn } from '../password/retired.ts';
-import { byFormOrJson, tokenPage } from './pages.ts';
 import { requireStrong } from './policy.ts';
 import { alike, invalidToken, REQUESTED, tokenDigest } from './link-tokens.ts';
 
@@ -20,7 +20,7 @@ const Asked = z.object({ tenant: text(100), email: address, password, full_name:
 const Confirmed = z.object({ token: text(256) });
 const KnownRow = z.object({ email: z.string(), fullName: z.string().nullable() });
 
-/** Registration by password: pending until the owner of the address confirms it, so that nobody takes an address before its owner comes. */
+/** Registration by password: pending until the owner of the address confirms it, so that no account is made with another's address. */
 export function registerRoutes(deps: PasswordDeps): OwnRoute[] {
   const shown = tokenPage({
     action: `${PATH}/confirm`,
@@ -56,23 +56,16 @@ export function registerRoutes(deps: PasswordDeps): OwnRoute[] {
         open(async () => {
           if (request.method !== 'POST') return shown(request, context);
           const done = { title: 'Your account is there', words: 'Sign in with the password that you chose.' };
-          return byFormOrJson(
-            request,
-            context,
-            Confirmed,
-            done,
-            async ({ token }) => {
-              await confirm(token, context, deps);
-              return noContent();
-            },
-            jsonBody,
-          );
+          return byFormOrJson(request, context, Confirmed, done, async ({ token }) => {
+            await confirm(token, context, deps);
+            return noContent();
+          });
         }),
     },
   ];
 }
 
-/** The same work whoever has the address: nothing shows whether there is an account. */
+/** The same work with and without an account of this address: neither the answer nor its time shows which. */
 async function register(
   asked: z.output<typeof Asked>,
   { address: from, id: run }: RouteContext,
@@ -100,10 +93,10 @@ async function pending(
   known: z.output<typeof KnownRow> | undefined,
   { outbox, random, sessions }: PasswordDeps,
 ): Promise<Sql[]> {
-  // Without mail nobody could confirm it.
+  // Without mail it could not be confirmed.
   if (outbox === null) return [];
   if (known !== undefined) {
-    // Nothing of what somebody else wrote.
+    // No value of the request: it may not be the owner's.
     const values = { name: known.fullName ?? known.email, link: `${sessions.publicUrl}/` };
     return [await outbox.enqueue({ to: known.email, tenant: slug, kind: 'already-registered', values })];
   }

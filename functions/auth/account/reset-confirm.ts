@@ -5,8 +5,8 @@ import { PEOPLE } from '../../../shared/people/users.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
 import { endingAll, sessionEnding, which } from '../../../shared/sessions/store.ts';
+import type { PasswordDeps } from '../deps.ts';
 import { carriedAgain } from '../password/carry-over.ts';
-import type { PasswordDeps } from '../password/deps.ts';
 import { requireStrong } from './policy.ts';
 import { invalidToken, tokenDigest } from './link-tokens.ts';
 
@@ -16,7 +16,7 @@ const DoneRow = z.object({ userId: z.string().nullable(), ids: z.array(z.string(
 /** Throws Refusal `invalid_reset_token` and `weak_password`; a token that is refused for its password is not spent. */
 export async function confirmReset(
   { token, new_password }: { readonly token: string; readonly new_password: string },
-  context: RouteContext,
+  { address: from, id: run }: RouteContext,
   deps: PasswordDeps,
 ): Promise<void> {
   const digest = tokenDigest(token);
@@ -29,13 +29,7 @@ export async function confirmReset(
   await requireStrong(new_password, [owner.email, owner.slug], deps);
   const hash = await deps.hashing.hash(new_password, deps.config.passwordCost);
   const { userId } = owner;
-  const entry = {
-    who: userId,
-    what: 'password_reset',
-    subject: userId,
-    from: context.address,
-    run: context.id,
-  } as const;
+  const entry = { who: userId, what: 'password_reset', subject: userId, from, run } as const;
   const [done] = await endingAll(
     deps.database,
     userId,
@@ -57,6 +51,6 @@ export async function confirmReset(
   await markEnded(done.ids, deps);
 }
 
-/** A reset gives nobody a password who has none: people of the provider sign in there alone. */
+/** A reset sets no password where there is none: users of the provider alone sign in there. */
 const SETTABLE = sql`u.status = 'active' and u.deleted_at is null and t.status = 'active' and t.deleted_at is null
   and u.password_hash is not null and u.auth_method <> 'kanidm'`;

@@ -3,14 +3,14 @@ import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { ofMail, PEOPLE, PERSON, PersonShape } from '../../../shared/people/users.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
+import type { PasswordDeps } from '../deps.ts';
 import { answerJson, jsonBody, mail, noContent, password, text } from '../http.ts';
 import { MOST_ACCOUNTS } from '../password/accounts.ts';
-import type { PasswordDeps } from '../password/deps.ts';
 import { limitAccount } from '../password/login.ts';
+import { byFormOrJson, tokenPage } from '../pages.ts';
 import { retiredWithColumn } from '../password/retired.ts';
 import { startUrl } from '../user.ts';
 import { alike, REQUESTED, tokenDigest } from './link-tokens.ts';
-import { byFormOrJson, tokenPage } from './pages.ts';
 import { confirmReset } from './reset-confirm.ts';
 
 const PATH = '/api/v1/auth/reset-password';
@@ -30,6 +30,10 @@ export function resetRoutes(deps: PasswordDeps): OwnRoute[] {
     button: 'Set the password',
     password: 'New password',
   });
+  const done = {
+    title: 'The password is set',
+    words: 'All sessions have ended. Sign in with the new password.',
+  };
   const quota = deps.config.loginRate.address;
   return [
     {
@@ -51,20 +55,10 @@ export function resetRoutes(deps: PasswordDeps): OwnRoute[] {
       quota,
       answer: (request, context) =>
         retiredWithColumn(deps, () =>
-          byFormOrJson(
-            request,
-            context,
-            Confirmed,
-            {
-              title: 'The password is set',
-              words: 'All sessions have ended. Sign in with the new password.',
-            },
-            async (given) => {
-              await confirmReset(given, context, deps);
-              return noContent();
-            },
-            jsonBody,
-          ),
+          byFormOrJson(request, context, Confirmed, done, async (given) => {
+            await confirmReset(given, context, deps);
+            return noContent();
+          }),
         ),
     },
   ];
@@ -84,12 +78,8 @@ async function ask(
   const mails = await Promise.all(
     people.filter(({ active }) => active).map((person) => mailed(person, deps)),
   );
-  const entry = {
-    who: 'anonymous',
-    what: 'password_reset_requested',
-    from: context.address,
-    run: context.id,
-  } as const;
+  const { address: from, id: run } = context;
+  const entry = { who: 'anonymous', what: 'password_reset_requested', from, run } as const;
   const [only] = people;
   const subject = people.length === 1 ? only?.userId : null;
   await deps.database.transaction([auditInsert({ ...entry, subject }), ...alike(mails.flat())]);

@@ -19,10 +19,10 @@ const Membership = z.object({
 const ArrivalRow = z.object({
   /** How many of the keys had not been spent. */
   fresh: z.number(),
-  /** Whose account it is. */
+  /** The user that the account is linked to. */
   person: PersonRow.nullable(),
   memberships: z.array(Membership),
-  /** Somebody has the address already. */
+  /** A user has the address. */
   mailTaken: z.boolean(),
   /** The subject, as a uuid, is the id of a user. */
   idTaken: z.boolean(),
@@ -55,7 +55,7 @@ export async function arrive(
   arriving: Arriving,
   once: { readonly state: string; readonly code: string },
 ): Promise<Arrival | undefined> {
-  const keys = [keyOf('state', once.state), keyOf(`code ${arriving.account.issuer}`, once.code)];
+  const keys = [spentKey('state', once.state), spentKey(`code ${arriving.account.issuer}`, once.code)];
   const spending = sql`with spent as (
     insert into sallyport_spent (key, expires_at)
     select key, now() + interval '1 second' * ${SPENT_SECONDS}::int from unnest(${keys}::text[]) as key
@@ -124,7 +124,7 @@ function linkedOtherwise(account: ProviderAccount, userId: string | null, kanidm
     and not exists (select from sallyport_links l where l.user_id = k.user_id)))`;
 }
 
-/** States and codes are secrets while they count. */
-function keyOf(kind: string, text: string): string {
+/** A key of sallyport_spent; hashed, since states and codes are secrets while they are valid. */
+export function spentKey(kind: string, text: string): string {
   return `${kind} ${createHash('sha256').update(text).digest('base64url')}`;
 }

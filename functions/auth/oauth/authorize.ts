@@ -3,8 +3,9 @@ import { Refusal } from '../../../shared/errors.ts';
 import type { SignIn } from '../../../shared/ports/sign-in.ts';
 import { requireCaller } from '../caller.ts';
 import { originOf, type AuthDeps } from '../deps.ts';
-import { AUTHORIZE, providerAt, redirectUriOf, seeOther } from './http.ts';
-import { refusalPage } from './page.ts';
+import { seeOther } from '../http.ts';
+import { refusalPage } from '../pages.ts';
+import { AUTHORIZE, providerAt, redirectUriOf } from './http.ts';
 import { keepPending, type Pending } from './pending.ts';
 import { localPath } from './return-to.ts';
 

@@ -5,7 +5,7 @@ import type { Person } from '../../../shared/people/users.ts';
 import { sql, UniqueViolation, type Database, type Sql } from '../../../shared/ports/database.ts';
 import type { ProviderAccount } from '../../../shared/ports/sign-in.ts';
 import { sessionEnding, sessionInserts, which, type NewSession } from '../../../shared/sessions/store.ts';
-import type { Arrival, Membership } from './arrive.ts';
+import type { Arrival } from './arrive.ts';
 
 export interface Beginning {
   readonly account: ProviderAccount;
@@ -44,7 +44,7 @@ export function beginKnown(
   return begin(database, { person, link, userId, email }, beginning);
 }
 
-/** kanidm_user_id shows a linked account where it can: it is a uuid, and nobody has it. Null elsewhere. */
+/** The value of kanidm_user_id for a linked account: its subject, where that is a uuid that no user has; else null. */
 function mirrorOf({ subject }: ProviderAccount): Sql {
   const uuid = uuidOf(subject);
   return sql`(select ${uuid}::uuid where not exists (select from users k where k.kanidm_user_id = ${uuid}::uuid))`;
@@ -56,10 +56,12 @@ function mirrored(account: ProviderAccount): Sql {
     kanidm_user_id = coalesce(kanidm_user_id, ${mirrorOf(account)})`;
 }
 
+export type NewUser = Pick<Person, 'userId' | 'tenantId' | 'email' | 'role'>;
+
 /** Makes the user of a new account, and begins their session. Throws as `Database`. */
 export function beginNew(
   database: Pick<Database, 'query'>,
-  { userId, tenant, email }: { readonly userId: string; readonly tenant: Membership; readonly email: string },
+  { userId, tenantId, email, role }: NewUser,
   beginning: Beginning,
 ): Promise<Begun> {
   const { account, arrival } = beginning;
@@ -70,15 +72,13 @@ export function beginNew(
   const person = sql`insert into users (user_id, tenant_id, email, email_verified, email_verified_at, full_name, role,
       last_login_at, kanidm_user_id, kanidm_synced_at ${columns})
     select ${userId}::uuid, t.tenant_id, ${email}::text, ${account.emailVerified}::boolean,
-      case when ${account.emailVerified}::boolean then now() end, ${account.name}::text, ${ROLES[tenant.role]}::text, now(),
+      case when ${account.emailVerified}::boolean then now() end, ${account.name}::text, ${role}::text, now(),
       ${mirror}, case when ${mirror} is not null then now() end ${values}
-    from tenants t where t.tenant_id = ${tenant.tenantId}::uuid and t.status = 'active' and t.deleted_at is null
+    from tenants t where t.tenant_id = ${tenantId}::uuid and t.status = 'active' and t.deleted_at is null
     on conflict do nothing returning user_id, tenant_id`;
   const link = sql`${linking(account, 'callback')} returning user_id`;
   return begin(database, { person, link, userId, email }, beginning);
 }
-
-const ROLES = { admin: 'admin', member: 'user', viewer: 'viewer' } as const;
 
 function linking({ issuer, subject }: ProviderAccount, via: 'callback' | 'link'): Sql {
   return sql`insert into sallyport_links (issuer, subject, user_id, via)

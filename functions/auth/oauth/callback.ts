@@ -2,9 +2,10 @@ import type { OwnRoute } from '../../../shared/edge/frame.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { sessionCookies } from '../../../shared/sessions/cookies.ts';
 import type { AuthDeps } from '../deps.ts';
+import { seeOther } from '../http.ts';
+import { refusalPage } from '../pages.ts';
 import { complete } from './complete.ts';
-import { CALLBACK, invalidCallback, providerAt, redirectUriOf, seeOther } from './http.ts';
-import { refusalPage } from './page.ts';
+import { CALLBACK, invalidCallback, providerAt, redirectUriOf } from './http.ts';
 import { dropPending, readPending, type Pending } from './pending.ts';
 
 /** Completes a sign-in that began in this browser: GET callback/{provider}, one redirect URI per issuer. */

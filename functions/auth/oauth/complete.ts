@@ -18,7 +18,7 @@ import type { Pending } from './pending.ts';
 /** Once more after another request changed what was read. */
 const TRIES = 3;
 
-/** Somebody who came back with a verified account. */
+/** An answer of the provider with a verified account. */
 export interface Arriving {
   readonly signIn: SignIn;
   readonly signedIn: SignedIn;
@@ -32,9 +32,9 @@ export interface Arriving {
 export async function complete(arriving: Arriving, deps: AuthDeps): Promise<TokenPair> {
   const { signedIn, pending, code, signIn } = arriving;
   const { kanidmIssuer } = deps.config;
+  const { link, state } = pending;
   let { account } = signedIn;
-  const { link } = pending;
-  let arrival = await arrive(deps.database, { account, link, kanidmIssuer }, { state: pending.state, code });
+  let arrival = await arrive(deps.database, { account, link, kanidmIssuer }, { state, code });
   if (arrival === undefined) throw invalidCallback('state or code was spent before');
   for (let tries = TRIES; tries > 0; tries -= 1) {
     if (arrival.person === null && link === null && !account.complete) {
@@ -57,7 +57,7 @@ export async function complete(arriving: Arriving, deps: AuthDeps): Promise<Toke
   throw await recorded(outcome, account, arriving, deps);
 }
 
-/** Of somebody new: nobody is judged by half of the claims. Throws Refusal `invalid_callback`, and as `SignIn`. */
+/** For a new user: the ID token may hold a part of the claims alone. Throws Refusal `invalid_callback`, and as `SignIn`. */
 async function wholeAccount(signIn: SignIn, { account, tokens }: SignedIn): Promise<ProviderAccount> {
   const found = await signIn.account(tokens.access, account.subject);
   if (found.outcome === 'declined') throw invalidCallback(found.reason);
@@ -95,7 +95,7 @@ async function begun(
   };
   const ended: Begun =
     outcome.kind === 'new'
-      ? await beginNew(database, { ...user, tenant: outcome.tenant }, beginning)
+      ? await beginNew(database, user, beginning)
       : await beginKnown(database, outcome.kind, outcome.person, beginning);
   if (ended === undefined) return undefined;
   await markEnded(ended, deps);
@@ -134,7 +134,7 @@ async function recorded(
     run: requestId,
     detail: { by: signIn.provider, issuer, account: subject, why },
   });
-  // Everywhere else a tenant is asked for with 409, once the password was right.
+  // 403 here; 409 is of sign-in by password, which can be repeated with a tenant.
   return new Refusal(code, why, code === 'tenant_required' ? { status: 403, detail: SEVERAL } : {});
 }
 

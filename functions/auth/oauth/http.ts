@@ -20,13 +20,6 @@ export function redirectUriOf({ provider }: SignIn, { sessions }: Pick<AuthDeps,
   return sessions.publicUrl + CALLBACK + provider;
 }
 
-/** A redirect that no cache keeps, and that shows its own address to nobody. */
-export function seeOther(location: string, cookies: readonly string[]): Response {
-  const headers = new Headers({ location, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
-  for (const each of cookies) headers.append('set-cookie', each);
-  return new Response(null, { status: 303, headers });
-}
-
 /** `reason` is for the log and quotes nothing of the request. */
 export function invalidCallback(reason: string, cookie?: string): Refusal {
   return new Refusal(

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
 import { Refusal } from '../../../shared/errors.ts';
@@ -10,6 +9,7 @@ import type { SignIn } from '../../../shared/ports/sign-in.ts';
 import { markEnded, SESSION_CALLER } from '../../../shared/sessions/revocation.ts';
 import { sessionEnding } from '../../../shared/sessions/store.ts';
 import type { AuthDeps } from '../deps.ts';
+import { spentKey } from './arrive.ts';
 import { BACKCHANNEL_LOGOUT, providerAt } from './http.ts';
 
 /** OpenID Connect Back-Channel Logout 1.0 §2.5: ends the sessions of a `sid`, or all of a `sub`. */
@@ -93,8 +93,8 @@ async function verified(
 const EndedRow = z.object({ fresh: z.boolean(), callers: z.array(z.string()) });
 
 /**
- * In one statement with the spending of `jti`. A token that comes again ends nothing, but names the sessions it ended: who
- * ended them may have died before they were marked.
+ * In one statement with the spending of `jti`. A token that comes again ends nothing, but names the sessions it ended: the
+ * process that ended them may have died before they were marked.
  */
 async function end(
   { jti, iat, sid, sub }: LogoutClaims,
@@ -102,9 +102,9 @@ async function end(
   { address, id }: RouteContext,
   { database }: AuthDeps,
 ): Promise<z.output<typeof EndedRow>> {
-  const key = `logout ${createHash('sha256').update(`${issuer} ${jti}`).digest('base64url')}`;
+  const key = spentKey('logout', `${issuer} ${jti}`);
   const theirs = sessionsOf(issuer, sid, sub);
-  // Begun since, by whoever signed in again; iat is in whole seconds.
+  // A session that began after the token was issued goes on; iat is in whole seconds.
   const before = sql`s.created_at < to_timestamp(${iat}::float8) + interval '1 second'`;
   const entry = {
     who: provider,

@@ -8,8 +8,8 @@ interface IdDeps {
 }
 
 /**
- * The account's own id where it is a uuid and nobody's, so that relations need no mapping; else a new one. `shared`: subjects of its
- * issuer are ids of ours. Who administers another issuer could choose an id that somebody is yet to come with.
+ * The account's own id where it is a uuid that no user has, so that relations need no mapping; else a new one. `shared`: subjects of its
+ * issuer are ids of ours. An administrator of another issuer could choose the id of a user who has not signed in yet.
  */
 export function newUserId(
   { subject }: Pick<ProviderAccount, 'subject'>,

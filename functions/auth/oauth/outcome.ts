@@ -26,7 +26,7 @@ export type Outcome =
       readonly userId: string | null;
     };
 
-export interface Terms {
+interface Terms {
   readonly pending: Pick<Pending, 'link' | 'tenant'>;
   readonly newUsers: AuthConfig['newUsers'];
 }
@@ -36,7 +36,7 @@ export function outcomeOf(arrival: Arrival, terms: Terms): Outcome {
   const { person } = arrival;
   if (terms.pending.link !== null) return linkOutcome(arrival, terms.pending.link.userId);
   if (person !== null) return ofPerson('known', person);
-  // Before anything of groups: whoever owns the address learns how to go on.
+  // Before groups are judged: this refusal says how to go on with the address.
   if (arrival.mailTaken) return refused('account_not_linked', 'address of a user, unknown subject');
   if (terms.newUsers !== 'oauth' && terms.newUsers !== 'both')
     return refused('registration_closed', `NEW_USERS is ${terms.newUsers}`);

@@ -12,14 +12,14 @@ export interface Pending {
   readonly verifier: string;
   /** A local path. */
   readonly returnTo: string;
-  /** A tenant by slug or id, for who is new. */
+  /** A tenant by slug or id, for a new user. */
   readonly tenant: string | null;
   /** The session that an account is to be linked from. */
   readonly link: { readonly userId: string; readonly sessionId: string } | null;
 }
 
 /** Seconds that a sign-in at the provider may take. */
-export const PENDING_SECONDS = 600;
+const PENDING_SECONDS = 600;
 /** Sign-ins of one browser at a time: cookies are sent with every request, and a head has 16 KiB. */
 const MOST_PENDING = 4;
 const USE = 'sign-in';

@@ -5,13 +5,12 @@ import { sql, type Sql } from '../../../shared/ports/database.ts';
 import type { TokenPair } from '../../../shared/sessions/cookies.ts';
 import { issue, type Origin } from '../../../shared/sessions/refresh.ts';
 import { sessionInserts } from '../../../shared/sessions/store.ts';
-import { refreshDeps } from '../deps.ts';
+import { refreshDeps, type PasswordDeps } from '../deps.ts';
 import { MOST_ACCOUNTS, type Account } from './accounts.ts';
-import type { PasswordDeps } from './deps.ts';
 import { isCut, type UsableHash } from './hashes.ts';
 import { flagging } from './refused.ts';
 
-export interface RightPassword {
+interface RightPassword {
   readonly account: Account;
   readonly hash: UsableHash;
   readonly password: string;
@@ -58,7 +57,7 @@ export async function beginByPassword(
   return rows.length === 1 ? issued.pair : undefined;
 }
 
-/** Further CTEs: a password that is compared in part, and a person who may go over with theirs. */
+/** Further CTEs: flags a password over 72 bytes, and a user whose password can be carried over. */
 function noted(cut: boolean, { migration }: Account, { config }: PasswordDeps): Sql {
   const flagged = cut
     ? sql`, flagged as (${flagging(sql`select user_id from person`, 'over_72_bytes')})`

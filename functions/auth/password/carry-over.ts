@@ -5,10 +5,10 @@ import { PASSWORD_CARRIED } from '../../../shared/people/users.ts';
 import { json, sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 import type { Directory } from '../../../shared/ports/directory.ts';
 import type { Log } from '../../../shared/ports/log.ts';
+import type { PasswordDeps } from '../deps.ts';
 import type { Account } from './accounts.ts';
-import type { PasswordDeps } from './deps.ts';
 
-export interface CarryOverDeps {
+interface CarryOverDeps {
   readonly database: Pick<Database, 'query' | 'execute'>;
   readonly directory: Directory;
   readonly log: Pick<Log, 'warn'>;
@@ -17,14 +17,14 @@ export interface CarryOverDeps {
 }
 
 /**
- * The lazy door: whoever signs in by password goes over to the provider. Where it takes hashes, the account is made with that of the
- * password; where it needs the plain text, an account that is there is given it. Not for who has signed in there already, whose
- * credentials there are theirs. Never rejects: a sign-in neither waits for it nor fails by it.
+ * Carries a user over to the provider at sign-in by password. Where the provider takes hashes, the account is made with that of the
+ * password; where it needs the plain text, an existing account is given it. Never rejects: a sign-in neither waits for it nor fails by it.
  */
 export function carryOver(deps: CarryOverDeps): NonNullable<PasswordDeps['carryOver']> {
   const { passwords } = deps.directory.traits;
-  return async ({ userId, migration }: Account, password: string) => {
-    if (migration === 'excluded' || migration === 'completed') return;
+  return async (account, password) => {
+    const { userId, migration } = account;
+    if (!mayCarry(account)) return;
     try {
       if (passwords === 'hash' && migration !== 'provisioned') await provisioned(userId, deps);
       if (passwords === 'sign-in') await carried(userId, password, deps);
@@ -32,6 +32,11 @@ export function carryOver(deps: CarryOverDeps): NonNullable<PasswordDeps['carryO
       report(userId, error instanceof Error ? error.message : 'unknown', deps);
     }
   };
+}
+
+/** Not after a sign-in at the provider: the credentials there are then the user's own choice. */
+export function mayCarry({ migration }: Account): boolean {
+  return migration !== 'excluded' && migration !== 'completed';
 }
 
 async function provisioned(userId: string, deps: CarryOverDeps): Promise<void> {

@@ -13,6 +13,7 @@ export interface UsableHash {
  * would be wrong. Costs above 16 are none of a sign-in: one of them takes seconds.
  */
 const USABLE = /^\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}$/;
+
 /** Undefined for what no comparison may be made with. */
 export function usableHash(stored: string | null): UsableHash | undefined {
   const cost = USABLE.exec(stored ?? '')?.[1];
@@ -75,7 +76,7 @@ export class Hashing {
     try {
       return await work();
     } finally {
-      // Handed on, so that who comes in this moment does not get in between.
+      // The turn is handed on, so that a new call does not overtake those that wait.
       const next = this.#waiting.shift();
       if (next === undefined) this.#running -= 1;
       else next();

@@ -7,12 +7,11 @@ import { Refusal } from '../../../shared/errors.ts';
 import { sessionCookies, type TokenPair } from '../../../shared/sessions/cookies.ts';
 import type { Origin } from '../../../shared/sessions/refresh.ts';
 import { requireNoOtherSite } from '../caller.ts';
-import { originOf, type AuthDeps } from '../deps.ts';
+import { originOf, type AuthDeps, type PasswordDeps } from '../deps.ts';
 import { answerJson, jsonBody, mail, password, text } from '../http.ts';
 import { migrationOf, startUrl, tokensOf, userOf } from '../user.ts';
 import { accountsOf, comparable, type Account, type Accounts } from './accounts.ts';
 import { beginByPassword, moreAccounts } from './begin.ts';
-import type { PasswordDeps } from './deps.ts';
 import { isCut, type UsableHash } from './hashes.ts';
 import { recordHeldBack, recordRefused, type Refused } from './refused.ts';
 import { retiredWithColumn } from './retired.ts';
@@ -130,7 +129,7 @@ interface Compared {
 
 /**
  * Compares with every account that could sign in. Where none fits, as much is computed as for the dearest hash in use, for every account
- * that an address may have: so the time of a refusal tells neither whether there is an account nor of which kind.
+ * that an address may have: so the time of a refusal shows neither whether there is an account nor of which kind.
  */
 async function compare(given: Credentials, found: Accounts, deps: PasswordDeps): Promise<Compared> {
   const { hashing, config } = deps;

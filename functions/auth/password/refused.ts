@@ -4,7 +4,7 @@ import type { Origin } from '../../../shared/sessions/refresh.ts';
 import type { Barred } from './accounts.ts';
 
 /** Failures that lock an account, and for how long the first of them does; each further one doubles it, to a day. */
-export const LOCKING_FAILURES = 5;
+const LOCKING_FAILURES = 5;
 const LOCK_MINUTES = 15;
 const MOST_DOUBLINGS = 7;
 
@@ -17,7 +17,7 @@ export interface Refused {
 
 /**
  * Records refused sign-ins: wrong passwords count towards the lock, unusable hashes are flagged. One statement that does the same work
- * whoever is refused, so that concurrent failures all count, and its time tells nothing.
+ * for every refusal, so that concurrent failures all count, and its time shows no reason.
  */
 export async function recordRefused(
   database: Pick<Database, 'execute'>,

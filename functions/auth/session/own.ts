@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
 import { Refusal } from '../../../shared/errors.ts';
-import { auditInsert, type AuditedAct } from '../../../shared/people/audit.ts';
+import { auditInsert } from '../../../shared/people/audit.ts';
 import { uuidOf } from '../../../shared/people/tenants.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
 import { endedCookies } from '../../../shared/sessions/cookies.ts';
@@ -64,27 +64,22 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
         const caller = await called(request, context);
         const id = uuidOf(new URL(request.url).pathname.slice(SESSIONS.length + 1));
         const { userId, sessionId } = caller.session;
-        const own = sql`${which.session(id ?? NOBODYS)} and s.user_id = ${userId}::uuid`;
-        const ended = id === null ? 0 : await end(own, 'ended by its user', caller, context, deps);
-        if (ended === 0) throw new Refusal('not_found', 'no living session of the caller has this id');
+        const own = id === null ? null : sql`${which.session(id)} and s.user_id = ${userId}::uuid`;
+        if (own === null || (await end(own, 'ended by its user', caller, context, deps)) === 0)
+          throw new Refusal('not_found', 'no living session of the caller has this id');
         return noContent(id === sessionId && caller.byCookie ? endedCookies(deps.sessions) : caller.cookies);
       },
     },
   ];
 }
 
-/** A browser whose session is over still has its cookies to lose. */
+/** Undefined for a request by cookie whose session is over: its cookies are removed all the same. */
 function goneAlready({ headers }: Request): (error: unknown) => undefined {
   return (error) => {
     const over = error instanceof Refusal && error.code === 'invalid_token';
     if (!over || headers.has('authorization')) throw error;
   };
 }
-
-const NOBODYS = '00000000-0000-0000-0000-000000000000';
-const SIGNED_OUT = { 'ended by its user': 'session_ended' } as const satisfies Partial<
-  Record<Ending, AuditedAct>
->;
 
 /** Ends sessions of the caller; returns how many. From then on their access tokens are refused on every instance. */
 async function end(
@@ -96,7 +91,7 @@ async function end(
 ): Promise<number> {
   const entry = {
     who: session.userId,
-    what: why === 'ended by its user' ? SIGNED_OUT[why] : 'signed_out',
+    what: why === 'ended by its user' ? 'session_ended' : 'signed_out',
     subject: session.userId,
     from: address,
     run: id,

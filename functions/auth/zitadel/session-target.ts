@@ -6,11 +6,10 @@ import { ProviderUnavailable, Refusal } from '../../../shared/errors.ts';
 import { linkedUser } from '../../../shared/people/links.ts';
 import { migrationPaused } from '../../../shared/people/tenants.ts';
 import type { Directory } from '../../../shared/ports/directory.ts';
-import { originOf } from '../deps.ts';
+import { originOf, type PasswordDeps } from '../deps.ts';
 import { answerJson, password as passwordText, shaped } from '../http.ts';
-import { accountOf, comparable, type Account } from '../password/accounts.ts';
-import { recordCarried } from '../password/carry-over.ts';
-import type { PasswordDeps } from '../password/deps.ts';
+import { accountOf, comparable } from '../password/accounts.ts';
+import { mayCarry, recordCarried } from '../password/carry-over.ts';
 import { isCut } from '../password/hashes.ts';
 import { limitAccount } from '../password/login.ts';
 import { recordRefused } from '../password/refused.ts';
@@ -32,14 +31,14 @@ const READ_MS = 5_000;
 const LEAST_COST = 10;
 const PASSWORD_METHOD = 'AUTHENTICATION_METHOD_TYPE_PASSWORD';
 
-export interface SessionTargetDeps extends PasswordDeps {
+interface SessionTargetDeps extends PasswordDeps {
   readonly zitadel: ZitadelDirectoryConfig;
   readonly directory: Directory;
 }
 
 /**
- * The lazy door inside Zitadel's own sign-in: a target of an execution on the request SetSession. Where a person who has no password there
- * types the one of the application, it is checked here and set there, and the request that waits then finds it right. It makes nobody, and
+ * Carries a password over inside Zitadel's own sign-in: a target of an execution on the request SetSession. Where an account there has no
+ * password and that of the application is typed, it is verified here and set there before the request goes on. It makes no account, and
  * its answer changes nothing of the request.
  */
 export function sessionTargetRoute(deps: SessionTargetDeps): OwnRoute {
@@ -100,11 +99,6 @@ async function carryAt(
   // As a hash: the plain text would be held against a policy of complexity, which the application had none of.
   const made = await hashing.hash(typed, Math.max(LEAST_COST, config.passwordCost));
   await recordCarried(account.userId, await directory.carryPassword(subject, { hash: made }), deps);
-}
-
-/** Who has signed in at the provider already chose their credentials there. */
-function mayCarry({ migration }: Account): boolean {
-  return migration !== 'completed' && migration !== 'excluded';
 }
 
 /** Only where it is certain: a password that is there is never overwritten. */

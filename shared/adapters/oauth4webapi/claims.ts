@@ -27,7 +27,7 @@ export function accountOf(claims: unknown, config: OAuthClient): ProviderAccount
     emailVerified: verified ?? false,
     name: plain(name) ?? plain(username),
     groups: groupsIn(parsed.data, config),
-    complete: plain(email) !== null && tellsGroups(parsed.data, config),
+    complete: plain(email) !== null && hasGroupClaims(parsed.data, config),
   };
 }
 
@@ -42,7 +42,7 @@ function groupsIn(claims: unknown, { provider, issuer, projectId }: OAuthClient)
 }
 
 /** Zitadel puts them into the ID token only where the application is set so. */
-function tellsGroups(
+function hasGroupClaims(
   claims: Readonly<Record<string, unknown>>,
   { provider, projectId }: OAuthClient,
 ): boolean {

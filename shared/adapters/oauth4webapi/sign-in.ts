@@ -103,7 +103,7 @@ export function openSignIn(config: OAuthClient, deps: SignInDeps): SignIn {
 
 function serverOf(issuer: string, metadata: ProviderMetadata, fetch: ReturnType<typeof boundedFetch>) {
   const { tokenEndpoint, userinfoEndpoint, namesItself } = metadata;
-  // Without TLS is an issuer of loopback, whose endpoints the library would refuse: it sees them with, and its fetch undoes that.
+  // Endpoints of an issuer on loopback have no TLS, and the library refuses them: it gets them as https, and its fetch undoes that.
   const real = new Map<string, string>();
   const withTls = (endpoint: string): string => {
     const shown = new URL(endpoint.replace(/^http:/, 'https:')).href;

@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
-import { CODES } from '../../../shared/codes.ts';
-import { Refusal } from '../../../shared/errors.ts';
-import { shaped } from '../http.ts';
 import type * as z from 'zod';
+import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
+import { shownOf, type Shown } from '../../shared/edge/problem.ts';
+import { Refusal } from '../../shared/errors.ts';
+import { escapeHtml } from '../../shared/mail/fill.ts';
+import { jsonBody, shaped } from './http.ts';
 
 const STYLE =
   'body{font:1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}' +
   'label,input,button{display:block;font:inherit;margin:.5rem 0}input{width:100%;box-sizing:border-box;padding:.4rem}button{padding:.4rem 1rem}';
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
-/** Nothing of others is loaded, and no address of this page, which holds a token, goes anywhere. */
+/** Nothing is loaded from elsewhere, and the page's address, which holds a token, is in no Referer. */
 const HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
@@ -19,27 +20,29 @@ const HEADERS = {
   'content-security-policy': `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
 };
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escaped(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
+/** `head` and `rest` are HTML, `title` and `words` text. */
+function html(title: string, words: string, { head = '', rest = '' }): string {
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">${head}<title>${escapeHtml(title)}</title>
+<main><h1>${escapeHtml(title)}</h1><p>${escapeHtml(words)}</p>${rest}</main>
+`;
 }
 
-/** `form`: HTML of our own; everything else is text. */
+/** A refusal for a browser. Plain, so that it needs no asset and no script. */
+export function refusalPage({ title, detail, code }: Shown, requestId: string): string {
+  return html(title, detail, {
+    rest: `<p><a href="/">Back to the start</a></p><p><small>${escapeHtml(code)}, request ${escapeHtml(requestId)}</small></p>`,
+  });
+}
+
+const HEAD = `<meta name="robots" content="noindex"><style>${STYLE}</style>`;
+
+/** `form`: HTML. */
 function page(title: string, words: string, form = '', status = 200): Response {
-  const html = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="robots" content="noindex"><title>${escaped(title)}</title><style>${STYLE}</style>
-<h1>${escaped(title)}</h1><p>${escaped(words)}</p>${form}`;
-  return new Response(html, { status, headers: HEADERS });
+  return new Response(html(title, words, { head: HEAD, rest: form }), { status, headers: HEADERS });
 }
 
-export interface TokenPage {
+interface TokenPage {
   /** The path that its form posts to. */
   readonly action: string;
   readonly title: string;
@@ -52,14 +55,14 @@ export interface TokenPage {
 /** The page behind a mailed link. It spends nothing, so that scanners may open it. */
 export function tokenPage(shown: TokenPage): OwnRoute['answer'] {
   return ({ url }) => {
-    const token = escaped(new URL(url).searchParams.get('token')?.slice(0, 256) ?? '');
+    const token = escapeHtml(new URL(url).searchParams.get('token')?.slice(0, 256) ?? '');
     const field =
       shown.password === undefined
         ? ''
-        : `<label for="p">${escaped(shown.password)}</label>
+        : `<label for="p">${escapeHtml(shown.password)}</label>
 <input id="p" name="new_password" type="password" autocomplete="new-password" required minlength="8">`;
     const form = `<form method="post" action="${shown.action}"><input type="hidden" name="token" value="${token}">${field}
-<button>${escaped(shown.button)}</button></form>`;
+<button>${escapeHtml(shown.button)}</button></form>`;
     return page(shown.title, shown.words, form);
   };
 }
@@ -73,16 +76,15 @@ export async function byFormOrJson<T>(
   shape: z.ZodType<T>,
   done: { readonly title: string; readonly words: string },
   work: (given: T) => Promise<Response>,
-  read: (context: RouteContext, shape: z.ZodType<T>) => Promise<T>,
 ): Promise<Response> {
-  if (!FORM.test(request.headers.get('content-type') ?? '')) return work(await read(context, shape));
+  if (!FORM.test(request.headers.get('content-type') ?? '')) return work(await jsonBody(context, shape));
   try {
     const fields = new URLSearchParams(new TextDecoder().decode(await context.body()));
     await work(shaped(Object.fromEntries(fields), shape));
     return page(done.title, done.words);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const { title, detail } = CODES[error.code];
-    return page(title, error.detail ?? detail, '', error.status);
+    const { title, detail } = shownOf(error);
+    return page(title, detail, '', error.status);
   }
 }
