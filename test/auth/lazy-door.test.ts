@@ -4,12 +4,11 @@ import * as z from 'zod';
 import { startKanidm } from '../../dev/kanidm/index.ts';
 import { startZitadel } from '../../dev/zitadel/index.ts';
 import { ORGANIZATION } from '../../dev/zitadel/users.ts';
-import { syncGroups } from '../../shared/provisioning/groups.ts';
 import { provision } from '../../shared/provisioning/provision.ts';
 import { sql } from '../../shared/ports/database.ts';
-import type { Directory } from '../../shared/ports/directory.ts';
-import { openDirectory, signsInAtKanidm } from '../contracts/directory-support.ts';
+import { openDirectory, signsInAtKanidm, signsInAtZitadel } from '../contracts/directory-support.ts';
 import { depsOf } from '../provisioning/ground.ts';
+import { userOfGroups, zitadelDirectory } from './directory.ts';
 import { makeTenant, makeUser, PASSWORD, type MadeUser } from './people.ts';
 import { authSuite, signIn, type AuthStage } from './suite.ts';
 
@@ -20,17 +19,8 @@ afterAll(async () => {
   await kanidm.close();
 });
 
-const ISSUER = 'https://auth.example.org';
 const projectId = zitadel.grants.createProject(ORGANIZATION, 'api');
-const atZitadel = openDirectory({
-  provider: 'zitadel',
-  issuer: ISSUER,
-  url: zitadel.url,
-  token: zitadel.token,
-  tenancy: 'organisations',
-  organization: ORGANIZATION,
-  projectId,
-});
+const { directory: atZitadel, variables } = zitadelDirectory(zitadel, projectId);
 const syncToken = kanidm.syncs.make('sallyport_sync');
 const kanidmConfig = {
   provider: 'kanidm',
@@ -41,12 +31,8 @@ const kanidmConfig = {
 } as const;
 const atKanidm = openDirectory(kanidmConfig);
 
-/** A user at cost 10, which Zitadel takes, of a tenant whose groups stand. */
-async function userOf(stage: AuthStage, directory: Directory): Promise<MadeUser> {
-  const tenant = await makeTenant(stage.database);
-  await syncGroups(tenant.slug, false, depsOf(stage.database, directory));
-  return makeUser(stage.database, { tenant, hash: hashSync(PASSWORD, 10) });
-}
+/** At a cost that Zitadel takes. */
+const HASH = hashSync(PASSWORD, 10);
 
 const Row = z.object({ auth_method: z.string(), account: z.string().nullable(), ready: z.boolean() });
 
@@ -62,22 +48,8 @@ async function rowOf(stage: AuthStage, { userId }: MadeUser): Promise<z.output<t
 
 const patiently = <T>(look: () => Promise<T>) => vi.waitUntil(look, { timeout: 600_000, interval: 20 });
 
-async function signsInAtZitadel(userId: string): Promise<boolean> {
-  const answer = await fetch(`${zitadel.url}/v2/sessions`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${zitadel.token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ checks: { user: { userId }, password: { password: PASSWORD } } }),
-  });
-  await answer.body?.cancel();
-  return answer.status === 201;
-}
-
 const ZITADEL = {
-  MIGRATION_PROVIDER: 'zitadel',
-  ZITADEL_ISSUER_URL: ISSUER,
-  ZITADEL_AUDIENCE: 'api',
-  ZITADEL_API_URL: zitadel.url,
-  ZITADEL_PROVISIONING_TOKEN: zitadel.token,
+  ...variables,
   ZITADEL_ORGANIZATION: ORGANIZATION,
   ZITADEL_PROJECT_ID: projectId,
   PASSWORD_COST: '10',
@@ -86,17 +58,17 @@ const ZITADEL = {
 describe('the lazy door', () => {
   authSuite('to Zitadel', { variables: () => ZITADEL }, (stage) => {
     it('who signs in by password has an account there under the same id, and the password works at both', async () => {
-      const user = await userOf(stage, atZitadel);
+      const user = await userOfGroups(stage, atZitadel, HASH);
       const { user: shown, migration } = await signIn(stage, user);
       expect([shown.auth_method, migration?.state]).toEqual(['password', 'not_invited']);
       await patiently(async () => (await rowOf(stage, user)).account !== null);
       expect(await rowOf(stage, user)).toMatchObject({ auth_method: 'dual', account: user.userId });
-      expect(await signsInAtZitadel(user.userId)).toBe(true);
+      expect(await signsInAtZitadel(zitadel, user.userId, PASSWORD)).toBe(true);
       expect((await signIn(stage, user)).migration?.state).toBe('provisioned');
     });
 
     it('and a bulk run at the same moment make one account', async () => {
-      const user = await userOf(stage, atZitadel);
+      const user = await userOfGroups(stage, atZitadel, HASH);
       const request = { tenant: user.slug, limit: null, passwords: true, listed: null };
       const [, { counts }] = await Promise.all([
         Promise.all([signIn(stage, user), signIn(stage, user)]),
@@ -112,7 +84,7 @@ describe('the lazy door', () => {
     it('neither delays nor fails a sign-in, whatever the provider does', async () => {
       const tenant = await makeTenant(stage.database);
       // Without groups at the provider nobody can be made there.
-      const user = await makeUser(stage.database, { tenant, hash: hashSync(PASSWORD, 10) });
+      const user = await makeUser(stage.database, { tenant, hash: HASH });
       await signIn(stage, user);
       await patiently(async () => stage.gateway.output().includes(user.userId));
       expect(stage.gateway.output()).not.toContain(PASSWORD);
@@ -130,7 +102,7 @@ describe('the lazy door', () => {
 
   authSuite('to Kanidm', { variables: () => KANIDM }, (stage) => {
     it('who signs in by password is marked as ready, and goes nowhere', async () => {
-      const user = await userOf(stage, openDirectory({ ...kanidmConfig, syncToken: null }));
+      const user = await userOfGroups(stage, openDirectory({ ...kanidmConfig, syncToken: null }), HASH);
       await signIn(stage, user);
       expect(await rowOf(stage, user)).toEqual({ auth_method: 'password', account: null, ready: true });
     });
@@ -141,7 +113,7 @@ describe('the lazy door', () => {
     { variables: () => ({ ...KANIDM, KANIDM_SYNC_TOKEN: syncToken }) },
     (stage) => {
       it('the password goes along with the sign-in after provisioning, and works there', async () => {
-        const user = await userOf(stage, atKanidm);
+        const user = await userOfGroups(stage, atKanidm, HASH);
         const request = { tenant: user.slug, limit: null, passwords: true, listed: null };
         await provision(request, depsOf(stage.database, atKanidm));
         const found = await atKanidm.find([user.userId]);

@@ -3,10 +3,9 @@ import { expect, it } from 'vitest';
 import { expectRefusal } from '../support/refusal.ts';
 import { makeUser } from './people.ts';
 import { link, provisioned } from './oauth/people.ts';
-import { oauthSuite, signInAt } from './oauth/suite.ts';
+import { KANIDM, oauthSuite, signInAt } from './oauth/suite.ts';
 import { bearer, signIn } from './suite.ts';
 
-const KANIDM = { provider: 'kanidm' };
 const COOKIE = 'sallyport';
 
 oauthSuite('a session of a provider at the gateway', {}, (stage) => {

@@ -1,22 +1,17 @@
-import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { expectRefusal } from '../support/refusal.ts';
 import {
-  address,
   AUTHORIZE,
+  KANIDM,
   leave,
   makeGroupedTenant,
+  memberOf,
   oauthSuite,
   signInAt,
-  type GroupedTenant,
 } from './oauth/suite.ts';
 import { PUBLIC_URL } from './suite.ts';
 
-const KANIDM = { provider: 'kanidm' };
-
 oauthSuite('the way to the provider and back', {}, (stage) => {
-  const somebody = ({ users }: GroupedTenant) => ({ sub: randomUUID(), email: address(), groups: [users] });
-
   describe('a browser is sent', () => {
     it('with PKCE S256, state, nonce and one redirect URI per issuer; a hint goes along', async () => {
       for (const provider of [stage.kanidm, stage.zitadel]) {
@@ -77,7 +72,7 @@ oauthSuite('the way to the provider and back', {}, (stage) => {
 
     it('from two tabs at once, each of which comes back to where it began', async () => {
       const tenant = await makeGroupedTenant(stage.database);
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       const browser = stage.browser();
       const one = await leave(browser, { ...KANIDM, return_to: '/one' });
       const other = await leave(browser, { ...KANIDM, return_to: '/other' });
@@ -96,7 +91,7 @@ oauthSuite('the way to the provider and back', {}, (stage) => {
       for (let tab = 0; tab < 7; tab += 1) ways.push(await leave(browser, KANIDM));
       const kept = [...browser.cookies.keys()].filter((name) => name.startsWith('sallyport_in_'));
       expect(kept).toHaveLength(4);
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       await expectRefusal(await browser.get(stage.kanidm.approve(ways[0]!, account)), 'invalid_callback');
       for (const way of ways.slice(3))
         expect((await browser.get(stage.kanidm.approve(way, account))).status).toBe(303);
@@ -105,7 +100,7 @@ oauthSuite('the way to the provider and back', {}, (stage) => {
 
   it('return_to is a local path, and anything else a fixed one', async () => {
     const tenant = await makeGroupedTenant(stage.database);
-    const account = somebody(tenant);
+    const account = memberOf(tenant);
     const back = async (returnTo: string) => {
       const browser = stage.browser();
       const answer = await signInAt(browser, stage.kanidm, account, { ...KANIDM, return_to: returnTo });

@@ -1,33 +1,20 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { sql } from '../../shared/ports/database.ts';
 import { expectRefusal } from '../support/refusal.ts';
-import type { FakeProvider } from './oauth/provider.ts';
 import {
-  address,
-  countOf,
+  expectNothing,
+  KANIDM,
   leave,
-  linkedTo,
   makeGroupedTenant,
+  memberOf,
   oauthSuite,
   signInAt,
-  type GroupedTenant,
 } from './oauth/suite.ts';
 
-const KANIDM = { provider: 'kanidm' };
-
 oauthSuite('the provider and the browser at their worst', {}, (stage) => {
-  const somebody = ({ users }: GroupedTenant) => ({ sub: randomUUID(), email: address(), groups: [users] });
-
-  /** Nothing came of it: no link, no user, no session. */
-  const nothing = async (provider: FakeProvider, sub: string): Promise<void> => {
-    expect(await linkedTo(stage.database, provider.url, sub)).toEqual([]);
-    expect(await countOf(stage.database, sql`sallyport_sessions where subject = ${sub}`)).toBe(0);
-  };
-
   it('keys and discovery are not fetched each time, and the provider is called once', async () => {
     const tenant = await makeGroupedTenant(stage.database);
-    const account = somebody(tenant);
+    const account = memberOf(tenant);
     await signInAt(stage.browser(), stage.kanidm, account, KANIDM);
     stage.kanidm.calls();
     for (let i = 0; i < 3; i += 1) await signInAt(stage.browser(), stage.kanidm, account, KANIDM);
@@ -37,19 +24,19 @@ oauthSuite('the provider and the browser at their worst', {}, (stage) => {
   it('a key that is new at the provider signs somebody in at once', async () => {
     const tenant = await makeGroupedTenant(stage.database);
     await stage.kanidm.issuer.addKey(randomUUID());
-    const answer = await signInAt(stage.browser(), stage.kanidm, somebody(tenant), KANIDM);
+    const answer = await signInAt(stage.browser(), stage.kanidm, memberOf(tenant), KANIDM);
     expect(answer.status).toBe(303);
   });
 
   it('a provider that is away is 503, leaves the sign-in as it is, and the same answer works once it is back', async () => {
     const tenant = await makeGroupedTenant(stage.database);
     for (const fault of ['status', 'refused', 'garbage'] as const) {
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       const browser = stage.browser();
       const back = stage.kanidm.approve(await leave(browser, KANIDM), account);
       stage.kanidm.issuer.faults.set('/token', fault);
       await expectRefusal(await browser.get(back), 'identity_provider_unavailable');
-      await nothing(stage.kanidm, account.sub);
+      await expectNothing(stage, stage.kanidm, account.sub);
       stage.kanidm.reset();
       expect((await browser.get(back)).status).toBe(303);
     }
@@ -67,7 +54,7 @@ oauthSuite('the provider and the browser at their worst', {}, (stage) => {
       const browser = stage.browser();
       const way = await leave(browser, KANIDM);
       stage.kanidm.tokenFault = tokenFault;
-      const answer = await browser.get(stage.kanidm.approve(way, somebody(tenant)));
+      const answer = await browser.get(stage.kanidm.approve(way, memberOf(tenant)));
       await expectRefusal(answer, 'identity_provider_unavailable');
     }
   });

@@ -4,33 +4,23 @@ import { sql } from '../../shared/ports/database.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import type { FakeProvider } from './oauth/provider.ts';
 import {
-  address,
   countOf,
+  expectNothing,
+  KANIDM,
   leave,
-  linkedTo,
   makeGroupedTenant,
   me,
+  memberOf,
   oauthSuite,
   signInAt,
-  type GroupedTenant,
 } from './oauth/suite.ts';
 import { PUBLIC_URL } from './suite.ts';
 
-const KANIDM = { provider: 'kanidm' };
-
 oauthSuite('what comes back from the provider', {}, (stage) => {
-  const somebody = ({ users }: GroupedTenant) => ({ sub: randomUUID(), email: address(), groups: [users] });
-
-  /** Nothing came of it: no link, no user, no session. */
-  const nothing = async (provider: FakeProvider, sub: string): Promise<void> => {
-    expect(await linkedTo(stage.database, provider.url, sub)).toEqual([]);
-    expect(await countOf(stage.database, sql`sallyport_sessions where subject = ${sub}`)).toBe(0);
-  };
-
   describe('what comes back is refused, without a session,', () => {
     it('when the state is missing, unknown, doubled or of another browser', async () => {
       const tenant = await makeGroupedTenant(stage.database);
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       const browser = stage.browser();
       const back = stage.kanidm.approve(await leave(browser, KANIDM), account);
       const url = new URL(back, PUBLIC_URL);
@@ -94,13 +84,13 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
         await expectRefusal(await other.get(each), 'invalid_callback');
         expect(other.cookies.has('sallyport')).toBe(false);
       }
-      await nothing(stage.kanidm, account.sub);
+      await expectNothing(stage, stage.kanidm, account.sub);
       expect((await browser.get(back)).status).toBe(303);
     });
 
     it('when state and code come again, although Kanidm takes a code twice', async () => {
       const tenant = await makeGroupedTenant(stage.database);
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       const browser = stage.browser();
       const back = stage.kanidm.approve(await leave(browser, KANIDM), account);
       const held = new Map(browser.cookies);
@@ -114,7 +104,7 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
 
     it('when the same answer comes twice at once: one session', async () => {
       const tenant = await makeGroupedTenant(stage.database);
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       const browser = stage.browser();
       const back = stage.kanidm.approve(await leave(browser, KANIDM), account);
       const answers = await Promise.all(
@@ -131,7 +121,7 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
     it('when a new account comes from several browsers at once: one user, every session theirs', async () => {
       const tenant = await makeGroupedTenant(stage.database);
       for (const sub of [randomUUID(), `9${Date.now()}`]) {
-        const account = { ...somebody(tenant), sub };
+        const account = { ...memberOf(tenant), sub };
         const browsers = Array.from({ length: 5 }, () => stage.browser());
         const backs = await Promise.all(
           browsers.map(async (browser) => stage.kanidm.approve(await leave(browser, KANIDM), account)),
@@ -146,18 +136,18 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
 
     it('when the code is of another sign-in, whose verifier and nonce are missing here', async () => {
       const tenant = await makeGroupedTenant(stage.database);
-      const [victim, attacker] = [somebody(tenant), somebody(tenant)];
+      const [victim, attacker] = [memberOf(tenant), memberOf(tenant)];
       const browser = stage.browser();
       const stolen = new URL(stage.kanidm.approve(await leave(stage.browser(), KANIDM), victim), PUBLIC_URL);
       const own = new URL(stage.kanidm.approve(await leave(browser, KANIDM), attacker), PUBLIC_URL);
       own.searchParams.set('code', stolen.searchParams.get('code')!);
       await expectRefusal(await browser.get(own.pathname + own.search), 'invalid_callback');
-      await nothing(stage.kanidm, victim.sub);
+      await expectNothing(stage, stage.kanidm, victim.sub);
     });
 
     it('when it comes to the other provider’s address, or names another issuer', async () => {
       const tenant = await makeGroupedTenant(stage.database);
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       const browser = stage.browser();
       const back = stage.zitadel.approve(await leave(browser, { provider: 'zitadel' }), account);
       await expectRefusal(await browser.get(back.replace('/zitadel', '/kanidm')), 'invalid_callback');
@@ -169,7 +159,7 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
         for (const [name, value] of browser.cookies) tab.cookies.set(name, value);
         await expectRefusal(await tab.get(other.pathname + other.search), 'invalid_callback');
       }
-      await nothing(stage.zitadel, account.sub);
+      await expectNothing(stage, stage.zitadel, account.sub);
     });
 
     it('when the person or the provider refused', async () => {
@@ -210,26 +200,26 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
     ];
     it.each(bent)('when the ID token has %s', async (_what, bend) => {
       const tenant = await makeGroupedTenant(stage.database);
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       const browser = stage.browser();
       const way = await leave(browser, KANIDM);
       await bend(stage.kanidm);
       await expectRefusal(await browser.get(stage.kanidm.approve(way, account)), 'invalid_callback');
       expect(browser.cookies.size).toBe(0);
-      await nothing(stage.kanidm, account.sub);
+      await expectNothing(stage, stage.kanidm, account.sub);
     });
 
     it('when the key is not there, after one look for it', async () => {
       const tenant = await makeGroupedTenant(stage.database);
-      const account = somebody(tenant);
+      const account = memberOf(tenant);
       const browser = stage.browser();
-      await signInAt(browser, stage.kanidm, somebody(tenant), KANIDM);
+      await signInAt(browser, stage.kanidm, memberOf(tenant), KANIDM);
       const way = await leave(browser, KANIDM);
       stage.kanidm.idToken.sign = { header: { typ: undefined, kid: randomUUID() } };
       stage.kanidm.calls();
       await expectRefusal(await browser.get(stage.kanidm.approve(way, account)), 'invalid_callback');
       expect(stage.kanidm.calls().filter((path) => path === '/oauth/v2/keys')).toHaveLength(1);
-      await nothing(stage.kanidm, account.sub);
+      await expectNothing(stage, stage.kanidm, account.sub);
     });
   });
 });

@@ -10,16 +10,17 @@ import { startProvider, type Account, type FakeProvider } from './oauth/provider
 import {
   address,
   countOf,
+  KANIDM,
   leave,
   linkedTo,
   makeGroupedTenant,
   me,
+  memberOf,
   providerVariables,
   signInAt,
 } from './oauth/suite.ts';
 
 const postgres = DATABASES[1];
-const KANIDM = { provider: 'kanidm' };
 const REFRESH = '/api/v1/auth/oauth/refresh';
 
 describe.skipIf(postgres.missing)(
@@ -43,10 +44,7 @@ describe.skipIf(postgres.missing)(
     });
 
     const open = () => openBrowser((target, sent) => auth.send(target, sent));
-    const somebody = async (): Promise<Account> => {
-      const tenant = await makeGroupedTenant(db.database);
-      return { sub: randomUUID(), email: address(), groups: [tenant.users] };
-    };
+    const somebody = async (): Promise<Account> => memberOf(await makeGroupedTenant(db.database));
     const arriving = async (account: Account) => {
       const browser = open();
       return { account, browser, back: kanidm.approve(await leave(browser, KANIDM), account) };

@@ -6,14 +6,13 @@ import { expectRefusal } from '../support/refusal.ts';
 import { openBrowser, type Browser } from './oauth/browser.ts';
 import { atKanidm, type AtKanidm } from './oauth/kanidm.ts';
 import { link } from './oauth/people.ts';
-import { address, group, leave, me } from './oauth/suite.ts';
+import { address, group, KANIDM, leave, me } from './oauth/suite.ts';
 import { makeTenant, makeUser } from './people.ts';
 import { authSuite, PUBLIC_URL, signIn } from './suite.ts';
 
 const CLIENT = 'sallyport_web';
 /** Whoever is in it may sign in. */
 const SIGN_IN = 'sallyport_people';
-const KANIDM = { provider: 'kanidm' };
 const REFRESH = '/api/v1/auth/oauth/refresh';
 
 describe('with a stand-in that answers as Kanidm was recorded to', () => {

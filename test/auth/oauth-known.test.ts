@@ -4,10 +4,17 @@ import { sql } from '../../shared/ports/database.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { auditOf, makeUser, PASSWORD, userRow } from './people.ts';
 import { link, provisioned } from './oauth/people.ts';
-import { address, countOf, linkedTo, makeGroupedTenant, me, oauthSuite, signInAt } from './oauth/suite.ts';
+import {
+  address,
+  countOf,
+  KANIDM,
+  linkedTo,
+  makeGroupedTenant,
+  me,
+  oauthSuite,
+  signInAt,
+} from './oauth/suite.ts';
 import { bearer, signIn } from './suite.ts';
-
-const KANIDM = { provider: 'kanidm' };
 
 oauthSuite('a known user by the provider', {}, (stage) => {
   describe('MIGRATED user: both', () => {

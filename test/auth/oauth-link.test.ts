@@ -7,6 +7,7 @@ import { provisioned } from './oauth/people.ts';
 import {
   address,
   countOf,
+  KANIDM,
   leave,
   linkedTo,
   makeGroupedTenant,
@@ -15,8 +16,6 @@ import {
   signInAt,
 } from './oauth/suite.ts';
 import { signIn } from './suite.ts';
-
-const KANIDM = { provider: 'kanidm' };
 
 oauthSuite('whose account it is', {}, (stage) => {
   describe('nobody is linked to somebody else’s account', () => {

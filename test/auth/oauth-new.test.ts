@@ -9,6 +9,7 @@ import {
   address,
   countOf,
   group,
+  KANIDM,
   linkedTo,
   makeGroupedTenant,
   me,
@@ -16,8 +17,6 @@ import {
   PROJECT,
   signInAt,
 } from './oauth/suite.ts';
-
-const KANIDM = { provider: 'kanidm' };
 
 oauthSuite('somebody new by the provider', {}, (stage) => {
   describe('NEW user: OAuth2 works', () => {

@@ -5,9 +5,8 @@ import { sql } from '../../shared/ports/database.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { auditOf } from './people.ts';
 import type { Browser } from './oauth/browser.ts';
-import { address, countOf, makeGroupedTenant, me, oauthSuite, signInAt } from './oauth/suite.ts';
+import { address, countOf, KANIDM, makeGroupedTenant, me, oauthSuite, signInAt } from './oauth/suite.ts';
 
-const KANIDM = { provider: 'kanidm' };
 const REFRESH = '/api/v1/auth/oauth/refresh';
 const PATHS = [REFRESH, '/api/v1/auth/refresh'];
 

@@ -2,21 +2,18 @@ import { hashSync } from 'bcryptjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { startZitadel } from '../../dev/zitadel/index.ts';
-import { ORGANIZATION } from '../../dev/zitadel/users.ts';
-import { syncGroups } from '../../shared/provisioning/groups.ts';
 import { provision } from '../../shared/provisioning/provision.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { openDirectory } from '../contracts/directory-support.ts';
 import { depsOf } from '../provisioning/ground.ts';
 import { SOCKETS } from '../support/gateway/runtimes.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { signature } from '../webhooks/sign.ts';
-import { auditOf, makeTenant, makeUser, PASSWORD, userRow, type MadeUser } from './people.ts';
+import { userOfGroups, zitadelDirectory } from './directory.ts';
+import { auditOf, PASSWORD, userRow, type MadeUser } from './people.ts';
 import { authSuite, type AuthStage } from './suite.ts';
 
 const KEY = 'the-key-of-the-target';
 const SET = '/zitadel.session.v2.SessionService/SetSession';
-const ISSUER = 'https://auth.example.org';
 const ROUTE = 'zitadel/set-session';
 
 const Session = z.object({ sessionId: z.string(), sessionToken: z.string() });
@@ -26,14 +23,7 @@ authSuite(
   {
     // Zitadel calls over a socket.
     on: SOCKETS,
-    variables: () => ({
-      MIGRATION_PROVIDER: 'zitadel',
-      ZITADEL_ISSUER_URL: ISSUER,
-      ZITADEL_AUDIENCE: 'api',
-      ZITADEL_API_URL: zitadel.url,
-      ZITADEL_PROVISIONING_TOKEN: zitadel.token,
-      WEBHOOK_SIGNING_KEYS: KEY,
-    }),
+    variables: () => ({ ...variables, WEBHOOK_SIGNING_KEYS: KEY }),
   },
   (stage) => {
     beforeAll(() => {
@@ -121,22 +111,12 @@ authSuite(
 
 const zitadel = await startZitadel();
 afterAll(() => zitadel.close());
-const directory = openDirectory({
-  provider: 'zitadel',
-  issuer: ISSUER,
-  url: zitadel.url,
-  token: zitadel.token,
-  tenancy: 'organisations',
-  organization: ORGANIZATION,
-  projectId: null,
-});
+const { directory, variables } = zitadelDirectory(zitadel);
 
 /** A user whose account there has no password: its hash is too cheap for Zitadel. */
 async function provisioned(stage: AuthStage): Promise<MadeUser> {
-  const tenant = await makeTenant(stage.database);
-  await syncGroups(tenant.slug, false, depsOf(stage.database, directory));
-  const user = await makeUser(stage.database, { tenant });
-  const request = { tenant: tenant.slug, limit: null, passwords: true, listed: null };
+  const user = await userOfGroups(stage, directory);
+  const request = { tenant: user.slug, limit: null, passwords: true, listed: null };
   await provision(request, depsOf(stage.database, directory));
   return user;
 }

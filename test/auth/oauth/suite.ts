@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import * as z from 'zod';
 import { sql, type Database } from '../../../shared/ports/database.ts';
 import { makeTenant } from '../people.ts';
@@ -63,6 +63,9 @@ export function providerVariables(kanidm: FakeProvider, zitadel: FakeProvider): 
   };
 }
 
+/** The query of a sign-in at Kanidm. */
+export const KANIDM = { provider: 'kanidm' };
+
 export const AUTHORIZE = '/api/v1/auth/oauth/authorize';
 
 /** Sends a browser to a provider; where to. */
@@ -97,6 +100,11 @@ export async function makeGroupedTenant(database: Database, status = 'active'): 
   await group(database, tenant, users, 'member');
   await group(database, tenant, admins, 'admin');
   return { ...tenant, users, admins };
+}
+
+/** A new account in the group of members. */
+export function memberOf({ users }: GroupedTenant) {
+  return { sub: randomUUID(), email: address(), groups: [users] };
 }
 
 export async function group(
@@ -142,6 +150,16 @@ export async function countOf(database: Database, what: ReturnType<typeof sql>):
     z.object({ n: z.number() }),
   );
   return row!.n;
+}
+
+/** No link, no user and no session came of an account. */
+export async function expectNothing(
+  { database }: Pick<OAuthStage, 'database'>,
+  { url }: FakeProvider,
+  sub: string,
+): Promise<void> {
+  expect(await linkedTo(database, url, sub)).toEqual([]);
+  expect(await countOf(database, sql`sallyport_sessions where subject = ${sub}`)).toBe(0);
 }
 
 export const Me = z.object({
