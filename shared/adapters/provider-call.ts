@@ -123,9 +123,9 @@ const LONGEST_REASON = 300;
 const SECRETS =
   /eyJ[\w-]{8,}(?:\.[\w-]*)*|\$(?:2[abxy]?|argon2\w*|[156y])\$\S+|\{[A-Z0-9-]{3,}\}\S+|(?<=token=)\S+/g;
 
-/** The provider's own words, without secrets. */
+/** The status and the provider's own text, cut and without secrets. */
 export function reasonOf(status: number, text: unknown): string {
-  const words = typeof text === 'string' ? text : JSON.stringify(text ?? '');
-  const said = words.replaceAll(SECRETS, '…').slice(0, LONGEST_REASON).trim();
-  return said === '' ? `status ${status}` : `status ${status}: ${said}`;
+  const full = typeof text === 'string' ? text : JSON.stringify(text ?? '');
+  const quoted = full.replaceAll(SECRETS, '…').slice(0, LONGEST_REASON).trim();
+  return quoted === '' ? `status ${status}` : `status ${status}: ${quoted}`;
 }

@@ -41,7 +41,7 @@ export interface Group {
   /** A uuid: the provider's, else a uuid v5 of issuer, organisation and role. */
   readonly id: string;
   readonly name: string;
-  /** True: the provider keeps nothing of it, so that nobody is shown in it; users.role alone decides. */
+  /** True: the provider keeps nothing of it, so no person lists it; users.role alone decides. */
   readonly virtual?: boolean;
 }
 
@@ -84,7 +84,7 @@ export type Creation =
   /** An account with this very id: of an earlier or a concurrent call. `revived`: it was deleted, and is back as it was. */
   | { readonly outcome: 'exists'; readonly person: Person }
   | { readonly outcome: 'revived'; readonly person: Person }
-  /** The id belongs to a deleted account, and this token may not revive it. `until`: null where only the time of deletion tells. */
+  /** The id belongs to a deleted account, and this token may not revive it. `until`: null where the time of deletion is unknown. */
   | { readonly outcome: 'held'; readonly until: Date | null }
   | Clash
   | RefusedValue

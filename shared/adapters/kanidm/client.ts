@@ -39,8 +39,7 @@ function faultOf({ status, body }: ProviderAnswer): KanidmFault {
   const reason = reasonOf(status, body);
   if (status === 409) return clashOf(body, reason);
   if (status === 404) return body === 'nomatchingentries' ? { outcome: 'absent' } : notKanidm(reason);
-  if (status === 401) return { outcome: 'denied', reason, remedy: RIGHTS_REMEDY };
-  if (status === 403) return { outcome: 'denied', reason, remedy: RIGHTS_REMEDY };
+  if (status === 401 || status === 403) return { outcome: 'denied', reason, remedy: RIGHTS_REMEDY };
   if (status === 400) return refusalOf(body, reason);
   if (status === 500) return ofOperation(body, reason);
   return { outcome: 'failed', reason };
@@ -72,8 +71,8 @@ const Attribute = z.object({ invalidattribute: z.string() });
 
 function refusalOf(body: unknown, reason: string): RefusedValue {
   const attribute = Syntax.safeParse(body).data?.schemaviolation.invalidattributesyntax;
-  const said = Attribute.safeParse(body).data?.invalidattribute ?? '';
-  const field = FIELDS[attribute ?? ''] ?? (said.includes('Email') ? 'mail' : null);
+  const text = Attribute.safeParse(body).data?.invalidattribute ?? '';
+  const field = FIELDS[attribute ?? ''] ?? (text.includes('Email') ? 'mail' : null);
   return { outcome: 'refused', field, reason };
 }
 
@@ -93,7 +92,7 @@ function ofOperation(body: unknown, reason: string): KanidmFault {
   return { outcome: 'failed', reason };
 }
 
-/** What is left to report of a fault that a method has no word of its own for. */
+/** The failure that stands for a fault where a method has no outcome of its own for it. */
 export function asFailure(fault: KanidmFault): Failure {
   switch (fault.outcome) {
     case 'away':

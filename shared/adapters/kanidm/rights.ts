@@ -27,8 +27,8 @@ export async function kanidmRights(
   if (self === undefined)
     return { outcome: 'denied', reason: 'the token belongs to no account', remedy: RIGHTS_REMEDY };
   const report: Report = { missing: [], warnings: [] };
-  const revives = self.memberof.some((spn) => spn.split('@')[0] === 'idm_recycle_bin_admins');
-  judgeGroups(report, self.name[0], self.memberof);
+  const groups = new Set(self.memberof.map((spn) => spn.split('@')[0]));
+  judgeGroups(report, self.name[0], groups);
   if (isReadOnly(token))
     report.missing.push({
       right: 'a token that may write',
@@ -39,11 +39,14 @@ export async function kanidmRights(
     if (checked.outcome !== 'ok') return checked;
   }
   await judgeIndex(report, caller);
-  return { outcome: 'rights', revives, ...report };
+  return { outcome: 'rights', revives: groups.has('idm_recycle_bin_admins'), ...report };
 }
 
-function judgeGroups({ missing, warnings }: Report, name: string, memberOf: readonly string[]): void {
-  const groups = new Set(memberOf.map((spn) => spn.split('@')[0]));
+function judgeGroups(
+  { missing, warnings }: Report,
+  name: string,
+  groups: ReadonlySet<string | undefined>,
+): void {
   const join = (group: string): string => `kanidm group add-members ${group} ${name}`;
   if (groups.has('idm_people_on_boarding') && !groups.has('idm_people_admins'))
     warnings.push({

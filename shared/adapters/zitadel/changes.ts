@@ -2,13 +2,9 @@ import type { Directory } from '../../ports/directory.ts';
 import { ask, asFailure, WRITE_MS, type Asked, type ZitadelParts } from './client.ts';
 import { emailOf, isNameTaken, profileOf, tenantName } from './create.ts';
 import { refusalOf } from './faults.ts';
-import { userOf, type ZitadelPerson } from './user.ts';
+import { pathOf, userOf, type ZitadelPerson } from './user.ts';
 
 type Updated = Awaited<ReturnType<Directory['update']>>;
-
-export function pathOf(id: string): string {
-  return `/v2/users/${encodeURIComponent(id)}`;
-}
 
 const DONE = { outcome: 'done', passwordDropped: false } as const;
 const INACTIVE_ALREADY = 'COMMAND-5gunjw0cd7';

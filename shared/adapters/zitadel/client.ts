@@ -16,7 +16,7 @@ export const WRITE_MS = 15_000;
 export interface ZitadelFault {
   readonly outcome: 'fault';
   readonly status: number;
-  /** By which Zitadel's source tells one refusal from another, as in COMMAND-7yiox1isql; empty for those of the request's form. */
+  /** The refusal's id in Zitadel's source, such as COMMAND-7yiox1isql; empty where the form of the request is refused. */
   readonly id: string;
   readonly reason: string;
 }

@@ -22,7 +22,7 @@ export function profileOf(displayName: string, mail: string) {
 
 const LONGEST_NAME = 200;
 
-/** Unverified, a code is asked for and dropped, because otherwise Zitadel sends one by mail. */
+/** For an unverified address the code is requested and dropped, because otherwise Zitadel sends it by mail. */
 export function emailOf(email: string, verified: boolean) {
   return verified ? { email, isVerified: true } : { email, returnCode: {} };
 }

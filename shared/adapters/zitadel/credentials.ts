@@ -1,9 +1,8 @@
 import * as z from 'zod';
 import type { Directory } from '../../ports/directory.ts';
-import { pathOf } from './changes.ts';
 import { ask, asFailure, READ_MS, WRITE_MS, type Asked, type ZitadelParts } from './client.ts';
 import { refusalOf } from './faults.ts';
-import { userOf } from './user.ts';
+import { pathOf, userOf } from './user.ts';
 
 const Code = z.object({
   details: z.looseObject({ resourceOwner: z.string() }),
@@ -53,8 +52,7 @@ export function zitadelCredentials(
       const user = await userOf(parts, id);
       if (user.outcome === 'absent') return { outcome: 'absent' };
       const refusal = refusalOf(asked);
-      if (refusal !== undefined) return { ...refusal, field: 'password' };
-      return asFailure(asked);
+      return refusal === undefined ? asFailure(asked) : { ...refusal, field: 'password' };
     },
   };
 }

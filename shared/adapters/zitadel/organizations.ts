@@ -10,7 +10,7 @@ type Groups = Pick<Directory, 'groupName' | 'findGroup' | 'ensureGroup' | 'addMe
 type Ensured = Awaited<ReturnType<Directory['ensureGroup']>>;
 type Found = { readonly outcome: 'found'; readonly group: Group } | { readonly outcome: 'absent' } | Failure;
 
-/** Where Zitadel keeps a tenant's role. `database`: nowhere, so that users.role alone says it. */
+/** Where Zitadel keeps a tenant's role. `database`: nowhere, so that users.role alone decides. */
 type Place =
   | { readonly kind: 'organization' }
   | { readonly kind: 'role'; readonly organization: string; readonly projectId: string }
@@ -33,7 +33,6 @@ export function zitadelGroups(parts: ZitadelParts): Groups {
   /** Being in an organisation is settled where a person is made. */
   const isRole = ({ name }: Group): boolean =>
     placeOf(name.endsWith('_admins') ? 'admin' : 'member').kind === 'role';
-  const NOTHING = { outcome: 'done', absent: [] } as const;
   return {
     groupName: ({ slug }, role) => ({ name: groupNameOf(slug, role), renamed: false }),
     async findGroup(tenant, role) {
@@ -60,6 +59,8 @@ export function zitadelGroups(parts: ZitadelParts): Groups {
     },
   };
 }
+
+const NOTHING = { outcome: 'done', absent: [] } as const;
 
 const Organizations = z.object({ result: z.array(z.looseObject({ id: z.string() })).default([]) });
 

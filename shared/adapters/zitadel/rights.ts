@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Failure, RightsReport } from '../../ports/directory.ts';
-import { ask, asFailure, READ_MS, RIGHTS_REMEDY, type ZitadelParts } from './client.ts';
+import { ask, READ_MS, RIGHTS_REMEDY, type ZitadelParts } from './client.ts';
 
 const Permissions = z.object({ result: z.array(z.string()).default([]) });
 
@@ -15,10 +15,8 @@ export async function zitadelRights({ caller, config }: ZitadelParts): Promise<R
     timeoutMs: READ_MS,
     ...(organization !== null && { headers: { 'x-zitadel-orgid': organization } }),
   });
-  if (asked.outcome === 'fault')
-    return { outcome: 'rights', revives: true, missing: [], warnings: [UNCHECKED] };
-  if (asked.outcome !== 'ok') return asFailure(asked);
-  const held = Permissions.safeParse(asked.body).data?.result ?? [];
+  if (asked.outcome !== 'ok' && asked.outcome !== 'fault') return asked;
+  const held = asked.outcome === 'ok' ? (Permissions.safeParse(asked.body).data?.result ?? []) : [];
   if (held.length === 0) return { outcome: 'rights', revives: true, missing: [], warnings: [UNCHECKED] };
   // Permissions of one project are written as `project.role.write:<id>`.
   const has = (permission: string): boolean =>

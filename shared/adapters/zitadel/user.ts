@@ -20,7 +20,6 @@ export const User = z.object({
 /** A person, and where Zitadel keeps them. */
 export interface ZitadelPerson extends Person {
   readonly organization: string;
-  readonly state: Person['state'];
   /** Locked people are disabled too, and enabled by another call. */
   readonly locked: boolean;
 }
@@ -41,6 +40,10 @@ export function toPerson(user: z.output<typeof User>, issuer: string): ZitadelPe
   };
 }
 
+export function pathOf(id: string): string {
+  return `/v2/users/${encodeURIComponent(id)}`;
+}
+
 const Single = z.object({ user: User });
 
 /** `machine`: the id is taken by a service account. */
@@ -53,8 +56,7 @@ export async function userOf(
   | { readonly outcome: 'machine' }
   | Failure
 > {
-  const path = `/v2/users/${encodeURIComponent(id)}`;
-  const asked = await ask(caller, { method: 'GET', path, timeoutMs: READ_MS });
+  const asked = await ask(caller, { method: 'GET', path: pathOf(id), timeoutMs: READ_MS });
   if (asked.outcome === 'fault' && asked.status === 404) return { outcome: 'absent' };
   if (asked.outcome !== 'ok') return asFailure(asked);
   const user = Single.safeParse(asked.body).data?.user;
