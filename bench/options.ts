@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 
-/** What is measured, in this order; `lifecycle` and `crossing` only when they are asked for: they need real servers and minutes of their own. */
+/** What is measured, in this order. `lifecycle` and `crossing` run only where they are named: they start servers and take minutes. */
 export const PARTS = {
   node: 'one Node process : HAProxy and Envoy on one thread, the bare Node proxy',
   workers: 'WORKERS=2 : HAProxy and Envoy on two threads',

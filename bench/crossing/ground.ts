@@ -28,7 +28,7 @@ export interface CrossingGround {
 }
 
 export const TENANT = { id: randomUUID(), slug: 'bench', name: 'Bench' };
-const HASH = `$2b$10$${'a'.repeat(53)}`;
+export const HASH = `$2b$10$${'a'.repeat(53)}`;
 
 /** Real ones by KANIDM_URL and KANIDM_TOKEN, or ZITADEL_API_URL and ZITADEL_PROVISIONING_TOKEN; else stand-ins. */
 export async function openCrossingGrounds(paced: boolean): Promise<readonly CrossingGround[] | string> {
@@ -179,7 +179,7 @@ export async function addUsers({ database }: CrossingGround, count: number): Pro
   return users;
 }
 
-/** Both sides as before a turn. */
+/** Brings both sides back to what they were before a turn. */
 export async function forget(
   { database, directory }: CrossingGround,
   users: readonly BenchUser[],

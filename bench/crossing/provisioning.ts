@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createPlatform } from '../../shared/deps.ts';
 import { provision } from '../../shared/provisioning/provision.ts';
 import { timed, type Side } from '../lifecycle/sides.ts';
-import { addUsers, forget, TENANT, type BenchUser, type CrossingGround } from './ground.ts';
+import { addUsers, forget, HASH, TENANT, type BenchUser, type CrossingGround } from './ground.ts';
 
 /** Of all people, those that the seed's way is measured on. */
 export const SCRIPT_SAMPLE = 40;
@@ -52,7 +52,7 @@ async function makeBatch(ground: CrossingGround, users: readonly BenchUser[]): P
       human: {
         profile: { givenName: 'Bench', familyName: 'User', displayName: 'Bench User' },
         email: { email, returnCode: {} },
-        hashedPassword: { hash: `$2b$10$${'a'.repeat(53)}`, changeRequired: false },
+        hashedPassword: { hash: HASH, changeRequired: false },
       },
     });
 }
