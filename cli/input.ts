@@ -6,6 +6,10 @@ import { InvalidArgumentError } from 'commander';
 import { systemFault } from '../shared/system-errors.ts';
 import { Failure } from './failure.ts';
 
+/** Options of several groups. */
+export const JSON_OPTION = ['--json', 'print the result as JSON'] as const;
+export const DRY_RUN = ['--dry-run', 'print what would be done, with its counts; change nothing'] as const;
+
 /** Throws Failure with the file, the reason and the remedy. */
 export async function readText(name: string): Promise<string> {
   try {

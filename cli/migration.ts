@@ -1,14 +1,11 @@
 import { Option, type Command } from 'commander';
 import { UsageError } from './failure.ts';
 import { withExamples } from './help.ts';
-import { uuid } from './input.ts';
+import { DRY_RUN, JSON_OPTION, uuid } from './input.ts';
 import type { DeadlineCommand } from './migration/deadline.ts';
 import type { FinaliseCommand } from './migration/finalise.ts';
 import type { RollbackCommand } from './migration/rollback.ts';
 import type { SwitchCommand } from './migration/switch.ts';
-
-const JSON_OPTION = ['--json', 'print the result as JSON'] as const;
-const DRY_RUN = ['--dry-run', 'print what would be done, with its counts; change nothing'] as const;
 
 export function registerMigration(program: Command): void {
   const migration = withExamples(
@@ -62,7 +59,7 @@ function registerDeadline(migration: Command): void {
   );
 }
 
-/** Either one tenant or all, said in words. */
+/** Adds --tenant and --all, of which one has to be given; throws UsageError where none is. */
 function which(command: Command): Command {
   return command
     .addOption(new Option('--tenant <slug>', 'of this tenant, by slug or id').conflicts('all'))

@@ -3,7 +3,7 @@ import { Failure } from './failure.ts';
 import { withExamples } from './help.ts';
 import type { CheckOptions } from './rules/check.ts';
 import type { ExplainOptions } from './rules/explain.ts';
-import { uuid, wholeNumber } from './input.ts';
+import { JSON_OPTION, uuid, wholeNumber } from './input.ts';
 import type { RulesOptions } from './rules/source.ts';
 import type { RestoreCommand, SyncCommand } from './rules/sync.ts';
 
@@ -70,7 +70,6 @@ const RULES = [
   '--rules <file>',
   'the rules from now on (default: ACCESS_RULES, or config/access_rules.json)',
 ] as const;
-const JSON_OPTION = ['--json', 'print the result as JSON'] as const;
 const WAIT = [
   '--wait <seconds>',
   'how long to wait for another run to end',

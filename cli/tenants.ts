@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { withExamples } from './help.ts';
+import { JSON_OPTION } from './input.ts';
 import type { ConfirmCommand, ListCommand, SyncCommand } from './tenants/commands.ts';
-
-const JSON_OPTION = ['--json', 'print the result as JSON'] as const;
 
 export function registerTenants(program: Command): void {
   const tenants = withExamples(

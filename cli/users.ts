@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { withExamples } from './help.ts';
-import { uuid, wholeNumber } from './input.ts';
+import { DRY_RUN, JSON_OPTION, uuid, wholeNumber } from './input.ts';
 import type { ExportCommand } from './users/export.ts';
 import type { ExcludeCommand, MarkCommand } from './users/mark.ts';
 import type { ProvisionCommand } from './users/provision.ts';
@@ -10,8 +10,6 @@ import type { RunsCommand } from './users/runs.ts';
 import type { ShowCommand } from './users/show.ts';
 
 const TENANT = ['--tenant <slug>', 'only of this tenant, by slug or id'] as const;
-const JSON_OPTION = ['--json', 'print the result as JSON'] as const;
-const DRY_RUN = ['--dry-run', 'print what would be done, with its counts; change nothing'] as const;
 const CONCURRENCY = [
   '--concurrency <n>',
   'calls to the provider at a time (default: as many as it gains from)',

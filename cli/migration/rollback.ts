@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import {
   openRollbackBooks,
   previewRollback,
@@ -9,8 +8,8 @@ import {
 import { previewUndoRollback, undoRollback } from '../../shared/provisioning/rollback-undo.ts';
 import { processes } from '../deps.ts';
 import { UsageError } from '../failure.ts';
-import { assertTenant, operator, withDatabase } from '../people/ground.ts';
-import { colors, interruption, print, printJson, progressBar } from '../terminal.ts';
+import { assertTenant, LEASE_WAIT_MS, withDatabase, withProgress } from '../people/ground.ts';
+import { colors, print, printJson } from '../terminal.ts';
 
 export interface RollbackCommand {
   readonly tenant?: string;
@@ -49,30 +48,18 @@ export async function runRollback(options: RollbackCommand): Promise<void> {
   });
 }
 
-/** Milliseconds; a dead rollback on another machine lets go of its lease within this. */
-const WAIT_MS = 35_000;
-
 function withRollback(work: (deps: RollbackDeps) => Promise<void>): Promise<void> {
-  const signal = interruption();
-  const bar = progressBar('rolling back', { long: true });
-  return withDatabase(async ({ database, random }) => {
-    try {
-      await work({
+  return withDatabase(({ database, random }) =>
+    withProgress('rolling back', (progress) =>
+      work({
         ...openRollbackBooks(database, { processes }),
+        ...progress,
         random,
-        who: operator(),
-        signal,
-        sleep: (ms) => setTimeout(ms, undefined, { signal }),
-        waitMs: WAIT_MS,
+        waitMs: LEASE_WAIT_MS,
         onRun: () => undefined,
-        onProgress: (done, total) => {
-          bar.update(done, total);
-        },
-      });
-    } finally {
-      bar.end();
-    }
-  });
+      }),
+    ),
+  );
 }
 
 const SHOWN = 100;

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { userInfo } from 'node:os';
 import * as z from 'zod';
-import { DIRECTORY, MIGRATION, type MigrationConfig } from '../../shared/configuration/providers.ts';
+import { DIRECTORY, MIGRATION } from '../../shared/configuration/providers.ts';
 import { openDirectory } from '../../shared/deps.ts';
 import { isTenant } from '../../shared/people/tenants.ts';
 import { DatabaseUnavailable, sql, type Database } from '../../shared/ports/database.ts';
@@ -26,6 +26,9 @@ export function operator(): string {
   }
 }
 
+/** Milliseconds, after which the lease of a run that died on another machine has expired. */
+export const LEASE_WAIT_MS = 35_000;
+
 export interface PeopleOptions {
   readonly concurrency?: number | undefined;
   /** Milliseconds to wait for another run to end. */
@@ -39,44 +42,58 @@ export interface PeopleOptions {
 export function withPeople<T>(options: PeopleOptions, work: (deps: PeopleDeps) => Promise<T>): Promise<T> {
   const { concurrency, waitMs = 0, label = 'working', onRun = () => undefined } = options;
   return withGround(DIRECTORY, async (config, ground) => {
-    const signal = interruption();
-    const bar = progressBar(label, { long: true });
     try {
-      return await work({
-        ...openBooks(ground.database, { processes }),
-        ...ground,
-        directory: openDirectory(config, ground),
-        skeleton,
-        who: operator(),
-        ...(concurrency !== undefined && { concurrency }),
-        signal,
-        sleep: (ms) => setTimeout(ms, undefined, { signal }),
-        waitMs,
-        onRun,
-        onProgress: (done, total) => {
-          bar.update(done, total);
-        },
-        onWarning: (text) => {
-          note(`${colors.yellow('warning:')} ${text}`);
-        },
-      });
+      return await withProgress(label, (progress) =>
+        work({
+          ...openBooks(ground.database, { processes }),
+          ...ground,
+          ...progress,
+          directory: openDirectory(config, ground),
+          skeleton,
+          ...(concurrency !== undefined && { concurrency }),
+          waitMs,
+          onRun,
+          onWarning: (text) => {
+            note(`${colors.yellow('warning:')} ${text}`);
+          },
+        }),
+      );
     } catch (error) {
       throw peopleFailure(error);
-    } finally {
-      bar.end();
     }
   });
 }
 
+/** For long runs: the operator, interruption, and a progress bar that ends with `work`. */
+export async function withProgress<T>(
+  label: string,
+  work: (progress: Pick<PeopleDeps, 'who' | 'signal' | 'sleep' | 'onProgress'>) => Promise<T>,
+): Promise<T> {
+  const signal = interruption();
+  const bar = progressBar(label, { long: true });
+  try {
+    return await work({
+      who: operator(),
+      signal,
+      sleep: (ms) => setTimeout(ms, undefined, { signal }),
+      onProgress: (done, total) => {
+        bar.update(done, total);
+      },
+    });
+  } finally {
+    bar.end();
+  }
+}
+
 /** For what works with the database alone, and shows the provider where one is configured. Throws Failure. */
 export function withMigration<T>(
-  work: (ground: CommandGround, migration: MigrationConfig, directory: Directory | null) => Promise<T>,
+  work: (ground: CommandGround, directory: Directory | null) => Promise<T>,
 ): Promise<T> {
   return withGround(MIGRATION, async ({ migration }, ground) => {
     const config = migration.directory;
     const directory = config === null ? null : openDirectory({ directory: config }, ground);
     try {
-      return await work(ground, migration, directory);
+      return await work(ground, directory);
     } catch (error) {
       throw peopleFailure(error);
     }

@@ -117,7 +117,7 @@ async function writePages(
     count += page.length;
     onCount(count);
   }
-  // A list of nobody is still a list; lines of nobody are no line.
+  // An empty array needs its bracket; empty JSON lines are an empty file.
   if (format === 'json' || count > 0) await to(end);
   return count;
 }

@@ -113,7 +113,7 @@ export type ProviderView =
       readonly credentials: readonly string[] | null;
     };
 
-/** Throws nothing: a provider that does not answer is a part of the picture. */
+/** Does not throw: a provider that does not answer is `unknown`. */
 export async function viewOf(directory: Directory | null, account: string): Promise<ProviderView> {
   if (directory === null) return { state: 'not configured' };
   const { provider } = directory.traits;

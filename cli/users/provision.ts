@@ -4,7 +4,7 @@ import { previewPeople, type Counts, type LeftOut } from '../../shared/provision
 import type { PeopleDeps } from '../../shared/provisioning/deps.ts';
 import { provision, resume } from '../../shared/provisioning/provision.ts';
 import { Failure, UsageError } from '../failure.ts';
-import { assertTenant, withPeople } from '../people/ground.ts';
+import { assertTenant, LEASE_WAIT_MS, withPeople } from '../people/ground.ts';
 import { colors, interruptedWith, note, print } from '../terminal.ts';
 import { readUserIds } from './file.ts';
 
@@ -18,9 +18,6 @@ export interface ProvisionCommand {
   readonly json?: boolean;
 }
 
-/** A dead run on another machine lets go of its lease within this. */
-const RESUME_WAIT_MS = 35_000;
-
 /** Makes accounts at the provider, or prints what that would do. */
 export async function runProvision(file: string | undefined, options: ProvisionCommand): Promise<void> {
   if (options.resume !== undefined) assertAlone(file, options);
@@ -31,7 +28,7 @@ export async function runProvision(file: string | undefined, options: ProvisionC
     runId = id;
     print(json ? JSON.stringify({ run: id }) : `run ${id}`);
   };
-  const waitMs = options.resume === undefined ? 0 : RESUME_WAIT_MS;
+  const waitMs = options.resume === undefined ? 0 : LEASE_WAIT_MS;
   const { concurrency, tenant = null, limit = null, passwords } = options;
   await withPeople({ concurrency, waitMs, label: 'provisioning', onRun }, async (deps) => {
     await assertTenant(deps.database, tenant);
@@ -40,7 +37,7 @@ export async function runProvision(file: string | undefined, options: ProvisionC
       report(null, preview.counts, preview.leftOut.map(toOutcome), json);
       return;
     }
-    const request = { tenant, limit, passwords, listed: ids === null ? null : each(ids) };
+    const request = { tenant, limit, passwords, listed: ids };
     try {
       const done = await (options.resume === undefined
         ? provision(request, deps)
@@ -62,10 +59,6 @@ function assertAlone(file: string | undefined, { tenant, limit, dryRun, password
   throw new UsageError(
     '--resume goes on with a run as it was begun: it takes no file, --tenant, --limit, --dry-run or --no-passwords',
   );
-}
-
-async function* each(ids: Iterable<string>): AsyncGenerator<string> {
-  yield* ids;
 }
 
 async function printWayOn(runId: string, { runs }: PeopleDeps): Promise<void> {

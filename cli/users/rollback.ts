@@ -1,6 +1,6 @@
 import { previewUndo, undoRun, type Undone } from '../../shared/provisioning/undo.ts';
 import { Failure } from '../failure.ts';
-import { goesOn, withPeople } from '../people/ground.ts';
+import { goesOn, LEASE_WAIT_MS, withPeople } from '../people/ground.ts';
 import { colors, note, print, printJson } from '../terminal.ts';
 import { outcomeLine, outcomesOf } from './provision.ts';
 
@@ -18,7 +18,7 @@ export async function runRollback(run: string, options: RollbackCommand): Promis
   const onRun = (id: string): void => {
     begun.push(id);
   };
-  const work = withPeople({ concurrency, waitMs: 35_000, label: 'undoing', onRun }, async (deps) => {
+  const work = withPeople({ concurrency, waitMs: LEASE_WAIT_MS, label: 'undoing', onRun }, async (deps) => {
     const undone = await (dryRun ? previewUndo(run, deps) : undoRun(run, deps));
     const kept = (await outcomesOf(deps.database, run)).filter(({ outcome }) =>
       ['kept', 'undoing'].includes(outcome),

@@ -28,6 +28,8 @@ type RunRow = z.output<typeof RunRow>;
 /** `under way`: a process has it. `cut off`: none has. */
 type Shown = RunRow & { readonly process: 'under way' | 'cut off' | null };
 
+const KINDS = [PEOPLE.name, ROLLBACK.name];
+
 /** Prints runs, newest first. */
 export async function runRuns({ json, limit }: RunsCommand): Promise<void> {
   const runs = await withDatabase(async ({ database }) => {
@@ -36,7 +38,7 @@ export async function runRuns({ json, limit }: RunsCommand): Promise<void> {
             r.plan ->> 'tenant' as tenant, r.state, r.started_at, r.updated_at,
             coalesce((select jsonb_object_agg(l.state, l.count) from (
               select state, count(*) from sallyport_ledger where run_id = r.run_id group by state) as l), '{}') as counts
-          from sallyport_runs r where r.kind = any(${[PEOPLE.name, ROLLBACK.name]}) order by r.started_at desc limit ${limit}::int`,
+          from sallyport_runs r where r.kind = any(${KINDS}) order by r.started_at desc limit ${limit}::int`,
       RunRow,
     );
     const holder = await openBooks(database, { processes }).lease.holder();
@@ -63,25 +65,19 @@ function lineOf({ run, kind, provider, tenant, state, started_at, counts, proces
   }`;
 }
 
+const IdRow = z.object({ id: z.string() });
+
 /** Prints everybody of a run for whom there is more than a count to show. */
 export async function runOutcomes(run: string, { json }: Pick<RunsCommand, 'json'>): Promise<void> {
   const outcomes = await withDatabase(async ({ database }) => {
-    const books = openBooks(database);
-    if ((await books.runs.find(run)) === undefined && !(await isRollback(run, database)))
-      throw new Failure(`there is no run ${run}: \`sallyport users runs\``);
+    const known = await database.query(
+      sql`select run_id as id from sallyport_runs where run_id = ${run} and kind = any(${KINDS})`,
+      IdRow,
+    );
+    if (known.length === 0) throw new Failure(`there is no run ${run}: \`sallyport users runs\``);
     return outcomesOf(database, run);
   });
   if (json === true) printJson(outcomes);
   else if (outcomes.length === 0) print('everybody is done, and nothing more is to be said');
   else for (const outcome of outcomes) print(outcomeLine(outcome).trimStart());
-}
-
-const IdRow = z.object({ id: z.string() });
-
-async function isRollback(run: string, database: Parameters<typeof openBooks>[0]): Promise<boolean> {
-  const rows = await database.query(
-    sql`select run_id as id from sallyport_runs where run_id = ${run} and kind = ${ROLLBACK.name}`,
-    IdRow,
-  );
-  return rows.length > 0;
 }

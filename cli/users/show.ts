@@ -12,16 +12,16 @@ export interface ShowCommand {
 
 /** Prints one person as both doors see them, and why a sign-in fails now. */
 export async function runShow(who: string, options: ShowCommand): Promise<void> {
-  const shown = await withMigration(async ({ database, clock }, _migration, directory) => {
+  const shown = await withMigration(async ({ database, clock }, directory) => {
     const user = await findUser(database, who, options.tenant ?? null);
     const [row] = await readRow(database, user.id);
     if (row === undefined) throw new Error('the user was deleted meanwhile');
     const history = await historyOf(database, user.id);
     const issuer = directory?.traits.issuer;
-    const account =
-      history.links.find((link) => link.issuer === issuer)?.subject ?? row.kanidm_user_id ?? user.id;
+    const link = history.links.find((each) => each.issuer === issuer);
+    const account = link?.subject ?? row.kanidm_user_id ?? user.id;
     const provider = await viewOf(directory, account);
-    const linked = history.links.some((link) => link.issuer === issuer) || row.kanidm_user_id !== null;
+    const linked = link !== undefined || row.kanidm_user_id !== null;
     const { hash, ...rest } = row;
     const password =
       hash === null || hash === ''

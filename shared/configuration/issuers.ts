@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Issuer, IssuerName } from '../identity/subjects.ts';
+import type { ProviderName } from '../ports/directory.ts';
 import {
   furtherIssuers,
   introspectionOf,
@@ -9,7 +10,6 @@ import {
   type IssuerConfig,
   type NamedIssuer,
 } from './further-issuers.ts';
-import { migrationProviderIn } from './migration-provider.ts';
 import { isOn, publicUrl } from './sessions.ts';
 import { broken, halfOf, slice, type Fault, type Written } from './slice.ts';
 import { audiences, httpBase, issuerUrl, list, plain } from './values.ts';
@@ -34,6 +34,14 @@ function sharedIssuers(named: readonly IssuerName[] | undefined, written: Writte
   if (!isOn(written, 'auth')) return ['zitadel'];
   const provider = migrationProviderIn(written);
   return provider === null ? ['session'] : ['session', provider];
+}
+
+/** MIGRATION_PROVIDER, else the only provider that is configured; null where there is none, or two without MIGRATION_PROVIDER. */
+export function migrationProviderIn(written: Written): ProviderName | null {
+  const { MIGRATION_PROVIDER: named, KANIDM_ISSUER_URL: kanidm, ZITADEL_ISSUER_URL: zitadel } = written;
+  if (named === 'kanidm' || named === 'zitadel') return named;
+  if ((kanidm === undefined) === (zitadel === undefined)) return null;
+  return kanidm === undefined ? 'zitadel' : 'kanidm';
 }
 
 export interface SharedSubjects {

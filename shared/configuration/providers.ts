@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import type { ProviderName } from '../ports/directory.ts';
-import { ZITADEL_URLS, zitadelUrl } from './issuers.ts';
-import { migrationProviderIn } from './migration-provider.ts';
+import { migrationProviderIn, ZITADEL_URLS, zitadelUrl } from './issuers.ts';
 import { broken, slice, type Fault, type Written } from './slice.ts';
 import { httpBase, issuerUrl } from './values.ts';
 
@@ -24,7 +23,7 @@ export interface ZitadelDirectoryConfig {
   readonly tenancy: 'organisations' | 'roles';
   /** Whose project it is; null only where there is none. */
   readonly organization: string | null;
-  /** Null: no roles, so that an organisation alone tells the tenant. */
+  /** Null: no roles, so that the organisation alone determines the tenant. */
   readonly projectId: string | null;
 }
 

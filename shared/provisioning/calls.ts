@@ -75,8 +75,8 @@ export function openCalls(directory: Directory, options: CallsOptions): Calls {
   const pause = async (failure: Failure, attempt: number): Promise<void> => {
     const wait = waits[attempt];
     if (wait === undefined || !isRetryable(failure)) throw new ProviderStopped(provider, failure);
-    const asked = failure.outcome === 'busy' ? (failure.retryAfterSeconds ?? 0) * 1_000 : 0;
-    await sleep(Math.min(LONGEST_WAIT_MS, Math.max(wait, asked)));
+    const retryAfter = failure.outcome === 'busy' ? (failure.retryAfterSeconds ?? 0) * 1_000 : 0;
+    await sleep(Math.min(LONGEST_WAIT_MS, Math.max(wait, retryAfter)));
   };
   return {
     async create(people) {

@@ -81,7 +81,7 @@ export class Groups {
   }
 }
 
-/** Why a user is left out: another could be taken for them. Undefined: nobody can. */
+/** Why a user is left out: another could be taken for them; undefined where none could. */
 export function collisionOf(user: User, { looks, name }: Keys, groups: Groups): string | undefined {
   const alike = groups.others(looks, user).find((other) => looksAlike(user.email, other.email));
   if (alike !== undefined)
@@ -97,7 +97,7 @@ export function collisionOf(user: User, { looks, name }: Keys, groups: Groups): 
 
 const ASCII = /^[\x20-\x7e]*$/;
 
-/** Two addresses in ASCII are told apart by their readers, even `rn` and `m`: only their case is ignored. */
+/** Two addresses in ASCII, even with `rn` and `m`, do not count as alike: only their case is ignored. */
 function looksAlike(one: string, other: string): boolean {
   return folded(one) === folded(other) || !ASCII.test(one) || !ASCII.test(other);
 }

@@ -5,7 +5,7 @@ import { isFailure, type Directory, type Person } from '../ports/directory.ts';
 import { ProviderStopped } from './calls.ts';
 import { standingGroups, type TenantGroup } from './groups.ts';
 import { noGroup } from './make.ts';
-import { displayNameOf, ELIGIBLE, linked, rolesOf, tenantsOf, USERS } from './people.ts';
+import { accountOf, displayNameOf, ELIGIBLE, linked, NIL, rolesOf, tenantsOf, USERS } from './people.ts';
 import { everybody } from './plan.ts';
 
 export const KINDS = ['missing', 'orphaned', 'mail', 'name', 'group', 'state', 'half_made'] as const;
@@ -14,7 +14,7 @@ export type DifferenceKind = (typeof KINDS)[number];
 /** Where database and provider do not agree. */
 export interface Difference {
   readonly kind: DifferenceKind;
-  /** Null of an orphan: nobody's account. */
+  /** Null for an orphan: an account that no user is linked to. */
   readonly user: Linked | null;
   readonly account: string;
   readonly database: string | null;
@@ -44,7 +44,6 @@ export interface CompareDeps {
 }
 
 const PAGE = 1_000;
-const NIL = '00000000-0000-0000-0000-000000000000';
 
 /** Every user who has an account, or is to have one, of one tenant or all. */
 async function* linkedUsers(
@@ -56,8 +55,7 @@ async function* linkedUsers(
     const page: Linked[] = await database.query(
       sql`select u.user_id as id, u.tenant_id as "tenantId", t.slug, u.email, u.email_verified as "emailVerified",
             u.full_name as "fullName", u.role, ${linked(issuer)} as linked,
-            coalesce((select l.subject from sallyport_links l where l.user_id = u.user_id and l.issuer = ${issuer}
-              order by l.linked_at limit 1), u.kanidm_user_id::text, u.user_id::text) as account,
+            ${accountOf(issuer)} as account,
             (u.status = 'active' and u.deleted_at is null and t.status = 'active' and t.deleted_at is null) as active
           from ${USERS} where u.user_id > ${last}::uuid and ${isTenant(tenant)} and (${ELIGIBLE} or ${linked(issuer)})
           order by u.user_id limit ${PAGE}::int`,
@@ -96,7 +94,7 @@ export async function compare(
   const tenants = new Set((await tenantsOf(database, tenant)).map(({ id }) => id));
   const own = new Set(groups.filter(({ tenantId }) => tenants.has(tenantId)).map(({ id }) => id));
   for (const { id, groups: ids, mail, name } of accounts.values())
-    if (ids.some((group) => own.has(group)) && !(await isSomebodys(database, issuer, id)))
+    if (ids.some((group) => own.has(group)) && !(await hasUser(database, issuer, id)))
       await each({ kind: 'orphaned', user: null, account: id, database: null, provider: mail ?? name });
 }
 
@@ -120,11 +118,7 @@ async function lookUp(users: readonly Linked[], { directory }: CompareDeps): Pro
 const CountRow = z.object({ count: z.number() });
 
 /** A user of another tenant, or an excluded or deleted one, has the account. */
-async function isSomebodys(
-  database: Pick<Database, 'query'>,
-  issuer: string,
-  account: string,
-): Promise<boolean> {
+async function hasUser(database: Pick<Database, 'query'>, issuer: string, account: string): Promise<boolean> {
   const [row] = await database.query(
     sql`select count(*)::int as count from users u where u.user_id::text = ${account} or u.kanidm_user_id::text = ${account}
           or exists (select from sallyport_links l where l.user_id = u.user_id and l.issuer = ${issuer} and l.subject = ${account})`,
@@ -171,7 +165,7 @@ function namesOf(groups: readonly TenantGroup[]): string | null {
 }
 
 /**
- * Groups of tenants that an account is not in and should be, and the reverse; other groups of the provider are nobody's business.
+ * Groups of tenants that an account is not in and should be, and the reverse; other groups of the provider are left alone.
  * Throws ProvisioningRefused where a group that is due does not stand.
  */
 export function groupsOff(

@@ -26,6 +26,10 @@ export interface LedgerOf {
 /** Columns of resolutions as records. */
 export const COLUMNS = sql`"userId" uuid, state text, account text, reason text, groups jsonb, password text`;
 
+/** Over ledger l: the account was there before the run. */
+export const WAS_THERE = sql`(coalesce((l.before ->> 'existed')::boolean, false)
+  or coalesce((l.before ->> 'linked')::boolean, false))`;
+
 /** `intended`: users whose rows say so from now on; of a repeated intention what was before stays. */
 export function intention(
   runId: string,

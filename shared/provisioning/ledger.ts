@@ -2,11 +2,22 @@ import * as z from 'zod';
 import { DatabaseError, json, sql, type Database } from '../ports/database.ts';
 import type { Lease } from '../runs/lease.ts';
 import { COLUMNS, intention, resolution, type LedgerOf, type Resolution } from './ledger-changes.ts';
-import { ELIGIBLE, FULL_USER, FullRow, linked, LIVE, taken, USERS, type FullUser } from './people.ts';
+import {
+  accountOf,
+  ELIGIBLE,
+  FULL_USER,
+  FullRow,
+  linked,
+  LIVE,
+  taken,
+  USERS,
+  type FullUser,
+} from './people.ts';
 
 /**
- * `signed_in`: a sign-in by password made the account meanwhile. `listed`: named by a file. `intended`: the provider is being called. `gone`: the user was deleted meanwhile, and the account is
- * to be. `removed`: it is. `undoing`, `undone`, `kept`: of a rollback.
+ * `listed`: named by a file. `intended`: the provider is being called. `signed_in`: a sign-in by password made the account meanwhile.
+ * `gone`: the user was deleted meanwhile, and the account is still to be. `removed`: it is deleted too. `undoing`, `undone`, `kept`: of a
+ * rollback.
  */
 export type LedgerState =
   | 'listed'
@@ -27,7 +38,7 @@ export type { Resolution } from './ledger-changes.ts';
 
 /** Every change depends on the lease. Throws LeaseLost, and as `Database`. */
 export interface Ledger {
-  /** Keeps who a file names. Returns how many are new. */
+  /** Keeps who a file names. */
   list(userIds: readonly string[]): Promise<void>;
   /** Keeps who is left out of the run. */
   leaveOut(rows: readonly Resolution[]): Promise<void>;
@@ -90,9 +101,7 @@ export function openLedger(
     intendAgain: (userIds) =>
       lease.query(
         intention(runId, userIds, linked(issuer), [], true),
-        sql`select ${FULL_USER}, coalesce((select l.subject from sallyport_links l
-              where l.user_id = u.user_id and l.issuer = ${issuer} order by l.linked_at limit 1),
-              u.kanidm_user_id::text) as account
+        sql`select ${FULL_USER}, ${accountOf(issuer)} as account
             from intended i join ${USERS} on u.user_id = i.user_id`,
         FullRow,
       ),

@@ -15,8 +15,8 @@ import {
   taken,
   toNewPerson,
   USERS,
+  type FullUser,
 } from './people.ts';
-import type { FullUser } from './people.ts';
 
 export interface OneDeps {
   readonly database: Database;

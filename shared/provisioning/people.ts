@@ -47,6 +47,12 @@ export function linked(issuer: string): Sql {
     or exists (select from sallyport_links l where l.user_id = u.user_id and l.issuer = ${issuer}))`;
 }
 
+/** Over USERS: the id of the account, which is that of the user except where another was linked before. */
+export function accountOf(issuer: string): Sql {
+  return sql`coalesce((select l.subject from sallyport_links l where l.user_id = u.user_id and l.issuer = ${issuer}
+    order by l.linked_at limit 1), u.kanidm_user_id::text, u.user_id::text)`;
+}
+
 /** Over USERS: another user has the account that would have this user's id. */
 export function taken(issuer: string): Sql {
   return sql`(exists (select from users k where k.kanidm_user_id = u.user_id and k.user_id <> u.user_id)
@@ -84,6 +90,9 @@ export function tenantsOf(
     TenantRow,
   );
 }
+
+/** Less than any id of a user: where reading by id begins. */
+export const NIL = '00000000-0000-0000-0000-000000000000';
 
 const PAGE = 1_000;
 
@@ -143,8 +152,6 @@ export async function* members(
   }
 }
 
-const NIL = '00000000-0000-0000-0000-000000000000';
-
 const CountRow = z.object({ count: z.number() });
 
 /** Users of the scope that no account is made for: they have one, are excluded or inactive, or a file names them in vain. */
@@ -167,7 +174,7 @@ export async function countSkipped(
   return row?.count ?? 0;
 }
 
-export const ADMINS: readonly string[] = ['admin', 'super_admin'];
+const ADMINS: readonly string[] = ['admin', 'super_admin'];
 
 /** Groups of a user: every admin is a member too. */
 export function rolesOf({ role }: Pick<FullUser, 'role'>): readonly TenantRole[] {

@@ -11,6 +11,7 @@ import {
   type Keys,
   type Skeleton,
 } from './collisions.ts';
+import { WAS_THERE } from './ledger-changes.ts';
 import {
   candidates,
   countSkipped,
@@ -202,20 +203,20 @@ async function heldIds({ directory, database }: PlanDeps): Promise<ReadonlyMap<s
     sql`select l.user_id as id, max(l.at) + interval '1 second' * ${heldSeconds}::int as until
         from sallyport_ledger l join sallyport_runs r on r.run_id = l.run_id
         where l.state in ('undone', 'removed') and r.plan ->> 'issuer' = ${issuer}
-          and not coalesce((l.before ->> 'existed')::boolean, false) and not coalesce((l.before ->> 'linked')::boolean, false)
+          and not ${WAS_THERE}
         group by l.user_id having max(l.at) + interval '1 second' * ${heldSeconds}::int > now()`,
     HeldRow,
   );
   return new Map(rows.map(({ id, until }) => [id, until]));
 }
 
-/** Why an account cannot be made under this id. `until`: null where only the time of the deletion tells. */
+/** Why an account cannot be made under this id. `until`: null where the time of the deletion is unknown. */
 export function heldReason(until: Date | null): string {
   const when = until === null ? 'at most 7 days after it was deleted' : `at ${until.toISOString()}`;
   return `a deleted account holds this id: it is free ${when}`;
 }
 
-/** An account of somebody else has what this user's would have. */
+/** The collision with an account of another id; undefined where there is none. */
 function clashOf(
   user: User,
   { byMail, byName }: Existing,

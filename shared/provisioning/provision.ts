@@ -20,7 +20,7 @@ export interface ProvisionRequest {
   readonly limit: number | null;
   readonly passwords: boolean;
   /** Ids of a file; null: everybody without an account. */
-  readonly listed: AsyncIterable<string> | null;
+  readonly listed: ReadonlySet<string> | null;
 }
 
 export interface Provisioned {
@@ -44,7 +44,10 @@ export function provision(request: ProvisionRequest, deps: PeopleDeps): Promise<
     const run = { id, plan: { ...plan, listed: listed !== null }, fingerprint: id, state } as const;
     await deps.runs.create(run);
     deps.onRun(id);
-    if (listed !== null) await keepListed(id, listed, deps);
+    if (listed !== null) {
+      await ledgerOf(id, deps).list([...listed]);
+      await deps.runs.advance(id, 'running', 0);
+    }
     return execute({ ...run, progress: 0 }, run.plan, deps);
   });
 }
@@ -67,21 +70,6 @@ export function resume(id: string, deps: PeopleDeps): Promise<Provisioned> {
     deps.onRun(id);
     return execute(run, run.plan, deps);
   });
-}
-
-const LISTED_PAGE = 1_000;
-
-async function keepListed(id: string, listed: AsyncIterable<string>, deps: PeopleDeps): Promise<void> {
-  const ledger = ledgerOf(id, deps);
-  let page: string[] = [];
-  for await (const each of listed) {
-    page.push(each);
-    if (page.length < LISTED_PAGE) continue;
-    await ledger.list(page);
-    page = [];
-  }
-  await ledger.list(page);
-  await deps.runs.advance(id, 'running', 0);
 }
 
 async function execute(run: PeopleRun, plan: ProvisionPlan, deps: PeopleDeps): Promise<Provisioned> {

@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { audit } from '../people/audit.ts';
 import { isTenant } from '../people/tenants.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
-import type { Random } from '../ports/runtime.ts';
 import { openLease, withLease, type Lease, type LeaseOptions } from '../runs/lease.ts';
 import { openRuns, type RunKind, type Runs } from '../runs/run.ts';
-import { USERS } from './people.ts';
+import type { PeopleDeps } from './deps.ts';
+import { NIL, USERS } from './people.ts';
 import { PEOPLE, ProvisioningRefused } from './run.ts';
 
 const planSchema = z.object({ tenant: z.string().nullable(), clearLinks: z.boolean() });
@@ -20,18 +20,12 @@ export const ROLLBACK: RunKind<RollbackPlan, RollbackState> = {
   undone: 'undone',
 };
 
-export interface RollbackDeps {
-  readonly database: Database;
-  /** The one that provisioning takes too. */
-  readonly lease: Lease;
+/** `lease`: the one that provisioning takes too. */
+export interface RollbackDeps extends Pick<
+  PeopleDeps,
+  'database' | 'lease' | 'random' | 'who' | 'signal' | 'sleep' | 'waitMs' | 'onRun' | 'onProgress'
+> {
   readonly runs: Runs<RollbackPlan, RollbackState>;
-  readonly random: Pick<Random, 'uuid'>;
-  readonly who: string;
-  readonly signal: AbortSignal;
-  readonly sleep: (ms: number) => Promise<void>;
-  readonly waitMs: number;
-  readonly onRun: (id: string) => void;
-  readonly onProgress: (done: number, total: number) => void;
 }
 
 export function openRollbackBooks(
@@ -149,7 +143,6 @@ async function unfinishedOf(
 }
 
 export const BATCH = 1_000;
-const NIL = '00000000-0000-0000-0000-000000000000';
 export const IdRow = z.object({ id: z.string() });
 
 /** `batch` changes the next rows after an id, and returns them. */

@@ -11,7 +11,6 @@ export const ClaimRow = z.object({
   account: z.string(),
   ours: z.boolean(),
   kept: z.boolean(),
-  role: z.string().nullable(),
   tenantId: z.string().nullable(),
   /** Of an account that was there before; null: not known. */
   groups: z.array(z.string()).nullable(),
@@ -82,7 +81,7 @@ async function leaveGroups(
   );
 }
 
-/** Rows as before the run, where nobody changed them since; links gone. */
+/** Brings rows back as before the run, where they are unchanged since, and removes the links. */
 async function restore({ id: runId, plan }: PeopleRun, rows: readonly Claimed[], { lease, who }: PeopleDeps) {
   if (rows.length === 0) return;
   const changes = sql`

@@ -3,6 +3,8 @@ import { audit } from '../people/audit.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
 import type { Lease } from '../runs/lease.ts';
 import { callsOf, underLease, type PeopleDeps } from './deps.ts';
+import { WAS_THERE } from './ledger-changes.ts';
+import { NIL } from './people.ts';
 import { ProvisioningRefused, type PeopleRun } from './run.ts';
 import { ClaimRow, undoPage, type Claimed } from './undo-page.ts';
 
@@ -21,12 +23,11 @@ export interface Undone {
 /** What the run did to the rest of the rows needs no undoing. */
 const UNDOABLE = sql`('created', 'linked', 'intended', 'gone', 'undoing')`;
 
-/** Over ledger l: the person has come by the provider since. */
+/** Over ledger l: the person has signed in by the provider since. */
 const SIGNED_IN = sql`(exists (select from users u where u.user_id = l.user_id and u.migration_completed_at is not null)
   or exists (select from sessions s where s.user_id = l.user_id and s.auth_method in ('kanidm', 'dual') and s.created_at >= l.at))`;
-const MADE_AGAIN = sql`exists (select from sallyport_ledger a join sallyport_ledger mine on mine.user_id = a.user_id
-  where mine.run_id = l.run_id and a.user_id = l.user_id and a.run_id <> l.run_id and a.at > mine.at
-    and a.state in ('created', 'intended'))`;
+const MADE_AGAIN = sql`exists (select from sallyport_ledger a
+  where a.user_id = l.user_id and a.run_id <> l.run_id and a.at > l.at and a.state in ('created', 'intended'))`;
 
 /**
  * Removes what a run made: accounts, links, and the marks in rows of users. Whoever has signed in there since is kept. Again, after it
@@ -105,16 +106,14 @@ async function planOf(runId: string, database: Pick<Database, 'query'>): Promise
   return row ?? { rows: 0, removed: 0, unlinked: 0, kept: 0 };
 }
 
-/** Over ledger l: made by the run, as far as is known; of an intention that was cut off, what was there before tells. */
-const OURS = sql`(l.state = 'created' or (l.state in ('intended', 'gone', 'undoing')
-  and not coalesce((l.before ->> 'existed')::boolean, false) and not coalesce((l.before ->> 'linked')::boolean, false)))`;
+/** Over ledger l: made by the run, as far as is known; of an intention that was cut off, unless it was there before. */
+const OURS = sql`(l.state = 'created' or (l.state in ('intended', 'gone', 'undoing') and not ${WAS_THERE}))`;
 
 function keeps(): Sql {
   return sql`(l.state <> 'undoing' and (${SIGNED_IN} or ${MADE_AGAIN}))`;
 }
 
 const PAGE = 200;
-const NIL = '00000000-0000-0000-0000-000000000000';
 
 /** The next rows, after it is written that they are to be undone; who is kept is written so at once. */
 function claim(runId: string, last: string, lease: Pick<Lease, 'query'>): Promise<Claimed[]> {
@@ -131,7 +130,7 @@ function claim(runId: string, last: string, lease: Pick<Lease, 'query'>): Promis
             before = l.before || jsonb_build_object('linked', l.state = 'linked' or coalesce((l.before ->> 'linked')::boolean, false))
           from due where l.run_id = ${runId} and l.user_id = due.user_id
           returning l.user_id, coalesce(l.external_id, l.user_id::text) as account, l.before, due.kept, due.ours)`,
-    sql`select c.user_id as "userId", c.account, c.ours, c.kept, u.role, u.tenant_id as "tenantId", c.before -> 'groups' as groups
+    sql`select c.user_id as "userId", c.account, c.ours, c.kept, u.tenant_id as "tenantId", c.before -> 'groups' as groups
         from claimed c left join users u on u.user_id = c.user_id order by c.user_id`,
     ClaimRow,
   );
@@ -144,10 +143,8 @@ async function countsOf(
   database: Pick<Database, 'query'>,
 ): Promise<z.output<typeof CountsRow> & { readonly runId: string }> {
   const [row] = await database.query(
-    sql`select count(*) filter (where l.state = 'undone' and not coalesce((l.before ->> 'existed')::boolean, false)
-            and not coalesce((l.before ->> 'linked')::boolean, false))::int as removed,
-          count(*) filter (where l.state = 'undone' and (coalesce((l.before ->> 'existed')::boolean, false)
-            or coalesce((l.before ->> 'linked')::boolean, false)))::int as unlinked,
+    sql`select count(*) filter (where l.state = 'undone' and not ${WAS_THERE})::int as removed,
+          count(*) filter (where l.state = 'undone' and ${WAS_THERE})::int as unlinked,
           count(*) filter (where l.state = 'kept')::int as kept
         from sallyport_ledger l where l.run_id = ${runId}`,
     CountsRow,

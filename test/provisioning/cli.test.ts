@@ -227,7 +227,7 @@ describe.each(PROVIDERS)('sallyport users, at %s', (_name, start) => {
     });
   });
 
-  it('a provider that is away is an error with its way on', async () => {
+  it('shows a person while the provider is away', async () => {
     const away = {
       ...provider.variables,
       KANIDM_URL: 'http://127.0.0.1:1',

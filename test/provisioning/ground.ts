@@ -12,6 +12,9 @@ import { memoryDirectory, type MemoryDirectory, type MemoryOptions } from './mem
 
 export const HASH = `$2b$10$${'a'.repeat(53)}`;
 
+/** Everybody without an account. */
+export const ALL = { tenant: null, limit: null, passwords: true, listed: null };
+
 export interface NewUser {
   readonly id?: string;
   readonly tenant: string;
@@ -55,25 +58,18 @@ export function setGround(kind: DatabaseKind, options: MemoryOptions = {}): Grou
     ground.directory = memoryDirectory(options);
     ground.deps = (directory = ground.directory, over = {}) => depsOf(migrated.database, directory, over);
     ground.sync = () => syncGroups(null, false, ground.deps());
-    for (const table of [
-      'sallyport_runs',
-      'sallyport_leases',
-      'sallyport_audit',
-      'sallyport_switches',
-      'tenants',
-    ])
-      await migrated.database.execute(sql`${DELETE[table as keyof typeof DELETE]}`);
+    for (const table of EMPTIED) await migrated.database.execute(table);
   });
   return ground;
 }
 
-const DELETE = {
-  sallyport_runs: sql`delete from sallyport_runs`,
-  sallyport_leases: sql`delete from sallyport_leases`,
-  sallyport_audit: sql`delete from sallyport_audit`,
-  sallyport_switches: sql`delete from sallyport_switches`,
-  tenants: sql`delete from tenants`,
-};
+const EMPTIED = [
+  sql`delete from sallyport_runs`,
+  sql`delete from sallyport_leases`,
+  sql`delete from sallyport_audit`,
+  sql`delete from sallyport_switches`,
+  sql`delete from tenants`,
+];
 
 /** Without a directory of its own. */
 export function groundOn(database: Database): Omit<Ground, 'directory' | 'deps' | 'sync'> {

@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sql } from '../../shared/ports/database.ts';
 import { provision } from '../../shared/provisioning/provision.ts';
 import { DATABASES } from '../support/databases.ts';
-import { HASH, setGround } from './ground.ts';
-
-const ALL = { tenant: null, limit: null, passwords: true, listed: null };
+import { ALL, HASH, setGround } from './ground.ts';
 
 describe('hashes', () => {
   const ground = setGround(DATABASES[0], { provider: 'zitadel', batch: 1 });

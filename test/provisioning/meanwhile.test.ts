@@ -7,9 +7,7 @@ import { undoRun } from '../../shared/provisioning/undo.ts';
 import { openBooks } from '../../shared/provisioning/run.ts';
 import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { setGround } from './ground.ts';
-
-const ALL = { tenant: null, limit: null, passwords: true, listed: null };
+import { ALL, setGround } from './ground.ts';
 
 describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
   'beside a run, on %s',

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { sql } from '../../shared/ports/database.ts';
 import { previewPeople } from '../../shared/provisioning/plan.ts';
@@ -6,9 +5,8 @@ import { provision, resume } from '../../shared/provisioning/provision.ts';
 import { previewUndo, undoRun } from '../../shared/provisioning/undo.ts';
 import { kindsOf } from '../support/scale.ts';
 import { DATABASES } from '../support/databases.ts';
-import { setGround } from './ground.ts';
+import { ALL, setGround } from './ground.ts';
 
-const ALL = { tenant: null, limit: null, passwords: true, listed: null };
 const NONE = { created: 0, linked: 0, collisions: 0, refused: 0, failed: 0, skipped: 0 };
 
 describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
@@ -227,7 +225,7 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
       const [one, two] = await ground.rows();
       const ids = [one!.user_id, two!.user_id, crypto.randomUUID()];
       const preview = await previewPeople({ ...ALL, listed: new Set(ids) }, ground.deps());
-      const { counts } = await provision({ ...ALL, listed: Readable.from(ids) }, ground.deps());
+      const { counts } = await provision({ ...ALL, listed: new Set(ids) }, ground.deps());
       expect(counts).toEqual({ ...NONE, created: 2, skipped: 1 });
       expect(preview.counts).toEqual(counts);
       expect(ground.directory.accounts.size).toBe(2);

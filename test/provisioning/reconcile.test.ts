@@ -5,9 +5,8 @@ import { findDifferences, mend } from '../../shared/provisioning/reconcile.ts';
 import { undoRun } from '../../shared/provisioning/undo.ts';
 import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { setGround } from './ground.ts';
+import { ALL, setGround } from './ground.ts';
 
-const ALL = { tenant: null, limit: null, passwords: true, listed: null };
 const NONE = { missing: 0, orphaned: 0, mail: 0, name: 0, group: 0, state: 0, half_made: 0 };
 
 describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { sql } from '../../shared/ports/database.ts';
 import { provision } from '../../shared/provisioning/provision.ts';
@@ -11,23 +10,15 @@ import {
 } from '../../shared/provisioning/rollback.ts';
 import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { setGround } from './ground.ts';
-
-const ALL = { tenant: null, limit: null, passwords: true, listed: null };
+import { ALL, setGround } from './ground.ts';
 
 describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
   'migration rollback on %s',
   (_name, kind) => {
     const ground = setGround(kind);
     const deps = (): RollbackDeps => ({
+      ...ground.deps(),
       ...openRollbackBooks(ground.database, { ms: 0 }),
-      random: { uuid: randomUUID },
-      who: 'operator',
-      signal: new AbortController().signal,
-      sleep: () => Promise.resolve(),
-      waitMs: 0,
-      onRun: () => undefined,
-      onProgress: () => undefined,
     });
 
     /** Six people in two tenants: all provisioned, one of each completed, one of acme without a password, one of Kanidm alone. */

@@ -3,7 +3,7 @@ import { startKanidm, type Kanidm } from '../../dev/kanidm/index.ts';
 import { startZitadel } from '../../dev/zitadel/index.ts';
 import { ORGANIZATION } from '../../dev/zitadel/users.ts';
 import type { Directory } from '../../shared/ports/directory.ts';
-import { openDirectory } from '../contracts/directory-support.ts';
+import { openDirectory, signsInAtZitadel } from '../contracts/directory-support.ts';
 
 /** The product's adapter, on a stand-in. */
 export function kanidmDirectory(kanidm: Kanidm, syncToken: string | null = null): Directory {
@@ -21,7 +21,7 @@ export interface Provider {
   readonly name: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly directory: Directory;
-  /** Whether somebody signs in there by a password; null: the stand-in does not tell. */
+  /** Whether a sign-in there by this password succeeds; null where hashes do not go along. */
   readonly signsIn: ((id: string, password: string) => Promise<boolean>) | null;
   close(): Promise<void>;
 }
@@ -78,15 +78,7 @@ async function startZitadelProvider(tenancy: 'organisations' | 'roles'): Promise
       organization,
       projectId,
     }),
-    signsIn: async (userId, password) => {
-      const answer = await fetch(`${url}/v2/sessions`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ checks: { user: { userId }, password: { password } } }),
-      });
-      await answer.body?.cancel();
-      return answer.status === 201;
-    },
+    signsIn: (userId, password) => signsInAtZitadel(zitadel, userId, password),
     close: () => zitadel.close(),
   };
 }
