@@ -30,12 +30,6 @@ export interface LeftOut {
   readonly reason: string;
 }
 
-/** What the database alone decides of a run. */
-export interface Plan {
-  /** By user id. */
-  readonly leftOut: ReadonlyMap<string, LeftOut>;
-}
-
 export interface PlanDeps {
   readonly database: Pick<Database, 'query'>;
   readonly directory: Pick<Directory, 'traits' | 'nameOf' | 'list' | 'rights'>;
@@ -43,10 +37,13 @@ export interface PlanDeps {
 }
 
 /**
- * Finds who must be left out. Two passes over all who have or get an account: the first finds keys that repeat, the second
+ * Returns who must be left out, by user id, as far as the database alone decides. Two passes over all who have or get an account: the first finds keys that repeat, the second
  * reads only the people behind them, so that memory holds a hash for each person and a row for the few.
  */
-export async function planPeople(scope: Scope, { database, directory, skeleton }: PlanDeps): Promise<Plan> {
+export async function findLeftOut(
+  scope: Scope,
+  { database, directory, skeleton }: PlanDeps,
+): Promise<ReadonlyMap<string, LeftOut>> {
   const { unique } = directory.traits;
   const keysOf = keysBy(directory, skeleton);
   // Where addresses are unique at the provider, people of other tenants collide too.
@@ -73,7 +70,7 @@ export async function planPeople(scope: Scope, { database, directory, skeleton }
       if (reason !== undefined) leftOut.set(member.id, collision(member, reason));
     }
   }
-  return { leftOut };
+  return leftOut;
 }
 
 function keysIn({ looks, name }: Keys): readonly string[] {
@@ -161,7 +158,7 @@ export async function previewPeople(
 ): Promise<Preview> {
   const { directory, database } = deps;
   const scope = { issuer: directory.traits.issuer, tenant, listedIn: null };
-  const { leftOut } = await planPeople(scope, deps);
+  const leftOut = await findLeftOut(scope, deps);
   const existing = await existingAccounts(deps, scope.tenant);
   const held = await heldIds(deps);
   const out: LeftOut[] = [];

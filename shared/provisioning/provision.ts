@@ -6,7 +6,7 @@ import { choose, handOver, roomOf, toResolution } from './hand-over.ts';
 import type { Ledger, LedgerState } from './ledger.ts';
 import { removeGone } from './make.ts';
 import { countSkipped, type Scope } from './people.ts';
-import { existingAccounts, planPeople, type Counts } from './plan.ts';
+import { existingAccounts, findLeftOut, type Counts } from './plan.ts';
 import {
   assertNoneUnfinished,
   assertNotPaused,
@@ -103,7 +103,7 @@ async function carryOn(
   await ledger.settle();
   await removeGone({ calls, ledger });
   if (state !== 'done') {
-    const { leftOut } = await planPeople(scope, deps);
+    const leftOut = await findLeftOut(scope, deps);
     const chosen = await choose(scope, runId, leftOut, roomOf(plan, await ledger.counts()), deps);
     await ledger.leaveOut(chosen.leftOut.map(toResolution));
     const groups = await groupsThatStand(chosen.tenants, deps);

@@ -27,7 +27,7 @@ const tenantOf = (slug: string): DirectoryTenant => ({
   name: `${slug} ${run}`,
 });
 
-/** What the directories of all providers promise, whichever runtime calls them. Leaves nobody behind, but groups. */
+/** What the directories of all providers promise, whichever runtime calls them. Deletes the people it made; groups stay. */
 export function directoryContract(name: string, open: () => Promise<DirectoryStage>): void {
   describe(`directory: ${name}`, () => {
     const [acme, globex] = [tenantOf('acme'), tenantOf('globex')];

@@ -75,7 +75,7 @@ describe.skipIf(kanidmRecordingsMissing)(
       ['no displayname', { outcome: 'refused', field: null }],
       ['uuid reserved range', { outcome: 'denied' }],
       ['no name', { outcome: 'failed' }],
-      // Nobody is seen under the id: deleted, and this token sees no recycle bin.
+      // No entry under the id: deleted, and this token cannot read the recycle bin.
       ['same uuid', { outcome: 'held', until: null }],
       ['the first, own uuid', { outcome: 'created', password: 'none' }],
     ])('02_persons.jsonl: %s', async (note, outcome) => {

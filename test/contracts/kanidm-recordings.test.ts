@@ -9,11 +9,11 @@ import {
   type Exchanged,
 } from './kanidm-recordings.ts';
 
-/** Whoever else is there at the real one is not here. */
+/** Lists in which the real one had further entries: only their form is compared. */
 const LISTS =
   /^scim (?:filter|paging|class|name)|^page of|list all|recycle bin as admin|bin as sa|^search|^raw \{"and"/;
 
-/** Routes and values that the stand-in leaves out; README.md of it says so. */
+/** Routes and values that the stand-in leaves out: see its README.md. */
 function isLeftOut({ method, path, request }: Exchanged): boolean {
   const text = JSON.stringify(request ?? '');
   return (

@@ -57,7 +57,7 @@ describe.skipIf(recordingsMissing)('people beside a recorded Zitadel (needs ../s
     return differences;
   };
 
-  /** Routes that the stand-in leaves out, as its README.md says. */
+  /** Routes that the stand-in has: see its README.md. */
   const isTaken = ({ note, request }: Recorded): boolean =>
     request !== undefined &&
     /^\/v2\/(?:users\/(?!human)|sessions)/.test(request.path) &&

@@ -8,6 +8,14 @@ export interface ZitadelParts {
   readonly config: ZitadelDirectoryConfig;
 }
 
+/** The organisation that people of a tenant are in; null: that of the token. */
+export function organizationOf(
+  { tenancy, organization }: ZitadelDirectoryConfig,
+  tenantId: string | null,
+): string | null {
+  return tenancy === 'roles' ? organization : tenantId;
+}
+
 export const READ_MS = 10_000;
 /** A plain password is hashed before the answer, which takes seconds. */
 export const WRITE_MS = 15_000;

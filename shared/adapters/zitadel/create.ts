@@ -1,5 +1,13 @@
 import type { Creation, NewPerson } from '../../ports/directory.ts';
-import { ask, asFailure, WRITE_MS, type Asked, type ZitadelFault, type ZitadelParts } from './client.ts';
+import {
+  ask,
+  asFailure,
+  organizationOf,
+  WRITE_MS,
+  type Asked,
+  type ZitadelFault,
+  type ZitadelParts,
+} from './client.ts';
 import { refusalOf } from './faults.ts';
 import { userOf } from './user.ts';
 
@@ -36,7 +44,7 @@ async function attempt(
 ): Promise<Asked> {
   const { id, mail, mailVerified, displayName, tenant } = person;
   const body = {
-    organizationId: config.tenancy === 'roles' ? config.organization : tenant.id,
+    organizationId: organizationOf(config, tenant.id),
     userId: id,
     username: name,
     human: {
@@ -89,7 +97,6 @@ async function existing(parts: ZitadelParts, { id, tenant }: NewPerson): Promise
     return { outcome: 'busy', reason: 'the account is not readable yet', retryAfterSeconds: null };
   if (found.outcome !== 'person') return found;
   const { person } = found;
-  const { tenancy, organization } = parts.config;
-  const elsewhere = person.organization !== (tenancy === 'roles' ? organization : tenant.id);
+  const elsewhere = person.organization !== organizationOf(parts.config, tenant.id);
   return elsewhere ? { outcome: 'clash', fields: ['id', 'tenant'] } : { outcome: 'exists', person };
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { groupUuid } from '../../identity/tenant-groups.ts';
 import type { DirectoryTenant, Failure, Page } from '../../ports/directory.ts';
-import { ask, asFailure, READ_MS, type ZitadelParts } from './client.ts';
+import { ask, asFailure, organizationOf, READ_MS, type ZitadelParts } from './client.ts';
 import { authorizationsOf } from './roles.ts';
 import { toPerson, User, userOf, type ZitadelPerson } from './user.ts';
 
@@ -90,9 +90,8 @@ export async function listPeople(
   tenant: Pick<DirectoryTenant, 'id'> | null,
   from: string | null,
 ): Promise<Page | Failure> {
-  const { tenancy, organization } = parts.config;
   const offset = Number(from ?? '0');
-  const where = tenancy === 'roles' ? organization : (tenant?.id ?? null);
+  const where = organizationOf(parts.config, tenant?.id ?? null);
   const queries = [
     { typeQuery: { type: 'TYPE_HUMAN' } },
     ...(where === null ? [] : [{ organizationIdQuery: { organizationId: where } }]),
