@@ -1,22 +1,13 @@
 import { html } from 'hono/html';
+import { page as framed } from '../page.ts';
 
 function page(title: string, content: unknown) {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title} – stand-in for Kanidm</title>
-      </head>
-      <body>
-        <main>
-          <h1>${title}</h1>
-          ${content}
-          <p><small>This is a stand-in for Kanidm, for tests and the demo on your own machine.</small></p>
-        </main>
-      </body>
-    </html>`;
+  return framed(
+    title,
+    html`${content}
+      <p><small>This is a stand-in for Kanidm, for tests and the demo on your own machine.</small></p>`,
+    { site: 'stand-in for Kanidm' },
+  );
 }
 
 export function namePage(hint: string, fault?: string) {

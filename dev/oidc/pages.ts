@@ -1,12 +1,8 @@
-import { html, raw } from 'hono/html';
+import { html } from 'hono/html';
+import { page as framed } from '../page.ts';
 import { DEMO_USERS, type DemoUser } from './users.ts';
 
 const STYLE = `
-  :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #57606a; --line: #6e7781; --mark: #0b57d0; }
-  @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --soft: #9da7b3; --line: #8b949e; --mark: #8ab4f8; } }
-  body { background: var(--paper); color: var(--ink); font: 1.0625rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 40rem; padding: 2rem 1rem; }
-  a { color: var(--mark); }
-  :focus-visible { outline: 3px solid var(--mark); outline-offset: 2px; }
   ul { list-style: none; padding: 0; }
   li { margin: 0.75rem 0; }
   button { background: transparent; border: 1px solid var(--line); border-radius: 0.5rem; color: inherit; cursor: pointer; font: inherit; padding: 0.75rem 1rem; text-align: start; width: 100%; }
@@ -17,23 +13,7 @@ const STYLE = `
 `;
 
 function page(title: string, content: unknown) {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title} – Sallyport demo</title>
-        <style>
-          ${raw(STYLE)}
-        </style>
-      </head>
-      <body>
-        <main>
-          <h1>${title}</h1>
-          ${content}
-        </main>
-      </body>
-    </html>`;
+  return framed(title, content, { style: STYLE });
 }
 
 export function homePage(issuer: string) {
@@ -62,7 +42,7 @@ export function signInPage(uid: string) {
   );
 }
 
-/** Of a person of the directory; `fault`: of the attempt before. */
+/** For people of the directory. `fault`: why the attempt before failed. */
 export function passwordPage(uid: string, name: string, fault?: string) {
   return page(
     'Sign in',

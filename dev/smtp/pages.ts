@@ -1,12 +1,9 @@
-import { html, raw } from 'hono/html';
+import { html } from 'hono/html';
+import { page } from '../page.ts';
 import type { InboxMail } from './inbox.ts';
 
 const STYLE = `
-  :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #57606a; --line: #6e7781; --mark: #0b57d0; }
-  @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --soft: #9da7b3; --line: #8b949e; --mark: #8ab4f8; } }
-  body { background: var(--paper); color: var(--ink); font: 1.0625rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 48rem; padding: 2rem 1rem; }
-  a { color: var(--mark); }
-  :focus-visible { outline: 3px solid var(--mark); outline-offset: 2px; }
+  body { max-width: 48rem; }
   ol { list-style: none; padding: 0; }
   li { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; padding: 0.75rem 0; }
   small, dt { color: var(--soft); }
@@ -15,31 +12,12 @@ const STYLE = `
   pre { border: 1px solid var(--line); border-radius: 0.5rem; font: 0.875rem/1.4 ui-monospace, monospace; overflow-x: auto; padding: 0.75rem; white-space: pre-wrap; }
   iframe { border: 1px solid var(--line); border-radius: 0.5rem; height: 36rem; width: 100%; }
 `;
-
-function page(title: string, content: unknown, refresh = false) {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        ${refresh ? raw('<meta http-equiv="refresh" content="5" />') : ''}
-        <title>${title} – Sallyport demo</title>
-        <style>
-          ${raw(STYLE)}
-        </style>
-      </head>
-      <body>
-        <main>
-          <h1>${title}</h1>
-          ${content}
-        </main>
-      </body>
-    </html>`;
-}
+const LOOK = { style: STYLE };
+const REFRESHED = { ...LOOK, refreshSeconds: 5 };
 
 export function listPage(mails: readonly InboxMail[]) {
   if (mails.length === 0)
-    return page('Inbox', html`<p>No mail yet. This page looks again every five seconds.</p>`, true);
+    return page('Inbox', html`<p>No mail yet. This page looks again every five seconds.</p>`, REFRESHED);
   return page(
     'Inbox',
     html`<p>Mails that the demo sent. None has left this machine.</p>
@@ -52,7 +30,7 @@ export function listPage(mails: readonly InboxMail[]) {
             </li>`,
         )}
       </ol>`,
-    true,
+    REFRESHED,
   );
 }
 
@@ -89,11 +67,12 @@ export function mailPage({ id, subject, from, to, at, text, html: markup, header
         )}
       </dl>
       <p><a href="/mails/${id}/raw">As it came</a></p>`,
+    LOOK,
   );
 }
 
 export function notFoundPage() {
-  return page('No such mail', html`<p><a href="/">All mails</a></p>`);
+  return page('No such mail', html`<p><a href="/">All mails</a></p>`, LOOK);
 }
 
 function timeOf(at: Date): string {
