@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { startKanidm, type Kanidm } from '../../dev/kanidm/index.ts';
 import { kanidmRecordingsMissing } from '../contracts/kanidm-recordings.ts';
 import { manualClock } from '../support/clock.ts';
+import { formBrowser } from './browser.ts';
 
 /** Long because one stand-in answers all of it. */
 const Tokens = z.object({ access_token: z.string(), id_token: z.string(), refresh_token: z.string() });
@@ -42,22 +43,7 @@ describe('the stand-in for Kanidm', () => {
     return answer.json();
   };
 
-  /** A browser of one person: cookies, forms, no redirects followed by itself. */
-  const browser = () => {
-    const jar = new Map<string, string>();
-    return async (path: string, form?: Readonly<Record<string, string>>) => {
-      const answer = await fetch(new URL(path, kanidm.url), {
-        redirect: 'manual',
-        headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
-        ...(form && { method: 'POST', body: new URLSearchParams(form) }),
-      });
-      for (const cookie of answer.headers.getSetCookie()) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-        jar.set(name, value);
-      }
-      return { status: answer.status, location: answer.headers.get('location'), page: await answer.text() };
-    };
-  };
+  const browser = () => formBrowser(kanidm.url);
 
   const authorizeUrl = (verifier: string, changes: Readonly<Record<string, string>> = {}): string => {
     const query = {
@@ -77,7 +63,7 @@ describe('the stand-in for Kanidm', () => {
   const signIn = async (visit = browser()): Promise<{ code: string; verifier: string }> => {
     const verifier = randomBytes(32).toString('base64url');
     let at = await visit(authorizeUrl(verifier));
-    if (at.location === null) {
+    if (at.location === '') {
       await visit('/ui/login/begin', { username: 'dave' });
       expect(await visit('/ui/login/pw', { username: 'dave', password: PASSWORD })).toMatchObject({
         status: 303,
@@ -87,7 +73,7 @@ describe('the stand-in for Kanidm', () => {
       const consent = /name="consent_token" value="([^"]+)"/.exec(at.page)?.[1];
       if (consent !== undefined) at = await visit('/ui/oauth2/consent', { consent_token: consent });
     }
-    const back = new URL(at.location ?? '');
+    const back = new URL(at.location);
     expect(back.searchParams.get('state')).toBe('st1');
     expect(back.searchParams.get('iss')).toBeNull();
     return { code: back.searchParams.get('code') ?? '', verifier };

@@ -8,6 +8,7 @@ import { directoryOf } from '../../dev/zitadel/sign-in.ts';
 import { ORGANIZATION } from '../../dev/zitadel/users.ts';
 import { groupsOfZitadel, groupUuid, zitadelGroupScopes } from '../../shared/identity/tenant-groups.ts';
 import { serve, type Served } from '../support/serve.ts';
+import { formBrowser } from './browser.ts';
 
 const CALLBACK = 'http://127.0.0.1:3000/api/v1/auth/oauth/callback/zitadel';
 const CLIENT = 'sallyport-web';
@@ -49,30 +50,9 @@ describe('a web application at the OpenID provider', () => {
     await receiver.close();
   });
 
-  /** Cookies are kept, redirects are not followed. */
-  const browser = () => {
-    const jar = new Map<string, string>();
-    return async (to: string, form?: Readonly<Record<string, string>>) => {
-      const answer = await fetch(new URL(to, oidc.url), {
-        redirect: 'manual',
-        headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
-        ...(form && { method: 'POST', body: new URLSearchParams(form) }),
-      });
-      for (const cookie of answer.headers.getSetCookie()) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-        jar.set(name, value);
-      }
-      return {
-        status: answer.status,
-        location: answer.headers.get('location') ?? '',
-        page: await answer.text(),
-      };
-    };
-  };
-
   const signIn = async (name: string, password: string) => {
     const verifier = randomBytes(32).toString('base64url');
-    const visit = browser();
+    const visit = formBrowser(oidc.url);
     const query = new URLSearchParams({
       ...{ response_type: 'code', client_id: CLIENT, redirect_uri: CALLBACK, state: 'st1', nonce: 'n1' },
       scope: ['openid profile email offline_access', ...zitadelGroupScopes(projectId)].join(' '),

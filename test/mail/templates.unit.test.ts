@@ -8,6 +8,7 @@ import { bundledTemplates, target } from '../../scripts/mail-templates.mjs';
 
 const FILES = readFolder('config/mail');
 const withFile = (path: string, text: string) => new Map([...FILES, [path, text]]);
+const FETCHED = 'nothing in a mail may be fetched or run';
 const kinds = Object.keys(KINDS) as MailKindName[];
 
 describe('the templates of config/mail', () => {
@@ -59,21 +60,9 @@ describe('a template', () => {
     ['password-reset.txt', 'Subject: x\n\n{{link}}', '<language>/<kind>.txt or .html'],
     ['tenants/../en/password-reset.txt', 'Subject: x\n\n{{link}}', '<language>/<kind>.txt or .html'],
     ['en/layout.html', '<p></p>', '{{content}} is missing'],
-    [
-      'en/password-reset.html',
-      '<a href="{{link}}">x</a><img alt="">',
-      'nothing in a mail may be fetched or run',
-    ],
-    [
-      'en/password-reset.html',
-      '<a href="{{link}}">x</a><p style="background: URL (//x)">',
-      'nothing in a mail may be fetched or run',
-    ],
-    [
-      'en/password-reset.html',
-      '<a href="{{link}}" onclick="x()">x</a>',
-      'nothing in a mail may be fetched or run',
-    ],
+    ['en/password-reset.html', '<a href="{{link}}">x</a><img alt="">', FETCHED],
+    ['en/password-reset.html', '<a href="{{link}}">x</a><p style="background: URL (//x)">', FETCHED],
+    ['en/password-reset.html', '<a href="{{link}}" onclick="x()">x</a>', FETCHED],
     ['en/password-reset.html', '<a href="{{name}}">{{link}}</a>', 'links to {{name}}'],
     ['en/password-reset.html', '<a href="javascript:x">{{link}}</a>', 'links to javascript:x'],
     ['en/password-reset.html', '<a href={{link}}>x</a>', 'links to {{link}} without quotes'],
@@ -136,7 +125,7 @@ describe('filling', () => {
     expect([...html.matchAll(PLACEHOLDER)].map(([, name]) => name)).toEqual(['product', 'product']);
   });
 
-  it('knows no values of prototypes', () => {
+  it('takes no values from prototypes', () => {
     expect(fill({ ...template, text: '{{constructor}}' }, {}).text).toBe('');
   });
 });

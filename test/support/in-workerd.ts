@@ -1,12 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import { unstable_startWorker } from 'wrangler';
-
-type Bindings = NonNullable<Parameters<typeof unstable_startWorker>[0]['bindings']>;
-type Started = Awaited<ReturnType<typeof unstable_startWorker>>;
+import { startLocalWorker, textBindings, type LocalWorker } from './local-worker.ts';
 
 export interface InWorkerd {
-  readonly fetch: Started['fetch'];
+  readonly fetch: LocalWorker['fetch'];
   /** Calls scheduled() as a trigger would; answers `ok` when it did not reject. */
   trigger(pattern: string, time: number): Promise<string>;
   close(): Promise<void>;
@@ -33,24 +30,11 @@ export async function startInWorkerd(
 ): Promise<InWorkerd> {
   vi.stubEnv('CLOUDFLARE_CF_FETCH_ENABLED', 'false');
   vi.stubEnv('WRANGLER_SEND_METRICS', 'false');
-  const bindings: Bindings = {};
-  for (const [name, value] of Object.entries(variables)) bindings[name] = { type: 'plain_text', value };
+  const bindings = textBindings(variables);
   for (const [name, url] of Object.entries(hyperdrives)) {
     bindings[name] = { type: 'hyperdrive', id: name, localConnectionString: withPassword(url) };
   }
-  const worker = await unstable_startWorker({
-    name: 'sallyport-test',
-    entrypoint: fileURLToPath(entry),
-    config: '',
-    build: { nodejsCompatMode: 'v2' },
-    envFiles: [],
-    sendMetrics: false,
-    compatibilityDate: '2026-01-01',
-    compatibilityFlags: ['nodejs_compat'],
-    bindings,
-    dev: { logLevel: 'none', server: { hostname: '127.0.0.1', port: 0 }, inspector: false, watch: false },
-  });
-  await worker.ready;
+  const worker = await startLocalWorker('sallyport-test', fileURLToPath(entry), bindings);
   return {
     fetch: worker.fetch,
     async trigger(pattern, time) {
