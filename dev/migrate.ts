@@ -23,6 +23,6 @@ async function db(command: string, databaseUrl: string): Promise<void> {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const leave = atExit(() => child.kill());
-  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]).finally(leave);
-  if (child.exitCode !== 0) throw new Error(`sallyport db ${command} failed:\n${said}`);
+  const [failure] = await Promise.all([text(child.stderr), once(child, 'exit')]).finally(leave);
+  if (child.exitCode !== 0) throw new Error(`sallyport db ${command} failed:\n${failure}`);
 }

@@ -66,23 +66,26 @@ export async function startStack({ gatewayUrl, provider = 'kanidm', onUp }: Stac
     target: { url: `${gatewayUrl}/webhooks/zitadel`, signingKey },
     applied: async (userId) => inbox?.applied(userId),
   });
-  const told = <T>(part: string, start: Promise<T>): Promise<T> =>
+  const announced = <T>(part: string, start: Promise<T>): Promise<T> =>
     start.then((started) => {
       onUp?.(part);
       return started;
     });
   const doors = startDoors(gatewayUrl, provider);
   const starting = [
-    told(
+    announced(
       'the OpenID provider',
       doors.then(({ webClient }) => startZitadelSignIn(zitadel, webClient)),
     ),
-    told('OpenFGA', startOpenFga()),
-    told('the upstream', startUpstream({ gatewayJwksUrl: `${gatewayUrl}/.well-known/sallyport/jwks.json` })),
-    told('Postgres', startDatabase()),
-    told('Kanidm', doors),
+    announced('OpenFGA', startOpenFga()),
+    announced(
+      'the upstream',
+      startUpstream({ gatewayJwksUrl: `${gatewayUrl}/.well-known/sallyport/jwks.json` }),
+    ),
+    announced('Postgres', startDatabase()),
+    announced('Kanidm', doors),
     startNeonEndpoint(),
-    told('the mail server', startSmtpSink()),
+    announced('the mail server', startSmtpSink()),
   ] as const;
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= closeAll(inbox, [Promise.resolve(zitadel), ...starting]));

@@ -4,9 +4,9 @@ import * as z from 'zod';
 import { KanidmRefused, noEntry } from './faults.ts';
 import type { Parts } from './index.ts';
 import { mustBeStrong } from './passwords.ts';
-import { bodyOf } from './people.ts';
 import { mustWrite, sight } from './rights.ts';
 import type { Entry } from './store.ts';
+import { bodyOf } from './values.ts';
 
 interface Intent {
   readonly person: string;
@@ -81,11 +81,6 @@ export class Credentials {
 
   cancel(session: string): void {
     this.#open(session).done = true;
-  }
-
-  revoke(token: string): void {
-    const intent = this.#intents.get(token);
-    if (intent !== undefined) intent.spent = true;
   }
 
   status(session: string): Readonly<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-/** Kanidm refuses: the status and body of its answer. */
+/** Kanidm refuses: the status and body of its answer; undefined: no body. */
 export class KanidmRefused extends Error {
   override readonly name = 'KanidmRefused';
   readonly status: 400 | 401 | 403 | 404 | 409 | 415 | 422 | 500;
@@ -11,6 +11,9 @@ export class KanidmRefused extends Error {
   }
 }
 
+/** Without a body, as Kanidm refuses all that belongs to OAuth2. */
+export const refusedBare = (status: KanidmRefused['status']): KanidmRefused =>
+  new KanidmRefused(status, undefined);
 export const denied = (): KanidmRefused => new KanidmRefused(403, 'accessdenied');
 export const noEntry = (): KanidmRefused => new KanidmRefused(404, 'nomatchingentries');
 export const notSignedIn = (): KanidmRefused => new KanidmRefused(401, 'notauthenticated');

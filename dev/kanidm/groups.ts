@@ -2,11 +2,10 @@ import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { denied, KanidmRefused, noEntry } from './faults.ts';
 import type { Parts } from './index.ts';
-import { bodyOf } from './people.ts';
 import { enrol, mustWrite, RIGHTS } from './rights.ts';
 import { toAttributes } from './shape.ts';
 import type { Entry } from './store.ts';
-import { Attrs, nameOf, uuidOf } from './values.ts';
+import { Attrs, bodyOf, nameOf, uuidOf } from './values.ts';
 
 /** `/v1/group`, and `/v1/self` of a service account. */
 export function groupRoutes(app: Hono, { store, tokens }: Parts): void {

@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { listen, LOOPBACK, stop } from '../listen.ts';
 import { Credentials, credentialRoutes } from './credentials.ts';
+import { KanidmRefused } from './faults.ts';
 import { groupRoutes, serviceAccount } from './groups.ts';
 import { OAuth2, type ClientOptions } from './oauth2.ts';
 import { personRoutes } from './people.ts';
@@ -42,9 +43,7 @@ export interface KanidmOptions {
 export interface Kanidm {
   readonly url: string;
   readonly store: Store;
-  readonly tokens: Tokens;
   readonly syncs: SyncAccounts;
-  readonly oauth2: OAuth2;
   /** Of a service account with all rights of provisioning. */
   readonly token: string;
   /** Of `admin`, who alone ends sync accounts. */
@@ -88,8 +87,7 @@ export async function startKanidm(options: KanidmOptions = {}): Promise<Kanidm> 
     return parts.tokens.make(serviceAccount(store, `sallyport_prov${accounts}`, groups), mayWrite);
   };
   return {
-    ...{ url, store, tokenWith, tokens: parts.tokens, syncs: parts.syncs, oauth2: parts.oauth2 },
-    adminToken: parts.adminToken,
+    ...{ url, store, tokenWith, syncs: parts.syncs, adminToken: parts.adminToken },
     token: tokenWith(PROVISIONING),
     issuer: (name) => `${url}/oauth2/openid/${name}`,
     setPassword(id, text) {
@@ -122,5 +120,11 @@ function kanidmApp(parts: Parts): Hono {
   tokenRoutes(app, parts);
   uiRoutes(app, parts);
   app.notFound((c) => c.text('Route not found', 404));
+  app.onError((error, c) => {
+    if (error instanceof KanidmRefused)
+      return error.body === undefined ? c.body('', error.status) : c.json(error.body, error.status);
+    console.error('kanidm stand-in:', error);
+    return c.json('internalerror', 500);
+  });
   return app;
 }

@@ -10,7 +10,7 @@ export interface ClientOptions {
   /** Absent: a public client. */
   readonly secret?: string;
   readonly redirectUris: readonly string[];
-  /** False: no page asks whether the application may, as where `oauth2_consent_prompt_enable` is false. */
+  /** False: no consent page, as where `oauth2_consent_prompt_enable` is false. */
   readonly consentPrompt?: boolean;
   /** Scopes by the group whose members have them. */
   readonly scopes: Readonly<Record<string, readonly string[]>>;
@@ -45,7 +45,7 @@ interface Code {
   readonly expires: number;
 }
 
-export type TokenFault = 'invalid_request' | 'invalid_grant' | 'invalid_scope';
+type TokenFault = 'invalid_request' | 'invalid_grant' | 'invalid_scope';
 
 const CODE_MS = 60_000;
 const ACCESS_S = 900;
@@ -98,7 +98,7 @@ export class OAuth2 {
     return scopes.length === 0 ? null : [...new Set(scopes)];
   }
 
-  /** Whether no page asks: the person agreed before, or need not. */
+  /** Whether no consent page is shown: the person agreed before, or need not. */
   consented(client: Client, person: string, scopes: readonly string[]): boolean {
     return client.consentPrompt === false || this.#consents.has(consentKey(client, person, scopes));
   }
@@ -218,8 +218,8 @@ export class OAuth2 {
   }
 
   async introspect(token: string): Promise<object> {
-    if (this.#refresh.has(token))
-      return { active: false, scope: '', jti: this.#refresh.get(token)?.id ?? '' };
+    const refreshed = this.#refresh.get(token);
+    if (refreshed !== undefined) return { active: false, scope: '', jti: refreshed.id };
     const grant = await this.#read(token, 'at+jwt');
     if (grant === undefined || !this.#lives(grant)) return { active: false, scope: '', jti: grant?.id ?? '' };
     const person = this.#store.find(grant.person);

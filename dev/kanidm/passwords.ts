@@ -2,10 +2,12 @@ import { createHash, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import { KanidmRefused } from './faults.ts';
 
 /** A password as it is kept. Those of people who set one here are kept in the clear: nothing outlives the process. */
-export type StoredPassword =
-  { readonly kind: 'plain'; readonly text: string } | { readonly kind: 'imported'; readonly text: string };
+export interface StoredPassword {
+  readonly kind: 'plain' | 'imported';
+  readonly text: string;
+}
 
-/** What Kanidm imports. Of those, `matches` verifies the ones that are made here; the others are of nobody. */
+/** Forms that Kanidm imports. Of those, `matches` verifies PBKDF2 of SHA-2 and SHA, salted or not; no password fits the others. */
 const IMPORTABLE =
   /^(?:\{(?:PBKDF2(?:-SHA(?:1|256|512))?|S?SHA(?:256|512)?)\}|\{ARGON2\}\$argon2id\$|\{CRYPT\}\$[156]\$|pbkdf2_sha256\$|ipaNTHash: |sambaNTPassword: )/;
 

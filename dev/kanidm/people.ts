@@ -1,11 +1,11 @@
 import type { Context, Hono } from 'hono';
 import * as z from 'zod';
-import { badValue, denied, noEntry, KanidmRefused } from './faults.ts';
+import { badValue, denied, noEntry } from './faults.ts';
 import type { Parts } from './index.ts';
 import { enrol, mustWrite, sight, type Actor } from './rights.ts';
 import { toAttributes } from './shape.ts';
 import type { Entry } from './store.ts';
-import { Attrs, changesOf, mailOf, personOf, timeOf, nameOf } from './values.ts';
+import { Attrs, bodyOf, changesOf, mailOf, nameOf, personOf, timeOf } from './values.ts';
 
 const Single = z.object({ attrs: Attrs });
 
@@ -28,6 +28,22 @@ export function personRoutes(app: Hono, { store, tokens, syncs }: Parts): void {
     if (entry.syncedBy !== undefined && !mine) throw denied();
     return entry;
   };
+  /** The same for one attribute: who may bring people on board may also let their accounts expire. */
+  const attributeChangeable = (c: Context): Entry => {
+    const actor = actorOf(c);
+    const expiry = ['account_expire', 'account_valid_from'].includes(c.req.param('attribute') ?? '');
+    if (!expiry || !actor.has('idm_people_on_boarding', 'idm_service_desk')) return changeable(c);
+    mustWrite(actor);
+    const entry = seen(actor, c.req.param('id') ?? '');
+    if (entry.syncedBy !== undefined) throw denied();
+    return entry;
+  };
+  /** Null where there is no such person, or the actor sees none. */
+  const shown = (c: Context) => {
+    const sees = sight(actorOf(c));
+    const entry = store.find(c.req.param('id') ?? '');
+    return sees === 'nothing' || entry?.kind !== 'person' ? null : toAttributes(store, entry, sees);
+  };
   app.post('/v1/person', async (c) => {
     const actor = actorOf(c);
     const { attrs } = await bodyOf(c, Single);
@@ -42,12 +58,7 @@ export function personRoutes(app: Hono, { store, tokens, syncs }: Parts): void {
       sees === 'nothing' ? [] : store.entries('person').map((each) => toAttributes(store, each, sees)),
     );
   });
-  app.get('/v1/person/:id', (c) => {
-    const sees = sight(actorOf(c));
-    const entry = store.find(c.req.param('id'));
-    if (sees === 'nothing' || entry?.kind !== 'person') return c.json(null);
-    return c.json(toAttributes(store, entry, sees));
-  });
+  app.get('/v1/person/:id', (c) => c.json(shown(c)));
   app.patch('/v1/person/:id', async (c) => {
     const { attrs } = await bodyOf(c, Single);
     store.modify(changeable(c, Object.keys(attrs)), changesOf(attrs));
@@ -57,39 +68,19 @@ export function personRoutes(app: Hono, { store, tokens, syncs }: Parts): void {
     store.remove(changeable(c));
     return c.json(null);
   });
-  app.get('/v1/person/:id/_attr/:attribute', (c) => {
-    const sees = sight(actorOf(c));
-    const entry = store.find(c.req.param('id'));
-    if (sees === 'nothing' || entry?.kind !== 'person') return c.json(null);
-    return c.json(toAttributes(store, entry, sees).attrs[c.req.param('attribute')] ?? null);
-  });
+  app.get('/v1/person/:id/_attr/:attribute', (c) =>
+    c.json(shown(c)?.attrs[c.req.param('attribute')] ?? null),
+  );
   app.put('/v1/person/:id/_attr/:attribute', async (c) => {
-    const entry = changeableOr(c, changeable, (actor) => seen(actor, c.req.param('id')), actorOf);
+    const entry = attributeChangeable(c);
     store.modify(entry, attributeOf(c.req.param('attribute'), await bodyOf(c, z.array(z.string()))));
     return c.json(null);
   });
   app.delete('/v1/person/:id/_attr/:attribute', (c) => {
-    const entry = changeableOr(c, changeable, (actor) => seen(actor, c.req.param('id')), actorOf);
-    store.modify(entry, attributeOf(c.req.param('attribute'), []));
+    store.modify(attributeChangeable(c), attributeOf(c.req.param('attribute'), []));
     return c.json(null);
   });
   recycleBinRoutes(app, { store, actorOf });
-}
-
-/** Who may bring people on board may also let their accounts expire. */
-function changeableOr(
-  c: Context,
-  changeable: (c: Context) => Entry,
-  seen: (actor: Actor) => Entry,
-  actorOf: (c: Context) => Actor,
-): Entry {
-  const actor = actorOf(c);
-  const expiry = ['account_expire', 'account_valid_from'].includes(c.req.param('attribute') ?? '');
-  if (!expiry || !actor.has('idm_people_on_boarding', 'idm_service_desk')) return changeable(c);
-  mustWrite(actor);
-  const entry = seen(actor);
-  if (entry.syncedBy !== undefined) throw denied();
-  return entry;
 }
 
 function attributeOf(name: string, values: readonly string[]) {
@@ -136,21 +127,4 @@ function recycleBinRoutes(
     store.revive(c.req.param('id'));
     return c.json(null);
   });
-}
-
-/** Kanidm's own words for a body that is none. */
-export async function bodyOf<T>(c: Context, shape: z.ZodType<T>): Promise<T> {
-  if (c.req.header('content-type')?.startsWith('application/json') !== true)
-    throw new KanidmRefused(415, 'Expected request with `Content-Type: application/json`');
-  const text = await c.req.text();
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw new KanidmRefused(400, 'Failed to parse the request body as JSON');
-  }
-  const parsed = shape.safeParse(body);
-  if (!parsed.success)
-    throw new KanidmRefused(422, 'Failed to deserialize the JSON body into the target type');
-  return parsed.data;
 }

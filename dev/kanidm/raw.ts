@@ -2,11 +2,10 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import { denied, KanidmRefused } from './faults.ts';
 import type { Parts } from './index.ts';
-import { bodyOf } from './people.ts';
 import { enrol, mustWrite, sight } from './rights.ts';
 import { toAttributes } from './shape.ts';
 import type { Entry } from './store.ts';
-import { Attrs, personOf } from './values.ts';
+import { Attrs, bodyOf, personOf } from './values.ts';
 
 export type Filter =
   | { readonly eq: readonly [string, string] }

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { KanidmRefused, notSignedIn } from './faults.ts';
+import { denied, notSignedIn } from './faults.ts';
 import type { Entry, Store } from './store.ts';
 
 /** Groups of Kanidm that rights come with. */
@@ -23,7 +23,7 @@ const FIXED = {
 } as const;
 const ACCOUNTS = ['admin', 'idm_admin'];
 
-/** What is there before anything is made. */
+/** Groups and accounts of a new server. */
 export function furnish(store: Store): void {
   for (const name of [...RIGHTS, ...OTHERS]) store.create([{ kind: 'group', name, builtin: true }]);
   for (const [name, uuid] of Object.entries(FIXED))
@@ -43,15 +43,13 @@ export function enrol(store: Store, entries: readonly Entry[]): void {
   }
 }
 
-export interface Actor {
-  readonly account: Entry;
-  readonly mayWrite: boolean;
-  has(...rights: readonly Right[]): boolean;
-}
-
 interface Token {
   readonly account: Entry;
   readonly mayWrite: boolean;
+}
+
+export interface Actor extends Token {
+  has(...rights: readonly Right[]): boolean;
 }
 
 /** API tokens of service accounts. */
@@ -77,10 +75,6 @@ export class Tokens {
     return token;
   }
 
-  revoke(token: string): void {
-    this.#tokens.delete(token);
-  }
-
   /** Throws where the header names no living token. */
   actor(authorization: string | undefined): Actor {
     const token = this.#tokens.get(/^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '');
@@ -97,5 +91,5 @@ export function sight(actor: Actor): 'nothing' | 'names' | 'all' {
 }
 
 export function mustWrite({ mayWrite }: Actor): void {
-  if (!mayWrite) throw new KanidmRefused(403, 'accessdenied');
+  if (!mayWrite) throw denied();
 }

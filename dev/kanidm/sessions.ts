@@ -4,9 +4,9 @@ import * as z from 'zod';
 import { KanidmRefused, noEntry, notSignedIn } from './faults.ts';
 import type { Parts } from './index.ts';
 import { matches } from './passwords.ts';
-import { bodyOf } from './people.ts';
 import { isLive } from './shape.ts';
 import type { Entry, Store } from './store.ts';
+import { bodyOf } from './values.ts';
 
 /** A person signed in. */
 export interface Session {
@@ -18,7 +18,7 @@ export interface Session {
 }
 
 export type SignedIn =
-  | { readonly outcome: 'success'; readonly token: string; readonly session: Session }
+  | { readonly outcome: 'success'; readonly token: string }
   | { readonly outcome: 'denied'; readonly reason: string };
 
 /** How long one wrong password locks a sign-in. */
@@ -57,7 +57,7 @@ export class Sessions {
     const token = randomBytes(32).toString('base64url');
     const session = { id: randomUUID(), person: person.uuid, since: this.#now(), ended: false };
     this.#sessions.set(token, session);
-    return { outcome: 'success', token, session };
+    return { outcome: 'success', token };
   }
 
   /** The living session of a token. Throws as Kanidm answers. */

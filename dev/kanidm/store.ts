@@ -31,7 +31,7 @@ export type NewEntry = Pick<Entry, 'kind' | 'name'> &
   Values & { readonly uuid?: string; readonly builtin?: boolean };
 
 const DOMAIN = 'localhost';
-export const RECYCLED_MS = 7 * 86_400_000;
+const RECYCLED_MS = 7 * 86_400_000;
 
 /** Everything that Kanidm keeps, with its rules: unique names, mails and uuids, a recycle bin, members that exist. */
 export class Store {
@@ -138,8 +138,7 @@ export class Store {
 
   /** Into the recycle bin, out of its groups. */
   remove(entry: Entry): void {
-    this.#drop(entry);
-    for (const group of entry.memberOf) this.#byUuid.get(group)?.members.delete(entry.uuid);
+    this.forget(entry);
     entry.modified = this.#now();
     this.#recycled.set(entry.uuid, entry);
   }

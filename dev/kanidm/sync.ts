@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Hono } from 'hono';
 import * as z from 'zod';
-import { denied, KanidmRefused, notSignedIn } from './faults.ts';
+import { denied, KanidmRefused, noEntry, notSignedIn } from './faults.ts';
 import type { Parts } from './index.ts';
 import { imported } from './passwords.ts';
-import { bodyOf } from './people.ts';
 import { enrol } from './rights.ts';
 import type { Entry, Store, Values } from './store.ts';
-import { mailOf, nameOf, timeOf, uuidOf } from './values.ts';
+import { bodyOf, mailOf, nameOf, timeOf, uuidOf } from './values.ts';
 
 const State = z.union([z.literal('Refresh'), z.object({ Active: z.object({ cookie: z.string() }) })]);
 
@@ -82,21 +81,21 @@ export function syncRoutes(app: Hono, { store, syncs, adminToken }: Parts): void
   };
   app.get('/v1/sync_account/:name/_finalise', (c) => {
     mustBeAdmin(c.req.header('authorization'));
-    if (!syncs.finalise(c.req.param('name'), store)) throw new KanidmRefused(404, 'nomatchingentries');
+    if (!syncs.finalise(c.req.param('name'), store)) throw noEntry();
     return c.json(null);
   });
   app.get('/v1/sync_account/:name/_terminate', (c) => {
     mustBeAdmin(c.req.header('authorization'));
     const name = c.req.param('name');
     const owned = store.entries('person').filter((entry) => entry.syncedBy === name);
-    if (!syncs.finalise(name, store)) throw new KanidmRefused(404, 'nomatchingentries');
+    if (!syncs.finalise(name, store)) throw noEntry();
     for (const entry of owned) store.remove(entry);
     return c.json(null);
   });
   app.put('/v1/sync_account/:name/_attr/sync_yield_authority', async (c) => {
     mustBeAdmin(c.req.header('authorization'));
     const account = syncs.get(c.req.param('name'));
-    if (account === undefined) throw new KanidmRefused(404, 'nomatchingentries');
+    if (account === undefined) throw noEntry();
     account.yields = await bodyOf(c, z.array(z.string()));
     return c.json(null);
   });
@@ -126,7 +125,7 @@ function applyOne(store: Store, { name: syncedBy, yields }: SyncAccount, entry: 
   const uuid = uuidOf(entry.id);
   const there = store.find(uuid);
   if (there === undefined) {
-    // A new entry is nobody's yet, so nothing of it can be another's to write.
+    // A new entry may not write an attribute that the sync account yields.
     if (yields.some((attribute) => ['displayname', 'mail'].includes(attribute)))
       throw new KanidmRefused(500, 'invalidentrystate');
     return added(store, uuid, values, syncedBy);

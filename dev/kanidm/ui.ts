@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
-import { KanidmRefused } from './faults.ts';
+import { KanidmRefused, refusedBare } from './faults.ts';
 import type { Parts } from './index.ts';
 import type { Client } from './oauth2.ts';
 import { consentPage, namePage, passwordPage, resetPage, wordsPage } from './pages.ts';
-import type { Session } from './sessions.ts';
+import { bearer, type Session } from './sessions.ts';
 
-/** What an authorization request asks for, judged. */
+/** An authorization request that is valid. */
 interface Judged {
   readonly client: Client;
   readonly redirectUri: string;
@@ -17,22 +17,13 @@ interface Judged {
   readonly nonce: string | undefined;
 }
 
-/** The status that refuses a request; no body goes with it. */
-class Refused extends Error {
-  readonly status: 400 | 401 | 403;
-  constructor(status: Refused['status']) {
-    super();
-    this.status = status;
-  }
-}
-
 function judge({ oauth2 }: Parts, query: Readonly<Record<string, string>>): Judged {
   const client = oauth2.client(query['client_id'] ?? '');
   const { redirect_uri: redirectUri = '', scope = '', code_challenge: challenge = '' } = query;
   const known = client?.redirectUris.includes(redirectUri) === true;
   const pkce = challenge !== '' && query['code_challenge_method'] === 'S256';
-  if (client === undefined || !known || !pkce || query['response_type'] !== 'code') throw new Refused(400);
-  if (query['prompt'] === 'none') throw new Refused(400);
+  if (client === undefined || !known || !pkce || query['response_type'] !== 'code') throw refusedBare(400);
+  if (query['prompt'] === 'none') throw refusedBare(400);
   const scopes = scope.split(' ').filter((each) => each !== '');
   return { client, redirectUri, scopes, challenge, state: query['state'], nonce: query['nonce'] };
 }
@@ -41,7 +32,7 @@ function judge({ oauth2 }: Parts, query: Readonly<Record<string, string>>): Judg
 function allowed({ oauth2, store }: Parts, { client, scopes }: Judged, { person: id }: Session): void {
   const person = store.find(id);
   const has = person === undefined ? null : oauth2.scopesFor(client, person);
-  if (has === null || scopes.some((scope) => !has.includes(scope))) throw new Refused(403);
+  if (has === null || scopes.some((scope) => !has.includes(scope))) throw refusedBare(403);
 }
 
 /** Sign-in pages, consent and reset links; and `/oauth2/authorise`, which does the same without pages. */
@@ -116,7 +107,7 @@ export function uiRoutes(app: Hono, parts: Parts): void {
   });
   app.post('/ui/oauth2/consent', async (c) => {
     const given = consents.get(await field(c, 'consent_token'));
-    if (given === undefined) throw new Refused(400);
+    if (given === undefined) throw refusedBare(400);
     return c.redirect(location(given.judged, given.session), 303);
   });
   app.get('/oauth2/authorise', (c) => {
@@ -135,24 +126,17 @@ export function uiRoutes(app: Hono, parts: Parts): void {
   });
   app.get('/oauth2/authorise/permit', (c) => {
     const given = consents.get(c.req.query('token') ?? '');
-    if (given === undefined) throw new Refused(400);
+    if (given === undefined) throw refusedBare(400);
     return c.body('', 302, { location: location(given.judged, given.session) });
   });
   const bySession = (authorization: string | undefined): Session => {
     try {
-      return sessions.of(/^Bearer (.+)$/.exec(authorization ?? '')?.[1] ?? '');
+      return sessions.of(bearer(authorization));
     } catch {
-      throw new Refused(401);
+      throw refusedBare(401);
     }
   };
   resetRoutes(app, credentials);
-  // Kanidm refuses all of these without a word.
-  app.onError((error, c) => {
-    if (error instanceof Refused) return c.body('', error.status);
-    if (error instanceof KanidmRefused) return c.json(error.body, error.status);
-    console.error('kanidm stand-in:', error);
-    return c.json('internalerror', 500);
-  });
 }
 
 async function field(c: Context, name: string): Promise<string> {

@@ -1,3 +1,4 @@
+import type { Context } from 'hono';
 import * as z from 'zod';
 import { badSyntax, badValue, denied, KanidmRefused } from './faults.ts';
 import type { NewEntry, Values } from './store.ts';
@@ -18,11 +19,10 @@ export function nameOf(text: string): string {
   return name;
 }
 
-/** Any form of a uuid; those of the server's own range are nobody's to take. */
+/** In lower case and with dashes, from any form of a uuid. Throws for the range of Kanidm's own entries. */
 export function uuidOf(text: string): string {
   const hex = text.replaceAll(/[{}-]/g, '').toLowerCase();
-  if (!/^[0-9a-f]{32}$/.test(hex) || hex.startsWith('0'.repeat(20)) || hex.startsWith('0'.repeat(16)))
-    throw denied();
+  if (!/^[0-9a-f]{32}$/.test(hex) || hex.startsWith('0'.repeat(16))) throw denied();
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
@@ -44,7 +44,7 @@ export function timeOf(text: string): string {
 const FOREIGN = ['legalname', 'password_import', 'unix_password_import', 'primary_credential'];
 const PERSON = ['name', 'displayname', 'mail', 'uuid', 'account_expire', 'account_valid_from', 'class'];
 
-/** Throws for attributes that a person cannot have, or that nobody may write. */
+/** Throws for attributes that a person cannot have, or that no request may write. */
 function mustBeOf(known: readonly string[], attrs: Attrs): void {
   for (const attribute of Object.keys(attrs)) {
     if (attribute === 'spn') throw badValue('SPNs are generated and not able to be set.');
@@ -81,4 +81,21 @@ export function changesOf(attrs: Attrs): Values & { readonly name?: string } {
   mustBeOf(PERSON, attrs);
   const [name] = attrs['name'] ?? [];
   return { ...valuesOf(attrs), ...(name !== undefined && { name: nameOf(name) }) };
+}
+
+/** The JSON body of a request. Throws KanidmRefused as Kanidm answers where there is none, or one of another shape. */
+export async function bodyOf<T>(c: Context, shape: z.ZodType<T>): Promise<T> {
+  if (c.req.header('content-type')?.startsWith('application/json') !== true)
+    throw new KanidmRefused(415, 'Expected request with `Content-Type: application/json`');
+  const text = await c.req.text();
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new KanidmRefused(400, 'Failed to parse the request body as JSON');
+  }
+  const parsed = shape.safeParse(body);
+  if (!parsed.success)
+    throw new KanidmRefused(422, 'Failed to deserialize the JSON body into the target type');
+  return parsed.data;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** The password of everybody in the legacy application. */
+/** The password of all people of the legacy application. */
 export const LEGACY_PASSWORD = 'sesame-open-the-gate';
 
 /** bcrypt of it, made once: computing 500 would take half a minute of each start. Cost 10 is the least that Zitadel takes. */
@@ -11,7 +11,7 @@ const HASHES = [
 ] as const;
 /** As PHP writes them. */
 const HASH_OF_PHP = '$2y$10$Wj.NbdeLvDN44g5bgiC70uFCpL27wQwQUC3Eh/mC9jgODEzd94iSu';
-/** Of a bcrypt with a fault, which nobody verifies. */
+/** Of a bcrypt with a fault: no password fits it. */
 const HASH_OF_FAULTY = HASH_OF_PHP.replace('$2y$', '$2x$');
 
 export interface LegacyTenant {
@@ -83,7 +83,7 @@ function titled(local: string): string {
 /** The person of the printed lines. */
 export const GRACE = person(ACME, 'grace');
 
-/** Whoever a migration has to think about. */
+/** One person or two of each kind that a migration treats apart. */
 export const SPECIAL: readonly LegacyPerson[] = [
   GRACE,
   person(ACME, 'heidi', { role: 'admin' }),
@@ -113,7 +113,7 @@ const NAMES = [
   ...['mallory', 'niaj', 'olivia', 'peggy', 'rupert', 'sybil', 'trent', 'victor', 'walter', 'wendy'],
 ] as const;
 
-/** Everybody: 500 people, the same at each start. */
+/** All 500 people, the same at each start. */
 export const LEGACY_PEOPLE: readonly LegacyPerson[] = LEGACY_TENANTS.flatMap((of) => {
   const special = SPECIAL.filter(({ tenantId }) => tenantId === of.id);
   const others = Array.from({ length: of.people - special.length }, (_, index) => ordinary(of, index));
@@ -131,7 +131,7 @@ function ordinary(of: LegacyTenant, index: number): LegacyPerson {
   });
 }
 
-/** How many accounts a run for everybody makes. */
+/** How many accounts a run for all people makes. */
 export function newAccounts(provider: 'kanidm' | 'zitadel'): number {
   const made = LEGACY_PEOPLE.filter(
     ({ leftOut, onlyAtKanidm }) => leftOut === null || (onlyAtKanidm && provider === 'zitadel'),

@@ -26,7 +26,7 @@ interface Bindings {
   Bindings: HttpBindings;
 }
 
-/** The demo's own pages; what they do not know is the provider's. */
+/** The demo's own pages; all other paths are the provider's. */
 export function demoApp(
   provider: Provider,
   isUser: IsUser,
@@ -85,7 +85,7 @@ interface PeopleOfClient {
   readonly clientId: string | undefined;
 }
 
-/** One of the demo's people at its own page; somebody of the directory at the web client. */
+/** Ends the sign-in page: of one of the demo's people, or at the web client of a person of the directory. */
 async function choose(c: Context<Bindings>, provider: Provider, people: PeopleOfClient) {
   const { uid, params } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
   const form = await c.req.formData();

@@ -15,7 +15,7 @@ export interface DirectoryPerson {
 
 /** People who sign in by name and password. */
 export interface OidcDirectory {
-  /** Undefined: nobody, or somebody who may not sign in now. */
+  /** Undefined: no such person, or one who may not sign in now. */
   find(id: string): DirectoryPerson | undefined;
   /** The id of the person whose name and password these are. */
   signIn(name: string, password: string): Promise<string | undefined>;

@@ -19,14 +19,14 @@ export function commandLine({ command }: CommandStep): string {
   return ['sallyport', ...command].join(' ');
 }
 
-/** Runs one command; undefined = it ended well, and said what it should. */
+/** Runs one command; undefined = it exited with 0 and printed what the step promises. */
 export async function checkCommand({ command, says }: CommandStep, envFile: string): Promise<Difference> {
   const child = spawn(process.execPath, argumentsFor(command, envFile), {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const [printed, said] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
-  if (child.exitCode !== 0) return `exit code ${String(child.exitCode)}: ${said.trim()}`;
+  const [printed, failure] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  if (child.exitCode !== 0) return `exit code ${String(child.exitCode)}: ${failure.trim()}`;
   return says === undefined || printed.includes(says) ? undefined : `no "${says}" in: ${printed.trim()}`;
 }
 

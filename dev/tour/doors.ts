@@ -60,7 +60,7 @@ const FORGOTTEN: readonly Step[] = [
   },
 ];
 
-/** Everybody to the provider, by the commands of docs/provisioning.md. */
+/** All people to the provider, by the commands of docs/provisioning.md. */
 function carrying(provider: DoorProvider, name: string): readonly Step[] {
   return [
     { title: `Each tenant gets its groups at ${name}`, command: ['tenants', 'sync'] },

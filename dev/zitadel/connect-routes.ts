@@ -55,9 +55,7 @@ export function connectRoutes(app: Hono, { users, grants, now }: ZitadelParts): 
       filters.every(({ roleKeyFilter }) => roleKeyFilter.key === key),
     );
     const projectRoles = roles.map(([key, displayName]) => ({ projectId, key, displayName }));
-    return projectRoles.length === 0
-      ? { pagination: { appliedLimit: '100' } }
-      : { pagination: { totalResult: String(projectRoles.length), appliedLimit: '100' }, projectRoles };
+    return listed('projectRoles', projectRoles);
   });
   const service = 'authorization.v2.AuthorizationService';
   unary(`${service}/CreateAuthorization`, NewAuthorization, (request) => {
@@ -79,10 +77,14 @@ export function connectRoutes(app: Hono, { users, grants, now }: ZitadelParts): 
     const found = ids
       .flatMap((id) => grants.of(id))
       .filter(({ projectId }) => projects.every((each) => each === projectId));
-    if (found.length === 0) return { pagination: { appliedLimit: '100' } };
-    const pagination = { totalResult: String(found.length), appliedLimit: '100' };
-    return { pagination, authorizations: found.map(shown) };
+    return listed('authorizations', found.map(shown));
   });
+}
+
+/** Protobuf leaves out a list that is empty, and a total of 0. */
+function listed(name: string, found: readonly object[]): object {
+  if (found.length === 0) return { pagination: { appliedLimit: '100' } };
+  return { pagination: { totalResult: String(found.length), appliedLimit: '100' }, [name]: found };
 }
 
 function shown({ id, userId, projectId, organizationId, roleKeys }: Authorization): object {

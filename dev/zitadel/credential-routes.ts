@@ -2,19 +2,13 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import type { ZitadelParts } from './app.ts';
 import { mustBePassword } from './rules.ts';
-import { changed } from './user-routes.ts';
-import { UserRefused, type User } from './users.ts';
+import { changed, living } from './user-routes.ts';
 
 const InviteCode = z.object({ returnCode: z.object({}).optional() });
 const Verification = z.object({ verificationCode: z.string() });
 const NewPassword = z.object({ newPassword: z.object({ password: z.string() }) });
 
 export function credentialRoutes(app: Hono, { users, credentials }: ZitadelParts): void {
-  const known = (id: string): User => {
-    const user = users.get(id);
-    if (user.state === 'removed') throw new UserRefused(404, 'User could not be found', 'QUERY-Dfbg2');
-    return user;
-  };
   app.post('/v2/users/:id/invite_code', async (c) => {
     const { returnCode } = InviteCode.parse(await c.req.json());
     const id = c.req.param('id');
@@ -29,12 +23,12 @@ export function credentialRoutes(app: Hono, { users, credentials }: ZitadelParts
   });
   app.post('/v2/users/:id/password', async (c) => {
     const { newPassword } = NewPassword.parse(await c.req.json());
-    const { id } = known(c.req.param('id'));
+    const { id } = living(users.get(c.req.param('id')));
     mustBePassword(newPassword.password);
     return c.json(changed(await credentials.setPassword(id, newPassword.password)));
   });
   app.get('/v2/users/:id/authentication_methods', (c) => {
-    const { hash, events } = known(c.req.param('id'));
+    const { hash, events } = living(users.get(c.req.param('id')));
     const timestamp = events.at(-1)?.creationDate;
     if (hash === undefined) return c.json({ details: { timestamp } });
     const authMethodTypes = ['AUTHENTICATION_METHOD_TYPE_PASSWORD'];

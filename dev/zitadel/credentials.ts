@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { compare, hash } from 'bcryptjs';
+import { mustFitBcrypt } from './rules.ts';
 import { UserRefused, type User, type Users } from './users.ts';
 
-/** The lowest cost: what is made here is of nobody. */
+/** The lowest that there is: no hash made here outlives the process. */
 const COST = 4;
 const MOST_FAILURES = 3;
 
@@ -25,7 +26,7 @@ export class Credentials {
   invite(id: string): string {
     const user = this.#human(id);
     if (user.hash !== undefined) throw new UserRefused(400, 'User is already initialized', 'COMMAND-EF34g');
-    const text = randomBytes(4).toString('hex').slice(0, 6).toUpperCase();
+    const text = newCode();
     this.#invites.set(id, { text, failures: 0 });
     return text;
   }
@@ -47,8 +48,7 @@ export class Credentials {
 
   /** Throws as Zitadel refuses a check. */
   async check(user: User, password: string): Promise<void> {
-    if (Buffer.byteLength(password) > 72)
-      throw new UserRefused(500, 'bcrypt: password length exceeds 72 bytes', '');
+    mustFitBcrypt(password);
     if (user.state !== 'active') throw new UserRefused(400, 'Errors.User.NotActive', 'COMMAND-SFaf2');
     if (user.hash === undefined) throw new UserRefused(400, 'User does not have a password', 'COMMAND-3nJ4t');
     if (await compare(password, user.hash)) {
@@ -66,6 +66,11 @@ export class Credentials {
       throw new UserRefused(400, 'User could not be found', 'COMMAND-Wgvn4');
     return user;
   }
+}
+
+/** Of an invitation, or of an address to verify. */
+export function newCode(): string {
+  return randomBytes(4).toString('hex').slice(0, 6).toUpperCase();
 }
 
 /** A wrong password. */

@@ -37,7 +37,7 @@ export interface EventQuery {
   readonly until?: string | undefined;
 }
 
-export const MAX_EVENTS = 1_000;
+const MAX_EVENTS = 1_000;
 
 export class EventStore {
   readonly #events: StoredEvent[] = [];

@@ -9,7 +9,7 @@ export function problem(code: number, reason: string, id?: string) {
 }
 
 /** gRPC codes, as the gateway of Zitadel writes them. */
-export const GRPC: Readonly<Record<number, number>> = { 400: 9, 404: 5, 409: 6, 500: 2 };
+const GRPC: Readonly<Record<number, number>> = { 400: 9, 404: 5, 409: 6, 500: 2 };
 
 /** Values that are refused are invalid arguments, states that refuse a command are preconditions. */
 export function grpcCode(status: number, id: string): number {

@@ -68,6 +68,10 @@ export function mustBePassword(password: string): void {
   ];
   const lacking = kinds.find(([kind]) => !kind.test(password));
   if (lacking !== undefined) throw new UserRefused(400, lacking[1], lacking[2]);
+  mustFitBcrypt(password);
+}
+
+export function mustFitBcrypt(password: string): void {
   if (Buffer.byteLength(password) > 72)
     throw new UserRefused(500, 'bcrypt: password length exceeds 72 bytes', '');
 }

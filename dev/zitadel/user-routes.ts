@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import type { Hono } from 'hono';
 import * as z from 'zod';
 import type { ZitadelParts } from './app.ts';
+import { newCode } from './credentials.ts';
 import { problem } from './problems.ts';
 import { FormRefused, mustBeHash, mustBeId, mustBeMail, mustBeName, mustBePassword } from './rules.ts';
 import { ORGANIZATION, UserRefused, type User } from './users.ts';
@@ -62,7 +62,7 @@ export function userRoutes(app: Hono, parts: ZitadelParts): void {
     if (human?.password !== undefined) await credentials.setPassword(made.id, human.password.password);
     await effects(made.id);
     const creationDate = toTimestamp(made.events[0]?.creationDate);
-    return c.json({ id: made.id, creationDate, ...(human?.email?.returnCode && { emailCode: code() }) });
+    return c.json({ id: made.id, creationDate, ...(human?.email?.returnCode && { emailCode: newCode() }) });
   });
   app.use('/v2/users/:id/*', async (c, next) => {
     await next();
@@ -75,7 +75,7 @@ export function userRoutes(app: Hono, parts: ZitadelParts): void {
   });
   app.patch('/v2/users/:id', async (c) => {
     const { username, human, machine } = UpdateUser.parse(await c.req.json());
-    // A user name alone: the real one does not know what it would change.
+    // A user name alone names no type of user.
     if (human === undefined && machine === undefined)
       return c.json(problem(12, 'user type is not implemented'), 501);
     const id = c.req.param('id');
@@ -86,7 +86,7 @@ export function userRoutes(app: Hono, parts: ZitadelParts): void {
     }
     if (human !== undefined) await changeHuman(parts, id, human);
     const changeDate = toTimestamp(users.get(id).events.at(-1)?.creationDate);
-    return c.json({ changeDate, ...(human?.email?.returnCode && { emailCode: code() }) });
+    return c.json({ changeDate, ...(human?.email?.returnCode && { emailCode: newCode() }) });
   });
   for (const command of ['deactivate', 'reactivate', 'lock', 'unlock'] as const) {
     app.post(`/v2/users/:id/${command}`, (c) => c.json(changed(users[command](c.req.param('id')))));
@@ -94,13 +94,10 @@ export function userRoutes(app: Hono, parts: ZitadelParts): void {
   app.delete('/v2/users/:id', (c) => c.json(changed(removed(parts, c.req.param('id')))));
 }
 
-function living(user: User): User {
+/** Throws UserRefused for a user who was removed. */
+export function living(user: User): User {
   if (user.state === 'removed') throw new UserRefused(404, 'User could not be found', 'QUERY-Dfbg2');
   return user;
-}
-
-function code(): string {
-  return randomBytes(4).toString('hex').slice(0, 6).toUpperCase();
 }
 
 export function changed(user: User): { readonly details: Readonly<Record<string, unknown>> } {

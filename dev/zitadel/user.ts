@@ -37,11 +37,7 @@ export interface NewUser {
 /** In event payloads of people without a password: as the real one does, the hash goes out with the event. */
 export const NO_HASH = '$2a$04$standinstandinstandinOhsecrethashofnobody';
 
-export const CREATIONS: readonly string[] = [
-  'user.human.added',
-  'user.human.selfregistered',
-  'user.machine.added',
-];
+const CREATIONS: readonly string[] = ['user.human.added', 'user.human.selfregistered', 'user.machine.added'];
 
 const STATES: Readonly<Record<string, UserState>> = {
   'user.deactivated': 'inactive',
