@@ -59,7 +59,7 @@ export function parseOptions(argv: readonly string[]): Options {
     )
     .option('--people <n>', 'people that crossing provisions in a turn', whole, 2_000)
     .option('--paced', 'stand-ins of crossing take as long as real servers did')
-    .option('--json', 'write bench/results/latest.json, or lifecycle.json')
+    .option('--json', 'write bench/results/latest.json, lifecycle.json or crossing.json')
     .option('--markdown', 'print the tables as docs/performance.md has them')
     .addHelpText(
       'after',

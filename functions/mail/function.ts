@@ -1,6 +1,7 @@
 import type { BrandConfig, MailConfig } from '../../shared/configuration/mail.ts';
 import type { Deps } from '../../shared/deps.ts';
 import type { Brought } from '../../shared/edge/function.ts';
+import { messageOf } from '../../shared/errors.ts';
 import { openOutbox, type Outbox, type Seal } from '../../shared/mail/outbox.ts';
 import { compileTemplates, TEMPLATES_FOLDER } from '../../shared/mail/templates.ts';
 import type { Database } from '../../shared/ports/database.ts';
@@ -40,8 +41,7 @@ export function createMail(deps: Needs): Mailer {
   const templates = compileTemplates(platform.readFolder(TEMPLATES_FOLDER));
   const nudge = (): void => {
     const sending = sender.some(NUDGED).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : 'unknown';
-      log.warn('mail not sent at once, the schedule sends it', { reason });
+      log.warn('mail not sent at once, the schedule sends it', { reason: messageOf(error) });
     });
     platform.background(sending);
   };

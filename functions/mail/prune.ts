@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import type { Job } from '../../shared/runs/job.ts';
 
-/** Days that the record of a mail is kept after it was made: which address, when, and what the server said. */
+/** Days that the record of a mail is kept after it was made: which address, when, and what the server answered. */
 export const KEPT_DAYS = 90;
 
 const ROWS = 5_000;

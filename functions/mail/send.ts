@@ -1,7 +1,13 @@
+import { messageOf } from '../../shared/errors.ts';
 import { DatabaseError, type Database } from '../../shared/ports/database.ts';
 import type { Log } from '../../shared/ports/log.ts';
-import type { MailLine, MailOutcome, MailServer, OutgoingMail } from '../../shared/ports/mail.ts';
-import { MailUnavailable } from '../../shared/ports/mail.ts';
+import {
+  MailUnavailable,
+  type MailLine,
+  type MailOutcome,
+  type MailServer,
+  type OutgoingMail,
+} from '../../shared/ports/mail.ts';
 import { fill } from '../../shared/mail/fill.ts';
 import { isMailKind, KINDS } from '../../shared/mail/kinds.ts';
 import { openContent, type MailContent, type Seal } from '../../shared/mail/outbox.ts';
@@ -170,10 +176,10 @@ function isFinal(error: unknown): boolean {
 
 /** The server's words may name the address: they are stored with the mail, never logged. */
 function explain({ item, error, attempt, dead }: FailedAttempt<QueuedMail>, log: Log): string {
-  const reason = error instanceof Error ? error.message : 'unknown';
+  const reason = messageOf(error);
   const { result, code } = error instanceof MailNotSent ? error : { result: undefined, code: undefined };
-  const told = error instanceof MailUnavailable ? { reason } : { result: result ?? nameOf(error), code };
-  const fields = { mail: item.id, kind: item.kind, attempt, ...told };
+  const failure = error instanceof MailUnavailable ? { reason } : { result: result ?? nameOf(error), code };
+  const fields = { mail: item.id, kind: item.kind, attempt, ...failure };
   if (result === 'withheld') log.info('mail withheld', { ...fields, reason });
   else if (dead) log.error('mail set aside', fields);
   else log.warn('mail not accepted, it comes again', fields);

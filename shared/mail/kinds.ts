@@ -4,7 +4,7 @@ export interface MailKind {
   readonly values: readonly string[];
   /** Those that a template must name, in text and in HTML. */
   readonly needed: readonly string[];
-  /** Somebody waits for it: before all others. */
+  /** A person waits for it: sent before all others. */
   readonly urgent: boolean;
   /** Sent unasked: with a way to end it (RFC 8058), and not while the migration is paused. */
   readonly bulk: boolean;

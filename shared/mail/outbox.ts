@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { BrandConfig, MailConfig } from '../configuration/mail.ts';
 import { json, sql, type Database, type Sql } from '../ports/database.ts';
-import type { MailAddress } from '../ports/mail.ts';
+import { asciiDomain, type MailAddress } from '../ports/mail.ts';
 import type { Random } from '../ports/runtime.ts';
 import type { MailValues } from './fill.ts';
 import { KINDS, type MailKindName } from './kinds.ts';
@@ -106,8 +106,7 @@ export function messageIdOf(key: string, { address }: MailAddress): string {
   if (!/^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*$/.test(key))
     throw new TypeError('no key of a mail');
   const domain = address.slice(address.lastIndexOf('@') + 1);
-  const ascii = URL.canParse(`http://${domain}`) ? new URL(`http://${domain}`).hostname : domain;
-  return `<${key}@${ascii}>`;
+  return `<${key}@${asciiDomain(domain)}>`;
 }
 
 /** Stored by their content, so a release with other templates adds its own beside them. */

@@ -100,12 +100,12 @@ function faultsOf(path: string, text: string, files: TemplateFiles): string[] {
     return [`${path} is no template: <language>/<kind>.txt or .html, below tenants/<slug>/ or not`];
   const html = form === 'html' ? markupFaults(text) : [];
   if (name === 'layout')
-    return told(path, [
+    return inFile(path, [
       ...html,
       ...placeholderFaults(text, ['subject', 'content', ...EVERY_MAIL], ['content']),
     ]);
   if (!isMailKind(name))
-    return told(path, [`there is no mail ${name}: there are ${Object.keys(KINDS).join(', ')}`]);
+    return inFile(path, [`there is no mail ${name}: there are ${Object.keys(KINDS).join(', ')}`]);
   const kind: MailKind = KINDS[name];
   const other = path.replace(/\.(?:txt|html)$/, form === 'txt' ? '.html' : '.txt');
   const alone = files.has(other) ? [] : [`comes alone: ${other} is missing`];
@@ -114,10 +114,10 @@ function faultsOf(path: string, text: string, files: TemplateFiles): string[] {
       ? ['begin it with a line "Subject: …" and an empty line']
       : [];
   const known = [...kind.values, ...EVERY_MAIL];
-  return told(path, [...alone, ...unsubject, ...html, ...placeholderFaults(text, known, kind.needed)]);
+  return inFile(path, [...alone, ...unsubject, ...html, ...placeholderFaults(text, known, kind.needed)]);
 }
 
-function told(path: string, faults: readonly string[]): string[] {
+function inFile(path: string, faults: readonly string[]): string[] {
   return faults.map((fault) => `${path}: ${fault}`);
 }
 
@@ -133,7 +133,7 @@ function placeholderFaults(text: string, known: readonly string[], needed: reado
   ];
 }
 
-/** What a mail program would fetch, or run: a mail must not tell its sender that it was read. */
+/** What a mail program would fetch, or run: fetching discloses that the mail was read. */
 const FETCHED =
   /<\s*(?:img|script|link|iframe|object|embed|video|audio|source|form|base|svg)\b|\b(?:src|srcset|background|poster|on[a-z]+)\s*=|url\s*\(|@import/i;
 

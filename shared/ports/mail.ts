@@ -14,6 +14,11 @@ export interface MailAddress {
   readonly address: string;
 }
 
+/** A domain by its A-labels (RFC 5890 §2.3.2.1); as it is where it is none. */
+export function asciiDomain(domain: string): string {
+  return URL.canParse(`http://${domain}`) ? new URL(`http://${domain}`).hostname : domain;
+}
+
 /** One mail to one address. The same fields always make the same bytes. */
 export interface OutgoingMail {
   readonly from: MailAddress;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { encode, wrap } from 'nodemailer/lib/qp';
-import type { MailAddress, OutgoingMail } from '../../ports/mail.ts';
+import { asciiDomain, type MailAddress, type OutgoingMail } from '../../ports/mail.ts';
 
 /**
  * The message in RFC 5322 form: text and HTML as multipart/alternative (RFC 2046 §5.1.4), quoted-printable, so that no relay
@@ -55,8 +55,7 @@ export function envelopeAddress(address: string): string {
   const at = address.lastIndexOf('@');
   const domain = address.slice(at + 1);
   if (/^[\x21-\x7e]*$/.test(domain)) return address;
-  const ascii = URL.canParse(`http://${domain}`) ? new URL(`http://${domain}`).hostname : domain;
-  return `${address.slice(0, at)}@${ascii}`;
+  return `${address.slice(0, at)}@${asciiDomain(domain)}`;
 }
 
 function mailbox({ name, address }: MailAddress): string {
