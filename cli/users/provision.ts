@@ -1,12 +1,11 @@
-import * as z from 'zod';
-import { sql, type Database } from '../../shared/ports/database.ts';
-import { previewPeople, type Counts, type LeftOut } from '../../shared/provisioning/plan.ts';
+import { previewPeople, type Counts } from '../../shared/provisioning/plan.ts';
 import type { PeopleDeps } from '../../shared/provisioning/deps.ts';
 import { provision, resume } from '../../shared/provisioning/provision.ts';
 import { Failure, UsageError } from '../failure.ts';
 import { assertTenant, LEASE_WAIT_MS, withPeople } from '../people/ground.ts';
 import { colors, interruptedWith, note, print } from '../terminal.ts';
 import { readUserIds } from './file.ts';
+import { outcomeLine, outcomesOf, toOutcome, type Outcome } from './outcomes.ts';
 
 export interface ProvisionCommand {
   readonly tenant?: string;
@@ -66,35 +65,6 @@ async function printWayOn(runId: string, { runs }: PeopleDeps): Promise<void> {
   if (run !== undefined && run.state !== 'running') return;
   const why = interruptedWith() === undefined ? 'stopped' : 'interrupted';
   note(`${why}, and nothing is lost: \`sallyport users provision --resume ${runId}\` goes on`);
-}
-
-const OutcomeRow = z.object({
-  outcome: z.string(),
-  user: z.string(),
-  tenant: z.string().nullable(),
-  email: z.string().nullable(),
-  reason: z.string().nullable(),
-});
-type Outcome = z.output<typeof OutcomeRow>;
-
-/** Everybody for whom there is more to say than that it is done. */
-export function outcomesOf(database: Pick<Database, 'query'>, runId: string): Promise<Outcome[]> {
-  return database.query(
-    sql`select l.state as outcome, l.user_id as user, t.slug as tenant, u.email, l.reason from sallyport_ledger l
-        left join users u on u.user_id = l.user_id left join tenants t on t.tenant_id = u.tenant_id
-        where l.run_id = ${runId} and (l.state not in ('created', 'linked', 'listed', 'undone', 'rolled_back') or l.reason is not null)
-        order by l.state, t.slug, u.email, l.user_id`,
-    OutcomeRow,
-  );
-}
-
-function toOutcome({ state, user, reason }: LeftOut): Outcome {
-  return { outcome: state, user: user.id, tenant: user.slug, email: user.email, reason };
-}
-
-export function outcomeLine({ outcome, tenant, email, user, reason }: Outcome): string {
-  const who = email === null ? user : `${tenant ?? ''} ${email}`;
-  return `  ${outcome.padEnd(9)} ${who}${reason === null ? '' : `: ${reason}`}`;
 }
 
 const SHOWN = 100;

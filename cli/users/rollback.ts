@@ -2,7 +2,7 @@ import { previewUndo, undoRun, type Undone } from '../../shared/provisioning/und
 import { Failure } from '../failure.ts';
 import { goesOn, LEASE_WAIT_MS, withPeople } from '../people/ground.ts';
 import { colors, note, print, printJson } from '../terminal.ts';
-import { outcomeLine, outcomesOf } from './provision.ts';
+import { outcomeLine, outcomesOf } from './outcomes.ts';
 
 export interface RollbackCommand {
   readonly dryRun?: boolean;

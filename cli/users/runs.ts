@@ -6,7 +6,7 @@ import { processes } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { withDatabase } from '../people/ground.ts';
 import { colors, print, printJson } from '../terminal.ts';
-import { outcomeLine, outcomesOf } from './provision.ts';
+import { outcomeLine, outcomesOf } from './outcomes.ts';
 
 export interface RunsCommand {
   readonly json?: boolean;
@@ -67,7 +67,7 @@ function lineOf({ run, kind, provider, tenant, state, started_at, counts, proces
 
 const IdRow = z.object({ id: z.string() });
 
-/** Prints everybody of a run for whom there is more than a count to show. */
+/** Prints the people of a run whose outcome is more than that it is done. */
 export async function runOutcomes(run: string, { json }: Pick<RunsCommand, 'json'>): Promise<void> {
   const outcomes = await withDatabase(async ({ database }) => {
     const known = await database.query(
