@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
 import { systemFault } from '../shared/system-errors.ts';
+import { uuidOf } from '../shared/uuid.ts';
 import { Failure } from './failure.ts';
 
 /** Options of several groups. */
@@ -29,12 +30,10 @@ export async function orUnwritable<T>(name: string, write: () => Promise<T>): Pr
   }
 }
 
-const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
-
 /** Parses an id of the command line; `whose` names its source. Throws InvalidArgumentError. */
 export function uuid(whose: string): (value: string) => string {
   return (value) => {
-    if (!UUID.test(value)) throw new InvalidArgumentError(`Write ${whose}.`);
+    if (uuidOf(value) === null) throw new InvalidArgumentError(`Write ${whose}.`);
     return value;
   };
 }

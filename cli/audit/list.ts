@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { uuidOf } from '../../shared/people/tenants.ts';
+import { uuidOf } from '../../shared/uuid.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { UsageError } from '../failure.ts';
 import { withDatabase } from '../people/ground.ts';

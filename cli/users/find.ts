@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ofMail } from '../../shared/people/users.ts';
-import { uuidOf, isTenant } from '../../shared/people/tenants.ts';
+import { isTenant } from '../../shared/people/tenants.ts';
+import { uuidOf } from '../../shared/uuid.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { Failure } from '../failure.ts';
 

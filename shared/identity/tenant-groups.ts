@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { uuidOf } from '../people/tenants.ts';
 import type { TenantRole } from '../ports/directory.ts';
+import { uuidOf, uuidOfHex } from '../uuid.ts';
 
 /** The seed's names of a tenant's groups, as far as a provider takes them. */
 export function groupNameOf(slug: string, role: TenantRole): string {
@@ -20,8 +20,7 @@ export function groupUuid(issuer: string, organization: string, role: string = B
   const bytes = createHash('sha1').update(NAMESPACE).update(name).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return uuidOfHex(bytes.toString('hex'));
 }
 
 const KanidmClaims = z.looseObject({ groups: z.array(z.string()).catch([]) });

@@ -1,5 +1,5 @@
 import { sql, type Sql } from '../ports/database.ts';
-import { uuidOf } from './tenants.ts';
+import { uuidOf } from '../uuid.ts';
 
 /** An account at a provider: the `iss` and `sub` of its tokens. Nothing else identifies it, a mail address least of all. */
 export interface Account {

@@ -1,17 +1,11 @@
 import * as z from 'zod';
 import { sql, type Database, type Sql } from '../ports/database.ts';
+import { uuidOf } from '../uuid.ts';
 
 export interface Tenant {
   readonly tenantId: string;
   readonly slug: string;
   readonly name: string;
-}
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** A text as a uuid in small letters; null where it is none. */
-export function uuidOf(text: string): string | null {
-  return UUID.test(text) ? text.toLowerCase() : null;
 }
 
 /** A condition on a row `t` of tenants: its slug or id; null: any. */

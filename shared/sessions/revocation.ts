@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { CountersUnavailable } from '../errors.ts';
 import type { MarkSource, VisitMark } from '../identity/marks.ts';
-import { uuidOf } from '../people/tenants.ts';
 import { sql, type Database } from '../ports/database.ts';
 import type { Log } from '../ports/log.ts';
 import type { Mark, Revocations } from '../ports/revocations.ts';
+import { uuidOf } from '../uuid.ts';
 
 /**
  * The caller under which a row `s` of sessions is marked, as `sessionOf` names it: `session|<user id>|sid:<session id>`. It begins

@@ -2,6 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { SignJWT, decodeProtectedHeader, jwtVerify } from 'jose';
 import * as z from 'zod';
 import type { SessionsConfig } from '../configuration/sessions.ts';
+import { uuidOfHex } from '../uuid.ts';
 import type { SessionKeys } from './keys.ts';
 
 /** How a session began, as in sessions.auth_method: `jwt` by password, `kanidm` by OAuth2, `dual` by both. */
@@ -116,9 +117,7 @@ export function readRefresh(token: string, keys: SessionKeys): RefreshName | und
   if (bytes.length !== TOKEN_BYTES) return undefined;
   const [name, mac] = [bytes.subarray(0, NAME_BYTES), bytes.subarray(NAME_BYTES)];
   if (!keys.secrets(MAC_USE).some((secret) => timingSafeEqual(mac, macOf(name, secret)))) return undefined;
-  const hex = name.toString('hex', 0, ID_BYTES);
-  const sessionId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-  return { sessionId, generation: name.readUInt32BE(ID_BYTES) };
+  return { sessionId: uuidOfHex(name.toString('hex', 0, ID_BYTES)), generation: name.readUInt32BE(ID_BYTES) };
 }
 
 /** The text of sessions.access_token_hash and refresh_token_hash: SHA-256 in lower-case hex. */

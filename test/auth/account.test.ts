@@ -2,10 +2,10 @@ import { hashSync } from 'bcryptjs';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { json, sql } from '../../shared/ports/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { expectRefusal } from '../support/refusal.ts';
-import { startCounted, type Counted } from './counted.ts';
+import { startCounted, tableOutbox, type Counted } from './counted.ts';
 import { auditOf, makeTenant, makeUser, PASSWORD, userRow, type MadeUser } from './people.ts';
 import { bearer, Pair } from './suite.ts';
 
@@ -22,18 +22,7 @@ describe('accounts by password', () => {
   let auth: Counted;
   beforeAll(async () => {
     db = await DATABASE.start();
-    await db.database.execute(
-      sql`create table test_outbox (id bigint generated always as identity, kind text, recipient text, tenant text, mail_values jsonb)`,
-    );
-    auth = await startCounted(
-      db.url,
-      { NEW_USERS: 'both' },
-      {
-        enqueue: async ({ kind, to, tenant, values }) =>
-          sql`insert into test_outbox (kind, recipient, tenant, mail_values) values (${kind}, ${to}, ${tenant}, ${json(values)})`,
-        nudge: () => undefined,
-      },
-    );
+    auth = await startCounted(db.url, { NEW_USERS: 'both' }, await tableOutbox(db.database));
   });
   afterAll(async () => {
     await auth.close();

@@ -7,7 +7,7 @@ import { createPlatform } from '../../shared/adapters/node/platform.ts';
 import { createDeps } from '../../shared/deps.ts';
 import { makePrivateKeys } from '../../shared/keys/signing-keys.ts';
 import type { Outbox } from '../../shared/mail/outbox.ts';
-import type { Database, Sql } from '../../shared/ports/database.ts';
+import { json, sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { compile } from '../../shared/database/sql.ts';
 import type { Platform } from '../../shared/ports/platform.ts';
 
@@ -28,6 +28,18 @@ export interface Counted {
   /** Whether the database answers. */
   pings(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** An outbox over a new table test_outbox: kind, recipient, tenant, mail_values. */
+export async function tableOutbox(database: Database): Promise<Outbox> {
+  await database.execute(
+    sql`create table test_outbox (id bigint generated always as identity, kind text, recipient text, tenant text, mail_values jsonb)`,
+  );
+  return {
+    enqueue: async ({ kind, to, tenant, values }) =>
+      sql`insert into test_outbox (kind, recipient, tenant, mail_values) values (${kind}, ${to}, ${tenant}, ${json(values)})`,
+    nudge: () => undefined,
+  };
 }
 
 export async function startCounted(

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
-import { json, sql } from '../../shared/ports/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
-import { startCounted, type Counted } from './counted.ts';
+import { startCounted, tableOutbox, type Counted } from './counted.ts';
 import { makeUser, PASSWORD, userRow, type MadeUser } from './people.ts';
 import { bearer, Pair } from './suite.ts';
 
@@ -15,16 +15,8 @@ describe.skipIf(POSTGRES.missing)('sign-in beside something that happens at the 
   let auth: Counted;
   beforeAll(async () => {
     db = await POSTGRES.start();
-    await db.database.execute(sql`create table test_outbox (kind text, recipient text, mail_values jsonb)`);
-    auth = await startCounted(
-      db.url,
-      { NEW_USERS: 'both', PASSWORD_COST: '5' },
-      {
-        enqueue: async ({ kind, to, values }) =>
-          sql`insert into test_outbox (kind, recipient, mail_values) values (${kind}, ${to}, ${json(values)})`,
-        nudge: () => undefined,
-      },
-    );
+    const variables = { NEW_USERS: 'both', PASSWORD_COST: '5' };
+    auth = await startCounted(db.url, variables, await tableOutbox(db.database));
   });
   afterAll(async () => {
     await auth.close();

@@ -22,7 +22,7 @@ describe('a refused sign-in', () => {
     await db.close();
   });
 
-  /** Everybody whom a sign-in is refused to, and the password that is sent. */
+  /** One account for each reason of a refusal, and the password that is sent. */
   async function refused(): Promise<Record<string, { email: string; slug: string; password?: string }>> {
     const { database } = db;
     const user = (options = {}) => makeUser(database, options);

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { linkedUser } from '../../../shared/people/links.ts';
-import { uuidOf } from '../../../shared/people/tenants.ts';
 import { PEOPLE, PERSON, PersonRow } from '../../../shared/people/users.ts';
 import { sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 import type { ProviderAccount } from '../../../shared/ports/sign-in.ts';
+import { uuidOf } from '../../../shared/uuid.ts';
 import type { Pending } from './pending.ts';
 
 /** A tenant that groups of an account stand for. */

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { auditInsert, type AuditEntry } from '../../../shared/people/audit.ts';
-import { uuidOf } from '../../../shared/people/tenants.ts';
 import type { Person } from '../../../shared/people/users.ts';
 import { sql, UniqueViolation, type Database, type Sql } from '../../../shared/ports/database.ts';
 import type { ProviderAccount } from '../../../shared/ports/sign-in.ts';
 import { sessionEnding, sessionInserts, which, type NewSession } from '../../../shared/sessions/store.ts';
+import { uuidOf } from '../../../shared/uuid.ts';
 import type { Arrival } from './arrive.ts';
 
 export interface Beginning {

@@ -1,12 +1,12 @@
 import type { RouteContext } from '../../../shared/edge/frame.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { audit } from '../../../shared/people/audit.ts';
-import { uuidOf } from '../../../shared/people/tenants.ts';
 import type { ProviderAccount, SignedIn, SignIn } from '../../../shared/ports/sign-in.ts';
 import { sealToken } from '../../../shared/sessions/confirm.ts';
 import type { TokenPair } from '../../../shared/sessions/cookies.ts';
 import { issue } from '../../../shared/sessions/refresh.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
+import { uuidOf } from '../../../shared/uuid.ts';
 import { originOf, refreshDeps, type AuthDeps } from '../deps.ts';
 import { arrive, arriveAgain, type Arrival } from './arrive.ts';
 import { beginKnown, beginNew, type Beginning, type Begun } from './begin.ts';

@@ -1,6 +1,6 @@
-import { uuidOf } from '../../../shared/people/tenants.ts';
 import type { Clock, Random } from '../../../shared/ports/runtime.ts';
 import type { ProviderAccount } from '../../../shared/ports/sign-in.ts';
+import { uuidOf, uuidOfHex } from '../../../shared/uuid.ts';
 
 interface IdDeps {
   readonly clock: Clock;
@@ -25,7 +25,7 @@ function uuidV7({ clock, random }: IdDeps): string {
   const time = clock.now().toString(16).padStart(12, '0');
   const [a, b] = [random.hex(2).slice(1), random.hex(8)];
   const variant = ((Number.parseInt(b.slice(0, 1), 16) & 0b11) | 0b1000).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${a}-${variant}${b.slice(1, 4)}-${b.slice(4, 16)}`;
+  return uuidOfHex(`${time}7${a}${variant}${b.slice(1)}`);
 }
 
 /** Where the account has no address: RFC 2606 keeps `.invalid` from ever being delivered to. */

@@ -3,21 +3,6 @@ import { cookie, cookieNames, cookiesIn } from '../../../shared/sessions/cookies
 import type { SessionKeys } from '../../../shared/sessions/keys.ts';
 import type { SessionsConfig } from '../../../shared/configuration/sessions.ts';
 
-/** A sign-in that the browser has left for the provider with. */
-export interface Pending {
-  readonly provider: string;
-  readonly state: string;
-  readonly nonce: string;
-  /** Of PKCE. */
-  readonly verifier: string;
-  /** A local path. */
-  readonly returnTo: string;
-  /** A tenant by slug or id, for a new user. */
-  readonly tenant: string | null;
-  /** The session that an account is to be linked from. */
-  readonly link: { readonly userId: string; readonly sessionId: string } | null;
-}
-
 /** Seconds that a sign-in at the provider may take. */
 const PENDING_SECONDS = 600;
 /** Sign-ins of one browser at a time: cookies are sent with every request, and a head has 16 KiB. */
@@ -29,14 +14,20 @@ const Sealed = z.object({
   provider: z.string(),
   state: z.string(),
   nonce: z.string(),
+  /** RFC 7636 §4.1. */
   verifier: z.string(),
+  /** A local path. */
   returnTo: z.string(),
+  /** A tenant by slug or id, for a new user. */
   tenant: z.string().nullable(),
-  // Ids of the application need not be of RFC 9562.
+  /** The session that an account is to be linked from. Ids of the application need not be of RFC 9562. */
   link: z.object({ userId: z.guid(), sessionId: z.guid() }).nullable(),
   /** Milliseconds since the epoch. */
   until: z.number(),
 });
+
+/** A sign-in that goes on at the provider. */
+export type Pending = Readonly<Omit<z.output<typeof Sealed>, 'until'>>;
 
 type Cookies = Pick<SessionsConfig, 'secure'>;
 

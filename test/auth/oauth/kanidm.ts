@@ -3,7 +3,7 @@ import type { Kanidm } from '../../../dev/kanidm/index.ts';
 
 const PASSWORD = 'a password of the provider';
 
-/** Somebody at a Kanidm, over its own API. */
+/** People and groups of a Kanidm, by its own API. */
 export interface AtKanidm {
   person(of: { readonly name: string; readonly uuid?: string; readonly mail: string }): Promise<string>;
   group(name: string, members: readonly string[]): Promise<string>;

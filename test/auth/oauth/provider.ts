@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createIssuer, type FakeIssuer, type SignOptions } from '../../support/issuer.ts';
 
-/** Somebody at the provider. Claims go into ID token and userinfo. */
+/** An account at the provider. Claims go into ID token and userinfo. */
 export interface Account {
   readonly sub: string;
   readonly email?: string;
@@ -10,7 +10,7 @@ export interface Account {
   readonly [claim: string]: unknown;
 }
 
-/** An OpenID provider whose every answer a test may bend. */
+/** An OpenID provider whose answers a test may change. */
 export interface FakeProvider {
   readonly issuer: FakeIssuer;
   readonly url: string;
@@ -30,14 +30,14 @@ export interface FakeProvider {
   answer: Record<string, unknown>;
   /** Status and body of the token endpoint, whatever is asked. */
   tokenFault: { status: number; body: string } | undefined;
-  /** What userinfo tells of a subject from now on. */
+  /** The claims of a subject in userinfo from now on. */
   change(sub: string, claims: Record<string, unknown>): void;
   /** Ends all of a subject's sessions. */
   end(sub: string): void;
   /** The session that a subject's last sign-in began. */
   sidOf(sub: string): string | undefined;
   logoutToken(claims: Record<string, unknown>, sign?: SignOptions): Promise<string>;
-  /** Sets everything that was bent straight. */
+  /** Undoes every fault and change of an answer. */
   reset(): void;
   close(): Promise<void>;
 }
@@ -181,7 +181,7 @@ export async function startProvider(kind: 'kanidm' | 'zitadel'): Promise<FakePro
 
 const LOGOUT = 'http://schemas.openid.net/event/backchannel-logout';
 
-/** Nothing bent. */
+/** No faults. */
 function straight(): Pick<FakeProvider, 'idToken' | 'idTokenIsBare' | 'answer' | 'tokenFault'> {
   return { idToken: { claims: {}, sign: {} }, idTokenIsBare: false, answer: {}, tokenFault: undefined };
 }
