@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { ProviderUnavailable } from '../errors.ts';
 import type { Refreshed } from '../caches/refreshed.ts';
 import type { ProviderDeps } from './discovery.ts';
+import { pause } from '../ports/runtime.ts';
 
 /** Fetches for absent names, over all addresses: this many at once, then one per `FETCH_EVERY_MS`. */
 export const FETCH_BURST = 10;
@@ -131,10 +132,4 @@ export class Misses<Value> {
       this.#vain.set(address, { count: 1, attempt, until: now + ADDRESS_PAUSE_MS });
     else if (vain.attempt !== attempt) this.#vain.set(address, { ...vain, count: vain.count + 1, attempt });
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

@@ -19,6 +19,13 @@ export async function inTime<T>(ms: number, work: MaybePromise<T>, late: () => T
   }
 }
 
+/** Milliseconds. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;

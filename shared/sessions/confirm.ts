@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
 import { ProviderUnavailable } from '../errors.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
-import type { Clock, Random } from '../ports/runtime.ts';
+import { pause, type Clock, type Random } from '../ports/runtime.ts';
 import type { SignIn } from '../ports/sign-in.ts';
 import { BUSY, give, LEASE_SECONDS, take } from './confirm-lease.ts';
 import type { KeyRing, SessionKeys } from './keys.ts';
@@ -186,10 +186,4 @@ async function keep(
   await database.execute(
     sql`update sallyport_sessions set provider_token = ${token}${more} where session_id = ${sessionId}::uuid`,
   );
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

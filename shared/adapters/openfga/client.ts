@@ -2,7 +2,7 @@ import { CredentialsMethod, FgaApiError, FgaApiValidationError, FgaError, OpenFg
 import * as z from 'zod';
 import type { OpenFgaConfig } from '../../configuration/stores.ts';
 import { InputRefused, RelationsRefused, RelationsUnavailable } from '../../errors.ts';
-import type { Exchange } from '../../ports/runtime.ts';
+import { pause, type Exchange } from '../../ports/runtime.ts';
 import { tlsFaultOf } from '../../system-errors.ts';
 
 /** Milliseconds for one exchange, its answer read to the end. */
@@ -63,7 +63,7 @@ async function twice<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!mayPass(error) || quick.aborted) throw error;
   }
-  await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  await pause(PAUSE_MS);
   return call();
 }
 

@@ -10,6 +10,7 @@ import {
   type ZitadelParts,
 } from './client.ts';
 import { userOf } from './user.ts';
+import { pause } from '../../ports/runtime.ts';
 
 /** zitadel.authorization.v2.Authorization: one of a user in a project, with all their roles there. */
 const Listed = z.object({
@@ -106,7 +107,7 @@ async function changeOne(
     if (asked.status !== 409) return judged(parts, userId, asked);
     // What is listed lags behind what was written.
     if (look === LOOKS) return { outcome: 'busy', reason: asked.reason, retryAfterSeconds: null };
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await pause(PAUSE_MS);
     const again = await authorizationsOf(parts, [userId]);
     if (again.outcome !== 'authorizations') return again;
     held = again.byUser.get(userId);
