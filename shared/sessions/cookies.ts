@@ -16,6 +16,16 @@ export function cookieNames({ secure }: Pick<SessionsConfig, 'secure'>): {
   return { access: `${prefix}sallyport`, refresh: `${prefix}sallyport_refresh` };
 }
 
+/** The name of a cookie that keeps a sign-in under way, but for what tells two of them apart. */
+export function pendingPrefix(config: Pick<SessionsConfig, 'secure'>): string {
+  return `${cookieNames(config).access}_in_`;
+}
+
+/** Whether a cookie is of a session or of a sign-in: they are named alike, so that none of them ever goes to an upstream. */
+export function isOwnCookie(name: string, { access }: Pick<ReturnType<typeof cookieNames>, 'access'>): boolean {
+  return name === access || name.startsWith(`${access}_`);
+}
+
 /**
  * Set-Cookie values of a session. Both live as long as the refresh token: a browser that still sends a token that ran out
  * shows that it may be renewed.

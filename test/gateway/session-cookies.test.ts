@@ -51,6 +51,25 @@ gatewaySuite('the session cookie at the gateway', options, (stage) => {
     expect(got(stage, 'cookie')).toEqual(['a=1; b=2']);
   });
 
+  it('no cookie of a sign-in under way goes on either, alone or beside others', async () => {
+    const sealed = `${COOKIE}_in_AbC-_9=eyJhbGciOiJkaXIifQ..x.y.z`;
+    for (const [sent, left] of [
+      [`${sealed}; a=1`, ['a=1']],
+      [`a=1; ${sealed}; ${COOKIE}_in_2=s; b=2`, ['a=1; b=2']],
+      [sealed, []],
+      [`${cookie}; ${sealed}`, ['a=1; b=2']],
+      // Another name is another's cookie.
+      [`${COOKIE}s=1; x${COOKIE}_in_=2`, [`${COOKIE}s=1; x${COOKIE}_in_=2`]],
+    ] as const)
+      for (const [path, fields] of [
+        ['/public', {}],
+        ['/me', { authorization: await stage.bearer() }],
+      ] as const) {
+        expect((await send(stage, path, { cookie: sent, ...fields })).status).toBe(200);
+        expect(got(stage, 'cookie')).toEqual(left);
+      }
+  });
+
   it('counts for what changes something only from our own page or an allowed one', async () => {
     const may: Fields[] = [
       { 'sec-fetch-site': 'same-origin' },

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { cookie, cookieNames, cookiesIn } from '../../../shared/sessions/cookies.ts';
+import { cookie, cookiesIn, pendingPrefix } from '../../../shared/sessions/cookies.ts';
 import type { SessionKeys } from '../../../shared/sessions/keys.ts';
 import type { SessionsConfig } from '../../../shared/configuration/sessions.ts';
 
@@ -31,13 +31,9 @@ export type Pending = Readonly<Omit<z.output<typeof Sealed>, 'until'>>;
 
 type Cookies = Pick<SessionsConfig, 'secure'>;
 
-function prefixOf(config: Cookies): string {
-  return `${cookieNames(config).access}_in_`;
-}
-
 /** One cookie per sign-in, named by its state: two tabs leave each other's alone. */
 function nameOf(state: string, config: Cookies): string {
-  return prefixOf(config) + state.slice(0, MARK);
+  return pendingPrefix(config) + state.slice(0, MARK);
 }
 
 /** Set-Cookie values that keep a sign-in, and drop the oldest of those that the browser already keeps. */
@@ -86,7 +82,7 @@ async function keptIn(
   keys: SessionKeys,
   config: Cookies,
 ): Promise<{ readonly name: string; readonly until: number }[]> {
-  const prefix = prefixOf(config);
+  const prefix = pendingPrefix(config);
   const own = cookiesIn(cookies).filter(([name]) => name.startsWith(prefix) && /^[\w-]+$/.test(name));
   return Promise.all(
     own.map(async ([name, value]) => ({ name, until: (await opened(value, keys))?.until ?? 0 })),

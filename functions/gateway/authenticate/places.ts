@@ -93,9 +93,11 @@ export function bearerProtocol(protocols: string | undefined): string | undefine
   return bearerProtocols(protocols)[0];
 }
 
-/** `headers` (names and values in turn) without cookies of these names. */
-export function withoutCookies(headers: readonly string[], names: readonly string[]): string[] {
-  return without(headers, names, false);
+type IsLeftOut = (cookie: string) => boolean;
+
+/** `headers` (names and values in turn) without the cookies whose names are left out. */
+export function withoutCookies(headers: readonly string[], isLeftOut: IsLeftOut): string[] {
+  return without(headers, isLeftOut, false);
 }
 
 /** `headers` (names and values in turn) without the tokens that are not forwarded; `keepsCookie`: the cookie is. */
@@ -107,36 +109,41 @@ export function withoutTokens(
   const names = places.flatMap((place) => (place.kind === 'cookie' && !keepsCookie ? [place.name] : []));
   return without(
     headers,
-    names,
+    names.length === 0 ? undefined : (name) => names.includes(name),
     places.some(({ kind }) => kind === 'protocol'),
   );
 }
 
 /** `protocol`: leaves subprotocols that carry a token out, too. */
-function without(headers: readonly string[], names: readonly string[], protocol: boolean): string[] {
+function without(headers: readonly string[], isLeftOut: IsLeftOut | undefined, protocol: boolean): string[] {
   const kept: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] ?? '';
     const value = headers[i + 1] ?? '';
-    const left = whatStays(name.toLowerCase(), value, names, protocol);
+    const left = whatStays(name.toLowerCase(), value, isLeftOut, protocol);
     if (left !== '' || value === '') kept.push(name, left);
   }
   return kept;
 }
 
-function whatStays(lower: string, value: string, cookieNames: readonly string[], protocol: boolean): string {
+function whatStays(
+  lower: string,
+  value: string,
+  isLeftOut: IsLeftOut | undefined,
+  protocol: boolean,
+): string {
   if (protocol && lower === 'sec-websocket-protocol') {
     return items(value, ',')
       .filter((item) => !item.startsWith(BEARER_PROTOCOL))
       .join(', ');
   }
-  if (cookieNames.length === 0 || lower !== 'cookie') return value;
+  if (isLeftOut === undefined || lower !== 'cookie') return value;
   // Items and separators in turn: what is kept is written unchanged.
   const parts = value.split(COOKIE_SEPARATOR);
   let kept = '';
   for (let i = 0; i < parts.length; i += 2) {
     const item = (parts[i] ?? '').trim();
-    if (item === '' || cookieNames.includes(nameOf(item))) continue;
+    if (item === '' || isLeftOut(nameOf(item))) continue;
     kept += kept === '' ? item : `${parts[i - 1] ?? ';'} ${item}`;
   }
   return kept;

@@ -73,7 +73,7 @@ export interface Authentication {
   readonly trusted: Trust;
   readonly authenticator: Authenticator;
   /** Names of the cookies of our own sessions; undefined without them. */
-  readonly sessionCookies: readonly string[] | undefined;
+  readonly sessionCookies: ReturnType<typeof cookieNames> | undefined;
   /** Whether the database says whose tokens these are. */
   readonly looksUp: boolean;
 }
@@ -96,7 +96,7 @@ export function openAuthentication(deps: AuthenticationNeeds): Authentication {
   const cookies = openCookies(deps, beforeVerify);
   return {
     trusted,
-    sessionCookies: sessions === null ? undefined : Object.values(cookieNames(sessions)),
+    sessionCookies: sessions === null ? undefined : cookieNames(sessions),
     looksUp:
       database !== null && issuers.some(({ name, sharedSubjects }) => sharedSubjects && name !== SESSION),
     authenticator: createAuthenticator({

@@ -3,6 +3,7 @@ import { bodyTooLarge, Refusal } from '../../../shared/errors.ts';
 import type { OwnPaths } from '../../../shared/edge/function.ts';
 import { network } from '../../../shared/edge/quota.ts';
 import type { UpstreamRequest } from '../../../shared/ports/upstream.ts';
+import { isOwnCookie } from '../../../shared/sessions/cookies.ts';
 import {
   bearerProtocol,
   withoutCookies,
@@ -40,8 +41,8 @@ function callersHost({ host, read }: GatewayRequest): string | undefined {
 export interface OnwardDeps {
   readonly config: Pick<GatewayConfig, 'targets' | 'upstreamTimeoutMs'> & Pick<ServerConfig, 'maxBodyBytes'>;
   readonly ownPaths: OwnPaths;
-  /** Names of the cookies of our own sessions, which are never forwarded; absent: there are none. */
-  readonly sessionCookies?: readonly string[] | undefined;
+  /** Names of the cookies of our own sessions; those and what is named alike are never forwarded. Absent: there are none. */
+  readonly sessionCookies?: { readonly access: string } | undefined;
 }
 
 /**
@@ -64,9 +65,10 @@ export function onward(
   const path = rule.stripPrefix === undefined ? decision.path : stripPrefix(decision.path, rule.stripPrefix);
   if (read.contentLength > config.maxBodyBytes) throw bodyTooLarge(config.maxBodyBytes, read.contentLength);
   const places = rule.access.kind === 'public' ? undefined : rule.token;
-  const own =
-    sessionCookies?.some((name) => read.cookie?.includes(name)) === true ? sessionCookies : undefined;
-  const onward = own === undefined ? read.onward : withoutCookies(read.onward, own);
+  const onward =
+    sessionCookies !== undefined && read.cookie?.includes(sessionCookies.access) === true
+      ? withoutCookies(read.onward, (name) => isOwnCookie(name, sessionCookies))
+      : read.onward;
   const headers = places === undefined ? onward : withoutTokens(onward, places, rule.forwardAuthorization);
   // Where a rule reads the token elsewhere, Authorization is unverified: the upstream could see another caller.
   const judged = places === undefined || places.some(({ kind }) => kind === 'header');
