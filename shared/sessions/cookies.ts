@@ -22,7 +22,10 @@ export function pendingPrefix(config: Pick<SessionsConfig, 'secure'>): string {
 }
 
 /** Whether a cookie is of a session or of a sign-in: they are named alike, so that none of them ever goes to an upstream. */
-export function isOwnCookie(name: string, { access }: Pick<ReturnType<typeof cookieNames>, 'access'>): boolean {
+export function isOwnCookie(
+  name: string,
+  { access }: Pick<ReturnType<typeof cookieNames>, 'access'>,
+): boolean {
   return name === access || name.startsWith(`${access}_`);
 }
 
