@@ -58,8 +58,8 @@ export function sendJob(sender: Sender | null, database: Pick<Database, 'query'>
     async run({ signal, dryRun }) {
       if (sender === null) return NO_MAIL;
       if (!dryRun) return { ...(await sender.all(signal)) };
-      const { pending, dead } = await readDepth(database);
-      return { pending, dead };
+      const { pending, held, dead } = await readDepth(database);
+      return { pending, held, dead };
     },
   };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isSuppressed } from '../../shared/mail/outcomes.ts';
 import { sql, type Sql } from '../../shared/ports/database.ts';
 import type { QueueTable } from '../../shared/runs/queue.ts';
 
@@ -31,10 +32,14 @@ const WITHHELD = sql`
     when item.user_id is not null and not exists (
       select from users where user_id = item.user_id and deleted_at is null
     ) then 'the user is deleted'
-    when exists (
-      select from sallyport_mail_suppressed where address_hash = sha256(convert_to(lower(item.recipient), 'UTF8'))
-    ) then 'the address is suppressed'
+    when ${isSuppressed(sql`item.recipient`)} then 'the address is suppressed'
   end`;
+
+/** While a switch that it names stands: one row of switches, read once for all mails. */
+export const HELD = sql`held_by && (select coalesce(array_agg(name), '{}') from sallyport_switches)`;
+
+/** Of a mail that is never sent, or not again. */
+export const FORGOTTEN = sql`content = null`;
 
 export const OUTBOX: QueueTable<QueuedMail> = {
   name: sql`sallyport_outbox`,
@@ -45,16 +50,20 @@ export const OUTBOX: QueueTable<QueuedMail> = {
   done: 'sent',
   rank: sql`item.urgent desc`,
   onLease: sql`dated_at = coalesce(dated_at, now())`,
+  held: HELD,
   // Links in it are of no more use to us.
-  onEnd: sql`content = null`,
+  onDone: FORGOTTEN,
 };
 
-/** Records that the end of the message is about to be sent; changes no row when the lease was lost. */
+/** Records that the end of the message is about to be sent; changes no row when the lease was lost, or a switch was set since. */
 export function committing(id: string, lease: string): Sql {
   return sql`
     update sallyport_outbox set unanswered = unanswered + 1
-    where id = ${id}::uuid and lease_id = ${lease}::uuid and lease_until > now()`;
+    where id = ${id}::uuid and lease_id = ${lease}::uuid and lease_until > now() and not (${HELD})`;
 }
 
 /** An answer came after all: that attempt made no copy. */
 export const ANSWERED = sql`unanswered = greatest(unanswered - 1, 0)`;
+
+/** By the mail server itself: as if it had bounced. */
+export const REFUSED = sql`bounced_at = coalesce(bounced_at, now())`;

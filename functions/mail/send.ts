@@ -1,19 +1,17 @@
 import { messageOf } from '../../shared/errors.ts';
-import { DatabaseError, type Database } from '../../shared/ports/database.ts';
+import { DatabaseError, join, type Database, type Sql } from '../../shared/ports/database.ts';
 import type { Log } from '../../shared/ports/log.ts';
 import {
   MailUnavailable,
   type MailLine,
   type MailOutcome,
   type MailServer,
-  type OutgoingMail,
 } from '../../shared/ports/mail.ts';
-import { fill } from '../../shared/mail/fill.ts';
-import { isMailKind, KINDS } from '../../shared/mail/kinds.ts';
-import { openContent, type MailContent, type Seal } from '../../shared/mail/outbox.ts';
+import { openContent, type Seal } from '../../shared/mail/outbox.ts';
+import { outgoingMail } from '../../shared/mail/render.ts';
 import { LeaseLost } from '../../shared/runs/lease.ts';
 import type { FailedAttempt, Queue, Worker } from '../../shared/runs/queue.ts';
-import { ANSWERED, committing, type QueuedMail } from './queue.ts';
+import { ANSWERED, committing, FORGOTTEN, REFUSED, type QueuedMail } from './queue.ts';
 
 /** A mail was not accepted. `withheld`: it was not even offered, and never will be. */
 export class MailNotSent extends Error {
@@ -109,14 +107,20 @@ export async function sendDue(
     work: (item, lease) => send(item, lease, lines, deps),
     isFinal,
     failed: (failure) => explain(failure, deps.log),
-    onFailure: ({ error }) =>
-      error instanceof MailNotSent && error.committed && error.result !== 'unknown' ? ANSWERED : undefined,
+    onFailure: ({ error }) => (error instanceof MailNotSent ? recordOf(error) : undefined),
     ended: (outcome) => {
       deps.count(outcome === 'done' ? 'sent' : outcome);
     },
   };
   const { done: sent, ...others } = await deps.queue.workOff(limit, worker);
   return { sent, ...others };
+}
+
+function recordOf({ result, committed }: MailNotSent): Sql | undefined {
+  if (result === 'withheld') return FORGOTTEN;
+  const answered = committed && result !== 'unknown' ? [ANSWERED] : [];
+  const assignments = result === 'refused' ? [...answered, REFUSED] : answered;
+  return assignments.length === 0 ? undefined : join(assignments);
 }
 
 async function send(item: QueuedMail, lease: string, lines: Lines, deps: SendDeps): Promise<void> {
@@ -132,7 +136,7 @@ async function send(item: QueuedMail, lease: string, lines: Lines, deps: SendDep
   const line = await lines.take();
   let committed = false;
   try {
-    const outcome = await line.send(mailOf(item, content), async () => {
+    const outcome = await line.send(outgoingMail(item, content), async () => {
       if ((await deps.database.execute(committing(item.id, lease))) === 0) throw new LeaseLost('sender');
       committed = true;
     });
@@ -141,32 +145,6 @@ async function send(item: QueuedMail, lease: string, lines: Lines, deps: SendDep
   } finally {
     lines.giveBack(line);
   }
-}
-
-function mailOf(item: QueuedMail, { values, from, replyTo }: MailContent): OutgoingMail {
-  const { recipient: to, messageId, date, template } = item;
-  return {
-    ...fill(template, values),
-    from,
-    replyTo,
-    to,
-    messageId,
-    date,
-    headers: headersOf(item.kind, values),
-  };
-}
-
-function headersOf(kind: string, values: MailContent['values']): [string, string][] {
-  // RFC 3834 §5: no vacation notice answers it.
-  const headers: [string, string][] = [['Auto-Submitted', 'auto-generated']];
-  const unsubscribe = values['unsubscribe_link'] ?? '';
-  if (isMailKind(kind) && KINDS[kind].bulk && unsubscribe !== '')
-    // RFC 2369 §3.2, RFC 8058 §3.1
-    headers.push(
-      ['List-Unsubscribe', `<${unsubscribe}>`],
-      ['List-Unsubscribe-Post', 'List-Unsubscribe=One-Click'],
-    );
-  return headers;
 }
 
 function isFinal(error: unknown): boolean {

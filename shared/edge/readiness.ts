@@ -19,6 +19,7 @@ export type State =
   | 'applying'
   | 'events set aside'
   | 'sending'
+  | 'paused'
   | 'mails set aside'
   | 'running'
   | 'waiting'

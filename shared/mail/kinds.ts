@@ -15,17 +15,23 @@ export const EVERY_MAIL = ['product', 'support_email', 'guide_url'] as const;
 
 const ASKED_FOR = { urgent: true, bulk: false };
 
+/** Mails of a wave. */
+const OF_A_WAVE = {
+  urgent: false,
+  bulk: true,
+  values: ['name', 'link', 'deadline', 'provider', 'unsubscribe_link'],
+  needed: ['link', 'unsubscribe_link'],
+};
+
 export const KINDS = {
   'confirm-registration': { ...ASKED_FOR, values: ['name', 'link', 'hours'], needed: ['link'] },
   'already-registered': { ...ASKED_FOR, values: ['name', 'link'], needed: [] },
   'password-reset': { ...ASKED_FOR, values: ['name', 'link', 'minutes'], needed: ['link'] },
   'password-elsewhere': { ...ASKED_FOR, values: ['name', 'start_url'], needed: ['start_url'] },
-  invitation: {
-    urgent: false,
-    bulk: true,
-    values: ['name', 'link', 'deadline', 'provider', 'unsubscribe_link'],
-    needed: ['link', 'unsubscribe_link'],
-  },
+  invitation: OF_A_WAVE,
+  reminder: OF_A_WAVE,
+  /** A reminder that counts from the deadline: it comes after "no more reminders" too, and says so. */
+  deadline: OF_A_WAVE,
 } as const satisfies Record<string, MailKind>;
 
 export type MailKindName = keyof typeof KINDS;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { BrandConfig, MailConfig } from '../configuration/mail.ts';
 import { json, sql, type Database, type Sql } from '../ports/database.ts';
+import { MIGRATION_SWITCH } from '../people/tenants.ts';
 import { asciiDomain, type MailAddress } from '../ports/mail.ts';
 import type { Random } from '../ports/runtime.ts';
 import type { MailValues } from './fill.ts';
@@ -21,6 +22,8 @@ export interface NewMail {
   readonly key?: string;
   /** Seconds after which it is not sent any more. */
   readonly expiresIn?: number;
+  /** Names of rows in sallyport_switches: it waits while one stands. Bulk mails wait for that of the migration anyway. */
+  readonly heldBy?: readonly string[];
 }
 
 /** Mails that go out with the transaction that they are part of, or not at all. */
@@ -79,12 +82,7 @@ export function openOutbox(deps: OutboxDeps): Outbox {
     async enqueue(asked) {
       if (!stored) await database.execute(storing(templates.all));
       stored = true;
-      const content: MailContent = {
-        values: { ...brandValues(brand), ...asked.values },
-        from: mail.from,
-        replyTo: mail.replyTo,
-      };
-      const text = JSON.stringify(content);
+      const text = JSON.stringify(contentOf(asked, mail, brand));
       const { digest } = templates.find(asked.kind, asked.tenant, asked.languages);
       const id = random.uuid();
       return insertion(asked, {
@@ -95,6 +93,15 @@ export function openOutbox(deps: OutboxDeps): Outbox {
       });
     },
   };
+}
+
+/** The same for the mail and for its preview. */
+export function contentOf(
+  { values }: Pick<NewMail, 'values'>,
+  mail: MailConfig,
+  brand: BrandConfig,
+): MailContent {
+  return { values: { ...brandValues(brand), ...values }, from: mail.from, replyTo: mail.replyTo };
 }
 
 function brandValues({ product, supportEmail, guideUrl }: BrandConfig): MailValues {
@@ -126,11 +133,12 @@ interface Made {
 }
 
 function insertion(mail: NewMail, { id, messageId, template, content }: Made): Sql {
-  const { kind, to, tenant, userId = null, expiresIn = null } = mail;
+  const { kind, to, tenant, userId = null, expiresIn = null, heldBy = [] } = mail;
+  const held = KINDS[kind].bulk ? [MIGRATION_SWITCH, ...heldBy] : heldBy;
   return sql`
-    insert into sallyport_outbox (id, message_id, kind, template, recipient, tenant_id, user_id, content, urgent, expires_at)
+    insert into sallyport_outbox (id, message_id, kind, template, recipient, tenant_id, user_id, content, urgent, expires_at, held_by)
     values (${id}::uuid, ${messageId}, ${kind}, ${template}, ${to},
       (select tenant_id from tenants where slug = ${tenant}), ${userId}::uuid, ${content}, ${KINDS[kind].urgent},
-      now() + interval '1 second' * ${expiresIn}::int)
+      now() + interval '1 second' * ${expiresIn}::int, ${held}::text[])
     on conflict (message_id) do nothing`;
 }

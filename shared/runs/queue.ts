@@ -20,9 +20,11 @@ export interface QueueTable<Row extends Item> {
   readonly order?: QueueOrder;
   /** Sorts due rows before their due time does, as `urgent desc`. */
   readonly rank?: Sql;
-  /** Further assignments when a row is leased, and when it is done or dead. */
+  /** True where a row is not leased yet, though it is due. */
+  readonly held?: Sql;
+  /** Further assignments when a row is leased, and when it is done. */
   readonly onLease?: Sql;
-  readonly onEnd?: Sql;
+  readonly onDone?: Sql;
 }
 
 /** Rows with the same key are processed one at a time. */
@@ -91,7 +93,6 @@ const MOST_ATTEMPTS = 250;
 export function openQueue<Row extends Item>(options: QueueOptions<Row>): Queue<Row> {
   const { table, database, random } = options;
   const { now = () => sql`now()`, leaseMs = LEASE_MS, mostAttempts = MOST_ATTEMPTS, waits = WAITS } = options;
-  const onEnd = also(table.onEnd);
   const at = (ms: number): Sql => sql`${now()} + interval '1 millisecond' * ${ms}::int`;
   /** False when the lease was lost. */
   const giveBack = async ({ id }: Row, lease: string, change: Sql): Promise<boolean> => {
@@ -114,7 +115,7 @@ export function openQueue<Row extends Item>(options: QueueOptions<Row>): Queue<R
     const dead = worker.isFinal(error) || attempt >= mostAttempts;
     const failure = { item, error, attempt, dead };
     const reason = worker.failed(failure);
-    const next = dead ? sql`status = 'dead'${onEnd}` : sql`due_at = ${at(backOffMs(attempt, waits, random))}`;
+    const next = dead ? sql`status = 'dead'` : sql`due_at = ${at(backOffMs(attempt, waits, random))}`;
     const change = sql`${next}, attempts = attempts + 1, last_error = ${reason}${also(worker.onFailure?.(failure))}`;
     if (!(await giveBack(item, lease, change))) return 'taken_over';
     return dead ? 'dead' : 'failed';
@@ -125,7 +126,7 @@ export function openQueue<Row extends Item>(options: QueueOptions<Row>): Queue<R
     } catch (error) {
       return fail(item, lease, error, worker);
     }
-    const change = sql`status = ${table.done}, finished_at = ${now()}, last_error = null${onEnd}`;
+    const change = sql`status = ${table.done}, finished_at = ${now()}, last_error = null${also(table.onDone)}`;
     return (await giveBack(item, lease, change)) ? 'done' : 'taken_over';
   };
   return {
@@ -152,7 +153,7 @@ function also(assignments: Sql | undefined): Sql {
 
 /** The next rows, at most one per key; locked until the statement ends, and skipped where another claim locked them. */
 function due(
-  { name, order, rank }: Pick<QueueTable<Item>, 'name' | 'order' | 'rank'>,
+  { name, order, rank, held }: Pick<QueueTable<Item>, 'name' | 'order' | 'rank' | 'held'>,
   now: Sql,
   limit: number,
 ): Sql {
@@ -167,7 +168,7 @@ function due(
   return sql`
     select id from ${name} as item
     where status = 'pending' and due_at <= ${now} and (lease_until is null or lease_until <= ${now})
-      ${first}
+      ${held === undefined ? empty : sql`and not (${held})`} ${first}
     order by ${rank === undefined ? empty : sql`${rank},`} due_at
     limit ${limit}
     for update skip locked`;

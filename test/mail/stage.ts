@@ -40,6 +40,8 @@ export interface Instance {
   readonly sender: Sender;
   readonly lines: Line[];
   readonly counted: string[];
+  /** Settles when what the last nudge began has ended. */
+  readonly nudged: () => Promise<unknown>;
   /** Sends until nothing is due. */
   readonly send: () => ReturnType<Sender['all']>;
 }
@@ -48,7 +50,7 @@ export function senderOn(
   database: Database,
   port: number,
   options: InstanceOptions = {},
-): Omit<Instance, 'outbox' | 'send'> & { readonly mail: MailConfig } {
+): Omit<Instance, 'outbox' | 'send' | 'nudged'> & { readonly mail: MailConfig } {
   const { rate, seal = null, bounds, leaseMs } = options;
   const mail = mailConfig(port, rate);
   const lines: Line[] = [];
@@ -82,11 +84,19 @@ export function instance(database: Database, port: number, options: InstanceOpti
   const { sender, lines, counted, mail } = senderOn(database, port, options);
   const random = webRandom();
   const templates = compileTemplates(files);
+  let nudged: Promise<unknown> = Promise.resolve();
   const outbox = openOutbox({
     ...{ database, random, templates, mail, seal, brand: BRAND },
-    nudge: () => void sender.some(8),
+    nudge: () => void (nudged = sender.some(8)),
   });
-  return { outbox, sender, lines, counted, send: () => sender.all(new AbortController().signal) };
+  return {
+    outbox,
+    sender,
+    lines,
+    counted,
+    nudged: () => nudged,
+    send: () => sender.all(new AbortController().signal),
+  };
 }
 
 export const RESET: NewMail = {
