@@ -11,6 +11,7 @@ import type { EdgeFunction } from '../shared/edge/function.ts';
 import { AUTH } from './auth/slice.ts';
 import { FEATURE_SYNC } from './feature-sync/slice.ts';
 import { GATEWAY } from './gateway/slice.ts';
+import { INVITES } from './invites/slice.ts';
 import { MAILER } from './mail/slice.ts';
 import { STATUS } from './status/slice.ts';
 import { WEBHOOKS } from './webhooks/slice.ts';
@@ -22,7 +23,7 @@ const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_S
 export type Further = Readonly<Record<string, EdgeFunction>>;
 
 /** Their starts are in configuration.ts: of the commands only `cron run` needs them. */
-export const FURTHER: Further = { auth: AUTH };
+export const FURTHER: Further = { auth: AUTH, invites: INVITES };
 
 /** The slices that are always read, whatever FUNCTIONS names. */
 export const BUNDLE = GATEWAY.slice

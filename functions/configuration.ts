@@ -15,6 +15,8 @@ import type { Deps } from '../shared/deps.ts';
 import { starting, type Brought, type EdgeFunction, type Started } from '../shared/edge/function.ts';
 import { createAuth } from './auth/function.ts';
 import { AUTH } from './auth/slice.ts';
+import { createInvites } from './invites/function.ts';
+import { INVITES } from './invites/slice.ts';
 import type { Outbox } from '../shared/mail/outbox.ts';
 import {
   BUNDLE,
@@ -40,7 +42,10 @@ export interface Catalogue {
   readonly starts: Readonly<Record<string, Started<FurtherDeps>>>;
 }
 
-export const CATALOGUE: Catalogue = { further: FURTHER, starts: { auth: starting(AUTH, createAuth) } };
+export const CATALOGUE: Catalogue = {
+  further: FURTHER,
+  starts: { auth: starting(AUTH, createAuth), invites: starting(INVITES, createInvites) },
+};
 
 export type Config = PartOf<typeof BUNDLE> & {
   /** All enabled functions. */

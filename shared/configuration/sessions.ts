@@ -85,8 +85,8 @@ const ON = slice({
     ),
 });
 
-/** Read where sign-in is on. */
-export const SESSIONS = when(({ written }) => isOn(written, 'auth'), ON, WITHOUT);
+/** Read where sign-in is on, and where links are mailed, which name PUBLIC_URL and are derived from SESSION_KEYS. */
+export const SESSIONS = when(({ written }) => isOn(written, 'auth') || isOn(written, 'invites'), ON, WITHOUT);
 
 function keyFaults({ written }: Given): Fault[] {
   const lacks = written['SESSION_KEYS'] === undefined;
