@@ -46,7 +46,9 @@ export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }:
   };
   const webhooks = createWebhooks({ ...deps, forget });
   const mail = createMail({ ...deps, seal: sealBy(deps.keyRing) });
-  const further = deps.config.starts.map((start) => start({ ...deps, forget, outbox: mail.outbox }));
+  const further = deps.config.starts.map((start) =>
+    start({ ...deps, forget, outbox: mail.outbox, linked: webhooks.nudge }),
+  );
   const brought: readonly Brought[] = [
     gateway,
     { checks: databaseChecks(deps, gateway) },

@@ -34,6 +34,8 @@ export interface FurtherDeps extends Deps {
   readonly forget: (user: string) => void;
   /** Null where nothing is sent. */
   readonly outbox: Outbox | null;
+  /** To be called after an account was linked: what the account was given in OpenFGA follows it to its user. */
+  readonly linked: () => void;
 }
 
 export interface Catalogue {

@@ -35,6 +35,9 @@ export async function standaloneJob(
   return withFunction(started, name);
 }
 
+/** A command has no cache entries, and leaves what is due to the job of the inbox. */
+const nothing = (): void => undefined;
+
 /** Starts the whole function, for one of its jobs. */
 function withFunction(started: Started<FurtherDeps>, name: string): StandaloneJob {
   return standalone(
@@ -42,7 +45,7 @@ function withFunction(started: Started<FurtherDeps>, name: string): StandaloneJo
     ({ start, ...config }, { platform, clock, log, database }) => {
       const own = { logLevel: 'silent', trustedProxies: [], database: null, mail: null } as const;
       const deps = createDeps({ ...config, ...own }, { clock, platform: { ...platform, log: () => log } });
-      const brought = start({ ...deps, database, forget: () => undefined, outbox: null });
+      const brought = start({ ...deps, database, forget: nothing, outbox: null, linked: nothing });
       const job = brought.jobs?.[name];
       if (job === undefined) throw new Error(`no function brings the job ${name}`);
       return {

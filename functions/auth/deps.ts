@@ -29,6 +29,8 @@ export type AuthPorts = Pick<
 > & {
   /** Null where no mail is configured: then nothing is sent. */
   readonly outbox: Outbox | null;
+  /** To be called after an account was linked. */
+  readonly linked: () => void;
 };
 
 /** What every route of sign-in works with. */
@@ -36,7 +38,16 @@ export interface AuthDeps
   extends
     Pick<
       AuthPorts,
-      'platform' | 'clock' | 'random' | 'log' | 'counters' | 'revocations' | 'issuerOf' | 'signIns' | 'outbox'
+      | 'platform'
+      | 'clock'
+      | 'random'
+      | 'log'
+      | 'counters'
+      | 'revocations'
+      | 'issuerOf'
+      | 'signIns'
+      | 'outbox'
+      | 'linked'
     >,
     Pick<RefreshDeps, 'keyRing' | 'confirm'> {
   readonly database: Database;

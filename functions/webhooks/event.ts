@@ -32,7 +32,8 @@ export interface UserEvent {
 export type StorableEvent = Proof<UserEvent, 'parsed'>;
 
 /** The effect of an event. */
-export type Kind = 'created' | 'changed' | 'suspended' | 'restored' | 'removed' | 'organization_removed';
+export type Kind =
+  'created' | 'changed' | 'suspended' | 'restored' | 'removed' | 'organization_removed' | 'linked';
 
 /** Handled event types of Zitadel. */
 const DELIVERED: ReadonlyMap<string, Kind> = new Map<string, Kind>([
@@ -53,12 +54,16 @@ const DELIVERED: ReadonlyMap<string, Kind> = new Map<string, Kind>([
 /** Zitadel raises no `user.removed` for the users of a removed organisation: one of these is stored per user. */
 export const REMOVED_WITH_ORGANIZATION = 'org.removed.user';
 
+/** Stored by the database when an account is linked to a user of another id: a trigger on sallyport_links. */
+export const LINKED = 'account.linked';
+
 /** Types made here: bodies of Actions v1 scripts, and the above. */
 const MADE: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['script.user.created', 'created'],
   ['script.user.updated', 'changed'],
   ['script.user.deleted', 'removed'],
   [REMOVED_WITH_ORGANIZATION, 'removed'],
+  [LINKED, 'linked'],
 ]);
 
 /** For queries to the provider for missed events. */

@@ -11,6 +11,7 @@ import { applyDue, type ApplyDeps } from './apply/apply.ts';
 import { inboxCheck, measureDepth } from './inbox/depth.ts';
 import { INBOX } from './inbox/table.ts';
 import { openQueue } from '../../shared/runs/queue.ts';
+import { accountsOf } from './apply/accounts.ts';
 import { createEffects } from './apply/effects.ts';
 import { parseGrants, type DefaultGrants } from './apply/grants.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
@@ -29,6 +30,8 @@ export interface Webhooks extends Brought {
   readonly routes: readonly OwnRoute[];
   /** Null without a database or without Zitadel as an issuer. */
   readonly inbox: Inbox | null;
+  /** Applies in the background what is due in the inbox. */
+  readonly nudge: () => void;
 }
 
 /** Most events applied per request; the rest waits for the next request or the schedule. */
@@ -51,8 +54,16 @@ export function createWebhooks(deps: Needs): Webhooks {
   const { zitadel } = config;
   const inbox = database === null || zitadel === null ? null : openInbox(zitadel, database, deps);
   if (database !== null) measureDepth(metrics, database, clock);
+  const nudge = (): void => {
+    if (inbox === null) return;
+    const applying = inbox.applyDue(APPLIED_PER_REQUEST).catch((error: unknown) => {
+      log.error('webhook events not applied', { reason: messageOf(error) });
+    });
+    background(applying);
+  };
   return {
     inbox,
+    nudge,
     ...(database !== null && {
       checks: [inboxCheck(database, clock)],
       jobs: webhookJobs({ ...deps, database }, inbox),
@@ -65,15 +76,7 @@ export function createWebhooks(deps: Needs): Webhooks {
       log,
       zitadel: zitadel === null ? null : { issuer: zitadel.issuer, keys: keysOf(zitadel.issuer, deps) },
       count: metrics.counter('sallyport_webhooks_total', 'Webhooks by what became of them.', 'status'),
-      nudge() {
-        if (inbox === null) return;
-        const applying = inbox.applyDue(APPLIED_PER_REQUEST).catch((error: unknown) => {
-          log.error('webhook events not applied', {
-            reason: messageOf(error),
-          });
-        });
-        background(applying);
-      },
+      nudge,
     } satisfies ReceiveDeps),
   };
 }
@@ -109,6 +112,7 @@ export function openInbox({ issuer, api }: ZitadelConfig, database: Database, de
   const marks = openMarks(issuer, database, deps);
   const effects = createEffects({
     identities,
+    accounts: accountsOf(issuer, database),
     marks,
     organizations: createOrganizations({
       database,

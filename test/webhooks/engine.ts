@@ -1,4 +1,5 @@
 import { applyDue, type ApplyDeps } from '../../functions/webhooks/apply/apply.ts';
+import { accountsOf } from '../../functions/webhooks/apply/accounts.ts';
 import { createEffects } from '../../functions/webhooks/apply/effects.ts';
 import { parseGrants } from '../../functions/webhooks/apply/grants.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
@@ -132,6 +133,7 @@ export function createEngine(
       ...(mostAttempts !== undefined && { mostAttempts }),
     }),
     applyEvent: createEffects({
+      accounts: accountsOf(ISSUER, database),
       identities,
       marks,
       tuples: options.tuples ?? tuples,

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { seeded } from '../../dev/zitadel/schedule.ts';
 import { UserRefused, type Users } from '../../dev/zitadel/users.ts';
 import { applyDue } from '../../functions/webhooks/apply/apply.ts';
+import { accountsOf } from '../../functions/webhooks/apply/accounts.ts';
 import { createEffects } from '../../functions/webhooks/apply/effects.ts';
 import { INBOX } from '../../functions/webhooks/inbox/table.ts';
 import { identitiesOf } from '../../shared/identity/identities.ts';
@@ -77,6 +78,7 @@ function worldOf(database: Database): World {
   ];
   const of = (subject: string) => userOf(ISSUER, subject);
   const applyEvent = createEffects({
+    accounts: accountsOf(ISSUER, database),
     identities,
     marks,
     tuples,

@@ -98,6 +98,7 @@ async function begun(
       ? await beginNew(database, user, beginning)
       : await beginKnown(database, outcome.kind, outcome.person, beginning);
   if (ended === undefined) return undefined;
+  if (outcome.kind !== 'known') deps.linked();
   await markEnded(ended, deps);
   return issued.pair;
 }

@@ -1,14 +1,17 @@
 import type { Clock } from '../../../shared/ports/runtime.ts';
-import { TUPLES_PER_WRITE, type Tuple, type TupleFilter, type Tuples } from '../../../shared/ports/tuples.ts';
+import type { Tuple, Tuples } from '../../../shared/ports/tuples.ts';
 import { kindOf, type JsonObject } from '../event.ts';
-import { grantsFor, type DefaultGrants } from './grants.ts';
+import type { Accounts } from './accounts.ts';
+import { grantsFor, renamedObjects, type DefaultGrants, type NewUser } from './grants.ts';
 import type { Identities, IdentityState, Recorded } from '../../../shared/identity/identities.ts';
 import type { Marks } from './marks.ts';
 import type { Organizations } from './organizations.ts';
+import { move, sweep } from './relations.ts';
 import type { QueuedEvent } from '../inbox/table.ts';
 
 export interface EffectsDeps {
   readonly identities: Identities;
+  readonly accounts: Accounts;
   readonly marks: Marks;
   readonly tuples: Tuples;
   readonly grants: DefaultGrants;
@@ -42,6 +45,8 @@ export function createEffects(deps: EffectsDeps): ApplyEvent {
         return;
       case 'removed':
         return remove(event, deps);
+      case 'linked':
+        return link(event, deps);
       case 'organization_removed':
         return removeOrganization(event, deps);
       case undefined:
@@ -51,20 +56,38 @@ export function createEffects(deps: EffectsDeps): ApplyEvent {
 }
 
 async function create(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
-  const tuples = grantsFor(deps.grants, {
-    user: deps.userOf(event.subject),
-    subject: event.subject,
-    type: typeOf(event),
-    organization: event.organization,
-  });
   const { state, changed, outlived } = await record(event, undefined, deps);
   // The user was created again since: the newer creation grants.
   if (outlived) return;
-  if (state === 'removed') return takeBack(tuples, deps);
+  // Once it is recorded: a link that is made later moves what is granted here.
+  const { id, remains } = await deps.accounts.of(event.subject);
+  const tuples = grantsFor(deps.grants, newUser(id, event, deps));
+  if (state === 'removed') return remains ? undefined : takeBack(tuples, deps);
   if (changed) await deps.marks.publish(event.subject);
   await deps.tuples.write({ writes: tuples });
   // A removal, of the user or of the organisation, may have swept in between, before these tuples were written.
-  if ((await record(event, undefined, deps)).state === 'removed') await takeBack(tuples, deps);
+  if (!remains && (await record(event, undefined, deps)).state === 'removed') await takeBack(tuples, deps);
+}
+
+function newUser(id: string, event: QueuedEvent, { userOf }: Pick<EffectsDeps, 'userOf'>): NewUser {
+  return { user: userOf(id), subject: id, type: typeOf(event), organization: event.organization };
+}
+
+/** All that the account has been given so far: the gateway names it by the user from now on. */
+async function link(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
+  const { id, former } = await deps.accounts.of(event.subject);
+  const [mirrored] = await deps.identities.states([event.subject]);
+  // Unlinked again, or removed, which swept; or the relations are those of another user.
+  if (former === null || mirrored?.state === 'removed') return;
+  const [from, to] = [newUser(former, event, deps), newUser(id, event, deps)];
+  const renamed = renamedObjects(deps.grants, from, to);
+  await move({ from: from.user, to: to.user, renamed }, deps.tuples);
+}
+
+/** What the account had; and the user, unless that goes on without it. */
+async function sweepAccount(subject: string, { accounts, tuples, userOf }: EffectsDeps): Promise<void> {
+  const { id, former, remains } = await accounts.of(subject);
+  for (const name of [remains ? null : id, former]) if (name !== null) await sweep(userOf(name), tuples);
 }
 
 /** Also where this attempt wrote nothing: an earlier one may have been interrupted after its write. */
@@ -81,7 +104,7 @@ async function changeState(event: QueuedEvent, state: IdentityState, deps: Effec
 /** The tombstone first: later events find it. */
 async function remove(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
   const { outlived } = await changeState(event, 'removed', deps);
-  await sweep(deps.userOf(event.subject), deps.tuples);
+  await sweepAccount(event.subject, deps);
   // The sweep may have deleted tuples of the life that began since: its creation grants again.
   if (outlived) await deps.organizations.createAgain(event.subject, event.position);
 }
@@ -146,7 +169,7 @@ async function record(
   const removal = { subject, position, state: 'removed', tokensNotBefore: event.happenedAt } as const;
   const removed = await deps.identities.record(removal, at);
   await deps.marks.publish(subject);
-  await sweep(deps.userOf(subject), deps.tuples);
+  await sweepAccount(subject, deps);
   return removed;
 }
 
@@ -160,38 +183,4 @@ function typeOf({ type, payload }: QueuedEvent): string {
   if (type === 'user.machine.added') return 'machine';
   const { userType } = payload;
   return userType === 2 || (typeof userType === 'string' && /machine/i.test(userType)) ? 'machine' : 'human';
-}
-
-/** The type of users in the model; see shared/identity/subjects.ts. */
-const USER_TYPE = 'user';
-
-/** Deletes every tuple whose user or object is this user, for all object types. Throws RelationsUnavailable. */
-async function sweep(user: string, tuples: Tuples): Promise<void> {
-  const types = await tuples.objectTypes();
-  for (const type of types) await deleteAll({ user, object: `${type}:` }, tuples);
-  if (types.includes(USER_TYPE)) await deleteAll({ object: user }, tuples);
-}
-
-/** Reads from the start each time: a continuation is not guaranteed to survive deletions before it. */
-async function deleteAll(filter: TupleFilter, tuples: Tuples): Promise<void> {
-  let before: Tuple | undefined;
-  let continuation: string | undefined;
-  for (;;) {
-    const page = await tuples.read(filter, continuation);
-    const [first] = page.tuples;
-    if (first === undefined) {
-      if (page.next === undefined) return;
-      continuation = page.next;
-      continue;
-    }
-    if (before !== undefined && same(before, first)) throw new Error('a deleted tuple is still read');
-    before = first;
-    continuation = undefined;
-    for (let from = 0; from < page.tuples.length; from += TUPLES_PER_WRITE)
-      await tuples.write({ deletes: page.tuples.slice(from, from + TUPLES_PER_WRITE) });
-  }
-}
-
-function same(one: Tuple, other: Tuple): boolean {
-  return one.user === other.user && one.relation === other.relation && one.object === other.object;
 }

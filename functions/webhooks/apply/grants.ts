@@ -49,7 +49,9 @@ export const grantsFile = z
 export type DefaultGrants = z.output<typeof grantsFile>;
 
 export interface NewUser {
+  /** In OpenFGA. */
   readonly user: string;
+  /** `{user_id}` */
   readonly subject: string;
   readonly type: string;
   readonly organization: string | null;
@@ -96,6 +98,20 @@ export function grantsFor(grants: DefaultGrants, user: NewUser): Tuple[] {
       tuples.set(`${relation} ${filled}`, { user: user.user, relation, object: filled });
   }
   return [...tuples.values()];
+}
+
+/** Objects of the grants that go by the user's id: as named for `from`, and for `to`. */
+export function renamedObjects(
+  grants: DefaultGrants,
+  from: NewUser,
+  to: NewUser,
+): ReadonlyMap<string, string> {
+  return new Map(
+    grants.flatMap(({ object }) => {
+      const [before, after] = [fill(object, from), fill(object, to)];
+      return before === undefined || after === undefined ? [] : [[before, after] as const];
+    }),
+  );
 }
 
 /** Undefined where a value is missing or cannot be part of an id. */
