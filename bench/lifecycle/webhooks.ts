@@ -60,6 +60,7 @@ export async function refusals(
       id: subject,
       address: '127.0.0.1',
       body: () => readBody(request, MAX_OWN_BODY_BYTES),
+      setCookies: () => undefined,
     });
     if (status !== 202) throw new Error(`a suspension of the bench was answered with ${status}`);
     while (!(await refused(subject))) {

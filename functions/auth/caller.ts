@@ -1,23 +1,23 @@
 import { Refusal } from '../../shared/errors.ts';
 import {
   cookieNames,
+  endedCookies,
   isOwnSite,
   readCookie,
   requireOwnSite,
   sessionCookies,
   type SameSite,
 } from '../../shared/sessions/cookies.ts';
-import { refreshSession, type Origin } from '../../shared/sessions/refresh.ts';
+import type { RouteContext } from '../../shared/edge/frame.ts';
+import { refreshSession } from '../../shared/sessions/refresh.ts';
 import { readSession, type SessionRow } from '../../shared/sessions/store.ts';
 import { verifyAccess } from '../../shared/sessions/token.ts';
-import { refreshDeps, type AuthDeps } from './deps.ts';
+import { originOf, refreshDeps, type AuthDeps } from './deps.ts';
 
 /** A caller with a living session of ours. */
 export interface Caller {
   readonly session: SessionRow;
   readonly byCookie: boolean;
-  /** Set-Cookie values: the session's tokens were renewed on the way. */
-  readonly cookies: readonly string[];
 }
 
 const SCHEME = 'Bearer realm="sallyport"';
@@ -39,15 +39,19 @@ export function requireNoOtherSite(request: Request, deps: Pick<AuthDeps, 'sessi
 }
 
 /**
- * The caller of an own route, by bearer token or by cookie; of a cookie that ran out the session is renewed. The row decides, not a
- * mark: an ended session is refused at once. Throws Refusal `missing_token`, `invalid_token` and `cross_site`, and as `Database`.
+ * The caller of an own route, by bearer token or by cookie; of a cookie that ran out the session is renewed, and the answer sets new ones
+ * whatever it is. The row decides, not a mark: an ended session is refused at once. Throws Refusal `missing_token`, `invalid_token` and `cross_site`, and as `Database`.
  */
-export async function requireCaller(request: Request, origin: Origin, deps: AuthDeps): Promise<Caller> {
+export async function requireCaller(
+  request: Request,
+  context: RouteContext,
+  deps: AuthDeps,
+): Promise<Caller> {
   const authorization = request.headers.get('authorization');
   if (authorization !== null) {
     const session = await sessionOf(BEARER.exec(authorization)?.[1] ?? '', deps);
     if (typeof session === 'string') throw refused(session);
-    return { session, byCookie: false, cookies: [] };
+    return { session, byCookie: false };
   }
   const names = cookieNames(deps.sessions);
   const [access, refresh] = [names.access, names.refresh].map((name) =>
@@ -60,11 +64,15 @@ export async function requireCaller(request: Request, origin: Origin, deps: Auth
   }
   requireOwnSite(request, siteOf(deps));
   const session = access === undefined ? EXPIRED : await sessionOf(access, deps);
-  if (typeof session !== 'string') return { session, byCookie: true, cookies: [] };
+  if (typeof session !== 'string') return { session, byCookie: true };
   if (session !== EXPIRED || refresh === undefined) throw refused(session);
-  const renewed = await refreshSession(refresh, origin, refreshDeps(deps));
-  if (!renewed.ok) throw refused(renewed.why);
-  return { session: renewed.session, byCookie: true, cookies: sessionCookies(renewed.pair, deps.sessions) };
+  const renewed = await refreshSession(refresh, originOf(request, context), refreshDeps(deps));
+  if (!renewed.ok) {
+    context.setCookies(endedCookies(deps.sessions));
+    throw refused(renewed.why);
+  }
+  context.setCookies(sessionCookies(renewed.pair, deps.sessions));
+  return { session: renewed.session, byCookie: true };
 }
 
 const EXPIRED = 'the token ran out';

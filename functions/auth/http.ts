@@ -43,25 +43,19 @@ export function shaped<T>(value: unknown, shape: z.ZodType<T>): T {
   throw new Refusal('invalid_request', `malformed: ${places.join(', ')}`, { detail });
 }
 
-/** Fields of an answer that no cache keeps. `cookies`: values of Set-Cookie. */
-function uncached(cookies: readonly string[], more: Readonly<Record<string, string>> = {}): Headers {
-  const headers = new Headers({ 'cache-control': 'no-store', ...more });
-  for (const each of cookies) headers.append('set-cookie', each);
-  return headers;
+/** What no cache keeps. */
+const UNCACHED = { 'cache-control': 'no-store' };
+
+export function answerJson(body: unknown, status = 200): Response {
+  return Response.json(body, { status, headers: UNCACHED });
 }
 
-export function answerJson(body: unknown, status = 200, cookies: readonly string[] = []): Response {
-  return Response.json(body, { status, headers: uncached(cookies) });
-}
-
-export function noContent(cookies: readonly string[] = []): Response {
-  return new Response(null, { status: 204, headers: uncached(cookies) });
+export function noContent(): Response {
+  return new Response(null, { status: 204, headers: UNCACHED });
 }
 
 /** A redirect whose target gets no Referer. */
-export function seeOther(location: string, cookies: readonly string[]): Response {
-  return new Response(null, {
-    status: 303,
-    headers: uncached(cookies, { location, 'referrer-policy': 'no-referrer' }),
-  });
+export function seeOther(location: string): Response {
+  const headers = { ...UNCACHED, location, 'referrer-policy': 'no-referrer' };
+  return new Response(null, { status: 303, headers });
 }

@@ -28,11 +28,15 @@ function html(title: string, words: string, { head = '', rest = '' }): string {
 `;
 }
 
-/** A refusal for a browser. Plain, so that it needs no asset and no script. */
-export function refusalPage({ title, detail, code }: Shown, requestId: string): string {
-  return html(title, detail, {
-    rest: `<p><a href="/">Back to the start</a></p><p><small>${escapeHtml(code)}, request ${escapeHtml(requestId)}</small></p>`,
-  });
+/** A refusal for a browser. Plain, so that it needs no asset and no script. `again`: where to begin anew; null: nowhere. */
+export function refusalPage(
+  { title, detail, code }: Shown,
+  requestId: string,
+  again: string | null = null,
+): string {
+  const link = again === null ? '' : `<p><a href="${escapeHtml(again)}">Begin again</a></p>`;
+  const ids = `<p><small>${escapeHtml(code)}, request ${escapeHtml(requestId)}</small></p>`;
+  return html(title, detail, { rest: link + ids });
 }
 
 const HEAD = `<meta name="robots" content="noindex"><style>${STYLE}</style>`;

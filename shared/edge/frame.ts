@@ -25,7 +25,7 @@ export interface OwnRoute {
   /** Bytes of a body, at most MAX_BODY_BYTES; absent: MAX_OWN_BODY_BYTES. */
   readonly maxBodyBytes?: number;
   /** HTML of a refusal, instead of the problem document, for who accepts it: a route that people open in a browser. */
-  readonly page?: (shown: Shown, requestId: string) => string;
+  readonly page?: (shown: Shown, requestId: string, request: Request) => string;
   /**
    * Any answer: Response.redirect() too, several Set-Cookie fields, one that was fetched. Throws Refusal, or an error that
    * `toRefusal` maps.
@@ -41,6 +41,11 @@ export interface RouteContext {
   readonly address: string;
   /** The whole body, once. Throws as readBody(). */
   readonly body: () => Promise<Uint8Array>;
+  /**
+   * Takes Set-Cookie values for the answer, whatever that will be: what a session was renewed to may not be lost with a refusal. Of
+   * one name the last value counts.
+   */
+  readonly setCookies: (lines: readonly string[]) => void;
 }
 
 /** The parts of a request that the frame needs. */
@@ -78,17 +83,19 @@ export async function framed(
   let refusal: Refusal | undefined;
   let code = 'ok';
   let answer: Response;
+  const cookies = new Map<string, string>();
   try {
     if (seen.fault !== undefined) throw seen.fault;
     const preflight = preflightAnswer(seen, deps);
     if (preflight !== undefined) code = 'preflight';
-    answer = preflight ?? (await admitted(route, request, seen, deps));
+    answer = preflight ?? (await admitted(route, request, seen, cookies, deps));
   } catch (error) {
     ({ refusal, answer } = refused(error, { request, seen, route }, deps));
     code = refusal.code;
     deps.requests.fault(refusal, seen);
   }
   complete(answer.headers, seen, deps.cors);
+  for (const line of cookies.values()) answer.headers.append('set-cookie', line);
   const totalMs = performance.now() - startedMs;
   // RFC 9110 §9.3.2: the fields of GET without its content.
   if (seen.method === 'HEAD') answer = new Response(null, answer);
@@ -107,7 +114,12 @@ function refused(error: unknown, { request, seen, route: { page } }: Refusing, {
   const refusal = countRefusal(toRefusal(error), address, guard);
   const isShown = page !== undefined && /\btext\/html\b/.test(request.headers.get('accept') ?? '');
   try {
-    return { refusal, answer: isShown ? pageAnswer(refusal, id, page) : problemAnswer(refusal, id) };
+    return {
+      refusal,
+      answer: isShown
+        ? pageAnswer(refusal, id, page(shownOf(refusal), id, request))
+        : problemAnswer(refusal, id),
+    };
   } catch (invalidField) {
     const internal = toRefusal(invalidField);
     return { refusal: internal, answer: problemAnswer(internal, id) };
@@ -126,9 +138,9 @@ const PAGE_FIELDS = {
   'referrer-policy': 'no-referrer',
 };
 
-function pageAnswer(refusal: Refusal, id: string, page: NonNullable<OwnRoute['page']>): Response {
+function pageAnswer(refusal: Refusal, id: string, page: string): Response {
   const { status, headers } = toProblem(refusal, id);
-  return new Response(page(shownOf(refusal), id), {
+  return new Response(page, {
     status,
     headers: new Headers({ ...headers, ...PAGE_FIELDS }),
   });
@@ -146,6 +158,7 @@ async function admitted(
   route: OwnRoute,
   request: Request,
   { id, method, address, read }: Framed,
+  cookies: Map<string, string>,
   deps: FrameDeps,
 ): Promise<Response> {
   const allow = route.methods.flatMap((each) => (each === 'GET' ? ['GET', 'HEAD'] : [each]));
@@ -157,7 +170,14 @@ async function admitted(
   const most = Math.min(route.maxBodyBytes ?? MAX_OWN_BODY_BYTES, deps.config.maxBodyBytes);
   if (read.contentLength > most) throw ownBodyTooLarge(most);
   const limited = await counted(route, address, deps);
-  const answer = await route.answer(request, { id, address, body: () => readBody(request, most) });
+  const answer = await route.answer(request, {
+    id,
+    address,
+    body: () => readBody(request, most),
+    setCookies(lines) {
+      for (const line of lines) cookies.set(line.slice(0, line.indexOf('=')), line);
+    },
+  });
   const open = withOpenFields(answer);
   set(open.headers, limited);
   return open;

@@ -71,7 +71,8 @@ export function resolution({ runId, issuer, who }: LedgerOf, rows: readonly Reso
     linked as (
       insert into sallyport_links (issuer, subject, user_id, via)
       select ${issuer}::text, d.account, d."userId", 'provisioning' from done d join alive using ("userId")
-      on conflict (issuer, subject) do nothing),
+      -- Linked meanwhile, perhaps to another account: that stands.
+      on conflict do nothing),
     changed as (
       update users u set kanidm_synced_at = now(),
         kanidm_user_id = case when d.account ~ ${UUID} then d.account::uuid else u.kanidm_user_id end,

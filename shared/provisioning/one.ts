@@ -75,7 +75,7 @@ async function link(user: FullUser, issuer: string, database: Pick<Database, 'qu
           select u.user_id from ${USERS} where u.user_id = ${user.id}::uuid and ${LIVE} for no key update of u),
         linked as (
           insert into sallyport_links (issuer, subject, user_id, via)
-          select ${issuer}::text, ${user.account}::text, user_id, 'lazy' from alive on conflict (issuer, subject) do nothing
+          select ${issuer}::text, ${user.account}::text, user_id, 'lazy' from alive on conflict do nothing
           returning user_id),
         changed as (
           update users u set kanidm_user_id = ${user.account}::uuid, kanidm_synced_at = now(),

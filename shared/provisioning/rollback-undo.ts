@@ -100,7 +100,7 @@ function bringBack(
         from due join locked on locked.user_id = due.user_id
           cross join lateral jsonb_to_recordset(case jsonb_typeof(due.before -> 'links') when 'array' then due.before -> 'links' else '[]' end)
             as k(issuer text, subject text, via text, linked_at timestamptz)
-        on conflict (issuer, subject) do nothing),
+        on conflict do nothing),
       booked as (
         update sallyport_ledger l set at = now(),
           state = case when exists (select from locked where locked.user_id = l.user_id) then 'undone' else 'kept' end,

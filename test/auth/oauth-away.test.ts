@@ -69,6 +69,7 @@ oauthSuite('the provider and the browser at their worst', {}, (stage) => {
     const text = await page.text();
     expect(text).toContain('<h1>The sign-in cannot be completed</h1>');
     expect(text).toContain('invalid_callback');
+    expect(text).toContain('<a href="/api/v1/auth/oauth/authorize?provider=kanidm">Begin again</a>');
     await expectRefusal(
       await stage.get('oauth/callback/kanidm?state=a&code=b', { accept: '*/*' }),
       'invalid_callback',

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import { sql } from '../../shared/ports/database.ts';
+import { DATABASES } from '../support/databases.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { auditOf, makeUser, PASSWORD, userRow, type MadeUser } from './people.ts';
 import { provisioned } from './oauth/people.ts';
@@ -16,6 +18,8 @@ import {
   signInAt,
 } from './oauth/suite.ts';
 import { signIn } from './suite.ts';
+
+const [, POSTGRES] = DATABASES;
 
 oauthSuite('whose account it is', {}, (stage) => {
   describe('nobody is linked to somebody else’s account', () => {
@@ -139,6 +143,32 @@ oauthSuite('whose account it is', {}, (stage) => {
       );
       await expectRefusal(await signInAt(adopted, stage.kanidm, { sub }, query), 'account_not_linked');
     });
+
+    it.skipIf(POSTGRES.missing)(
+      'two accounts of one provider at the same moment: one of them; the session to link from is over for the other',
+      async () => {
+        const user = await makeUser(stage.database);
+        const browser = await signedIn(user);
+        const subs = [randomUUID(), randomUUID()];
+        const targets: string[] = [];
+        for (const sub of subs)
+          targets.push(stage.kanidm.approve(await leave(browser, { ...KANIDM, link: '1' }), { sub }));
+        const session = await openPgSession(stage.alike['DATABASE_URL']!);
+        await session.script(`begin; select from users where user_id = '${user.userId}' for update`);
+        const answers = Promise.all(targets.map((target) => browser.get(target)));
+        while (
+          (await countOf(
+            stage.database,
+            sql`pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+          )) < subs.length
+        );
+        await session.script('commit');
+        await session.close();
+        expect((await answers).map(({ status }) => status).toSorted()).toEqual([303, 400]);
+        const links = await Promise.all(subs.map((sub) => linkedTo(stage.database, stage.kanidm.url, sub)));
+        expect(links.flat()).toHaveLength(1);
+      },
+    );
 
     it('not without a session, not from one of the provider, not from another site, not when it ended meanwhile', async () => {
       const target = '/api/v1/auth/oauth/authorize?provider=kanidm&link=1';

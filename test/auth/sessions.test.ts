@@ -150,6 +150,40 @@ authSuite('sessions', {}, (stage) => {
         .join('; ');
       expect((await stage.get('me', { cookie: renewed })).status).toBe(200);
     });
+
+    it('renewed on the way to a refusal is not lost with it: the answer sets the new cookies', async () => {
+      for (const refused of [
+        { route: 'change-password', body: { current_password: 'wrong', new_password: 'three plain words' } },
+        { route: 'change-password', body: { current_password: 'wrong', new_password: 'short' } },
+        { route: 'logout', body: '{' },
+      ]) {
+        const { refresh_token } = await signIn(stage, await makeUser(stage.database));
+        const cookie = `sallyport_refresh=${refresh_token}`;
+        const answer = await stage.post(refused.route, refused.body, {
+          cookie,
+          'sec-fetch-site': 'same-origin',
+        });
+        expect(answer.status).toBeGreaterThanOrEqual(400);
+        const renewed = answer.headers.getSetCookie().map((each) => each.split(';')[0]!);
+        expect(renewed).toHaveLength(2);
+        expect((await stage.get('me', { cookie: renewed.join('; ') })).status).toBe(200);
+      }
+    });
+
+    it('that counts no more takes both cookies away', async () => {
+      const { refresh_token } = await signIn(stage, await makeUser(stage.database));
+      await stage.post('logout', undefined, {
+        cookie: `sallyport_refresh=${refresh_token}`,
+        'sec-fetch-site': 'same-origin',
+      });
+      const cookie = `sallyport=x; sallyport_refresh=${refresh_token}`;
+      const answer = await stage.post('refresh', undefined, { cookie, 'sec-fetch-site': 'same-origin' });
+      expect(answer.headers.getSetCookie().map((each) => each.split('; ').slice(0, 3))).toEqual([
+        ['sallyport=', 'Path=/', 'Max-Age=0'],
+        ['sallyport_refresh=', 'Path=/', 'Max-Age=0'],
+      ]);
+      await expectRefusal(answer, 'invalid_refresh');
+    });
   });
 
   describe('signing out', () => {

@@ -4,7 +4,12 @@ import type { Look } from '../../shared/edge/readiness.ts';
 import { shareInFlight } from '../../shared/caches/in-flight.ts';
 import { manualClock } from '../support/clock.ts';
 
-const ASKED = { id: 'r1', address: '203.0.113.7', body: async () => new Uint8Array() };
+const ASKED = {
+  id: 'r1',
+  address: '203.0.113.7',
+  body: async () => new Uint8Array(),
+  setCookies: () => undefined,
+};
 
 it('probes that come together look at a slow dependency once', async () => {
   let looks = 0;

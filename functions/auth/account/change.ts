@@ -26,13 +26,13 @@ export function changeRoute(deps: PasswordDeps): OwnRoute {
     quota: deps.config.loginRate.address,
     answer: (request, context) =>
       retiredWithColumn(deps, async () => {
-        const caller = await requireCaller(request, originOf(request, context), deps);
+        const caller = await requireCaller(request, context, deps);
         const given = await jsonBody(context, Body);
         const { email, slug } = caller.session;
         await requireStrong(given.new_password, [email, slug], deps);
         await limitAccount(email, deps);
         await change(given, caller, { request, context }, deps);
-        return noContent(caller.cookies);
+        return noContent();
       }),
   };
 }

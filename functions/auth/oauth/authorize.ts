@@ -2,7 +2,7 @@ import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import type { SignIn } from '../../../shared/ports/sign-in.ts';
 import { requireCaller } from '../caller.ts';
-import { originOf, type AuthDeps } from '../deps.ts';
+import type { AuthDeps } from '../deps.ts';
 import { seeOther } from '../http.ts';
 import { refusalPage } from '../pages.ts';
 import { AUTHORIZE, providerAt, redirectUriOf } from './http.ts';
@@ -15,11 +15,11 @@ export function authorizeRoute(deps: AuthDeps): OwnRoute {
     path: AUTHORIZE,
     methods: ['GET'],
     quota: 'coarse',
-    page: refusalPage,
+    page: (shown, requestId) => refusalPage(shown, requestId),
     async answer(request, context) {
       const { searchParams: given } = new URL(request.url);
       const signIn = chosen(given.get('provider'), deps);
-      const { link, cookies: renewed } = await linking(request, context, given.get('link'), deps);
+      const link = await linking(request, context, given.get('link'), deps);
       const pending: Pending = {
         provider: signIn.provider,
         state: secret(deps),
@@ -36,7 +36,8 @@ export function authorizeRoute(deps: AuthDeps): OwnRoute {
       });
       const seen = { cookies: request.headers.get('cookie'), nowMs: deps.clock.now() };
       const kept = await keepPending(pending, seen, await deps.keyRing.current(), deps.sessions);
-      return seeOther(location, [...renewed, ...kept]);
+      context.setCookies(kept);
+      return seeOther(location);
     },
   };
 }
@@ -45,12 +46,6 @@ export function authorizeRoute(deps: AuthDeps): OwnRoute {
 function chosen(name: string | null, deps: AuthDeps): SignIn {
   const [only, other] = deps.signIns;
   return name === null && only !== undefined && other === undefined ? only : providerAt(name ?? '', deps);
-}
-
-interface Linking {
-  readonly link: Pending['link'];
-  /** Set-Cookie values of a session that was renewed on the way. */
-  readonly cookies: readonly string[];
 }
 
 /**
@@ -62,17 +57,17 @@ async function linking(
   context: RouteContext,
   link: string | null,
   deps: AuthDeps,
-): Promise<Linking> {
-  if (link !== '1') return { link: null, cookies: [] };
+): Promise<Pending['link']> {
+  if (link !== '1') return null;
   const site = request.headers.get('sec-fetch-site');
   if (site !== null && site !== 'same-origin' && site !== 'none')
     throw new Refusal('cross_site', 'a link that another site asks for');
-  const { session, cookies } = await requireCaller(request, originOf(request, context), deps);
+  const { session } = await requireCaller(request, context, deps);
   if (session.method !== 'jwt')
     throw new Refusal('forbidden', 'a link from a session that did not begin by password', {
       detail: 'Sign in with the password first: an account is linked from that session alone.',
     });
-  return { link: { userId: session.userId, sessionId: session.sessionId }, cookies };
+  return { userId: session.userId, sessionId: session.sessionId };
 }
 
 /** 256 bits; RFC 7636 §4.1 takes 43 characters for a verifier. */

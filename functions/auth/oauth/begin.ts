@@ -38,7 +38,7 @@ export function beginKnown(
     where user_id = ${userId}::uuid and status = 'active' and deleted_at is null
       and exists (select from tenants t where t.tenant_id = users.tenant_id and t.status = 'active' and t.deleted_at is null)
     returning user_id, tenant_id`;
-  // Linked meanwhile to another user: a violation, so that nothing of this is done.
+  // Linked meanwhile to another user, or the user to another account: a violation, so that nothing of this is done.
   const already = kind === 'known' ? sql`on conflict (issuer, subject) do nothing` : sql``;
   const link = sql`${linking(account, kind === 'link' ? 'link' : 'callback')} ${already} returning user_id`;
   return begin(database, { person, link, userId, email }, beginning);

@@ -1,11 +1,10 @@
 import type { OwnRoute } from '../../../shared/edge/frame.ts';
-import { Refusal } from '../../../shared/errors.ts';
 import { sessionCookies } from '../../../shared/sessions/cookies.ts';
 import type { AuthDeps } from '../deps.ts';
 import { seeOther } from '../http.ts';
 import { refusalPage } from '../pages.ts';
 import { complete } from './complete.ts';
-import { CALLBACK, invalidCallback, providerAt, redirectUriOf } from './http.ts';
+import { AUTHORIZE, CALLBACK, invalidCallback, providerAt, redirectUriOf } from './http.ts';
 import { dropPending, readPending, type Pending } from './pending.ts';
 
 /** Completes a sign-in that began in this browser: GET callback/{provider}, one redirect URI per issuer. */
@@ -14,28 +13,32 @@ export function callbackRoute(deps: AuthDeps): OwnRoute {
     path: CALLBACK,
     methods: ['GET'],
     quota: 'coarse',
-    page: refusalPage,
+    page: (shown, requestId, { url }) => refusalPage(shown, requestId, anew(new URL(url).pathname, deps)),
     async answer(request, context) {
       const url = new URL(request.url);
       const signIn = providerAt(url.pathname.slice(CALLBACK.length), deps);
       const parameters = singleParameters(url.searchParams);
       const pending = await pendingOf(request, parameters.get('state') ?? '', deps);
       if (pending.provider !== signIn.provider) throw invalidCallback('begun at another provider');
-      const dropped = dropPending(pending.state, deps.sessions);
+      context.setCookies([dropPending(pending.state, deps.sessions)]);
       const redeemed = await signIn.redeem({
         ...pending,
         parameters,
         redirectUri: redirectUriOf(signIn, deps),
       });
-      if (redeemed.outcome === 'declined') throw invalidCallback(redeemed.reason, dropped);
+      if (redeemed.outcome === 'declined') throw invalidCallback(redeemed.reason);
       const code = parameters.get('code') ?? '';
       const arriving = { signIn, signedIn: redeemed, pending, code, request, context };
-      const pair = await complete(arriving, deps).catch((error: unknown) => {
-        throw error instanceof Refusal ? withCookie(error, dropped) : error;
-      });
-      return seeOther(pending.returnTo, [...sessionCookies(pair, deps.sessions), dropped]);
+      context.setCookies(sessionCookies(await complete(arriving, deps), deps.sessions));
+      return seeOther(pending.returnTo);
     },
   };
+}
+
+/** Null for a provider that there is none of. */
+function anew(path: string, { signIns }: Pick<AuthDeps, 'signIns'>): string | null {
+  const found = signIns.find(({ provider }) => CALLBACK + provider === path);
+  return found === undefined ? null : `${AUTHORIZE}?provider=${found.provider}`;
 }
 
 async function pendingOf(request: Request, state: string, deps: AuthDeps): Promise<Pending> {
@@ -56,14 +59,4 @@ function singleParameters(parameters: URLSearchParams): URLSearchParams {
     if (value.length > MOST_PARAMETER || value.includes('\0'))
       throw invalidCallback('a parameter is no text of its kind');
   return parameters;
-}
-
-function withCookie(refusal: Refusal, cookie: string): Refusal {
-  const { code, reason, detail, status, headers, cause } = refusal;
-  return new Refusal(code, reason, {
-    ...(detail !== undefined && { detail }),
-    status,
-    headers: { ...headers, 'set-cookie': cookie },
-    cause,
-  });
 }

@@ -21,10 +21,6 @@ export function redirectUriOf({ provider }: SignIn, { sessions }: Pick<AuthDeps,
 }
 
 /** `reason` is for the log and quotes nothing of the request. */
-export function invalidCallback(reason: string, cookie?: string): Refusal {
-  return new Refusal(
-    'invalid_callback',
-    reason,
-    cookie === undefined ? {} : { headers: { 'set-cookie': cookie } },
-  );
+export function invalidCallback(reason: string): Refusal {
+  return new Refusal('invalid_callback', reason);
 }

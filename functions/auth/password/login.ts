@@ -56,8 +56,9 @@ async function login(request: Request, context: RouteContext, deps: PasswordDeps
   await limitAccount(credentials.email, deps);
   const { account, pair } = await signIn(credentials, originOf(request, context), deps);
   const user = { user: userOf(account), migration: migrationOf(account, deps) };
-  if (credentials.cookie === true) return answerJson(user, 200, sessionCookies(pair, deps.sessions));
-  return answerJson({ ...tokensOf(pair), ...user });
+  if (credentials.cookie !== true) return answerJson({ ...tokensOf(pair), ...user });
+  context.setCookies(sessionCookies(pair, deps.sessions));
+  return answerJson(user);
 }
 
 /** Counts a try for the account before anything is computed, whether there is one or not. Throws Refusal `rate_limited`. */
@@ -160,7 +161,7 @@ export function refusedSignIn(refused: readonly Refused[]): Refusal {
 
 function severalTenants(slugs: readonly string[]): Refusal {
   return new Refusal('tenant_required', 'the credentials fit several tenants', {
-    detail: `The credentials fit several tenants. Send the request again with one of them as tenant: ${slugs.join(', ')}.`,
+    detail: `The credentials fit several tenants. Send the request again with one of them as tenant: ${slugs.toSorted().join(', ')}.`,
   });
 }
 

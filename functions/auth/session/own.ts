@@ -8,7 +8,7 @@ import { markEnded } from '../../../shared/sessions/revocation.ts';
 import { sessionEnding, which, type Ending } from '../../../shared/sessions/store.ts';
 import { uuidOf } from '../../../shared/uuid.ts';
 import { requireCaller, type Caller } from '../caller.ts';
-import { originOf, type AuthDeps } from '../deps.ts';
+import type { AuthDeps } from '../deps.ts';
 import { answerJson, noContent, optionalBody } from '../http.ts';
 import { userOf } from '../user.ts';
 
@@ -18,18 +18,20 @@ const SESSIONS = '/api/v1/auth/sessions';
 
 /** The routes by which people see and end their own sessions. */
 export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
-  const called = async (request: Request, context: RouteContext) =>
-    requireCaller(request, originOf(request, context), deps);
+  const called = async (request: Request, context: RouteContext) => requireCaller(request, context, deps);
+  const signedOut = (context: RouteContext) => {
+    context.setCookies(endedCookies(deps.sessions));
+  };
   return [
     {
       path: '/api/v1/auth/me',
       methods: ['GET'],
       quota: 'coarse',
       async answer(request, context) {
-        const { session, cookies } = await called(request, context);
+        const { session } = await called(request, context);
         const { sessionId: id, method: auth_method, createdAt } = session;
         const shown = { id, auth_method, created_at: createdAt.toISOString() };
-        return answerJson({ ...userOf(session), session: shown }, 200, cookies);
+        return answerJson({ ...userOf(session), session: shown });
       },
     },
     {
@@ -38,13 +40,17 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
       quota: 'coarse',
       async answer(request, context) {
         const caller = await called(request, context).catch(goneAlready(request));
-        if (caller === undefined) return noContent(endedCookies(deps.sessions));
+        if (caller === undefined) {
+          signedOut(context);
+          return noContent();
+        }
         const { everywhere } = await optionalBody(context, Logout);
         const { userId, sessionId } = caller.session;
         if (everywhere === true)
           await end(which.allOf(sql`${userId}::uuid`), 'signed out everywhere', caller, context, deps);
         else await end(which.session(sessionId), 'signed out', caller, context, deps);
-        return noContent(caller.byCookie ? endedCookies(deps.sessions) : []);
+        if (caller.byCookie) signedOut(context);
+        return noContent();
       },
     },
     {
@@ -52,8 +58,8 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
       methods: ['GET'],
       quota: 'coarse',
       async answer(request, context) {
-        const { session, cookies } = await called(request, context);
-        return answerJson({ sessions: await listed(session, deps) }, 200, cookies);
+        const { session } = await called(request, context);
+        return answerJson({ sessions: await listed(session, deps) });
       },
     },
     {
@@ -67,7 +73,8 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
         const own = id === null ? null : sql`${which.session(id)} and s.user_id = ${userId}::uuid`;
         if (own === null || (await end(own, 'ended by its user', caller, context, deps)) === 0)
           throw new Refusal('not_found', 'no living session of the caller has this id');
-        return noContent(id === sessionId && caller.byCookie ? endedCookies(deps.sessions) : caller.cookies);
+        if (id === sessionId && caller.byCookie) signedOut(context);
+        return noContent();
       },
     },
   ];

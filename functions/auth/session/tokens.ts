@@ -32,12 +32,11 @@ export function refreshRoute(path: string, deps: AuthDeps): OwnRoute {
       const refreshed = await refreshSession(token, originOf(request, context), refreshDeps(deps));
       if (refreshed.ok) {
         if (!byCookie) return answerJson(tokensOf(refreshed.pair));
-        return answerJson({}, 200, sessionCookies(refreshed.pair, deps.sessions));
+        context.setCookies(sessionCookies(refreshed.pair, deps.sessions));
+        return answerJson({});
       }
-      // Of the two cookies the one that would be tried again.
-      const [, ended = ''] = endedCookies(deps.sessions);
-      const headers: Record<string, string> = byCookie ? { 'set-cookie': ended } : {};
-      throw new Refusal('invalid_refresh', refreshed.why, { headers });
+      if (byCookie) context.setCookies(endedCookies(deps.sessions));
+      throw new Refusal('invalid_refresh', refreshed.why);
     },
   };
 }
