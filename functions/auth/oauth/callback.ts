@@ -1,4 +1,5 @@
 import type { OwnRoute } from '../../../shared/edge/frame.ts';
+import { Refusal } from '../../../shared/errors.ts';
 import { sessionCookies } from '../../../shared/sessions/cookies.ts';
 import type { AuthDeps } from '../deps.ts';
 import { seeOther } from '../http.ts';
@@ -20,16 +21,27 @@ export function callbackRoute(deps: AuthDeps): OwnRoute {
       const parameters = singleParameters(url.searchParams);
       const pending = await pendingOf(request, parameters.get('state') ?? '', deps);
       if (pending.provider !== signIn.provider) throw invalidCallback('begun at another provider');
-      context.setCookies([dropPending(pending.state, deps.sessions)]);
+      // Where the provider or the database is away, the sign-in stays, and the same answer may come again.
+      const over = () => {
+        context.setCookies([dropPending(pending.state, deps.sessions)]);
+      };
       const redeemed = await signIn.redeem({
         ...pending,
         parameters,
         redirectUri: redirectUriOf(signIn, deps),
       });
-      if (redeemed.outcome === 'declined') throw invalidCallback(redeemed.reason);
+      if (redeemed.outcome === 'declined') {
+        over();
+        throw invalidCallback(redeemed.reason);
+      }
       const code = parameters.get('code') ?? '';
       const arriving = { signIn, signedIn: redeemed, pending, code, request, context };
-      context.setCookies(sessionCookies(await complete(arriving, deps), deps.sessions));
+      const pair = await complete(arriving, deps).catch((error: unknown) => {
+        if (error instanceof Refusal) over();
+        throw error;
+      });
+      over();
+      context.setCookies(sessionCookies(pair, deps.sessions));
       return seeOther(pending.returnTo);
     },
   };
