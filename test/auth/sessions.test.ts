@@ -289,6 +289,8 @@ authSuite('an access token that ran out', { variables: () => ({ SESSION_TTL: '1'
     expect(me.headers.getSetCookie()).toHaveLength(2);
     const out = await stage.post('logout', undefined, { cookie, 'sec-fetch-site': 'same-origin' });
     expect(out.status).toBe(204);
+    // Renewed on the way, too: the last word counts.
+    expect(out.headers.getSetCookie().map((each) => each.split('; ')[2])).toEqual(['Max-Age=0', 'Max-Age=0']);
     await expectRefusal(await refresh(stage, refresh_token), 'invalid_refresh');
   });
 });

@@ -55,17 +55,6 @@ const own = (answer: OwnRoute['answer'], more: Partial<OwnRoute> = {}): OwnRoute
 const send = (route: OwnRoute, deps: FrameDeps, seen = request()): Promise<Response> =>
   framed(route, new Request('http://gateway.test/own'), seen, deps);
 
-it('cookies that a route gives go out with a refusal too, the last value of each name', async () => {
-  const route = own((_request, context) => {
-    context.setCookies(['a=1; Path=/', 'b=1; Path=/']);
-    context.setCookies(['a=2; Path=/']);
-    throw new Refusal('invalid_request', 'as the test wants');
-  });
-  const answer = await send(route, ground());
-  expect(answer.status).toBe(400);
-  expect(answer.headers.getSetCookie()).toEqual(['a=2; Path=/', 'b=1; Path=/']);
-});
-
 describe('a route with the coarse quota', () => {
   const route = own(() => new Response('work'), { quota: 'coarse' });
 
