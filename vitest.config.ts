@@ -1,15 +1,17 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 const USES_HYPERDRIVE = /test\/(webhooks\/hyperdrive|contracts\/database-workerd)\.test\.ts$/;
 
 /**
- * unit: no socket, no process; the inner loop. contracts and system start servers and wait for them, so three of their
+ * unit: no socket, no process; the inner loop. contracts and system start servers and wait for them, so four of their
  * files run at a time on two cores; no test has a limit that load can reach.
  */
 export default defineConfig({
   test: {
     // No file mocks a module or leaves a global changed: one process for many files imports what they share once.
     isolate: false,
+    sequence: { sequencer: LongestFirst },
     // Watchdogs: what a loaded machine makes slow does not fail. No test sets a shorter one.
     testTimeout: 600_000,
     hookTimeout: 600_000,
@@ -35,7 +37,7 @@ export default defineConfig({
         test: {
           name: 'contracts',
           include: ['test/contracts/**/*.test.ts'],
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,7 +47,7 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.unit.test.ts', 'test/contracts/**', 'node_modules/**'],
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },

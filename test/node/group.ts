@@ -6,6 +6,7 @@ import { LISTENING, nodeProgram } from '../support/gateway/node.ts';
 import type { Program } from '../support/gateway/program.ts';
 import type { GatewayVariables } from '../support/gateway/runtime.ts';
 import { openRaw, type RawSocket } from '../support/raw-socket.ts';
+import { FULL } from '../support/scale.ts';
 import { METRICS_TOKEN, type World } from '../support/world.ts';
 
 /** A gateway of several processes, seen from outside. */
@@ -24,11 +25,14 @@ export interface Group {
   stop(): Promise<number | NodeJS.Signals>;
 }
 
-/** Two processes unless told. With a folder, what is not in `variables` comes from its .env. */
+/**
+ * Two processes unless `variables` set WORKERS. With a folder, what is not in `variables` comes from its .env. In the small form
+ * as the quick build; terminal.test.ts has several processes as shipped every time.
+ */
 export async function startGroup(variables: GatewayVariables, folder?: string): Promise<Group> {
   const program = await (folder === undefined
-    ? nodeProgram({ WORKERS: '2', ...variables }, { asShipped: true })
-    : nodeProgram(variables, { cwd: folder, args: [], asShipped: true }));
+    ? nodeProgram({ WORKERS: '2', ...variables }, { asShipped: FULL })
+    : nodeProgram(variables, { cwd: folder, args: [], asShipped: FULL }));
   let ended = false;
   void program.ended.then(() => (ended = true));
   // One process after the other starts, and a busy machine takes its time.

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedis } from '../services/redis.ts';
 import { nodeProgram } from '../support/gateway/node.ts';
 import { METRICS_TOKEN, openWorld, type World } from '../support/world.ts';
+import { FULL } from '../support/scale.ts';
 import { signature } from '../webhooks/sign.ts';
 import { DATABASE } from '../support/databases.ts';
 import { envelope } from '../webhooks/events.ts';
@@ -69,7 +70,7 @@ describe('a start that fails', () => {
   const ending = async (variables: Record<string, string>) => {
     const program = await nodeProgram(
       { ...world.variables, WORKERS: '4', ...variables },
-      { asShipped: true },
+      { asShipped: FULL },
     );
     return { code: await program.ended, said: program.output() };
   };

@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rename, rm } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -54,8 +54,7 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
   const data = await mkdtemp(join(tmpdir(), 'sallyport-pg-'));
   await chmod(data, 0o777);
   const cluster = join(data, 'cluster');
-  const initdb = ['-D', cluster, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
-  await run(...asPostgres(join(folder, 'initdb'), initdb));
+  await run(...asPostgres('cp', ['-a', await emptyCluster(folder), cluster]));
   const port = await freePort();
   const launch = (): ChildProcess => serve(join(folder, 'postgres'), cluster, data, port);
   let server = launch();
@@ -92,6 +91,25 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
       await rm(data, { recursive: true, force: true });
     },
   };
+}
+
+/** A cluster that no server has used yet. Making one takes longer than all else of a start, so the first is kept. */
+async function emptyCluster(programs: string): Promise<string> {
+  const { stdout } = await run(join(programs, 'initdb'), ['--version']);
+  const kept = join(
+    tmpdir(),
+    `sallyport-cluster-${process.getuid?.() ?? 0}-${stdout.replace(/[^\w.]+/g, '-')}`,
+  );
+  if (existsSync(kept)) return kept;
+  const draft = await mkdtemp(join(tmpdir(), 'sallyport-cluster-'));
+  await chmod(draft, 0o777);
+  const cluster = join(draft, 'cluster');
+  const initdb = ['-D', cluster, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'];
+  await run(...asPostgres(join(programs, 'initdb'), initdb));
+  // Several may make one at the same time: whoever renames first wins, and all are alike.
+  await rename(cluster, kept).catch(() => undefined);
+  await rm(draft, { recursive: true, force: true });
+  return kept;
 }
 
 let shared: Promise<PostgresService> | undefined;

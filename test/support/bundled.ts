@@ -16,6 +16,8 @@ const { dirname } = require('node:path');
 const { Script } = require('node:vm');
 process.argv.splice(1, 1);
 const [, filename] = process.argv;
+// The processes of node:cluster start in the same way; they themselves have no setupPrimary.
+require('node:cluster').setupPrimary?.({ exec: __filename, args: process.argv.slice(1) });
 const cache = filename.replace(/cjs$/, 'compiled');
 const cachedData = existsSync(cache) ? readFileSync(cache) : undefined;
 // All of it is ASCII: decoding megabytes of UTF-8 would take as long as compiling them.

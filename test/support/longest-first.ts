@@ -1,0 +1,29 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What takes ten times as long as most files, the longest first: begun late, each would go on when all others are done. */
+const LONG = [
+  'test/dev/demo.test.ts',
+  'test/node/reload.test.ts',
+  'test/node/deaths.test.ts',
+  'test/provisioning/cli.test.ts',
+  'test/gateway/authorization.test.ts',
+  'test/shared/bounds.test.ts',
+];
+
+/** vitest itself orders by the durations of earlier runs, which a fresh checkout has none of. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return (await super.sort(files)).sort((a, b) => groupOf(a) - groupOf(b) || rankOf(a) - rankOf(b));
+  }
+}
+
+function groupOf({ project }: TestSpecification): number {
+  return project.config.sequence.groupOrder;
+}
+
+/** Projects stay together, for each has processes of its own; contracts, of which none takes long, are the last. */
+function rankOf({ moduleId, project }: TestSpecification): number {
+  if (project.name === 'contracts') return LONG.length + 1;
+  const at = LONG.findIndex((name) => moduleId.endsWith(`/${name}`));
+  return at === -1 ? LONG.length : at;
+}
