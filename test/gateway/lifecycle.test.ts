@@ -11,6 +11,7 @@ import { LISTENING, nodeProgram } from '../support/gateway/node.ts';
 import type { Program } from '../support/gateway/program.ts';
 import type { GatewayVariables } from '../support/gateway/runtime.ts';
 import { openRaw } from '../support/raw-socket.ts';
+import { FULL } from '../support/scale.ts';
 import { METRICS_TOKEN, openWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -24,9 +25,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** The files that `npm start` runs. */
+/** In full runs the files that `npm start` runs. */
 async function started(variables: GatewayVariables = {}): Promise<{ program: Program; url: string }> {
-  const program = await nodeProgram({ ...world.variables, ...variables }, { asShipped: true });
+  const program = await nodeProgram({ ...world.variables, ...variables }, { asShipped: FULL });
   const [, url = ''] = await program.printed(LISTENING);
   return { program, url };
 }
