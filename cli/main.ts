@@ -32,6 +32,7 @@ const GROUPS: Readonly<Record<string, () => Promise<Register>>> = {
   migration: async () => (await import('./migration.ts')).registerMigration,
   audit: async () => (await import('./audit.ts')).registerAudit,
   webhooks: async () => (await import('./webhooks.ts')).registerWebhooks,
+  mail: async () => (await import('./mail.ts')).registerMail,
   cron: async () => (await import('./cron.ts')).registerCron,
   completion: async () => (await import('./completion.ts')).registerCompletion,
 };

@@ -13,10 +13,13 @@ import { LeaseLost } from '../../shared/runs/lease.ts';
 import type { FailedAttempt, Queue, Worker } from '../../shared/runs/queue.ts';
 import { ANSWERED, committing, FORGOTTEN, REFUSED, type QueuedMail } from './queue.ts';
 
-/** A mail was not accepted. `withheld`: it was not even offered, and never will be. */
+/**
+ * A mail was not accepted. `withheld`: it was not even offered, and never will be; `doubtful`: it may have arrived, so that only an
+ * operator has it sent again.
+ */
 export class MailNotSent extends Error {
   override readonly name = 'MailNotSent';
-  readonly result: Exclude<MailOutcome['result'], 'accepted'> | 'withheld';
+  readonly result: Exclude<MailOutcome['result'], 'accepted'> | 'withheld' | 'doubtful';
   readonly code: number | undefined;
   /** The end of the message had been sent. */
   readonly committed: boolean;
@@ -85,7 +88,7 @@ export function openLines(server: MailServer): Lines {
 }
 
 /** At most this many copies may be on their way: one, and one more after an attempt without an answer. */
-const MOST_COPIES = 2;
+export const MOST_COPIES = 2;
 
 export interface SendOptions {
   /** Connections at once. */
@@ -127,7 +130,7 @@ async function send(item: QueuedMail, lease: string, lines: Lines, deps: SendDep
   if (item.withheld !== null) throw new MailNotSent({ result: 'withheld', reason: item.withheld });
   if (item.unanswered >= MOST_COPIES)
     throw new MailNotSent({
-      result: 'withheld',
+      result: 'doubtful',
       reason: 'sent twice without an answer: it may have arrived',
     });
   const content = item.content === null ? undefined : await openContent(item.content, deps.seal);
@@ -147,8 +150,10 @@ async function send(item: QueuedMail, lease: string, lines: Lines, deps: SendDep
   }
 }
 
+const FINAL: ReadonlySet<MailNotSent['result']> = new Set(['refused', 'withheld', 'doubtful']);
+
 function isFinal(error: unknown): boolean {
-  if (error instanceof MailNotSent) return error.result === 'refused' || error.result === 'withheld';
+  if (error instanceof MailNotSent) return FINAL.has(error.result);
   return error instanceof DatabaseError && error.fault === 'statement';
 }
 
