@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { KINDS } from '../../shared/mail/kinds.ts';
 import { deadlinePassed } from '../../shared/people/tenants.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { isFailure, type Directory, type Person } from '../../shared/ports/directory.ts';
@@ -70,13 +71,22 @@ const EventRow = z.object({
   run: z.string().nullable(),
   detail: z.unknown(),
 });
+const InvitationRow = z.object({
+  invited_at: z.date(),
+  mail: z.string().nullable(),
+  state: z.string(),
+  sent_at: timestamp,
+  error: z.string().nullable(),
+});
 const RunRow = z.object({ run: z.string(), state: z.string(), at: z.date(), reason: z.string().nullable() });
 
 const LAST = 20;
+/** Mails of the move: invitations and what follows them. */
+const BULK = Object.entries(KINDS).flatMap(([name, { bulk }]) => (bulk ? [name] : []));
 
-/** Links, sessions, runs and events of a user, the newest first. */
+/** Links, sessions, invitations, runs and events of a user, the newest first. */
 export async function historyOf(database: Pick<Database, 'query'>, id: string) {
-  const [links, sessions, events, runs] = await Promise.all([
+  const [links, sessions, invitations, events, runs] = await Promise.all([
     database.query(
       sql`select issuer, subject, via, linked_at from sallyport_links where user_id = ${id} order by linked_at`,
       LinkRow,
@@ -88,6 +98,18 @@ export async function historyOf(database: Pick<Database, 'query'>, id: string) {
           from sessions where user_id = ${id} order by created_at desc limit ${LAST}::int`,
       SessionRow,
     ),
+    // Mails of before the outbox left only their time in the row.
+    database.query(
+      sql`select created_at as invited_at, kind as mail, status as state, case when status = 'sent' then finished_at end as sent_at,
+            last_error as error
+          from sallyport_outbox where user_id = ${id} and kind = any(${BULK})
+          union all
+          select migration_invited_at, null, 'invited', null, null from users u
+          where user_id = ${id} and migration_invited_at is not null
+            and not exists (select from sallyport_outbox o where o.user_id = u.user_id and o.kind = any(${BULK}))
+          order by invited_at desc limit ${LAST}::int`,
+      InvitationRow,
+    ),
     database.query(
       sql`select at, who, what, source as "from", run, detail from sallyport_audit
           where subject = ${id} order by at desc, id desc limit ${LAST}::int`,
@@ -98,7 +120,7 @@ export async function historyOf(database: Pick<Database, 'query'>, id: string) {
       RunRow,
     ),
   ]);
-  return { links, sessions, events, runs };
+  return { links, sessions, invitations, events, runs };
 }
 
 /** The provider's view of an account. `unknown`: it did not answer. */

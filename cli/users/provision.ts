@@ -1,5 +1,5 @@
 import { previewPeople, type Counts } from '../../shared/provisioning/plan.ts';
-import type { PeopleDeps } from '../../shared/provisioning/deps.ts';
+import { assertRights, type PeopleDeps } from '../../shared/provisioning/deps.ts';
 import { provision, resume } from '../../shared/provisioning/provision.ts';
 import { Failure, UsageError } from '../failure.ts';
 import { assertTenant, LEASE_WAIT_MS, withPeople } from '../people/ground.ts';
@@ -32,6 +32,7 @@ export async function runProvision(file: string | undefined, options: ProvisionC
   await withPeople({ concurrency, waitMs, label: 'provisioning', onRun }, async (deps) => {
     await assertTenant(deps.database, tenant);
     if (options.dryRun === true) {
+      await assertRights(deps);
       const preview = await previewPeople({ tenant, limit, listed: ids }, deps);
       report(null, preview.counts, preview.leftOut.map(toOutcome), json);
       return;

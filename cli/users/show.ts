@@ -33,7 +33,7 @@ export async function runShow(who: string, options: ShowCommand): Promise<void> 
       provider,
       links: history.links,
       sessions: history.sessions,
-      invitations: row.migration_invited_at === null ? [] : [{ invited_at: row.migration_invited_at }],
+      invitations: history.invitations,
       runs: history.runs,
       events: history.events,
       fails: {
@@ -54,7 +54,7 @@ type Shown = Omit<ShownRow, 'hash'> &
   };
 
 function linesOf(shown: Shown): string[] {
-  const { provider, links, sessions, events, runs, fails, ...row } = shown;
+  const { provider, links, sessions, invitations, events, runs, fails, ...row } = shown;
   return [
     ...Object.entries(row).map(([name, value]) => `${name.padEnd(24)} ${textOf(value)}`),
     `${'provider'.padEnd(24)} ${viewLine(provider)}`,
@@ -64,7 +64,11 @@ function linesOf(shown: Shown): string[] {
     ),
     ...sessions.map(
       (each) =>
-        `session   ${each.created_at.toISOString()} ${each.auth_method} ${each.address ?? ''} ${each.ended ?? 'open'}`,
+        `session   ${each.created_at.toISOString()} ${each.auth_method} ${each.address ?? ''} ${each.ended === null ? 'open' : `ended: ${each.ended}`}`,
+    ),
+    ...invitations.map(
+      ({ invited_at, mail, state, error }) =>
+        `invited   ${invited_at.toISOString()} ${mail === null ? '' : `${mail} `}${state}${error === null ? '' : `: ${error}`}`,
     ),
     ...runs.map(
       ({ run, state, at, reason }) =>

@@ -17,8 +17,6 @@ export function mustBeId(field: string, text: string | undefined): void {
   if (text !== undefined) lengthRule(`CreateUserRequest.${field}`, text);
 }
 
-const HOST = /^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/;
-
 /** As Go's net/mail reads an address, with the host names of Zitadel's validation. */
 export function mustBeMail(text: string): void {
   const within = `${HUMAN}.Email: embedded message failed validation | caused by: `;
@@ -33,14 +31,20 @@ export function mustBeMail(text: string): void {
 function mailFault(text: string): string | undefined {
   const [, local, domain] = /^("[^"]*"|[^@"]*)@(.*)$/.exec(text) ?? [];
   if (local === undefined || domain === undefined) return "mail: missing '@' or angle-addr";
-  if (!local.startsWith('"') && /\s/.test(local)) return 'mail: no angle-addr';
+  if (!local.startsWith('"') && /[\s(),:;<>[\]\\]/.test(local)) return 'mail: no angle-addr';
   const dots = /^\.|\.$|\.\./;
-  if (local === '' || dots.test(local) || dots.test(domain) || domain.includes('@'))
+  if (local === '' || domain === '' || dots.test(local) || dots.test(domain) || domain.includes('@'))
     return "mail: missing '@' or angle-addr";
-  const odd = /[^A-Za-z0-9.-]/.exec(domain)?.[0];
-  if (odd !== undefined)
-    return `hostname parts can only contain alphanumeric characters or hyphens, got "${odd}"`;
-  return HOST.test(domain) ? undefined : "mail: missing '@' or angle-addr";
+  if (Buffer.byteLength(local) > 64) return 'email address local phrase cannot exceed 64 characters';
+  for (const part of domain.split('.')) {
+    if (part.length > 63) return 'hostname part must be non-empty and cannot exceed 63 characters';
+    if (part.startsWith('-')) return 'hostname parts cannot begin with hyphens';
+    if (part.endsWith('-')) return 'hostname parts cannot end with hyphens';
+    const odd = /[^A-Za-z0-9-]/.exec(part)?.[0];
+    if (odd !== undefined)
+      return `hostname parts can only contain alphanumeric characters or hyphens, got "${odd}"`;
+  }
+  return undefined;
 }
 
 export function mustBeName(field: 'GivenName' | 'FamilyName', text: string): void {

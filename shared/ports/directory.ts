@@ -151,6 +151,8 @@ export interface Directory {
 
   /** The login name that `create` will ask for: of the same person always the same. */
   nameOf(person: Pick<NewPerson, 'id' | 'mail' | 'tenant'>): string;
+  /** Why the provider will not take a person, as far as its rules for ids and addresses are known; `create` judges all the same. */
+  refusalOf(person: Pick<NewPerson, 'id' | 'mail'>): string | undefined;
   /** One result per person, in order. One person's fault leaves the others unaffected. */
   create(people: readonly NewPerson[]): Promise<readonly Creation[]>;
   /** Those of the ids that exist, in any order. */

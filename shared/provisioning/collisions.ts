@@ -1,4 +1,4 @@
-import type { Directory } from '../ports/directory.ts';
+import type { Directory, Field } from '../ports/directory.ts';
 import type { Member, User } from './people.ts';
 
 /** The same for texts that look alike: UTS #39 §4. */
@@ -102,23 +102,6 @@ function looksAlike(one: string, other: string): boolean {
   return folded(one) === folded(other) || !ASCII.test(one) || !ASCII.test(other);
 }
 
-/** Of Kanidm, as its own validation has it: HTML's form of an address, ASCII alone. */
-const KANIDM_MAIL =
-  /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
-const KANIDM_RESERVED = /^00000000-0000-0000-0000-/;
-/** Of Zitadel: something at something, up to 200 characters. White space would be kept, and match no sign-in. */
-const ZITADEL_MAIL = /^[^\s@]+@[^\s@]+$/;
-const ZITADEL_LONGEST = 200;
-
-/** Why the provider does not take this user, as far as that is known beforehand. */
-export function refusalOf(
-  { provider }: Pick<Directory['traits'], 'provider'>,
-  { id, email }: User,
-): string | undefined {
-  if (provider === 'zitadel')
-    return ZITADEL_MAIL.test(email) && email.length <= ZITADEL_LONGEST
-      ? undefined
-      : 'Zitadel does not take this address';
-  if (KANIDM_RESERVED.test(id)) return 'Kanidm keeps this id for itself';
-  return KANIDM_MAIL.test(email) ? undefined : 'Kanidm does not take this address';
+export function clashReason(fields: readonly Field[]): string {
+  return `another account at the provider has the same ${fields.join(' and ')}`;
 }

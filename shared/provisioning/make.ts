@@ -1,14 +1,19 @@
+import type { Database } from '../ports/database.ts';
 import type { Creation, Directory, Group, NewPerson, TenantRole } from '../ports/directory.ts';
+import type { Clock } from '../ports/runtime.ts';
 import type { Calls } from './calls.ts';
+import { clashReason } from './collisions.ts';
+import { heldAtLongest, heldReason, heldUntil } from './held.ts';
 import type { Ledger, Resolution } from './ledger.ts';
 import { hashFault, rolesOf, toNewPerson, type FullUser } from './people.ts';
-import { clashReason, heldReason } from './plan.ts';
 import { ProvisioningRefused } from './run.ts';
 
 /** Groups of a tenant at the provider, by the id of the tenant. */
 export type GroupsOf = ReadonlyMap<string, Readonly<Record<TenantRole, Group>>>;
 
 export interface MakeDeps {
+  readonly database: Pick<Database, 'query'>;
+  readonly clock: Clock;
   readonly calls: Calls;
   readonly traits: Directory['traits'];
   readonly groups: GroupsOf;
@@ -36,7 +41,8 @@ export async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
 async function makeBatch(users: readonly FullUser[], deps: MakeDeps): Promise<Resolution[]> {
   const people = users.map((user) => withPassword(user, deps));
   const creations = await deps.calls.create(people.map(({ person }) => person));
-  const results = users.map((user, at) => toResolution(user, creations[at], people[at]?.fault));
+  const made = users.map((user, at) => toResolution(user, creations[at], people[at]?.fault));
+  const results = await withDates(made, creations, deps);
   const there = users.filter((_, at) => results[at]?.account !== null);
   const absent = await join(there, deps);
   return results.map((result) =>
@@ -84,10 +90,33 @@ function toResolution(
     case 'refused':
       return left('refused', creation.reason);
     case 'held':
-      return left('failed', heldReason(creation.until));
+      return left('failed', creation.until === null ? '' : heldReason(creation.until));
     default:
       return left('failed', creation.reason);
   }
+}
+
+/** Without the right to see what was deleted, the ledger alone has its time. */
+async function withDates(
+  results: readonly Resolution[],
+  creations: readonly (Creation | undefined)[],
+  { database, clock, traits }: MakeDeps,
+): Promise<readonly Resolution[]> {
+  const undated = (at: number): boolean => {
+    const creation = creations[at];
+    return creation?.outcome === 'held' && creation.until === null;
+  };
+  const ids = results.filter((_, at) => undated(at)).map(({ userId }) => userId);
+  if (ids.length === 0) return results;
+  const dates = await heldUntil(database, traits, ids);
+  return results.map((result, at) => {
+    if (!undated(at)) return result;
+    const until = dates.get(result.userId);
+    return {
+      ...result,
+      reason: until === undefined ? heldAtLongest(clock.now(), traits) : heldReason(until),
+    };
+  });
 }
 
 /** Adds accounts to the groups of their tenants. Returns ids that are no accounts any more. */

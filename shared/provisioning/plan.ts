@@ -1,17 +1,17 @@
-import * as z from 'zod';
-import { sql, type Database } from '../ports/database.ts';
-import { isFailure, type Directory, type Field, type Person } from '../ports/directory.ts';
+import type { Database } from '../ports/database.ts';
+import { isFailure, type Directory, type Person } from '../ports/directory.ts';
 import {
+  clashReason,
   collisionOf,
   Groups,
   keysBy,
   loginName,
-  refusalOf,
   Repeated,
   type Keys,
   type Skeleton,
 } from './collisions.ts';
-import { WAS_THERE } from './ledger-changes.ts';
+import { groupsThatStand } from './groups.ts';
+import { heldReason, heldUntil } from './held.ts';
 import {
   candidates,
   countSkipped,
@@ -32,7 +32,7 @@ export interface LeftOut {
 
 export interface PlanDeps {
   readonly database: Pick<Database, 'query'>;
-  readonly directory: Pick<Directory, 'traits' | 'nameOf' | 'list' | 'rights'>;
+  readonly directory: Pick<Directory, 'traits' | 'nameOf' | 'refusalOf' | 'list' | 'rights' | 'findGroup'>;
   readonly skeleton: Skeleton;
 }
 
@@ -52,7 +52,7 @@ export async function findLeftOut(
   const leftOut = new Map<string, LeftOut>();
   for await (const member of all()) {
     for (const key of keysIn(keysOf(member))) repeated.add(key);
-    const reason = member.linked ? undefined : refusalOf(directory.traits, member);
+    const reason = member.linked ? undefined : directory.refusalOf({ id: member.id, mail: member.email });
     if (reason !== undefined) leftOut.set(member.id, { user: member, state: 'refused', reason });
     if (member.taken && !member.linked) leftOut.set(member.id, collision(member, TAKEN));
   }
@@ -151,7 +151,7 @@ export interface PreviewRequest {
   readonly listed: ReadonlySet<string> | null;
 }
 
-/** What a run would do now. Reads alone. */
+/** What a run would do now. Reads alone. Throws ProvisioningRefused where the run would, ProviderStopped. */
 export async function previewPeople(
   { tenant, limit, listed }: PreviewRequest,
   deps: PlanDeps,
@@ -165,6 +165,7 @@ export async function previewPeople(
   const counts = { created: 0, linked: 0, collisions: 0, refused: 0, failed: 0 };
   let handed = 0;
   let found = 0;
+  const tenants = new Set<string>();
   for await (const user of candidates(database, scope, null)) {
     if (listed?.has(user.id) === false) continue;
     found += 1;
@@ -172,6 +173,7 @@ export async function previewPeople(
     if (left === undefined) {
       if (limit !== null && handed >= limit) continue;
       handed += 1;
+      tenants.add(user.tenantId);
       const until = held.get(user.id);
       left =
         until === undefined
@@ -184,33 +186,17 @@ export async function previewPeople(
       counts[left.state === 'collision' ? 'collisions' : left.state] += 1;
     }
   }
+  await groupsThatStand(tenants, deps);
   const skipped = listed === null ? await countSkipped(database, scope, null) : listed.size - found;
   return { counts: { ...counts, skipped }, leftOut: out };
 }
 
-const HeldRow = z.object({ id: z.string(), until: z.date() });
-
-/** Ids of accounts that a run or its rollback has deleted, and that the provider neither gives back nor frees yet. */
+/** What the run will be refused: ids that the provider neither gives back nor frees yet. */
 async function heldIds({ directory, database }: PlanDeps): Promise<ReadonlyMap<string, Date>> {
-  const { heldSeconds, issuer } = directory.traits;
-  if (heldSeconds === 0) return new Map();
+  if (directory.traits.heldSeconds === 0) return new Map();
   const rights = await directory.rights();
   if (rights.outcome !== 'rights' || rights.revives) return new Map();
-  const rows = await database.query(
-    sql`select l.user_id as id, max(l.at) + interval '1 second' * ${heldSeconds}::int as until
-        from sallyport_ledger l join sallyport_runs r on r.run_id = l.run_id
-        where l.state in ('undone', 'removed') and r.plan ->> 'issuer' = ${issuer}
-          and not ${WAS_THERE}
-        group by l.user_id having max(l.at) + interval '1 second' * ${heldSeconds}::int > now()`,
-    HeldRow,
-  );
-  return new Map(rows.map(({ id, until }) => [id, until]));
-}
-
-/** Why an account cannot be made under this id. `until`: null where the time of the deletion is unknown. */
-export function heldReason(until: Date | null): string {
-  const when = until === null ? 'at most 7 days after it was deleted' : `at ${until.toISOString()}`;
-  return `a deleted account holds this id: it is free ${when}`;
+  return heldUntil(database, directory.traits, null);
 }
 
 /** The collision with an account of another id; undefined where there is none. */
@@ -226,8 +212,4 @@ function clashOf(
     ...((byName.get(loginName(directory, user)) ?? id) === id ? [] : ['name' as const]),
   ];
   return fields.length === 0 ? undefined : collision(user, clashReason(fields));
-}
-
-export function clashReason(fields: readonly Field[]): string {
-  return `another account at the provider has the same ${fields.join(' and ')}`;
 }

@@ -108,7 +108,7 @@ async function carryOn(
     await ledger.leaveOut(chosen.leftOut.map(toResolution));
     const groups = await groupsThatStand(chosen.tenants, deps);
     const existing = await existingAccounts(deps, plan.tenant);
-    const make = { calls, traits, groups, ledger, passwords: plan.passwords };
+    const make = { ...deps, calls, traits, groups, ledger, passwords: plan.passwords };
     await handOver({ scope, runId, leftOut, existing: existing.ids, room: chosen.count, make }, ledger, deps);
     // Who was deleted since their account was made.
     await ledger.settle();

@@ -178,7 +178,7 @@ async function makeAgain(
   const users = [...again, ...of('half_made')];
   if (users.length === 0) return [];
   const groups = await groupsThatStand(await tenantsOfUsers(users, deps), deps);
-  const make = { calls, traits: deps.directory.traits, groups, passwords: true };
+  const make = { ...deps, calls, traits: deps.directory.traits, groups, passwords: true };
   await makeAccounts(await ledger.intendAgain([...again]), { ...make, ledger });
   for (const [id, ids] of halves) {
     const its = ledgerOf(id, deps);

@@ -57,7 +57,7 @@ export function memoryDirectory(options: MemoryOptions = {}): MemoryDirectory {
     const { id, mail, displayName, passwordHash = null } = person;
     const there = accounts.get(id);
     if (there !== undefined) return { outcome: 'exists', person: toPerson(there) };
-    if (held.has(id)) return { outcome: 'held', until: new Date('2027-01-01T00:00:00Z') };
+    if (held.has(id)) return { outcome: 'held', until: null };
     const name = nameOf(person);
     const others = [...accounts.values()];
     const fields = [
@@ -88,6 +88,8 @@ export function memoryDirectory(options: MemoryOptions = {}): MemoryDirectory {
       heldSeconds: holds ? 604_800 : 0,
     },
     nameOf,
+    refusalOf: ({ mail }) =>
+      /^[^\s@]+@[^\s@]+$/.test(mail) ? undefined : 'the provider does not take this address',
     rights: async () =>
       (await before('rights', [])) ?? {
         outcome: 'rights',

@@ -3,7 +3,7 @@ import { isFailure, type Creation, type NewPerson } from '../../ports/directory.
 import type { Clock } from '../../ports/runtime.ts';
 import type { Caller } from '../provider-call.ts';
 import { ask, asFailure, batchMs, READ_MS, WRITE_MS, type KanidmFault } from './client.ts';
-import { kanidmName } from './names.ts';
+import { ID_RESERVED, isReserved, kanidmName } from './names.ts';
 import { findPerson, TOGETHER, whichExist } from './people.ts';
 
 /** Creates all of them, or none. */
@@ -21,22 +21,14 @@ export async function createPeople(
   parts: CreateParts,
   people: readonly NewPerson[],
 ): Promise<readonly Creation[]> {
-  const usable = people.filter(({ id }) => !RESERVED.test(id));
+  const usable = people.filter(({ id }) => !isReserved(id));
   const made = await createUsable(parts, usable);
   if (usable.length === people.length) return made;
   const rest = made.values();
-  return people.map(({ id }): Creation =>
-    RESERVED.test(id) ? ID_RESERVED : (rest.next().value ?? NO_RESULT),
-  );
+  return people.map(({ id }): Creation => (isReserved(id) ? REFUSED : (rest.next().value ?? NO_RESULT)));
 }
 
-/** Kanidm keeps these for itself, and refuses them as it refuses a lack of rights. */
-const RESERVED = /^0{8}-0{4}-0{4}-0{4}-/;
-const ID_RESERVED: Creation = {
-  outcome: 'refused',
-  field: 'id',
-  reason: 'Kanidm keeps uuids that begin with 00000000-0000-0000-0000- for itself',
-};
+const REFUSED: Creation = { outcome: 'refused', field: 'id', reason: ID_RESERVED };
 const NO_RESULT: Creation = { outcome: 'failed', reason: 'no result' };
 
 async function createUsable(parts: CreateParts, people: readonly NewPerson[]): Promise<readonly Creation[]> {

@@ -7,7 +7,7 @@ import { ask, asFailure, WRITE_MS } from './client.ts';
 import { createPeople, localCreation } from './create.ts';
 import { kanidmCredentials } from './credentials.ts';
 import { kanidmGroups } from './groups.ts';
-import { kanidmName } from './names.ts';
+import { kanidmName, kanidmRefusal } from './names.ts';
 import { findPeople, listPeople } from './people.ts';
 import { kanidmRights } from './rights.ts';
 import { kanidmSync, syncedCreation } from './sync.ts';
@@ -39,6 +39,7 @@ export function openKanidmDirectory(config: KanidmDirectoryConfig, parts: Kanidm
     },
     rights: () => kanidmRights(caller, config.token, sync),
     nameOf: ({ mail }) => kanidmName(mail),
+    refusalOf: kanidmRefusal,
     create: (people) => createPeople({ caller, clock, createAll }, people),
     find: (ids) => findPeople(caller, ids, clock),
     list: (_tenant, from) => listPeople(caller, from, clock),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { groupNameOf } from '../../identity/tenant-groups.ts';
-import type { TenantRole } from '../../ports/directory.ts';
+import type { NewPerson, TenantRole } from '../../ports/directory.ts';
 
 /** What Kanidm takes as a name: 64 of these, of which the first is a letter. */
 const LONGEST = 64;
@@ -26,6 +26,23 @@ export function kanidmGroupName(
   if (wanted.length <= LONGEST && wanted.search(FOREIGN) === -1) return { name: wanted, renamed: false };
   const [before = '', after = ''] = groupNameOf('\n', role).split('\n');
   return { name: hashed(before, slug.toLowerCase(), after, slug), renamed: true };
+}
+
+/** Kanidm's form of an address: that of HTML, ASCII alone. */
+const MAIL =
+  /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
+/** Kanidm keeps these for itself, and refuses them as it refuses a lack of rights. */
+const RESERVED = /^0{8}-0{4}-0{4}-0{4}-/;
+export const ID_RESERVED = 'Kanidm keeps uuids that begin with 00000000-0000-0000-0000- for itself';
+
+export function isReserved(id: string): boolean {
+  return RESERVED.test(id);
+}
+
+/** Why Kanidm will not take a person. */
+export function kanidmRefusal({ id, mail }: Pick<NewPerson, 'id' | 'mail'>): string | undefined {
+  if (isReserved(id)) return ID_RESERVED;
+  return MAIL.test(mail) ? undefined : 'Kanidm does not take this address';
 }
 
 const HASH_DIGITS = 8;

@@ -2,6 +2,7 @@ import type { ZitadelDirectoryConfig } from '../../configuration/providers.ts';
 import type { Creation, Directory, NewPerson } from '../../ports/directory.ts';
 import type { Exchange } from '../../ports/runtime.ts';
 import { providerCaller } from '../provider-call.ts';
+import { zitadelRefusal } from './addresses.ts';
 import { zitadelChanges } from './changes.ts';
 import { createPerson } from './create.ts';
 import { zitadelCredentials } from './credentials.ts';
@@ -25,6 +26,7 @@ export function openZitadelDirectory(config: ZitadelDirectoryConfig, exchange: E
     traits: { ...TRAITS, mode: config.tenancy, issuer: config.issuer },
     rights: () => zitadelRights(parts),
     nameOf: ({ mail }) => mail,
+    refusalOf: zitadelRefusal,
     async create(people: readonly NewPerson[]) {
       const made: Creation[] = [];
       for (const person of people) made.push(await createPerson(parts, person));
