@@ -106,7 +106,7 @@ export function openDirectory(
   const { exchange } = platform;
   return directory.provider === 'kanidm'
     ? openKanidmDirectory(directory, { exchange, clock, random })
-    : openZitadelDirectory(directory, exchange);
+    : openZitadelDirectory(directory, { exchange, clock });
 }
 
 function directoryOf({ migration: { directory } }: DepsConfig, ground: Ground): Directory | null {

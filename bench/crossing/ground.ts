@@ -129,7 +129,7 @@ async function groundOf(
   await database.execute(
     sql`insert into tenants (tenant_id, slug, name) values (${TENANT.id}, ${TENANT.slug}, ${TENANT.name})`,
   );
-  await syncGroups(null, false, { database, directory });
+  await syncGroups(null, false, { database, directory, sleep: delay });
   const found = await directory.findGroup(TENANT, 'member');
   return {
     ...opened,

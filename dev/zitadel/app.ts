@@ -10,6 +10,7 @@ import { Grants } from './grants.ts';
 import { organizationRoutes } from './organization-routes.ts';
 import type { Organizations } from './organizations.ts';
 import { grpcCode, problem } from './problems.ts';
+import { Projections } from './projections.ts';
 import { FormRefused } from './rules.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { userRoutes } from './user-routes.ts';
@@ -25,6 +26,7 @@ export interface ZitadelParts {
   readonly effects?: (userId: string) => Promise<void>;
   readonly organizations: Organizations;
   readonly grants: Grants;
+  readonly projections: Projections;
   readonly credentials: Credentials;
   readonly now: () => number;
   /** Waited for before a request of this method is carried out. */
@@ -61,11 +63,15 @@ const PERMISSIONS = [
   ...['project.read', 'project.role.write', 'user.grant.read', 'user.grant.write', 'user.grant.delete'],
 ];
 
+const LISTS = /\/_search$|\/List\w+$|^\/v2\/users$/;
+
 type Least = 'instanceId' | 'token' | 'store' | 'users' | 'organizations';
 
 export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelParts>): Hono {
+  const { users, organizations, grants = new Grants() } = given;
   const parts: ZitadelParts = {
-    grants: new Grants(),
+    grants,
+    projections: new Projections({ users, organizations, grants }, false),
     credentials: new Credentials(given.users),
     now: () => Date.now(),
     onRequest: () => Promise.resolve(),
@@ -86,6 +92,10 @@ export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelPar
       },
     }),
   );
+  app.use(async (c, next) => {
+    if (c.req.method !== 'GET' && !LISTS.test(c.req.path)) parts.projections.beforeCommand();
+    await next();
+  });
   app.get('/admin/v1/instances/me', (c) =>
     c.json({ instance: { id: instanceId, state: 'STATE_RUNNING', name: 'stand-in' } }),
   );

@@ -31,7 +31,7 @@ const AuthorizationList = z.object({
 });
 
 /** Services of the v2 API that have no REST, by unary calls of Connect. */
-export function connectRoutes(app: Hono, { users, grants, now }: ZitadelParts): void {
+export function connectRoutes(app: Hono, { users, grants, projections, now }: ZitadelParts): void {
   const date = (): string => new Date(now()).toISOString();
   const unary = <T>(method: string, shape: z.ZodType<T>, answer: (request: T) => object): void => {
     app.post(`/zitadel.${method}`, async (c) => {
@@ -51,7 +51,7 @@ export function connectRoutes(app: Hono, { users, grants, now }: ZitadelParts): 
     return { creationDate: date() };
   });
   unary('project.v2.ProjectService/ListProjectRoles', RoleList, ({ projectId, filters }) => {
-    const roles = [...grants.project(projectId).roles].filter(([key]) =>
+    const roles = [...projections.of('grants').project(projectId).roles].filter(([key]) =>
       filters.every(({ roleKeyFilter }) => roleKeyFilter.key === key),
     );
     const projectRoles = roles.map(([key, displayName]) => ({ projectId, key, displayName }));
@@ -74,8 +74,9 @@ export function connectRoutes(app: Hono, { users, grants, now }: ZitadelParts): 
   unary(`${service}/ListAuthorizations`, AuthorizationList, ({ filters }) => {
     const ids = filters.flatMap(({ inUserIds }) => inUserIds?.ids ?? []);
     const projects = filters.flatMap(({ projectId }) => projectId?.id ?? []);
+    const view = projections.of('grants');
     const found = ids
-      .flatMap((id) => grants.of(id))
+      .flatMap((id) => view.of(id))
       .filter(({ projectId }) => projects.every((each) => each === projectId));
     return listed('authorizations', found.map(shown));
   });

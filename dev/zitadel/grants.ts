@@ -71,6 +71,18 @@ export class Grants {
     return this.#byUser.get(userId) ?? [];
   }
 
+  /** As things stand now. */
+  copy(): Pick<Grants, 'of' | 'project'> {
+    const projects = new Map(
+      [...this.#projects].map(([id, each]) => [id, { ...each, roles: new Map(each.roles) }]),
+    );
+    const byUser = new Map([...this.#byUser].map(([id, all]) => [id, all.map((each) => ({ ...each }))]));
+    return {
+      of: (userId) => byUser.get(userId) ?? [],
+      project: (id) => projects.get(id) ?? this.project(id),
+    };
+  }
+
   get(id: string): Authorization {
     const authorization = this.#authorizations.get(id);
     if (authorization === undefined) throw new UserRefused(404, 'User grant not found', 'COMMAND-D8m3x');

@@ -8,6 +8,7 @@ import { Deliveries } from './deliveries.ts';
 import { EventStore, type StoredEvent } from './events.ts';
 import { Grants } from './grants.ts';
 import { Organizations } from './organizations.ts';
+import { Projections } from './projections.ts';
 import { callTargets, type RequestTarget } from './request-target.ts';
 import { Users } from './users.ts';
 import { post, type Target } from './target.ts';
@@ -25,6 +26,8 @@ export interface ZitadelOptions {
    * that what is typed next meets its effects; absent: it answers at once, as Zitadel does.
    */
   readonly applied?: (userId: string) => Promise<void>;
+  /** Lists lag behind what was written, as those of Zitadel may: the first of a kind after a command does not show it. */
+  readonly lag?: boolean;
   readonly clock?: { now(): number };
   /** Called before each request; what it returns is the answer. */
   readonly intercept?: (request: Request) => Promise<Response | undefined> | Response | undefined;
@@ -70,8 +73,20 @@ export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitade
   const targets: RequestTarget[] = [];
   const grants = new Grants();
   const credentials = new Credentials(users);
+  const projections = new Projections({ users, organizations, grants }, options.lag === true);
   const app = zitadelApp({
-    ...{ instanceId: INSTANCE_ID, token, store, users, organizations, grants, credentials, now, effects },
+    ...{
+      instanceId: INSTANCE_ID,
+      token,
+      store,
+      users,
+      organizations,
+      grants,
+      credentials,
+      projections,
+      now,
+      effects,
+    },
     onRequest: (method, request) =>
       callTargets(targets, method, request, { instanceId: INSTANCE_ID, now: now() }),
   });

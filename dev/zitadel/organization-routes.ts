@@ -17,7 +17,7 @@ const Search = z.object({
     .default([]),
 });
 
-export function organizationRoutes(app: Hono, { organizations }: ZitadelParts): void {
+export function organizationRoutes(app: Hono, { organizations, projections }: ZitadelParts): void {
   app.post('/v2/organizations', async (c) => {
     const { organizationId, name } = CreateOrganization.parse(await c.req.json());
     if (name === '' || name.length > 200)
@@ -39,7 +39,7 @@ export function organizationRoutes(app: Hono, { organizations }: ZitadelParts): 
   });
   app.post('/v2/organizations/_search', async (c) => {
     const { queries } = Search.parse(await c.req.json());
-    const all = [[ORGANIZATION, 'stand-in'] as const, ...organizations.all];
+    const all = [[ORGANIZATION, 'stand-in'] as const, ...projections.of('organizations').all];
     const found = all.filter(([id, name]) =>
       queries.every(
         ({ idQuery, nameQuery }) => (idQuery?.id ?? id) === id && (nameQuery?.name ?? name) === name,

@@ -27,6 +27,11 @@ export class Organizations {
     return this.#names;
   }
 
+  /** As things stand now. */
+  copy(): Pick<Organizations, 'all'> {
+    return { all: new Map(this.#names) };
+  }
+
   deactivate(id: string): StoredEvent {
     return this.#push(id, 'org.deactivated', {});
   }

@@ -68,7 +68,7 @@ export function userRoutes(app: Hono, parts: ZitadelParts): void {
     await next();
     if (c.req.method !== 'GET' && c.res.ok) await effects(c.req.param('id'));
   });
-  app.post('/v2/users', async (c) => c.json(listUsers(users, await c.req.json())));
+  app.post('/v2/users', async (c) => c.json(listUsers(parts.projections.of('users'), await c.req.json())));
   app.get('/v2/users/:id', (c) => {
     const user = living(users.get(c.req.param('id')));
     return c.json({ details: toDetails(user), user: toUserMessage(user) });

@@ -23,7 +23,7 @@ const ListUsers = z.object({
 });
 
 /** ListUsers, in the order of creation. Without results protobuf leaves out both list and total. */
-export function listUsers(users: Users, body: unknown): object {
+export function listUsers(users: Pick<Users, 'ids' | 'has' | 'get'>, body: unknown): object {
   const { query, queries } = ListUsers.parse(body);
   const ids = idsIn(queries) ?? [...users.ids];
   const found = ids

@@ -90,6 +90,12 @@ export class Users {
     }
   }
 
+  /** As things stand now. */
+  copy(): Pick<Users, 'ids' | 'has' | 'get'> {
+    const users = new Map([...this.#ids].map((id) => [id, this.get(id)]));
+    return { ids: [...users.keys()], has: (id) => users.has(id), get: (id) => users.get(id) ?? this.get(id) };
+  }
+
   rename(id: string, userName: string): User {
     return this.#change(id, 'user.username.changed', { userName });
   }

@@ -122,6 +122,8 @@ export interface DirectoryTraits {
   readonly batch: number;
   /** Calls at a time, beyond which nothing is gained. */
   readonly concurrency: number;
+  /** For how long lists may be older than what was written, in milliseconds; a single account never is. */
+  readonly lagMs: number;
   /** Seconds for which a deleted account holds its id. */
   readonly heldSeconds: number;
 }

@@ -4,6 +4,7 @@ import { sql, type Database } from '../ports/database.ts';
 import { isFailure, type Directory, type Person } from '../ports/directory.ts';
 import { ProviderStopped } from './calls.ts';
 import { standingGroups, type TenantGroup } from './groups.ts';
+import { lookAgain, someAtATime } from './look-again.ts';
 import { noGroup } from './make.ts';
 import { accountOf, displayNameOf, ELIGIBLE, linked, NIL, rolesOf, tenantsOf, USERS } from './people.ts';
 import { everybody } from './plan.ts';
@@ -40,6 +41,7 @@ export type Linked = z.output<typeof LinkedRow>;
 export interface CompareDeps {
   readonly database: Pick<Database, 'query'>;
   readonly directory: Pick<Directory, 'traits' | 'list' | 'find' | 'findGroup'>;
+  readonly sleep: (ms: number) => Promise<void>;
   readonly onProgress: (done: number, total: number) => void;
 }
 
@@ -83,6 +85,7 @@ export async function compare(
   for await (const page of linkedUsers(database, issuer, tenant)) {
     const unseen = page.filter((user) => user.linked && !accounts.has(user.account));
     for (const person of await lookUp(unseen, deps)) accounts.set(person.id, person);
+    await seeAgain(page, accounts, groups, deps);
     for (const user of page) {
       const person = accounts.get(user.account);
       accounts.delete(user.account);
@@ -94,7 +97,11 @@ export async function compare(
   const tenants = new Set((await tenantsOf(database, tenant)).map(({ id }) => id));
   const own = new Set(groups.filter(({ tenantId }) => tenants.has(tenantId)).map(({ id }) => id));
   for (const { id, groups: ids, mail, name } of accounts.values())
-    if (ids.some((group) => own.has(group)) && !(await hasUser(database, issuer, id)))
+    if (
+      ids.some((group) => own.has(group)) &&
+      !(await hasUser(database, issuer, id)) &&
+      (await isThere(id, deps))
+    )
       await each({ kind: 'orphaned', user: null, account: id, database: null, provider: mail ?? name });
 }
 
@@ -113,6 +120,41 @@ async function lookUp(users: readonly Linked[], { directory }: CompareDeps): Pro
   const there = new Set(found.map(({ id }) => id));
   for (const { account } of users) if (!there.has(account)) await find([account]);
   return found;
+}
+
+async function findOne(account: string, { directory }: CompareDeps): Promise<Person | undefined> {
+  const result = await directory.find([account]);
+  if (isFailure(result)) throw new ProviderStopped(directory.traits.provider, result);
+  return result.people[0];
+}
+
+async function isThere(account: string, deps: CompareDeps): Promise<boolean> {
+  return deps.directory.traits.lagMs === 0 || (await findOne(account, deps)) !== undefined;
+}
+
+/**
+ * Reads once more who seems to differ. Lists lag behind what was written: a single account does not, but its groups do, so that those
+ * are read again for as long.
+ */
+async function seeAgain(
+  page: readonly Linked[],
+  accounts: Map<string, Person>,
+  groups: readonly TenantGroup[],
+  deps: CompareDeps,
+): Promise<void> {
+  if (deps.directory.traits.lagMs === 0) return;
+  const kindsOf = (user: Linked): readonly DifferenceKind[] =>
+    differencesOf(user, accounts.get(user.account), groups).map(({ kind }) => kind);
+  const look = async (users: readonly Linked[]): Promise<readonly Linked[]> => {
+    await someAtATime(users, async ({ account }) => {
+      const person = await findOne(account, deps);
+      if (person === undefined) accounts.delete(account);
+      else accounts.set(account, person);
+    });
+    return users.filter((user) => kindsOf(user).includes('group'));
+  };
+  const listed = page.filter((user) => accounts.has(user.account) && kindsOf(user).length > 0);
+  await lookAgain(await look(listed), deps, look);
 }
 
 const CountRow = z.object({ count: z.number() });

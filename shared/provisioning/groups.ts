@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { sql, type Database } from '../ports/database.ts';
 import type { Directory, Group, TenantRole } from '../ports/directory.ts';
 import { ProviderStopped } from './calls.ts';
-import { allOf, noGroup, type GroupsOf } from './make.ts';
+import { lookAgain, someAtATime } from './look-again.ts';
+import { noGroup, type GroupsOf } from './make.ts';
 import { tenantsOf, type TenantOfUsers } from './people.ts';
 
 export const ROLES: readonly TenantRole[] = ['member', 'admin'];
@@ -23,6 +24,7 @@ export interface SyncedGroup {
 export interface GroupDeps {
   readonly database: Database;
   readonly directory: Pick<Directory, 'traits' | 'groupName' | 'findGroup' | 'ensureGroup'>;
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** Makes the groups of tenants where they are missing, and maps them. Again it changes nothing. Throws ProviderStopped. */
@@ -32,20 +34,25 @@ export async function syncGroups(
   deps: GroupDeps,
 ): Promise<readonly SyncedGroup[]> {
   const synced: SyncedGroup[] = [];
-  for (const each of await tenantsOf(deps.database, tenant))
-    for (const role of ROLES) synced.push(await syncGroup(each, role, dryRun, deps));
+  const wanted = rolesOfTenants(await tenantsOf(deps.database, tenant));
+  const shown = dryRun ? await findGroups(wanted, deps) : null;
+  for (const each of wanted) {
+    const { tenant: of, role } = each;
+    const found = shown?.get(each) ?? (await deps.directory.ensureGroup(of, role));
+    synced.push(await toSynced(of, role, found, dryRun, deps));
+  }
   return synced;
 }
 
-async function syncGroup(
+async function toSynced(
   tenant: TenantOfUsers,
   role: TenantRole,
+  found: Found | Awaited<ReturnType<Directory['ensureGroup']>>,
   dryRun: boolean,
   { database, directory }: GroupDeps,
 ): Promise<SyncedGroup> {
   const named = { tenant, role, ...directory.groupName(tenant, role) };
   const failed = (reason: string): SyncedGroup => ({ ...named, group: 'failed', mapping: 'failed', reason });
-  const found = dryRun ? await directory.findGroup(tenant, role) : await directory.ensureGroup(tenant, role);
   switch (found.outcome) {
     case 'absent':
       return { ...named, group: 'created', mapping: 'written', reason: null };
@@ -98,46 +105,70 @@ export interface TenantGroup extends Group {
   readonly role: TenantRole;
 }
 
-const MappedRow = z.object({ id: z.string() });
-const AT_A_TIME = 4;
-
-/** Groups of active tenants, as far as they are at the provider and mapped. Throws ProviderStopped. */
-export async function standingGroups(
-  { database, directory }: GroupsSource,
-  tenantIds: ReadonlySet<string> | null = null,
-): Promise<readonly TenantGroup[]> {
-  const tenants = await tenantsOf(database, null);
-  const wanted = tenants.filter(({ id }) => tenantIds === null || tenantIds.has(id));
-  const mapped = await database.query(
-    sql`select kanidm_group_uuid as id from kanidm_tenant_groups where tenant_id = any(${wanted.map(({ id }) => id)}::uuid[])`,
-    MappedRow,
-  );
-  const known = new Set(mapped.map(({ id }) => id));
-  const groups: TenantGroup[] = [];
-  for (let at = 0; at < wanted.length; at += AT_A_TIME) {
-    const some = wanted
-      .slice(at, at + AT_A_TIME)
-      .flatMap((tenant) => ROLES.map((role) => ({ tenant, role })));
-    const found = await allOf(some.map(async ({ tenant, role }) => findGroup(tenant, role, directory)));
-    groups.push(...found.flatMap((group) => (group !== undefined && known.has(group.id) ? [group] : [])));
-  }
-  return groups;
+interface Wanted {
+  readonly tenant: TenantOfUsers;
+  readonly role: TenantRole;
 }
+
+function rolesOfTenants(tenants: readonly TenantOfUsers[]): readonly Wanted[] {
+  return tenants.flatMap((tenant) => ROLES.map((role) => ({ tenant, role })));
+}
+
+type Found = Awaited<ReturnType<Directory['findGroup']>>;
 
 export interface GroupsSource {
   readonly database: Pick<Database, 'query'>;
   readonly directory: Pick<Directory, 'traits' | 'findGroup'>;
+  /** Null: groups are looked for once. */
+  readonly sleep: ((ms: number) => Promise<void>) | null;
 }
 
-async function findGroup(
-  tenant: TenantOfUsers,
-  role: TenantRole,
-  directory: GroupsSource['directory'],
-): Promise<TenantGroup | undefined> {
-  const found = await directory.findGroup(tenant, role);
-  if (found.outcome === 'absent') return undefined;
-  if (found.outcome !== 'found') throw new ProviderStopped(directory.traits.provider, found);
-  return { ...found.group, tenantId: tenant.id, role };
+const MappedRow = z.object({ id: z.string(), tenantId: z.string(), role: z.string() });
+
+function mappedOf({ database }: Pick<GroupsSource, 'database'>, wanted: readonly Wanted[]) {
+  const ids = [...new Set(wanted.map(({ tenant }) => tenant.id))];
+  return database.query(
+    sql`select kanidm_group_uuid as id, tenant_id as "tenantId", role from kanidm_tenant_groups where tenant_id = any(${ids}::uuid[])`,
+    MappedRow,
+  );
+}
+
+/** Groups as the provider shows them. One that is mapped and not there is looked for while its lists may lag behind. */
+async function findGroups(
+  wanted: readonly Wanted[],
+  { database, directory, sleep }: GroupsSource,
+): Promise<ReadonlyMap<Wanted, Found>> {
+  const found = new Map<Wanted, Found>();
+  const look = async (open: readonly Wanted[]): Promise<readonly Wanted[]> => {
+    await someAtATime(open, async (each) => {
+      found.set(each, await directory.findGroup(each.tenant, each.role));
+    });
+    return open.filter((each) => found.get(each)?.outcome === 'absent');
+  };
+  const absent = await look(wanted);
+  if (absent.length === 0 || sleep === null) return found;
+  const mapped = await mappedOf({ database }, absent);
+  const made = absent.filter(({ tenant, role }) =>
+    mapped.some((each) => each.tenantId === tenant.id && each.role === role),
+  );
+  await lookAgain(made, { directory, sleep }, look);
+  return found;
+}
+
+/** Groups of active tenants, as far as they are at the provider and mapped. Throws ProviderStopped. */
+export async function standingGroups(
+  source: GroupsSource,
+  tenantIds: ReadonlySet<string> | null = null,
+): Promise<readonly TenantGroup[]> {
+  const tenants = await tenantsOf(source.database, null);
+  const wanted = rolesOfTenants(tenants.filter(({ id }) => tenantIds === null || tenantIds.has(id)));
+  const found = await findGroups(wanted, source);
+  const mapped = new Set((await mappedOf(source, wanted)).map(({ id }) => id));
+  return [...found].flatMap(([{ tenant, role }, result]) => {
+    if (result.outcome === 'absent') return [];
+    if (result.outcome !== 'found') throw new ProviderStopped(source.directory.traits.provider, result);
+    return mapped.has(result.group.id) ? [{ ...result.group, tenantId: tenant.id, role }] : [];
+  });
 }
 
 /** Both groups of each of these tenants. Throws ProvisioningRefused where one does not stand, ProviderStopped. */

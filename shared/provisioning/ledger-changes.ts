@@ -93,7 +93,9 @@ export function resolution({ runId, issuer, who }: LedgerOf, rows: readonly Reso
       select ${who}::text, ${PROVISIONED}::text, "userId", 'cli', ${runId}::text from alive),
     booked as (
       update sallyport_ledger l set at = now(), external_id = d.account, reason = coalesce(d.reason, d.password),
-        before = l.before || case when d.groups is null then '{}' else jsonb_build_object('groups', d.groups) end,
+        before = l.before || case when d.groups is null then '{}' else jsonb_build_object('groups', d.groups) end
+          -- Listed from before its deletion.
+          || case when d.state = 'created' then '{"existed": false}'::jsonb else '{}' end,
         state = case
           when d.account is null then d.state
           when not exists (select from alive a where a."userId" = d."userId") then 'gone'

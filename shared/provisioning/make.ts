@@ -131,14 +131,13 @@ async function join(users: readonly FullUser[], { calls, groups }: MakeDeps): Pr
     }
   }
   const absent = new Set<string>();
-  await allOf(
-    [...wanted].map(async ([group, ids]) => {
-      const result = await calls.addMembers(group, ids);
-      if (result.outcome === 'no-group') throw noGroup(group.name);
-      if (result.outcome !== 'done') throw new ProvisioningRefused(`${group.name}: ${result.reason}`);
-      for (const id of result.absent) absent.add(id);
-    }),
-  );
+  // One after another: at Zitadel the roles of a person are one value, of which two writes at once would lose one.
+  for (const [group, ids] of wanted) {
+    const result = await calls.addMembers(group, ids);
+    if (result.outcome === 'no-group') throw noGroup(group.name);
+    if (result.outcome !== 'done') throw new ProvisioningRefused(`${group.name}: ${result.reason}`);
+    for (const id of result.absent) absent.add(id);
+  }
   return absent;
 }
 

@@ -43,7 +43,7 @@ export async function provisionOne(userId: string, { database, directory }: OneD
     FullRow,
   );
   if (user === undefined) return { outcome: 'left' };
-  const groups = (await groupsThatStand(new Set([user.tenantId]), { database, directory })).get(
+  const groups = (await groupsThatStand(new Set([user.tenantId]), { database, directory, sleep: null })).get(
     user.tenantId,
   );
   const hash = passwords === 'hash' && hashFault(user.passwordHash) === undefined ? user.passwordHash : null;

@@ -34,6 +34,7 @@ export interface PlanDeps {
   readonly database: Pick<Database, 'query'>;
   readonly directory: Pick<Directory, 'traits' | 'nameOf' | 'refusalOf' | 'list' | 'rights' | 'findGroup'>;
   readonly skeleton: Skeleton;
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 /**

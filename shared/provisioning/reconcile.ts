@@ -3,10 +3,11 @@ import { audit } from '../people/audit.ts';
 import { PASSWORD_CARRIED } from '../people/users.ts';
 import { sql } from '../ports/database.ts';
 import type { Calls } from './calls.ts';
-import { compare, groupsOff, type Difference, type DifferenceKind, type Linked } from './compare.ts';
+import { compare, type Difference, type DifferenceKind, type Linked } from './compare.ts';
 import { groupsThatStand, standingGroups, type TenantGroup } from './groups.ts';
 import { latestResults, type Ledger } from './ledger.ts';
-import { makeAccounts, noGroup, removeGone } from './make.ts';
+import { GONE, mendGroups, notMoved } from './mend-groups.ts';
+import { makeAccounts, removeGone } from './make.ts';
 import { displayNameOf, ELIGIBLE, USERS } from './people.ts';
 import { assertRights, callsOf, ledgerOf, underLease, type PeopleDeps } from './deps.ts';
 import { assertNotPaused } from './run.ts';
@@ -87,6 +88,10 @@ async function mendAll(runId: string, found: readonly Remaining[], deps: PeopleD
   const calls = callsOf(deps);
   const left: Remaining[] = [];
   const accountless: Difference[] = [];
+  const moved: Difference[] = [];
+  const groups = found.some(({ difference }) => difference.kind === 'group')
+    ? await standingGroups(deps)
+    : [];
   let done = 0;
   for (const { difference } of found) {
     deps.signal.throwIfAborted();
@@ -94,21 +99,25 @@ async function mendAll(runId: string, found: readonly Remaining[], deps: PeopleD
       accountless.push(difference);
       continue;
     }
-    const reason = await mendOne(difference, calls, deps);
+    const reason = await mendOne(difference, groups, calls, deps);
+    if (reason === undefined && difference.kind === 'group') moved.push(difference);
     if (reason !== undefined) left.push({ difference, reason });
     deps.onProgress((done += 1), found.length);
   }
+  for (const [difference, reason] of await notMoved(moved, groups, calls, deps))
+    left.push({ difference, reason });
   return [...left, ...(await makeAgain(runId, accountless, calls, ledger, deps))];
 }
 
 /** Undefined when it is mended; else why not. */
 async function mendOne(
   { kind, user, account }: Difference,
+  groups: readonly TenantGroup[],
   calls: Calls,
   deps: PeopleDeps,
 ): Promise<string | undefined> {
   if (user === null) return 'nobody has this account: it is for an administrator to delete';
-  if (kind === 'group') return mendGroups(user, calls, deps);
+  if (kind === 'group') return mendGroups(user, groups, calls);
   const result = await changeOf(kind, user, account, calls);
   switch (result.outcome) {
     case 'done':
@@ -117,7 +126,7 @@ async function mendOne(
     case 'clash':
       return `another account has the same ${result.fields.join(' and ')}`;
     case 'absent':
-      return 'the account is gone meanwhile';
+      return GONE;
     default:
       return result.reason;
   }
@@ -135,29 +144,6 @@ function changeOf(kind: DifferenceKind, user: Linked, account: string, calls: Ca
     return calls.update(account, { mail: { address: user.email, verified: user.emailVerified } });
   if (kind === 'name') return calls.update(account, { displayName: displayNameOf(user) });
   return user.active ? calls.enable(account) : calls.disable(account);
-}
-
-async function mendGroups(user: Linked, calls: Calls, deps: PeopleDeps): Promise<string | undefined> {
-  const groups = await standingGroups(deps);
-  const off = await groupsOffOf(user, groups, calls);
-  if (off === undefined) return 'the account is gone meanwhile';
-  // Out of the wrong tenant first, so that nobody is in both because of this.
-  for (const group of off.foreign) await calls.removeMembers(group, [user.account]);
-  for (const group of off.lacking) {
-    const joined = await calls.addMembers(group, [user.account]);
-    if (joined.outcome === 'no-group') throw noGroup(group.name);
-    if (joined.outcome !== 'done') return joined.reason;
-  }
-  const left = await groupsOffOf(user, groups, calls);
-  return left === undefined || left.foreign.length + left.lacking.length > 0
-    ? 'the provider cannot move the account there: an administrator has to'
-    : undefined;
-}
-
-async function groupsOffOf(user: Linked, groups: readonly TenantGroup[], calls: Pick<Calls, 'find'>) {
-  const found = await calls.find([user.account]);
-  const person = found.outcome === 'found' ? found.people[0] : undefined;
-  return person === undefined ? undefined : groupsOff(user, person, groups);
 }
 
 /** Accounts that are missing, and links to those that a cut-off call has made. */

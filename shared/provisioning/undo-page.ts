@@ -67,18 +67,14 @@ async function leaveGroups(
         from kanidm_tenant_groups where tenant_id = any(${tenants}::uuid[])`,
     GroupRow,
   );
-  await allOf(
-    groups.map(async ({ tenantId, id, name }) => {
-      const members = linked.filter(
-        (each) => each.tenantId === tenantId && each.groups?.includes(id) === false,
-      );
-      if (members.length > 0)
-        await calls.removeMembers(
-          { id, name },
-          members.map(({ account }) => account),
-        );
-    }),
-  );
+  // One after another, as they were joined.
+  for (const { tenantId, id, name } of groups) {
+    const members = linked.filter(
+      (each) => each.tenantId === tenantId && each.groups?.includes(id) === false,
+    );
+    const accounts = members.map(({ account }) => account);
+    if (accounts.length > 0) await calls.removeMembers({ id, name }, accounts);
+  }
 }
 
 /** Brings rows back as before the run, where they are unchanged since, and removes the links. */

@@ -17,7 +17,7 @@ export function openDirectory(
 ): Directory {
   return config.provider === 'kanidm'
     ? openKanidmDirectory(config, { exchange, clock, random: webRandom() })
-    : openZitadelDirectory(config, exchange);
+    : openZitadelDirectory(config, { exchange, clock });
 }
 
 /** The same, with tokens that no provider accepts. */

@@ -27,5 +27,5 @@ export default {
 function open(config: DirectoryConfig): Directory {
   return config.provider === 'kanidm'
     ? openKanidmDirectory(config, { exchange, clock: systemClock, random: webRandom() })
-    : openZitadelDirectory(config, exchange);
+    : openZitadelDirectory(config, { exchange, clock: systemClock });
 }

@@ -43,7 +43,7 @@ function opened(
     ...({ provider: 'zitadel', tenancy: 'organisations' } as const),
     ...{ issuer, url, token: 'token', organization: null, projectId: null },
   };
-  return { directory: openZitadelDirectory(config, exchange), calls };
+  return { directory: openZitadelDirectory(config, { exchange, clock: Date }), calls };
 }
 
 describe.skipIf(recordingsMissing)(
@@ -185,7 +185,7 @@ describe.skipIf(recordingsMissing)(
           ...({ provider: 'zitadel', tenancy: 'roles', organization: 'o', projectId: 'p' } as const),
           ...{ issuer: 'https://auth.example.org', url: 'https://auth.example.org', token: 't' },
         },
-        exchange,
+        { exchange, clock: Date },
       );
       const group = { id: ID, name: 'tenant_acme_users' };
       expect(await directory.addMembers(group, [ID])).toEqual({ outcome: 'done', absent: [] });

@@ -85,6 +85,7 @@ export function memoryDirectory(options: MemoryOptions = {}): MemoryDirectory {
       passwords: provider === 'zitadel' ? 'hash' : 'none',
       batch,
       concurrency,
+      lagMs: 0,
       heldSeconds: holds ? 604_800 : 0,
     },
     nameOf,

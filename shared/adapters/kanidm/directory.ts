@@ -21,7 +21,14 @@ export interface KanidmParts {
 const WEEK_S = 7 * 86_400;
 
 /** Kanidm has one writer: a second call at a time only waits for the first. */
-const TRAITS = { provider: 'kanidm', unique: true, batch: 100, concurrency: 1, heldSeconds: WEEK_S } as const;
+const TRAITS = {
+  provider: 'kanidm',
+  unique: true,
+  batch: 100,
+  concurrency: 1,
+  lagMs: 0,
+  heldSeconds: WEEK_S,
+} as const;
 
 /** Mode `local`: people of the REST API. Mode `sync`: people of a SCIM sync account, whose passwords can be carried. */
 export function openKanidmDirectory(config: KanidmDirectoryConfig, parts: KanidmParts): Directory {

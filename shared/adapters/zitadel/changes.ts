@@ -35,7 +35,10 @@ export function zitadelChanges(
     },
     async delete(id) {
       const asked = await ask(caller, { method: 'DELETE', path: pathOf(id), timeoutMs: WRITE_MS });
-      if (asked.outcome === 'ok') return { outcome: 'deleted' };
+      if (asked.outcome === 'ok') {
+        parts.written.note(id, null);
+        return { outcome: 'deleted' };
+      }
       if (asked.outcome !== 'fault') return asked;
       return asked.status === 404 ? { outcome: 'absent' } : asFailure(asked);
     },

@@ -1,11 +1,13 @@
 import * as z from 'zod';
 import type { ZitadelDirectoryConfig } from '../../configuration/providers.ts';
 import type { Failure } from '../../ports/directory.ts';
+import type { WrittenRoles } from './written-roles.ts';
 import { reasonOf, type Caller, type ProviderAnswer } from '../provider-call.ts';
 
 export interface ZitadelParts {
   readonly caller: Caller;
   readonly config: ZitadelDirectoryConfig;
+  readonly written: WrittenRoles;
 }
 
 /** The organisation that people of a tenant are in; null: that of the token. */

@@ -1,6 +1,6 @@
 import type { ZitadelDirectoryConfig } from '../../configuration/providers.ts';
 import type { Creation, Directory, NewPerson } from '../../ports/directory.ts';
-import type { Exchange } from '../../ports/runtime.ts';
+import type { Clock, Exchange } from '../../ports/runtime.ts';
 import { providerCaller } from '../provider-call.ts';
 import { zitadelRefusal } from './addresses.ts';
 import { zitadelChanges } from './changes.ts';
@@ -9,6 +9,7 @@ import { zitadelCredentials } from './credentials.ts';
 import { zitadelGroups } from './organizations.ts';
 import { findPeople, listPeople } from './people.ts';
 import { zitadelRights } from './rights.ts';
+import { WrittenRoles } from './written-roles.ts';
 
 /** 16 at a time made some 46 accounts a second, 1 at a time 34. */
 const TRAITS = {
@@ -17,11 +18,25 @@ const TRAITS = {
   passwords: 'hash',
   batch: 1,
   concurrency: 16,
+  // Lists are projected from events: within tens of milliseconds, later where the server is busy.
+  lagMs: 2_000,
   heldSeconds: 0,
 } as const;
 
-export function openZitadelDirectory(config: ZitadelDirectoryConfig, exchange: Exchange): Directory {
-  const parts = { config, caller: providerCaller(exchange, config.url, config.token) };
+export interface ZitadelDirectoryParts {
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+}
+
+export function openZitadelDirectory(
+  config: ZitadelDirectoryConfig,
+  { exchange, clock }: ZitadelDirectoryParts,
+): Directory {
+  const parts = {
+    config,
+    written: new WrittenRoles(clock),
+    caller: providerCaller(exchange, config.url, config.token),
+  };
   return {
     traits: { ...TRAITS, mode: config.tenancy, issuer: config.issuer },
     rights: () => zitadelRights(parts),

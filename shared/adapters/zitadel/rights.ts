@@ -7,7 +7,8 @@ const Permissions = z.object({ result: z.array(z.string()).default([]) });
 /** Permissions as Zitadel's own roles are made of, and the least role that brings each along. */
 export async function zitadelRights({ caller, config }: ZitadelParts): Promise<RightsReport | Failure> {
   const path = '/auth/v1/permissions/zitadel/me/_search';
-  const organization = config.tenancy === 'roles' ? config.organization : null;
+  // Where the project is: what a member of that one alone holds is not shown elsewhere.
+  const { organization } = config;
   const asked = await ask(caller, {
     method: 'POST',
     path,

@@ -10,34 +10,30 @@ import {
   type ZitadelParts,
 } from './client.ts';
 import { userOf } from './user.ts';
+import type { Authorization } from './written-roles.ts';
 import { pause } from '../../ports/runtime.ts';
 
-/** zitadel.authorization.v2.Authorization: one of a user in a project, with all their roles there. */
 const Listed = z.object({
   authorizations: z
     .array(
       z.looseObject({
         id: z.string(),
         user: z.looseObject({ id: z.string() }),
+        organization: z.looseObject({ id: z.string() }).optional(),
         roles: z.array(z.looseObject({ key: z.string() })).default([]),
       }),
     )
     .default([]),
 });
 
-interface Authorization {
-  readonly id: string;
-  readonly roles: readonly string[];
-}
-
 type Authorizations =
   { readonly outcome: 'authorizations'; readonly byUser: ReadonlyMap<string, Authorization> } | Failure;
 
 const IDS_IN_FILTER = 100;
 
-/** What users hold in the project of ZITADEL_PROJECT_ID. */
+/** What users hold in the project of ZITADEL_PROJECT_ID, granted by the organisation of ZITADEL_ORGANIZATION. */
 export async function authorizationsOf(
-  { caller, config }: ZitadelParts,
+  { caller, config, written }: ZitadelParts,
   ids: readonly string[],
 ): Promise<Authorizations> {
   const byUser = new Map<string, Authorization>();
@@ -54,8 +50,17 @@ export async function authorizationsOf(
       READ_MS,
     );
     if (asked.outcome !== 'ok') return asFailure(asked);
-    for (const { id, user, roles } of Listed.safeParse(asked.body).data?.authorizations ?? [])
-      byUser.set(user.id, { id, roles: roles.map(({ key }) => key) });
+    const listed = Listed.safeParse(asked.body).data;
+    if (listed === undefined)
+      return { outcome: 'failed', reason: 'not the shape of a list of authorizations' };
+    for (const { id, user, organization, roles } of listed.authorizations)
+      if (organization === undefined || organization.id === config.organization)
+        byUser.set(user.id, { id, roles: roles.map(({ key }) => key) });
+  }
+  for (const id of ids) {
+    const authorization = written.over(id, byUser.get(id));
+    if (authorization === undefined) byUser.delete(id);
+    else byUser.set(id, authorization);
   }
   return { outcome: 'authorizations', byUser };
 }
@@ -104,8 +109,10 @@ async function changeOne(
     if ((held?.roles.includes(role) ?? false) === give) return { outcome: 'ok', body: null };
     const asked = await write(parts, userId, held, role, give);
     if (asked.outcome !== 'fault' || asked.status >= 500) return asked;
-    if (asked.status !== 409) return judged(parts, userId, asked);
-    // What is listed lags behind what was written.
+    // There, or gone, against what was listed: the list lags behind what was written.
+    if (asked.status !== 409 && !(asked.status === 404 && held !== undefined))
+      return judged(parts, userId, asked);
+    parts.written.forget(userId);
     if (look === LOOKS) return { outcome: 'busy', reason: asked.reason, retryAfterSeconds: null };
     await pause(PAUSE_MS);
     const again = await authorizationsOf(parts, [userId]);
@@ -120,8 +127,10 @@ async function judged(parts: ZitadelParts, userId: string, fault: ZitadelFault):
   return /role/i.test(fault.reason) ? { outcome: 'no-role' } : fault;
 }
 
-function write(
-  { caller, config }: ZitadelParts,
+const Created = z.object({ id: z.string() });
+
+async function write(
+  { caller, config, written }: ZitadelParts,
   userId: string,
   held: Authorization | undefined,
   role: string,
@@ -130,11 +139,18 @@ function write(
   const service = 'authorization.v2.AuthorizationService' as const;
   const { projectId, organization: organizationId } = config;
   if (held === undefined) {
-    const body = { userId, projectId, organizationId, roleKeys: [role] };
-    return connect(caller, `${service}/CreateAuthorization`, body, WRITE_MS);
+    const roles = [role];
+    const body = { userId, projectId, organizationId, roleKeys: roles };
+    const asked = await connect(caller, `${service}/CreateAuthorization`, body, WRITE_MS);
+    const id = asked.outcome === 'ok' ? Created.safeParse(asked.body).data?.id : undefined;
+    if (id !== undefined) written.note(userId, { id, roles });
+    return asked;
   }
-  const { id, roles } = held;
-  const roleKeys = give ? [...roles, role] : roles.filter((each) => each !== role);
-  if (roleKeys.length === 0) return connect(caller, `${service}/DeleteAuthorization`, { id }, WRITE_MS);
-  return connect(caller, `${service}/UpdateAuthorization`, { id, roleKeys }, WRITE_MS);
+  const { id } = held;
+  const roles = give ? [...held.roles, role] : held.roles.filter((each) => each !== role);
+  const asked = await (roles.length === 0
+    ? connect(caller, `${service}/DeleteAuthorization`, { id }, WRITE_MS)
+    : connect(caller, `${service}/UpdateAuthorization`, { id, roleKeys: roles }, WRITE_MS));
+  if (asked.outcome === 'ok') written.note(userId, roles.length === 0 ? null : { id, roles });
+  return asked;
 }
