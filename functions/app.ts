@@ -9,6 +9,7 @@ import { scheduleOf } from './catalogue.ts';
 import type { Config, FurtherDeps } from './configuration.ts';
 import { createCron, type Cron } from './cron/cron.ts';
 import { inboundOf, type PeerOf } from './gateway/workers/transport.ts';
+import { asCaller } from './gateway/caller.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
 import { readRequest, type Inbound } from './gateway/read/request.ts';
 import { createGateway, gatewayFetch, type Gateway } from './gateway/function.ts';
@@ -46,9 +47,8 @@ export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }:
   };
   const webhooks = createWebhooks({ ...deps, forget });
   const mail = createMail({ ...deps, seal: sealBy(deps.keyRing) });
-  const further = deps.config.starts.map((start) =>
-    start({ ...deps, forget, outbox: mail.outbox, linked: webhooks.nudge }),
-  );
+  const provided = { ...deps, forget, outbox: mail.outbox, linked: webhooks.nudge, asCaller: asCaller(gateway.deps) };
+  const further = deps.config.starts.map((start) => start(provided));
   const brought: readonly Brought[] = [
     gateway,
     { checks: databaseChecks(deps, gateway) },

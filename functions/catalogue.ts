@@ -8,6 +8,7 @@ import { COUNTERS, DATABASE, OPENFGA } from '../shared/configuration/stores.ts';
 import { list, listOf } from '../shared/configuration/values.ts';
 import { SESSIONS } from '../shared/configuration/sessions.ts';
 import type { EdgeFunction } from '../shared/edge/function.ts';
+import { ANALYTICS } from './analytics/slice.ts';
 import { AUTH } from './auth/slice.ts';
 import { FEATURE_SYNC } from './feature-sync/slice.ts';
 import { GATEWAY } from './gateway/slice.ts';
@@ -23,7 +24,7 @@ const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_S
 export type Further = Readonly<Record<string, EdgeFunction>>;
 
 /** Their starts are in configuration.ts: of the commands only `cron run` needs them. */
-export const FURTHER: Further = { auth: AUTH, invites: INVITES };
+export const FURTHER: Further = { auth: AUTH, invites: INVITES, analytics: ANALYTICS };
 
 /** The slices that are always read, whatever FUNCTIONS names. */
 export const BUNDLE = GATEWAY.slice

@@ -12,7 +12,10 @@ import {
   type Slice,
 } from '../shared/configuration/slice.ts';
 import type { Deps } from '../shared/deps.ts';
+import type { AsCaller } from '../shared/edge/caller.ts';
 import { starting, type Brought, type EdgeFunction, type Started } from '../shared/edge/function.ts';
+import { createAnalytics } from './analytics/function.ts';
+import { ANALYTICS } from './analytics/slice.ts';
 import { createAuth } from './auth/function.ts';
 import { AUTH } from './auth/slice.ts';
 import { createInvites } from './invites/function.ts';
@@ -36,6 +39,8 @@ export interface FurtherDeps extends Deps {
   readonly outbox: Outbox | null;
   /** To be called after an account was linked: what the account was given in OpenFGA follows it to its user. */
   readonly linked: () => void;
+  /** Serves a route as its caller, by the tokens and cookies that the gateway takes. */
+  readonly asCaller: AsCaller;
 }
 
 export interface Catalogue {
@@ -46,7 +51,11 @@ export interface Catalogue {
 
 export const CATALOGUE: Catalogue = {
   further: FURTHER,
-  starts: { auth: starting(AUTH, createAuth), invites: starting(INVITES, createInvites) },
+  starts: {
+    auth: starting(AUTH, createAuth),
+    invites: starting(INVITES, createInvites),
+    analytics: starting(ANALYTICS, createAnalytics),
+  },
 };
 
 export type Config = PartOf<typeof BUNDLE> & {

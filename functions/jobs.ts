@@ -45,7 +45,10 @@ function withFunction(started: Started<FurtherDeps>, name: string): StandaloneJo
     ({ start, ...config }, { platform, clock, log, database }) => {
       const own = { logLevel: 'silent', trustedProxies: [], database: null, mail: null } as const;
       const deps = createDeps({ ...config, ...own }, { clock, platform: { ...platform, log: () => log } });
-      const brought = start({ ...deps, database, forget: nothing, outbox: null, linked: nothing });
+      const asCaller = (): never => {
+        throw new Error('a command serves no request');
+      };
+      const brought = start({ ...deps, database, forget: nothing, outbox: null, linked: nothing, asCaller });
       const job = brought.jobs?.[name];
       if (job === undefined) throw new Error(`no function brings the job ${name}`);
       return {

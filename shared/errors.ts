@@ -6,6 +6,8 @@ export interface RefusalOptions {
   /** Where a code has another status than usual. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Values of Set-Cookie. */
+  readonly cookies?: readonly string[];
   readonly cause?: unknown;
 }
 
@@ -19,6 +21,7 @@ export class Refusal extends Error {
   readonly detail: string | undefined;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly cookies: readonly string[];
 
   constructor(code: Code, reason: string, options: RefusalOptions = {}) {
     super(`${code}: ${reason}`, { cause: options.cause });
@@ -27,6 +30,7 @@ export class Refusal extends Error {
     this.detail = options.detail;
     this.status = options.status ?? CODES[code].status;
     this.headers = options.headers ?? {};
+    this.cookies = options.cookies ?? [];
   }
 }
 

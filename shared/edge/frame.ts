@@ -128,7 +128,13 @@ function refused(error: unknown, { request, seen, route: { page } }: Refusing, {
 
 function problemAnswer(refusal: Refusal, id: string): Response {
   const { status, headers, body } = toProblem(refusal, id);
-  return new Response(body, { status, headers: new Headers(headers) });
+  return new Response(body, { status, headers: withCookies(headers, refusal) });
+}
+
+function withCookies(fields: Readonly<Record<string, string>>, { cookies }: Refusal): Headers {
+  const headers = new Headers(fields);
+  for (const cookie of cookies) headers.append('set-cookie', cookie);
+  return headers;
 }
 
 const PAGE_FIELDS = {
@@ -142,7 +148,7 @@ function pageAnswer(refusal: Refusal, id: string, page: string): Response {
   const { status, headers } = toProblem(refusal, id);
   return new Response(page, {
     status,
-    headers: new Headers({ ...headers, ...PAGE_FIELDS }),
+    headers: withCookies({ ...headers, ...PAGE_FIELDS }, refusal),
   });
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { createApp, type App } from '../../functions/app.ts';
-import { functionsOn, scheduleOf } from '../../functions/catalogue.ts';
+import { FURTHER, functionsOn, scheduleOf } from '../../functions/catalogue.ts';
 import {
   CATALOGUE as RELEASED,
   openConfigured,
@@ -158,13 +158,13 @@ describe('a function that FUNCTIONS names', () => {
     expect(open({ FUNCTIONS: 'greetings, nonsense', GREETING: 'hello' })).toEqual([
       'FUNCTIONS entry 2: this release has no such function: there are greetings',
     ]);
-    for (const name of ['analytics', 'constructor', 'gateway'])
+    for (const name of ['invitations', 'constructor', 'gateway'])
       expect(parseEnvironment({ ...USABLE, FUNCTIONS: name }, 'node')).toMatchObject({
         ok: false,
         faults: [
           {
             variable: 'FUNCTIONS',
-            problem: 'entry 1: this release has no such function: there are auth, invites',
+            problem: `entry 1: this release has no such function: there are ${Object.keys(FURTHER).join(', ')}`,
           },
         ],
       });

@@ -1,0 +1,70 @@
+import type { Page, Rows, Values } from '../../shared/figures/read.ts';
+
+/** A route's figures: one record, or rows that may have further pages. */
+export type Figures = Values<object> | Rows<object> | Page<object>;
+
+const UNCACHED = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+
+export function answerJson(figures: Figures): Response {
+  const body = 'rows' in figures && !('next' in figures) ? { ...figures, next: null } : figures;
+  return Response.json(body, { headers: UNCACHED });
+}
+
+/**
+ * RFC 4180 with a header, page by page as the client reads. `pages`: begins with the first page, which is read before the answer
+ * starts, so that its failure is a refusal; a later one breaks the connection off.
+ */
+export async function answerCsv(
+  name: string,
+  columns: readonly string[],
+  pages: AsyncIterator<readonly object[]>,
+): Promise<Response> {
+  const first = await pages.next();
+  let rows: readonly object[] | undefined = first.done === true ? [] : first.value;
+  let header = `${columns.join(',')}\r\n`;
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (rows === undefined) {
+        const next = await pages.next();
+        if (next.done === true) {
+          controller.close();
+          return;
+        }
+        rows = next.value;
+      }
+      const text = header + rows.map((row) => line(row, columns)).join('');
+      header = '';
+      rows = undefined;
+      // A pull without a chunk is not followed by another one.
+      controller.enqueue(encoder.encode(text));
+    },
+    async cancel() {
+      await pages.return?.();
+    },
+  });
+  return new Response(body, {
+    headers: {
+      ...UNCACHED,
+      'content-type': 'text/csv; charset=utf-8; header=present',
+      'content-disposition': `attachment; filename="${name}.csv"`,
+    },
+  });
+}
+
+function line(row: object, columns: readonly string[]): string {
+  const values = new Map(Object.entries(row));
+  return `${columns.map((column) => cell(values.get(column))).join(',')}\r\n`;
+}
+
+/** What spreadsheets compute when a text begins with it. */
+const FORMULA = /^[\s]*[=+\-@\t\r\n＝＋－＠|%]/u;
+const QUOTED = /["\r\n,]/;
+
+/** A text that a spreadsheet would compute begins with an apostrophe, which shows it as text. */
+export function cell(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value !== 'string') return JSON.stringify(value);
+  const text = FORMULA.test(value) ? `'${value}` : value;
+  return QUOTED.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod';
+import type { MailEventsConfig } from '../../shared/configuration/mail-events.ts';
+import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
+import { bearsSecret } from '../../shared/edge/secrets.ts';
+import { Refusal } from '../../shared/errors.ts';
+import { isTenant } from '../../shared/people/tenants.ts';
+import { sql, type Database } from '../../shared/ports/database.ts';
+import { malformed } from './routes.ts';
+
+/** The Postgres text type has no NUL. */
+const text = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .refine((value) => !value.includes('\0'));
+
+const Ticket = z.object({
+  id: z.union([text(200), z.number().int().transform(String)]),
+  /** Slug or id. */
+  tenant: text(100).nullish(),
+  at: z.iso.datetime({ offset: true }),
+  subject: text(1_000).nullish(),
+});
+
+const Booked = z.object({ known: z.boolean(), booked: z.boolean() });
+
+/** Takes a support ticket, once by its id: 202, and 200 for one that was taken before. */
+export function ticketsRoute(
+  { mailEventsSecret }: MailEventsConfig,
+  database: Pick<Database, 'query'>,
+): OwnRoute {
+  return {
+    path: '/analytics/tickets',
+    methods: ['POST'],
+    quota: 'refusals',
+    async answer(request, context) {
+      requireSecret(request, mailEventsSecret);
+      const { id, tenant = null, at, subject = null } = await ticketIn(context);
+      const [row] = await database.query(
+        sql`with named as (select t.tenant_id from tenants t where ${tenant === null ? sql`false` : isTenant(tenant)}),
+            booked as (
+              insert into sallyport_tickets (id, tenant_id, at, subject)
+              select ${id}::text, (select tenant_id from named limit 1), ${at}::timestamptz, ${subject}::text
+              where ${tenant}::text is null or exists (select from named)
+              on conflict (id) do nothing returning 1
+            )
+            select ${tenant}::text is null or exists (select from named) as known, exists (select from booked) as booked`,
+        Booked,
+      );
+      if (row?.known !== true) throw malformed('tenant: there is no such tenant.');
+      const state = row.booked ? 'stored' : 'known';
+      return Response.json({ state }, { status: row.booked ? 202 : 200 });
+    },
+  };
+}
+
+const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="sallyport"' };
+
+function requireSecret({ headers }: Request, secret: string | null): void {
+  const authorization = headers.get('authorization');
+  if (authorization === null) throw new Refusal('missing_token', 'no secret', { headers: CHALLENGE });
+  if (secret === null || !bearsSecret(authorization, secret)) {
+    const reason = secret === null ? 'MAIL_EVENTS_SECRET is not set' : 'another secret';
+    throw new Refusal('invalid_token', reason, { headers: CHALLENGE });
+  }
+}
+
+async function ticketIn({ body }: Pick<RouteContext, 'body'>): Promise<z.output<typeof Ticket>> {
+  const bytes = await body();
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw malformed('The body has to be JSON.');
+  }
+  const { data, error, success } = Ticket.safeParse(value);
+  if (success) return data;
+  const places = [...new Set(error.issues.map(({ path }) => path.join('.') || 'the body'))];
+  throw malformed(`Not as it has to be: ${places.join(', ')}.`);
+}
