@@ -47,7 +47,13 @@ export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }:
   };
   const webhooks = createWebhooks({ ...deps, forget });
   const mail = createMail({ ...deps, seal: sealBy(deps.keyRing) });
-  const provided = { ...deps, forget, outbox: mail.outbox, linked: webhooks.nudge, asCaller: asCaller(gateway.deps) };
+  const provided = {
+    ...deps,
+    forget,
+    outbox: mail.outbox,
+    linked: webhooks.nudge,
+    asCaller: asCaller(gateway.deps),
+  };
   const further = deps.config.starts.map((start) => start(provided));
   const brought: readonly Brought[] = [
     gateway,

@@ -45,7 +45,9 @@ export function classesOf(list: List): readonly number[] {
   return STAGES.flatMap((stage, stageAt) =>
     METHODS.flatMap((method, methodAt) =>
       [false, true].flatMap((unreachable) =>
-        isIn(list, { ...stage, method, unreachable }) ? [stageAt * 8 + methodAt * 2 + Number(unreachable)] : [],
+        isIn(list, { ...stage, method, unreachable })
+          ? [stageAt * 8 + methodAt * 2 + Number(unreachable)]
+          : [],
       ),
     ),
   );

@@ -24,7 +24,11 @@ export interface PendingOptions extends PageOptions {
 
 const Cursor = z.tuple([z.string().max(40), z.uuid()]);
 /** Without an address: deleted since the figures were taken. */
-const Listed = PendingPerson.extend({ seen: z.string(), email: z.string().nullable(), tenant: z.string().nullable() });
+const Listed = PendingPerson.extend({
+  seen: z.string(),
+  email: z.string().nullable(),
+  tenant: z.string().nullable(),
+});
 
 /**
  * People of a list, newest sign-in first; who never signed in comes last. Addresses, names and reasons are read now, the list itself
@@ -37,7 +41,9 @@ export async function readPending(
 ): Promise<Page<PendingPerson>> {
   const after = cursor === undefined ? undefined : parsedCursor(cursor, Cursor);
   const before =
-    after === undefined ? sql`` : sql`and (p.seen_at, p.user_id) < (${after[0]}::timestamptz, ${after[1]}::uuid)`;
+    after === undefined
+      ? sql``
+      : sql`and (p.seen_at, p.user_id) < (${after[0]}::timestamptz, ${after[1]}::uuid)`;
   const theirs = scope === 'all' ? sql`` : sql`and p.tenant_id = ${scope.tenantId}::uuid`;
   // Each class by itself in the order of the index: as many rows of it as the page has.
   const page = sql`select p.* from unnest(${classesOf(list)}::smallint[]) c (class)

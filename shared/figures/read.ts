@@ -61,7 +61,16 @@ const percent = (part: Sql, whole: Sql): Sql => sql`round(100.0 * (${part}) / nu
 
 const NOBODY: Overall = {
   ...{ total_users: 0, kanidm_only: 0, dual_auth: 0, password_only: 0, migration_percent: null },
-  ...{ provisioned: 0, invited: 0, completed: 0, dormant: 0, excluded: 0, unreachable: 0, active: 0, settled: 0 },
+  ...{
+    provisioned: 0,
+    invited: 0,
+    completed: 0,
+    dormant: 0,
+    excluded: 0,
+    unreachable: 0,
+    active: 0,
+    settled: 0,
+  },
 };
 
 /** How many people stand where. Throws as `Database`, as all readers do. */
