@@ -20,7 +20,6 @@ export interface Caller {
   readonly byCookie: boolean;
 }
 
-const SCHEME = 'Bearer realm="sallyport"';
 const BEARER = /^bearer +([\w~+/.-]+=*)$/i;
 
 export function siteOf({ sessions, config }: Pick<AuthDeps, 'sessions' | 'config'>): SameSite {
@@ -58,9 +57,7 @@ export async function requireCaller(
     readCookie(request.headers.get('cookie'), name),
   );
   if (access === undefined && refresh === undefined) {
-    throw new Refusal('missing_token', 'neither a bearer token nor a session cookie', {
-      headers: { 'www-authenticate': SCHEME },
-    });
+    throw new Refusal('missing_token', 'neither a bearer token nor a session cookie');
   }
   requireOwnSite(request, siteOf(deps));
   const session = access === undefined ? EXPIRED : await sessionOf(access, deps);
@@ -89,6 +86,6 @@ async function sessionOf(token: string, deps: AuthDeps): Promise<SessionRow | st
 
 function refused(why: string): Refusal {
   return new Refusal('invalid_token', why, {
-    headers: { 'www-authenticate': `${SCHEME}, error="invalid_token"` },
+    headers: { 'www-authenticate': 'Bearer realm="sallyport", error="invalid_token"' },
   });
 }

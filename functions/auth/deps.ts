@@ -7,7 +7,7 @@ import type { Deps } from '../../shared/deps.ts';
 import type { Outbox } from '../../shared/mail/outbox.ts';
 import type { Database } from '../../shared/ports/database.ts';
 import type { Origin, RefreshDeps } from '../../shared/sessions/refresh.ts';
-import type { Account } from './password/accounts.ts';
+import type { CarryOver } from './password/carry-over.ts';
 import type { Hashing } from './password/hashes.ts';
 import type { AuthConfig } from './slice.ts';
 
@@ -63,8 +63,8 @@ export interface AuthDeps
 /** What password routes work with. */
 export interface PasswordDeps extends AuthDeps {
   readonly hashing: Hashing;
-  /** Runs beside the answer after a right password; never rejects. */
-  readonly carryOver?: ((account: Account, password: string) => Promise<void>) | undefined;
+  /** Runs beside the answer. Absent without a directory. */
+  readonly carryOver?: CarryOver | undefined;
 }
 
 /** The dependencies of shared/sessions/refresh.ts. */

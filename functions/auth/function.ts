@@ -12,7 +12,7 @@ import { authorizeRoute } from './oauth/authorize.ts';
 import { callbackRoute } from './oauth/callback.ts';
 import { backchannelLogoutRoute } from './oauth/logout.ts';
 import { carryOver } from './password/carry-over.ts';
-import { Hashing } from './password/hashes.ts';
+import { Hashing, LEAST_COST } from './password/hashes.ts';
 import { loginRoute } from './password/login.ts';
 import { ownSessionRoutes } from './session/own.ts';
 import { refreshRoute } from './session/tokens.ts';
@@ -26,13 +26,14 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
     throw new Error('auth needs a database and sessions: its slice makes their absence a fault');
   const { directory, log } = ports;
   const zitadel = config.migration.directory;
+  const hashing = new Hashing(ports.platform.passwords);
   const deps: PasswordDeps = {
     ...ports,
     database,
     keyRing,
     config,
     sessions: config.sessions,
-    hashing: new Hashing(ports.platform.passwords),
+    hashing,
     confirm: confirmation({ ...ports, database, keyRing }),
     carryOver:
       directory === null
@@ -42,6 +43,7 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
             directory,
             log,
             provision: (userId) => provisionOne(userId, { database, directory }),
+            hash: (password) => hashing.hash(password, Math.max(LEAST_COST, config.passwordCost)),
           }),
   };
   ports.marksFrom(sessionMarks(database));

@@ -25,6 +25,13 @@ export function shownOf({ code, detail }: Refusal): Shown {
 /** docs/failure-modes.md has a section per code. */
 const TYPE = 'urn:sallyport:problem';
 
+/** RFC 9110 §15.5.2: every 401 names a scheme. */
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="sallyport"' };
+
+function hasChallenge({ headers }: Refusal): boolean {
+  return Object.keys(headers).some((name) => name.toLowerCase() === 'www-authenticate');
+}
+
 /** The only mapping of a refusal to an answer: exact reasons are not disclosed, and codes are few. */
 export function toProblem(refusal: Refusal, requestId: string): Problem {
   const { status } = refusal;
@@ -35,6 +42,7 @@ export function toProblem(refusal: Refusal, requestId: string): Problem {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       'x-request-id': requestId,
+      ...(status === 401 && !hasChallenge(refusal) && CHALLENGE),
       ...refusal.headers,
     },
     body: JSON.stringify({

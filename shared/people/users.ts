@@ -5,6 +5,9 @@ import { isTenant } from './tenants.ts';
 /** In sallyport_people.flags, once the provider has taken the password (true) or refused it for good (false). */
 export const PASSWORD_CARRIED = 'password_carried';
 
+/** In sallyport_people.flags while the password of a user was changed here, and the provider has the one from before. */
+export const PASSWORD_BEHIND = 'password_behind';
+
 export const PersonShape = {
   userId: z.string(),
   tenantId: z.string(),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { carryOver } from '../../functions/auth/password/carry-over.ts';
+import { carriedAgain, carryOver } from '../../functions/auth/password/carry-over.ts';
 import type { Account } from '../../functions/auth/password/accounts.ts';
 import { sql } from '../../shared/ports/database.ts';
 import type { Directory } from '../../shared/ports/directory.ts';
@@ -24,23 +24,28 @@ describe('a right password', () => {
   ) {
     const asked: string[] = [];
     const warned: unknown[] = [];
-    const carry = carryOver({
+    const { signedIn: carry, changed } = carryOver({
       database: db.database,
       log: { warn: (_message, fields) => void warned.push(fields) },
-      // Of the whole port the two that are used.
+      // Of the whole port those that are used.
       directory: {
         traits: { issuer: ISSUER, passwords },
-        carryPassword: async (id: string, password: { plain: string }) => {
-          asked.push(`${id} ${password.plain}`);
+        carryPassword: async (id: string, password: { plain: string } | { hash: string }) => {
+          asked.push(`${id} ${'plain' in password ? password.plain : password.hash}`);
           return result();
+        },
+        disable: async (id: string) => {
+          asked.push(`disable ${id}`);
+          return { outcome: 'done', passwordDropped: true };
         },
       } as unknown as Directory,
       provision: async (userId) => {
         asked.push(`provision ${userId}`);
         return { outcome: 'linked' };
       },
+      hash: async (password) => `hash of ${password}`,
     });
-    return { asked, warned, carry };
+    return { asked, warned, carry, changed };
   }
   const account = ({ userId }: MadeUser, migration: Account['migration'] = 'not_invited') =>
     ({ userId, migration }) as Account;
@@ -86,6 +91,36 @@ describe('a right password', () => {
     await carry(account(user, 'provisioned'), PASSWORD);
     await carry(account(user, 'provisioned'), 'the new one');
     expect(asked).toEqual([`${user.userId} ${PASSWORD}`, `${user.userId} the new one`]);
+  });
+
+  it('that was changed here goes along as its hash, at once or else with the next sign-in, and once', async () => {
+    let result: Result = { outcome: 'away', reason: 'no answer' };
+    const { asked, carry, changed } = provider('hash', () => result);
+    const user = await linked();
+    const provisioned = account(user, 'provisioned');
+    await carry(provisioned, PASSWORD);
+    expect(asked).toEqual([]);
+    const who = sql`users where user_id = ${user.userId}`;
+    await db.database.execute(carriedAgain(sql`(select user_id from ${who}) as who`));
+    await changed(account(user, 'completed'), 'the new one');
+    expect(asked).toEqual([]);
+    await changed(provisioned, 'the new one');
+    result = { outcome: 'carried' };
+    for (let turn = 0; turn < 2; turn += 1) await carry(provisioned, 'the new one');
+    // The stored hash is too cheap for the provider.
+    const once = `${user.userId} hash of the new one`;
+    expect(asked).toEqual([once, once]);
+    expect(await flagsOf(user)).toEqual([{ flags: { password_carried: true } }]);
+  });
+
+  it('does not enable again who was suspended while it went along', async () => {
+    const user = await linked();
+    const { asked, carry } = provider('sign-in', async () => {
+      await db.database.execute(sql`update users set status = 'suspended' where user_id = ${user.userId}`);
+      return { outcome: 'carried' };
+    });
+    await carry(account(user, 'provisioned'), PASSWORD);
+    expect(asked).toEqual([`${user.userId} ${PASSWORD}`, `disable ${user.userId}`]);
   });
 
   it('does not overwrite what somebody uses at the provider already, nor reaches who has no account there', async () => {

@@ -10,7 +10,7 @@ import { openDirectory, signsInAtKanidm, signsInAtZitadel } from '../contracts/d
 import { depsOf } from '../provisioning/ground.ts';
 import { userOfGroups, zitadelDirectory } from './directory.ts';
 import { makeTenant, makeUser, PASSWORD, type MadeUser } from './people.ts';
-import { authSuite, signIn, type AuthStage } from './suite.ts';
+import { authSuite, bearer, signIn, type AuthStage } from './suite.ts';
 
 const zitadel = await startZitadel();
 const kanidm = await startKanidm();
@@ -30,6 +30,8 @@ const kanidmConfig = {
   syncToken,
 } as const;
 const atKanidm = openDirectory(kanidmConfig);
+
+const NEW = 'three plain words';
 
 /** At a cost that Zitadel takes. */
 const HASH = hashSync(PASSWORD, 10);
@@ -65,6 +67,17 @@ describe('the lazy door', () => {
       expect(await rowOf(stage, user)).toMatchObject({ auth_method: 'dual', account: user.userId });
       expect(await signsInAtZitadel(zitadel, user.userId, PASSWORD)).toBe(true);
       expect((await signIn(stage, user)).migration?.state).toBe('provisioned');
+    });
+
+    it('a password that is changed here is the one there too, and the former counts at neither', async () => {
+      const user = await userOfGroups(stage, atZitadel, HASH);
+      await signIn(stage, user);
+      await patiently(async () => (await rowOf(stage, user)).account !== null);
+      const { access_token } = await signIn(stage, user);
+      const change = { current_password: PASSWORD, new_password: NEW };
+      expect((await stage.post('change-password', change, bearer(access_token))).status).toBe(204);
+      await patiently(() => signsInAtZitadel(zitadel, user.userId, NEW));
+      expect(await signsInAtZitadel(zitadel, user.userId, PASSWORD)).toBe(false);
     });
 
     it('and a bulk run at the same moment make one account', async () => {
@@ -119,8 +132,11 @@ describe('the lazy door', () => {
         const found = await atKanidm.find([user.userId]);
         const name = found.outcome === 'found' ? (found.people[0]?.name ?? '') : '';
         expect(await signsInAtKanidm(kanidm.url, name, PASSWORD)).toBe(false);
-        await signIn(stage, user);
+        const { access_token } = await signIn(stage, user);
         await patiently(() => signsInAtKanidm(kanidm.url, name, PASSWORD));
+        const change = { current_password: PASSWORD, new_password: NEW };
+        expect((await stage.post('change-password', change, bearer(access_token))).status).toBe(204);
+        await patiently(() => signsInAtKanidm(kanidm.url, name, NEW));
       });
     },
   );

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { serviceFailure } from '../../cli/failure.ts';
-import { toRefusal } from '../../shared/edge/problem.ts';
+import { CODES } from '../../shared/codes.ts';
+import { toProblem, toRefusal } from '../../shared/edge/problem.ts';
 import {
   CountersUnavailable,
   InputRefused,
   ProviderUnavailable,
+  Refusal,
   RelationsRefused,
   RelationsUnavailable,
   Unavailable,
@@ -44,4 +46,16 @@ describe('a defect', () => {
     expect(toRefusal(defect)).toMatchObject({ code: 'internal_error', reason: 'TypeError: x is undefined' });
     expect(serviceFailure(defect)).toBeUndefined();
   });
+});
+
+it('every 401 names a scheme, and its own where it has one', () => {
+  const codes = (Object.keys(CODES) as (keyof typeof CODES)[]).filter((code) => CODES[code].status === 401);
+  expect(codes).toContain('invalid_credentials');
+  for (const code of codes)
+    expect(toProblem(new Refusal(code, 'why'), 'r1').headers['www-authenticate']).toMatch(/^Bearer /);
+  const own = { headers: { 'WWW-Authenticate': 'Basic' } };
+  expect(toProblem(new Refusal('missing_token', 'why', own), 'r1').headers).not.toHaveProperty(
+    'www-authenticate',
+  );
+  expect(toProblem(new Refusal('no_tenant', 'why'), 'r1').headers).not.toHaveProperty('www-authenticate');
 });

@@ -32,6 +32,8 @@ export function changeRoute(deps: PasswordDeps): OwnRoute {
         await requireStrong(given.new_password, [email, slug], deps);
         await limitAccount(email, deps);
         await change(given, caller, { request, context }, deps);
+        if (deps.carryOver !== undefined)
+          deps.platform.background(deps.carryOver.changed(caller.session, given.new_password));
         return noContent();
       }),
   };

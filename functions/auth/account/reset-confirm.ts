@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { RouteContext } from '../../../shared/edge/frame.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
-import { PEOPLE } from '../../../shared/people/users.ts';
+import { PEOPLE, PERSON, PersonRow } from '../../../shared/people/users.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
 import { endingAll, sessionEnding, which } from '../../../shared/sessions/store.ts';
@@ -10,7 +10,6 @@ import { carriedAgain } from '../password/carry-over.ts';
 import { requireStrong } from './policy.ts';
 import { invalidToken, tokenDigest } from './link-tokens.ts';
 
-const OwnerRow = z.object({ userId: z.string(), email: z.string(), slug: z.string() });
 const DoneRow = z.object({ userId: z.string().nullable(), ids: z.array(z.string()) });
 
 /** Throws Refusal `invalid_reset_token` and `weak_password`; a token that is refused for its password is not spent. */
@@ -21,9 +20,9 @@ export async function confirmReset(
 ): Promise<void> {
   const digest = tokenDigest(token);
   const [owner] = await deps.database.query(
-    sql`select u.user_id as "userId", u.email, t.slug from sallyport_resets r join ${PEOPLE} on u.user_id = r.user_id
+    sql`select ${PERSON} from sallyport_resets r join ${PEOPLE} on u.user_id = r.user_id
         where r.token_hash = ${digest} and r.expires_at > now() and ${SETTABLE}`,
-    OwnerRow,
+    PersonRow,
   );
   if (owner === undefined) throw invalidToken();
   await requireStrong(new_password, [owner.email, owner.slug], deps);
@@ -49,6 +48,7 @@ export async function confirmReset(
   );
   if (done === undefined || done.userId === null) throw invalidToken();
   await markEnded(done.ids, deps);
+  if (deps.carryOver !== undefined) deps.platform.background(deps.carryOver.changed(owner, new_password));
 }
 
 /** A reset sets no password where there is none: users of the provider alone sign in there. */

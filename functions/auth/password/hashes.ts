@@ -22,6 +22,9 @@ export function usableHash(stored: string | null): UsableHash | undefined {
     : { cost: Number(cost), text: `$2b$${stored.slice(4)}` };
 }
 
+/** Of a hash for a provider: Zitadel takes none that is cheaper. */
+export const LEAST_COST = 10;
+
 /** bcrypt reads no more of a password. */
 export const MOST_BYTES = 72;
 

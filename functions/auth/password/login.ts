@@ -114,7 +114,7 @@ async function attempt(
   if (pair === undefined) return undefined;
   const { carryOver } = deps;
   if (carryOver !== undefined && !isCut(given.password))
-    deps.platform.background(carryOver(account, given.password));
+    deps.platform.background(carryOver.signedIn(account, given.password));
   return { account, pair };
 }
 

@@ -72,7 +72,9 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
         const { userId, sessionId } = caller.session;
         const own = id === null ? null : sql`${which.session(id)} and s.user_id = ${userId}::uuid`;
         if (own === null || (await end(own, 'ended by its user', caller, context, deps)) === 0)
-          throw new Refusal('not_found', 'no living session of the caller has this id');
+          throw new Refusal('not_found', 'no living session of the caller has this id', {
+            detail: 'None of your sessions has this id.',
+          });
         if (id === sessionId && caller.byCookie) signedOut(context);
         return noContent();
       },

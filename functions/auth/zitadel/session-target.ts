@@ -10,7 +10,7 @@ import { originOf, type PasswordDeps } from '../deps.ts';
 import { answerJson, password as passwordText, shaped } from '../http.ts';
 import { accountOf, comparable } from '../password/accounts.ts';
 import { mayCarry, recordCarried } from '../password/carry-over.ts';
-import { isCut } from '../password/hashes.ts';
+import { isCut, LEAST_COST } from '../password/hashes.ts';
 import { limitAccount } from '../password/login.ts';
 import { recordRefused } from '../password/refused.ts';
 import { retiredWithColumn } from '../password/retired.ts';
@@ -27,8 +27,6 @@ const ReadSession = z.object({
 });
 
 const READ_MS = 5_000;
-/** Zitadel takes no cheaper hash. */
-const LEAST_COST = 10;
 const PASSWORD_METHOD = 'AUTHENTICATION_METHOD_TYPE_PASSWORD';
 
 interface SessionTargetDeps extends PasswordDeps {
