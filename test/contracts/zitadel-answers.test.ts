@@ -208,3 +208,31 @@ describe.skipIf(recordingsMissing)(
     });
   },
 );
+
+describe("an organisation's name", () => {
+  const tenant = { id: ID, slug: 'nihon', name: '日本' };
+  const problem = (status: number, id: string): Reply =>
+    reply(status, { code: 3, message: `No (${id})`, details: [{ id, message: 'No' }] });
+
+  it.each([
+    ['refused, as one that makes no domain', problem(400, 'ORG-RrfXY')],
+    ["another organisation's", problem(409, 'V3-DKcYh')],
+  ])('that is %s gives way to one that will do', async (_what, refusal) => {
+    for (const refused of [1, 2]) {
+      const { directory, calls } = opened((_call, { name }) =>
+        calls.length <= refused ? refusal : reply(201, { organizationId: ID, name }),
+      );
+      expect(await directory.ensureGroup(tenant, 'member')).toMatchObject({ outcome: 'created' });
+      const names = calls.map(({ sent }) => sent['name']);
+      expect(names).toEqual(['日本', '日本 (nihon)', `tenant ${ID}`].slice(0, refused + 1));
+    }
+  });
+
+  it('is never longer than Zitadel takes', async () => {
+    const { directory, calls } = opened(() => problem(409, 'V3-DKcYh'));
+    const long = { ...tenant, slug: 's'.repeat(100), name: 'n'.repeat(255) };
+    expect(await directory.ensureGroup(long, 'member')).toEqual({ outcome: 'clash', fields: ['name'] });
+    for (const { sent } of calls) expect(String(sent['name']).length).toBeLessThanOrEqual(200);
+    expect(String(calls[1]?.sent['name'])).toMatch(/ \(s{100}\)$/);
+  });
+});

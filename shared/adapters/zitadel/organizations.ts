@@ -83,26 +83,39 @@ async function findOrganization(
 
 const ORGANIZATION_THERE = 'ORG-laho2n';
 
-/** Names of organisations are unique: where the tenant's is taken, its slug stands beside it. */
+const LONGEST_NAME = 200;
+
+/**
+ * Names to try, in turn: that of the tenant, with its slug beside it where another organisation has it, and the tenant's id where
+ * neither will do. Zitadel makes a domain of the name, so that two names may differ and be taken all the same, and one without
+ * letters of ASCII may be refused.
+ */
+function namesOf({ id, slug, name }: DirectoryTenant): readonly string[] {
+  const plain = Array.from(name.trim()).slice(0, LONGEST_NAME).join('');
+  const beside = Array.from(name.trim()).slice(0, LONGEST_NAME - Array.from(slug).length - 3);
+  return [...(plain === '' ? [slug] : [plain, `${beside.join('')} (${slug})`]), `tenant ${id}`];
+}
+
 async function ensureOrganization(
   { caller }: ZitadelParts,
-  { id, slug, name }: DirectoryTenant,
+  tenant: DirectoryTenant,
   group: Group,
 ): Promise<Ensured> {
-  for (const each of [name.trim() || slug, `${name.trim()} (${slug})`.trim()]) {
-    const body = { name: each, organizationId: id };
+  let result: Ensured = { outcome: 'clash', fields: ['name'] };
+  for (const name of namesOf(tenant)) {
     const asked = await ask(caller, {
       method: 'POST',
       path: '/v2/organizations',
-      body,
+      body: { name, organizationId: tenant.id },
       timeoutMs: WRITE_MS,
     });
     if (asked.outcome === 'ok') return { outcome: 'created', group };
     if (asked.outcome !== 'fault') return asked;
     if (asked.id === ORGANIZATION_THERE) return { outcome: 'exists', group };
-    if (!isNameTaken(asked)) return refusalOf(asked) ?? asFailure(asked);
+    if (asked.status !== 400 && !isNameTaken(asked)) return asFailure(asked);
+    if (asked.status === 400) result = refusalOf(asked) ?? asFailure(asked);
   }
-  return { outcome: 'clash', fields: ['name'] };
+  return result;
 }
 
 const Roles = z.object({ projectRoles: z.array(z.looseObject({ key: z.string() })).default([]) });
