@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests run against, where they are missing: redis-server, the Postgres binaries, PgBouncer, nginx, OpenFGA.
+# Installs the real servers that tests run against, where they are missing: redis-server, the Postgres binaries, PgBouncer, nginx, Chromium, OpenFGA.
 # Prints what it does, changes nothing that exists, and starts no service: each test starts its own on a free port.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -72,5 +72,6 @@ if has_redis; then say 'redis-server is there'; else apt_install redis-server ||
 if has_postgres; then say 'postgres is there'; else apt_install postgresql || missing=1; fi
 if [ -x /usr/sbin/pgbouncer ]; then say 'pgbouncer is there'; else apt_install pgbouncer || missing=1; fi
 if [ -x /usr/sbin/nginx ] && command -v openssl >/dev/null; then say 'nginx is there'; else apt_install nginx-light openssl || missing=1; fi
+if [ -x /usr/bin/chromium ]; then say 'chromium is there'; else apt_install chromium || missing=1; fi
 if [ -x .tools/openfga ]; then say 'openfga is there'; else install_openfga || missing=1; fi
 exit "$missing"

@@ -9,7 +9,7 @@ export interface InboxMail {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
-  readonly headers: readonly { readonly key: string; readonly value: string }[];
+  readonly headers: readonly { readonly key: string; readonly originalKey: string; readonly value: string }[];
   /** As it came. */
   readonly raw: string;
 }

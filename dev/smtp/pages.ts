@@ -3,14 +3,25 @@ import { page } from '../page.ts';
 import type { InboxMail } from './inbox.ts';
 
 const STYLE = `
-  body { max-width: 48rem; }
-  ol { list-style: none; padding: 0; }
-  li { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; padding: 0.75rem 0; }
-  small, dt { color: var(--soft); }
-  dl { display: grid; gap: 0.25rem 1rem; grid-template-columns: max-content 1fr; }
+  body { --hair: color-mix(in srgb, var(--line) 40%, transparent); box-sizing: border-box; max-width: 50rem; }
+  h1 { font-size: 1.5rem; line-height: 1.25; margin: 0.25rem 0 1rem; overflow-wrap: anywhere; }
+  h2 { font-size: 1rem; margin: 2rem 0 0.5rem; }
+  nav { font-size: 0.9375rem; margin: -0.5rem 0 1rem; }
+  ol { border-top: 1px solid var(--hair); list-style: none; margin: 1.5rem 0 0; padding: 0; }
+  li { border-bottom: 1px solid var(--hair); overflow-wrap: anywhere; padding: 0.75rem 0; }
+  .about { color: var(--soft); column-gap: 1rem; display: flex; flex-wrap: wrap; font-size: 0.875rem; justify-content: space-between; }
+  time { font-variant-numeric: tabular-nums; white-space: nowrap; }
+  dl { display: grid; font-size: 0.9375rem; gap: 0.125rem 1rem; grid-template-columns: minmax(4rem, max-content) 1fr; margin: 0; }
+  dt { color: var(--soft); }
   dd { margin: 0; overflow-wrap: anywhere; }
-  pre { border: 1px solid var(--line); border-radius: 0.5rem; font: 0.875rem/1.4 ui-monospace, monospace; overflow-x: auto; padding: 0.75rem; white-space: pre-wrap; }
-  iframe { border: 1px solid var(--line); border-radius: 0.5rem; height: 36rem; width: 100%; }
+  pre, iframe { border: 1px solid var(--hair); border-radius: 0.5rem; box-sizing: border-box; width: 100%; }
+  pre { font: 0.875rem/1.5 ui-monospace, monospace; margin: 0; overflow-wrap: anywhere; padding: 0.75rem 1rem; white-space: pre-wrap; }
+  iframe { display: block; height: 52rem; resize: vertical; }
+  @media (max-width: 36rem) {
+    body { padding-top: 1rem; }
+    .fields { grid-template-columns: 1fr; }
+    .fields dd { margin-bottom: 0.5rem; }
+  }
 `;
 const LOOK = { style: STYLE };
 const REFRESHED = { ...LOOK, refreshSeconds: 5 };
@@ -25,8 +36,8 @@ export function listPage(mails: readonly InboxMail[]) {
         ${mails.map(
           ({ id, to, subject, at }) =>
             html`<li>
-              <a href="/mails/${id}">${subject === '' ? '(no subject)' : subject}</a><br />
-              <small>to ${to.join(', ')}, ${timeOf(at)}</small>
+              <a href="/mails/${id}">${titleOf(subject)}</a>
+              <div class="about"><span>to ${to.join(', ')}</span> ${timeOf(at)}</div>
             </li>`,
         )}
       </ol>`,
@@ -45,8 +56,8 @@ export function mailPage({ id, subject, from, to, at, text, html: markup, header
             sandbox="allow-popups allow-popups-to-escape-sandbox"
           ></iframe>`;
   return page(
-    subject === '' ? '(no subject)' : subject,
-    html`<p><a href="/">All mails</a></p>
+    titleOf(subject),
+    html`<nav><a href="/">All mails</a></nav>
       <dl>
         <dt>From</dt>
         <dd>${from}</dd>
@@ -59,10 +70,10 @@ export function mailPage({ id, subject, from, to, at, text, html: markup, header
       <h2>Text</h2>
       <pre tabindex="0" aria-label="Text of the mail">${text}</pre>
       <h2>Header fields</h2>
-      <dl>
+      <dl class="fields">
         ${headers.map(
-          ({ key, value }) =>
-            html`<dt>${key}</dt>
+          ({ originalKey, value }) =>
+            html`<dt>${originalKey}</dt>
               <dd>${value}</dd>`,
         )}
       </dl>
@@ -75,6 +86,11 @@ export function notFoundPage() {
   return page('No such mail', html`<p><a href="/">All mails</a></p>`, LOOK);
 }
 
-function timeOf(at: Date): string {
-  return `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+function titleOf(subject: string): string {
+  return subject === '' ? '(no subject)' : subject;
+}
+
+function timeOf(at: Date) {
+  const iso = at.toISOString();
+  return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`;
 }
