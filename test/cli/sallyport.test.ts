@@ -4,14 +4,19 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseSigningKeys } from '../../shared/keys/signing-keys.ts';
+import { quickProgram } from '../support/gateway/built.ts';
+import { FULL } from '../support/scale.ts';
 
-const BIN = fileURLToPath(new URL('../../cli/sallyport.mjs', import.meta.url));
+/** What npx starts, from the sources; in the small form, where test/dev/demo.test.ts has it every time, the quick build of them. */
+const PROGRAM = FULL
+  ? [fileURLToPath(new URL('../../cli/sallyport.mjs', import.meta.url))]
+  : await quickProgram('sallyport');
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ESCAPE = '\u001b';
 
 async function sallyport(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, [BIN, '--env-file=/dev/null', ...args], {
+  const child = spawn(process.execPath, [...PROGRAM, '--env-file=/dev/null', ...args], {
     cwd: ROOT,
     env: { PATH, CI: '1', ...env },
   });
