@@ -55,6 +55,12 @@ describe('accounts by password, in this process', () => {
       ),
       'password_retired',
     );
+    const asked = { tenant: user.slug, email: 'new@example.org', password: NEW, full_name: 'New' };
+    await expectRefusal(await auth.post('register', asked), 'password_retired');
+    for (const route of ['register/confirm', 'reset-password/confirm'])
+      await expectRefusal(await auth.post(route, { token: 'x', new_password: NEW }), 'password_retired');
+    for (const page of ['register/confirm?token=x', 'reset-password?token=x'])
+      await expectRefusal(await auth.get(page), 'password_retired');
     expect((await auth.get('me', bearer(access_token))).status).toBe(200);
     expect((await auth.post('refresh', { refresh_token })).status).toBe(200);
   });

@@ -292,7 +292,12 @@ authSuite('rates of sign-in', { variables: () => ({ LOGIN_RATE: '30/60s,3/60s' }
 });
 
 authSuite('passwords that are switched off', { variables: () => ({ PASSWORD_SIGN_IN: 'off' }) }, (stage) => {
-  it('are 410', async () => {
-    await expectRefusal(await login(stage, { email: 'a@example.org' }), 'password_retired');
+  it('are 410 on every route of theirs, whatever is sent', async () => {
+    const routes = ['login', 'register', 'register/confirm', 'change-password', 'reset-password'];
+    for (const route of [...routes, 'reset-password/confirm'])
+      for (const body of [{ email: 'a@example.org', password: PASSWORD }, '{'])
+        await expectRefusal(await stage.post(route, body), 'password_retired');
+    for (const page of ['register/confirm?token=x', 'reset-password?token=x'])
+      await expectRefusal(await stage.get(page), 'password_retired');
   });
 });

@@ -8,7 +8,7 @@ import type { PasswordDeps } from '../deps.ts';
 import { answerJson, jsonBody, mail, noContent, password, text } from '../http.ts';
 import { limitAccount } from '../password/login.ts';
 import { byFormOrJson, tokenPage } from '../pages.ts';
-import { retiredWithColumn } from '../password/retired.ts';
+import { requirePasswords, retiredWithColumn } from '../password/retired.ts';
 import { requireStrong } from './policy.ts';
 import { alike, invalidToken, REQUESTED, tokenDigest } from './link-tokens.ts';
 
@@ -44,7 +44,9 @@ export function registerRoutes(deps: PasswordDeps): OwnRoute[] {
       quota,
       answer: (_request, context) =>
         open(async () => {
-          await register(await jsonBody(context, Asked), context, deps);
+          const asked = await jsonBody(context, Asked);
+          await requirePasswords(deps.database);
+          await register(asked, context, deps);
           return answerJson(REQUESTED, 202);
         }),
     },
@@ -54,7 +56,10 @@ export function registerRoutes(deps: PasswordDeps): OwnRoute[] {
       quota,
       answer: (request, context) =>
         open(async () => {
-          if (request.method !== 'POST') return shown(request, context);
+          if (request.method !== 'POST') {
+            await requirePasswords(deps.database);
+            return shown(request, context);
+          }
           const done = { title: 'Your account is there', words: 'Sign in with the password that you chose.' };
           return byFormOrJson(request, context, Confirmed, done, async ({ token }) => {
             await confirm(token, context, deps);

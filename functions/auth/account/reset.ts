@@ -8,7 +8,7 @@ import { answerJson, jsonBody, mail, noContent, password, text } from '../http.t
 import { MOST_ACCOUNTS } from '../password/accounts.ts';
 import { limitAccount } from '../password/login.ts';
 import { byFormOrJson, tokenPage } from '../pages.ts';
-import { retiredWithColumn } from '../password/retired.ts';
+import { requirePasswords, retiredWithColumn } from '../password/retired.ts';
 import { startUrl } from '../user.ts';
 import { alike, REQUESTED, tokenDigest } from './link-tokens.ts';
 import { confirmReset } from './reset-confirm.ts';
@@ -42,7 +42,10 @@ export function resetRoutes(deps: PasswordDeps): OwnRoute[] {
       quota,
       answer: (request, context) =>
         retiredWithColumn(deps, async () => {
-          if (request.method !== 'POST') return shown(request, context);
+          if (request.method !== 'POST') {
+            await requirePasswords(deps.database);
+            return shown(request, context);
+          }
           const { email, tenant } = await jsonBody(context, Asked);
           await limitAccount(email, deps);
           await ask(email, tenant ?? null, context, deps);

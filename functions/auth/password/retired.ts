@@ -18,13 +18,17 @@ export async function retiredWithColumn<T>(
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof DatabaseError) || error.code !== UNDEFINED_COLUMN) throw error;
-    const [row] = await database.query(
-      sql`select exists (select from pg_attribute where attrelid = to_regclass('users') and attname = 'password_hash'
-            and not attisdropped) as there`,
-      There,
-    );
-    if (row?.there !== false) throw error;
-    throw new Refusal('password_retired', 'the passwords were dropped');
+    if (error instanceof DatabaseError && error.code === UNDEFINED_COLUMN) await requirePasswords(database);
+    throw error;
   }
+}
+
+/** For what would not meet a dropped column by itself. Throws Refusal `password_retired`, and as `Database`. */
+export async function requirePasswords(database: Pick<AuthDeps['database'], 'query'>): Promise<void> {
+  const [row] = await database.query(
+    sql`select exists (select from pg_attribute where attrelid = to_regclass('users') and attname = 'password_hash'
+          and not attisdropped) as there`,
+    There,
+  );
+  if (row?.there === false) throw new Refusal('password_retired', 'the passwords were dropped');
 }
