@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { OAUTH_CLIENTS } from '../../shared/configuration/oauth-clients.ts';
-import { SUBJECTS } from '../../shared/configuration/issuers.ts';
+import { migrationProviderIn, SUBJECTS } from '../../shared/configuration/issuers.ts';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { SERVER } from '../../shared/configuration/server.ts';
 import { SESSIONS } from '../../shared/configuration/sessions.ts';
@@ -64,12 +64,19 @@ const OWN = slice({
     kanidmIssuer: v.KANIDM_ISSUER_URL ?? null,
     signingKeys: v.WEBHOOK_SIGNING_KEYS,
   }),
-  warnings: ({ passwordCost }) =>
-    broken([
-      passwordCost < LOW_COST,
-      'PASSWORD_COST',
-      `is below ${LOW_COST}: who has the hashes guesses them fast`,
-    ]),
+  warnings: ({ passwordCost }, { written }) =>
+    broken(
+      [
+        passwordCost < LOW_COST,
+        'PASSWORD_COST',
+        `is below ${LOW_COST}: who has the hashes guesses them fast`,
+      ],
+      [
+        written['KANIDM_ISSUER_URL'] !== undefined && migrationProviderIn(written) === null,
+        'MIGRATION_PROVIDER',
+        'is absent, and both Kanidm and Zitadel are configured: nobody is carried to either',
+      ],
+    ),
 });
 
 /** Users and sessions are rows of the database. */

@@ -211,6 +211,12 @@ authSuite('accounts by password', { variables: () => MAILED }, (stage) => {
       expect((await login(user)).status).toBe(200);
     });
 
+    it('mails nobody at the address of a deleted user', async () => {
+      const user = await makeUser(stage.database, { deleted: true });
+      expect((await register({ tenant: user.slug, email: user.email })).status).toBe(202);
+      expect(await mailsTo(user.email)).toEqual([]);
+    });
+
     it('of an attacker takes nothing from the owner who comes first by another way', async () => {
       const { slug, tenantId } = await makeTenant(stage.database);
       const email = address();

@@ -27,6 +27,17 @@ const faultsOf = (changes: Readonly<Record<string, string | undefined>>): string
 };
 
 describe('auth', () => {
+  it('warns where two providers are configured and none is chosen', () => {
+    const [kanidm, zitadel] = ['https://idm.example.org/oauth2/openid/app', 'https://auth.example.org'];
+    const one = { KANIDM_ISSUER_URL: kanidm, KANIDM_AUDIENCE: 'app' };
+    const both = { ...one, ZITADEL_ISSUER_URL: zitadel, ZITADEL_AUDIENCE: 'api' };
+    const warned = (changes: Readonly<Record<string, string>>) => {
+      const result = parsed(changes);
+      return result.ok && result.warnings.some(({ variable }) => variable === 'MIGRATION_PROVIDER');
+    };
+    expect([one, both, { ...both, MIGRATION_PROVIDER: 'zitadel' }].map(warned)).toEqual([false, true, false]);
+  });
+
   it('has its defaults', () => {
     const result = parsed();
     expect(result).toMatchObject({

@@ -18,7 +18,7 @@ const HOURS = 24;
 const address = mail.regex(/^[^\s@]+@[^\s@]+$/);
 const Asked = z.object({ tenant: text(100), email: address, password, full_name: text(255) });
 const Confirmed = z.object({ token: text(256) });
-const KnownRow = z.object({ email: z.string(), fullName: z.string().nullable() });
+const KnownRow = z.object({ email: z.string(), fullName: z.string().nullable(), deleted: z.boolean() });
 
 /** Registration by password: pending until the owner of the address confirms it, so that no account is made with another's address. */
 export function registerRoutes(deps: PasswordDeps): OwnRoute[] {
@@ -81,8 +81,8 @@ async function register(
   const hash = await deps.hashing.hash(asked.password, deps.config.passwordCost);
   const tenant = await activeTenant(deps.database, asked.tenant);
   const [known] = await deps.database.query(
-    sql`select email, full_name as "fullName" from users where lower(email) = lower(${asked.email}) and tenant_id = ${tenant?.tenantId ?? null}::uuid
-        order by email = ${asked.email} desc limit 1`,
+    sql`select email, full_name as "fullName", deleted_at is not null as deleted from users where lower(email) = lower(${asked.email}) and tenant_id = ${tenant?.tenantId ?? null}::uuid
+        order by deleted_at is not null, email = ${asked.email} desc limit 1`,
     KnownRow,
   );
   const entry = { who: 'anonymous', what: 'registration_requested', from, run } as const;
@@ -100,6 +100,8 @@ async function pending(
 ): Promise<Sql[]> {
   // Without mail it could not be confirmed.
   if (outbox === null) return [];
+  // The table holds the address of a deleted user for them alone, and they get no mail.
+  if (known?.deleted === true) return [];
   if (known !== undefined) {
     // No value of the request: it may not be the owner's.
     const values = { name: known.fullName ?? known.email, link: `${sessions.publicUrl}/` };
