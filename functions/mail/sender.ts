@@ -3,6 +3,7 @@ import type { Deps } from '../../shared/deps.ts';
 import type { Seal } from '../../shared/mail/outbox.ts';
 import type { Database } from '../../shared/ports/database.ts';
 import { MailUnavailable, type MailServer } from '../../shared/ports/mail.ts';
+import { pause } from '../../shared/ports/runtime.ts';
 import { openQueue } from '../../shared/runs/queue.ts';
 import { isAnyDue } from './depth.ts';
 import { openPace, type Pace } from './pace.ts';
@@ -73,7 +74,7 @@ export function openSender(mail: MailConfig, deps: SenderDeps): Sender {
         if (lines.away) throw new MailUnavailable('it was lost on the way');
         if (waitMs === 0 ? countOf(sent) === 0 : signal === undefined) break;
         if (waitMs > IDLE_MS) lines.close();
-        if (waitMs > 0) await passed(Math.min(waitMs, LONGEST_PAUSE_MS), signal);
+        if (waitMs > 0) await pause(Math.min(waitMs, LONGEST_PAUSE_MS), signal);
       }
       return total;
     } finally {
@@ -114,17 +115,4 @@ function plus(one: Sent, other: Sent): Sent {
 
 function countOf({ sent, failed, dead, taken_over }: Sent): number {
   return sent + failed + dead + taken_over;
-}
-
-function passed(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener('abort', end);
-    if (signal?.aborted === true) end();
-  });
 }

@@ -28,8 +28,8 @@ export interface NewMail {
 
 /** Mails that go out with the transaction that they are part of, or not at all. */
 export interface Outbox {
-  /** An insertion: a statement of the caller's transaction, or one of its CTEs. Throws as `Database`. */
-  enqueue(mail: NewMail): Promise<Sql>;
+  /** An insertion of one mail or of many: a statement of the caller's transaction, or one of its CTEs. Throws as `Database`. */
+  enqueue(...mails: readonly NewMail[]): Promise<Sql>;
   /** Sends what is due soon, in the background; for after the transaction. Without it the next minute does. */
   nudge(): void;
 }
@@ -79,20 +79,24 @@ export function openOutbox(deps: OutboxDeps): Outbox {
   let stored = false;
   return {
     nudge,
-    async enqueue(asked) {
+    async enqueue(...mails) {
       if (!stored) await database.execute(storing(templates.all));
       stored = true;
-      const text = JSON.stringify(contentOf(asked, mail, brand));
-      const { digest } = templates.find(asked.kind, asked.tenant, asked.languages);
-      const id = random.uuid();
-      return insertion(asked, {
-        id,
-        messageId: messageIdOf(asked.key ?? id, mail.from),
-        template: digest,
-        content: seal === null ? text : await seal.seal(text),
-      });
+      return insertion(await Promise.all(mails.map(rowOf)));
     },
   };
+  async function rowOf(asked: NewMail): Promise<Row> {
+    const text = JSON.stringify(contentOf(asked, mail, brand));
+    const { digest } = templates.find(asked.kind, asked.tenant, asked.languages);
+    const id = random.uuid();
+    return {
+      ...asked,
+      id,
+      messageId: messageIdOf(asked.key ?? id, mail.from),
+      template: digest,
+      content: seal === null ? text : await seal.seal(text),
+    };
+  }
 }
 
 /** The same for the mail and for its preview. */
@@ -125,20 +129,29 @@ function storing(templates: readonly StoredTemplate[]): Sql {
     on conflict do nothing`;
 }
 
-interface Made {
+interface Row extends NewMail {
   readonly id: string;
   readonly messageId: string;
   readonly template: string;
   readonly content: string;
 }
 
-function insertion(mail: NewMail, { id, messageId, template, content }: Made): Sql {
-  const { kind, to, tenant, userId = null, expiresIn = null, heldBy = [] } = mail;
-  const held = KINDS[kind].bulk ? [MIGRATION_SWITCH, ...heldBy] : heldBy;
+function insertion(rows: readonly Row[]): Sql {
+  const column = <T>(pick: (row: Row) => T): T[] => rows.map(pick);
   return sql`
     insert into sallyport_outbox (id, message_id, kind, template, recipient, tenant_id, user_id, content, urgent, expires_at, held_by)
-    values (${id}::uuid, ${messageId}, ${kind}, ${template}, ${to},
-      (select tenant_id from tenants where slug = ${tenant}), ${userId}::uuid, ${content}, ${KINDS[kind].urgent},
-      now() + interval '1 second' * ${expiresIn}::int, ${held}::text[])
+    select id, message_id, kind, template, recipient, (select tenant_id from tenants where slug = m.slug), user_id, content, urgent,
+      now() + interval '1 second' * expires_in, array(select jsonb_array_elements_text(held_by))
+    from unnest(
+      ${column(({ id }) => id)}::uuid[], ${column(({ messageId }) => messageId)}::text[], ${column(({ kind }) => kind)}::text[],
+      ${column(({ template }) => template)}::text[], ${column(({ to }) => to)}::text[], ${column(({ tenant }) => tenant)}::text[],
+      ${column(({ userId = null }) => userId)}::uuid[], ${column(({ content }) => content)}::text[],
+      ${column(({ kind }) => KINDS[kind].urgent)}::boolean[], ${column(({ expiresIn = null }) => expiresIn)}::int[],
+      ${column((row) => JSON.stringify(heldBy(row)))}::jsonb[]
+    ) as m (id, message_id, kind, template, recipient, slug, user_id, content, urgent, expires_in, held_by)
     on conflict (message_id) do nothing`;
+}
+
+function heldBy({ kind, heldBy: names = [] }: NewMail): readonly string[] {
+  return KINDS[kind].bulk ? [MIGRATION_SWITCH, ...names] : names;
 }

@@ -24,7 +24,10 @@ export type AuditedAct =
   | 'included'
   | 'confirmed'
   | 'paused'
-  | 'resumed';
+  | 'resumed'
+  /** Its detail has the wave and the change. */
+  | 'wave'
+  | 'invited';
 
 /** One row of the append-only record. No secrets and no addresses of mail: it outlives the user. */
 export interface AuditEntry {

@@ -19,10 +19,17 @@ export async function inTime<T>(ms: number, work: MaybePromise<T>, late: () => T
   }
 }
 
-/** Milliseconds. */
-export function pause(ms: number): Promise<void> {
+/** Milliseconds; ends early when `signal` is aborted. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+    if (signal?.aborted === true) end();
   });
 }
 

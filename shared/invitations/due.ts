@@ -1,0 +1,112 @@
+import * as z from 'zod';
+import { sql, type Database, type Sql } from '../ports/database.ts';
+import { deadlineOf } from '../people/tenants.ts';
+import type { StepDue } from './mailing.ts';
+import { mailable, PEOPLE } from './people.ts';
+import type { Reminder } from './steps.ts';
+import type { Wave } from './wave.ts';
+
+type WaveKey = Pick<Wave, 'id' | 'inviteCode' | 'deadline'>;
+
+const DueRow = z.object({
+  invitationId: z.string(),
+  waveId: z.string().nullable(),
+  step: z.string(),
+  userId: z.string(),
+  email: z.string(),
+  fullName: z.string().nullable(),
+  tenant: z.string(),
+  language: z.string().nullable(),
+  deadline: z.date().nullable(),
+});
+
+/** Columns of a StepDue beside `step` and the deadline, over invitations `i` and PEOPLE. */
+export const STEP_DUE: Sql = sql`
+  i.invitation_id as "invitationId", i.wave_id as "waveId", u.user_id as "userId", u.email, u.full_name as "fullName", t.slug as tenant,
+  t.settings ->> 'language' as language`;
+export const StepDueRow = DueRow;
+
+const START = '00000000-0000-0000-0000-000000000000';
+
+/** The earliest deadline of a person of the wave; over a row `t` of tenants. */
+function deadlineIn({ deadline }: WaveKey): Sql {
+  return sql`least(${deadline}::timestamptz, ${deadlineOf(sql`t.tenant_id`)})`;
+}
+
+/** People of a wave whose first mail is not made, and whom mail reaches; `after`: the id of an invitation. Throws as `Database`. */
+export function dueInvites(
+  database: Pick<Database, 'query'>,
+  wave: WaveKey,
+  limit: number,
+  after: string = START,
+): Promise<StepDue[]> {
+  return database.query(
+    sql`select ${STEP_DUE}, 'invite' as step, ${deadlineIn(wave)} as deadline
+        from sallyport_invitations i join (${PEOPLE}) on u.user_id = i.user_id
+        where i.wave_id = ${wave.id}::uuid and i.queued_at is null and i.ended_at is null and i.invitation_id > ${after}::uuid
+          and ${mailable(sql`${wave.inviteCode}::boolean`)}
+        order by i.invitation_id limit ${limit}::int`,
+    DueRow,
+  );
+}
+
+/** Each person of a wave with each reminder: `d.deadline`, `r.step`, `r.ms`, `x.due`. */
+function remindersOfPeople(wave: WaveKey, reminders: readonly Reminder[]): Sql {
+  return sql`
+    sallyport_invitations i join (${PEOPLE}) on u.user_id = i.user_id
+    cross join lateral (select ${deadlineIn(wave)} as deadline) d
+    cross join unnest(${reminders.map(({ step }) => step)}::text[], ${reminders.map(({ ms }) => ms)}::bigint[]) as r (step, ms)
+    cross join lateral (select case when r.ms > 0 then i.mailed_at else d.deadline end + interval '1 millisecond' * r.ms as due) x
+    where i.wave_id = ${wave.id}::uuid and i.ended_at is null and i.mailed_at is not null
+      and ${mailable(sql`${wave.inviteCode}::boolean`)}
+      and x.due > i.mailed_at and (d.deadline is null or d.deadline > now()) and (r.ms < 0 or i.unsubscribed_at is null)`;
+}
+
+const NEGATIVE = 'remind--%';
+
+/**
+ * Reminders that are due and not made yet, one for each person: that to the deadline first, else the last. The others that came due
+ * meanwhile are covered by it. Who accepted and did not finish is among them. Throws as `Database`.
+ */
+export function dueReminders(
+  database: Pick<Database, 'query'>,
+  wave: WaveKey,
+  reminders: readonly Reminder[],
+  limit: number,
+): Promise<StepDue[]> {
+  const steps = sql`select from sallyport_invitation_steps s where s.invitation_id = i.invitation_id`;
+  return database.query(
+    sql`select distinct on (i.invitation_id) ${STEP_DUE}, r.step, d.deadline
+        from ${remindersOfPeople(wave, reminders)} and x.due <= now()
+          and (r.ms < 0 or i.later_until is null or i.later_until <= now())
+          and not exists (${steps} and (s.step = r.step or s.settled_at is null
+            or (s.created_at >= x.due and s.step like case when r.ms < 0 then ${NEGATIVE} else 'remind-%' end)))
+        order by i.invitation_id, r.ms < 0 desc, x.due desc, r.step limit ${limit}::int`,
+    DueRow,
+  );
+}
+
+const LeftRow = z.object({ left: z.boolean() });
+
+/**
+ * Whether a wave still has something to do or to wait for: a first mail, a mail in the outbox, a link that counts, a reminder to come, or
+ * its deadline. Throws as `Database`.
+ */
+export async function isAnythingLeft(
+  database: Pick<Database, 'query'>,
+  wave: WaveKey,
+  reminders: readonly Reminder[],
+): Promise<boolean> {
+  const living = sql`sallyport_invitations i where i.wave_id = ${wave.id}::uuid and i.ended_at is null`;
+  const steps = sql`select from sallyport_invitation_steps s where s.invitation_id = i.invitation_id`;
+  const [row] = await database.query(
+    sql`select exists (select from ${living}) and (
+          ${wave.deadline}::timestamptz > now() is true
+          or exists (select from ${living} and exists (${steps} and (s.settled_at is null or (s.superseded_at is null and s.expires_at > now()))))
+          or exists (select from ${remindersOfPeople(wave, reminders)} and greatest(x.due, i.later_until) > now()
+            and (d.deadline is null or x.due < d.deadline))
+        ) as left`,
+    LeftRow,
+  );
+  return row?.left === true || (await dueInvites(database, wave, 1)).length > 0;
+}

@@ -1,0 +1,37 @@
+import { isSuppressed } from '../mail/outcomes.ts';
+import { PEOPLE } from '../people/users.ts';
+import { sql, type Sql } from '../ports/database.ts';
+
+/** Set in sallyport_people.flags once mail to the person has bounced for good, or was complained about. */
+export const UNREACHABLE = 'unreachable';
+
+/** Rows `u` of users, `t` of tenants and `p` of sallyport_people. */
+export { PEOPLE };
+
+/** User and tenant are active, and neither is deleted. */
+export const ACTIVE = sql`(u.status = 'active' and u.deleted_at is null and t.status = 'active' and t.deleted_at is null)`;
+
+/** There is nothing to move: signed in by the provider, or never had a password. */
+export const ACROSS = sql`(u.migration_completed_at is not null or u.auth_method = 'kanidm')`;
+
+export const PROVISIONED = sql`(u.kanidm_user_id is not null or exists (select from sallyport_links l where l.user_id = u.user_id))`;
+
+/** The address as SMTP takes it without quoting (RFC 5321 §4.1.2): `isMailAddress` in SQL. */
+const ADDRESS = sql`(u.email ~ '^[^[:space:][:cntrl:]@<>()\\[\\]\\\\,;:"]{1,64}@[^[:space:][:cntrl:]@<>()\\[\\]\\\\,;:"]{1,253}$'
+  and u.email !~ '(^|[.@])\\.|\\.(@|$)')`;
+
+/** No mail reaches the person: what is left is a printed code. */
+export const UNMAILABLE = sql`(not ${ADDRESS} or coalesce(p.flags -> ${UNREACHABLE}, 'false') <> 'false' or ${isSuppressed(sql`u.email`)})`;
+
+/** True for a tenant `t` of the list; null: any. */
+export function inTenants(tenants: readonly string[] | null): Sql {
+  return tenants === null ? sql`true` : sql`t.tenant_id = any(${tenants}::uuid[])`;
+}
+
+/**
+ * A person may be mailed about the move; `inviteCode`: an expression, true where the account may be made with the invitation.
+ * The columns that the clean-up drops are named, since no wave outlives it.
+ */
+export function mailable(inviteCode: Sql): Sql {
+  return sql`(${ACTIVE} and not ${ACROSS} and p.excluded_at is null and (${inviteCode} or ${PROVISIONED}) and not ${UNMAILABLE})`;
+}

@@ -1,0 +1,77 @@
+import * as z from 'zod';
+import { sql, type Database } from '../ports/database.ts';
+import { LINK_DAYS, type Wave } from './wave.ts';
+
+const BATCH = 1_000;
+
+const AnyRow = z.object({ any: z.boolean() });
+const SettledRow = z.object({ settled: z.number() });
+
+/**
+ * Records which mails of invitations were sent: a link counts from then on, reminders too, and the application sees
+ * migration_invited_at. Returns how many were settled; `most`: at most so many batches. Throws as `Database`.
+ */
+export async function settleSteps(
+  database: Pick<Database, 'query'>,
+  goesOn: () => boolean = () => true,
+): Promise<number> {
+  let total = 0;
+  // The clean-up drops columns that are named below: without waves nothing may name them.
+  while (goesOn() && (await isAnySettled(database))) {
+    const [row] = await database.query(SETTLING, SettledRow);
+    total += row?.settled ?? 0;
+    if (row === undefined || row.settled < BATCH) break;
+  }
+  return total;
+}
+
+const OVER = sql`from sallyport_invitation_steps s left join sallyport_outbox o on o.message_id = s.message_id
+  where s.settled_at is null and (o.id is null or o.status <> 'pending')`;
+
+async function isAnySettled(database: Pick<Database, 'query'>): Promise<boolean> {
+  const [row] = await database.query(sql`select exists (select ${OVER}) as any`, AnyRow);
+  return row?.any === true;
+}
+
+const SETTLING = sql`
+  with over as (
+    select s.invitation_id, s.step, o.status = 'sent' as sent, coalesce(o.finished_at, now()) as at
+    ${OVER} order by s.created_at, s.invitation_id limit ${BATCH} for no key update of s skip locked
+  ), settled as (
+    update sallyport_invitation_steps s
+    set settled_at = over.at, sent_at = case when over.sent then over.at end,
+      expires_at = case when over.sent then over.at + interval '1 day' * ${LINK_DAYS}::int else now() end
+    from over where s.invitation_id = over.invitation_id and s.step = over.step
+    returning s.invitation_id, s.sent_at
+  ), mailed as (
+    update sallyport_invitations i set mailed_at = coalesce(i.mailed_at, first.at)
+    from (select invitation_id, min(sent_at) as at from settled where sent_at is not null group by invitation_id) as first
+    where i.invitation_id = first.invitation_id
+    returning i.user_id, i.mailed_at
+  ), shown as (
+    update users u set migration_invited_at = mailed.mailed_at from mailed
+    where u.user_id = mailed.user_id and u.migration_invited_at is null
+      -- In one order, so that two writers of several rows do not wait for each other.
+      and u.user_id in (select user_id from users where user_id in (select user_id from mailed) order by user_id for no key update)
+  )
+  select count(*)::int as settled from settled`;
+
+/** Ends invitations of a wave whose people are across, gone or excluded. Returns how many. Throws as `Database`. */
+export function endInvitations(
+  database: Pick<Database, 'execute'>,
+  { id }: Pick<Wave, 'id'>,
+): Promise<number> {
+  return database.execute(sql`
+    update sallyport_invitations i set ended_at = now(), end_reason = over.reason,
+      completed_at = case when over.reason = 'completed' then coalesce(i.completed_at, over.at, now()) else i.completed_at end
+    from (
+      select i.invitation_id, u.migration_completed_at as at,
+        case when u.user_id is null or u.deleted_at is not null or t.deleted_at is not null then 'deleted'
+          when p.excluded_at is not null then 'excluded'
+          when u.migration_completed_at is not null or u.auth_method = 'kanidm' then 'completed' end as reason
+      from sallyport_invitations i left join users u on u.user_id = i.user_id left join tenants t on t.tenant_id = u.tenant_id
+        left join sallyport_people p on p.user_id = i.user_id
+      where i.wave_id = ${id}::uuid and i.ended_at is null
+    ) as over
+    where i.invitation_id = over.invitation_id and over.reason is not null and i.ended_at is null`);
+}
