@@ -6,6 +6,7 @@ import { Refusal, Unavailable } from '../../../shared/errors.ts';
 import { userOf } from '../../../shared/identity/subjects.ts';
 import { linkedUser } from '../../../shared/people/links.ts';
 import { inTime, type Clock } from '../../../shared/ports/runtime.ts';
+import { uuidReadIn } from '../../../shared/uuid.ts';
 import type { GroupsOf } from './groups.ts';
 import type { Claims, Identity, Rejected, Verified } from './principal.ts';
 import { NO_DATABASE, NOWHERE, tenancy, type Tenancies, type Tenancy } from './tenancies.ts';
@@ -118,7 +119,7 @@ async function find(
 ): Promise<AccountRow> {
   const linked = linkedUser({ issuer, subject }, kanidmIssuer);
   const statement = sql`select l.user_id as "userId",
-      l.user_id is null and exists (select from users o where o.user_id = ${anyUuidIn(subject)}::uuid) as taken,
+      l.user_id is null and exists (select from users o where o.user_id = ${uuidReadIn(subject)}::uuid) as taken,
       l.user_id is null and exists (select from kanidm_tenant_groups) as grouped,
       t.tenant_id as tenant, t.slug, u.role
     from (select ${linked} as user_id) l
@@ -127,12 +128,6 @@ async function find(
   const [row] = await soon(database.query(statement, AccountRow));
   if (row === undefined) throw new Error('a look-up without from has one row');
   return row;
-}
-
-/** The uuid that a text could be read as, by Postgres or by the API behind: in capitals, in braces, without hyphens. */
-function anyUuidIn(subject: string): string | null {
-  const digits = subject.toLowerCase().replace(/[{}()-]/g, '');
-  return /^[0-9a-f]{32}$/.test(digits) ? digits : null;
 }
 
 /** By the user's row; an account without one by its groups. A Refusal: the provider no longer accepts the token. */

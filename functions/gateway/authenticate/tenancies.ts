@@ -1,5 +1,6 @@
 import { Refusal } from '../../../shared/errors.ts';
 import { toRefusal } from '../../../shared/edge/problem.ts';
+import { uuidReadIn } from '../../../shared/uuid.ts';
 import type { Match } from '../match/types.ts';
 
 /** A tenant that a caller is in, and as what. */
@@ -69,10 +70,7 @@ export function lackOfTenant(
 
 const SEVERAL = 'The caller is in groups of several tenants, and the path names none of them.';
 
-/** A slug of this form could be the id of another tenant. */
-const LIKE_UUID = /^[{(]?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}[)}]?$/i;
-
-/** Exactly: the API behind may tell spellings apart, or may not. */
+/** Exactly: the API behind may tell spellings apart, or may not. A slug that is read as a uuid could be the id of another tenant. */
 function isNamed({ tenant, slug }: Tenancy, named: string | undefined): boolean {
-  return named === tenant || (named === slug && !LIKE_UUID.test(slug));
+  return named === tenant || (named === slug && uuidReadIn(slug) === null);
 }

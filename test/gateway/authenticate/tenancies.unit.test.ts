@@ -80,6 +80,9 @@ it.each([
   ['in capitals', (id: string) => id.toUpperCase()],
   ['without hyphens', (id: string) => id.replaceAll('-', '')],
   ['in braces', (id: string) => `{${id}}`],
+  ['in groups of four', (id: string) => id.replaceAll('-', '').replace(/(.{4})(?=.)/g, '$1-')],
+  ['as a URN', (id: string) => `urn:uuid:${id}`],
+  ['as a URN in capitals and braces', (id: string) => `{URN:UUID:${id.toUpperCase()}}`],
   ['as it is', (id: string) => id],
 ])('a slug that could be read as an id is none: %s', (_how, form) => {
   const victim = 'c0ffee00-0000-4000-8000-00000000000a';

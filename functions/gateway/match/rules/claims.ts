@@ -1,4 +1,4 @@
-import { cookieNames } from '../../../../shared/sessions/cookies.ts';
+import { cookieNames, isOwnCookie } from '../../../../shared/sessions/cookies.ts';
 import * as z from 'zod';
 
 /** JSON scalars; compared with their type. */
@@ -92,10 +92,9 @@ export const tokenDefinition = z
   // Under this name it would count by the weaker check of such a place.
   .refine((places) => !places.some(isSessionCookie), 'the cookie of a session counts without being named');
 
-const { access: SESSION_COOKIE } = cookieNames({ secure: true });
-
 function isSessionCookie(place: string): boolean {
-  return place.startsWith(`cookie:${SESSION_COOKIE}`);
+  const name = place.replace(/^cookie:/, '');
+  return [true, false].some((secure) => name !== place && isOwnCookie(name, cookieNames({ secure })));
 }
 
 /** Undefined for the header alone: nearly all rules. */

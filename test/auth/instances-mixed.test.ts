@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import * as z from 'zod';
+import { startRedis } from '../services/redis.ts';
+import { startUpstash } from '../services/upstash.ts';
+import { node } from '../support/gateway/node.ts';
+import type { RunningGateway } from '../support/gateway/runtime.ts';
+import { workerd } from '../support/gateway/workerd.ts';
+import { expectRefusal } from '../support/refusal.ts';
+import { makeUser } from './people.ts';
+import { authSuite, bearer, signIn } from './suite.ts';
+
+const redis = await startRedis();
+const upstash = redis && (await startUpstash(redis.url));
+afterAll(async () => {
+  await upstash?.close();
+  await redis?.close();
+});
+
+/** The same store, as either runtime reaches it. */
+const store = () => ({
+  REDIS_URL: redis!.url,
+  UPSTASH_REDIS_REST_URL: upstash!.url,
+  UPSTASH_REDIS_REST_TOKEN: upstash!.token,
+});
+
+describe.skipIf(redis === undefined)('with redis-server', () => {
+  authSuite(
+    'a session on Node and in workerd at once',
+    { on: [node, workerd], variables: store },
+    (stage) => {
+      let other: RunningGateway;
+      beforeAll(async () => {
+        other = await (stage.runtime === 'node' ? workerd : node).start(stage.alike);
+      });
+      afterAll(() => other.close());
+
+      it('ends on both with the next request, whichever ended it: by logout, by id and everywhere', async () => {
+        const user = await makeUser(stage.database);
+        const there = (token: string) => other.fetch('/me', { headers: bearer(token) });
+        const here = (token: string) => stage.gateway.fetch('/me', { headers: bearer(token) });
+        const signedIn = async () => {
+          const { access_token: token } = await signIn(stage, user);
+          for (const at of [here, there]) expect((await at(token)).status).toBe(200);
+          return token;
+        };
+        const ends: ((token: string, by: string) => Promise<Response>)[] = [
+          (token) => stage.post('logout', {}, bearer(token)),
+          (token, by) =>
+            stage.gateway.fetch(`/api/v1/auth/sessions/${z.string().parse(decodeJwt(token)['sid'])}`, {
+              method: 'DELETE',
+              headers: bearer(by),
+            }),
+          (_token, by) => stage.post('logout', { everywhere: true }, bearer(by)),
+        ];
+        for (const end of ends) {
+          const [token, by] = [await signedIn(), await signedIn()];
+          const started = performance.now();
+          expect((await end(token, by)).status).toBe(204);
+          for (const at of [there, here]) await expectRefusal(await at(token), 'invalid_token');
+          // The promise is a second; a watchdog of a minute for machines under load.
+          expect(performance.now() - started).toBeLessThan(60_000);
+        }
+      });
+    },
+  );
+});
+
+authSuite('two instances without a store that they share', { on: [node] }, (stage) => {
+  let other: RunningGateway;
+  beforeAll(async () => {
+    other = await node.start(stage.alike);
+  });
+  afterAll(() => other.close());
+
+  it('a session that ended on one is refused by the other, which reads the database', async () => {
+    const { access_token: token } = await signIn(stage, await makeUser(stage.database));
+    const there = () => other.fetch('/me', { headers: bearer(token) });
+    expect((await there()).status).toBe(200);
+    expect((await stage.post('logout', {}, bearer(token))).status).toBe(204);
+    await vi.waitUntil(async () => (await there()).status === 401, { timeout: 20_000, interval: 50 });
+  });
+});
+
+authSuite(
+  'several processes of one instance',
+  { on: [node], variables: () => ({ WORKERS: '3' }) },
+  (stage) => {
+    it('a session that ended in one of them is refused by all', async () => {
+      const { access_token: token } = await signIn(stage, await makeUser(stage.database));
+      // Connections of their own reach every process.
+      const each = () =>
+        Promise.all(
+          Array.from({ length: 24 }, () =>
+            stage.gateway.fetch(`/me?${randomUUID()}`, {
+              headers: { ...bearer(token), connection: 'close' },
+            }),
+          ),
+        );
+      for (const { status } of await each()) expect(status).toBe(200);
+      expect((await stage.post('logout', {}, bearer(token))).status).toBe(204);
+      await vi.waitUntil(async () => (await each()).every(({ status }) => status === 401), {
+        timeout: 20_000,
+        interval: 20,
+      });
+    });
+  },
+);
