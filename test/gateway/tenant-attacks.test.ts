@@ -9,6 +9,7 @@ import { expectRefusal, expectStopped } from '../support/refusal.ts';
 import { gatewaySuite } from '../support/suite.ts';
 import { ACME, BETA, COOKIE, openTwoDoors, PUBLIC_URL, uuid } from '../support/two-doors.ts';
 
+// Long because gateways of each runtime are started once for all that an attacker tries.
 const doors = await openTwoDoors();
 afterAll(() => doors.close());
 
