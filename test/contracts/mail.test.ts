@@ -5,12 +5,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OutgoingMail, SmtpConfig } from '../../shared/ports/mail.ts';
 import { startSilent, startSmtp, type SilentService, type SmtpService } from '../services/smtp.ts';
-import { makeCertificates } from '../support/certificates.ts';
-import { startTrusting, type Trusting } from '../support/trusting.ts';
-import type { Session, SessionResult } from './mail.contract.ts';
-import { runSession } from './mail-session.ts';
+import { certificates, RUNTIMES } from './mail-runtimes.ts';
 
-const certificates = makeCertificates();
 const ACCOUNT = { user: 'gate', password: 'a rather long pass%word' };
 
 const MAIL: OutgoingMail = {
@@ -33,41 +29,7 @@ const numbered = (n: number): OutgoingMail => ({
   subject: `Number ${n}`,
 });
 
-interface Kind {
-  readonly name: string;
-  start(): Promise<void>;
-  run(session: Session): Promise<SessionResult>;
-  close(): Promise<void>;
-}
-
-let worker: Trusting | undefined;
-
-const KINDS: readonly Kind[] = [
-  {
-    name: 'Node',
-    start: async () => undefined,
-    run: (session) => runSession(session, () => certificates.authority),
-    close: async () => undefined,
-  },
-  {
-    name: 'workerd',
-    async start() {
-      worker = await startTrusting(new URL('mail.worker.ts', import.meta.url), certificates);
-    },
-    async run(session) {
-      // Its certificates are trusted as public ones are: there are no files to name one in.
-      const config: SmtpConfig = { ...session.config, caFile: null };
-      const answer = await fetch(worker!.url, {
-        method: 'POST',
-        body: JSON.stringify({ ...session, config }),
-      });
-      return (await answer.json()) as SessionResult;
-    },
-    close: () => worker!.close(),
-  },
-];
-
-describe.each(KINDS)('mail from $name', (kind) => {
+describe.each(RUNTIMES)('mail from $name', (kind) => {
   const services: { close(): Promise<void> }[] = [];
   const config = ({ port }: { readonly port: number }, more: Partial<SmtpConfig> = {}): SmtpConfig => ({
     host: 'localhost',

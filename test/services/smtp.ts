@@ -163,3 +163,66 @@ export async function startSilent(greeting = ''): Promise<SilentService> {
       }),
   };
 }
+
+/** What is answered to a command: lines, or the end of the connection, or nothing. `body`: the end of a message. */
+export type Script = Readonly<
+  Partial<Record<'greeting' | 'EHLO' | 'STARTTLS' | 'MAIL' | 'RCPT' | 'DATA' | 'body', string>>
+>;
+
+export interface ScriptedService extends SilentService {
+  /** What came, line by line. */
+  readonly lines: string[];
+}
+
+const USUAL: Required<Script> = {
+  greeting: '220 scripted',
+  EHLO: '250 scripted',
+  STARTTLS: '454 none',
+  MAIL: '250 ok',
+  RCPT: '250 ok',
+  DATA: '354 go on',
+  body: '250 kept',
+};
+
+/** A server that breaks the protocol as `script` says: `close` ends the connection, `stall` never answers. */
+export async function startScripted(script: Script): Promise<ScriptedService> {
+  const answers = { ...USUAL, ...script };
+  const lines: string[] = [];
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+    const say = (answer: string): void => {
+      if (answer === 'close') socket.destroy();
+      else if (answer !== 'stall') socket.write(`${answer}\r\n`);
+    };
+    let rest = '';
+    let inBody = false;
+    socket.on('data', (chunk: Buffer) => {
+      const parts = (rest + chunk.toString('latin1')).split('\r\n');
+      rest = parts.pop() ?? '';
+      for (const line of parts) {
+        lines.push(line);
+        const verb = inBody ? (line === '.' ? 'body' : '') : (line.split(/[ :]/)[0] ?? '').toUpperCase();
+        if (verb in answers) say(answers[verb as keyof Script]);
+        else if (!inBody) say('250 ok');
+        inBody = inBody ? line !== '.' : verb === 'DATA' && answers.DATA.startsWith('354');
+      }
+    });
+    say(answers.greeting);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    lines,
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => {
+          resolve();
+        });
+      }),
+  };
+}
