@@ -6,6 +6,7 @@ import { clashReason } from './collisions.ts';
 import { heldAtLongest, heldReason, heldUntil } from './held.ts';
 import type { Ledger, Resolution } from './ledger.ts';
 import { hashFault, rolesOf, toNewPerson, type FullUser } from './people.ts';
+import { asNew } from './revived.ts';
 import { ProvisioningRefused } from './run.ts';
 
 /** Groups of a tenant at the provider, by the id of the tenant. */
@@ -40,7 +41,13 @@ export async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
 
 async function makeBatch(users: readonly FullUser[], deps: MakeDeps): Promise<Resolution[]> {
   const people = users.map((user) => withPassword(user, deps));
-  const creations = await deps.calls.create(people.map(({ person }) => person));
+  const answers = await deps.calls.create(people.map(({ person }) => person));
+  const creations = await allOf(
+    users.map(async (user, at) => {
+      const answer = answers[at];
+      return answer?.outcome === 'revived' ? asNew(user, answer.person, deps) : answer;
+    }),
+  );
   const made = users.map((user, at) => toResolution(user, creations[at], people[at]?.fault));
   const results = await withDates(made, creations, deps);
   const there = users.filter((_, at) => results[at]?.account !== null);

@@ -46,6 +46,14 @@ async function people(slug: string, mails: readonly string[]): Promise<void> {
   for (const email of mails) await addUser({ tenant: slug, email });
 }
 
+const headersOf = () => ({ authorization: `Bearer ${kanidm.token}`, 'content-type': 'application/json' });
+
+/** By somebody else, at Kanidm itself. */
+async function addPerson(attrs: Readonly<Record<string, readonly string[]>>): Promise<void> {
+  const person = { method: 'POST', headers: headersOf(), body: JSON.stringify({ attrs }) };
+  expect((await fetch(`${kanidm.url}/v1/person`, person)).status).toBe(200);
+}
+
 describe('a service account with fewer rights', () => {
   it.each([
     { rights: ['idm_people_admins'], named: 'kanidm group add-members idm_group_admins sallyport_prov' },
@@ -88,16 +96,44 @@ describe('a service account with fewer rights', () => {
     });
   });
 
+  it('who comes back from the bin has the address, name and groups of today, and none of another tenant', async () => {
+    await people('moved', ['moved@example.org']);
+    const variables = atKanidm(kanidm.token);
+    const { addTenant } = groundOn(db.database);
+    const birch = await addTenant('birch');
+    await run(variables, 'tenants sync');
+    const made = await run(variables, 'users provision --json');
+    await run(variables, `users rollback ${String(made.last['run'])}`);
+    await db.database.execute(
+      sql`update users set tenant_id = ${birch}, email = 'now@example.org', full_name = 'Named Now'`,
+    );
+    expect(await run(variables, 'users provision --json')).toMatchObject({ code: 0, last: { created: 1 } });
+    expect(await run(variables, 'users reconcile --json')).toMatchObject({ code: 0, last: { left: 0 } });
+  });
+
+  it('one whose address of today another account has is a collision, and stays deleted', async () => {
+    await people('clash', ['clash@example.org']);
+    const variables = atKanidm(kanidm.token);
+    await run(variables, 'tenants sync');
+    const made = await run(variables, 'users provision --json');
+    await run(variables, `users rollback ${String(made.last['run'])}`);
+    const [row] = await groundOn(db.database).rows();
+    await addPerson({ name: ['another'], displayname: ['Another'], mail: ['taken@example.org'] });
+    await db.database.execute(sql`update users set email = 'taken@example.org'`);
+    expect(await run(variables, 'users provision --json')).toMatchObject({
+      code: 0,
+      last: { created: 0, collisions: 1 },
+    });
+    expect(kanidm.store.find(row!.user_id)).toBeUndefined();
+  });
+
   it('an account that others have deleted is held for a week at the latest, and the date is there all the same', async () => {
     await people('others', ['others@example.org']);
     const without = atKanidm(kanidm.tokenWith(['idm_people_admins', 'idm_group_admins']));
     await run(without, 'tenants sync');
     const [row] = await groundOn(db.database).rows();
-    const headers = { authorization: `Bearer ${kanidm.token}`, 'content-type': 'application/json' };
-    const attrs = { name: ['others'], displayname: ['Others'], uuid: [row!.user_id] };
-    const person = { method: 'POST', headers, body: JSON.stringify({ attrs }) };
-    expect((await fetch(`${kanidm.url}/v1/person`, person)).status).toBe(200);
-    await fetch(`${kanidm.url}/v1/person/${row!.user_id}`, { method: 'DELETE', headers });
+    await addPerson({ name: ['others'], displayname: ['Others'], uuid: [row!.user_id] });
+    await fetch(`${kanidm.url}/v1/person/${row!.user_id}`, { method: 'DELETE', headers: headersOf() });
     const { code, stdout } = await run(without, 'users provision');
     expect(code).toBe(1);
     expect(stdout).toMatch(/others@example\.org: .*it is free at 20\d\d-\d\d-\d\dT\S+ at the latest/);

@@ -89,8 +89,12 @@ function ofOperation(body: unknown, reason: string): KanidmFault {
   if (plugin['base']?.includes('Uuid duplicate') === true) return { outcome: 'uuid-taken' };
   if (plugin['referentialintegrity'] !== undefined) return { outcome: 'member-unknown' };
   if (plugin['credimport'] !== undefined) return { outcome: 'refused', field: 'password', reason };
-  return { outcome: 'failed', reason };
+  return { outcome: 'failed', reason: body === 'invalidentrystate' ? `${reason}${YIELDS}` : reason };
 }
+
+/** So it refuses every new entry of a sync account that gave these away. */
+const YIELDS =
+  ': does the sync account yield displayname or mail? Its sync_yield_authority may name primary_credential and passkeys alone';
 
 /** The failure that stands for a fault where a method has no outcome of its own for it. */
 export function asFailure(fault: KanidmFault): Failure {
