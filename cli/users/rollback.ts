@@ -1,4 +1,4 @@
-import { previewUndo, undoRun, type Undone } from '../../shared/provisioning/undo.ts';
+import { keptOf, previewUndo, undoRun, type Undone } from '../../shared/provisioning/undo.ts';
 import { Failure } from '../failure.ts';
 import { goesOn, LEASE_WAIT_MS, withPeople } from '../people/ground.ts';
 import { colors, note, print, printJson } from '../terminal.ts';
@@ -20,15 +20,24 @@ export async function runRollback(run: string, options: RollbackCommand): Promis
   };
   const work = withPeople({ concurrency, waitMs: LEASE_WAIT_MS, label: 'undoing', onRun }, async (deps) => {
     const undone = await (dryRun ? previewUndo(run, deps) : undoRun(run, deps));
-    const kept = (await outcomesOf(deps.database, run)).filter(({ outcome }) =>
-      ['kept', 'undoing'].includes(outcome),
-    );
+    const kept = await keptOf(run, deps.database);
+    const failures = (await outcomesOf(deps.database, run)).filter(({ outcome }) => outcome === 'undoing');
     if (options.json === true) {
       const { runId, removed, unlinked, failed, already } = undone;
-      printJson({ run: runId, dry_run: dryRun, removed, unlinked, kept: undone.kept, failed, already });
+      printJson({
+        run: runId,
+        dry_run: dryRun,
+        removed,
+        unlinked,
+        kept: undone.kept,
+        failed,
+        already,
+        people: kept,
+      });
     } else {
       for (const line of linesOf(undone, dryRun)) print(line);
-      for (const outcome of kept) print(outcomeLine(outcome));
+      for (const person of kept) print(outcomeLine({ outcome: 'kept', ...person }));
+      for (const failure of failures) print(outcomeLine(failure));
     }
     if (undone.failed > 0) throw new Failure('');
   });

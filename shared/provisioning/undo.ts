@@ -113,6 +113,29 @@ function keeps(): Sql {
   return sql`(l.state <> 'undoing' and (${SIGNED_IN} or ${MADE_AGAIN}))`;
 }
 
+const KeptRow = z.object({
+  user: z.string(),
+  tenant: z.string().nullable(),
+  email: z.string().nullable(),
+  reason: z.string(),
+});
+export type Kept = z.output<typeof KeptRow>;
+
+const AGAIN = 'a later run made the account again';
+const SINCE = 'has signed in at the provider since';
+
+/** Who a rollback of the run keeps, or would keep now, and why. */
+export function keptOf(runId: string, database: Pick<Database, 'query'>): Promise<Kept[]> {
+  return database.query(
+    sql`select l.user_id as user, t.slug as tenant, u.email,
+          case when l.state = 'kept' then l.reason when ${MADE_AGAIN} then ${AGAIN}::text else ${SINCE}::text end as reason
+        from sallyport_ledger l left join users u on u.user_id = l.user_id left join tenants t on t.tenant_id = u.tenant_id
+        where l.run_id = ${runId} and (l.state = 'kept' or (l.state in ${UNDOABLE} and ${keeps()}))
+        order by t.slug, u.email, l.user_id`,
+    KeptRow,
+  );
+}
+
 const PAGE = 200;
 
 /** The next rows, after it is written that they are to be undone; who is kept is written so at once. */
@@ -125,8 +148,7 @@ function claim(runId: string, last: string, lease: Pick<Lease, 'query'>): Promis
         claimed as (
           update sallyport_ledger l set at = case when due.kept then now() else l.at end,
             state = case when due.kept then 'kept' else 'undoing' end,
-            reason = case when not due.kept then l.reason when due.again then 'a later run made the account again'
-              else 'has signed in at the provider since' end,
+            reason = case when not due.kept then l.reason when due.again then ${AGAIN}::text else ${SINCE}::text end,
             before = l.before || jsonb_build_object('linked', l.state = 'linked' or coalesce((l.before ->> 'linked')::boolean, false))
           from due where l.run_id = ${runId} and l.user_id = due.user_id
           returning l.user_id, coalesce(l.external_id, l.user_id::text) as account, l.before, due.kept, due.ours)`,

@@ -37,11 +37,14 @@ async function dying<T>(crash: () => void, call: () => Promise<T>): Promise<T> {
   return answer;
 }
 
+/** They call nobody. */
+const AT_ONCE = ['nameOf', 'groupName', 'refusalOf'];
+
 function mortal<T extends object>(crash: () => void, target: T): T {
   return new Proxy(target, {
     get(inner, name) {
       const member: unknown = Reflect.get(inner, name);
-      if (typeof member !== 'function' || name === 'nameOf' || name === 'groupName') return member;
+      if (typeof member !== 'function' || AT_ONCE.includes(String(name))) return member;
       return (...args: unknown[]) =>
         dying(crash, async () => (await Reflect.apply(member, inner, args)) as unknown);
     },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sql } from '../../shared/ports/database.ts';
 import { previewPeople } from '../../shared/provisioning/plan.ts';
 import { provision, resume } from '../../shared/provisioning/provision.ts';
-import { previewUndo, undoRun } from '../../shared/provisioning/undo.ts';
+import { keptOf, previewUndo, undoRun } from '../../shared/provisioning/undo.ts';
 import { kindsOf } from '../support/scale.ts';
 import { DATABASES } from '../support/databases.ts';
 import { ALL, setGround } from './ground.ts';
@@ -116,6 +116,10 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
         sql`update users set migration_completed_at = now() where user_id = ${came.user_id}`,
       );
       expect(await previewUndo(runId, ground.deps())).toMatchObject({ removed: 6, kept: 1, unlinked: 0 });
+      const kept = await keptOf(runId, ground.database);
+      expect(kept).toMatchObject([
+        { user: came.user_id, email: came.email, reason: 'has signed in at the provider since' },
+      ]);
       expect(await undoRun(runId, ground.deps())).toMatchObject({
         removed: 6,
         kept: 1,
@@ -123,6 +127,7 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
         failed: 0,
         already: false,
       });
+      expect(await keptOf(runId, ground.database)).toEqual(kept);
       const after = await ground.rows();
       expect(after.filter(({ user_id }) => user_id !== came.user_id)).toEqual(
         between.filter(({ user_id }) => user_id !== came.user_id),
