@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { sql } from '../../shared/ports/database.ts';
 import { provision } from '../../shared/provisioning/provision.ts';
-import { DATABASES } from '../support/databases.ts';
+import { DATABASE } from '../support/databases.ts';
 import { ALL, HASH, setGround } from './ground.ts';
 
 describe('hashes', () => {
-  const ground = setGround(DATABASES[0], { provider: 'zitadel', batch: 1 });
+  const ground = setGround(DATABASE, { provider: 'zitadel', batch: 1 });
 
   it('go along where the provider takes them; others are flagged, and none is kept or shown', async () => {
     await ground.addTenant('acme');

@@ -8,7 +8,7 @@ import { provision } from '../../shared/provisioning/provision.ts';
 import { findDifferences, mend } from '../../shared/provisioning/reconcile.ts';
 import { undoRun } from '../../shared/provisioning/undo.ts';
 import { openDirectory } from '../contracts/directory-support.ts';
-import { DATABASES } from '../support/databases.ts';
+import { DATABASE } from '../support/databases.ts';
 import { ALL, setGround } from './ground.ts';
 
 const NONE = { missing: 0, orphaned: 0, mail: 0, name: 0, group: 0, state: 0, half_made: 0 };
@@ -17,7 +17,7 @@ const NONE = { missing: 0, orphaned: 0, mail: 0, name: 0, group: 0, state: 0, ha
 describe.each(['organisations', 'roles'] as const)(
   'lists that lag behind what was written: %s',
   (tenancy) => {
-    const ground = setGround(DATABASES[0]);
+    const ground = setGround(DATABASE);
     let zitadel: Zitadel;
     let directory: Directory;
     beforeAll(async () => {

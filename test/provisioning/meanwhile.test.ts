@@ -5,7 +5,7 @@ import { previewPeople } from '../../shared/provisioning/plan.ts';
 import { provision, resume } from '../../shared/provisioning/provision.ts';
 import { undoRun } from '../../shared/provisioning/undo.ts';
 import { openBooks } from '../../shared/provisioning/run.ts';
-import { DATABASES } from '../support/databases.ts';
+import { DATABASE, DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
 import { ALL, setGround } from './ground.ts';
 
@@ -138,7 +138,7 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
 );
 
 describe('an id that a deleted account holds', () => {
-  const ground = setGround(DATABASES[0], { holds: true });
+  const ground = setGround(DATABASE, { holds: true });
 
   it('is a failure with its date, in the preview as in the run', async () => {
     await ground.addTenant('acme');
