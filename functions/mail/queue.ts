@@ -1,9 +1,7 @@
 import * as z from 'zod';
 import { isSuppressed } from '../../shared/mail/outcomes.ts';
-import { sql, type Sql } from '../../shared/ports/database.ts';
+import { sql } from '../../shared/ports/database.ts';
 import type { QueueTable } from '../../shared/runs/queue.ts';
-
-const Template = z.object({ subject: z.string(), text: z.string(), html: z.string() });
 
 const QueuedRow = z.object({
   id: z.string(),
@@ -12,7 +10,8 @@ const QueuedRow = z.object({
   recipient: z.string(),
   messageId: z.string(),
   content: z.string().nullable(),
-  template: Template,
+  /** Its digest. */
+  template: z.string(),
   date: z.date(),
   unanswered: z.number(),
   /** Why it must not be sent; null: it may. */
@@ -43,8 +42,7 @@ export const FORGOTTEN = sql`content = null`;
 
 export const OUTBOX: QueueTable<QueuedMail> = {
   name: sql`sallyport_outbox`,
-  columns: sql`item.id, item.attempts, item.kind, item.recipient, item.message_id as "messageId", item.content,
-    (select content from sallyport_mail_templates where digest = item.template) as template,
+  columns: sql`item.id, item.attempts, item.kind, item.recipient, item.message_id as "messageId", item.content, item.template,
     item.dated_at as date, item.unanswered, ${WITHHELD} as withheld`,
   row: QueuedRow,
   done: 'sent',
@@ -53,14 +51,9 @@ export const OUTBOX: QueueTable<QueuedMail> = {
   held: HELD,
   // Links in it are of no more use to us.
   onDone: FORGOTTEN,
+  // The end of the message is about to be sent.
+  onCommit: sql`unanswered = unanswered + 1`,
 };
-
-/** Records that the end of the message is about to be sent; changes no row when the lease was lost, or a switch was set since. */
-export function committing(id: string, lease: string): Sql {
-  return sql`
-    update sallyport_outbox set unanswered = unanswered + 1
-    where id = ${id}::uuid and lease_id = ${lease}::uuid and lease_until > now() and not (${HELD})`;
-}
 
 /** An answer came after all: that attempt made no copy. */
 export const ANSWERED = sql`unanswered = greatest(unanswered - 1, 0)`;

@@ -8,6 +8,7 @@ import { openQueue } from '../../shared/runs/queue.ts';
 import { isAnyDue } from './depth.ts';
 import { openPace, type Pace } from './pace.ts';
 import { OUTBOX } from './queue.ts';
+import { storedTemplates } from './stored.ts';
 import { openLines, sendDue, type SendDeps, type SendOptions, type Sent } from './send.ts';
 
 export interface Sender {
@@ -34,7 +35,7 @@ const MOST_ATTEMPTS = 200;
 const PARALLEL = { node: 5, workers: 3 };
 /** A Worker's run has 1,000 subrequests, and at Neon each mail takes some three of them. */
 const MOST_PER_RUN = { node: Infinity, workers: 250 };
-const MOST_PER_BATCH = 200;
+const MOST_PER_BATCH = 1_000;
 /** A rate without room is looked at again after this long at the latest. */
 const LONGEST_PAUSE_MS = 5_000;
 /** Connections are not held idle for longer. */
@@ -47,6 +48,7 @@ export function openSender(mail: MailConfig, deps: SenderDeps): Sender {
     queue: openQueue({
       ...{ table: OUTBOX, database, random, leaseMs, waits: WAITS, mostAttempts: MOST_ATTEMPTS },
     }),
+    templateOf: storedTemplates(database),
     count: platform.metrics.counter(
       'sallyport_mails_total',
       'Attempts to send a mail by their outcome.',

@@ -1,5 +1,8 @@
+import * as z from 'zod';
 import { empty, sql, type Database, type RowParser, type Sql } from '../ports/database.ts';
 import type { Random } from '../ports/runtime.ts';
+import { joined } from './joined.ts';
+import { LeaseLost } from './lease.ts';
 
 /** A leased row, with the columns that the queue itself reads. */
 export interface Item {
@@ -25,6 +28,8 @@ export interface QueueTable<Row extends Item> {
   /** Further assignments when a row is leased, and when it is done. */
   readonly onLease?: Sql;
   readonly onDone?: Sql;
+  /** Assignments of `commit`. */
+  readonly onCommit?: Sql;
 }
 
 /** Rows with the same key are processed one at a time. */
@@ -65,10 +70,15 @@ export interface FailedAttempt<Row extends Item> {
 export interface Worker<Row extends Item> {
   /** Rows processed concurrently. */
   readonly parallel: number;
-  /** False: no further row is leased. */
+  /** Rows leased by one statement; what is not begun within FRESH_MS goes back. Default: `parallel`. */
+  readonly ahead?: number;
+  /** False: no further row is begun. */
   goesOn?(): boolean;
-  /** `lease`: the row's lease_id while this attempt has it. */
-  work(item: Row, lease: string): Promise<void>;
+  /**
+   * `commit`: for right before what cannot be undone; records it, and by then the row that was worked on before it is recorded too. Throws
+   * LeaseLost, where the row is held since too, and as `Database`.
+   */
+  work(item: Row, commit: () => Promise<void>): Promise<void>;
   /** True where no retry can help. */
   isFinal(error: unknown): boolean;
   /** Returns `last_error` of the row. */
@@ -88,6 +98,8 @@ export interface Queue<Row extends Item> {
 
 const LEASE_MS = 60_000;
 const MOST_ATTEMPTS = 250;
+/** Longest that a row is leased before its attempt begins, so that what was read with it still holds, and its lease outlasts the attempt. */
+const FRESH_MS = 5_000;
 
 /** A queue in a table: each row is leased to one instance, retried after a growing wait, and finally set aside. */
 export function openQueue<Row extends Item>(options: QueueOptions<Row>): Queue<Row> {
@@ -120,35 +132,138 @@ export function openQueue<Row extends Item>(options: QueueOptions<Row>): Queue<R
     if (!(await giveBack(item, lease, change))) return 'taken_over';
     return dead ? 'dead' : 'failed';
   };
-  const attempt = async (item: Row, lease: string, worker: Worker<Row>): Promise<Outcome> => {
-    try {
-      await worker.work(item, lease);
-    } catch (error) {
-      return fail(item, lease, error, worker);
-    }
-    const change = sql`status = ${table.done}, finished_at = ${now()}, last_error = null${also(table.onDone)}`;
-    return (await giveBack(item, lease, change)) ? 'done' : 'taken_over';
+  const changes: Readonly<Record<Step<Row>['kind'], Sql>> = {
+    done: sql`status = ${table.done}, finished_at = ${now()}, last_error = null${also(table.onDone)}, lease_id = null, lease_until = null`,
+    commit: sql`lease_until = lease_until${also(table.onCommit)}`,
+  };
+  const mayCommit = sql`and lease_until > ${now()} ${notHeld(table.held)}`;
+  /** Those of them that still had the lease. */
+  const record = async (steps: readonly Step<Row>[], lease: string): Promise<Set<Step<Row>>> => {
+    const parts = (['done', 'commit'] as const).flatMap((kind) => {
+      const ids = steps.flatMap((step) => (step.kind === kind ? [step.item.id] : []));
+      const holds = kind === 'commit' ? mayCommit : empty;
+      return ids.length === 0
+        ? []
+        : [
+            sql`update ${table.name} set ${changes[kind]} where id = any(${ids}) and lease_id = ${lease} ${holds}
+                returning ${kind}::text as kind, id::text as id`,
+          ];
+    });
+    const [first = empty, second] = parts;
+    const statement =
+      second === undefined
+        ? first
+        : sql`with one as (${first}), other as (${second}) select * from one union all select * from other`;
+    const rows = await database.query(statement, Recorded);
+    const recorded = new Set(rows.map(({ kind, id }) => `${kind} ${id}`));
+    return new Set(steps.filter(({ kind, item }) => recorded.has(`${kind} ${item.id}`)));
+  };
+  /** Those that no attempt was begun for. */
+  const release = async (items: readonly Row[], lease: string): Promise<void> => {
+    if (items.length === 0) return;
+    await database.execute(sql`
+      update ${table.name} set lease_id = null, lease_until = null
+      where id = any(${items.map(({ id }) => id)}) and lease_id = ${lease}`);
+  };
+  const workOffLeased = async (
+    items: readonly Row[],
+    lease: string,
+    worker: Worker<Row>,
+  ): Promise<Outcome[]> => {
+    const recorded = joined((steps: readonly Step<Row>[]) => record(steps, lease));
+    const outcomes: Outcome[] = [];
+    let refused = false;
+    const ended = (outcome: Outcome): void => {
+      outcomes.push(outcome);
+      worker.ended(outcome);
+    };
+    const attempt = async (item: Row): Promise<() => Promise<void>> => {
+      try {
+        await worker.work(item, async () => {
+          if (await recorded({ kind: 'commit', item })) return;
+          // What holds one row back, or was too slow for it, is true of those behind it.
+          refused = true;
+          throw new LeaseLost('instance');
+        });
+      } catch (error) {
+        const outcome = await fail(item, lease, error, worker);
+        return async () => {
+          ended(outcome);
+        };
+      }
+      return async () => {
+        ended((await recorded({ kind: 'done', item })) ? 'done' : 'taken_over');
+      };
+    };
+    const goesOn = (): boolean => !refused && worker.goesOn?.() !== false;
+    const rest = await inLanes(items, { parallel: worker.parallel, goesOn }, attempt);
+    await release(rest, lease);
+    return outcomes;
   };
   return {
     async workOff(limit, worker) {
       const counts = { done: 0, failed: 0, dead: 0, taken_over: 0 };
       for (let left = limit; left > 0 && worker.goesOn?.() !== false;) {
         const lease = random.uuid();
-        const items = await claim(lease, Math.min(left, worker.parallel));
+        const items = await claim(lease, Math.min(left, worker.ahead ?? worker.parallel));
         if (items.length === 0) break;
-        left -= items.length;
-        for (const outcome of await Promise.all(items.map((item) => attempt(item, lease, worker)))) {
-          counts[outcome] += 1;
-          worker.ended(outcome);
-        }
+        const outcomes = await workOffLeased(items, lease, worker);
+        for (const outcome of outcomes) counts[outcome] += 1;
+        left -= outcomes.length;
       }
       return counts;
     },
   };
 }
 
+interface Step<Row extends Item> {
+  readonly kind: 'done' | 'commit';
+  readonly item: Row;
+}
+
+const Recorded = z.object({ kind: z.string(), id: z.string() });
+
+/**
+ * Works on some items at a time; returns those it did not begin. What `work` resolves to ends an item, and does so while the next one of its
+ * lane is worked on. Rejects as the first that fails: no other is begun then.
+ */
+async function inLanes<Row extends Item>(
+  items: readonly Row[],
+  { parallel, goesOn }: { readonly parallel: number; readonly goesOn: () => boolean },
+  work: (item: Row) => Promise<() => Promise<void>>,
+): Promise<readonly Row[]> {
+  let at = 0;
+  let over = false;
+  const end = (): void => {
+    over = true;
+  };
+  const stale = setTimeout(end, FRESH_MS);
+  const lane = async (): Promise<void> => {
+    let ending = Promise.resolve();
+    for (let item = items[at]; item !== undefined && !over && goesOn(); item = items[at]) {
+      at += 1;
+      const finish = await work(item);
+      await ending;
+      ending = finish();
+      ending.catch(end);
+    }
+    await ending;
+  };
+  try {
+    await Promise.all(Array.from({ length: parallel }, lane));
+  } finally {
+    end();
+    clearTimeout(stale);
+  }
+  return items.slice(at);
+}
+
 function also(assignments: Sql | undefined): Sql {
   return assignments === undefined ? empty : sql`, ${assignments}`;
+}
+
+function notHeld(held: Sql | undefined): Sql {
+  return held === undefined ? empty : sql`and not (${held})`;
 }
 
 /** The next rows, at most one per key; locked until the statement ends, and skipped where another claim locked them. */
@@ -168,7 +283,7 @@ function due(
   return sql`
     select id from ${name} as item
     where status = 'pending' and due_at <= ${now} and (lease_until is null or lease_until <= ${now})
-      ${held === undefined ? empty : sql`and not (${held})`} ${first}
+      ${notHeld(held)} ${first}
     order by ${rank === undefined ? empty : sql`${rank},`} due_at
     limit ${limit}
     for update skip locked`;

@@ -51,6 +51,13 @@ export function sessionKeys(jwks: string): SessionKeys {
     derived.set(use, made);
     return made;
   };
+  const sealKeys = new Map<string, readonly CryptoKey[]>();
+  /** Imported once: for a text of some hundred bytes that costs as much as the cipher itself. */
+  const sealing = async (use: string): Promise<readonly CryptoKey[]> => {
+    const keys = sealKeys.get(use) ?? (await Promise.all(secrets(`seal ${use}`).map(importSecret)));
+    sealKeys.set(use, keys);
+    return keys;
+  };
   return {
     kid: signing.kid,
     published: signing.published,
@@ -64,13 +71,14 @@ export function sessionKeys(jwks: string): SessionKeys {
     },
     secrets,
     async seal(text, use) {
-      const [key = new Uint8Array()] = secrets(`seal ${use}`);
+      const [key] = await sealing(use);
+      if (key === undefined) throw new Error('a key set has a key');
       return new CompactEncrypt(new TextEncoder().encode(text))
         .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
         .encrypt(key);
     },
     async open(sealed, use) {
-      for (const key of secrets(`seal ${use}`)) {
+      for (const key of await sealing(use)) {
         const text = await opened(sealed, key);
         if (text !== undefined) return text;
       }
@@ -85,7 +93,11 @@ async function importPublic(jwk: PublicKeySet['keys'][number]): Promise<CryptoKe
   return key;
 }
 
-async function opened(sealed: string, key: Uint8Array): Promise<string | undefined> {
+function importSecret(secret: Uint8Array): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', Uint8Array.from(secret), 'AES-GCM', false, ['encrypt', 'decrypt']);
+}
+
+async function opened(sealed: string, key: CryptoKey): Promise<string | undefined> {
   try {
     const options = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] };
     const { plaintext } = await compactDecrypt(sealed, key, options);

@@ -56,14 +56,25 @@ describe.each(kindsOf(DATABASES))('a queue on $name', (kind) => {
     const runOut = () => db.database.execute(sql`update test_outbox set lease_until = now()`);
     const dueNow = () => db.database.execute(sql`update test_outbox set due_at = now()`);
 
+    interface Options {
+      readonly mostAttempts?: number;
+      readonly database?: Database;
+      readonly parallel?: number;
+      readonly ahead?: number;
+      readonly goesOn?: () => boolean;
+      readonly final?: boolean;
+    }
+
     function instance(
-      send: (mail: Mail) => Promise<void>,
-      options: { mostAttempts?: number; database?: Database; parallel?: number; final?: boolean } = {},
+      send: (mail: Mail, commit: () => Promise<void>) => Promise<void>,
+      options: Options = {},
     ) {
-      const { database = db.database, mostAttempts, parallel = 4, final = false } = options;
+      const { database = db.database, mostAttempts, parallel = 4, ahead, goesOn, final = false } = options;
       const ends: Outcome[] = [];
       const worker: Worker<Mail> = {
         parallel,
+        ...(ahead !== undefined && { ahead }),
+        ...(goesOn !== undefined && { goesOn }),
         work: send,
         isFinal: () => final,
         failed: ({ attempt, dead, error }) => `${attempt} ${dead ? 'last' : 'again'} ${String(error)}`,
@@ -117,6 +128,59 @@ describe.each(kindsOf(DATABASES))('a queue on $name', (kind) => {
       expect(await workOff(3)).toEqual({ done: 3, failed: 0, dead: 0, taken_over: 0 });
       expect(most).toBe(2);
       expect((await rows()).filter(({ status }) => status === 'pending')).toHaveLength(2);
+    });
+
+    it('leases ahead of its work, and gives back as it was what it did not begin', async () => {
+      await put('a', 'b', 'c', 'd', 'e');
+      const begun: number[] = [];
+      const leased: boolean[] = [];
+      const { workOff } = instance(
+        async ({ position }) => {
+          begun.push(position);
+          leased.push((await rows())[4]!.leased);
+        },
+        { parallel: 1, ahead: 5, goesOn: () => begun.length < 2 },
+      );
+      expect(await workOff()).toEqual({ done: 2, failed: 0, dead: 0, taken_over: 0 });
+      expect(begun).toEqual([1, 2]);
+      expect(leased).toEqual([true, true]);
+      expect((await rows()).map(({ status, leased: held, attempts }) => [status, held, attempts])).toEqual([
+        ['sent', false, 0],
+        ['sent', false, 0],
+        ['pending', false, 0],
+        ['pending', false, 0],
+        ['pending', false, 0],
+      ]);
+    });
+
+    it('has recorded a row when the next of its lane commits, so that a crash repeats one row of each at most', async () => {
+      await put('a', 'b', 'c', 'd', 'e', 'f');
+      const unrecorded: number[] = [];
+      const worked = new Set<number>();
+      const { workOff } = instance(
+        async ({ position }, commit) => {
+          await commit();
+          const pending = (await rows()).filter(({ status }) => status === 'pending');
+          unrecorded.push(pending.filter((row) => worked.has(row.position)).length);
+          worked.add(position);
+        },
+        { parallel: 2, ahead: 6 },
+      );
+      expect(await workOff()).toMatchObject({ done: 6 });
+      // Of the other lane alone.
+      expect(Math.max(...unrecorded)).toBeLessThanOrEqual(1);
+    });
+
+    it('lets nobody commit whose lease is another’s', async () => {
+      await put('a');
+      const { workOff } = instance(async (_mail, commit) => {
+        await runOut();
+        await commit();
+      });
+      expect(await workOff()).toMatchObject({ done: 0, failed: 1 });
+      expect(await rows()).toMatchObject([
+        { status: 'pending', last_error: '1 again LeaseLost: another instance has taken over' },
+      ]);
     });
 
     it('brings a row that failed back after a wait that grows, and holds those behind it up, no others', async () => {
