@@ -50,12 +50,12 @@ async function measureAll(options: Options): Promise<SectionResult[]> {
 }
 
 async function writeJson(results: readonly SectionResult[], options: Options): Promise<void> {
-  const { parts, beside, seconds, rounds, minutes, tuples, people } = options;
+  const { parts, beside, seconds, rounds, minutes, tuples, people, mails, paced } = options;
   const made = {
     at: new Date().toISOString(),
     node: process.version,
     cores: cpus().length,
-    settings: { parts, beside, seconds, rounds, minutes, tuples, people },
+    settings: { parts, beside, seconds, rounds, minutes, tuples, people, mails, paced },
     results,
   };
   const [first] = parts;

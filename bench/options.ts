@@ -32,6 +32,7 @@ const Options = z.object({
   minutes: z.number(),
   tuples: z.number(),
   people: z.number(),
+  mails: z.number(),
   paced: z.boolean().default(false),
   json: z.boolean().default(false),
   markdown: z.boolean().default(false),
@@ -58,6 +59,7 @@ export function parseOptions(argv: readonly string[]): Options {
       10_000,
     )
     .option('--people <n>', 'people that crossing provisions in a turn', whole, 2_000)
+    .option('--mails <n>', 'mails that crossing sends in a turn (100000 for a full one)', whole, 10_000)
     .option('--paced', 'stand-ins of crossing take as long as real servers did')
     .option('--json', 'write bench/results/latest.json, lifecycle.json or crossing.json')
     .option('--markdown', 'print the tables as docs/performance.md has them')

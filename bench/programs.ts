@@ -17,6 +17,10 @@ export interface Programs {
   /** The same of another checkout, where --beside names one. */
   readonly beside: string | undefined;
   readonly bareNode: string;
+  /** Sends mails. */
+  readonly mailer: string;
+  /** A mail server that keeps nothing. */
+  readonly smtpSink: string;
   /** Loaded by Node before a program whose heap is measured. */
   readonly heapProbe: string;
   /** The generator of constant load; undefined where nothing compiles C. */
@@ -29,7 +33,9 @@ export async function buildPrograms(beside: string | undefined): Promise<Program
     buildProduct(root),
     beside === undefined ? undefined : buildProduct(resolve(beside)),
     build({
-      entryPoints: [path('bench/servers/bare-node.ts'), path('bench/servers/heap-probe.ts')],
+      entryPoints: ['bare-node', 'heap-probe', 'mailer', 'smtp-sink'].map((name) =>
+        path(`bench/servers/${name}.ts`),
+      ),
       outdir,
       outbase: path('bench'),
       bundle: true,
@@ -45,6 +51,8 @@ export async function buildPrograms(beside: string | undefined): Promise<Program
     beside: other,
     bareNode: `${outdir}/servers/bare-node.js`,
     heapProbe: `${outdir}/servers/heap-probe.js`,
+    mailer: `${outdir}/servers/mailer.js`,
+    smtpSink: `${outdir}/servers/smtp-sink.js`,
     paced: await compilePaced(`${outdir}/paced`),
   };
 }

@@ -4,13 +4,13 @@ import { startKanidm } from '../../dev/kanidm/index.ts';
 import { migrate } from '../../dev/migrate.ts';
 import { startZitadel } from '../../dev/zitadel/index.ts';
 import type { DirectoryConfig } from '../../shared/configuration/providers.ts';
-import { createPlatform, openDatabase, openDirectory, openGround } from '../../shared/deps.ts';
+import { openDatabase, openDirectory, openGround, type Ground } from '../../shared/deps.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import type { Directory } from '../../shared/ports/directory.ts';
 import type { PeopleDeps } from '../../shared/provisioning/deps.ts';
 import { syncGroups } from '../../shared/provisioning/groups.ts';
 import { openBooks } from '../../shared/provisioning/run.ts';
-import { postgresFolder, startPostgresServer } from '../servers/stores.ts';
+import type { PostgresServer } from '../servers/stores.ts';
 
 /** A provider, and the database whose people go there. */
 export interface CrossingGround {
@@ -24,33 +24,39 @@ export interface CrossingGround {
   readonly deps: PeopleDeps;
   /** Uuid of the group of the one tenant, or null where there is none to join. */
   readonly group: string | null;
-  close(): Promise<void>;
 }
 
 export const TENANT = { id: randomUUID(), slug: 'bench', name: 'Bench' };
 export const HASH = `$2b$10$${'a'.repeat(53)}`;
 
-/** Real ones by KANIDM_URL and KANIDM_TOKEN, or ZITADEL_API_URL and ZITADEL_PROVISIONING_TOKEN; else stand-ins. */
-export async function openCrossingGrounds(paced: boolean): Promise<readonly CrossingGround[] | string> {
-  const folder = postgresFolder();
-  if (folder === undefined) return 'left out: no Postgres is installed';
-  const postgres = await startPostgresServer(folder);
-  const grounds: CrossingGround[] = [];
+export interface CrossingServers {
+  /** Of Postgres' programs. */
+  readonly folder: string;
+  readonly postgres: PostgresServer;
+}
+
+/**
+ * Both providers, one after the other: real ones by KANIDM_URL and KANIDM_TOKEN, or ZITADEL_API_URL and ZITADEL_PROVISIONING_TOKEN; else
+ * stand-ins. Each is closed before the next is opened, and when `work` fails.
+ */
+export async function atEachProvider<T>(
+  { folder, postgres }: CrossingServers,
+  paced: boolean,
+  work: (ground: CrossingGround) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
   for (const open of [kanidmConfig, zitadelConfig]) {
     const opened = await open(process.env, paced);
-    const { config, name } = opened;
-    const databaseUrl = postgres.createDatabase(`crossing_${config.provider}`);
-    await migrate(databaseUrl);
-    grounds.push(await groundOf({ name, config, databaseUrl, psql: `${folder}/psql` }, () => opened.close()));
+    try {
+      const { config, name } = opened;
+      const databaseUrl = postgres.createDatabase(`crossing_${config.provider}`);
+      await migrate(databaseUrl);
+      results.push(await onGround({ name, config, databaseUrl, psql: `${folder}/psql` }, work));
+    } finally {
+      await opened.close();
+    }
   }
-  const last = grounds.at(-1);
-  return grounds.map((ground) => ({
-    ...ground,
-    close: async () => {
-      await ground.close();
-      if (ground === last) await postgres.stop();
-    },
-  }));
+  return results;
 }
 
 interface Opened {
@@ -117,44 +123,44 @@ function oneAtATime(pace: Pace): (request: Request) => Promise<undefined> {
   };
 }
 
-async function groundOf(
-  opened: Pick<CrossingGround, 'name' | 'config' | 'databaseUrl' | 'psql'>,
-  closeProvider: () => Promise<void>,
-): Promise<CrossingGround> {
-  const ground = openGround({ logLevel: 'silent' }, { platform: createPlatform() });
-  const directory = openDirectory({ directory: opened.config }, ground);
-  const config = { database: { kind: 'url', url: opened.databaseUrl, endpoint: null } } as const;
+type Known = Pick<CrossingGround, 'name' | 'config' | 'databaseUrl' | 'psql'>;
+
+async function onGround<T>(known: Known, work: (ground: CrossingGround) => Promise<T>): Promise<T> {
+  const ground = openGround({ logLevel: 'silent' });
+  const directory = openDirectory({ directory: known.config }, ground);
+  const config = { database: { kind: 'url', url: known.databaseUrl, endpoint: null } } as const;
   const database = openDatabase(config, ground);
   if (database === null) throw new Error('the bench needs a database');
-  await database.execute(
-    sql`insert into tenants (tenant_id, slug, name) values (${TENANT.id}, ${TENANT.slug}, ${TENANT.name})`,
-  );
-  await syncGroups(null, false, { database, directory, sleep: delay });
-  const found = await directory.findGroup(TENANT, 'member');
+  try {
+    await database.execute(
+      sql`insert into tenants (tenant_id, slug, name) values (${TENANT.id}, ${TENANT.slug}, ${TENANT.name})`,
+    );
+    await syncGroups(null, false, { database, directory, sleep: delay });
+    const found = await directory.findGroup(TENANT, 'member');
+    return await work({
+      ...{ ...known, directory, database, deps: depsOf(ground, directory, database) },
+      // At Zitadel being in the organisation is all.
+      group: directory.traits.provider === 'kanidm' && found.outcome === 'found' ? found.group.id : null,
+    });
+  } finally {
+    await database.close();
+  }
+}
+
+function depsOf(ground: Ground, directory: Directory, database: Database): PeopleDeps {
   return {
-    ...opened,
+    ...openBooks(database, { processes: ground.platform.processes }),
+    ...ground,
     directory,
-    database,
-    // At Zitadel being in the organisation is all.
-    group: directory.traits.provider === 'kanidm' && found.outcome === 'found' ? found.group.id : null,
-    deps: {
-      ...openBooks(database, { processes: ground.platform.processes }),
-      ...ground,
-      directory,
-      // Of addresses in ASCII, which all are here, it is the text itself.
-      skeleton: (text) => text,
-      who: 'bench',
-      signal: new AbortController().signal,
-      sleep: (ms) => delay(ms),
-      waitMs: 0,
-      onRun: () => undefined,
-      onProgress: () => undefined,
-      onWarning: () => undefined,
-    },
-    async close() {
-      await database.close();
-      await closeProvider();
-    },
+    // Of addresses in ASCII, which all are here, it is the text itself.
+    skeleton: (text) => text,
+    who: 'bench',
+    signal: new AbortController().signal,
+    sleep: (ms) => delay(ms),
+    waitMs: 0,
+    onRun: () => undefined,
+    onProgress: () => undefined,
+    onWarning: () => undefined,
   };
 }
 

@@ -1,7 +1,11 @@
-import { openCrossingGrounds, type CrossingGround } from '../crossing/ground.ts';
+import { atEachProvider, type CrossingGround } from '../crossing/ground.ts';
+import { openMailGround } from '../crossing/mail.ts';
 import { madeBare, madeByScript, provisioned, SCRIPT_SAMPLE } from '../crossing/provisioning.ts';
 import { median, verdict, type SectionResult, type Table } from '../figures.ts';
 import { race, timeRatio, type Laps } from '../lifecycle/sides.ts';
+import { buildPrograms, type Programs } from '../programs.ts';
+import { postgresFolder, startPostgresServer, type PostgresServer } from '../servers/stores.ts';
+import { growthPercent } from './memory.ts';
 
 const SECTION = 'crossing';
 
@@ -9,29 +13,85 @@ export interface CrossingOptions {
   readonly rounds: number;
   /** Who are provisioned in one turn. */
   readonly people: number;
+  /** Sent in one turn. */
+  readonly mails: number;
   /** Stand-ins take as long as real servers did. */
   readonly paced: boolean;
+  readonly beside?: string | undefined;
 }
 
 type Part = Pick<SectionResult, 'tables' | 'verdicts'>;
 
 /** What carrying people to a provider costs, beside the calls it cannot do without. */
 export async function measureCrossing(options: CrossingOptions): Promise<SectionResult> {
-  const grounds = await openCrossingGrounds(options.paced);
-  if (typeof grounds === 'string') return { section: SECTION, tables: [], verdicts: [], notes: [grounds] };
-  const parts: Part[] = [];
+  const folder = postgresFolder();
+  if (folder === undefined)
+    return { section: SECTION, tables: [], verdicts: [], notes: ['left out: no Postgres is installed'] };
+  const programs = await buildPrograms(options.beside);
+  const postgres = await startPostgresServer(folder);
   try {
-    for (const ground of grounds) parts.push(await measureProvisioning(ground, options));
+    const parts = [
+      ...(await atEachProvider({ folder, postgres }, options.paced, (ground) =>
+        measureProvisioning(ground, options),
+      )),
+      await measureMail(programs, postgres, options),
+    ];
+    return {
+      section: SECTION,
+      tables: parts.flatMap(({ tables }) => tables),
+      verdicts: parts.flatMap(({ verdicts }) => verdicts),
+      notes: [
+        `a stand-in ${options.paced ? 'takes as long as a real server did' : 'answers as fast as it can'}, in the same process; KANIDM_URL or ZITADEL_API_URL with their tokens name real ones`,
+        `the script's way is measured on ${SCRIPT_SAMPLE} people, once, and scaled; curl stands for the provider's command line`,
+      ],
+    };
   } finally {
-    for (const ground of grounds) await ground.close();
+    await postgres.stop();
   }
+}
+
+export async function measureMail(
+  programs: Programs,
+  postgres: PostgresServer,
+  { rounds, mails }: Pick<CrossingOptions, 'rounds' | 'mails'>,
+): Promise<Part> {
+  console.error('measuring: mail');
+  const ground = await openMailGround(programs, postgres);
+  try {
+    for (const warm of [ground.job(mails / 10), ground.loop(mails / 10)]) await warm();
+    const from = ground.samples.length;
+    const laps = await race(
+      [
+        [JOB, ground.job(mails)],
+        [LOOP, ground.loop(mails)],
+      ],
+      rounds,
+    );
+    return mailPart(laps, ground.samples.slice(from), mails);
+  } finally {
+    await ground.close();
+  }
+}
+
+const JOB = 'mail-send';
+const LOOP = "nodemailer's pool";
+
+function mailPart(laps: Laps<typeof JOB | typeof LOOP>, samples: readonly number[], mails: number): Part {
+  const rate = 1 / timeRatio(laps, JOB, LOOP);
+  const base = median(laps.get(LOOP) ?? []);
+  const rows = [...laps].map(([name, all]) => [
+    name,
+    (median(all) / 1000).toFixed(2),
+    Math.round((mails * 1000) / median(all)).toString(),
+    (base / median(all)).toFixed(2),
+  ]);
   return {
-    section: SECTION,
-    tables: parts.flatMap(({ tables }) => tables),
-    verdicts: parts.flatMap(({ verdicts }) => verdicts),
-    notes: [
-      `a stand-in ${options.paced ? 'takes as long as a real server did' : 'answers as fast as it can'}, in the same process; KANIDM_URL or ZITADEL_API_URL with their tokens name real ones`,
-      `the script's way is measured on ${SCRIPT_SAMPLE} people, once, and scaled; curl stands for the provider's command line`,
+    tables: [
+      { title: `Sending ${mails} invitations`, columns: ['by', 'seconds', 'mails/s', 'of the pool'], rows },
+    ],
+    verdicts: [
+      verdict("mail: rate of nodemailer's own pool, as many connections", rate, { atLeast: 0.8 }),
+      verdict('mail: growth of memory in the second half', growthPercent(samples), { atMost: 5 }, '%'),
     ],
   };
 }

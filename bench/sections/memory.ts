@@ -40,7 +40,8 @@ export async function measureMemory(ground: Ground, { minutes }: Options): Promi
   };
 }
 
-function growthPercent(samples: readonly number[]): number {
+/** Of the last quarter beyond the one before it. */
+export function growthPercent(samples: readonly number[]): number {
   const quarter = Math.max(1, Math.floor(samples.length / 4));
   const before = median(samples.slice(-2 * quarter, -quarter));
   return (median(samples.slice(-quarter)) / before - 1) * 100;
