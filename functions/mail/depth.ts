@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Collapse } from '../../shared/caches/in-flight.ts';
 import type { ReadinessCheck } from '../../shared/edge/readiness.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
@@ -49,11 +50,18 @@ export async function isAnyDue(database: Pick<Database, 'query'>): Promise<boole
   return row?.due === true;
 }
 
-/** While the table cannot be read there are no samples; /metrics still answers. */
-export function measureOutbox(metrics: Metrics, database: Pick<Database, 'query'>): void {
+export interface OutboxGauges {
+  readonly metrics: Metrics;
+  readonly database: Pick<Database, 'query'>;
+  readonly collapse: Collapse;
+}
+
+/** Both gauges of one scrape share a reading. While the table cannot be read there are no samples; /metrics still answers. */
+export function measureOutbox({ metrics, database, collapse }: OutboxGauges): void {
+  const read = collapse(() => readDepth(database));
   const sample = async (pick: (depth: Depth) => [string, number][]): Promise<Map<string, number>> => {
     try {
-      return new Map(pick(await readDepth(database)));
+      return new Map(pick(await read('')));
     } catch {
       return new Map();
     }

@@ -16,7 +16,7 @@ export interface Mailer extends Brought {
   readonly outbox: Outbox | null;
 }
 
-type Needs = Pick<Deps, 'platform' | 'random' | 'log' | 'database' | 'mailServer'> & {
+type Needs = Pick<Deps, 'platform' | 'random' | 'log' | 'database' | 'mailServer' | 'collapse'> & {
   /** Null without SESSION_KEYS: contents are then stored as they are. */
   readonly seal: Seal | null;
   readonly config: { readonly mail: MailConfig | null; readonly brand: BrandConfig };
@@ -29,7 +29,7 @@ const NUDGED = 8;
 export function createMail(deps: Needs): Mailer {
   const { config, database, mailServer, platform, random, log, seal } = deps;
   if (database === null) return { outbox: null };
-  measureOutbox(platform.metrics, database);
+  measureOutbox({ metrics: platform.metrics, database, collapse: deps.collapse });
   const { mail, brand } = config;
   const sender =
     mail === null || mailServer === null ? null : openSender(mail, { ...deps, database, mailServer });

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { empty, sql, type Database, type RowParser, type Sql } from '../ports/database.ts';
 import type { Random } from '../ports/runtime.ts';
+import { backOffMs, WAITS, type Waits } from './back-off.ts';
 import { joined } from './joined.ts';
+import { inLanes } from './lanes.ts';
 import { LeaseLost } from './lease.ts';
 
 /** A leased row, with the columns that the queue itself reads. */
@@ -53,11 +55,6 @@ export interface QueueOptions<Row extends Item> {
   readonly waits?: Waits;
 }
 
-interface Waits {
-  readonly firstMs: number;
-  readonly mostMs: number;
-}
-
 export interface FailedAttempt<Row extends Item> {
   readonly item: Row;
   readonly error: unknown;
@@ -70,7 +67,7 @@ export interface FailedAttempt<Row extends Item> {
 export interface Worker<Row extends Item> {
   /** Rows processed concurrently. */
   readonly parallel: number;
-  /** Rows leased by one statement; what is not begun within FRESH_MS goes back. Default: `parallel`. */
+  /** Rows leased by one statement; what is not begun within five seconds goes back. Default: `parallel`. */
   readonly ahead?: number;
   /** False: no further row is begun. */
   goesOn?(): boolean;
@@ -98,8 +95,6 @@ export interface Queue<Row extends Item> {
 
 const LEASE_MS = 60_000;
 const MOST_ATTEMPTS = 250;
-/** Longest that a row is leased before its attempt begins, so that what was read with it still holds, and its lease outlasts the attempt. */
-const FRESH_MS = 5_000;
 
 /** A queue in a table: each row is leased to one instance, retried after a growing wait, and finally set aside. */
 export function openQueue<Row extends Item>(options: QueueOptions<Row>): Queue<Row> {
@@ -223,41 +218,6 @@ interface Step<Row extends Item> {
 
 const Recorded = z.object({ kind: z.string(), id: z.string() });
 
-/**
- * Works on some items at a time; returns those it did not begin. What `work` resolves to ends an item, and does so while the next one of its
- * lane is worked on. Rejects as the first that fails: no other is begun then.
- */
-async function inLanes<Row extends Item>(
-  items: readonly Row[],
-  { parallel, goesOn }: { readonly parallel: number; readonly goesOn: () => boolean },
-  work: (item: Row) => Promise<() => Promise<void>>,
-): Promise<readonly Row[]> {
-  let at = 0;
-  let over = false;
-  const end = (): void => {
-    over = true;
-  };
-  const stale = setTimeout(end, FRESH_MS);
-  const lane = async (): Promise<void> => {
-    let ending = Promise.resolve();
-    for (let item = items[at]; item !== undefined && !over && goesOn(); item = items[at]) {
-      at += 1;
-      const finish = await work(item);
-      await ending;
-      ending = finish();
-      ending.catch(end);
-    }
-    await ending;
-  };
-  try {
-    await Promise.all(Array.from({ length: parallel }, lane));
-  } finally {
-    end();
-    clearTimeout(stale);
-  }
-  return items.slice(at);
-}
-
 function also(assignments: Sql | undefined): Sql {
   return assignments === undefined ? empty : sql`, ${assignments}`;
 }
@@ -287,13 +247,4 @@ function due(
     order by ${rank === undefined ? empty : sql`${rank},`} due_at
     limit ${limit}
     for update skip locked`;
-}
-
-const WAITS: Waits = { firstMs: 1_000, mostMs: 300_000 };
-
-/** Milliseconds until the next attempt: doubling, half of it random, so that retries do not coincide. */
-function backOffMs(attempt: number, { firstMs, mostMs }: Waits, random: Pick<Random, 'hex'>): number {
-  const wait = Math.min(mostMs, firstMs * 2 ** Math.min(attempt - 1, 20));
-  const chance = Number.parseInt(random.hex(2), 16) / 0xffff;
-  return Math.round(wait / 2 + (wait / 2) * chance);
 }

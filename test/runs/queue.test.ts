@@ -16,6 +16,7 @@ const OUTBOX: QueueTable<Mail> = {
   columns: sql`item.id, address, position, attempts`,
   row: MailRow,
   done: 'sent',
+  held: sql`address = 'held'`,
   order: { key: sql`address`, precedes: () => sql`other.position < item.position` },
 };
 
@@ -180,6 +181,23 @@ describe.each(kindsOf(DATABASES))('a queue on $name', (kind) => {
       expect(await workOff()).toMatchObject({ done: 0, failed: 1 });
       expect(await rows()).toMatchObject([
         { status: 'pending', last_error: '1 again LeaseLost: another instance has taken over' },
+      ]);
+    });
+
+    it('commits no row that is held since, and gives those behind it back as they were', async () => {
+      await put('a', 'b', 'c');
+      const { workOff } = instance(
+        async ({ position }, commit) => {
+          if (position === 2) await db.database.execute(sql`update test_outbox set address = 'held'`);
+          await commit();
+        },
+        { parallel: 1, ahead: 3 },
+      );
+      expect(await workOff()).toEqual({ done: 1, failed: 1, dead: 0, taken_over: 0 });
+      expect((await rows()).map(({ status, leased, attempts }) => [status, leased, attempts])).toEqual([
+        ['sent', false, 0],
+        ['pending', false, 1],
+        ['pending', false, 0],
       ]);
     });
 
