@@ -1,4 +1,4 @@
-/** A queue over a table of its own, as mails would have one: one address at a time, in the order they came. */
+/** A queue over a table of its own, as mails would have one: one address at a time, in the order they came. Long because all promises are shown on the one table. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
