@@ -13,7 +13,7 @@ export const PARTS = {
   memory: 'resident memory under full load',
   size: 'the Worker bundle, first answers, a relation check that is not remembered',
   lifecycle: 'what keeping tuples right costs',
-  crossing: 'what carrying people to the provider costs',
+  crossing: 'what sign-in costs the gateway, and what provisioning and mail cost beside bare calls',
 } as const;
 
 export type Part = keyof typeof PARTS;
@@ -21,7 +21,8 @@ export type Part = keyof typeof PARTS;
 const NAMES = Object.keys(PARTS) as Part[];
 /** Each in a run of its own. */
 export const APART: readonly Part[] = ['lifecycle', 'crossing'];
-const QUICK = { seconds: 2, rounds: 3 };
+const QUICK = { seconds: 2, rounds: 3, mails: 2_000 };
+const FULL = { seconds: 5, rounds: 3, mails: 10_000 };
 
 const Options = z.object({
   parts: z.array(z.enum(NAMES)),
@@ -59,7 +60,11 @@ export function parseOptions(argv: readonly string[]): Options {
       10_000,
     )
     .option('--people <n>', 'people that crossing provisions in a turn', whole, 2_000)
-    .option('--mails <n>', 'mails that crossing sends in a turn (100000 for a full one)', whole, 10_000)
+    .option(
+      '--mails <n>',
+      'mails that crossing sends in a turn (100000 for a full one; 2000 with --quick)',
+      whole,
+    )
     .option('--paced', 'stand-ins of crossing take as long as real servers did')
     .option('--json', 'write bench/results/latest.json, lifecycle.json or crossing.json')
     .option('--markdown', 'print the tables as docs/performance.md has them')
@@ -69,7 +74,7 @@ export function parseOptions(argv: readonly string[]): Options {
     )
     .parse(argv, { from: 'user' });
   const given = command.opts<{ quick?: boolean }>();
-  const defaults = given.quick === true ? QUICK : { seconds: 5, rounds: 3 };
+  const defaults = given.quick === true ? QUICK : FULL;
   const parts = command.args.length === 0 ? NAMES.filter((name) => !APART.includes(name)) : command.args;
   return Options.parse({ ...defaults, ...given, parts });
 }

@@ -1,6 +1,7 @@
 import { atEachProvider, type CrossingGround } from '../crossing/ground.ts';
 import { openMailGround } from '../crossing/mail.ts';
 import { madeBare, madeByScript, provisioned, SCRIPT_SAMPLE } from '../crossing/provisioning.ts';
+import { measureSignIn } from '../crossing/sign-in.ts';
 import { median, verdict, type SectionResult, type Table } from '../figures.ts';
 import { race, timeRatio, type Laps } from '../lifecycle/sides.ts';
 import { buildPrograms, type Programs } from '../programs.ts';
@@ -15,6 +16,8 @@ export interface CrossingOptions {
   readonly people: number;
   /** Sent in one turn. */
   readonly mails: number;
+  /** Of a turn at a constant rate. */
+  readonly seconds: number;
   /** Stand-ins take as long as real servers did. */
   readonly paced: boolean;
   readonly beside?: string | undefined;
@@ -30,7 +33,9 @@ export async function measureCrossing(options: CrossingOptions): Promise<Section
   const programs = await buildPrograms(options.beside);
   const postgres = await startPostgresServer(folder);
   try {
-    const parts = [
+    const signIn = await measureSignIn(postgres, options);
+    const parts: Part[] = [
+      signIn,
       ...(await atEachProvider({ folder, postgres }, options.paced, (ground) =>
         measureProvisioning(ground, options),
       )),
@@ -41,6 +46,7 @@ export async function measureCrossing(options: CrossingOptions): Promise<Section
       tables: parts.flatMap(({ tables }) => tables),
       verdicts: parts.flatMap(({ verdicts }) => verdicts),
       notes: [
+        ...signIn.notes,
         `a stand-in ${options.paced ? 'takes as long as a real server did' : 'answers as fast as it can'}, in the same process; KANIDM_URL or ZITADEL_API_URL with their tokens name real ones`,
         `the script's way is measured on ${SCRIPT_SAMPLE} people, once, and scaled; curl stands for the provider's command line`,
       ],
