@@ -13,6 +13,7 @@ export function registerMail(program: Command): void {
   );
   registerReaders(mail);
   registerChanges(mail);
+  registerAllow(mail);
 }
 
 function registerReaders(mail: Command): void {
@@ -65,6 +66,21 @@ function registerChanges(mail: Command): void {
         (await import('./mail/commands.ts')).runDrop(id, options),
       ),
     [['sallyport mail drop 0b7d…', 'stop one mail that waits']],
+  );
+}
+
+function registerAllow(mail: Command): void {
+  withExamples(
+    mail
+      .command('allow')
+      .description('Send mail to an address again that a hard bounce or a complaint has stopped.')
+      .argument('<address>', 'the address, in any case')
+      .option(...DRY_RUN)
+      .option(...JSON_OPTION)
+      .action(async (address: string, options: Pick<ChangeCommand, 'dryRun' | 'json'>) =>
+        (await import('./mail/commands.ts')).runAllow(address, options),
+      ),
+    [['sallyport mail allow carol@example.org', 'after the mailbox is there again']],
   );
 }
 

@@ -1,4 +1,5 @@
 import {
+  allowAddress,
   dropMails,
   listMails,
   retryMails,
@@ -73,6 +74,17 @@ export async function runDrop(id: string | undefined, options: ChangeCommand): P
     if (status === 'sent') return 'was sent';
     return status === 'dead' && !retryable ? 'is dropped already' : undefined;
   });
+}
+
+/** Lifts what a bounce or a complaint has stopped. */
+export async function runAllow(
+  address: string,
+  { dryRun = false, json }: Pick<ChangeCommand, 'dryRun' | 'json'>,
+): Promise<void> {
+  const changed = await withDatabase(({ database }) => allowAddress(database, address, dryRun));
+  if (json === true) printJson({ dry_run: dryRun, changed });
+  else if (!changed) print(`mail to ${address} is not stopped`);
+  else print(`mail to ${address} ${dryRun ? 'would go out again, nothing was changed' : 'goes out again'}`);
 }
 
 type Change = (database: Database, selection: Selection, dryRun: boolean) => Promise<string[]>;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { addressHash } from '../../shared/mail/outcomes.ts';
 import { empty, sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { FORGOTTEN, HELD } from './queue.ts';
 import { MOST_COPIES } from './send.ts';
@@ -91,6 +92,15 @@ export async function dropMails(
 ): Promise<string[]> {
   const change = sql`status = 'dead', last_error = concat_ws('; ', last_error, ${`dropped by ${who}`}::text), ${FORGOTTEN}`;
   return changed(database, selection, sql`status <> 'sent' and content is not null`, change, dryRun);
+}
+
+/** Lets mail go to an address again; false: nothing stopped it. */
+export async function allowAddress(database: Reader, address: string, dryRun: boolean): Promise<boolean> {
+  const where = sql`address_hash = ${addressHash(sql`${address}::text`)}`;
+  const statement = dryRun
+    ? sql`select reason from sallyport_mail_suppressed where ${where}`
+    : sql`delete from sallyport_mail_suppressed where ${where} returning reason`;
+  return (await database.query(statement, z.object({ reason: z.string() }))).length > 0;
 }
 
 /** Leased mails are left alone. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { listMails, retryMails } from '../../functions/mail/manage.ts';
 import { pruneJob } from '../../functions/mail/prune.ts';
+import { recordMailEvents } from '../../shared/mail/outcomes.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { startSmtp, type SmtpService } from '../services/smtp.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
@@ -103,6 +104,20 @@ describe('sallyport mail, as a process', () => {
     expect(await mail('retry', waiting)).toMatchObject({ code: 1, stderr: says('its contents are gone') });
     expect((await changed('drop', '--dead')).mails).toHaveLength(2);
     expect((await changed('drop', '--dead')).mails).toEqual([]);
+  });
+
+  it('allow lets mail go to an address again that a bounce has stopped', async () => {
+    await recordMailEvents(db.database, [
+      { messageId: null, email: 'carol@example.org', event: 'bounced', detail: '', at: new Date() },
+    ]);
+    const allow = async (...args: string[]): Promise<unknown> =>
+      JSON.parse((await mail('allow', 'Carol@Example.org', '--json', ...args)).stdout);
+    expect(await allow('--dry-run')).toEqual({ dry_run: true, changed: true });
+    expect(await allow()).toEqual({ dry_run: false, changed: true });
+    expect(await allow()).toEqual({ dry_run: false, changed: false });
+    const { outbox, send } = instance(db.database, smtp.port);
+    await put(db.database, outbox, { ...RESET, to: 'carol@example.org' });
+    expect(await send()).toMatchObject({ sent: 1 });
   });
 
   it('what was set aside can be sent again for a week, then its contents go and the record stays', async () => {
