@@ -21,7 +21,8 @@ describe('inside workerd', () => {
   const inside = (config: DirectoryConfig): Directory =>
     new Proxy(openDirectory(config), {
       get(own, method: string) {
-        if (['traits', 'nameOf', 'refusalOf', 'groupName'].includes(method)) return Reflect.get(own, method) as unknown;
+        if (['traits', 'nameOf', 'refusalOf', 'groupName'].includes(method))
+          return Reflect.get(own, method) as unknown;
         return async (...args: unknown[]): Promise<unknown> => {
           const body = JSON.stringify({ config, method, args });
           const answer = await worker.fetch('http://directory.test/', { method: 'POST', body });
