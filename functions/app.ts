@@ -9,6 +9,7 @@ import { scheduleOf } from './catalogue.ts';
 import type { Config, FurtherDeps } from './configuration.ts';
 import { createCron, type Cron } from './cron/cron.ts';
 import { inboundOf, type PeerOf } from './gateway/workers/transport.ts';
+import { createFigures } from './figures/function.ts';
 import { asCaller } from './gateway/caller.ts';
 import { forwardAuth } from './gateway/forward-auth.ts';
 import { readRequest, type Inbound } from './gateway/read/request.ts';
@@ -60,6 +61,7 @@ export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }:
     { checks: databaseChecks(deps, gateway) },
     webhooks,
     mail,
+    createFigures(deps),
     ...further,
     more,
   ];

@@ -11,6 +11,7 @@ import type { EdgeFunction } from '../shared/edge/function.ts';
 import { ANALYTICS } from './analytics/slice.ts';
 import { AUTH } from './auth/slice.ts';
 import { FEATURE_SYNC } from './feature-sync/slice.ts';
+import { FIGURES } from './figures/slice.ts';
 import { GATEWAY } from './gateway/slice.ts';
 import { INVITES } from './invites/slice.ts';
 import { MAILER } from './mail/slice.ts';
@@ -18,7 +19,7 @@ import { STATUS } from './status/slice.ts';
 import { WEBHOOKS } from './webhooks/slice.ts';
 
 /** The functions that are always on. */
-const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_SYNC, MAILER];
+const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_SYNC, MAILER, FIGURES];
 
 /** Functions that FUNCTIONS turns on, by their names there. While off, their paths belong to the access rules. */
 export type Further = Readonly<Record<string, EdgeFunction>>;
@@ -40,7 +41,8 @@ export const BUNDLE = GATEWAY.slice
   .and(WEBHOOKS.slice)
   .and(FEATURE_SYNC.slice)
   .and(STATUS.slice)
-  .and(MAILER.slice);
+  .and(MAILER.slice)
+  .and(FIGURES.slice);
 
 /** FUNCTIONS. A name unknown to this release is a fault: its paths would belong to the access rules. */
 export function functionsSlice(further: Further): Slice<object> {

@@ -15,6 +15,7 @@ import { CATALOGUE, type FurtherDeps } from './configuration.ts';
  */
 const FEWER_SLICES: Readonly<Record<string, () => Promise<Readonly<Record<string, StandaloneJob>>>>> = {
   auth: async () => (await import('./auth/jobs.ts')).STANDALONE,
+  figures: async () => (await import('./figures/standalone.ts')).STANDALONE,
   invites: async () => (await import('./invites/standalone.ts')).STANDALONE,
   mail: async () => (await import('./mail/standalone.ts')).STANDALONE,
   webhooks: async () => (await import('./webhooks/standalone.ts')).STANDALONE,

@@ -32,10 +32,10 @@ CREATE INDEX idx_sallyport_figures_people_class ON sallyport_figures_people (cla
 CREATE INDEX idx_sallyport_figures_people_tenant ON sallyport_figures_people (tenant_id, class, seen_at, user_id) WHERE counted;
 CREATE INDEX idx_sallyport_figures_people_awake ON sallyport_figures_people (awake_at) WHERE NOT dormant;
 
--- By how much figures are to move. Published together, so that at no time one of them is newer than another.
+-- By how much figures by day are to move. All moves are published together, so that at no time one figure is newer than another.
 CREATE TABLE sallyport_figures_deltas (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    -- The session or the row of the audit it came from; NULL for those of people.
+    -- The session, row of the audit or invitation it came from; NULL for those of people, which are summed up.
     origin TEXT,
     -- NULL: of no tenant.
     tenant_id UUID,
@@ -43,10 +43,11 @@ CREATE TABLE sallyport_figures_deltas (
     day DATE,
     wave_id UUID,
     hours INTEGER,
-    n INTEGER NOT NULL
+    n BIGINT NOT NULL
 );
 
 CREATE INDEX idx_sallyport_figures_deltas_origin ON sallyport_figures_deltas (origin) WHERE origin IS NOT NULL;
+CREATE UNIQUE INDEX idx_sallyport_figures_deltas_people ON sallyport_figures_deltas (tenant_id, what, day) WHERE origin IS NULL;
 
 -- By tenant; the nil UUID stands for all.
 CREATE TABLE sallyport_figures_totals (
@@ -67,6 +68,9 @@ CREATE TABLE sallyport_figures_totals (
     active BIGINT NOT NULL DEFAULT 0,
     settled BIGINT NOT NULL DEFAULT 0
 );
+
+-- By how much totals of tenants are to move.
+CREATE TABLE sallyport_figures_moves (LIKE sallyport_figures_totals INCLUDING DEFAULTS INCLUDING INDEXES);
 
 CREATE TABLE sallyport_figures_days (
     scope UUID NOT NULL,
@@ -141,6 +145,44 @@ BEGIN
 END
 $$;
 
+-- The steps that an invitation has reached, with the hours since its mail, or since its link was made where that was printed.
+CREATE FUNCTION sallyport_invitation_reached(
+    mailed_at TIMESTAMPTZ, queued_at TIMESTAMPTZ, created_at TIMESTAMPTZ,
+    delivered_at TIMESTAMPTZ, seen_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, completed_at TIMESTAMPTZ
+) RETURNS TABLE (step TEXT, hours INTEGER)
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT v.step, least(greatest(floor(extract(epoch FROM v.at - coalesce(mailed_at, queued_at, created_at)) / 3600), 0), 87600)::int
+    FROM (VALUES
+        ('invited', coalesce(mailed_at, delivered_at, seen_at, accepted_at, completed_at)),
+        ('delivered', delivered_at), ('seen', seen_at), ('accepted', accepted_at), ('completed', completed_at)
+    ) v (step, at)
+    WHERE v.at IS NOT NULL
+$$;
+
+CREATE FUNCTION sallyport_note_invitations() RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO sallyport_figures_deltas (origin, tenant_id, what, wave_id, hours, n)
+        SELECT 'invitation', i.tenant_id, r.step, i.wave_id, r.hours, -count(*)
+        FROM old_rows i CROSS JOIN LATERAL sallyport_invitation_reached(
+            i.mailed_at, i.queued_at, i.created_at, i.delivered_at, i.seen_at, i.accepted_at, i.completed_at
+        ) r GROUP BY i.tenant_id, r.step, i.wave_id, r.hours;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO sallyport_figures_deltas (origin, tenant_id, what, wave_id, hours, n)
+        SELECT 'invitation', i.tenant_id, r.step, i.wave_id, r.hours, count(*)
+        FROM new_rows i CROSS JOIN LATERAL sallyport_invitation_reached(
+            i.mailed_at, i.queued_at, i.created_at, i.delivered_at, i.seen_at, i.accepted_at, i.completed_at
+        ) r GROUP BY i.tenant_id, r.step, i.wave_id, r.hours;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 CREATE FUNCTION sallyport_note_audit() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -159,7 +201,9 @@ DO $$
 DECLARE
     noting TEXT;
 BEGIN
-    FOREACH noting IN ARRAY ARRAY['sallyport_note_people', 'sallyport_note_sessions', 'sallyport_note_audit'] LOOP
+    FOREACH noting IN ARRAY ARRAY[
+        'sallyport_note_people', 'sallyport_note_sessions', 'sallyport_note_audit', 'sallyport_note_invitations'
+    ] LOOP
         EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', noting, current_schema());
     END LOOP;
 END $$;

@@ -113,3 +113,27 @@ BEGIN
             FOR EACH STATEMENT EXECUTE FUNCTION sallyport_note_audit();
     END IF;
 END $$;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'sallyport_note_insert' AND tgrelid = 'sallyport_invitations'::regclass) THEN
+        CREATE TRIGGER sallyport_note_insert AFTER INSERT ON sallyport_invitations REFERENCING NEW TABLE AS new_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION sallyport_note_invitations();
+    END IF;
+END $$;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'sallyport_note_update' AND tgrelid = 'sallyport_invitations'::regclass) THEN
+        CREATE TRIGGER sallyport_note_update AFTER UPDATE ON sallyport_invitations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION sallyport_note_invitations();
+    END IF;
+END $$;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'sallyport_note_delete' AND tgrelid = 'sallyport_invitations'::regclass) THEN
+        CREATE TRIGGER sallyport_note_delete AFTER DELETE ON sallyport_invitations REFERENCING OLD TABLE AS old_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION sallyport_note_invitations();
+    END IF;
+END $$;
