@@ -18,6 +18,7 @@ import type { Processes } from '../shared/ports/runtime.ts';
 import type { Relations } from '../shared/ports/relations.ts';
 import type { Tuples } from '../shared/ports/tuples.ts';
 
+export { qrCode } from '../shared/adapters/qr/qr-code.ts';
 export { skeleton } from '../shared/adapters/unhomoglyph/skeleton.ts';
 export { parseModel } from '../shared/adapters/openfga/model-file.ts';
 export { openPgSession as openSession } from '../shared/adapters/postgres/session.ts';

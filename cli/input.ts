@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
+import * as z from 'zod';
 import { systemFault } from '../shared/system-errors.ts';
 import { uuidOf } from '../shared/uuid.ts';
 import { Failure } from './failure.ts';
@@ -47,6 +48,17 @@ export function since(value: string): Date {
   const date = ms === undefined ? new Date(value) : new Date(Date.now() - Number(count) * ms);
   if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('Write an ISO date, or 30m, 12h, 7d.');
   return date;
+}
+
+const DAY = /^\d{4}-\d\d-\d\d$/;
+const RFC_3339 = z.iso.datetime({ offset: true });
+export const DAY_BEGINS = 'T00:00:00.000Z';
+export const DAY_ENDS = 'T23:59:59.999Z';
+
+/** A day in UTC, at the time that `ofDay` names, or a time as RFC 3339 has it; undefined when malformed. */
+export function dated(text: string, ofDay: string): Date | undefined {
+  const parsed = RFC_3339.safeParse(DAY.test(text) ? text + ofDay : text);
+  return parsed.success ? new Date(parsed.data) : undefined;
 }
 
 /** The project's folder: the nearest with a package.json, above cli/ or above the built bundle. */

@@ -29,6 +29,7 @@ const GROUPS: Readonly<Record<string, () => Promise<Register>>> = {
   db: async () => (await import('./db.ts')).registerDb,
   tenants: async () => (await import('./tenants.ts')).registerTenants,
   users: async () => (await import('./users.ts')).registerUsers,
+  waves: async () => (await import('./waves.ts')).registerWaves,
   migration: async () => (await import('./migration.ts')).registerMigration,
   audit: async () => (await import('./audit.ts')).registerAudit,
   webhooks: async () => (await import('./webhooks.ts')).registerWebhooks,

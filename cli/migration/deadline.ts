@@ -3,6 +3,7 @@ import type { AuditedAct } from '../../shared/people/audit.ts';
 import { isTenant } from '../../shared/people/tenants.ts';
 import { sql, type Sql } from '../../shared/ports/database.ts';
 import { Failure, UsageError } from '../failure.ts';
+import { dated, DAY_ENDS } from '../input.ts';
 import { assertTenant, operator, withDatabase } from '../people/ground.ts';
 import { print, printJson } from '../terminal.ts';
 
@@ -29,15 +30,12 @@ export async function runClear(options: DeadlineCommand): Promise<void> {
   await change(null, options);
 }
 
-const DAY = /^\d{4}-\d\d-\d\d$/;
-const LAST_MOMENT = 'T23:59:59.999Z';
-const RFC_3339 = z.iso.datetime({ offset: true });
-
 /** A day ends with its last moment in UTC. Throws UsageError. */
 export function deadlineOf(text: string): Date {
-  const parsed = RFC_3339.safeParse(DAY.test(text) ? text + LAST_MOMENT : text);
-  if (!parsed.success) throw new UsageError(`${text} is no date: write 2027-03-31, or 2027-03-31T12:00:00Z`);
-  return new Date(parsed.data);
+  const date = dated(text, DAY_ENDS);
+  if (date === undefined)
+    throw new UsageError(`${text} is no date: write 2027-03-31, or 2027-03-31T12:00:00Z`);
+  return date;
 }
 
 const ChangedRow = z.object({ slug: z.string() });

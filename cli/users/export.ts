@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import { open, rename, rm } from 'node:fs/promises';
 import * as z from 'zod';
 import { isTenant } from '../../shared/people/tenants.ts';
 import { empty, sql, type Database } from '../../shared/ports/database.ts';
-import { orUnwritable } from '../input.ts';
 import { assertTenant, withDatabase } from '../people/ground.ts';
+import { writePrivately, type Write } from '../private-file.ts';
 import { note, progressBar, write } from '../terminal.ts';
 
 export interface ExportCommand {
@@ -26,7 +25,7 @@ export async function runExport(file: string | undefined, options: ExportCommand
     try {
       return await (file === undefined
         ? writePages(pages, options.format, toStdout, onCount)
-        : toFile(file, (to) => writePages(pages, options.format, to, onCount)));
+        : writePrivately(file, (to) => writePages(pages, options.format, to, onCount)));
     } finally {
       bar.end();
     }
@@ -34,28 +33,8 @@ export async function runExport(file: string | undefined, options: ExportCommand
   note(`${count} users${file === undefined ? '' : ` in ${file}`}`);
 }
 
-type Write = (text: string) => Promise<void>;
-
 async function toStdout(text: string): Promise<void> {
   if (!write(text)) await once(process.stdout, 'drain');
-}
-
-/** Readable by its owner alone, also where a file of that name was there. */
-async function toFile(file: string, work: (to: Write) => Promise<number>): Promise<number> {
-  const partial = `${file}.partial`;
-  await orUnwritable(partial, () => rm(partial, { force: true }));
-  const handle = await orUnwritable(partial, () => open(partial, 'wx', 0o600));
-  try {
-    const count = await work((text) => orUnwritable(partial, () => handle.appendFile(text)));
-    await orUnwritable(partial, () => handle.sync());
-    await orUnwritable(file, () => rename(partial, file));
-    return count;
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  } finally {
-    await handle.close();
-  }
 }
 
 const UserRow = z.object({
