@@ -54,9 +54,8 @@ const fish: Offer = async (words) => {
   return lines.map((line) => (line.split('\t')[0] ?? '').replace(/\/$/, ''));
 };
 
-const GROUPS = 'audit completion cron db fga help keys mail migration rules tenants users waves webhooks'.split(
-  ' ',
-);
+const GROUPS =
+  'audit completion cron db fga help keys mail migration rules tenants users waves webhooks'.split(' ');
 
 const shells = [
   ['bash', bash],
