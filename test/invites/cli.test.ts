@@ -8,7 +8,7 @@ import { field } from '../mail/stage.ts';
 import { startSmtp, type SmtpService } from '../services/smtp.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { sallyport, type Variables } from '../support/sallyport.ts';
-import { emptied, linkIn, PUBLIC_URL, SESSION_KEYS, waveStage, type WaveStage } from './stage.ts';
+import { emptied, linkIn, PUBLIC_URL, waveStage, waveVariables, type WaveStage } from './stage.ts';
 
 describe('sallyport waves', () => {
   let db: MigratedDatabase;
@@ -22,15 +22,7 @@ describe('sallyport waves', () => {
       startSmtp(),
       mkdtemp(join(tmpdir(), 'sallyport-waves-')),
     ]);
-    variables = {
-      ...{ DATABASE_URL: db.url, FUNCTIONS: 'auth,invites', PUBLIC_URL, SESSION_KEYS },
-      ...{ MAIL_URL: `smtp://127.0.0.1:${smtp.port}?tls=off`, MAIL_FROM: 'Example <no-reply@example.org>' },
-      ...{
-        MIGRATION_PROVIDER: 'zitadel',
-        ZITADEL_ISSUER_URL: 'https://auth.example.org',
-        ZITADEL_AUDIENCE: 'api',
-      },
-    };
+    variables = waveVariables(db.url, smtp.port);
   });
   afterAll(async () => {
     await rm(folder, { recursive: true });

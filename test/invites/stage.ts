@@ -28,6 +28,19 @@ export const SESSION_KEYS = JSON.stringify(await generateKeys());
 const keys = sessionKeys(SESSION_KEYS);
 export const keyRing: KeyRing = { current: () => Promise.resolve(keys) };
 
+/** Of a command, or of a bundle, whose people go to Zitadel. */
+export function waveVariables(url: string, port: number): Readonly<Record<string, string>> {
+  return {
+    ...{ DATABASE_URL: url, FUNCTIONS: 'auth,invites', PUBLIC_URL, SESSION_KEYS },
+    ...{ MAIL_URL: `smtp://127.0.0.1:${port}?tls=off`, MAIL_FROM: 'Example <no-reply@example.org>' },
+    ...{
+      MIGRATION_PROVIDER: 'zitadel',
+      ZITADEL_ISSUER_URL: 'https://auth.example.org',
+      ZITADEL_AUDIENCE: 'api',
+    },
+  };
+}
+
 export interface PersonOptions {
   readonly role?: string;
   readonly status?: string;
