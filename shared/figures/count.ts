@@ -1,10 +1,9 @@
 import { empty, join, sql, type Sql } from '../ports/database.ts';
+import { UNREACHABLE } from '../invitations/people.ts';
 import { CLASS } from './classes.ts';
 
 /** Days without a sign-in after which a person counts as dormant. */
 const DORMANT_DAYS = 180;
-/** In sallyport_people.flags, of people whose address no mail reaches. */
-export const UNREACHABLE = 'unreachable';
 
 /** The newest time of activity that counts as dormant. */
 const DORMANT_UNTIL: Sql = sql`(now() - interval '1 day' * ${DORMANT_DAYS}::int)`;
