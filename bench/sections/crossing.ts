@@ -1,3 +1,4 @@
+import { measureCallbacks } from '../crossing/callback.ts';
 import { atEachProvider, type CrossingGround } from '../crossing/ground.ts';
 import { openMailGround } from '../crossing/mail.ts';
 import { madeBare, madeByScript, provisioned, SCRIPT_SAMPLE } from '../crossing/provisioning.ts';
@@ -36,6 +37,7 @@ export async function measureCrossing(options: CrossingOptions): Promise<Section
     const signIn = await measureSignIn(postgres, options);
     const parts: Part[] = [
       signIn,
+      await measureCallbacks(postgres, options),
       ...(await atEachProvider({ folder, postgres }, options.paced, (ground) =>
         measureProvisioning(ground, options),
       )),

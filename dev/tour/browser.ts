@@ -42,15 +42,22 @@ interface Visited {
   readonly answer: Response;
 }
 
-/** Keeps cookies and follows redirects. As in every browser, cookies of a host count for all of its ports. */
-function browser(): (url: string, form?: URLSearchParams) => Promise<Visited> {
+/**
+ * Keeps cookies and follows redirects. As in every browser, cookies of a host count for all of its ports.
+ * `around`: is called with each request that is made.
+ */
+export function browser(
+  around: (url: string, request: () => Promise<Response>) => Promise<Response> = (_url, request) => request(),
+): (url: string, form?: URLSearchParams) => Promise<Visited> {
   const jar = new Map<string, string>();
   const send = async (url: string, form?: URLSearchParams): Promise<Response> => {
-    const answer = await fetch(url, {
-      redirect: 'manual',
-      headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
-      ...(form !== undefined && { method: 'POST', body: form }),
-    });
+    const answer = await around(url, () =>
+      fetch(url, {
+        redirect: 'manual',
+        headers: { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
+        ...(form !== undefined && { method: 'POST', body: form }),
+      }),
+    );
     for (const line of answer.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
       if (/;\s*max-age=0(?:;|$)/i.test(line)) jar.delete(name);
