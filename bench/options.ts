@@ -13,7 +13,8 @@ export const PARTS = {
   memory: 'resident memory under full load',
   size: 'the Worker bundle, first answers, a relation check that is not remembered',
   lifecycle: 'what keeping tuples right costs',
-  crossing: 'what sign-in costs the gateway, what a callback asks, and what provisioning and mail cost beside bare calls',
+  crossing:
+    'what sign-in costs the gateway, what a callback asks, and what provisioning and mail cost beside bare calls',
 } as const;
 
 export type Part = keyof typeof PARTS;
