@@ -149,7 +149,8 @@ async function addPeople(kanidm: Kanidm, databaseUrl: string, count: number) {
   }
 }
 
-function accounts({ store, setPassword }: Kanidm, count: number): readonly Person[] {
+function accounts(kanidm: Kanidm, count: number): readonly Person[] {
+  const { store } = kanidm;
   const group = store.entries('group').find(({ name }) => name === `tenant_${TENANT.slug}_users`);
   if (group === undefined) throw new Error('the group of the tenant is not there');
   return Array.from({ length: count }, () => {
@@ -159,7 +160,7 @@ function accounts({ store, setPassword }: Kanidm, count: number): readonly Perso
     const made = store.create([{ kind: 'person', uuid: id, name, displayname: 'Bench User', mail: [email] }]);
     enrol(store, made);
     store.join(group, [id]);
-    setPassword(id, PASSWORD);
+    kanidm.setPassword(id, PASSWORD);
     return { id, name, email };
   });
 }
