@@ -136,6 +136,12 @@ export const CODES = {
       'The account at the provider is not linked to the user of this address, or to another user. Sign in with the password, then link the account from that session.',
     owner: 'caller',
   },
+  already_done: {
+    status: 409,
+    title: 'It counts once',
+    detail: 'This was done before, and counts once.',
+    owner: 'caller',
+  },
   invalid_reset_token: {
     status: 400,
     title: 'The link does not count any more',

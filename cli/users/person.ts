@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { KINDS } from '../../shared/mail/kinds.ts';
-import { deadlinePassed } from '../../shared/people/tenants.ts';
+import { personDeadlinePassed } from '../../shared/invitations/deadline.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { isFailure, type Directory, type Person } from '../../shared/ports/directory.ts';
 
@@ -44,7 +44,7 @@ export function readRow(database: Pick<Database, 'query'>, id: string): Promise<
           u.email, u.email_verified, u.full_name, u.role, u.status, u.deleted_at, u.auth_method, u.failed_login_attempts,
           u.locked_until, u.last_login_at, u.kanidm_user_id, u.kanidm_synced_at, u.migration_invited_at,
           u.migration_completed_at, p.excluded_at, p.excluded_reason, p.ready_at, p.flags, d.deadline,
-          ${deadlinePassed(sql`u.tenant_id`)} as deadline_passed, u.password_hash as hash
+          ${personDeadlinePassed(sql`u.user_id`, sql`u.tenant_id`)} as deadline_passed, u.password_hash as hash
         from users u join tenants t on t.tenant_id = u.tenant_id
           left join sallyport_people p on p.user_id = u.user_id left join sallyport_tenants d on d.tenant_id = u.tenant_id
         where u.user_id = ${id}`,

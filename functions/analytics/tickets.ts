@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import type { MailEventsConfig } from '../../shared/configuration/mail-events.ts';
 import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
-import { bearsSecret } from '../../shared/edge/secrets.ts';
-import { Refusal } from '../../shared/errors.ts';
+import { requireSecret } from '../../shared/edge/secrets.ts';
 import { isTenant } from '../../shared/people/tenants.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { malformed } from './routes.ts';
@@ -35,7 +34,7 @@ export function ticketsRoute(
     methods: ['POST'],
     quota: 'refusals',
     async answer(request, context) {
-      requireSecret(request, mailEventsSecret);
+      requireSecret(request, mailEventsSecret, 'MAIL_EVENTS_SECRET');
       const { id, tenant = null, at, subject = null } = await ticketIn(context);
       const [row] = await database.query(
         sql`with named as (select t.tenant_id from tenants t where ${tenant === null ? sql`false` : isTenant(tenant)}),
@@ -53,17 +52,6 @@ export function ticketsRoute(
       return Response.json({ state }, { status: row.booked ? 202 : 200 });
     },
   };
-}
-
-const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="sallyport"' };
-
-function requireSecret({ headers }: Request, secret: string | null): void {
-  const authorization = headers.get('authorization');
-  if (authorization === null) throw new Refusal('missing_token', 'no secret', { headers: CHALLENGE });
-  if (secret === null || !bearsSecret(authorization, secret)) {
-    const reason = secret === null ? 'MAIL_EVENTS_SECRET is not set' : 'another secret';
-    throw new Refusal('invalid_token', reason, { headers: CHALLENGE });
-  }
 }
 
 async function ticketIn({ body }: Pick<RouteContext, 'body'>): Promise<z.output<typeof Ticket>> {

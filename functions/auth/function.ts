@@ -14,6 +14,7 @@ import { backchannelLogoutRoute } from './oauth/logout.ts';
 import { carryOver } from './password/carry-over.ts';
 import { Hashing, LEAST_COST } from './password/hashes.ts';
 import { loginRoute } from './password/login.ts';
+import { laterRoute } from './session/migration.ts';
 import { ownSessionRoutes } from './session/own.ts';
 import { refreshRoute } from './session/tokens.ts';
 import type { AUTH } from './slice.ts';
@@ -52,6 +53,7 @@ export function createAuth(ports: AuthPorts, config: PartOf<typeof AUTH.slice>):
       loginRoute(deps),
       refreshRoute('/api/v1/auth/refresh', deps),
       ...ownSessionRoutes(deps),
+      laterRoute(deps),
       changeRoute(deps),
       ...resetRoutes(deps),
       ...registerRoutes(deps),

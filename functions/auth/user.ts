@@ -1,4 +1,5 @@
 import { decodeJwt } from 'jose';
+import { startUrl as start } from '../../shared/people/start-url.ts';
 import type { Person } from '../../shared/people/users.ts';
 import type { TokenPair } from '../../shared/sessions/cookies.ts';
 import type { AuthDeps } from './deps.ts';
@@ -27,12 +28,8 @@ export function startUrl(
   { slug }: Pick<Person, 'slug'>,
   { sessions, config }: Pick<AuthDeps, 'sessions' | 'config'>,
 ): string | null {
-  const provider = config.migration.provider;
-  if (provider === null || !config.clients.some((client) => client.provider === provider)) return null;
-  const url = new URL('/api/v1/auth/oauth/authorize', sessions.publicUrl);
-  url.searchParams.set('provider', provider);
-  url.searchParams.set('tenant', slug);
-  return url.href;
+  const { provider } = config.migration;
+  return start({ tenant: slug }, { publicUrl: sessions.publicUrl, provider, clients: config.clients });
 }
 
 /** Where the person stands on the way to the provider; null where there is no provider to move to. */

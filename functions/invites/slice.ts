@@ -1,5 +1,6 @@
 import { BRAND, MAIL } from '../../shared/configuration/mail.ts';
 import { MAIL_EVENTS } from '../../shared/configuration/mail-events.ts';
+import { OAUTH_CLIENTS } from '../../shared/configuration/oauth-clients.ts';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { SESSIONS } from '../../shared/configuration/sessions.ts';
 import { broken, slice, type Fault, type Given } from '../../shared/configuration/slice.ts';
@@ -17,5 +18,5 @@ export const INVITES = {
   name: 'invites',
   paths: ['/invites/'],
   schedule: { 'wave-reminders': '* * * * *' },
-  slice: OWN.and(MAIL_EVENTS).and(SESSIONS).and(MAIL).and(BRAND).and(MIGRATION),
+  slice: OWN.and(MAIL_EVENTS).and(SESSIONS).and(MAIL).and(BRAND).and(MIGRATION).and(OAUTH_CLIENTS),
 } as const satisfies EdgeFunction;

@@ -24,6 +24,8 @@ export interface OwnRoute {
   readonly quota: 'coarse' | 'refusals' | RatePolicy;
   /** Bytes of a body, at most MAX_BODY_BYTES; absent: MAX_OWN_BODY_BYTES. */
   readonly maxBodyBytes?: number;
+  /** The path holds a secret: it is never logged. */
+  readonly secretPath?: true;
   /** HTML of a refusal, instead of the problem document, for who accepts it: a route that people open in a browser. */
   readonly page?: (shown: Shown, requestId: string, request: Request) => string;
   /**
@@ -99,7 +101,7 @@ export async function framed(
   const totalMs = performance.now() - startedMs;
   // RFC 9110 §9.3.2: the fields of GET without its content.
   if (seen.method === 'HEAD') answer = new Response(null, answer);
-  record(seen, { rule: route.path, code, status: answer.status, totalMs }, refusal?.reason, deps);
+  record(route, seen, { code, status: answer.status, totalMs }, refusal?.reason, deps);
   return answer;
 }
 
@@ -223,13 +225,14 @@ function set(headers: Headers, fields: readonly string[]): void {
 }
 
 function record(
+  { path: rule, secretPath }: OwnRoute,
   seen: Framed,
-  measure: Pick<RequestMeasure, 'rule' | 'code' | 'status' | 'totalMs'>,
+  measure: Pick<RequestMeasure, 'code' | 'status' | 'totalMs'>,
   reason: string | undefined,
   { log, requests, metrics }: FrameDeps,
 ): void {
-  const { rule, code, status, totalMs } = measure;
-  metrics.request({ ...measure, own: true, target: '', upstreamMs: 0 });
+  const { code, status, totalMs } = measure;
+  metrics.request({ ...measure, rule, own: true, target: '', upstreamMs: 0 });
   if (!requests.wants(code)) return;
   log.info('request', {
     request_id: seen.id,
@@ -238,7 +241,7 @@ function record(
     status,
     code,
     reason,
-    path: reason === undefined ? undefined : requests.path(seen.target),
+    path: reason === undefined || secretPath === true ? undefined : requests.path(seen.target),
     address: seen.address,
     us: Math.round(totalMs * 1_000),
   });

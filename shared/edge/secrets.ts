@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { Refusal } from '../errors.ts';
 
 /** Constant time: digests have one length, so that timing does not depend on the secret. */
 export function sameSecret(given: string, wanted: string): boolean {
@@ -8,6 +9,21 @@ export function sameSecret(given: string, wanted: string): boolean {
 /** Whether an Authorization field is `Bearer <secret>`; RFC 9110 §11.1: schemes are case-insensitive. */
 export function bearsSecret(authorization: string, secret: string): boolean {
   return sameSecret(authorization.replace(/^bearer +/i, 'Bearer '), `Bearer ${secret}`);
+}
+
+const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="sallyport"' };
+
+/** `secret`: the value of `variable`; null where it is not set. Throws Refusal `missing_token` and `invalid_token`. */
+export function requireSecret(
+  { headers }: Pick<Request, 'headers'>,
+  secret: string | null,
+  variable: string,
+): void {
+  const authorization = headers.get('authorization');
+  if (authorization === null) throw new Refusal('missing_token', 'no secret', { headers: CHALLENGE });
+  if (secret !== null && bearsSecret(authorization, secret)) return;
+  const reason = secret === null ? `${variable} is not set` : 'another secret';
+  throw new Refusal('invalid_token', reason, { headers: CHALLENGE });
 }
 
 function digest(text: string): Buffer {

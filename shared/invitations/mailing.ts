@@ -35,7 +35,7 @@ export interface MailingDeps {
   readonly provider: ProviderName | null;
 }
 
-const PROVIDERS: Readonly<Record<ProviderName, string>> = { kanidm: 'Kanidm', zitadel: 'Zitadel' };
+export const PROVIDERS: Readonly<Record<ProviderName, string>> = { kanidm: 'Kanidm', zitadel: 'Zitadel' };
 
 export function inviteLink(publicUrl: string, token: string): string {
   return `${publicUrl}/invites/${token}`;

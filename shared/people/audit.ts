@@ -27,7 +27,13 @@ export type AuditedAct =
   | 'resumed'
   /** Its detail has the wave and the change. */
   | 'wave'
-  | 'invited';
+  | 'invited'
+  | 'invitation_accepted'
+  | 'unsubscribed'
+  /** Reminders wait for a week. */
+  | 'later'
+  /** No mail reaches the person any more. */
+  | 'unreachable';
 
 /** One row of the append-only record. No secrets and no addresses of mail: it outlives the user. */
 export interface AuditEntry {

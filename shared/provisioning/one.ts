@@ -23,16 +23,27 @@ export interface OneDeps {
   readonly directory: Directory;
 }
 
+export interface OneOptions {
+  /** Whether a usable hash goes along. */
+  readonly password: boolean;
+  /** For the audit. */
+  readonly from: 'sign-in' | 'invitation';
+}
+
 /** `left`: not to be provisioned this way. `failed`: not now; the next sign-in tries again. */
 export type OneResult =
   { readonly outcome: 'linked' | 'left' } | { readonly outcome: 'failed'; readonly reason: string };
 
 /**
- * Makes the account of one user whose password was verified here, beside any run: both ask for the same id, so that there is one
+ * Makes the account of one user whose password was verified here, or who came by an invitation, beside any run: both ask for the same id, so that there is one
  * account. Who could be taken for another user is left to the command, which lists them. Throws as `Database`, ProviderStopped and
  * ProvisioningRefused.
  */
-export async function provisionOne(userId: string, { database, directory }: OneDeps): Promise<OneResult> {
+export async function provisionOne(
+  userId: string,
+  { database, directory }: OneDeps,
+  { password, from }: OneOptions = { password: true, from: 'sign-in' },
+): Promise<OneResult> {
   const { issuer, passwords } = directory.traits;
   const [user] = await database.query(
     sql`select ${FULL_USER}, u.user_id::text as account from ${USERS}
@@ -46,7 +57,8 @@ export async function provisionOne(userId: string, { database, directory }: OneD
   const groups = (await groupsThatStand(new Set([user.tenantId]), { database, directory, sleep: null })).get(
     user.tenantId,
   );
-  const hash = passwords === 'hash' && hashFault(user.passwordHash) === undefined ? user.passwordHash : null;
+  const usable = password && passwords === 'hash' && hashFault(user.passwordHash) === undefined;
+  const hash = usable ? user.passwordHash : null;
   const [made] = await directory.create([toNewPerson(user, hash)]);
   const there = made !== undefined && ['created', 'revived', 'exists'].includes(made.outcome);
   if (!there) return { outcome: 'failed', reason: made === undefined ? 'no result' : reasonOf(made) };
@@ -56,7 +68,7 @@ export async function provisionOne(userId: string, { database, directory }: OneD
     const joined = await directory.addMembers(group, [user.account]);
     if (joined.outcome !== 'done') return { outcome: 'failed', reason: reasonOf(joined) };
   }
-  if (await link(user, issuer, database)) return { outcome: 'linked' };
+  if (await link(user, { issuer, from }, database)) return { outcome: 'linked' };
   // Deleted meanwhile: what this sign-in made goes with the user.
   if (made.outcome === 'created') await directory.delete(user.account);
   return { outcome: 'left' };
@@ -69,7 +81,11 @@ function reasonOf(result: { readonly outcome: string; readonly reason?: string }
 const PROVISIONED: AuditedAct = 'provisioned';
 const DoneRow = z.object({ done: z.boolean() });
 
-async function link(user: FullUser, issuer: string, database: Pick<Database, 'query'>): Promise<boolean> {
+async function link(
+  user: FullUser,
+  { issuer, from }: { readonly issuer: string } & Pick<OneOptions, 'from'>,
+  database: Pick<Database, 'query'>,
+): Promise<boolean> {
   const [row] = await database.query(
     sql`with alive as materialized (
           select u.user_id from ${USERS} where u.user_id = ${user.id}::uuid and ${LIVE} for no key update of u),
@@ -83,7 +99,7 @@ async function link(user: FullUser, issuer: string, database: Pick<Database, 'qu
           from alive where u.user_id = alive.user_id),
         recorded as (
           insert into sallyport_audit (who, what, subject, source)
-          select user_id::text, ${PROVISIONED}::text, user_id, 'sign-in' from linked)
+          select user_id::text, ${PROVISIONED}::text, user_id, ${from}::text from linked)
         select exists (select from alive) as done`,
     DoneRow,
   );

@@ -4,7 +4,7 @@ import type { SignIn } from '../../../shared/ports/sign-in.ts';
 import { requireCaller } from '../caller.ts';
 import type { AuthDeps } from '../deps.ts';
 import { seeOther } from '../http.ts';
-import { refusalPage } from '../pages.ts';
+import { refusalPage } from '../../../shared/edge/page.ts';
 import { AUTHORIZE, providerAt, redirectUriOf } from './http.ts';
 import { keepPending, type Pending } from './pending.ts';
 import { localPath } from './return-to.ts';
@@ -28,6 +28,7 @@ export function authorizeRoute(deps: AuthDeps): OwnRoute {
         returnTo: localPath(given.get('return_to'), deps.sessions.publicUrl),
         tenant: shortText(given.get('tenant'), 100),
         link,
+        invited: shortText(given.get('invited'), 64),
       };
       const location = await signIn.authorizationUrl({
         ...pending,
@@ -79,8 +80,8 @@ function secret({ random }: Pick<AuthDeps, 'random'>): string {
 function shortText(given: string | null, most: number): string | null {
   if (given === null || given === '') return null;
   if (given.length > most || /[\u0000-\u001f\u007f]/.test(given))
-    throw new Refusal('invalid_request', 'tenant or login_hint is no short text', {
-      detail: 'tenant and login_hint are short texts.',
+    throw new Refusal('invalid_request', 'tenant, login_hint or invited is no short text', {
+      detail: 'tenant, login_hint and invited are short texts.',
     });
   return given;
 }

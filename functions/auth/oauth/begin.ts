@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { completing } from '../../../shared/invitations/link.ts';
 import { auditInsert, type AuditEntry } from '../../../shared/people/audit.ts';
 import type { Person } from '../../../shared/people/users.ts';
 import { sql, UniqueViolation, type Database, type Sql } from '../../../shared/ports/database.ts';
@@ -110,6 +111,7 @@ async function begin(
       sql`with person as (${person}), link as (${link}) ${sessionInserts(session, sql`person`)},
           ended as (${sessionEnding(sql`${which.allOf(theirs)} and s.auth_method = 'jwt'`, 'signed in by the provider')}),
           resets as (delete from sallyport_resets where user_id = ${theirs}),
+          invitation as (${completing(theirs)}),
           registrations as (delete from sallyport_registrations r using person
             where r.tenant_id = person.tenant_id and lower(r.email) = lower(${email}::text)),
           audited as (${auditInsert(signedIn, sql`person`)}),

@@ -3,7 +3,7 @@ import { Refusal } from '../../../shared/errors.ts';
 import { sessionCookies } from '../../../shared/sessions/cookies.ts';
 import type { AuthDeps } from '../deps.ts';
 import { seeOther } from '../http.ts';
-import { refusalPage } from '../pages.ts';
+import { refusalPage } from '../../../shared/edge/page.ts';
 import { complete } from './complete.ts';
 import { AUTHORIZE, CALLBACK, invalidCallback, providerAt, redirectUriOf } from './http.ts';
 import { dropPending, readPending, type Pending } from './pending.ts';

@@ -1,4 +1,5 @@
 import type { Code } from '../../../shared/codes.ts';
+import { uuidOf } from '../../../shared/uuid.ts';
 import type { Person } from '../../../shared/people/users.ts';
 import type { AuthConfig } from '../slice.ts';
 import type { Arrival, Membership } from './arrive.ts';
@@ -27,13 +28,16 @@ export type Outcome =
     };
 
 interface Terms {
-  readonly pending: Pick<Pending, 'link' | 'tenant'>;
+  readonly pending: Pick<Pending, 'link' | 'tenant' | 'invited'>;
   readonly newUsers: AuthConfig['newUsers'];
 }
 
 /** Decides by (issuer, subject) alone whose account it is; no claim of an address links anything. */
 export function outcomeOf(arrival: Arrival, terms: Terms): Outcome {
   const { person } = arrival;
+  const { invited } = terms.pending;
+  if (invited !== null && person?.userId !== invited.toLowerCase())
+    return refused('account_not_linked', 'the account is not that of who was invited', uuidOf(invited));
   if (terms.pending.link !== null) return linkOutcome(arrival, terms.pending.link.userId);
   if (person !== null) return ofPerson('known', person);
   // Before groups are judged: this refusal says how to go on with the address.

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { deadlineOf, deadlinePassed } from '../../../shared/people/tenants.ts';
+import { personDeadlineOf, personDeadlinePassed } from '../../../shared/invitations/deadline.ts';
 import { ofMail, PEOPLE, PERSON, PersonShape } from '../../../shared/people/users.ts';
 import { sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 import { usableHash, type UsableHash } from './hashes.ts';
@@ -39,7 +39,8 @@ export interface Accounts {
 export const MOST_ACCOUNTS = 4;
 
 const ACCOUNT = sql`${PERSON}, u.password_hash as "passwordHash", coalesce(u.locked_until > now(), false) as locked,
-  ${deadlinePassed(sql`u.tenant_id`)} as "deadlinePassed", ${deadlineOf(sql`u.tenant_id`)} as deadline`;
+  ${personDeadlinePassed(sql`u.user_id`, sql`u.tenant_id`)} as "deadlinePassed",
+  ${personDeadlineOf(sql`u.user_id`, sql`u.tenant_id`)} as deadline`;
 
 /** The account of one user; `userId`: an expression. Throws as `Database`. */
 export async function accountOf(

@@ -168,7 +168,7 @@ function severalTenants(slugs: readonly string[]): Refusal {
 function deadlinePassed(account: Account, deps: AuthDeps): Refusal {
   const url = startUrl(account, deps);
   const where = url === null ? 'Sign in by the identity provider.' : `Go on at ${url}`;
-  return new Refusal('password_deadline_passed', 'the deadline of the tenant has passed', {
+  return new Refusal('password_deadline_passed', 'the deadline of the tenant or of the wave has passed', {
     detail: `The password stopped counting at ${account.deadline?.toISOString() ?? 'the deadline'}. ${where}`,
   });
 }

@@ -10,7 +10,8 @@ import { uuidOf } from '../../../shared/uuid.ts';
 import { requireCaller, type Caller } from '../caller.ts';
 import type { AuthDeps } from '../deps.ts';
 import { answerJson, noContent, optionalBody } from '../http.ts';
-import { userOf } from '../user.ts';
+import { migrationOf, userOf } from '../user.ts';
+import { deadlineOf } from './migration.ts';
 
 const Logout = z.object({ everywhere: z.boolean().nullish() });
 const EndedRow = z.object({ id: z.string() });
@@ -31,7 +32,8 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
         const { session } = await called(request, context);
         const { sessionId: id, method: auth_method, createdAt } = session;
         const shown = { id, auth_method, created_at: createdAt.toISOString() };
-        return answerJson({ ...userOf(session), session: shown });
+        const migration = migrationOf({ ...session, deadline: await deadlineOf(session, deps) }, deps);
+        return answerJson({ ...userOf(session), session: shown, migration });
       },
     },
     {
