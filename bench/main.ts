@@ -8,6 +8,7 @@ import { path } from './programs.ts';
 import { asMarkdown, asText } from './report.ts';
 import { measureAllocation } from './sections/allocation.ts';
 import { measureCrossing } from './sections/crossing.ts';
+import { measureFigures } from './sections/figures.ts';
 import { measureLatency } from './sections/latency.ts';
 import { measureLifecycle } from './sections/lifecycle.ts';
 import { measureMemory } from './sections/memory.ts';
@@ -46,16 +47,17 @@ async function measureAll(options: Options): Promise<SectionResult[]> {
   const results = gateway.length > 0 ? await measureGateway(options) : [];
   if (options.parts.includes('lifecycle')) results.push(await measureLifecycle(options));
   if (options.parts.includes('crossing')) results.push(await measureCrossing(options));
+  if (options.parts.includes('figures')) results.push(await measureFigures(options));
   return results;
 }
 
 async function writeJson(results: readonly SectionResult[], options: Options): Promise<void> {
-  const { parts, beside, seconds, rounds, minutes, tuples, people, mails, paced } = options;
+  const { parts, beside, seconds, rounds, minutes, tuples, people, mails, users, paced } = options;
   const made = {
     at: new Date().toISOString(),
     node: process.version,
     cores: cpus().length,
-    settings: { parts, beside, seconds, rounds, minutes, tuples, people, mails, paced },
+    settings: { parts, beside, seconds, rounds, minutes, tuples, people, mails, users, paced },
     results,
   };
   const [first] = parts;

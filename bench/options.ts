@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 
-/** What is measured, in this order. `lifecycle` and `crossing` run only where they are named: they start servers and take minutes. */
+/** What is measured, in this order. `lifecycle`, `crossing` and `figures` run only where they are named: they start servers and take minutes. */
 export const PARTS = {
   node: 'one Node process : HAProxy and Envoy on one thread, the bare Node proxy',
   workers: 'WORKERS=2 : HAProxy and Envoy on two threads',
@@ -15,15 +15,16 @@ export const PARTS = {
   lifecycle: 'what keeping tuples right costs',
   crossing:
     'what sign-in costs the gateway, what a callback asks, and what provisioning and mail cost beside bare calls',
+  figures: 'figures of the move : the queries that they equal; a refresh : one of a tenth of the users',
 } as const;
 
 export type Part = keyof typeof PARTS;
 
 const NAMES = Object.keys(PARTS) as Part[];
 /** Each in a run of its own. */
-export const APART: readonly Part[] = ['lifecycle', 'crossing'];
-const QUICK = { seconds: 2, rounds: 3, mails: 2_000 };
-const FULL = { seconds: 5, rounds: 3, mails: 10_000 };
+export const APART: readonly Part[] = ['lifecycle', 'crossing', 'figures'];
+const QUICK = { seconds: 2, rounds: 3, mails: 2_000, users: 100_000 };
+const FULL = { seconds: 5, rounds: 3, mails: 10_000, users: 1_000_000 };
 
 const Options = z.object({
   parts: z.array(z.enum(NAMES)),
@@ -35,6 +36,7 @@ const Options = z.object({
   tuples: z.number(),
   people: z.number(),
   mails: z.number(),
+  users: z.number(),
   paced: z.boolean().default(false),
   json: z.boolean().default(false),
   markdown: z.boolean().default(false),
@@ -48,7 +50,7 @@ export function parseOptions(argv: readonly string[]): Options {
     .description(
       'Measures the gateway beside what it is compared with, all on loopback, as ratios within one run.',
     )
-    .addArgument(new Argument('[parts...]', 'what to measure; all but lifecycle and crossing').choices(NAMES))
+    .addArgument(new Argument('[parts...]', `what to measure; all but ${APART.join(', ')}`).choices(NAMES))
     .option('--quick', `both sides of each target alone: ${QUICK.rounds} rounds of ${QUICK.seconds} s`)
     .option('--beside <checkout>', 'the product of another checkout, built there, takes its turns too')
     .option('--seconds <n>', 'length of one turn, whole seconds', whole)
@@ -66,8 +68,13 @@ export function parseOptions(argv: readonly string[]): Options {
       'mails that crossing sends in a turn (100000 for a full one; 2000 with --quick)',
       whole,
     )
+    .option(
+      '--users <n>',
+      'users that figures are kept of (10000000 for a full one; 100000 with --quick)',
+      whole,
+    )
     .option('--paced', 'stand-ins of crossing take as long as real servers did')
-    .option('--json', 'write bench/results/latest.json, lifecycle.json or crossing.json')
+    .option('--json', 'write bench/results/latest.json, or one named like the part')
     .option('--markdown', 'print the tables as docs/performance.md has them')
     .addHelpText(
       'after',

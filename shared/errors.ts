@@ -6,8 +6,6 @@ export interface RefusalOptions {
   /** Where a code has another status than usual. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Values of Set-Cookie. */
-  readonly cookies?: readonly string[];
   readonly cause?: unknown;
 }
 
@@ -21,7 +19,6 @@ export class Refusal extends Error {
   readonly detail: string | undefined;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly cookies: readonly string[];
 
   constructor(code: Code, reason: string, options: RefusalOptions = {}) {
     super(`${code}: ${reason}`, { cause: options.cause });
@@ -30,7 +27,6 @@ export class Refusal extends Error {
     this.detail = options.detail;
     this.status = options.status ?? CODES[code].status;
     this.headers = options.headers ?? {};
-    this.cookies = options.cookies ?? [];
   }
 }
 

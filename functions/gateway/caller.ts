@@ -1,5 +1,4 @@
 import type { AsCaller, Caller } from '../../shared/edge/caller.ts';
-import { Refusal } from '../../shared/errors.ts';
 import { toRefusal } from '../../shared/edge/problem.ts';
 import type { Renewing } from './authenticate/cookies.ts';
 import type { Principal } from './authenticate/principal.ts';
@@ -12,31 +11,24 @@ const RULE = { access: { kind: 'authenticated' }, token: undefined } as const;
 
 /** Own routes take the tokens and cookies that rules take, by the same steps: authenticate, then limit. */
 export function asCaller(deps: DecideDeps): AsCaller {
-  return async (request, { id, address }, answer) => {
-    let cookies: readonly string[] = [];
+  return async (request, { id, address, setCookies }, answer) => {
     const renewing: Renewing = {
-      renewed(set, given) {
-        cookies = set;
+      renewed(cookies, given) {
+        setCookies(cookies);
         given();
       },
     };
-    try {
-      const principal = await deps.authenticate(
-        RULE,
-        presented(request, id, address),
-        deps.rules().claimNames,
-        renewing,
-      );
-      if (principal === undefined) throw new Error('a rule that demands a token has a principal');
-      const { organization, session, issuedAt } = principal;
-      const caller = callerOf(principal, address);
-      await limit({ caller, policy: deps.defaultRate, organization, session, issuedAt }, deps);
-      const answered = await answer(shown(principal));
-      for (const each of cookies) answered.headers.append('set-cookie', each);
-      return answered;
-    } catch (error) {
-      throw cookies.length === 0 ? error : withCookies(toRefusal(error), cookies);
-    }
+    const principal = await deps.authenticate(
+      RULE,
+      presented(request, id, address),
+      deps.rules().claimNames,
+      renewing,
+    );
+    if (principal === undefined) throw new Error('a rule that demands a token has a principal');
+    const { organization, session, issuedAt } = principal;
+    const caller = callerOf(principal, address);
+    await limit({ caller, policy: deps.defaultRate, organization, session, issuedAt }, deps);
+    return answer(shown(principal));
   };
 }
 
@@ -66,14 +58,4 @@ function shown({ user, subject, issuerName, tenancies }: Principal): Caller {
       return tenancies.all.map(({ tenant, slug, role }) => ({ tenantId: tenant, slug, role }));
     },
   };
-}
-
-function withCookies({ code, reason, detail, status, headers, cause }: Refusal, cookies: readonly string[]) {
-  return new Refusal(code, reason, {
-    ...(detail !== undefined && { detail }),
-    status,
-    headers,
-    cookies,
-    cause,
-  });
 }

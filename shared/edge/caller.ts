@@ -20,11 +20,11 @@ export interface Caller {
 
 /**
  * Answers a request as its caller: counted against the caller's quota, refused where its token, session or account is withdrawn.
- * Cookies of a session renewed on the way go on the answer, a refusal by `answer` included. Rejects with Refusal `missing_token`,
+ * Cookies of a session renewed on the way go on the answer, whatever that will be. Rejects with Refusal `missing_token`,
  * `invalid_token`, `invalid_refresh`, `cross_site`, `rate_limited`, as `Database` and as `Counters`, and as `answer`.
  */
 export type AsCaller = (
   request: Request,
-  context: Pick<RouteContext, 'id' | 'address'>,
+  context: Pick<RouteContext, 'id' | 'address' | 'setCookies'>,
   answer: (caller: Caller) => Response | Promise<Response>,
 ) => Promise<Response>;

@@ -130,13 +130,7 @@ function refused(error: unknown, { request, seen, route: { page } }: Refusing, {
 
 function problemAnswer(refusal: Refusal, id: string): Response {
   const { status, headers, body } = toProblem(refusal, id);
-  return new Response(body, { status, headers: withCookies(headers, refusal) });
-}
-
-function withCookies(fields: Readonly<Record<string, string>>, { cookies }: Refusal): Headers {
-  const headers = new Headers(fields);
-  for (const cookie of cookies) headers.append('set-cookie', cookie);
-  return headers;
+  return new Response(body, { status, headers: new Headers(headers) });
 }
 
 const PAGE_FIELDS = {
@@ -150,7 +144,7 @@ function pageAnswer(refusal: Refusal, id: string, page: string): Response {
   const { status, headers } = toProblem(refusal, id);
   return new Response(page, {
     status,
-    headers: withCookies({ ...headers, ...PAGE_FIELDS }, refusal),
+    headers: new Headers({ ...headers, ...PAGE_FIELDS }),
   });
 }
 
