@@ -22,6 +22,7 @@ export interface Change {
 export interface Identity {
   readonly subject: string;
   readonly state: IdentityState;
+  readonly organization: string | null;
   /** Of the state: the higher wins; null while no event has set it. */
   readonly version: number | null;
   readonly tokensNotBefore: Date | null;
@@ -30,6 +31,7 @@ export interface Identity {
 const IdentityRow = z.object({
   subject: z.string(),
   state: z.enum(['active', 'suspended', 'removed']),
+  organization: z.string().nullable(),
   version: z.number().nullable(),
   tokensNotBefore: z.date().nullable(),
 });
@@ -45,7 +47,7 @@ const VERSION = sql`case
   when coalesce(removed_position, state_position) > 0
     then 2 * least(greatest(removed_position, state_position), ${MOST_POSITION}::bigint) + 1
   else ${Number.MAX_SAFE_INTEGER}::bigint end`;
-const COLUMNS = sql`subject, state, ${VERSION} as version, tokens_not_before as "tokensNotBefore"`;
+const COLUMNS = sql`subject, state, organization, ${VERSION} as version, tokens_not_before as "tokensNotBefore"`;
 
 /** The identity after a change. */
 export interface Recorded extends Identity {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../../shared/ports/database.ts';
 import { makeUser, type MadeUser, type UserOptions } from '../auth/people.ts';
+import { connect } from '../db/support.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
 import { createEngine, granted, keyOf, type Engine } from './engine.ts';
@@ -9,7 +10,7 @@ import { ISSUER } from './events.ts';
 import { empty, statusesIn } from './tables.ts';
 
 /** Accounts of Zitadel, and the users of the application that they are linked to. */
-describe.each(kindsOf(DATABASES))('accounts and their users over $name', ({ missing, start }) => {
+describe.each(kindsOf(DATABASES))('accounts and their users over $name', ({ name, missing, start }) => {
   describe.skipIf(missing)('in OpenFGA', () => {
     let db: MigratedDatabase;
     let engine: Engine;
@@ -70,6 +71,27 @@ describe.each(kindsOf(DATABASES))('accounts and their users over $name', ({ miss
         Array.from({ length: 3 }, () => 'applied'),
       );
     });
+
+    it.skipIf(name === 'PGlite')(
+      'a link that is not committed while the account gets its grants takes them along all the same (PGlite has one connection)',
+      async () => {
+        const [user, id] = [await person(), account()];
+        await happen({ user: account() });
+        const linking = await connect(db.url);
+        await linking.query('begin');
+        await linking.query(
+          `insert into sallyport_links (issuer, subject, user_id, via) values ($1, $2, $3, 'callback')`,
+          [ISSUER.url, id, user.userId],
+        );
+        engine.tuples.all.clear();
+        await happen({ user: id });
+        expect(tuples()).toEqual(granted(id));
+        await linking.query('commit');
+        await linking.end();
+        await engine.settle();
+        expect(tuples()).toEqual(granted(user.userId));
+      },
+    );
 
     it('a default grant that was withdrawn by hand does not come back with the link', async () => {
       const [user, id] = [await person(), account()];
@@ -139,13 +161,24 @@ describe.each(kindsOf(DATABASES))('accounts and their users over $name', ({ miss
       expect(tuples()).toEqual(granted(id));
     });
 
-    it('provisioned accounts, and those without an event, leave nothing to do', async () => {
-      const [user, unseen] = [await person(), await person()];
+    it('links of provisioned accounts are not queued, and none is where no event ever came', async () => {
+      const [user, first] = [await person(), await person()];
+      await link(account(), first);
+      expect(await statusesIn(db.database)).toHaveLength(0);
       await happen({ user: user.userId });
       await link(user.userId, user);
-      await link(account(), unseen);
       expect(await statusesIn(db.database)).toHaveLength(1);
       expect(tuples()).toEqual(granted(user.userId));
+    });
+
+    it('what an account without an event has by hand stays where it is', async () => {
+      const [user, id] = [await person(), account()];
+      await happen({ user: account() });
+      engine.tuples.all.clear();
+      give(`user:${id}`);
+      await link(id, user);
+      await engine.settle();
+      expect(tuples()).toEqual([owning(id)]);
     });
 
     it('an account that is removed again takes nothing from a user who has another door', async () => {

@@ -77,9 +77,11 @@ function newUser(id: string, event: QueuedEvent, { userOf }: Pick<EffectsDeps, '
 async function link(event: QueuedEvent, deps: EffectsDeps): Promise<void> {
   const { id, former } = await deps.accounts.of(event.subject);
   const [mirrored] = await deps.identities.states([event.subject]);
-  // Unlinked again, or removed, which swept; or the relations are those of another user.
-  if (former === null || mirrored?.state === 'removed') return;
-  const [from, to] = [newUser(former, event, deps), newUser(id, event, deps)];
+  // Unlinked again, or removed, which swept; or the relations are those of another user. Without an event it was given nothing yet, and
+  // its creation will find the link.
+  if (former === null || mirrored === undefined || mirrored.state === 'removed') return;
+  const known = { ...event, organization: mirrored.organization };
+  const [from, to] = [newUser(former, known, deps), newUser(id, known, deps)];
   const renamed = renamedObjects(deps.grants, from, to);
   await move({ from: from.user, to: to.user, renamed }, deps.tuples);
 }
