@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { isSuppressed } from '../../shared/mail/outcomes.ts';
 import { sql } from '../../shared/ports/database.ts';
-import type { QueueTable } from '../../shared/runs/queue.ts';
+import type { QueueTable } from '../../shared/runs/queue-table.ts';
 
 const QueuedRow = z.object({
   id: z.string(),
@@ -46,7 +46,7 @@ export const OUTBOX: QueueTable<QueuedMail> = {
     item.dated_at as date, item.unanswered, ${WITHHELD} as withheld`,
   row: QueuedRow,
   done: 'sent',
-  rank: sql`item.urgent desc`,
+  rank: sql`item.urgent`,
   onLease: sql`dated_at = coalesce(dated_at, now())`,
   held: HELD,
   // Links in it are of no more use to us.

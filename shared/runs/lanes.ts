@@ -3,7 +3,7 @@ const FRESH_MS = 5_000;
 
 /**
  * Works on some items at a time; returns those it did not begin. What `work` resolves to ends an item, and does so while the next one of its
- * lane is worked on. Rejects as the first that fails: no other is begun then.
+ * lane is worked on. Rejects as one that fails: no other is begun then, and those under way have ended.
  */
 export async function inLanes<Item>(
   items: readonly Item[],
@@ -27,11 +27,14 @@ export async function inLanes<Item>(
     }
     await ending;
   };
-  try {
-    await Promise.all(Array.from({ length: parallel }, lane));
-  } finally {
-    end();
-    clearTimeout(stale);
-  }
+  const lanes = Array.from({ length: parallel }, async () =>
+    lane().catch((error: unknown) => {
+      end();
+      throw error;
+    }),
+  );
+  await Promise.allSettled(lanes);
+  clearTimeout(stale);
+  await Promise.all(lanes);
   return items.slice(at);
 }

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/runtime.ts';
-import { openQueue, type Outcome, type QueueTable, type Worker } from '../../shared/runs/queue.ts';
+import { openQueue, type Outcome, type Worker } from '../../shared/runs/queue.ts';
+import type { QueueTable } from '../../shared/runs/queue-table.ts';
 import { gate } from '../cron/support.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
@@ -17,6 +18,7 @@ const OUTBOX: QueueTable<Mail> = {
   row: MailRow,
   done: 'sent',
   held: sql`address = 'held'`,
+  rank: sql`(item.address = 'urgent')`,
   order: { key: sql`address`, precedes: () => sql`other.position < item.position` },
 };
 
@@ -152,6 +154,20 @@ describe.each(kindsOf(DATABASES))('a queue on $name', (kind) => {
         ['pending', false, 0],
         ['pending', false, 0],
       ]);
+    });
+
+    it('begins with those that rank first, then with those that have been due for longest, of a batch too', async () => {
+      await put(...Array.from({ length: 120 }, (_, n) => `a${n}`), 'urgent');
+      await db.database.execute(sql`update test_outbox set due_at = now() - interval '1 minute' * position`);
+      // With figures of so small a table Postgres reads all of it for a batch, in its own order.
+      await db.database.execute(sql`analyze test_outbox`);
+      const begun: number[] = [];
+      const { workOff } = instance(async ({ position }) => void begun.push(position), {
+        parallel: 1,
+        ahead: 20,
+      });
+      expect(await workOff(20)).toMatchObject({ done: 20 });
+      expect(begun).toEqual(Array.from({ length: 20 }, (_, n) => 121 - n));
     });
 
     it('has recorded a row when the next of its lane commits, so that a crash repeats one row of each at most', async () => {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { json, sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 import type { Clock, Random } from '../../../shared/ports/runtime.ts';
-import type { QueueTable } from '../../../shared/runs/queue.ts';
+import type { QueueTable } from '../../../shared/runs/queue-table.ts';
 import {
   isRestoring,
   isUrgent,
