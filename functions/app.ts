@@ -41,7 +41,8 @@ export interface AppOptions {
 /** Composes the parts of functions. Throws UnusableRules, UnusableGrants and UnusableTemplates. */
 export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }: AppOptions = {}): App {
   const paths = ownPaths(deps.config.functions);
-  const gateway = createGateway(deps, paths);
+  const figures = createFigures(deps);
+  const gateway = createGateway({ ...deps, tokenChecked: figures.tokenChecked }, paths);
   const forget: FurtherDeps['forget'] = (user) => {
     gateway.forget(user);
     onForget?.(user);
@@ -61,7 +62,7 @@ export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }:
     { checks: databaseChecks(deps, gateway) },
     webhooks,
     mail,
-    createFigures(deps),
+    figures,
     ...further,
     more,
   ];

@@ -3,6 +3,7 @@ import type { Deps } from '../../shared/deps.ts';
 import type { AsCaller } from '../../shared/edge/caller.ts';
 import type { Brought } from '../../shared/edge/function.ts';
 import { FIGURES } from './figures.ts';
+import { judgedRoutes } from './judged.ts';
 import { figuresRoutes } from './routes.ts';
 import type { ANALYTICS } from './slice.ts';
 import { ticketsRoute } from './tickets.ts';
@@ -14,7 +15,8 @@ export function createAnalytics(ports: Ports, config: PartOf<typeof ANALYTICS.sl
   const { database } = ports;
   if (database === null) throw new Error('analytics needs a database: its slice makes the absence a fault');
   const deps = { ...ports, database };
+  const figures = [...FIGURES, ...judgedRoutes(config.mailEventsSecret !== null)];
   return {
-    routes: [...FIGURES.flatMap((route) => figuresRoutes(route, deps)), ticketsRoute(config, database)],
+    routes: [...figures.flatMap((route) => figuresRoutes(route, deps)), ticketsRoute(config, database)],
   };
 }

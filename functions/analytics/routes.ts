@@ -27,6 +27,8 @@ export interface FiguresRoute {
   read(asked: Asked): Promise<Figures>;
   /** Pages for its CSV; absent: those of `read`, one by one by their cursors. */
   readonly csvPage?: number;
+  /** All rows of its CSV; absent: those of `read`, or its values as one row. */
+  table?(asked: Asked): Promise<readonly object[]>;
 }
 
 const PREFIX = '/analytics/';
@@ -53,6 +55,10 @@ export function figuresRoutes(route: FiguresRoute, deps: RouteDeps): OwnRoute[] 
 }
 
 async function* pagesOf(route: FiguresRoute, asked: Asked): AsyncGenerator<readonly object[], undefined> {
+  if (route.table !== undefined) {
+    yield await route.table(asked);
+    return undefined;
+  }
   const query = new URLSearchParams(asked.query);
   if (route.csvPage !== undefined) query.set('limit', String(route.csvPage));
   for (;;) {

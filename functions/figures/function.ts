@@ -2,18 +2,28 @@ import * as z from 'zod';
 import type { Deps } from '../../shared/deps.ts';
 import type { Brought } from '../../shared/edge/function.ts';
 import { keepNotesAlone, refreshFigures } from '../../shared/figures/refresh.ts';
+import { openTokenTimes } from '../../shared/figures/token-times.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import type { Metrics } from '../../shared/ports/metrics.ts';
 import type { Job } from '../../shared/runs/job.ts';
 import type { FIGURES, FiguresConfig } from './slice.ts';
 
-type Needs = Pick<Deps, 'database' | 'platform'> & { readonly config: FiguresConfig };
+type Needs = Pick<Deps, 'database' | 'platform' | 'clock'> & { readonly config: FiguresConfig };
+
+export interface Figures extends Brought {
+  /** Counts how long the check of a token took, in microseconds; absent where nothing shows it. */
+  readonly tokenChecked?: (us: number) => void;
+}
 
 /** Keeps the figures of the move. */
-export function createFigures({ config, database, platform }: Needs): Brought {
+export function createFigures({ config, database, platform, clock }: Needs): Figures {
   if (database === null) return {};
   if (config.figuresWanted) measureAge(platform.metrics, database);
+  const times = config.figuresWanted
+    ? openTokenTimes({ database, clock, background: platform.background })
+    : undefined;
   return {
+    ...(times !== undefined && { tokenChecked: times.add, close: times.flush }),
     jobs: { 'figures-rollup': rollupJob(config, database) } satisfies Record<
       keyof typeof FIGURES.schedule,
       Job

@@ -36,7 +36,8 @@ export interface Gateway extends Brought {
 }
 
 type Needs = AuthenticationNeeds &
-  Pick<Deps, 'counters' | 'relations' | 'models' | 'proxies'> & {
+  Pick<Deps, 'counters' | 'relations' | 'models' | 'proxies'> &
+  Pick<GatewayDeps, 'tokenChecked'> & {
     readonly config: GatewayConfig &
       IssuersConfig &
       MaybeSessions &
@@ -78,6 +79,7 @@ export function createGateway(deps: Needs, ownPaths: OwnPaths): Gateway {
       log,
       requests: requestLog(config.logging, { log, random }),
       metrics,
+      tokenChecked: deps.tokenChecked,
     },
     routes: [jwksRoute(asserter, deps.keyRing)],
     checks: [...readiness(deps, trusted, rules), model],
