@@ -132,7 +132,7 @@ async function put(
     const size = Math.min(room - queued, BATCH);
     // One more than there is room for: so it is known whether any is left.
     const due = await find(size + 1);
-    const made = await queueSteps(wave.id, due.slice(0, size), deps);
+    const made = await queueSteps(wave, due.slice(0, size), deps);
     queued += made;
     if (due.length <= size) return { queued, more: false };
     if (made === 0) break;

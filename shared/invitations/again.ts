@@ -2,10 +2,9 @@ import * as z from 'zod';
 import { auditInsert } from '../people/audit.ts';
 import { deadlineOf, migrationPaused } from '../people/tenants.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
-import { waveDeadlineOf } from './deadline.ts';
 import { STEP_DUE, StepDueRow } from './due.ts';
 import { queueSteps, type MailingDeps } from './mailing.ts';
-import { ACROSS, ACTIVE, mailable, PEOPLE, PROVISIONED, UNMAILABLE } from './people.ts';
+import { ACROSS, ACTIVE, mailable, PEOPLE, PROVISIONED, UNMAILABLE, whoIs } from './people.ts';
 import type { By } from './waves.ts';
 
 /** Why a person gets no further link. `busy`: another one is being made at this moment. */
@@ -87,6 +86,8 @@ function nextStep(userId: string, kind: string): Sql {
     where s.invitation_id = i.invitation_id and s.step like ${`${kind}-%`})`;
   return sql`
     select ${STEP_DUE}, ${`${kind}-`}::text || ${number}::text as step,
-      least(${deadlineOf(sql`t.tenant_id`)}, ${waveDeadlineOf(sql`u.user_id`)}, case when w.state in ('running', 'paused') then w.deadline end) as deadline
-    from ${PEOPLE} ${LIVING} where u.user_id = ${userId}::uuid and i.invitation_id is not null and ${mailable(WITH_CODE)}`;
+      least(${deadlineOf(sql`who.tenant_id`)}, case when w.state in ('running', 'paused', 'done') then w.deadline end) as deadline
+    from sallyport_invitations i left join sallyport_waves w on w.wave_id = i.wave_id
+      cross join ${whoIs(sql`i.user_id`, mailable(WITH_CODE))}
+    where i.user_id = ${userId}::uuid and i.ended_at is null`;
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { addressHash } from '../mail/outcomes.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
 import type { KeyRing } from '../sessions/keys.ts';
-import { ACROSS, ACTIVE, PEOPLE, PROVISIONED, UNMAILABLE } from './people.ts';
+import { ACROSS, ACTIVE, PROVISIONED, UNMAILABLE, whoIs } from './people.ts';
 import { invitationToken } from './token.ts';
 import { LINK_DAYS, type Wave } from './wave.ts';
 
@@ -26,9 +26,8 @@ type WaveKey = Pick<Wave, 'id' | 'inviteCode'>;
 
 /** Living invitations of a wave whose people no mail reaches. */
 function unreached({ id, inviteCode }: WaveKey): Sql {
-  return sql`sallyport_invitations i join (${PEOPLE}) on u.user_id = i.user_id
-    where i.wave_id = ${id}::uuid and i.ended_at is null and ${ACTIVE} and not ${ACROSS} and p.excluded_at is null
-      and (${inviteCode}::boolean or ${PROVISIONED}) and ${UNMAILABLE}`;
+  const is = sql`${ACTIVE} and not ${ACROSS} and p.excluded_at is null and (${inviteCode}::boolean or ${PROVISIONED}) and ${UNMAILABLE}`;
+  return sql`sallyport_invitations i cross join ${whoIs(sql`i.user_id`, is)} where i.wave_id = ${id}::uuid and i.ended_at is null`;
 }
 
 /** Throws as `Database`. */
@@ -47,7 +46,7 @@ export async function* printCodes(
 ): AsyncGenerator<readonly PrintedCode[]> {
   for (let after = START, more = true; more;) {
     const people: z.output<typeof PersonRow>[] = await database.query(
-      sql`select i.invitation_id as "invitationId", u.user_id as "userId", t.slug as tenant, u.email, u.full_name as "fullName",
+      sql`select i.invitation_id as "invitationId", who.user_id as "userId", who.slug as tenant, who.email, who.full_name as "fullName",
             'code-' || (select count(*) + 1 from sallyport_invitation_steps s
               where s.invitation_id = i.invitation_id and s.step like 'code-%') as step
           from ${unreached(wave)} and i.invitation_id > ${after}::uuid order by i.invitation_id limit ${BATCH}::int`,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { sql, type Database, type Sql } from '../ports/database.ts';
 import { deadlineOf } from '../people/tenants.ts';
 import type { StepDue } from './mailing.ts';
-import { mailable, PEOPLE } from './people.ts';
+import { mailable, whoIs } from './people.ts';
 import type { Reminder } from './steps.ts';
 import type { Wave } from './wave.ts';
 
@@ -20,17 +20,20 @@ const DueRow = z.object({
   deadline: z.date().nullable(),
 });
 
-/** Columns of a StepDue beside `step` and the deadline, over invitations `i` and PEOPLE. */
+/** Columns of a StepDue beside `step` and the deadline, over invitations `i` and `who` they are of. */
 export const STEP_DUE: Sql = sql`
-  i.invitation_id as "invitationId", i.wave_id as "waveId", u.user_id as "userId", u.email, u.full_name as "fullName", t.slug as tenant,
-  t.settings ->> 'language' as language`;
+  i.invitation_id as "invitationId", i.wave_id as "waveId", who.user_id as "userId", who.email, who.full_name as "fullName",
+  who.slug as tenant, who.language`;
 export const StepDueRow = DueRow;
 
 const START = '00000000-0000-0000-0000-000000000000';
 
-/** The earliest deadline of a person of the wave; over a row `t` of tenants. */
-function deadlineIn({ deadline }: WaveKey): Sql {
-  return sql`least(${deadline}::timestamptz, ${deadlineOf(sql`t.tenant_id`)})`;
+const whoIsMailable = ({ inviteCode }: WaveKey): Sql =>
+  whoIs(sql`i.user_id`, mailable(sql`${inviteCode}::boolean`));
+
+/** The earliest deadline of a person of the wave. */
+function deadlineIn({ deadline }: WaveKey, tenantId: Sql): Sql {
+  return sql`least(${deadline}::timestamptz, ${deadlineOf(tenantId)})`;
 }
 
 /** People of a wave whose first mail is not made, and whom mail reaches; `after`: the id of an invitation. Throws as `Database`. */
@@ -41,25 +44,24 @@ export function dueInvites(
   after: string = START,
 ): Promise<StepDue[]> {
   return database.query(
-    sql`select ${STEP_DUE}, 'invite' as step, ${deadlineIn(wave)} as deadline
-        from sallyport_invitations i join (${PEOPLE}) on u.user_id = i.user_id
+    sql`select ${STEP_DUE}, 'invite' as step, ${deadlineIn(wave, sql`who.tenant_id`)} as deadline
+        from sallyport_invitations i cross join ${whoIsMailable(wave)}
         where i.wave_id = ${wave.id}::uuid and i.queued_at is null and i.ended_at is null and i.invitation_id > ${after}::uuid
-          and ${mailable(sql`${wave.inviteCode}::boolean`)}
         order by i.invitation_id limit ${limit}::int`,
     DueRow,
   );
 }
 
-/** Each person of a wave with each reminder: `d.deadline`, `r.step`, `r.ms`, `x.due`. */
-function remindersOfPeople(wave: WaveKey, reminders: readonly Reminder[]): Sql {
+/** Each invitation of a wave with each of its reminders: `i`, `x.deadline`, `r.step`, `r.ms`, `x.due`. */
+function remindersIn(wave: WaveKey, reminders: readonly Reminder[]): Sql {
+  const deadline = sql`least(${wave.deadline}::timestamptz, d.deadline)`;
   return sql`
-    sallyport_invitations i join (${PEOPLE}) on u.user_id = i.user_id
-    cross join lateral (select ${deadlineIn(wave)} as deadline) d
+    sallyport_invitations i left join sallyport_tenants d on d.tenant_id = i.tenant_id
     cross join unnest(${reminders.map(({ step }) => step)}::text[], ${reminders.map(({ ms }) => ms)}::bigint[]) as r (step, ms)
-    cross join lateral (select case when r.ms > 0 then i.mailed_at else d.deadline end + interval '1 millisecond' * r.ms as due) x
+    cross join lateral (select ${deadline} as deadline,
+      case when r.ms > 0 then i.mailed_at else ${deadline} end + interval '1 millisecond' * r.ms as due) x
     where i.wave_id = ${wave.id}::uuid and i.ended_at is null and i.mailed_at is not null
-      and ${mailable(sql`${wave.inviteCode}::boolean`)}
-      and x.due > i.mailed_at and (d.deadline is null or d.deadline > now()) and (r.ms < 0 or i.unsubscribed_at is null)`;
+      and x.due > i.mailed_at and (x.deadline is null or x.deadline > now()) and (r.ms < 0 or i.unsubscribed_at is null)`;
 }
 
 const NEGATIVE = 'remind--%';
@@ -76,12 +78,16 @@ export function dueReminders(
 ): Promise<StepDue[]> {
   const steps = sql`select from sallyport_invitation_steps s where s.invitation_id = i.invitation_id`;
   return database.query(
-    sql`select distinct on (i.invitation_id) ${STEP_DUE}, r.step, d.deadline
-        from ${remindersOfPeople(wave, reminders)} and x.due <= now()
-          and (r.ms < 0 or i.later_until is null or i.later_until <= now())
-          and not exists (${steps} and (s.step = r.step or s.settled_at is null
-            or (s.created_at >= x.due and s.step like case when r.ms < 0 then ${NEGATIVE} else 'remind-%' end)))
-        order by i.invitation_id, r.ms < 0 desc, x.due desc, r.step limit ${limit}::int`,
+    sql`with i as materialized (
+          select distinct on (i.invitation_id) i.invitation_id, i.wave_id, i.user_id, r.step, x.deadline
+          from ${remindersIn(wave, reminders)} and x.due <= now()
+            and (r.ms < 0 or i.later_until is null or i.later_until <= now())
+            and not exists (${steps} and (s.step = r.step or s.settled_at is null
+              or (s.created_at >= x.due and s.step like case when r.ms < 0 then ${NEGATIVE} else 'remind-%' end)))
+          order by i.invitation_id, r.ms < 0 desc, x.due desc, r.step
+        )
+        select ${STEP_DUE}, i.step, i.deadline from i cross join ${whoIsMailable(wave)}
+        order by i.invitation_id limit ${limit}::int`,
     DueRow,
   );
 }
@@ -89,8 +95,8 @@ export function dueReminders(
 const LeftRow = z.object({ left: z.boolean() });
 
 /**
- * Whether a wave still has something to do or to wait for: a first mail, a mail in the outbox, a link that counts, a reminder to come, or
- * its deadline. Throws as `Database`.
+ * Whether a wave still has something to do or to wait for: its deadline, a mail in the outbox, a link that counts, a reminder to come, or a
+ * first mail. Throws as `Database`.
  */
 export async function isAnythingLeft(
   database: Pick<Database, 'query'>,
@@ -98,13 +104,15 @@ export async function isAnythingLeft(
   reminders: readonly Reminder[],
 ): Promise<boolean> {
   const living = sql`sallyport_invitations i where i.wave_id = ${wave.id}::uuid and i.ended_at is null`;
-  const steps = sql`select from sallyport_invitation_steps s where s.invitation_id = i.invitation_id`;
   const [row] = await database.query(
     sql`select exists (select from ${living}) and (
           ${wave.deadline}::timestamptz > now() is true
-          or exists (select from ${living} and exists (${steps} and (s.settled_at is null or (s.superseded_at is null and s.expires_at > now()))))
-          or exists (select from ${remindersOfPeople(wave, reminders)} and greatest(x.due, i.later_until) > now()
-            and (d.deadline is null or x.due < d.deadline))
+          or exists (
+            select from sallyport_invitation_steps s join sallyport_invitations i on i.invitation_id = s.invitation_id
+            where s.wave_id = ${wave.id}::uuid and i.ended_at is null
+              and (s.settled_at is null or (s.superseded_at is null and s.expires_at > now())))
+          or exists (select from (select i.user_id from ${remindersIn(wave, reminders)} and greatest(x.due, i.later_until) > now()
+            and (x.deadline is null or x.due < x.deadline) offset 0) as i cross join ${whoIsMailable(wave)})
         ) as left`,
     LeftRow,
   );

@@ -7,7 +7,8 @@ import type { ProviderName } from '../ports/directory.ts';
 import type { KeyRing } from '../sessions/keys.ts';
 import { mailKindOf } from './steps.ts';
 import { invitationToken } from './token.ts';
-import { waveSwitch } from './wave.ts';
+import { room } from './pace.ts';
+import { waveSwitch, type Wave } from './wave.ts';
 
 /** A link that is to be mailed. */
 export interface StepDue {
@@ -90,11 +91,11 @@ function formatter(language: string | null, options: Intl.DateTimeFormatOptions)
 const UNSENT_DAYS = 90;
 
 /**
- * Puts mails of one wave, or of none, into the outbox, each with its step: in one transaction, each step once, and none while the wave is
- * not running. The link before it no longer counts. Returns how many. Throws as `Database`.
+ * Puts mails of one wave, or of none, into the outbox, each with its step: in one transaction, each step once, no more than the pace of the
+ * wave has room for, and none while it is not running. The link before it no longer counts. Returns how many. Throws as `Database`.
  */
 export async function queueSteps(
-  waveId: string | null,
+  wave: Pick<Wave, 'id' | 'rate'> | null,
   due: readonly StepDue[],
   deps: MailingDeps,
 ): Promise<number> {
@@ -109,28 +110,30 @@ export async function queueSteps(
   const messageIds = made.map(({ messageId }) => messageId);
   const given = sql`select * from unnest(${made.map(({ invitationId }) => invitationId)}::uuid[],
     ${made.map(({ step }) => step)}::text[], ${made.map(({ hash }) => hash)}::bytea[], ${messageIds}::text[],
-    ${made.map(({ email }) => email)}::text[]) as given (invitation_id, step, token_hash, message_id, email)`;
+    ${made.map(({ email }) => email)}::text[]) with ordinality as given (invitation_id, step, token_hash, message_id, email, n)`;
   const results = await deps.database.transaction([
-    queueing(waveId, given),
+    // A statement of its own: the one after it sees what whoever held the row has queued. A pause waits for the transaction.
+    sql`select from sallyport_waves where wave_id = ${wave?.id ?? null}::uuid for update`,
+    queueing(wave, given),
     await deps.outbox.enqueue(...made.map(({ mail }) => mail)),
-    // What was not queued after all: the wave was paused, or another instance was first.
+    // What was not queued after all: the wave was paused or has no room, or another instance was first.
     sql`delete from sallyport_outbox o where o.message_id = any(${messageIds}) and o.status = 'pending'
         and not exists (select from sallyport_invitation_steps s where s.message_id = o.message_id)`,
   ]);
-  return results[0]?.count ?? 0;
+  return results[1]?.count ?? 0;
 }
 
-/** Inserts the steps of running invitations. The row of the wave stays locked, so that a pause waits for the transaction. */
-function queueing(waveId: string | null, given: Sql): Sql {
-  const running =
-    waveId === null
-      ? sql`select null::uuid as wave_id`
-      : sql`select wave_id from sallyport_waves where wave_id = ${waveId}::uuid and state = 'running' for share`;
+/** Inserts the steps, of a wave as far as it is running and its pace has room. */
+function queueing(wave: Pick<Wave, 'id' | 'rate'> | null, given: Sql): Sql {
+  const goes =
+    wave === null
+      ? sql`true`
+      : sql`given.n <= ${room(wave)} and exists (select from sallyport_waves where wave_id = ${wave.id}::uuid and state = 'running')`;
   return sql`
-    with given as (${given}), wave as (${running}),
+    with given as (select * from (${given}) as given where ${goes}),
     queued as (
       update sallyport_invitations i set queued_at = coalesce(i.queued_at, now()), address_hash = ${addressHash(sql`given.email`)}
-      from given, wave
+      from given
       where i.invitation_id = given.invitation_id and i.ended_at is null and (given.step <> 'invite' or i.queued_at is null)
         and not exists (select from sallyport_invitation_steps s where s.invitation_id = given.invitation_id and s.step = given.step)
       returning i.invitation_id, i.wave_id, given.step, given.token_hash, given.message_id

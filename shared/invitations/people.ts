@@ -35,3 +35,14 @@ export function inTenants(tenants: readonly string[] | null): Sql {
 export function mailable(inviteCode: Sql): Sql {
   return sql`(${ACTIVE} and not ${ACROSS} and p.excluded_at is null and (${inviteCode} or ${PROVISIONED}) and not ${UNMAILABLE})`;
 }
+
+/**
+ * The person of an invitation as a row `who` (user_id, email, full_name, tenant_id, slug, language), where `is` holds over PEOPLE. By its key,
+ * whatever the planner expects: conditions as these make it expect a single person, and with that a plan that reads everybody for each.
+ */
+export function whoIs(userId: Sql, is: Sql): Sql {
+  return sql`lateral (
+    select u.user_id, u.email, u.full_name, t.tenant_id, t.slug, t.settings ->> 'language' as language
+    from ${PEOPLE} where u.user_id = ${userId} and ${is} offset 0
+  ) as who`;
+}
