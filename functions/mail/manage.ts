@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { UNREACHABLE } from '../../shared/invitations/people.ts';
 import { addressHash } from '../../shared/mail/outcomes.ts';
 import { empty, sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { FORGOTTEN, HELD } from './queue.ts';
@@ -94,13 +95,23 @@ export async function dropMails(
   return changed(database, selection, sql`status <> 'sent' and content is not null`, change, dryRun);
 }
 
-/** Lets mail go to an address again; false: nothing stopped it. */
+const Lifted = z.object({ lifted: z.boolean() });
+
+/** Lets mail go to an address again, and lists its people as reachable; false: nothing stopped it. */
 export async function allowAddress(database: Reader, address: string, dryRun: boolean): Promise<boolean> {
-  const where = sql`address_hash = ${addressHash(sql`${address}::text`)}`;
-  const statement = dryRun
-    ? sql`select reason from sallyport_mail_suppressed where ${where}`
-    : sql`delete from sallyport_mail_suppressed where ${where} returning reason`;
-  return (await database.query(statement, z.object({ reason: z.string() }))).length > 0;
+  const given = sql`${address}::text`;
+  const stopped = sql`sallyport_mail_suppressed where address_hash = ${addressHash(given)}`;
+  const listed = sql`p.flags ? ${UNREACHABLE}::text
+    and p.user_id in (select u.user_id from users u where lower(u.email) = lower(${given}))`;
+  const [row] = await database.query(
+    dryRun
+      ? sql`select exists (select from ${stopped}) or exists (select from sallyport_people p where ${listed}) as lifted`
+      : sql`with allowed as (delete from ${stopped} returning 1),
+            reachable as (update sallyport_people p set flags = p.flags - ${UNREACHABLE}::text where ${listed} returning 1)
+            select exists (select from allowed) or exists (select from reachable) as lifted`,
+    Lifted,
+  );
+  return row?.lifted === true;
 }
 
 /** Leased mails are left alone. */

@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { listMails, retryMails } from '../../functions/mail/manage.ts';
 import { pruneJob } from '../../functions/mail/prune.ts';
 import { recordMailEvents } from '../../shared/mail/outcomes.ts';
 import { sql } from '../../shared/ports/database.ts';
+import { makeUser, type MadeUser } from '../auth/people.ts';
 import { startSmtp, type SmtpService } from '../services/smtp.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { sallyport } from '../support/sallyport.ts';
 import { dueNow, emptied, instance, invitation, put, RESET, rowsOf } from './stage.ts';
 
+const Flags = z.object({ flags: z.record(z.string(), z.unknown()) });
 const says = (part: string) => expect.stringContaining(part) as unknown as string;
 
 describe('sallyport mail, as a process', () => {
@@ -106,7 +109,14 @@ describe('sallyport mail, as a process', () => {
     expect((await changed('drop', '--dead')).mails).toEqual([]);
   });
 
-  it('allow lets mail go to an address again that a bounce has stopped', async () => {
+  it('allow lets mail go to an address again that a bounce has stopped, and no longer lists its people as out of reach', async () => {
+    const [carol, dave] = [
+      await makeUser(db.database, { email: 'carol@example.org' }),
+      await makeUser(db.database),
+    ];
+    await db.database
+      .execute(sql`insert into sallyport_people (user_id, flags) select user_id, '{"unreachable": true, "password": "odd"}'
+      from unnest(${[carol.userId, dave.userId]}::uuid[]) as given (user_id)`);
     await recordMailEvents(db.database, [
       { messageId: null, email: 'carol@example.org', event: 'bounced', detail: '', at: new Date() },
     ]);
@@ -115,10 +125,16 @@ describe('sallyport mail, as a process', () => {
     expect(await allow('--dry-run')).toEqual({ dry_run: true, changed: true });
     expect(await allow()).toEqual({ dry_run: false, changed: true });
     expect(await allow()).toEqual({ dry_run: false, changed: false });
+    expect(await flagsOf(carol)).toEqual({ password: 'odd' });
+    expect(await flagsOf(dave)).toEqual({ unreachable: true, password: 'odd' });
     const { outbox, send } = instance(db.database, smtp.port);
     await put(db.database, outbox, { ...RESET, to: 'carol@example.org' });
     expect(await send()).toMatchObject({ sent: 1 });
   });
+
+  const flagsOf = async ({ userId }: MadeUser) =>
+    (await db.database.query(sql`select flags from sallyport_people where user_id = ${userId}`, Flags))[0]
+      ?.flags;
 
   it('what was set aside can be sent again for a week, then its contents go and the record stays', async () => {
     const prune = async () =>
