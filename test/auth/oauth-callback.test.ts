@@ -162,7 +162,12 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
       await expectNothing(stage, stage.zitadel, account.sub);
     });
 
-    it('when the person or the provider refused', async () => {
+    it('when the person or the provider refused, and it counts among refused callbacks', async () => {
+      const refusals = () =>
+        stage.database.execute(
+          sql`select from sallyport_audit where what = 'sign_in_refused' and detail ->> 'by' = 'kanidm'`,
+        );
+      const before = await refusals();
       for (const error of ['access_denied', 'login_required', 'invalid_scope', 'x'.repeat(200), '<script>']) {
         const browser = stage.browser();
         const state = new URL(await leave(browser, KANIDM)).searchParams.get('state')!;
@@ -171,6 +176,7 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
         expect(JSON.stringify(await expectRefusal(answer, 'invalid_callback'))).not.toContain('secret words');
         expect(browser.cookies.size).toBe(0);
       }
+      expect(await refusals()).toBe(before + 5);
     });
 
     const bent: readonly (readonly [string, (provider: FakeProvider) => void | Promise<void>])[] = [

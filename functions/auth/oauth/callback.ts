@@ -1,7 +1,10 @@
 import type { OwnRoute } from '../../../shared/edge/frame.ts';
 import { Refusal } from '../../../shared/errors.ts';
+import { audit, type AuditEntry } from '../../../shared/people/audit.ts';
+import type { SignIn } from '../../../shared/ports/sign-in.ts';
 import { sessionCookies } from '../../../shared/sessions/cookies.ts';
-import type { AuthDeps } from '../deps.ts';
+import type { Origin } from '../../../shared/sessions/refresh.ts';
+import { originOf, type AuthDeps } from '../deps.ts';
 import { seeOther } from '../http.ts';
 import { refusalPage } from '../../../shared/edge/page.ts';
 import { complete } from './complete.ts';
@@ -32,6 +35,7 @@ export function callbackRoute(deps: AuthDeps): OwnRoute {
       });
       if (redeemed.outcome === 'declined') {
         over();
+        await audit(deps.database, declined(signIn, redeemed.reason, originOf(request, context)));
         throw invalidCallback(redeemed.reason);
       }
       const code = parameters.get('code') ?? '';
@@ -45,6 +49,16 @@ export function callbackRoute(deps: AuthDeps): OwnRoute {
       return seeOther(pending.returnTo);
     },
   };
+}
+
+/** Of what came back without an account: it counts among refused callbacks, as one of an account does. */
+function declined(
+  { provider }: SignIn,
+  why: string,
+  { address, requestId }: Pick<Origin, 'address' | 'requestId'>,
+): AuditEntry {
+  const from = address ?? 'unknown';
+  return { who: 'anonymous', what: 'sign_in_refused', from, run: requestId, detail: { by: provider, why } };
 }
 
 /** Null for a provider that there is none of. */
