@@ -96,22 +96,23 @@ export function recount(ids: Sql, { before = empty, after = empty } = {}): Sql {
     select count(*)::int as people from ids`;
 }
 
-/** A statement that counts people as dormant whose last sign-in has become too long ago, at most `limit` of them. */
-export function fallAsleep(limit: number): Sql {
-  return sql`with fallen as (
-      update sallyport_figures_people set dormant = true
-      where user_id = any(array(
-        select user_id from sallyport_figures_people where not dormant and awake_at <= ${DORMANT_UNTIL} order by awake_at limit ${limit}::int
-      )) returning tenant_id, counted
-    ), sums as (select tenant_id as scope, count(*) filter (where counted) as dormant from fallen group by tenant_id)
-    insert into sallyport_figures_moves as kept (scope, dormant) select scope, dormant from sums
-    on conflict (scope) do update set dormant = kept.dormant + excluded.dormant`;
-}
+/** So few that the index by activity is the cheapest way, whatever the planner takes the share of dormant people for. */
+const ASLEEP_AT_ONCE = 1_000;
 
-/** True while people are left whom fallAsleep() would take. */
-export const SOME_FALL_ASLEEP: Sql = sql`exists (
-  select from sallyport_figures_people where not dormant and awake_at <= ${DORMANT_UNTIL}
-)`;
+/** A statement that counts people as dormant whose last sign-in has become too long ago, some at a time. */
+export const FALL_ASLEEP: Sql = sql`with fallen as (
+    update sallyport_figures_people set dormant = true
+    where user_id = any(array(
+      select user_id from sallyport_figures_people where not dormant and awake_at <= ${DORMANT_UNTIL}
+      order by awake_at limit ${ASLEEP_AT_ONCE}::int
+    )) returning tenant_id, counted
+  ), sums as (select tenant_id as scope, count(*) filter (where counted) as dormant from fallen group by tenant_id)
+  insert into sallyport_figures_moves as kept (scope, dormant) select scope, dormant from sums
+  on conflict (scope) do update set dormant = kept.dormant + excluded.dormant`;
+
+/** True while people are left for it. The first by the index says so: whether one exists would be looked up in the whole table. */
+export const SOME_FALL_ASLEEP: Sql = sql`coalesce(
+  (select awake_at from sallyport_figures_people where not dormant order by awake_at limit 1) <= ${DORMANT_UNTIL}, false)`;
 
 /** Adds the moves of totals, each to its tenant and to all. `only`: a condition. */
 export function publishTotals(only: Sql, nil: string): Sql {

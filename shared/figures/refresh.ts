@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { parseRows, sql, type Database, type Sql } from '../ports/database.ts';
-import { fallAsleep, publishTotals, recount, SOME_FALL_ASLEEP } from './count.ts';
+import { FALL_ASLEEP, publishTotals, recount, SOME_FALL_ASLEEP } from './count.ts';
 import { NIL } from './scope.ts';
 
 /** People, sessions and changes per transaction: a second or so each. */
@@ -111,7 +111,7 @@ function countSessions(limit: number): readonly Sql[] {
 const ALL_TAKEN = sql`((select people_done and sessions_done from sallyport_figures_state)
   and not exists (select from sallyport_changes) and not ${SOME_FALL_ASLEEP})`;
 
-function refreshing(limit: number): readonly Sql[] {
+export function refreshing(limit: number): readonly Sql[] {
   return [
     // Together with the changes, so that of two refreshes at a time one fails before it has worked.
     sql`update sallyport_figures_state set people_done = people_done`,
@@ -123,7 +123,7 @@ function refreshing(limit: number): readonly Sql[] {
           where exists (select from noted where user_id is null)
         )`,
     }),
-    fallAsleep(limit),
+    FALL_ASLEEP,
     sql`update sallyport_figures_state set as_of = now() where ${ALL_TAKEN}`,
     publishTotals(PUBLISHING, NIL),
     addDays(PUBLISHING),
