@@ -3,12 +3,12 @@ import { Pool } from 'pg';
 
 /** The gateway's record of events, read as `sallyport webhooks list` reads it. */
 export interface Inbox {
-  /** Resolves when no event of the user is waiting to be applied, or after 10 s. */
+  /** Resolves when no event of the user is waiting to be applied, or after two minutes, which nothing but a fault takes. */
   applied(userId: string): Promise<void>;
   close(): Promise<void>;
 }
 
-const MOST_MS = 10_000;
+const MOST_MS = 120_000;
 const BETWEEN_MS = 10;
 const PENDING = "select from sallyport_webhook_events where subject = $1 and status = 'pending' limit 1";
 

@@ -21,8 +21,8 @@ export interface CheckOptions {
   readonly tokenOf: (bearer: Bearer, anew: boolean) => Promise<string>;
 }
 
-/** The longest that something takes which happens by itself: twice a remembered refusal. */
-const SOON_MS = 10_000;
+/** A watchdog of what happens by itself, in seconds where the machine is idle. */
+const SOON_MS = 120_000;
 const BETWEEN_MS = 100;
 
 const Json = z.record(z.string(), z.unknown());

@@ -15,7 +15,8 @@ const policy = { name: 'default', limit: 20, windowMs: 86_400_000 };
 const request = { caller: 'zitadel|alice', policy };
 const opened: RedisCounters[] = [];
 /** Out of the way, except where a test is about deadlines. */
-const PATIENT_MS = 15_000;
+const PATIENT_MS = 300_000;
+const WATCHDOG = { timeout: PATIENT_MS, interval: 20 };
 
 afterEach(() => {
   for (const counters of opened.splice(0)) counters.close();
@@ -55,6 +56,19 @@ async function connectionIds(): Promise<string[]> {
     .split('\n')
     .filter((line) => line.includes(' cmd=evalsha') || line.includes(' cmd=eval'));
   return others.map((line) => /^id=(\d+)/.exec(line)![1]!);
+}
+
+/** Undefined while there are others, or none. */
+async function theOneConnection(): Promise<[string] | undefined> {
+  const [only, other] = await connectionIds();
+  return only === undefined || other !== undefined ? undefined : [only];
+}
+
+function fateOf(call: Promise<unknown>): Promise<'answered' | 'refused'> {
+  return call.then(
+    () => 'answered',
+    () => 'refused',
+  );
 }
 
 describe.skipIf(!redis)('counters in redis-server (skipped: not installed)', () => {
@@ -219,8 +233,8 @@ describe.skipIf(!redis)('when redis-server goes away (skipped: not installed)', 
     redis!.freeze();
     await expect(counters.take(request)).rejects.toThrow(/no answer within 50 ms/);
     redis!.resume();
-    await counters.ready(PATIENT_MS);
-    await expect(counters.ping()).resolves.toBeUndefined();
+    // Within the deadline once the machine has time for it.
+    await vi.waitUntil(async () => (await fateOf(counters.ping())) === 'answered', WATCHDOG);
   });
 
   it('a stall of this process is not taken for a silent store: the answer that waits is read', async () => {
@@ -235,19 +249,17 @@ describe.skipIf(!redis)('when redis-server goes away (skipped: not installed)', 
   it('a connection that is silent for too long is replaced by a new one', async () => {
     const clock = manualClock();
     const counters = await connected({ deadlineMs: 50, clock });
-    await counters.take(request);
-    const [before] = await connectionIds();
+    // Sent is enough: on a loaded machine the answer may miss the deadline.
+    await fateOf(counters.take(request));
+    const [before] = await vi.waitUntil(theOneConnection, WATCHDOG);
     redis!.freeze();
     await expect(counters.take(request)).rejects.toThrow(/no answer/);
     clock.advance(2);
     await expect(counters.take(request)).rejects.toThrow(/no answer/);
     redis!.resume();
     await counters.ready(PATIENT_MS);
-    await counters.take(request);
-    const after = await connectionIds();
-    expect(before).toBeDefined();
-    expect(after).not.toContain(before);
-    expect(after).toHaveLength(1);
+    await fateOf(counters.take(request));
+    expect(await vi.waitUntil(theOneConnection, WATCHDOG)).not.toEqual([before]);
   });
 
   it('a store that was never there costs no process: takes are unavailable until it comes', async () => {

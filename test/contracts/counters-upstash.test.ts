@@ -26,7 +26,7 @@ async function endpoint(handle: (request: Request) => Promise<Response>): Promis
   return served.url;
 }
 
-async function faultOf(url: string, deadlineMs = 15_000): Promise<Error> {
+async function faultOf(url: string, deadlineMs = 300_000): Promise<Error> {
   const counters = new UpstashCounters({ url, token: 'open-sesame', deadlineMs });
   return counters.take(request).then(
     () => Promise.reject(new Error('was answered')),
@@ -36,7 +36,7 @@ async function faultOf(url: string, deadlineMs = 15_000): Promise<Error> {
 
 describe.skipIf(!upstash)('a stand-in of Upstash REST before redis-server (skipped: not installed)', () => {
   it('is called once per take, and twice when it does not know the script', async () => {
-    const counters = new UpstashCounters({ ...upstash!, deadlineMs: 15_000 });
+    const counters = new UpstashCounters({ ...upstash!, deadlineMs: 300_000 });
     await withAdmin(redis!.url, (admin) => admin.sendCommand(['SCRIPT', 'FLUSH']));
     const before = upstash!.calls();
     expect((await counters.take(request)).remaining).toBe(19);

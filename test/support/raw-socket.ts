@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
-const PATIENCE_MS = 10_000;
+/** A watchdog: no loaded machine takes as long. */
+const PATIENCE_MS = 300_000;
 
 /** A TCP connection that sends exactly the bytes it is given. */
 export interface RawSocket {
