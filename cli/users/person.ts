@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { KINDS } from '../../shared/mail/kinds.ts';
-import { personDeadlinePassed } from '../../shared/invitations/deadline.ts';
+import { personDeadlineOf, personDeadlinePassed } from '../../shared/invitations/deadline.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { isFailure, type Directory, type Person } from '../../shared/ports/directory.ts';
 
@@ -30,6 +30,9 @@ const RowShape = z.object({
   excluded_reason: z.string().nullable(),
   ready_at: timestamp,
   flags: z.record(z.string(), z.unknown()).nullable(),
+  /** The newest one: a person is in one at a time. */
+  wave: z.string().nullable(),
+  /** The earliest one of wave and tenant. */
   deadline: timestamp,
   deadline_passed: z.boolean(),
   /** For the judgement alone: never printed. */
@@ -37,16 +40,20 @@ const RowShape = z.object({
 });
 export type ShownRow = z.output<typeof RowShape>;
 
+const WAVE_NOW = sql`(select w.name from sallyport_invitations i join sallyport_waves w on w.wave_id = i.wave_id
+  where i.user_id = u.user_id order by i.created_at desc limit 1)`;
+
 /** The row of a user with what the migration keeps of them. */
 export function readRow(database: Pick<Database, 'query'>, id: string): Promise<ShownRow[]> {
   return database.query(
     sql`select u.user_id, t.slug as tenant, t.tenant_id, t.status as tenant_status, t.deleted_at is not null as tenant_deleted,
           u.email, u.email_verified, u.full_name, u.role, u.status, u.deleted_at, u.auth_method, u.failed_login_attempts,
           u.locked_until, u.last_login_at, u.kanidm_user_id, u.kanidm_synced_at, u.migration_invited_at,
-          u.migration_completed_at, p.excluded_at, p.excluded_reason, p.ready_at, p.flags, d.deadline,
+          u.migration_completed_at, p.excluded_at, p.excluded_reason, p.ready_at, p.flags,
+          ${personDeadlineOf(sql`u.user_id`, sql`u.tenant_id`)} as deadline, ${WAVE_NOW} as wave,
           ${personDeadlinePassed(sql`u.user_id`, sql`u.tenant_id`)} as deadline_passed, u.password_hash as hash
         from users u join tenants t on t.tenant_id = u.tenant_id
-          left join sallyport_people p on p.user_id = u.user_id left join sallyport_tenants d on d.tenant_id = u.tenant_id
+          left join sallyport_people p on p.user_id = u.user_id
         where u.user_id = ${id}`,
     RowShape,
   );

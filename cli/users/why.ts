@@ -12,7 +12,7 @@ export function passwordFaults(row: ShownRow, now: number): string[] {
     ...(locked_until !== null && locked_until.getTime() > now
       ? [`locked until ${locked_until.toISOString()} after failed tries`]
       : []),
-    ...(deadline_passed ? [`the deadline of the tenant has passed (${deadline?.toISOString() ?? ''})`] : []),
+    ...(deadline_passed ? [`the deadline has passed (${deadline?.toISOString() ?? ''})`] : []),
   ];
 }
 

@@ -55,7 +55,7 @@ export async function runResend(
         publicUrl,
         provider: config.migration.provider,
       };
-      const sent = await sendAgain(user.id, 'resend', by(), deps);
+      const sent = await sendAgain(user.id, by(), deps);
       if (!sent.ok) throw refused(sent.why);
     }
     if (json === true) printJson({ user: user.id, tenant: user.slug, email: user.email, dry_run: dryRun });

@@ -5,7 +5,7 @@ import { personDeadlineOf } from '../../shared/invitations/deadline.ts';
 import { STEP_DUE, StepDueRow } from '../../shared/invitations/due.ts';
 import { IS_ACROSS, WITHIN_A_YEAR } from '../../shared/invitations/link.ts';
 import { queueSteps, type StepDue } from '../../shared/invitations/mailing.ts';
-import { ACTIVE, PEOPLE, PROVISIONED, UNMAILABLE } from '../../shared/invitations/people.ts';
+import { ACTIVE, PROVISIONED, UNMAILABLE, whoIs } from '../../shared/invitations/people.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import type { RatePolicy } from '../../shared/ports/counters.ts';
 import type { InvitesDeps } from './deps.ts';
@@ -43,17 +43,20 @@ export async function renew(
   deps.platform.background(queued);
 }
 
+/** A person who may get one; over PEOPLE and a wave `w`. */
+const RENEWABLE = sql`${ACTIVE} and p.excluded_at is null and not ${IS_ACROSS}
+  and (coalesce(w.invite_code, false) or ${PROVISIONED}) and not ${UNMAILABLE}`;
+
 /** The step of a new link; of a later wave where there is one. */
 async function renewalOf(database: Pick<Database, 'query'>, hash: Uint8Array): Promise<StepDue | undefined> {
   const steps = sql`from sallyport_invitation_steps r where r.invitation_id = i.invitation_id and r.step like 'renew-%'`;
   const [due] = await database.query(
     sql`select ${STEP_DUE}, 'renew-' || (select count(*) + 1 ${steps}) as step,
-          ${personDeadlineOf(sql`u.user_id`, sql`u.tenant_id`)} as deadline
+          ${personDeadlineOf(sql`who.user_id`, sql`who.tenant_id`)} as deadline
         from sallyport_invitation_steps s join sallyport_invitations o on o.invitation_id = s.invitation_id
           join sallyport_invitations i on i.user_id = o.user_id and i.ended_at is null
-          join (${PEOPLE}) on u.user_id = i.user_id left join sallyport_waves w on w.wave_id = i.wave_id
-        where s.token_hash = ${hash} and ${WITHIN_A_YEAR} and ${ACTIVE} and p.excluded_at is null and not ${IS_ACROSS}
-          and (coalesce(w.invite_code, false) or ${PROVISIONED}) and not ${UNMAILABLE}
+          left join sallyport_waves w on w.wave_id = i.wave_id cross join ${whoIs(sql`i.user_id`, RENEWABLE)}
+        where s.token_hash = ${hash} and ${WITHIN_A_YEAR}
           and not exists (select ${steps} and r.created_at > now() - interval '1 minute' * ${MINUTES_APART}::int)
           and (select count(*) ${steps} and r.created_at > now() - interval '1 day') < ${A_DAY}::int`,
     StepDueRow,

@@ -181,5 +181,28 @@ describe.each(kindsOf(DATABASES))('a wave that stops, on $name', (kind) => {
         /^failures>5%: 18 of 105 sign-ins of its people failed \(17\.1%\), 10% in the week before$/,
       );
     });
+
+    it('pauses when there are more tickets for 1,000 invited than it was told, of its tenants or of none, since its start', async () => {
+      const acme = await w.stage.tenant('acme');
+      const birch = await w.stage.tenant('birch');
+      await w.stage.people('acme', 200);
+      const ticket = (id: string, tenant: string | null, ago = '0 days') =>
+        w.db.database.execute(
+          sql`insert into sallyport_tickets (id, tenant_id, at) values (${id}, ${tenant}::uuid, now() - ${ago}::interval)`,
+        );
+      await ticket('before', acme, '1 day');
+      await w.stage.begin('one', { cohort: { tenants: [acme] }, stopWhen: 'tickets>10' });
+      await w.stage.drive();
+      await ticket('1', acme);
+      await ticket('2', null);
+      await ticket('3', birch);
+      await w.stage.drive();
+      expect(await w.stage.state('one')).toBe('running');
+      await ticket('4', acme);
+      await w.stage.drive();
+      expect((await findWave(w.db.database, 'one'))?.pauseReason).toBe(
+        'tickets>10: 3 tickets for 200 invited, 15 per 1,000',
+      );
+    });
   });
 });

@@ -169,7 +169,7 @@ export function waveStage(database: Database, port: number, rate?: string): Wave
 export async function emptied(database: Database): Promise<void> {
   for (const statement of [
     sql`truncate sallyport_outbox, sallyport_mail_pace, sallyport_mail_suppressed, sallyport_waves, sallyport_invitations, sallyport_invitation_steps`,
-    sql`truncate sallyport_switches, sallyport_audit`,
+    sql`truncate sallyport_switches, sallyport_audit, sallyport_tickets`,
     sql`delete from sallyport_leases`,
     sql`delete from tenants`,
   ])
