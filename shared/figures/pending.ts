@@ -59,6 +59,9 @@ export async function readPending(
           p.seen_at::text as seen
         from (${page}) p left join users u on u.user_id = p.user_id left join tenants t on t.tenant_id = u.tenant_id
           left join sallyport_people m on m.user_id = p.user_id
+          left join lateral (
+            select i.* from sallyport_invitations i where i.user_id = p.user_id order by i.created_at desc limit 1
+          ) i on true
         order by p.seen_at desc, p.user_id desc`,
     Listed,
   );
@@ -70,7 +73,7 @@ export async function readPending(
   };
 }
 
-/** The first that applies, of a person `p` with their row `u` of users and `m` of sallyport_people. */
+/** The first that applies, of a person `p` with their rows `u` of users, `m` of sallyport_people and `i`, their last invitation. */
 const WHY: Sql = sql`case
   when p.excluded then 'excluded: ' || coalesce(m.excluded_reason, 'no reason given')
   when p.completed_at is not null then null
@@ -80,6 +83,12 @@ const WHY: Sql = sql`case
     'no account at the provider: ' || (
       select l.reason from sallyport_ledger l where l.user_id = p.user_id and l.reason is not null order by l.at desc limit 1
     ), 'no account at the provider yet')
-  when p.invited_at is null then 'not invited yet'
-  else 'invited, not finished' end
-  || case when p.dormant and p.completed_at is null and not p.excluded then '; no sign-in for 180 days' else '' end`;
+  when i.accepted_at is not null then 'went to the provider, not finished there'
+  when i.seen_at is not null then 'opened the invitation, did not go on'
+  when i.mailed_at is not null or p.invited_at is not null then 'has not opened the invitation'
+  when i.queued_at is not null then 'the invitation is on its way'
+  else 'not invited yet' end
+  || case when p.completed_at is null and not p.excluded then
+    case when i.unsubscribed_at is not null then '; wants no reminders' when i.later_until > now() then '; asked to be reminded later' else '' end
+    || case when p.dormant then '; no sign-in for 180 days' else '' end
+  else '' end`;

@@ -51,14 +51,12 @@ figuresSuite('figures', (stage) => {
       sql`insert into sallyport_people (user_id, excluded_at, excluded_reason, flags) values
           (${made[5]?.userId ?? ''}, now(), 'a robot', '{}'), (${made[6]?.userId ?? ''}, null, null, '{"unreachable": true}')`,
     );
+    await stage.database.execute(
+      sql`insert into sallyport_invitations (user_id, tenant_id, mailed_at, seen_at, unsubscribed_at)
+        values (${made[2]?.userId ?? ''}, ${tenant.tenantId}, now(), now(), now())`,
+    );
     await refreshFigures(stage.database);
-    const all: Record<string, unknown>[] = [];
-    for (let cursor = ''; ;) {
-      const { rows, next } = await stage.page(`pending?tenant=${tenant.slug}&limit=2${cursor}`);
-      all.push(...rows);
-      if (next === null) break;
-      cursor = `&cursor=${next}`;
-    }
+    const all = await stage.allPages(`pending?tenant=${tenant.slug}&limit=2`);
     expect(all.slice(0, 3).map(({ email, state }) => ({ email, state }))).toEqual([
       { email: made[0]?.email, state: 'not_invited' },
       { email: made[1]?.email, state: 'provisioned' },
@@ -67,6 +65,9 @@ figuresSuite('figures', (stage) => {
     expect(new Set(all.map(({ user_id }) => user_id)).size).toBe(6);
     expect(all.length).toBe(6);
     const why = (user: MadeUser | undefined) => all.find(({ user_id }) => user_id === user?.userId)?.['why'];
+    expect(why(made[0])).toBe('no account at the provider yet');
+    expect(why(made[1])).toBe('not invited yet');
+    expect(why(made[2])).toBe('opened the invitation, did not go on; wants no reminders');
     expect(why(made[4])).toContain('suspended');
     expect(why(made[5])).toBe('excluded: a robot');
     expect(why(made[6])).toContain('no mail');
@@ -114,14 +115,7 @@ figuresSuite('figures', (stage) => {
     const empty = await makeTenant(stage.database);
     const { rows } = await stage.page('tenants?limit=1000');
     expect(rows.some(({ slug }) => slug === empty.slug)).toBe(false);
-    const paged: unknown[] = [];
-    for (let cursor = ''; ;) {
-      const { rows: some, next } = await stage.page(`tenants?limit=2${cursor}`);
-      paged.push(...some);
-      if (next === null) break;
-      cursor = `&cursor=${next}`;
-    }
-    expect(paged).toEqual(rows);
+    expect(await stage.allPages('tenants?limit=2')).toEqual(rows);
   });
 
   it('funnel: each step counted, with its rate and the median of days; of one wave or of all', async () => {
