@@ -7,6 +7,7 @@ import { sealBy } from '../shared/mail/seal.ts';
 import type { ScheduledJob } from '../shared/runs/job.ts';
 import { scheduleOf } from './catalogue.ts';
 import type { Config, FurtherDeps } from './configuration.ts';
+import { createAlarms } from './alarms/function.ts';
 import { createCron, type Cron } from './cron/cron.ts';
 import { inboundOf, type PeerOf } from './gateway/workers/transport.ts';
 import { createFigures } from './figures/function.ts';
@@ -63,6 +64,7 @@ export function createApp(deps: Bundle, peerOf: PeerOf, { more = {}, onForget }:
     webhooks,
     mail,
     figures,
+    createAlarms({ ...deps, outbox: mail.outbox }),
     ...further,
     more,
   ];

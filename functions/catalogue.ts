@@ -8,6 +8,7 @@ import { COUNTERS, DATABASE, OPENFGA } from '../shared/configuration/stores.ts';
 import { list, listOf } from '../shared/configuration/values.ts';
 import { SESSIONS } from '../shared/configuration/sessions.ts';
 import type { EdgeFunction } from '../shared/edge/function.ts';
+import { ALARMING } from './alarms/slice.ts';
 import { ANALYTICS } from './analytics/slice.ts';
 import { AUTH } from './auth/slice.ts';
 import { FEATURE_SYNC } from './feature-sync/slice.ts';
@@ -19,7 +20,15 @@ import { STATUS } from './status/slice.ts';
 import { WEBHOOKS } from './webhooks/slice.ts';
 
 /** The functions that are always on. */
-const ALWAYS_ON: readonly EdgeFunction[] = [STATUS, GATEWAY, WEBHOOKS, FEATURE_SYNC, MAILER, FIGURES];
+const ALWAYS_ON: readonly EdgeFunction[] = [
+  STATUS,
+  GATEWAY,
+  WEBHOOKS,
+  FEATURE_SYNC,
+  MAILER,
+  FIGURES,
+  ALARMING,
+];
 
 /** Functions that FUNCTIONS turns on, by their names there. While off, their paths belong to the access rules. */
 export type Further = Readonly<Record<string, EdgeFunction>>;
@@ -42,7 +51,8 @@ export const BUNDLE = GATEWAY.slice
   .and(FEATURE_SYNC.slice)
   .and(STATUS.slice)
   .and(MAILER.slice)
-  .and(FIGURES.slice);
+  .and(FIGURES.slice)
+  .and(ALARMING.slice);
 
 /** FUNCTIONS. A name unknown to this release is a fault: its paths would belong to the access rules. */
 export function functionsSlice(further: Further): Slice<object> {

@@ -14,6 +14,7 @@ import { CATALOGUE, type FurtherDeps } from './configuration.ts';
  * here. Loaded only when one is run.
  */
 const FEWER_SLICES: Readonly<Record<string, () => Promise<Readonly<Record<string, StandaloneJob>>>>> = {
+  alarms: async () => (await import('./alarms/standalone.ts')).STANDALONE,
   auth: async () => (await import('./auth/jobs.ts')).STANDALONE,
   figures: async () => (await import('./figures/standalone.ts')).STANDALONE,
   invites: async () => (await import('./invites/standalone.ts')).STANDALONE,

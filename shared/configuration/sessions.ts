@@ -22,7 +22,8 @@ export interface MaybeSessions {
   readonly sessions: SessionsConfig | null;
 }
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+/** Names of this machine, as URLs have them. */
+export const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /** Our own origin: https, or http on loopback. */
 export const publicUrl = url(['https:', 'http:'])

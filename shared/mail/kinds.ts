@@ -23,6 +23,17 @@ const OF_A_WAVE = {
   needed: ['link', 'unsubscribe_link'],
 };
 
+/** Lines of a list in a template, which has no loops: those that are too many are left out with their values. */
+export function lettered(name: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_none, at) => `${name}_${String.fromCharCode(97 + at)}`);
+}
+
+/** How many there are of each in the weekly report. */
+export const REPORTED = { days: 7, tenants: 10, kpis: 5, alarms: 5 };
+
+/** To whoever runs the move. */
+const TO_OPERATORS = { urgent: true, bulk: false };
+
 export const KINDS = {
   'confirm-registration': { ...ASKED_FOR, values: ['name', 'link', 'hours'], needed: ['link'] },
   'already-registered': { ...ASKED_FOR, values: ['name', 'link'], needed: [] },
@@ -32,6 +43,40 @@ export const KINDS = {
   reminder: OF_A_WAVE,
   /** A reminder that counts from the deadline: it comes after "no more reminders" too, and says so. */
   deadline: OF_A_WAVE,
+  alarm: {
+    ...TO_OPERATORS,
+    values: ['alarm', 'detail', 'since', 'dashboard_link'],
+    needed: ['alarm', 'detail'],
+  },
+  'alarm-cleared': {
+    ...TO_OPERATORS,
+    values: ['alarm', 'detail', 'since', 'at', 'dashboard_link'],
+    needed: ['alarm'],
+  },
+  'weekly-report': {
+    ...TO_OPERATORS,
+    values: [
+      ...[
+        'week',
+        'across',
+        'across_bar',
+        'completed',
+        'invited',
+        'oauth_logins',
+        'password_logins',
+        'forecast',
+        'target',
+      ],
+      ...lettered('day', REPORTED.days),
+      ...lettered('day_bar', REPORTED.days),
+      ...lettered('tenant', REPORTED.tenants),
+      ...lettered('tenant_bar', REPORTED.tenants),
+      ...lettered('kpi', REPORTED.kpis),
+      ...lettered('alarm', REPORTED.alarms),
+      'dashboard_link',
+    ],
+    needed: ['week', 'across'],
+  },
 } as const satisfies Record<string, MailKind>;
 
 export type MailKindName = keyof typeof KINDS;

@@ -101,8 +101,8 @@ figuresSuite('the judgement', (stage) => {
       .execute(sql`insert into sessions (tenant_id, user_id, auth_method, access_token_expires_at, refresh_token_expires_at)
       select tenant_id, user_id, 'kanidm', now(), now() from users
       where tenant_id = ${tenant.tenantId}::uuid limit 3`);
-    await stage.database.execute(sql`insert into sallyport_audit (who, what, subject, detail)
-      select 'x', 'sign_in_refused', user_id, '{"by": "kanidm"}' from users where tenant_id = ${tenant.tenantId}::uuid limit 1`);
+    await stage.database.execute(sql`insert into sallyport_audit (who, what, source, subject, detail)
+      select 'x', 'sign_in_refused', 'cli', user_id, '{"by": "kanidm"}' from users where tenant_id = ${tenant.tenantId}::uuid limit 1`);
     for (let i = 0; i < 10; i += 1)
       await stage.gateway.fetch('/analytics/tickets', {
         method: 'POST',
