@@ -17,7 +17,8 @@ export interface AlarmsConfig {
 const OWN = slice({
   variables: {
     FUNCTIONS: list.default([]),
-    PUBLIC_URL: publicUrl.optional(),
+    // Where nothing has to have it, a malformed one is as good as none.
+    PUBLIC_URL: publicUrl.optional().catch(undefined),
     ...ZITADEL_URLS,
     KANIDM_ISSUER_URL: issuerUrl.optional(),
   },

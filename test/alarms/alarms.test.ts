@@ -1,3 +1,4 @@
+// Long because each promise is kept by the same instances, one database and one webhook.
 import { createHmac, randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
