@@ -58,7 +58,7 @@ export interface OutboxGauges {
 
 /** Both gauges of one scrape share a reading. While the table cannot be read there are no samples; /metrics still answers. */
 export function measureOutbox({ metrics, database, collapse }: OutboxGauges): void {
-  const read = collapse(() => readDepth(database));
+  const read = collapse(() => readDepth(database), String);
   const sample = async (pick: (depth: Depth) => [string, number][]): Promise<Map<string, number>> => {
     try {
       return new Map(pick(await read('')));

@@ -39,7 +39,7 @@ export function statusRoutes(deps: StatusDeps): OwnRoute[] {
     const fresh = await look(deps.checks);
     kept = { report: fresh, until: deps.clock.now() + REPORT_TTL_MS };
     return fresh;
-  });
+  }, String);
 
   // A caller that shares an address with the probes must not make an instance unready. Expensive answers are cached, or
   // need a token.

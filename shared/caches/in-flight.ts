@@ -3,16 +3,20 @@ import type { RelationQuery, Relations } from '../ports/relations.ts';
 
 // Node only: on Workers a request must not await another's promise ("Cannot perform I/O on behalf of a different request").
 
-/** Joins concurrent loads of one key, or runs each alone. */
-export type Collapse = <T>(load: (key: string) => Promise<T>) => (key: string) => Promise<T>;
+/** Joins concurrent loads of one key, or runs each alone. `keyOf`: loads with one key have one result. */
+export type Collapse = <A, T>(
+  load: (of: A) => Promise<T>,
+  keyOf: (of: A) => string,
+) => (of: A) => Promise<T>;
 
 /** One load per key at a time. */
-export const shareInFlight: Collapse = <T>(load: (key: string) => Promise<T>) => {
+export const shareInFlight: Collapse = <A, T>(load: (of: A) => Promise<T>, keyOf: (of: A) => string) => {
   const inFlight = new Map<string, Promise<T>>();
-  return (key) => {
+  return (of: A) => {
+    const key = keyOf(of);
     const running = inFlight.get(key);
     if (running !== undefined) return running;
-    const started = load(key).finally(() => inFlight.delete(key));
+    const started = load(of).finally(() => inFlight.delete(key));
     inFlight.set(key, started);
     return started;
   };

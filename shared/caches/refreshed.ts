@@ -45,7 +45,7 @@ export class Refreshed<T> {
   constructor(load: (held: T | undefined) => Promise<T>, policy: RefreshPolicy, deps: RefreshDeps) {
     this.#policy = policy;
     this.#deps = deps;
-    this.#attempt = deps.collapse(() => this.#renew(load));
+    this.#attempt = deps.collapse(() => this.#renew(load), String);
   }
 
   /** Synchronous while the value is young enough. Rejects with `ProviderUnavailable` when there is no usable value. */

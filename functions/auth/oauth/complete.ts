@@ -98,7 +98,8 @@ async function begun(
       ? await beginNew(database, user, beginning)
       : await beginKnown(database, outcome.kind, outcome.person, beginning);
   if (ended === undefined) return undefined;
-  if (outcome.kind !== 'known') deps.linked();
+  // An account under the user's own id keeps its name.
+  if (outcome.kind !== 'known' && account.subject !== user.userId) deps.linked();
   await markEnded(ended, deps);
   return issued.pair;
 }

@@ -51,12 +51,11 @@ export function createGroups({ kanidm, zitadelProject }: GroupSources, deps: Pro
       throw error;
     }
   };
-  const askOnce = deps.collapse(ask);
   return async ({ issuer, issuerName }, claims, token) => {
     if (issuerName === 'zitadel')
       return groupsOfZitadel({ issuer, projectId: zitadelProject }, claims).slice(0, MOST_GROUPS);
     try {
-      const about = await askOnce(token);
+      const about = await ask(token);
       // OpenID Connect Core §5.3.2: an answer about another subject must not be used.
       if (about.sub !== claims['sub']) throw new ProviderUnavailable('userinfo names another subject');
       return groupsOfKanidm(about).slice(0, MOST_GROUPS);

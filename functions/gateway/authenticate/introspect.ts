@@ -56,7 +56,7 @@ export function createIntrospectors(
     }
     if (away !== undefined) throw away;
     return rejected(invalidToken('inactive'), deps.clock.now());
-  });
+  }, String);
   return (token) => introspectEach(token);
 }
 

@@ -4,7 +4,7 @@ import type { IssuerConfig } from '../../../shared/configuration/issuers.ts';
 import { DatabaseError, DatabaseUnavailable, sql, type Database } from '../../../shared/ports/database.ts';
 import { Refusal, Unavailable } from '../../../shared/errors.ts';
 import { userOf } from '../../../shared/identity/subjects.ts';
-import { linkedUser } from '../../../shared/people/links.ts';
+import { linkedUser, type Account } from '../../../shared/people/links.ts';
 import { inTime, type Clock } from '../../../shared/ports/runtime.ts';
 import { uuidReadIn } from '../../../shared/uuid.ts';
 import type { GroupsOf } from './groups.ts';
@@ -55,17 +55,14 @@ export function createPeople({ database, issuers, groupsOf, clock, collapse }: P
   const kanidmIssuer = issuers.find(({ name }) => name === 'kanidm')?.url ?? null;
   if (database === null)
     return ({ identity }) => Promise.resolve({ identity, tenancies: NO_DATABASE, untilMs: Infinity });
-  // One token comes with many requests at the same time.
-  const findOnce = collapse((key) => find(database, Account.parse(JSON.parse(key)), kanidmIssuer));
-  return async (presented, before) => {
+  const locate = async ({ presented, before }: Locating): Promise<Located | Rejected> => {
     const { identity } = presented;
-    if (!PROVIDERS.has(identity.issuerName)) return { identity, tenancies: NOWHERE, untilMs: Infinity };
     const isShared = shared.has(identity.issuerName);
     const again = clock.now() + AGAIN_MS;
     let account: AccountRow;
     try {
       const { issuer, subject } = identity;
-      account = await findOnce(JSON.stringify({ issuer, subject }));
+      account = await find(database, { issuer, subject }, kanidmIssuer);
     } catch (fault) {
       const known = isShared ? before : identity;
       if (known === undefined || !isAway(fault)) throw fault;
@@ -79,6 +76,19 @@ export function createPeople({ database, issuers, groupsOf, clock, collapse }: P
     const forMs = tenancies.fault === undefined ? REMEMBERED_MS : AGAIN_MS;
     return { identity: own, tenancies, untilMs: clock.now() + forMs };
   };
+  // One token comes with many requests at the same time, and is asked about once from the first query to the last.
+  const locateOnce = collapse(locate, ({ presented }) => presented.token);
+  return async (presented, before) => {
+    const { identity } = presented;
+    return PROVIDERS.has(identity.issuerName)
+      ? locateOnce({ presented, before })
+      : { identity, tenancies: NOWHERE, untilMs: Infinity };
+  };
+}
+
+interface Locating {
+  readonly presented: Presented;
+  readonly before: Verified | undefined;
 }
 
 function isAway(fault: unknown): boolean {
@@ -110,11 +120,9 @@ const AccountRow = z.object({
 
 type AccountRow = z.output<typeof AccountRow>;
 
-const Account = z.object({ issuer: z.string(), subject: z.string() });
-
 async function find(
   database: Pick<Database, 'query'>,
-  { issuer, subject }: z.output<typeof Account>,
+  { issuer, subject }: Account,
   kanidmIssuer: string | null,
 ): Promise<AccountRow> {
   const linked = linkedUser({ issuer, subject }, kanidmIssuer);
