@@ -4,10 +4,7 @@ import type { RelationQuery, Relations } from '../ports/relations.ts';
 // Node only: on Workers a request must not await another's promise ("Cannot perform I/O on behalf of a different request").
 
 /** Joins concurrent loads of one key, or runs each alone. `keyOf`: loads with one key have one result. */
-export type Collapse = <A, T>(
-  load: (of: A) => Promise<T>,
-  keyOf: (of: A) => string,
-) => (of: A) => Promise<T>;
+export type Collapse = <A, T>(load: (of: A) => Promise<T>, keyOf: (of: A) => string) => (of: A) => Promise<T>;
 
 /** One load per key at a time. */
 export const shareInFlight: Collapse = <A, T>(load: (of: A) => Promise<T>, keyOf: (of: A) => string) => {
