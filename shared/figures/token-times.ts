@@ -11,9 +11,9 @@ const FLUSH_MS = 30_000;
 
 export interface TokenTimes {
   /** Counts the check of one token, in microseconds. */
-  add(us: number): void;
+  readonly add: (us: number) => void;
   /** Writes what has been counted. Never rejects: what cannot be written waits for the next time. */
-  flush(): Promise<void>;
+  readonly flush: () => Promise<void>;
 }
 
 export interface TokenTimesDeps {
