@@ -41,7 +41,7 @@ function registerCreate(waves: Command): void {
     waves
       .command('create')
       .description('Plan a wave: its people are fixed when it starts, which it does by itself at its time.')
-      .argument('<name>', 'letters, digits, dot, underline and hyphen', waveName)
+      .argument('<name>', 'letters, digits, blanks, dot, underline and hyphen', waveName)
       .addOption(
         new Option('--tenant <slugs>', 'of these tenants, by slug or id, comma list')
           .argParser(listed)

@@ -4,21 +4,21 @@ import { parseRemind, parseStopWhen, stepMs } from '../../shared/invitations/ste
 import type { Trigger } from '../../shared/invitations/wave.ts';
 import { dated, DAY_BEGINS, DAY_ENDS } from '../input.ts';
 
-const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,63}$/u;
+const NAME = /^[\p{L}\p{N}](?:[\p{L}\p{N}._ -]{0,62}[\p{L}\p{N}._-])?$/u;
 
 export function waveName(text: string): string {
   if (NAME.test(text)) return text;
-  throw new InvalidArgumentError('Write letters, digits, dot, underline and hyphen, at most 64.');
+  throw new InvalidArgumentError('Write letters, digits, blanks, dot, underline and hyphen, at most 64.');
 }
 
-export function listed(text: string): readonly string[] {
-  const slugs = text.split(',').map((each) => each.trim());
+export function listed(text: string, before: readonly string[] = []): readonly string[] {
+  const slugs = [...before, ...text.split(',').map((each) => each.trim())];
   if (slugs.every((each) => each !== '')) return [...new Set(slugs)];
   throw new InvalidArgumentError('Write slugs with commas between them.');
 }
 
 export function percent(text: string): number {
-  const number = /^\d{1,3}(?:\.\d{1,4})?$/.test(text) ? Number(text) : Number.NaN;
+  const number = /^\d{1,3}(?:\.\d{1,4})?%?$/.test(text) ? Number(text.replace('%', '')) : Number.NaN;
   if (number > 0 && number <= 100) return number;
   throw new InvalidArgumentError('Write a number above 0, up to 100.');
 }

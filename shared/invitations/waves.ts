@@ -75,15 +75,18 @@ export async function startWave(
 ): Promise<number | undefined> {
   // now() is the time of the transaction: this one started it.
   const ours = sql`exists (select from sallyport_waves where wave_id = ${id}::uuid and state = 'running' and started_at = now())`;
-  const people = cohortNow(cohort, inviteCode);
   const results = await database.transaction([
     sql`update sallyport_waves set state = 'running', started_at = now(), judged_since = now()
         where wave_id = ${id}::uuid and state = 'planned'`,
-    sql`update sallyport_invitations i set ended_at = now(), end_reason = 'superseded'
-        from (${people}) as cohort
-        where i.user_id = cohort.user_id and i.ended_at is null and not ${inWave(sql`i.user_id`)} and ${ours}`,
-    sql`insert into sallyport_invitations (wave_id, user_id, tenant_id)
-        select ${id}::uuid, user_id, tenant_id from (${people}) as cohort where ${ours}
+    // `ended` is counted so that it is done before the insertion, which would else meet the invitations that it ends.
+    sql`with cohort as materialized (${cohortNow(cohort, inviteCode)}),
+        ended as (
+          update sallyport_invitations i set ended_at = now(), end_reason = 'superseded' from cohort
+          where i.user_id = cohort.user_id and i.ended_at is null and not ${inWave(sql`i.user_id`)} and ${ours}
+          returning 1
+        )
+        insert into sallyport_invitations (wave_id, user_id, tenant_id)
+        select ${id}::uuid, user_id, tenant_id from cohort where ${ours} and (select count(*) from ended) >= 0
         on conflict (user_id) where ended_at is null do nothing`,
     sql`with started as (select where ${ours}) ${recorded(by, name, 'started', sql`started`)}`,
     sql`select count(*)::int as people from sallyport_invitations where wave_id = ${id}::uuid and ${ours}`,
