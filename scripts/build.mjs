@@ -1,12 +1,16 @@
 // Bundles the Node entry for `npm start`, and the command line: packages stay in node_modules.
 // An argument names another folder than dist/.
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { writeAssetNames } from './page-assets.mjs';
 
+writeAssetNames();
 const outdir = process.argv[2] ?? 'dist';
 // Their names change with their content.
 await rm(join(outdir, 'chunks'), { recursive: true, force: true });
+// Of pages: served as they are.
+await cp('functions/analytics/assets', join(outdir, 'assets'), { recursive: true });
 await build({
   entryPoints: { node: 'functions/node.ts', sallyport: 'cli/bin.ts' },
   outdir,

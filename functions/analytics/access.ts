@@ -8,7 +8,15 @@ import type { Relations } from '../../shared/ports/relations.ts';
 import { prove, type Proof } from '../../shared/proof.ts';
 
 /** Who may read figures, and which. Only viewerOf() makes one. */
-export type Viewer = Proof<{ readonly scope: Scope; readonly slug: string | null }, 'viewer'>;
+export type Viewer = Proof<
+  {
+    readonly scope: Scope;
+    readonly slug: string | null;
+    /** Whether figures of all tenants are open to them, whichever were asked for. */
+    readonly seesAll: boolean;
+  },
+  'viewer'
+>;
 
 const viewer = prove<'viewer'>();
 
@@ -41,7 +49,7 @@ export async function viewerOf(caller: Caller, named: string | null, deps: Acces
     throw new Refusal('forbidden', SEVERAL, { detail: `${SEVERAL} Name one of them as tenant.` });
   const chosen = named === null ? first : own.find((each) => each.slug === named || each.tenantId === named);
   if (chosen === undefined) throw new Refusal('wrong_tenant', 'admin of another tenant');
-  return viewer({ scope: { tenantId: chosen.tenantId }, slug: chosen.slug });
+  return viewer({ scope: { tenantId: chosen.tenantId }, slug: chosen.slug, seesAll: false });
 }
 
 const SEVERAL = 'The caller is admin of several tenants.';
@@ -49,11 +57,11 @@ const SEVERAL = 'The caller is admin of several tenants.';
 const Named = z.object({ tenantId: z.string(), slug: z.string() });
 
 async function everything(named: string | null, { database }: AccessDeps): Promise<Viewer> {
-  if (named === null) return viewer({ scope: 'all' as const, slug: null });
+  if (named === null) return viewer({ scope: 'all' as const, slug: null, seesAll: true });
   const [tenant] = await database.query(
     sql`select t.tenant_id as "tenantId", t.slug from tenants t where ${isTenant(named)}`,
     Named,
   );
   if (tenant === undefined) throw new Refusal('not_found', 'no such tenant');
-  return viewer({ scope: { tenantId: tenant.tenantId }, slug: tenant.slug });
+  return viewer({ scope: { tenantId: tenant.tenantId }, slug: tenant.slug, seesAll: true });
 }

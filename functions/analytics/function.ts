@@ -5,10 +5,11 @@ import type { Brought } from '../../shared/edge/function.ts';
 import { FIGURES } from './figures.ts';
 import { judgedRoutes } from './judged.ts';
 import { figuresRoutes } from './routes.ts';
+import { pageRoutes } from './page/routes.tsx';
 import type { ANALYTICS } from './slice.ts';
 import { ticketsRoute } from './tickets.ts';
 
-type Ports = Pick<Deps, 'database' | 'relations'> & { readonly asCaller: AsCaller };
+type Ports = Pick<Deps, 'database' | 'relations' | 'platform'> & { readonly asCaller: AsCaller };
 
 /** The figures of the move, for those who may read them. */
 export function createAnalytics(ports: Ports, config: PartOf<typeof ANALYTICS.slice>): Brought {
@@ -17,6 +18,10 @@ export function createAnalytics(ports: Ports, config: PartOf<typeof ANALYTICS.sl
   const deps = { ...ports, database };
   const figures = [...FIGURES, ...judgedRoutes(config.mailEventsSecret !== null)];
   return {
-    routes: [...figures.flatMap((route) => figuresRoutes(route, deps)), ticketsRoute(config, database)],
+    routes: [
+      ...figures.flatMap((route) => figuresRoutes(route, deps)),
+      ticketsRoute(config, database),
+      ...pageRoutes(deps, config),
+    ],
   };
 }

@@ -1,8 +1,23 @@
 import { MAIL_EVENTS } from '../../shared/configuration/mail-events.ts';
+import { BRAND } from '../../shared/configuration/mail.ts';
+import { OAUTH_CLIENTS } from '../../shared/configuration/oauth-clients.ts';
+import { isOn } from '../../shared/configuration/sessions.ts';
 import { broken, slice, type Fault, type Given } from '../../shared/configuration/slice.ts';
 import type { EdgeFunction } from '../../shared/edge/function.ts';
 
-const OWN = slice({ variables: {}, faults: databaseFaults, read: () => ({}) });
+/** Doors that the page of sign-in shows. */
+export interface DoorsConfig {
+  /** Whether people sign in by password here. */
+  readonly passwordDoor: boolean;
+}
+
+const OWN = slice({
+  variables: {},
+  faults: databaseFaults,
+  read: (_none, { written }): DoorsConfig => ({
+    passwordDoor: isOn(written, 'auth') && written['PASSWORD_SIGN_IN'] !== 'off',
+  }),
+});
 
 function databaseFaults({ written, raw }: Given): Fault[] {
   const absent = written['DATABASE_URL'] === undefined && raw['HYPERDRIVE'] === undefined;
@@ -12,5 +27,5 @@ function databaseFaults({ written, raw }: Given): Fault[] {
 export const ANALYTICS = {
   name: 'analytics',
   paths: ['/analytics', '/analytics/'],
-  slice: OWN.and(MAIL_EVENTS),
+  slice: OWN.and(MAIL_EVENTS).and(BRAND).and(OAUTH_CLIENTS),
 } as const satisfies EdgeFunction;

@@ -27,6 +27,18 @@ export async function optionalBody<T>(context: Pick<RouteContext, 'body'>, shape
   return shaped(bytes.length === 0 ? {} : parsed(bytes), shape);
 }
 
+const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
+
+export function isForm({ headers }: Pick<Request, 'headers'>): boolean {
+  return FORM.test(headers.get('content-type') ?? '');
+}
+
+/** Fields of a form, of the given shape. Throws as jsonBody(). */
+export async function formBody<T>(context: Pick<RouteContext, 'body'>, shape: z.ZodType<T>): Promise<T> {
+  const fields = new URLSearchParams(new TextDecoder().decode(await context.body()));
+  return shaped(Object.fromEntries(fields), shape);
+}
+
 function parsed(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

@@ -3,7 +3,7 @@ import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
 import { html, NOTHING, pageAnswer } from '../../shared/edge/page.ts';
 import { shownOf } from '../../shared/edge/problem.ts';
 import { Refusal } from '../../shared/errors.ts';
-import { jsonBody, shaped } from './http.ts';
+import { formBody, isForm, jsonBody } from './http.ts';
 
 interface TokenPage {
   /** The path that its form posts to. */
@@ -42,8 +42,6 @@ export function tokenPage(shown: TokenPage): OwnRoute['answer'] {
   };
 }
 
-const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
-
 /** A form is answered by a page, JSON by JSON. `work` throws Refusal. */
 export async function byFormOrJson<T>(
   request: Request,
@@ -52,10 +50,9 @@ export async function byFormOrJson<T>(
   done: { readonly title: string; readonly words: string },
   work: (given: T) => Promise<Response>,
 ): Promise<Response> {
-  if (!FORM.test(request.headers.get('content-type') ?? '')) return work(await jsonBody(context, shape));
+  if (!isForm(request)) return work(await jsonBody(context, shape));
   try {
-    const fields = new URLSearchParams(new TextDecoder().decode(await context.body()));
-    await work(shaped(Object.fromEntries(fields), shape));
+    await work(await formBody(context, shape));
     return pageAnswer(done.title, html`<p>${done.words}</p>`);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

@@ -26,8 +26,11 @@ export interface OwnRoute {
   readonly maxBodyBytes?: number;
   /** The path holds a secret: it is never logged. */
   readonly secretPath?: true;
-  /** HTML of a refusal, instead of the problem document, for who accepts it: a route that people open in a browser. */
-  readonly page?: (shown: Shown, requestId: string, request: Request) => string;
+  /**
+   * A refusal for who accepts HTML, instead of the problem document: a route that people open in a browser. A text is a document without
+   * assets; an answer has its own status, fields and assets, and gets the refusal's cookies.
+   */
+  readonly page?: (shown: Shown, requestId: string, request: Request) => string | Response;
   /**
    * Any answer: Response.redirect() too, several Set-Cookie fields, one that was fetched. Throws Refusal, or an error that
    * `toRefusal` maps.
@@ -140,8 +143,12 @@ const PAGE_FIELDS = {
   'referrer-policy': 'no-referrer',
 };
 
-function pageAnswer(refusal: Refusal, id: string, page: string): Response {
+function pageAnswer(refusal: Refusal, id: string, page: string | Response): Response {
   const { status, headers } = toProblem(refusal, id);
+  if (typeof page !== 'string') {
+    for (const cookie of refusal.cookies) page.headers.append('set-cookie', cookie);
+    return page;
+  }
   return new Response(page, {
     status,
     headers: new Headers({ ...headers, ...PAGE_FIELDS }),

@@ -60,6 +60,8 @@ export interface Platform {
   readText(path: string): string;
   /** The texts of a configuration folder, by their paths below it with `/`; none where there is no such folder. */
   readFolder(path: string): ReadonlyMap<string, string>;
+  /** A static file of a page, by its name. Rejects where it is not deployed. */
+  asset(name: string): Promise<Uint8Array>;
   /** Parses OpenFGA's language; null where the parser is too heavy. Throws UnusableModel. */
   readonly parseModel: ((text: string) => AuthorizationModel) | null;
   /** Calls `changed` after the file's content may have changed; returns the stop function. */

@@ -26,7 +26,7 @@ const PLATFORM = ['shared/adapters/node/platform.ts', 'shared/adapters/workerd/p
 export function readSources(...folders: readonly string[]): Source[] {
   return folders.flatMap((folder) =>
     readdirSync(new URL(folder, ROOT), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+      .filter((name) => /\.tsx?$/.test(name) && !name.endsWith('.d.ts'))
       .map((name) => posix.join(folder, name))
       .map((path) => parse(path, readFileSync(new URL(path, ROOT), 'utf8'))),
   );

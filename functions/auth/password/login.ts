@@ -8,7 +8,9 @@ import { sessionCookies, type TokenPair } from '../../../shared/sessions/cookies
 import type { Origin } from '../../../shared/sessions/refresh.ts';
 import { requireNoOtherSite } from '../caller.ts';
 import { originOf, type AuthDeps, type PasswordDeps } from '../deps.ts';
-import { answerJson, jsonBody, mail, password, text } from '../http.ts';
+import { answerJson, formBody, isForm, jsonBody, mail, password, seeOther, text } from '../http.ts';
+import { localPath } from '../oauth/return-to.ts';
+import { refusalPage } from '../../../shared/edge/page.ts';
 import { migrationOf, startUrl, tokensOf, userOf } from '../user.ts';
 import { accountsOf, comparable, type Account, type Accounts } from './accounts.ts';
 import { beginByPassword, moreAccounts } from './begin.ts';
@@ -24,6 +26,19 @@ const Credentials = z.object({
 });
 
 type Credentials = z.output<typeof Credentials>;
+
+/** Of a page that works without scripts: its answer leads on. */
+const FormFields = z.object({
+  email: mail,
+  password,
+  tenant: z
+    .string()
+    .max(100)
+    .optional()
+    .transform((slug) => (slug === '' ? undefined : slug)),
+  cookie: z.literal('true').transform(() => true),
+  return_to: z.string().optional(),
+});
 
 export function loginRoute(deps: PasswordDeps): OwnRoute {
   const count = deps.platform.metrics.counter(
@@ -45,20 +60,29 @@ export function loginRoute(deps: PasswordDeps): OwnRoute {
     path: '/api/v1/auth/login',
     methods: ['POST'],
     quota: deps.config.loginRate.address,
+    page: (shown, requestId, { headers }) =>
+      refusalPage(shown, requestId, ownPage(headers.get('referer'), deps.sessions.publicUrl)),
     answer: (request, context) =>
       counted(() => retiredWithColumn(deps, async () => login(request, context, deps))),
   };
 }
 
 async function login(request: Request, context: RouteContext, deps: PasswordDeps): Promise<Response> {
-  const credentials = await jsonBody(context, Credentials);
+  const form = isForm(request) ? await formBody(context, FormFields) : undefined;
+  const credentials = form ?? (await jsonBody(context, Credentials));
   if (credentials.cookie === true) requireNoOtherSite(request, deps);
   await limitAccount(credentials.email, deps);
   const { account, pair } = await signIn(credentials, originOf(request, context), deps);
   const user = { user: userOf(account), migration: migrationOf(account, deps) };
   if (credentials.cookie !== true) return answerJson({ ...tokensOf(pair), ...user });
   context.setCookies(sessionCookies(pair, deps.sessions));
-  return answerJson(user);
+  if (form === undefined) return answerJson(user);
+  return seeOther(localPath(form.return_to ?? null, deps.sessions.publicUrl));
+}
+
+/** The page of ours that a form stands on; null for any other. */
+function ownPage(referer: string | null, origin: string): string | null {
+  return referer?.startsWith(`${origin}/`) === true ? localPath(referer.slice(origin.length), origin) : null;
 }
 
 /** Counts a try for the account before anything is computed, whether there is one or not. Throws Refusal `rate_limited`. */

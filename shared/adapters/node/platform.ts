@@ -10,6 +10,7 @@ import { parseModel } from '../openfga/model-file.ts';
 import { connectionTo } from '../postgres/tls.ts';
 import { prometheusMetrics } from '../prometheus/metrics.ts';
 import { readFolder } from '../../configuration/folder.ts';
+import { nodeAsset } from './assets.ts';
 import { linuxProcesses } from './processes.ts';
 import { cronerSchedule } from './schedule.ts';
 import { stdoutLog } from './stdout.ts';
@@ -54,6 +55,7 @@ export function createPlatform(siblings?: Siblings): Platform & { readonly metri
     schedule: cronerSchedule,
     readText: (path) => readFileSync(path, 'utf8'),
     readFolder,
+    asset: nodeAsset,
     parseModel,
     watchText(path, changed) {
       // Polling, because Kubernetes swaps a mounted ConfigMap by symbolic links, which change events miss.

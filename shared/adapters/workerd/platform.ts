@@ -8,6 +8,7 @@ import { portableBcrypt } from '../bcrypt/portable.ts';
 import { openHyperdriveDatabase } from '../postgres/hyperdrive.ts';
 import { openNeonDatabase } from '../postgres/neon.ts';
 import { UpstashCounters } from '../upstash/counters.ts';
+import { workerAsset } from './assets.ts';
 import { jsonLog } from '../log-json.ts';
 import { analyticsEngineMetrics, isDataset } from './analytics-engine.ts';
 import { prometheusMetrics } from '../prometheus/metrics.ts';
@@ -49,6 +50,7 @@ export function createPlatform(): Platform {
       throw new Error('a Worker cannot read files: put the JSON itself into the variable');
     },
     readFolder: (path) => new Map(path === 'config/mail' ? Object.entries(mails) : []),
+    asset: workerAsset,
     // 60 KiB for a parser of what a deployment has checked already: docs/deploy.md.
     parseModel: null,
     watchText: () => () => undefined,

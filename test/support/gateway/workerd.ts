@@ -7,6 +7,7 @@ import { startProgram } from './program.ts';
 import type { GatewayVariables, RunningGateway, Runtime } from './runtime.ts';
 
 const BINARY = new URL('../../../node_modules/workerd/bin/workerd', import.meta.url).pathname;
+const ASSETS = new URL('../../../functions/analytics/assets', import.meta.url).pathname;
 const WRANGLER_TOML = new URL('../../../wrangler.toml', import.meta.url);
 
 /** The Worker as `wrangler deploy` bundles it, in workerd itself: nothing stands between its socket and the code. */
@@ -45,6 +46,7 @@ async function configuration(variables: GatewayVariables): Promise<string> {
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .main),
+    (name = "assets", disk = ${quoted(ASSETS)}),
     (name = "internet", network = (allow = ["local", "private"])),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
@@ -53,7 +55,7 @@ const main :Workerd.Worker = (
   modules = [(name = "index.js", esModule = embed "index.js")],
   compatibilityDate = ${quoted(date)},
   compatibilityFlags = ${flags},
-  bindings = [${bindings.join(', ')}],
+  bindings = [(name = "ASSETS", service = "assets"), ${bindings.join(', ')}],
 );
 `;
 }

@@ -1,0 +1,180 @@
+import type { Reached } from '../../../shared/figures/forecast.ts';
+import type { Kpi } from '../../../shared/figures/kpis.ts';
+import type { Judged, Overview } from './model.ts';
+import { day, minute, NONE, number, percent, plural, share } from './format.ts';
+import { Bar, Span } from './charts.tsx';
+import { Section, Table } from './layout.tsx';
+
+const TARGET_PERCENT = 95;
+const WEEK = 7;
+
+/** How many are across, how fast, when it will be done, and whether that is in time. */
+export function Glance({
+  overall: { values },
+  daily,
+  judged,
+  of,
+}: Pick<Overview, 'overall' | 'daily' | 'judged'> & { of: string | null }) {
+  const across = share(values.settled, values.active);
+  const week = daily.rows.slice(1, WEEK + 1).reduce((sum, { users_migrated }) => sum + users_migrated, 0);
+  const { forecast, alarms } = judged;
+  return (
+    <section id="glance" data-live aria-labelledby="glance-title" class="glance">
+      <h1 id="glance-title">{of ?? 'All tenants'}</h1>
+      <div class="figure">
+        <p class="big" id="across">
+          {percent(across)}
+        </p>
+        <p>
+          <b>{number(values.settled)}</b> of {plural(values.active, 'active person', 'active people')} are
+          across
+          {values.active - values.settled > 0 ? (
+            <>
+              , <b>{number(values.active - values.settled)}</b> are left
+            </>
+          ) : null}
+        </p>
+      </div>
+      <Bar percent={across} mark={TARGET_PERCENT} />
+      <dl class="facts">
+        <Fact
+          name="Pace"
+          value={number(Math.round((week / WEEK) * 10) / 10)}
+          more="a day, over the last 7 days"
+        />
+        <Fact name="95 % across" value={day(forecast?.p95.date ?? null)} more={between(forecast?.p95)} />
+        <Fact name="All across" value={day(forecast?.p100.date ?? null)} more={between(forecast?.p100)} />
+        <Fact
+          name="Target"
+          value={verdict(judged)}
+          more={forecast?.target ? `95 % by ${forecast.target}` : 'counts from the first wave'}
+        />
+        <Fact
+          name="Alarms"
+          value={alarms.length === 0 ? 'None' : number(alarms.length)}
+          more={alarms.length === 0 ? 'nothing is out of bounds' : 'listed below'}
+        />
+      </dl>
+      {alarms.length === 0 ? null : (
+        <ul class="alarms">
+          {alarms.map(({ name, since, value }) => (
+            <li>
+              <b>{name}</b> {value} <span>since {minute(since)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Fact({ name, value, more }: { name: string; value: string; more: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <b>{value}</b> <span>{more}</span>
+      </dd>
+    </div>
+  );
+}
+
+function between(reached: Reached | undefined): string {
+  if (reached === undefined || reached.low === null) return 'not to be foreseen yet';
+  return reached.high === reached.low ? 'reached' : `${reached.low} to ${reached.high ?? 'later'}`;
+}
+
+function verdict({ forecast }: Judged): string {
+  const onTrack = forecast?.on_track ?? null;
+  if (onTrack === null) return 'No forecast';
+  return onTrack ? 'On track' : 'Not on track';
+}
+
+const DAY_MS = 86_400_000;
+
+/** The days of the forecast on one line of time, beside their dates. */
+export function ForecastTable({
+  forecast,
+  today,
+  csv,
+}: {
+  forecast: NonNullable<Judged['forecast']>;
+  today: string;
+  csv: string;
+}) {
+  const { p95, p100, target } = forecast;
+  const days = [p95, p100]
+    .flatMap(({ date, low, high }) => [date, low, high])
+    .concat(target, today)
+    .filter((each) => each !== null);
+  const [first, last] = [
+    Math.min(...days.map((each) => Date.parse(each))),
+    Math.max(...days.map((each) => Date.parse(each))),
+  ];
+  const at = (each: string | null): number =>
+    each === null ? 100 : ((Date.parse(each) - first) / Math.max(DAY_MS, last - first)) * 96 + 2;
+  const row = (name: string, { date, low, high }: Reached) => [
+    name,
+    date === null ? (
+      NONE
+    ) : (
+      <Span low={at(low)} at={at(date)} high={at(high)} target={target === null ? null : at(target)} />
+    ),
+    day(date),
+    low === null ? NONE : `${low} to ${high ?? 'later'}`,
+  ];
+  const onLine = new Date(first).toISOString().slice(0, 10);
+  return (
+    <Section id="forecast" title="Forecast" csv={csv}>
+      <Table
+        caption="Forecast: when 95 % and all are across"
+        columns={[
+          { title: 'Share' },
+          { title: `From ${onLine}`, wide: true },
+          { title: 'Day', number: true },
+          { title: 'With 80 %', number: true },
+        ]}
+        rows={[row('95 %', p95), row('All', p100)]}
+      />
+      <p class="note">
+        {target === null
+          ? 'A target counts from the first wave.'
+          : `The thin mark is the target: 95 % by ${target}.`}{' '}
+        Pace of the last 28 days, by weekday.
+      </p>
+    </Section>
+  );
+}
+
+const NAMES: Readonly<Record<Kpi['kpi'], string>> = {
+  migration_rate: 'People across',
+  token_check_p99: 'Check of a token, p99',
+  callback_errors: 'Errors of sign-ins',
+  satisfaction: 'Satisfaction',
+  tickets: 'Support tickets',
+};
+
+export function Kpis({ kpis, csv }: Pick<Judged, 'kpis'> & { csv: string }) {
+  const word = ({ met }: Kpi) => (met === null ? 'no data' : met ? 'met' : <b>not met</b>);
+  return (
+    <Section id="kpis" title="Targets" csv={csv}>
+      <Table
+        caption="Targets and what has been reached"
+        columns={[
+          { title: 'What' },
+          { title: 'Now', number: true },
+          { title: 'Target', number: true },
+          { title: 'State' },
+        ]}
+        rows={kpis.map((each) => [
+          NAMES[each.kpi],
+          each.value === null
+            ? NONE
+            : `${number(each.value)} ${each.unit === 'tickets' ? '' : each.unit}`.trim(),
+          each.target,
+          word(each),
+        ])}
+      />
+    </Section>
+  );
+}

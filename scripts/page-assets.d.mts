@@ -1,0 +1,3 @@
+export function assetNames(): string;
+export function writeAssetNames(): void;
+export const target: string;
