@@ -34,7 +34,10 @@ function onSwitch({ paused }: Seen): Advice[] {
 }
 
 function onWaves({ waves }: Seen): Advice[] {
-  return waves.rows.flatMap(({ name, state, start_at, pause_reason }): Advice[] => {
+  const pausedFirst = waves.rows.toSorted(
+    (a, b) => Number(b.state === 'paused') - Number(a.state === 'paused'),
+  );
+  return pausedFirst.flatMap(({ name, state, start_at, pause_reason }): Advice[] => {
     if (state === 'paused') {
       const why = pause_reason === null ? 'by hand' : `by itself, ${pause_reason}`;
       return [{ words: `Wave ${name} is paused: ${why}.`, command: `sallyport waves resume ${shell(name)}` }];

@@ -1,3 +1,4 @@
+import type { HtmlEscapedString } from 'hono/utils/html';
 import { CODES } from '../../../shared/codes.ts';
 import type { Shown } from '../../../shared/edge/problem.ts';
 import type { Frame } from './layout.tsx';

@@ -33,7 +33,7 @@ export function DayChart({ id, summary, days, series, table }: ChartProps) {
   const step = WIDTH / Math.max(1, days.length);
   return (
     <figure class="chart">
-      {series.length > 1 ? <Legend series={series} /> : null}
+      <Legend series={series} />
       <div class="plot">
         <div class="axis" aria-hidden="true">
           <span>{number(end)}</span>

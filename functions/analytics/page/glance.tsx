@@ -90,6 +90,12 @@ function verdict({ forecast }: Judged): string {
   return onTrack ? 'On track' : 'Not on track';
 }
 
+/** Without the year, where that is the one of the date beside it. */
+function within(end: string | null, date: string | null): string {
+  if (end === null) return 'later';
+  return end.slice(0, 4) === date?.slice(0, 4) ? end.slice(5) : end;
+}
+
 const DAY_MS = 86_400_000;
 
 /** The days of the forecast on one line of time, beside their dates. */
@@ -121,7 +127,7 @@ export function ForecastTable({
       <Span low={at(low)} at={at(date)} high={at(high)} target={target === null ? null : at(target)} />
     ),
     day(date),
-    low === null ? NONE : `${low} to ${high ?? 'later'}`,
+    low === null ? NONE : `${within(low, date)} to ${within(high, date)}`,
   ];
   const onLine = new Date(first).toISOString().slice(0, 10);
   return (
@@ -132,7 +138,7 @@ export function ForecastTable({
           { title: 'Share' },
           { title: `From ${onLine}`, wide: true },
           { title: 'Day', number: true },
-          { title: 'With 80 %', number: true },
+          { title: 'With 80 %', number: true, minor: true },
         ]}
         rows={[row('95 %', p95), row('All', p100)]}
       />
@@ -154,8 +160,22 @@ const NAMES: Readonly<Record<Kpi['kpi'], string>> = {
   tickets: 'Support tickets',
 };
 
-export function Kpis({ kpis, csv }: Pick<Judged, 'kpis'> & { csv: string }) {
-  const word = ({ met }: Kpi) => (met === null ? 'no data' : met ? 'met' : <b>not met</b>);
+function valueOf({ kpi, value, unit }: Kpi): string {
+  if (value === null) return NONE;
+  if (kpi === 'migration_rate') return percent(value);
+  return unit === 'tickets' ? number(value) : `${number(value)} ${unit}`;
+}
+
+const BY = /^by (\d{4}-\d\d-\d\d)$/;
+
+function stateOf({ met, note }: Kpi, today: string) {
+  if (met === null) return 'no data';
+  if (met) return 'met';
+  const due = BY.exec(note)?.[1];
+  return due !== undefined && due >= today ? `due by ${due}` : <b>not met</b>;
+}
+
+export function Kpis({ kpis, today, csv }: Pick<Judged, 'kpis'> & { today: string; csv: string }) {
   return (
     <Section id="kpis" title="Targets" csv={csv}>
       <Table
@@ -166,14 +186,7 @@ export function Kpis({ kpis, csv }: Pick<Judged, 'kpis'> & { csv: string }) {
           { title: 'Target', number: true },
           { title: 'State' },
         ]}
-        rows={kpis.map((each) => [
-          NAMES[each.kpi],
-          each.value === null
-            ? NONE
-            : `${number(each.value)} ${each.unit === 'tickets' ? '' : each.unit}`.trim(),
-          each.target,
-          word(each),
-        ])}
+        rows={kpis.map((each) => [NAMES[each.kpi], valueOf(each), each.target, stateOf(each, today)])}
       />
     </Section>
   );

@@ -1,6 +1,6 @@
 /** Written by scripts/page-assets.mjs. */
 export const HASHES = {
-  'dashboard.css': '570876b955f7',
-  'dashboard.js': '092ad9cba976',
+  'dashboard.css': '29f9ff7270bb',
+  'dashboard.js': '25423e6ce08a',
   'icon.svg': 'd3fc9e2eea83',
 } as const;

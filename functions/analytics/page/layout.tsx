@@ -117,13 +117,21 @@ export interface Column {
   readonly wide?: boolean;
 }
 
+/** A command line, which breaks between its words alone. */
+export function Command({ line }: { line: string }) {
+  return <code>{line.split(' ').flatMap((word, at) => [at === 0 ? '' : ' ', <span>{word}</span>])}</code>;
+}
+
 /** A table that scrolls by itself where it is too wide. The first cell of a row is its header. */
 export function Table({
   caption,
   columns,
   rows,
+  stacked = false,
 }: {
   caption: string;
+  /** On a phone the cells of a row stand below each other. */
+  stacked?: boolean;
   columns: readonly Column[];
   rows: readonly (readonly Child[])[];
 }) {
@@ -131,7 +139,7 @@ export function Table({
     [number && 'n', minor && 'minor', wide && 'wide'].filter(Boolean).join(' ') || undefined;
   return (
     <div class="scroll" role="region" aria-label={caption} tabindex={0}>
-      <table>
+      <table {...(stacked && { role: 'table', class: 'stacked' })}>
         <caption class="unseen">{caption}</caption>
         <thead>
           <tr>

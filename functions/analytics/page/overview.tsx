@@ -3,9 +3,9 @@ import type { Overview } from './model.ts';
 import { Bar, DayChart } from './charts.tsx';
 import { number, percent, share } from './format.ts';
 import { ForecastTable, Glance, Kpis } from './glance.tsx';
-import { Section, Table } from './layout.tsx';
+import { Command, Section, Table } from './layout.tsx';
 import { PeopleTable } from './people.tsx';
-import { TenantsTable } from './tenants.tsx';
+import { byAcross, TenantsTable } from './tenants.tsx';
 import { FunnelTable, WavesTable } from './wave.tsx';
 
 /** Rows of a list on the overview; its own page has all. */
@@ -22,6 +22,7 @@ interface OverviewProps extends Overview {
 export function OverviewPage(props: OverviewProps) {
   const { of, overall, tenants, daily, funnel, waves, stuck, judged, query, seesAll, advice } = props;
   const people = `/analytics/people${query}`;
+  const today = daily.rows[0]?.migration_date ?? '';
   const csv = (name: string): string => `/analytics/${name}.csv${query}`;
   return (
     <>
@@ -33,17 +34,13 @@ export function OverviewPage(props: OverviewProps) {
       </div>
       <div class="pair">
         {judged.forecast === null ? null : (
-          <ForecastTable
-            forecast={judged.forecast}
-            today={daily.rows[0]?.migration_date ?? ''}
-            csv={csv('forecast')}
-          />
+          <ForecastTable forecast={judged.forecast} today={today} csv={csv('forecast')} />
         )}
-        {judged.kpis.length === 0 ? null : <Kpis kpis={judged.kpis} csv={csv('kpis')} />}
+        {judged.kpis.length === 0 ? null : <Kpis kpis={judged.kpis} today={today} csv={csv('kpis')} />}
       </div>
       {of === null ? (
         <Section id="tenants" title="Tenants" csv={csv('tenants')}>
-          <TenantsTable tenants={tenants.rows.slice(0, FEW)} />
+          <TenantsTable tenants={byAcross(tenants).slice(0, FEW)} />
           {tenants.rows.length > FEW ? (
             <p class="note">
               <a href="/analytics/tenant/">All tenants</a>
@@ -88,7 +85,7 @@ function AdviceList({ advice, commands }: { advice: readonly Advice[]; commands:
           {advice.map(({ words, command }) => (
             <li>
               <span>{words}</span>
-              {command === null || !commands ? null : <code>{command}</code>}
+              {command === null || !commands ? null : <Command line={command} />}
             </li>
           ))}
         </ul>

@@ -2,7 +2,7 @@ import { LISTS, type List } from '../../../shared/figures/classes.ts';
 import type { PendingPerson } from '../../../shared/figures/pending.ts';
 import { shell } from './advice.ts';
 import { day, NONE } from './format.ts';
-import { Section, Table } from './layout.tsx';
+import { Command, Section, Table } from './layout.tsx';
 
 const NAMES: Readonly<Record<List, string>> = {
   not_completed: 'Not across',
@@ -28,8 +28,13 @@ export function PeopleTable({ people, commands, caption }: PeopleTableProps) {
   return (
     <Table
       caption={caption}
+      stacked
       columns={[
-        ...[{ title: 'Person' }, { title: 'Tenant', minor: true }, { title: 'Last sign-in', number: true }],
+        ...[
+          { title: 'Person' },
+          { title: 'Tenant', minor: true },
+          { title: 'Last sign-in', number: true, minor: true },
+        ],
         ...[{ title: 'Invited', number: true, minor: true }, { title: 'Why' }, { title: 'What to do' }],
       ]}
       rows={people.map((person) => {
@@ -45,7 +50,7 @@ export function PeopleTable({ people, commands, caption }: PeopleTableProps) {
           person.why ?? NONE,
           <>
             {words}
-            {command === null || !commands ? null : <code>{command}</code>}
+            {command === null || !commands ? null : <Command line={command} />}
           </>,
         ];
       })}

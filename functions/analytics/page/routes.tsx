@@ -96,11 +96,11 @@ export function pageRoutes(deps: PageDeps, config: PageConfig): OwnRoute[] {
 
   const tenants = async ({ viewer, query }: Asked): Promise<Shown> => {
     const cursor = query.get('cursor') ?? undefined;
-    const { as_of, rows, next } = await readTenants(database, viewer.scope, { limit: PAGE_ROWS, cursor });
+    const found = await readTenants(database, viewer.scope, { limit: PAGE_ROWS, cursor });
     return {
       title: 'Tenants',
-      frame: { current: 'tenants', asOf: as_of },
-      body: <TenantsPage tenants={rows} next={next} />,
+      frame: { current: 'tenants', asOf: found.as_of },
+      body: <TenantsPage tenants={found} />,
     };
   };
 

@@ -1,4 +1,4 @@
-import type { TenantFigures } from '../../../shared/figures/read.ts';
+import type { Page, TenantFigures } from '../../../shared/figures/read.ts';
 import { Bar } from './charts.tsx';
 import { day, NONE, number, percent, share } from './format.ts';
 import { Section, Table } from './layout.tsx';
@@ -24,7 +24,7 @@ export function TenantsTable({ tenants }: { tenants: readonly TenantFigures[] })
           { title: 'Provider', number: true, minor: true },
         ],
         ...[
-          { title: 'Deadline', number: true },
+          { title: 'Deadline', number: true, minor: true },
           { title: 'Confirmed', number: true, minor: true },
         ],
       ]}
@@ -48,12 +48,22 @@ export function TenantsTable({ tenants }: { tenants: readonly TenantFigures[] })
   );
 }
 
-export function TenantsPage({ tenants, next }: { tenants: readonly TenantFigures[]; next: string | null }) {
+/** The furthest first, where all are there; pages have the order of their cursors. */
+export function byAcross({
+  rows,
+  next,
+}: Pick<Page<TenantFigures>, 'rows' | 'next'>): readonly TenantFigures[] {
+  const across = ({ settled, active }: TenantFigures): number => share(settled, active) ?? 0;
+  return next === null ? rows.toSorted((a, b) => across(b) - across(a)) : rows;
+}
+
+export function TenantsPage({ tenants }: { tenants: Pick<Page<TenantFigures>, 'rows' | 'next'> }) {
+  const { next } = tenants;
   return (
     <>
       <h1>Tenants</h1>
-      <Section id="tenants" title="By the share of people with an account" csv="/analytics/tenants.csv">
-        <TenantsTable tenants={tenants} />
+      <Section id="tenants" title="How far each is" csv="/analytics/tenants.csv">
+        <TenantsTable tenants={byAcross(tenants)} />
         {next === null ? null : (
           <p class="note">
             <a href={`/analytics/tenant/?cursor=${encodeURIComponent(next)}`} rel="next">

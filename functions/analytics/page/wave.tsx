@@ -3,7 +3,7 @@ import type { WaveFigures } from '../../../shared/figures/waves.ts';
 import { shell } from './advice.ts';
 import { Bar } from './charts.tsx';
 import { day, minute, NONE, number, percent, share } from './format.ts';
-import { Section, Table } from './layout.tsx';
+import { Command, Section, Table } from './layout.tsx';
 import { pathPart } from './paths.ts';
 
 const STEPS: Readonly<Record<FunnelStep['step'], string>> = {
@@ -152,7 +152,7 @@ function Commands({ name, state }: Pick<WaveFigures, 'name' | 'state'>) {
         {DOING[state].map(([command, words]) => (
           <li>
             <span>{words}.</span>
-            <code>{`sallyport waves ${command} ${shell(name)}${FURTHER[command] ?? ''}`}</code>
+            <Command line={`sallyport waves ${command} ${shell(name)}${FURTHER[command] ?? ''}`} />
           </li>
         ))}
       </ul>
