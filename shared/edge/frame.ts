@@ -28,7 +28,7 @@ export interface OwnRoute {
   readonly secretPath?: true;
   /**
    * A refusal for who accepts HTML, instead of the problem document: a route that people open in a browser. A text is a document without
-   * assets; an answer has its own status, fields and assets, and gets the refusal's cookies.
+   * assets; an answer has a status, fields and assets of its own.
    */
   readonly page?: (shown: Shown, requestId: string, request: Request) => string | Response;
   /**
@@ -145,10 +145,7 @@ const PAGE_FIELDS = {
 
 function pageAnswer(refusal: Refusal, id: string, page: string | Response): Response {
   const { status, headers } = toProblem(refusal, id);
-  if (typeof page !== 'string') {
-    for (const cookie of refusal.cookies) page.headers.append('set-cookie', cookie);
-    return page;
-  }
+  if (typeof page !== 'string') return page;
   return new Response(page, {
     status,
     headers: new Headers({ ...headers, ...PAGE_FIELDS }),

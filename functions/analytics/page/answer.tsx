@@ -1,4 +1,3 @@
-import type { HtmlEscapedString } from 'hono/utils/html';
 import { CODES } from '../../../shared/codes.ts';
 import type { Shown } from '../../../shared/edge/problem.ts';
 import type { Frame } from './layout.tsx';
@@ -23,8 +22,15 @@ const FIELDS = {
   ].join('; '),
 };
 
-export function htmlAnswer(document: HtmlEscapedString | Promise<HtmlEscapedString>, status = 200): Response {
-  return new Response(`<!doctype html>${String(document)}`, { status, headers: FIELDS });
+/** An element; none of these waits for anything. */
+interface Rendered {
+  toString(): string | Promise<string>;
+}
+
+export function htmlAnswer(document: Rendered, status = 200): Response {
+  const text = document.toString();
+  if (typeof text !== 'string') throw new TypeError('a page waits for nothing');
+  return new Response(`<!doctype html>${text}`, { status, headers: FIELDS });
 }
 
 export const SIGN_IN = '/analytics/sign-in';
