@@ -39,6 +39,7 @@ export function pagesSuite(name: string, define: (stage: PagesStage) => void): v
   });
   describe.skipIf(chromiumMissing)(`${name} (needs chromium)`, () => {
     let browser: Browser;
+    let move: Promise<Crossing> | undefined;
     beforeAll(async () => {
       browser = await startChromium();
     });
@@ -49,8 +50,11 @@ export function pagesSuite(name: string, define: (stage: PagesStage) => void): v
         stage.browser = browser;
         stage.origin = new URL(stage.gateway.url).origin;
         stage.url = (path) => new URL(path, stage.origin).href;
-        stage.move = await seedCrossing(stage.alike['DATABASE_URL'] ?? '');
+        // Runtimes share one database.
+        move ??= seedCrossing(stage.alike['DATABASE_URL'] ?? '');
+        stage.move = await move;
         await stage.database.execute(sql`update tenants set name = ${EVIL} where slug = 'cobalt'`);
+        // Each has an OpenFGA of its own.
         await makeViewer(stage, `user:${stage.move.viewer.userId}`);
         await refreshFigures(stage.database);
         stage.secrets.push(stage.move.password);
