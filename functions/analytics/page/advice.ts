@@ -99,7 +99,7 @@ function onEnd({ overall: { values }, slug }: Seen): Advice[] {
   return [
     {
       words: 'Everybody is across. See whether the passwords may go.',
-      command: 'sallyport migration cleanup check',
+      command: null,
     },
   ];
 }
