@@ -22,12 +22,14 @@ interface Look {
   readonly width: number;
   readonly height: number;
   readonly colorScheme: 'light' | 'dark';
+  /** Of the picture: what is at the top of the page. */
+  readonly tall: number;
 }
 
 const LOOKS: readonly Look[] = [
-  { name: 'light', width: 1280, height: 900, colorScheme: 'light' },
-  { name: 'dark', width: 1280, height: 900, colorScheme: 'dark' },
-  { name: 'phone', width: 380, height: 780, colorScheme: 'light' },
+  { name: 'light', width: 1280, height: 900, colorScheme: 'light', tall: 1_780 },
+  { name: 'dark', width: 1280, height: 900, colorScheme: 'dark', tall: 1_780 },
+  { name: 'phone', width: 380, height: 780, colorScheme: 'light', tall: 1_460 },
 ];
 
 const PAGES: readonly (readonly [name: string, path: string])[] = [
@@ -63,7 +65,8 @@ async function draw(
   for (const look of LOOKS) {
     const page = await signedIn(browser, look, email, password);
     if (folder === undefined) {
-      await page.screenshot({ path: join(to, `dashboard-${look.name}.png`), fullPage: true });
+      await page.setViewportSize({ width: look.width, height: look.tall });
+      await page.screenshot({ path: join(to, `dashboard-${look.name}.png`) });
       continue;
     }
     for (const [name, path] of PAGES) {
