@@ -1,10 +1,11 @@
 import { Option, type Command } from 'commander';
 import { UsageError } from './failure.ts';
 import { withExamples } from './help.ts';
-import { DRY_RUN, JSON_OPTION, uuid } from './input.ts';
+import { DRY_RUN, JSON_OPTION, since, uuid } from './input.ts';
 import type { DeadlineCommand } from './migration/deadline.ts';
 import type { FinaliseCommand } from './migration/finalise.ts';
 import type { RollbackCommand } from './migration/rollback.ts';
+import type { StatusCommand } from './migration/status.ts';
 import type { SwitchCommand } from './migration/switch.ts';
 
 export function registerMigration(program: Command): void {
@@ -15,10 +16,31 @@ export function registerMigration(program: Command): void {
       ['sallyport migration rollback --tenant acme --dry-run', 'what a rollback of one tenant would do'],
     ],
   );
+  registerStatus(migration);
   registerDeadline(migration);
   registerSwitches(migration);
   registerRollback(migration);
   registerFinalise(migration);
+}
+
+function registerStatus(migration: Command): void {
+  withExamples(
+    migration
+      .command('status')
+      .description('Where the move stands: totals, a bar per tenant, pace, forecast, targets, alarms.')
+      .option('--tenant <slug>', 'of this tenant, by slug or id')
+      .option(
+        '--since <when>',
+        'count targets from here instead of the first wave: an ISO date, or 60d',
+        since,
+      )
+      .option(...JSON_OPTION)
+      .action(async (options: StatusCommand) => (await import('./migration/status.ts')).runStatus(options)),
+    [
+      ['sallyport migration status', 'the dashboard in a terminal'],
+      ['sallyport migration status --tenant acme --json', 'of one tenant, for a script'],
+    ],
+  );
 }
 
 function registerDeadline(migration: Command): void {

@@ -69,8 +69,8 @@ function onTrack({ day, since, active, settled }: Course, p95: Reached, target: 
   return daysBetween(since, day) < WEEK ? null : false;
 }
 
-/** By weekday from the day of the figures: the mean per day, and how many days it was taken from. */
-interface Pace {
+/** By weekday, that of the day after the figures first: the mean per day, and how many days it was taken from. */
+export interface Pace {
   readonly means: readonly number[];
   readonly days: readonly number[];
   /** Variance over mean. */
@@ -78,7 +78,7 @@ interface Pace {
 }
 
 /** Null without any sign-in. Days before anybody was asked do not count, a week is taken at least. */
-function paceOf({ day, since, completed }: Course): Pace | null {
+export function paceOf({ day, since, completed }: Course): Pace | null {
   const asked = since === null ? WINDOW_DAYS : daysBetween(since, day);
   const length = Math.min(WINDOW_DAYS, Math.max(WEEK, asked));
   const counts = Array.from({ length }, (_none, back) => completed.get(plusDays(day, -1 - back)) ?? 0);
