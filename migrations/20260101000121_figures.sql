@@ -205,5 +205,7 @@ BEGIN
         'sallyport_note_people', 'sallyport_note_sessions', 'sallyport_note_audit', 'sallyport_note_invitations'
     ] LOOP
         EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', noting, current_schema());
+        -- A trigger of another's table needs the right; those of the tables here fire without it.
+        EXECUTE format('REVOKE ALL ON FUNCTION %I() FROM PUBLIC', noting);
     END LOOP;
 END $$;

@@ -45,10 +45,10 @@ export async function readPending(
       ? sql``
       : sql`and (p.seen_at, p.user_id) < (${after[0]}::timestamptz, ${after[1]}::uuid)`;
   const theirs = scope === 'all' ? sql`` : sql`and p.tenant_id = ${scope.tenantId}::uuid`;
-  // Each class by itself in the order of the index: as many rows of it as the page has.
-  const page = sql`select p.* from unnest(${classesOf(list)}::smallint[]) c (class)
+  // Each class by itself in the order of its index, which alone is read: as many of it as the page has.
+  const page = sql`select p.seen_at, p.user_id from unnest(${classesOf(list)}::smallint[]) c (class)
     cross join lateral (
-      select p.* from sallyport_figures_people p
+      select p.seen_at, p.user_id from sallyport_figures_people p
       where p.counted and p.class = c.class ${theirs} ${before}
       order by p.seen_at desc, p.user_id desc limit ${limit + 1}
     ) p order by p.seen_at desc, p.user_id desc limit ${limit + 1}`;
@@ -57,7 +57,8 @@ export async function readPending(
     sql`select u.email, u.full_name, case when isfinite(p.seen_at) then p.seen_at end as last_login_at,
           p.invited_at as migration_invited_at, ${stateOf(sql`p.class`)} as state, ${WHY} as why, t.slug as tenant, p.user_id,
           p.seen_at::text as seen
-        from (${page}) p left join users u on u.user_id = p.user_id left join tenants t on t.tenant_id = u.tenant_id
+        from (${page}) listed join sallyport_figures_people p on p.user_id = listed.user_id
+          left join users u on u.user_id = p.user_id left join tenants t on t.tenant_id = u.tenant_id
           left join sallyport_people m on m.user_id = p.user_id
           left join lateral (
             select i.* from sallyport_invitations i where i.user_id = p.user_id order by i.created_at desc limit 1

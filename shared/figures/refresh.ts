@@ -3,8 +3,8 @@ import { parseRows, sql, type Database, type Sql } from '../ports/database.ts';
 import { FALL_ASLEEP, publishTotals, recount, SOME_FALL_ASLEEP } from './count.ts';
 import { NIL } from './scope.ts';
 
-/** People, sessions and changes per transaction: a second or so each. */
-const AT_ONCE = 20_000;
+/** People, sessions and changes per transaction: a second or so each, far from what a statement may take. */
+const AT_ONCE = 10_000;
 
 const State = z.object({ peopleDone: z.boolean(), sessionsDone: z.boolean(), current: z.boolean() });
 type State = z.output<typeof State>;

@@ -53,6 +53,7 @@ describe('the commands of jobs and of the reconcile', () => {
       { job: 'webhooks-prune', schedule: '30 3 * * *' },
       { job: 'mail-send', schedule: '* * * * *' },
       { job: 'mail-prune', schedule: '30 3 * * *' },
+      { job: 'figures-rollup', schedule: '*/5 * * * *' },
     ]);
   });
 
