@@ -72,10 +72,12 @@ export function resolution({ runId, issuer, who }: LedgerOf, rows: readonly Reso
       insert into sallyport_links (issuer, subject, user_id, via)
       select ${issuer}::text, d.account, d."userId", 'provisioning' from done d join alive using ("userId")
       -- Linked meanwhile, perhaps to another account: that stands.
-      on conflict do nothing),
+      on conflict do nothing returning user_id),
     changed as (
       update users u set kanidm_synced_at = now(),
-        kanidm_user_id = case when d.account ~ ${UUID} then d.account::uuid else u.kanidm_user_id end,
+        kanidm_user_id = case when d.account ~ ${UUID} and (u.user_id in (select user_id from linked) or exists (
+            select from sallyport_links k where k.issuer = ${issuer} and k.subject = d.account and k.user_id = u.user_id))
+          then d.account::uuid else u.kanidm_user_id end,
         auth_method = case u.auth_method when 'password' then 'dual' else u.auth_method end
       from done d join alive using ("userId") where u.user_id = d."userId"),
     flagged as (

@@ -94,7 +94,11 @@ async function link(
           select ${issuer}::text, ${user.account}::text, user_id, 'lazy' from alive on conflict do nothing
           returning user_id),
         changed as (
-          update users u set kanidm_user_id = ${user.account}::uuid, kanidm_synced_at = now(),
+          update users u set kanidm_synced_at = now(),
+            -- Where the person has linked another account meanwhile, it stays that one.
+            kanidm_user_id = case when exists (select from linked) or exists (
+                select from sallyport_links k where k.issuer = ${issuer}::text and k.subject = ${user.account}::text and k.user_id = u.user_id)
+              then ${user.account}::uuid else u.kanidm_user_id end,
             auth_method = case u.auth_method when 'password' then 'dual' else u.auth_method end
           from alive where u.user_id = alive.user_id),
         recorded as (

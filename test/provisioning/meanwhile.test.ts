@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { sql } from '../../shared/ports/database.ts';
 import { provisionOne } from '../../shared/provisioning/one.ts';
@@ -79,6 +80,25 @@ describe.each(kindsOf(DATABASES).map((kind) => [kind.name, kind] as const))(
         auth_method: 'dual',
       });
     });
+
+    it.each(['by a run', 'by a sign-in'])(
+      'an account of their own that a person links while one is made %s stays theirs, in the row too',
+      async (way) => {
+        await people(1);
+        const [one] = await ground.rows();
+        const own = randomUUID();
+        ground.directory.after = async (method) => {
+          if (method !== 'create') return;
+          const { issuer } = ground.directory.traits;
+          await ground.database.execute(sql`
+            with linked as (insert into sallyport_links (issuer, subject, user_id, via) values (${issuer}, ${own}, ${one!.user_id}, 'link'))
+            update users set kanidm_user_id = ${own} where user_id = ${one!.user_id}`);
+        };
+        if (way === 'by a run') await provision(ALL, ground.deps());
+        else await provisionOne(one!.user_id, ground);
+        expect(await ground.rows()).toMatchObject([{ link: own, kanidm_user_id: own }]);
+      },
+    );
 
     it('a sign-in of somebody who could be taken for another makes no account', async () => {
       await people(0);
