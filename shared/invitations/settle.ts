@@ -12,12 +12,13 @@ const SettledRow = z.object({ settled: z.number() });
  * migration_invited_at. Returns how many were settled; `most`: at most so many batches. Throws as `Database`.
  */
 export async function settleSteps(
-  database: Pick<Database, 'query'>,
+  database: Pick<Database, 'query' | 'execute'>,
   goesOn: () => boolean = () => true,
 ): Promise<number> {
   let total = 0;
   // The clean-up drops columns that are named below: without waves nothing may name them.
   while (goesOn() && (await isAnySettled(database))) {
+    while ((await database.execute(WITHHELD)) === BATCH);
     const [row] = await database.query(SETTLING, SettledRow);
     total += row?.settled ?? 0;
     if (row === undefined || row.settled < BATCH) break;
@@ -25,13 +26,34 @@ export async function settleSteps(
   return total;
 }
 
+/** Mails that have ended, those too that were set aside, and sent again by command. */
 const OVER = sql`from sallyport_invitation_steps s left join sallyport_outbox o on o.message_id = s.message_id
-  where s.settled_at is null and (o.id is null or o.status <> 'pending')`;
+  where s.sent_at is null and s.message_id is not null
+    and (o.status = 'sent' or (s.settled_at is null and (o.id is null or o.status <> 'pending')))`;
 
 async function isAnySettled(database: Pick<Database, 'query'>): Promise<boolean> {
   const [row] = await database.query(sql`select exists (select ${OVER}) as any`, AnyRow);
   return row?.any === true;
 }
+
+/**
+ * First mails that were never offered to the mail server, since the tenant or the user was suspended by then, or the keys of their contents
+ * are gone: as if they had not been made, so that they are made once they may be.
+ */
+const WITHHELD = sql`
+  with withheld as (
+    select s.invitation_id, s.message_id
+    from sallyport_invitation_steps s join sallyport_outbox o on o.message_id = s.message_id
+      join sallyport_invitations i on i.invitation_id = s.invitation_id join sallyport_waves w on w.wave_id = s.wave_id
+    where s.step = 'invite' and s.settled_at is null and o.status = 'dead' and o.content is null and o.unanswered = 0
+      and o.bounced_at is null and i.ended_at is null and w.state in ('running', 'paused')
+    order by s.created_at, s.invitation_id limit ${BATCH} for no key update of s skip locked
+  ), unmade as (
+    delete from sallyport_invitation_steps s using withheld where s.invitation_id = withheld.invitation_id and s.step = 'invite'
+  ), dropped as (
+    delete from sallyport_outbox o using withheld where o.message_id = withheld.message_id
+  )
+  update sallyport_invitations i set queued_at = null from withheld where i.invitation_id = withheld.invitation_id`;
 
 const SETTLING = sql`
   with over as (

@@ -118,14 +118,45 @@ describe.each(kindsOf(DATABASES))('mails of a wave on $name', (kind) => {
       expect(w.mailed()).toEqual([]);
     });
 
-    it('a mail that waits in the outbox is not sent once its user or tenant is suspended or deleted', async () => {
+    it('a mail that waits is not sent once its tenant is suspended, and is when that is over', async () => {
       await w.stage.tenant('acme');
+      await w.stage.tenant('birch');
       await w.stage.people('acme', 3);
+      await w.stage.people('birch', 1);
       await w.stage.begin('one');
       await w.stage.drive();
-      await w.db.database.execute(sql`update tenants set status = 'suspended'`);
-      await w.stage.mailing.send();
-      expect(w.mailed()).toEqual([]);
+      await w.db.database.execute(sql`update tenants set status = 'suspended' where slug = 'acme'`);
+      await w.stage.run();
+      expect(w.mailed()).toEqual(['user-1@birch.example.org']);
+      await w.db.database.execute(sql`update tenants set status = 'active'`);
+      await w.stage.run();
+      expect(w.mailed()).toHaveLength(4);
+      expect(
+        await w.count(
+          sql`select count(*)::int as count from sallyport_invitations where mailed_at is not null`,
+        ),
+      ).toBe(4);
+    });
+
+    it('a mail that was set aside and is sent again by command counts from then on', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.people('acme', 1);
+      await w.stage.begin('one', { remind: '7d' });
+      w.smtp.behave({ at: 'rcpt', code: 550, text: 'no such user' });
+      await w.stage.run();
+      await w.stage.passed('8 days');
+      w.smtp.behave('accept');
+      await w.db.database.execute(
+        sql`update sallyport_outbox set status = 'pending', due_at = now(), bounced_at = null where content is not null`,
+      );
+      await w.db.database.execute(sql`truncate sallyport_mail_suppressed`);
+      await w.stage.run();
+      expect(w.mailed()).toHaveLength(1);
+      expect(
+        await w.count(
+          sql`select count(*)::int as count from sallyport_invitations where mailed_at > now() - interval '1 hour'`,
+        ),
+      ).toBe(1);
     });
 
     it('goes on when a tenant gets another name in the middle, by its id', async () => {
