@@ -8,7 +8,7 @@ import type { Job } from '../../shared/runs/job.ts';
 import { findAlarms } from './conditions.ts';
 import { reportJob } from './report.ts';
 import type { ALARMING, AlarmsConfig } from './slice.ts';
-import { logEvents, mailEvents, postEvents, turnAlarms } from './tell.ts';
+import { logEvents, mailEvents, postEvents, renewStanding, turnAlarms } from './tell.ts';
 
 export type AlarmsPorts = Pick<Deps, 'platform' | 'clock' | 'random' | 'log'> & {
   readonly config: { readonly alarms: AlarmsConfig; readonly alerts: AlertsConfig };
@@ -50,6 +50,7 @@ function alarmsJob(deps: AlarmsPorts & { readonly database: Database }): Job {
       if (dryRun) return { found: bad };
       const turned = await turnAlarms(deps, found, webhook !== null);
       logEvents(log, turned);
+      await renewStanding(database, found);
       const { dashboard } = config.alarms;
       const mailed =
         email === null || outbox === null ? 0 : await mailEvents(database, outbox, { to: email, dashboard });

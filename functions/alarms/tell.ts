@@ -64,6 +64,21 @@ export function turnAlarms(
   );
 }
 
+/** What a standing alarm is shown with is of now; nobody is told again. Throws as `Database`. */
+export async function renewStanding(
+  database: Pick<Database, 'execute'>,
+  found: readonly Found[],
+): Promise<void> {
+  const standing = found.filter(({ raised }) => raised);
+  await database.execute(sql`
+    update sallyport_alarms a set value = f.value, detail = f.detail, checked_at = now()
+    from unnest(
+      ${standing.map(({ name }) => name)}::text[], ${standing.map(({ value }) => value)}::float8[],
+      ${standing.map(({ detail }) => detail)}::text[]
+    ) as f (name, value, detail)
+    where a.name = f.name and a.raised`);
+}
+
 export function logEvents(log: Log, events: readonly AlarmEvent[]): void {
   for (const { name, state, value, detail } of events) {
     const fields = { alarm: name, value: value ?? undefined, detail };

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { alarmsJobs, createAlarms, type AlarmsPorts } from '../../functions/alarms/function.ts';
 import { createPlatform } from '../../shared/adapters/node/platform.ts';
+import { standingAlarms } from '../../shared/figures/alarms.ts';
 import { refreshFigures } from '../../shared/figures/refresh.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import type { Log } from '../../shared/ports/log.ts';
@@ -121,7 +122,11 @@ describe.skipIf(POSTGRES.missing)('alarms (needs the postgresql package)', () =>
     expect(await run()).toMatchObject({ raised: [], standing: [] });
     await waiting('61 minutes');
     expect(await run()).toMatchObject({ raised: ['mail-queue'], mailed: 1, posted: 1 });
+    await waiting('90 minutes');
     expect(await run()).toMatchObject({ standing: ['mail-queue'], raised: [], mailed: 0, posted: 0 });
+    expect((await standingAlarms(db.database)).map(({ detail }) => detail)).toEqual([
+      'the oldest mail has waited for 90 minutes',
+    ]);
     expect(await mails()).toEqual([`alarm to ${TO}`]);
     await sent();
     expect(await run()).toMatchObject({ standing: [], cleared: ['mail-queue'], mailed: 1, posted: 1 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { daysBetween, forecast, peopleFor, plusDays, type Course } from '../../shared/figures/forecast.ts';
-import { bucketOf, quantileMs } from '../../shared/figures/token-times.ts';
+import { bucketOf, openTokenTimes, quantileMs } from '../../shared/figures/token-times.ts';
+import { DatabaseUnavailable, type Sql } from '../../shared/ports/database.ts';
+import { manualClock } from '../support/clock.ts';
 import { times } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';
 
@@ -150,5 +152,45 @@ describe('times of token checks', () => {
       expect(bucketOf(value)).toBe(bucketOf(exact));
     }
     expect(quantileMs(new Map(), 0.99)).toBeNull();
+  });
+
+  it('are written every 30 seconds at most, and what could not be written with the next ones', async () => {
+    const clock = manualClock();
+    const written: unknown[] = [];
+    let away = false;
+    const work: Promise<unknown>[] = [];
+    const times = openTokenTimes({
+      clock,
+      background: (each) => void work.push(each),
+      database: {
+        execute: async ({ values }: Sql) => {
+          if (away) throw new DatabaseUnavailable('away');
+          written.push(values.slice(0, 2));
+          return 1;
+        },
+      },
+    });
+    const add = async (us: number): Promise<void> => {
+      times.add(us);
+      await Promise.all(work);
+    };
+    await add(100_000);
+    await add(100_000);
+    await add(0);
+    expect(written).toEqual([[[41], [1]]]);
+    clock.advance(30);
+    away = true;
+    await add(0);
+    away = false;
+    clock.advance(30);
+    await add(0);
+    expect(written.slice(1)).toEqual([
+      [
+        [0, 41],
+        [3, 1],
+      ],
+    ]);
+    await times.flush();
+    expect(written.length).toBe(2);
   });
 });
