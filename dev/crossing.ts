@@ -123,6 +123,8 @@ const PEOPLE = `
   ) p`;
 
 const WORLD: readonly string[] = [
+  `insert into sallyport_alarms (name, raised, since, value, detail, checked_at)
+   values ('mail-bounces', true, now() - interval '5 hours', 4.2, '9 of 214 mails of the last 7 days bounced', now())`,
   `insert into sallyport_tenants (tenant_id, deadline, confirmed_at, confirmed_by)
    select tenant_id, case when slug in ('northwind', 'juniper') then date_trunc('day', now()) + interval '21 days' - interval '1 second' end,
      case when slug = 'northwind' then now() - interval '2 days' end, case when slug = 'northwind' then 'operator' end

@@ -52,6 +52,7 @@ pagesSuite('pages of figures, looked at', (stage) => {
         ])
         .sort(),
     );
+    expect(await text('.alarms')).toContain('More than 2 % of mails bounce: 9 of 214 mails');
     expect(await page.title()).not.toBe('taken');
     const [state] = await stage.database.query(
       sql`select as_of from sallyport_figures_state`,

@@ -46,6 +46,20 @@ function parts(of) {
   return [...of.querySelectorAll('[data-live]')];
 }
 
+/** What scrolls is reached by the keyboard, and named; browsers do so themselves by and by. */
+function markScrolling() {
+  for (const each of document.querySelectorAll('.scroll')) {
+    if (each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight) {
+      each.tabIndex = 0;
+      each.setAttribute('role', 'group');
+      each.setAttribute('aria-label', each.querySelector('caption')?.textContent ?? 'Table');
+    } else for (const name of ['tabindex', 'role', 'aria-label']) each.removeAttribute(name);
+  }
+}
+markScrolling();
+addEventListener('resize', markScrolling);
+document.addEventListener('toggle', markScrolling, true);
+
 async function renew() {
   if (document.hidden || !navigator.onLine) return;
   const answer = await fetch(location.href, { headers: { accept: 'text/html' }, cache: 'no-store' });
@@ -69,6 +83,7 @@ async function renew() {
     replace(part, fresh.get(part.id));
     sent.set(part.id, innerHTML);
   }
+  markScrolling();
   const across = document.getElementById('across')?.textContent.trim();
   said.textContent = across ? `Figures renewed: ${across}.` : 'Figures renewed.';
 }

@@ -33,14 +33,16 @@ function onSwitch({ paused }: Seen): Advice[] {
   return paused ? [{ words, command: 'sallyport migration resume' }] : [];
 }
 
-function onWaves({ waves }: Seen): Advice[] {
+function onWaves({ waves, slug }: Seen): Advice[] {
   const pausedFirst = waves.rows.toSorted(
     (a, b) => Number(b.state === 'paused') - Number(a.state === 'paused'),
   );
   return pausedFirst.flatMap(({ name, state, start_at, pause_reason }): Advice[] => {
     if (state === 'paused') {
       const why = pause_reason === null ? 'by hand' : `by itself, ${pause_reason}`;
-      return [{ words: `Wave ${name} is paused: ${why}.`, command: `sallyport waves resume ${shell(name)}` }];
+      // Figures of a tenant do not say why: the reason is of the whole wave.
+      const words = slug === null ? `Wave ${name} is paused: ${why}.` : `Wave ${name} is paused.`;
+      return [{ words, command: `sallyport waves resume ${shell(name)}` }];
     }
     if (state !== 'planned') return [];
     const words = `Wave ${name} starts on ${day(start_at)}. Look at its mails before.`;

@@ -1,5 +1,7 @@
+import { ALARM_TITLES, ALARMS } from '../../../shared/figures/alarms.ts';
 import type { Reached } from '../../../shared/figures/forecast.ts';
 import type { Kpi } from '../../../shared/figures/kpis.ts';
+import type { TenantFigures } from '../../../shared/figures/read.ts';
 import type { Judged, Overview } from './model.ts';
 import { day, minute, NONE, number, percent, plural, share } from './format.ts';
 import { Bar, Span } from './charts.tsx';
@@ -14,7 +16,8 @@ export function Glance({
   daily,
   judged,
   of,
-}: Pick<Overview, 'overall' | 'daily' | 'judged'> & { of: string | null }) {
+  tenant,
+}: Pick<Overview, 'overall' | 'daily' | 'judged'> & { of: string | null; tenant: TenantFigures | null }) {
   const across = share(values.settled, values.active);
   const week = daily.rows.slice(1, WEEK + 1).reduce((sum, { users_migrated }) => sum + users_migrated, 0);
   const { forecast, alarms } = judged;
@@ -49,23 +52,41 @@ export function Glance({
           value={verdict(judged)}
           more={forecast?.target ? `95 % by ${forecast.target}` : 'counts from the first wave'}
         />
-        <Fact
-          name="Alarms"
-          value={alarms.length === 0 ? 'None' : number(alarms.length)}
-          more={alarms.length === 0 ? 'nothing is out of bounds' : 'listed below'}
-        />
+        {tenant === null ? <Alarms alarms={alarms} /> : <Deadline tenant={tenant} />}
       </dl>
       {alarms.length === 0 ? null : (
         <ul class="alarms">
-          {alarms.map(({ name, since, value }) => (
+          {alarms.map(({ name, since, detail }) => (
             <li>
-              <b>{name}</b> {value} <span>since {minute(since)}</span>
+              <b>{titleOf(name)}</b>: {detail} <span>since {minute(since.toISOString())}</span>
             </li>
           ))}
         </ul>
       )}
     </section>
   );
+}
+
+function Alarms({ alarms }: Pick<Judged, 'alarms'>) {
+  const none = alarms.length === 0;
+  return (
+    <Fact
+      name="Alarms"
+      value={none ? 'None' : number(alarms.length)}
+      more={none ? 'nothing is out of bounds' : 'listed below'}
+    />
+  );
+}
+
+function Deadline({ tenant: { deadline, confirmed } }: { tenant: TenantFigures }) {
+  const word = confirmed === null ? 'not confirmed as done' : `confirmed as done on ${day(confirmed)}`;
+  return <Fact name="Deadline of passwords" value={deadline === null ? 'None' : day(deadline)} more={word} />;
+}
+
+function titleOf(name: string): string {
+  const title = ALARMS.find((each) => each === name);
+  const words = title === undefined ? name : ALARM_TITLES[title];
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }
 
 function Fact({ name, value, more }: { name: string; value: string; more: string }) {
@@ -81,7 +102,9 @@ function Fact({ name, value, more }: { name: string; value: string; more: string
 
 function between(reached: Reached | undefined): string {
   if (reached === undefined || reached.low === null) return 'not to be foreseen yet';
-  return reached.high === reached.low ? 'reached' : `${reached.low} to ${reached.high ?? 'later'}`;
+  return reached.high === reached.low
+    ? 'reached'
+    : `${within(reached.low, reached.date)} to ${within(reached.high, reached.date)}`;
 }
 
 function verdict({ forecast }: Judged): string {
@@ -172,7 +195,7 @@ function stateOf({ met, note }: Kpi, today: string) {
   if (met === null) return 'no data';
   if (met) return 'met';
   const due = BY.exec(note)?.[1];
-  return due !== undefined && due >= today ? `due by ${due}` : <b>not met</b>;
+  return due !== undefined && due >= today ? `due ${due.slice(5)}` : <b>not met</b>;
 }
 
 export function Kpis({ kpis, today, csv }: Pick<Judged, 'kpis'> & { today: string; csv: string }) {

@@ -1,6 +1,6 @@
 /** Written by scripts/page-assets.mjs. */
 export const HASHES = {
-  'dashboard.css': '29f9ff7270bb',
-  'dashboard.js': '25423e6ce08a',
+  'dashboard.css': 'cb8561345caa',
+  'dashboard.js': 'df49317f563f',
   'icon.svg': 'd3fc9e2eea83',
 } as const;

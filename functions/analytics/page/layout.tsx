@@ -138,7 +138,7 @@ export function Table({
   const kind = ({ number = false, minor = false, wide = false }: Column) =>
     [number && 'n', minor && 'minor', wide && 'wide'].filter(Boolean).join(' ') || undefined;
   return (
-    <div class="scroll" role="region" aria-label={caption} tabindex={0}>
+    <div class="scroll">
       <table {...(stacked && { role: 'table', class: 'stacked' })}>
         <caption class="unseen">{caption}</caption>
         <thead>

@@ -1,3 +1,4 @@
+import type { Alarm } from '../../../shared/figures/alarms.ts';
 import type { Forecast } from '../../../shared/figures/forecast.ts';
 import type { Kpi } from '../../../shared/figures/kpis.ts';
 import type { PendingPerson } from '../../../shared/figures/pending.ts';
@@ -11,12 +12,6 @@ import type {
   Values,
 } from '../../../shared/figures/read.ts';
 import type { WaveFigures } from '../../../shared/figures/waves.ts';
-
-export interface Alarm {
-  readonly name: string;
-  readonly since: string;
-  readonly value: string;
-}
 
 /** What the overview and the page of a tenant show. */
 export interface Overview {
@@ -36,5 +31,6 @@ export interface Judged {
   readonly kpis: readonly Kpi[];
   /** Null where it is not computed. */
   readonly forecast: Forecast | null;
+  /** Those that stand; they are of the whole, so that a tenant has none. */
   readonly alarms: readonly Alarm[];
 }

@@ -26,7 +26,13 @@ export function OverviewPage(props: OverviewProps) {
   const csv = (name: string): string => `/analytics/${name}.csv${query}`;
   return (
     <>
-      <Glance overall={overall} daily={daily} judged={judged} of={of} />
+      <Glance
+        overall={overall}
+        daily={daily}
+        judged={judged}
+        of={of}
+        tenant={of === null ? null : (tenants.rows[0] ?? null)}
+      />
       <AdviceList advice={advice} commands={seesAll} />
       <div class="pair">
         <Completions {...{ daily, csv: csv('daily') }} />

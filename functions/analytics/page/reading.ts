@@ -1,3 +1,4 @@
+import { standingAlarms } from '../../../shared/figures/alarms.ts';
 import { readPending } from '../../../shared/figures/pending.ts';
 import { readDaily, readFunnel, readOverall, readTenants } from '../../../shared/figures/read.ts';
 import type { Scope } from '../../../shared/figures/scope.ts';
@@ -19,7 +20,10 @@ export async function readOverview(
   scope: Scope,
   ticketsTaken: boolean,
 ): Promise<Overview> {
-  const paused = await migrationPaused(database);
+  const [paused, alarms] = await Promise.all([
+    migrationPaused(database),
+    scope === 'all' ? standingAlarms(database) : [],
+  ]);
   const [overall, tenants, daily, funnel, waves, stuck, kpis, forecast] = await ofOneSnapshot(
     async () => {
       const course = readCourse(database, scope, { ticketsTaken });
@@ -36,6 +40,6 @@ export async function readOverview(
     },
     (all) => all,
   );
-  const judged = { kpis: kpis.rows, forecast: forecast.values, alarms: [] };
+  const judged = { kpis: kpis.rows, forecast: forecast.values, alarms };
   return { overall, tenants, daily, funnel, waves, stuck, judged, paused };
 }

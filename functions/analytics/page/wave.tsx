@@ -22,7 +22,7 @@ export function FunnelTable({ funnel, of }: { funnel: readonly FunnelStep[]; of:
         ...[{ title: 'Step' }, { title: 'Share of invited', wide: true }, { title: '%', number: true }],
         ...[
           { title: 'People', number: true },
-          { title: 'Median days', number: true },
+          { title: 'Median days', number: true, minor: true },
         ],
       ]}
       rows={funnel.map(({ step, count, rate, median_days }) => [
