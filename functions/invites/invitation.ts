@@ -45,14 +45,14 @@ async function opened(
   const { hash } = named;
   if (link === undefined || hash === null) return deadPage(pages);
   const before = link.spent ? await led(hash, request, deps) : undefined;
-  if (before !== undefined) return leading(before, pages);
+  if (before !== undefined) return leading(before, pages, deps);
   const start = signIn(link, named, deps);
   const url = link.spent ? undefined : await accept({ link, hash, startUrl: start.startUrl }, context, deps);
   // 409: of many requests with one link a single one has success.
   if (url === undefined) return continuePage(link, { ...start, again: false, status: 409 }, pages);
   const nowMs = deps.clock.now();
   context.setCookies([await keep(hash, { url, nowMs }, await deps.keyRing.current(), deps.sessions)]);
-  return leading(url, pages);
+  return leading(url, pages, deps);
 }
 
 function linkOf(
@@ -83,9 +83,9 @@ function signIn(link: Link, { base }: Named, { config, sessions, directory }: In
  * A redirect; by a link instead where the provider's page is on a host of its own, since browsers hold redirects of a form against the
  * page's form-action (CSP Level 3 §6.4.2).
  */
-function leading(url: string, { formTargets, provider }: PageDeps): Response {
+function leading(url: string, { formTargets, provider }: PageDeps, { sessions }: InvitesDeps): Response {
   const { origin } = new URL(url);
-  if (!formTargets.includes(origin))
+  if (origin !== sessions.publicUrl && !formTargets.includes(origin))
     return pageAnswer(
       'One more step',
       html`<p><a class="button" href="${url}">Continue to ${provider ?? 'sign in'}</a></p>`,

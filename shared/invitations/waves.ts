@@ -64,6 +64,9 @@ function selectWaves(database: Pick<Database, 'query'>, where: Sql): Promise<Wav
 
 const CountRow = z.object({ people: z.number() });
 
+/** Who wanted no more reminders of an earlier wave wants none of a later one; over rows of `cohort`. */
+const EARLIER_OPT_OUT = sql`(select max(o.unsubscribed_at) from sallyport_invitations o where o.user_id = cohort.user_id)`;
+
 /**
  * Starts a planned wave and fixes its people, in one transaction: of two starts at the same time the second finds it running. Returns
  * the number of people; undefined when it is not planned any more. Throws as `Database`.
@@ -85,8 +88,8 @@ export async function startWave(
           where i.user_id = cohort.user_id and i.ended_at is null and not ${inWave(sql`i.user_id`)} and ${ours}
           returning 1
         )
-        insert into sallyport_invitations (wave_id, user_id, tenant_id)
-        select ${id}::uuid, user_id, tenant_id from cohort where ${ours} and (select count(*) from ended) >= 0
+        insert into sallyport_invitations (wave_id, user_id, tenant_id, unsubscribed_at)
+        select ${id}::uuid, user_id, tenant_id, ${EARLIER_OPT_OUT} from cohort where ${ours} and (select count(*) from ended) >= 0
         on conflict (user_id) where ended_at is null do nothing`,
     sql`with started as (select where ${ours}) ${recorded(by, name, 'started', sql`started`)}`,
     sql`select count(*)::int as people from sallyport_invitations where wave_id = ${id}::uuid and ${ours}`,

@@ -178,6 +178,17 @@ describe('an invitation, with a stand-in that answers as Kanidm was recorded to'
       expect((await post(invited.path)).status).toBe(303);
     });
 
+    it('a request that dies with a link in hand holds it for a minute at most', async () => {
+      const invited = await invite(stage, await person());
+      const claimed = (until: string) =>
+        execute(sql`update sallyport_invitation_steps set claimed_by = gen_random_uuid(), claimed_until = now() + ${until}::interval
+          where invitation_id = ${invited.invitation}`);
+      await claimed('1 minute');
+      expect((await post(invited.path)).status).toBe(409);
+      await claimed('0 seconds');
+      expect((await post(invited.path)).status).toBe(303);
+    });
+
     it('after completion by the callback the link is dead, the survey opens, and what was begun by password is over', async () => {
       const user = await person();
       const invited = await invite(stage, user);

@@ -1,0 +1,265 @@
+import { randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import * as z from 'zod';
+import { sql } from '../../shared/ports/database.ts';
+import { auditOf, makeTenant, makeUser, PASSWORD, type MadeUser } from '../auth/people.ts';
+import { authSuite, bearer, signIn } from '../auth/suite.ts';
+import { expectRefusal } from '../support/refusal.ts';
+import { FORM, invitationRow, invite, INVITES, makeWave, SECRET } from './door.ts';
+
+const variables = () => ({
+  MIGRATION_PROVIDER: 'kanidm',
+  KANIDM_ISSUER_URL: 'https://idm.example.org/oauth2/openid/app',
+  KANIDM_AUDIENCE: 'app',
+  KANIDM_CLIENT_ID: 'app',
+  ...INVITES,
+});
+
+const Status = z.object({ status: z.string(), error: z.string().nullable() });
+const Flags = z.object({ unreachable: z.boolean(), suppressed: z.boolean() });
+
+authSuite('what comes after an invitation', { variables }, (stage) => {
+  const fetched = (
+    path: string,
+    sent: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  ) => stage.gateway.fetch(path, sent);
+  const post = (path: string, body: string, headers: Record<string, string> = FORM) =>
+    fetched(path, { method: 'POST', headers, body });
+  const execute = (statement: ReturnType<typeof sql>) => stage.database.execute(statement);
+  const person = () => makeUser(stage.database);
+  /** A mail in the outbox. */
+  const mail = async (
+    user: MadeUser,
+    kind: string,
+    messageId = `<${randomUUID()}@example.org>`,
+  ): Promise<string> => {
+    await execute(
+      sql`insert into sallyport_mail_templates (digest, content) values ('t', '{}') on conflict do nothing`,
+    );
+    await execute(sql`insert into sallyport_outbox (message_id, kind, template, recipient, user_id, content, dated_at)
+      values (${messageId}, ${kind}, 't', ${user.email}, ${user.userId}, '{}', now() - interval '1 minute')`);
+    return messageId;
+  };
+  const statusOf = async (messageId: string): Promise<string | undefined> =>
+    (
+      await stage.database.query(
+        sql`select status, last_error as error from sallyport_outbox where message_id = ${messageId}`,
+        Status,
+      )
+    )[0]?.status;
+
+  it('GET of the unsubscription asks, and changes nothing', async () => {
+    const invited = await invite(stage, await person());
+    const answer = await fetched(`${invited.path}/unsubscribe`);
+    expect([answer.status, answer.headers.get('referrer-policy')]).toEqual([200, 'no-referrer']);
+    expect(await answer.text()).toContain('still come');
+    await fetched(`${invited.path}/unsubscribe`, { method: 'HEAD' });
+    expect((await invitationRow(stage, invited)).unsubscribed).toBe(false);
+  });
+
+  it('one click of a mail service unsubscribes without cookies, from anywhere, and drops waiting reminders alone', async () => {
+    const user = await person();
+    const invited = await invite(stage, user);
+    const [reminder, deadline] = [await mail(user, 'reminder'), await mail(user, 'deadline')];
+    const oneClick = {
+      'content-type': 'application/x-www-form-urlencoded',
+      origin: 'https://mail.example.org',
+      'sec-fetch-site': 'cross-site',
+    };
+    const answer = await post(`${invited.path}/unsubscribe`, 'List-Unsubscribe=One-Click', oneClick);
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toContain('still come');
+    expect((await post(`${invited.path}/unsubscribe`, '', {})).status).toBe(200);
+    expect((await invitationRow(stage, invited)).unsubscribed).toBe(true);
+    expect([await statusOf(reminder), await statusOf(deadline)]).toEqual(['dead', 'pending']);
+    expect((await auditOf(stage.database, user.userId)).map(({ what }) => what)).toEqual(['unsubscribed']);
+  });
+
+  it('any token that was mailed unsubscribes for a year, a replaced and an expired one too', async () => {
+    const user = await person();
+    const first = await invite(stage, user);
+    const second = await invite(stage, user, { invitation: first.invitation, step: 'remind-7d' });
+    await execute(
+      sql`update sallyport_invitation_steps set expires_at = now() where invitation_id = ${first.invitation}`,
+    );
+    expect((await fetched(first.path)).status).toBe(404);
+    await execute(
+      sql`update sallyport_invitation_steps set sent_at = now() - interval '364 days' where invitation_id = ${first.invitation}`,
+    );
+    expect((await post(`${first.path}/unsubscribe`, '')).status).toBe(200);
+    expect((await invitationRow(stage, first)).unsubscribed).toBe(true);
+    await execute(
+      sql`update sallyport_invitation_steps set sent_at = now() - interval '366 days' where invitation_id = ${first.invitation}`,
+    );
+    for (const path of [first.path, second.path, `/invites/${'A'.repeat(43)}`])
+      expect((await post(`${path}/unsubscribe`, '')).status).toBe(404);
+  });
+
+  it('the survey opens after completion, takes 1 to 5 and a text, and counts once', async () => {
+    const user = await person();
+    const invited = await invite(stage, user);
+    const path = `${invited.path}/survey`;
+    expect([(await fetched(path)).status, (await post(path, 'score=5')).status]).toEqual([404, 404]);
+    await execute(sql`update users set migration_completed_at = now() where user_id = ${user.userId}`);
+    const shown = await fetched(path);
+    expect([shown.status, (await shown.text()).match(/type="radio"/g)?.length]).toEqual([200, 5]);
+    for (const wrong of ['score=0', 'score=6', 'score=4.5', 'score=', 'text=x', 'score=1e0'])
+      expect([wrong, (await post(path, wrong)).status]).toEqual([wrong, 400]);
+    await expectRefusal(
+      await post(path, 'score=1', { ...FORM, 'sec-fetch-site': 'cross-site' }),
+      'cross_site',
+    );
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => post(path, 'score=4&text=Quick%20%3Cb%3E%00')),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([
+      200,
+      ...Array.from({ length: 9 }, () => 409),
+    ]);
+    expect(await invitationRow(stage, invited)).toMatchObject({ score: 4, text: 'Quick <b>' });
+    expect((await post(path, 'score=1')).status).toBe(409);
+    expect((await invitationRow(stage, invited)).score).toBe(4);
+  });
+
+  const events = (list: unknown, headers: Record<string, string> = { authorization: `Bearer ${SECRET}` }) =>
+    fetched('/invites/events', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: typeof list === 'string' ? list : JSON.stringify(list),
+    });
+  const flagsOf = async ({ userId }: MadeUser) =>
+    (
+      await stage.database.query(
+        sql`select coalesce(p.flags ? 'unreachable', false) as unreachable, exists (select from sallyport_mail_suppressed
+              where address_hash = sha256(convert_to(lower(u.email), 'UTF8'))) as suppressed
+            from users u left join sallyport_people p on p.user_id = u.user_id where u.user_id = ${userId}`,
+        Flags,
+      )
+    )[0];
+
+  it('events without the secret are refused', async () => {
+    await expectRefusal(await events([], {}), 'missing_token');
+    for (const authorization of ['Bearer x', `Bearer ${SECRET}x`, `Basic ${SECRET}`])
+      await expectRefusal(await events([], { authorization }), 'invalid_token');
+    expect((await events([])).status).toBe(200);
+  });
+
+  it('a hard bounce and a complaint stop mail to the address and list its people; a soft one and a delivery do not', async () => {
+    const people = await Promise.all(Array.from({ length: 5 }, () => person()));
+    const [hard, soft, complaint, delivered, byAddress] = people as [
+      MadeUser,
+      MadeUser,
+      MadeUser,
+      MadeUser,
+      MadeUser,
+    ];
+    const invited = await invite(stage, delivered);
+    const list = [
+      {
+        message_id: (await mail(hard, 'invitation')).slice(1, -1),
+        event: 'bounced',
+        detail: '5.1.1 unknown',
+      },
+      {
+        message_id: await mail(soft, 'invitation'),
+        event: 'bounced',
+        detail: '4.2.2 full',
+        at: new Date().toISOString(),
+      },
+      { message_id: await mail(complaint, 'reminder'), event: 'complained' },
+      {
+        message_id: await mail(delivered, 'invitation', invited.messageId),
+        event: 'delivered',
+        more: 'fields',
+      },
+      { email: byAddress.email.toUpperCase(), event: 'bounced', detail: '' },
+      { message_id: '<nobody@example.org>', event: 'delivered' },
+      { email: 'nobody@example.org', event: 'complained' },
+    ];
+    for (let time = 0; time < 2; time += 1)
+      expect(await (await events(list)).json()).toEqual({ recorded: 4, unknown: 3, stopped: 4 });
+    const gone = { unreachable: true, suppressed: true };
+    const there = { unreachable: false, suppressed: false };
+    expect(await Promise.all(people.map(flagsOf))).toEqual([gone, there, gone, there, gone]);
+    expect((await invitationRow(stage, invited)).delivered).toBe(true);
+    expect((await auditOf(stage.database, hard.userId)).map(({ what }) => what)).toEqual(['unreachable']);
+  });
+
+  it('a list with a mistake is refused whole, without quoting it', async () => {
+    const user = await person();
+    const good = { message_id: await mail(user, 'invitation'), event: 'complained' };
+    const bad: unknown[] = [
+      '{',
+      {},
+      [good, {}],
+      [good, { event: 'bounced' }],
+      [good, { ...good, event: 'opened' }],
+      [good, { ...good, at: 'yesterday' }],
+      [good, { email: '\0', event: 'bounced' }],
+      Array.from({ length: 5_001 }, () => ({ email: 'a', event: 'delivered' })),
+    ];
+    for (const list of bad) {
+      const answer = await events(list);
+      const refusal = await answer.clone().text();
+      await expectRefusal(answer, 'invalid_request');
+      expect(refusal).not.toContain('yesterday');
+    }
+    expect(await flagsOf(user)).toEqual({ unreachable: false, suppressed: false });
+  });
+
+  it('the caller sees state, deadline and where to start, and may put reminders off once', async () => {
+    const user = await person();
+    const deadline = new Date('2031-05-01T23:59:59.999Z');
+    const { access_token } = await signIn(stage, user);
+    const later = () => stage.post('migration/later', undefined, bearer(access_token));
+    await expectRefusal(await later(), 'not_found');
+    const invited = await invite(stage, user, { wave: await makeWave(stage, { deadline }) });
+    await execute(sql`update users set migration_invited_at = now() where user_id = ${user.userId}`);
+    const me = z
+      .object({ migration: z.unknown() })
+      .parse(await (await stage.get('me', bearer(access_token))).json());
+    const migration = {
+      state: 'invited',
+      deadline: deadline.toISOString(),
+      start_url: expect.stringContaining('/api/v1/auth/oauth/authorize?provider=kanidm&tenant=') as string,
+    };
+    expect(me.migration).toEqual(migration);
+    expect((await signIn(stage, user)).migration).toEqual(migration);
+    const answers = await Promise.all([later(), later(), later()]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409]);
+    await expectRefusal(await later(), 'already_done');
+    expect((await invitationRow(stage, invited)).later_days).toBe(7);
+    await expectRefusal(await stage.post('migration/later'), 'missing_token');
+  });
+
+  it('the earliest deadline of wave and tenant ends the password, and a cancelled wave binds nobody', async () => {
+    const tenant = await makeTenant(stage.database);
+    const user = await makeUser(stage.database, { tenant });
+    const past = new Date(Date.now() - 60_000);
+    const wave = await makeWave(stage, { deadline: past });
+    const login = (password = PASSWORD) =>
+      stage.post('login', { tenant: tenant.slug, email: user.email, password });
+    expect((await login()).status).toBe(200);
+    await invite(stage, user, { wave });
+    await expectRefusal(await login(), 'password_deadline_passed');
+    await expectRefusal(await login('wrong'), 'invalid_credentials');
+    const set = (deadline: Date) =>
+      execute(sql`insert into sallyport_tenants (tenant_id, deadline) values (${tenant.tenantId}, ${deadline})
+        on conflict (tenant_id) do update set deadline = excluded.deadline`);
+    await set(new Date(Date.now() + 3_600_000));
+    await expectRefusal(await login(), 'password_deadline_passed');
+    await execute(sql`update sallyport_waves set state = 'cancelled' where wave_id = ${wave}`);
+    expect((await login()).status).toBe(200);
+    await set(past);
+    await expectRefusal(await login(), 'password_deadline_passed');
+  });
+
+  it('what follows a token and is no page is the neutral one', async () => {
+    const invited = await invite(stage, await person());
+    const [one, other] = [
+      await fetched(`${invited.path}/further`),
+      await fetched(`/invites/${'A'.repeat(43)}`),
+    ];
+    expect([one.status, await one.text()]).toEqual([404, await other.text()]);
+  });
+});
