@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
 import { requireSecret } from '../../shared/edge/secrets.ts';
 import { Refusal } from '../../shared/errors.ts';
-import { UNREACHABLE } from '../../shared/invitations/people.ts';
+import { UNREACHABLE, unreachableMark } from '../../shared/invitations/people.ts';
 import { recordMailEvents, type MailEvent, type RecordedEvent } from '../../shared/mail/outcomes.ts';
 import { auditInsert } from '../../shared/people/audit.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
@@ -119,9 +119,9 @@ async function follow(
   await database.execute(sql`
     with flagged as (
       insert into sallyport_people as kept (user_id, flags)
-      select u.user_id, jsonb_build_object(${UNREACHABLE}::text, true) from users u
+      select u.user_id, jsonb_build_object(${UNREACHABLE}::text, ${unreachableMark(sql`u.email`)}) from users u
       where lower(u.email) = any(array(${addresses})) and u.deleted_at is null order by u.user_id
-      on conflict (user_id) do update set flags = kept.flags || excluded.flags where not kept.flags ? ${UNREACHABLE}::text
+      on conflict (user_id) do update set flags = kept.flags || excluded.flags where kept.flags -> ${UNREACHABLE}::text is distinct from excluded.flags -> ${UNREACHABLE}::text
       returning user_id
     ) ${auditInsert(entry, sql`flagged`, sql`flagged.user_id`)}`);
 }

@@ -1,5 +1,5 @@
 import { empty, join, sql, type Sql } from '../ports/database.ts';
-import { UNREACHABLE } from '../invitations/people.ts';
+import { IS_UNREACHABLE } from '../invitations/people.ts';
 import { CLASS } from './classes.ts';
 
 /** Days without a sign-in after which a person counts as dormant. */
@@ -53,7 +53,7 @@ function people(whose: Sql): Sql {
   return sql`select *, awake_at <= ${DORMANT_UNTIL} as dormant, ${CLASS}::smallint as class from (
     select u.user_id, u.tenant_id, u.deleted_at is null as counted, u.status = 'active' as active, u.auth_method,
       u.kanidm_user_id is not null or exists (select from sallyport_links l where l.user_id = u.user_id) as provisioned,
-      p.excluded_at is not null as excluded, coalesce(p.flags ->> ${UNREACHABLE} <> 'false', false) as unreachable,
+      p.excluded_at is not null as excluded, ${IS_UNREACHABLE} as unreachable,
       u.migration_invited_at as invited_at, u.migration_completed_at as completed_at,
       coalesce(u.last_login_at, '-infinity') as seen_at, coalesce(u.last_login_at, u.created_at, '-infinity') as awake_at
     from users u left join sallyport_people p on p.user_id = u.user_id where ${whose}

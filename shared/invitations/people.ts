@@ -1,9 +1,20 @@
-import { isSuppressed } from '../mail/outcomes.ts';
+import { addressHash, isSuppressed } from '../mail/outcomes.ts';
 import { PEOPLE } from '../people/users.ts';
 import { sql, type Sql } from '../ports/database.ts';
 
-/** Set in sallyport_people.flags once mail to the person has bounced for good, or was complained about. */
+/**
+ * In sallyport_people.flags once mail to the person has bounced for good, or was complained about: the SHA-256 of the address, so that it
+ * is void once there is another one; or true.
+ */
 export const UNREACHABLE = 'unreachable';
+
+/** Over rows `u` of users and `p` of sallyport_people. */
+export const IS_UNREACHABLE = sql`coalesce(p.flags ->> ${UNREACHABLE}::text in ('true', ${unreachableMark(sql`u.email`)}), false)`;
+
+/** The value of the flag; `address`: an expression. */
+export function unreachableMark(address: Sql): Sql {
+  return sql`encode(${addressHash(address)}, 'hex')`;
+}
 
 /** Rows `u` of users, `t` of tenants and `p` of sallyport_people. */
 export { PEOPLE };
@@ -21,7 +32,7 @@ const ADDRESS = sql`(u.email ~ '^[^[:space:][:cntrl:]@<>()\\[\\]\\\\,;:"]{1,64}@
   and u.email !~ '(^|[.@])\\.|\\.(@|$)')`;
 
 /** No mail reaches the person: what is left is a printed code. */
-export const UNMAILABLE = sql`(not ${ADDRESS} or coalesce(p.flags -> ${UNREACHABLE}, 'false') <> 'false' or ${isSuppressed(sql`u.email`)})`;
+export const UNMAILABLE = sql`(not ${ADDRESS} or ${IS_UNREACHABLE} or ${isSuppressed(sql`u.email`)})`;
 
 /** True for a tenant `t` of the list; null: any. */
 export function inTenants(tenants: readonly string[] | null): Sql {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
+import { IS_UNREACHABLE } from '../../shared/invitations/people.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { auditOf, makeTenant, makeUser, PASSWORD, type MadeUser } from '../auth/people.ts';
 import { authSuite, bearer, signIn } from '../auth/suite.ts';
@@ -130,7 +131,7 @@ authSuite('what comes after an invitation', { variables }, (stage) => {
   const flagsOf = async ({ userId }: MadeUser) =>
     (
       await stage.database.query(
-        sql`select coalesce(p.flags ? 'unreachable', false) as unreachable, exists (select from sallyport_mail_suppressed
+        sql`select ${IS_UNREACHABLE} as unreachable, exists (select from sallyport_mail_suppressed
               where address_hash = sha256(convert_to(lower(u.email), 'UTF8'))) as suppressed
             from users u left join sallyport_people p on p.user_id = u.user_id where u.user_id = ${userId}`,
         Flags,
@@ -183,6 +184,9 @@ authSuite('what comes after an invitation', { variables }, (stage) => {
     expect(await Promise.all(people.map(flagsOf))).toEqual([gone, there, gone, there, gone]);
     expect((await invitationRow(stage, invited)).delivered).toBe(true);
     expect((await auditOf(stage.database, hard.userId)).map(({ what }) => what)).toEqual(['unreachable']);
+    // Another address may be mailed.
+    await execute(sql`update users set email = 'other-' || email where user_id = ${hard.userId}`);
+    expect(await flagsOf(hard)).toEqual(there);
   });
 
   it('a list with a mistake is refused whole, without quoting it', async () => {

@@ -317,7 +317,7 @@ describe('an invitation, with a stand-in that answers as Kanidm was recorded to'
         expect(await mailsOf(stage, fresh)).toHaveLength(1);
         // The others have nothing to do, or are nobody.
         for (const [reason, email] of Object.entries(emails)) {
-          const mails = reason === 'expired' || reason === 'superseded' ? 1 : 0;
+          const mails = ['expired', 'superseded', 'ended'].includes(reason) ? 1 : 0;
           await expect.poll(() => mailsOf(stage, email), { timeout: WATCHDOG }).toHaveLength(mails);
         }
       },
