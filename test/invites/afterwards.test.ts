@@ -1,25 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { IS_UNREACHABLE } from '../../shared/invitations/people.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { auditOf, makeTenant, makeUser, PASSWORD, type MadeUser } from '../auth/people.ts';
 import { authSuite, bearer, signIn } from '../auth/suite.ts';
 import { expectRefusal } from '../support/refusal.ts';
-import { FORM, invitationRow, invite, INVITES, makeWave, SECRET } from './door.ts';
-
-const variables = () => ({
-  MIGRATION_PROVIDER: 'kanidm',
-  KANIDM_ISSUER_URL: 'https://idm.example.org/oauth2/openid/app',
-  KANIDM_AUDIENCE: 'app',
-  KANIDM_CLIENT_ID: 'app',
-  ...INVITES,
-});
+import { ALONE, FORM, invitationRow, invite, mailTo, makeWave } from './door.ts';
 
 const Status = z.object({ status: z.string(), error: z.string().nullable() });
-const Flags = z.object({ unreachable: z.boolean(), suppressed: z.boolean() });
-
-authSuite('what comes after an invitation', { variables }, (stage) => {
+authSuite('what comes after an invitation', { variables: () => ALONE }, (stage) => {
   const fetched = (
     path: string,
     sent: { method?: string; headers?: Record<string, string>; body?: string } = {},
@@ -28,19 +17,6 @@ authSuite('what comes after an invitation', { variables }, (stage) => {
     fetched(path, { method: 'POST', headers, body });
   const execute = (statement: ReturnType<typeof sql>) => stage.database.execute(statement);
   const person = () => makeUser(stage.database);
-  /** A mail in the outbox. */
-  const mail = async (
-    user: MadeUser,
-    kind: string,
-    messageId = `<${randomUUID()}@example.org>`,
-  ): Promise<string> => {
-    await execute(
-      sql`insert into sallyport_mail_templates (digest, content) values ('t', '{}') on conflict do nothing`,
-    );
-    await execute(sql`insert into sallyport_outbox (message_id, kind, template, recipient, user_id, content, dated_at)
-      values (${messageId}, ${kind}, 't', ${user.email}, ${user.userId}, '{}', now() - interval '1 minute')`);
-    return messageId;
-  };
   const statusOf = async (messageId: string): Promise<string | undefined> =>
     (
       await stage.database.query(
@@ -61,7 +37,10 @@ authSuite('what comes after an invitation', { variables }, (stage) => {
   it('one click of a mail service unsubscribes without cookies, from anywhere, and drops waiting reminders alone', async () => {
     const user = await person();
     const invited = await invite(stage, user);
-    const [reminder, deadline] = [await mail(user, 'reminder'), await mail(user, 'deadline')];
+    const [reminder, deadline] = [
+      await mailTo(stage, user, 'reminder'),
+      await mailTo(stage, user, 'deadline'),
+    ];
     const oneClick = {
       'content-type': 'application/x-www-form-urlencoded',
       origin: 'https://mail.example.org',
@@ -120,95 +99,6 @@ authSuite('what comes after an invitation', { variables }, (stage) => {
     expect(await invitationRow(stage, invited)).toMatchObject({ score: 4, text: 'Quick <b>' });
     expect((await post(path, 'score=1')).status).toBe(409);
     expect((await invitationRow(stage, invited)).score).toBe(4);
-  });
-
-  const events = (list: unknown, headers: Record<string, string> = { authorization: `Bearer ${SECRET}` }) =>
-    fetched('/invites/events', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: typeof list === 'string' ? list : JSON.stringify(list),
-    });
-  const flagsOf = async ({ userId }: MadeUser) =>
-    (
-      await stage.database.query(
-        sql`select ${IS_UNREACHABLE} as unreachable, exists (select from sallyport_mail_suppressed
-              where address_hash = sha256(convert_to(lower(u.email), 'UTF8'))) as suppressed
-            from users u left join sallyport_people p on p.user_id = u.user_id where u.user_id = ${userId}`,
-        Flags,
-      )
-    )[0];
-
-  it('events without the secret are refused', async () => {
-    await expectRefusal(await events([], {}), 'missing_token');
-    for (const authorization of ['Bearer x', `Bearer ${SECRET}x`, `Basic ${SECRET}`])
-      await expectRefusal(await events([], { authorization }), 'invalid_token');
-    expect((await events([])).status).toBe(200);
-  });
-
-  it('a hard bounce and a complaint stop mail to the address and list its people; a soft one and a delivery do not', async () => {
-    const people = await Promise.all(Array.from({ length: 5 }, () => person()));
-    const [hard, soft, complaint, delivered, byAddress] = people as [
-      MadeUser,
-      MadeUser,
-      MadeUser,
-      MadeUser,
-      MadeUser,
-    ];
-    const invited = await invite(stage, delivered);
-    const list = [
-      {
-        message_id: (await mail(hard, 'invitation')).slice(1, -1),
-        event: 'bounced',
-        detail: '5.1.1 unknown',
-      },
-      {
-        message_id: await mail(soft, 'invitation'),
-        event: 'bounced',
-        detail: '4.2.2 full',
-        at: new Date().toISOString(),
-      },
-      { message_id: await mail(complaint, 'reminder'), event: 'complained' },
-      {
-        message_id: await mail(delivered, 'invitation', invited.messageId),
-        event: 'delivered',
-        more: 'fields',
-      },
-      { email: byAddress.email.toUpperCase(), event: 'bounced', detail: '' },
-      { message_id: '<nobody@example.org>', event: 'delivered' },
-      { email: 'nobody@example.org', event: 'complained' },
-    ];
-    for (let time = 0; time < 2; time += 1)
-      expect(await (await events(list)).json()).toEqual({ recorded: 4, unknown: 3, stopped: 4 });
-    const gone = { unreachable: true, suppressed: true };
-    const there = { unreachable: false, suppressed: false };
-    expect(await Promise.all(people.map(flagsOf))).toEqual([gone, there, gone, there, gone]);
-    expect((await invitationRow(stage, invited)).delivered).toBe(true);
-    expect((await auditOf(stage.database, hard.userId)).map(({ what }) => what)).toEqual(['unreachable']);
-    // Another address may be mailed.
-    await execute(sql`update users set email = 'other-' || email where user_id = ${hard.userId}`);
-    expect(await flagsOf(hard)).toEqual(there);
-  });
-
-  it('a list with a mistake is refused whole, without quoting it', async () => {
-    const user = await person();
-    const good = { message_id: await mail(user, 'invitation'), event: 'complained' };
-    const bad: unknown[] = [
-      '{',
-      {},
-      [good, {}],
-      [good, { event: 'bounced' }],
-      [good, { ...good, event: 'opened' }],
-      [good, { ...good, at: 'yesterday' }],
-      [good, { email: '\0', event: 'bounced' }],
-      Array.from({ length: 5_001 }, () => ({ email: 'a', event: 'delivered' })),
-    ];
-    for (const list of bad) {
-      const answer = await events(list);
-      const refusal = await answer.clone().text();
-      await expectRefusal(answer, 'invalid_request');
-      expect(refusal).not.toContain('yesterday');
-    }
-    expect(await flagsOf(user)).toEqual({ unreachable: false, suppressed: false });
   });
 
   it('the caller sees state, deadline and where to start, and may put reminders off once', async () => {

@@ -19,6 +19,15 @@ export const INVITES = {
   MAIL_EVENTS_SECRET: SECRET,
 };
 
+/** The same, and a provider that nothing is asked of. */
+export const ALONE = {
+  MIGRATION_PROVIDER: 'kanidm',
+  KANIDM_ISSUER_URL: 'https://idm.example.org/oauth2/openid/app',
+  KANIDM_AUDIENCE: 'app',
+  KANIDM_CLIENT_ID: 'app',
+  ...INVITES,
+};
+
 export interface Invited {
   readonly invitation: string;
   readonly messageId: string;
@@ -99,3 +108,18 @@ export const FORM = {
   origin: 'null',
   'sec-fetch-site': 'same-origin',
 };
+
+/** A mail that waits in the outbox; its Message-ID. */
+export async function mailTo(
+  { database }: Needs,
+  user: MadeUser,
+  kind: string,
+  messageId = `<${randomUUID()}@example.org>`,
+): Promise<string> {
+  await database.execute(
+    sql`insert into sallyport_mail_templates (digest, content) values ('t', '{}') on conflict do nothing`,
+  );
+  await database.execute(sql`insert into sallyport_outbox (message_id, kind, template, recipient, user_id, content, dated_at)
+    values (${messageId}, ${kind}, 't', ${user.email}, ${user.userId}, '{}', now() - interval '1 minute')`);
+  return messageId;
+}
