@@ -32,7 +32,7 @@ export async function renew(
   if (userId === undefined || outbox === null || mail === null) return;
   const { publicUrl } = deps.sessions;
   const mailing = { ...deps, outbox, mail, publicUrl, provider: migration.provider };
-  const sending = sendAgain(userId, 'renew', { who: userId, from }, mailing).then(
+  const sending = sendAgain(userId, { who: userId, from }, mailing, 'renew').then(
     (sent) => {
       if (sent.ok) outbox.nudge();
       else deps.log.info('no new link of an invitation', { request_id: id, why: sent.why });

@@ -51,13 +51,14 @@ export async function whyNotAgain(
 }
 
 /**
- * Mails a person a new link, as a step of the living invitation or of one without a wave. The links before it no longer count. Throws as
- * `Database`.
+ * Mails a person a new link, as a step of the living invitation or of one without a wave: `renew` where they asked for it
+ * themselves. The links before it no longer count. Throws as `Database`.
  */
 export async function sendAgain(
   userId: string,
   by: By,
   deps: Omit<MailingDeps, 'database'> & { readonly database: Database },
+  kind: 'resend' | 'renew' = 'resend',
 ): Promise<SentAgain> {
   const { database } = deps;
   const why = await whyNotAgain(database, userId);
@@ -65,7 +66,7 @@ export async function sendAgain(
   await database.execute(sql`
     insert into sallyport_invitations (user_id, tenant_id) select user_id, tenant_id from users where user_id = ${userId}::uuid
     on conflict (user_id) where ended_at is null do nothing`);
-  const [due] = await database.query(nextStep(userId), StepDueRow);
+  const [due] = await database.query(nextStep(userId, kind), StepDueRow);
   // The wave's switch would hold it, though the wave may be over.
   if (due === undefined || (await queueSteps(null, [{ ...due, waveId: null }], deps)) === 0)
     return { ok: false, why: 'busy' };
@@ -80,11 +81,11 @@ export async function sendAgain(
   return { ok: true, invitationId, step };
 }
 
-function nextStep(userId: string): Sql {
+function nextStep(userId: string, kind: string): Sql {
   const number = sql`(select count(*) + 1 from sallyport_invitation_steps s
-    where s.invitation_id = i.invitation_id and s.step like 'resend-%')`;
+    where s.invitation_id = i.invitation_id and s.step like ${`${kind}-%`})`;
   return sql`
-    select ${STEP_DUE}, 'resend-' || ${number} as step,
+    select ${STEP_DUE}, ${`${kind}-`}::text || ${number} as step,
       least(${deadlineOf(sql`who.tenant_id`)}, case when w.state in ('running', 'paused', 'done') then w.deadline end) as deadline
     from sallyport_invitations i left join sallyport_waves w on w.wave_id = i.wave_id
       cross join ${whoIs(sql`i.user_id`, mailable(WITH_CODE))}

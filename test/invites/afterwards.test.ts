@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
-import { auditOf, makeTenant, makeUser, PASSWORD, type MadeUser } from '../auth/people.ts';
+import { auditOf, makeTenant, makeUser, PASSWORD } from '../auth/people.ts';
 import { authSuite, bearer, signIn } from '../auth/suite.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { ALONE, FORM, invitationRow, invite, mailTo, makeWave } from './door.ts';
