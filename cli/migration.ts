@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { UsageError } from './failure.ts';
 import { withExamples } from './help.ts';
 import { DRY_RUN, JSON_OPTION, since, uuid } from './input.ts';
+import { registerCleanup } from './migration/cleanup.ts';
 import type { DeadlineCommand } from './migration/deadline.ts';
 import type { FinaliseCommand } from './migration/finalise.ts';
 import type { RollbackCommand } from './migration/rollback.ts';
@@ -21,6 +22,7 @@ export function registerMigration(program: Command): void {
   registerSwitches(migration);
   registerRollback(migration);
   registerFinalise(migration);
+  registerCleanup(migration);
 }
 
 function registerStatus(migration: Command): void {

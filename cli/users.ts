@@ -1,7 +1,9 @@
 import { Option, type Command } from 'commander';
 import { withExamples } from './help.ts';
 import { DRY_RUN, JSON_OPTION, uuid, wholeNumber } from './input.ts';
+import type { DossierCommand } from './users/dossier.ts';
 import type { ExportCommand } from './users/export.ts';
+import type { ForgetCommand } from './users/forget.ts';
 import type { ExcludeCommand, MarkCommand } from './users/mark.ts';
 import type { ProvisionCommand } from './users/provision.ts';
 import type { ReconcileCommand } from './users/reconcile.ts';
@@ -32,6 +34,7 @@ export function registerUsers(program: Command): void {
   registerRollback(users);
   registerShow(users);
   registerMarks(users);
+  registerPrivacy(users);
 }
 
 function registerExport(users: Command): void {
@@ -200,6 +203,44 @@ function registerMarks(users: Command): void {
         (await import('./users/mark.ts')).runInclude(who, options),
       ),
     [['sallyport users include bob@example.org', 'the user takes part again']],
+  );
+}
+
+function registerPrivacy(users: Command): void {
+  withExamples(
+    users
+      .command('dossier')
+      .description('Print everything that is held of one person, as JSON. No hashes, no secrets.')
+      .argument(...WHO)
+      .option(...TENANT)
+      .action(async (who: string, options: DossierCommand) =>
+        (await import('./users/dossier.ts')).runDossier(who, options),
+      ),
+    [
+      [
+        'sallyport users dossier alice@example.org > alice.json',
+        'for a person who asks what is held of them',
+      ],
+    ],
+  );
+  withExamples(
+    users
+      .command('forget')
+      .description(
+        'Erase one person: account at the provider, row, sessions, mails, invitations. Cannot be undone.',
+      )
+      .argument(...WHO)
+      .option(...TENANT)
+      .option('--yes', 'do it')
+      .option(...DRY_RUN)
+      .option(...JSON_OPTION)
+      .action(async (who: string, options: ForgetCommand) =>
+        (await import('./users/forget.ts')).runForget(who, options),
+      ),
+    [
+      ['sallyport users forget alice@example.org --dry-run', 'what would be erased, with counts'],
+      ['sallyport users forget 4f6c… --yes', 'do it; again, if the provider was away'],
+    ],
   );
 }
 

@@ -5,6 +5,7 @@ import { readCatalog } from './catalog.ts';
 import { MIGRATIONS, withSession } from './connect.ts';
 import { readExpected } from './expected.ts';
 import { readMigrations } from './files.ts';
+import { expectedFor, filesFor } from './gated.ts';
 import { readLedger } from './ledger.ts';
 import { migrate, planMigrations, planRun, type MigrateOptions } from './migrate.ts';
 import { verify } from './verify.ts';
@@ -27,8 +28,8 @@ export interface MigrateCommand extends RunOptions {
 
 /** Runs the pending migrations, or prints them. */
 export async function runMigrate(options: MigrateCommand): Promise<void> {
-  const files = await readMigrations(MIGRATIONS);
   await withSession(async ({ session, shown, waiting }) => {
+    const files = await filesFor(session);
     if (options.dryRun === true) {
       const { pending } = await planRun(session, files);
       report(options, { database: shown, dry_run: true, pending: pending.map(({ name }) => name) }, [
@@ -58,8 +59,8 @@ function explainInterruption(error: unknown): never {
 
 /** Prints each migration and its state. */
 export async function runStatus(options: Output): Promise<void> {
-  const files = await readMigrations(MIGRATIONS);
   await withSession(async ({ session, shown }) => {
+    const files = await filesFor(session);
     const ledger = await readLedger(session);
     const entries = new Map(ledger.map((entry) => [entry.name, entry]));
     const faults = [...(await faultsOfUnadopted(session, ledger)), ...planMigrations(files, ledger).faults];
@@ -79,10 +80,8 @@ export async function runStatus(options: Output): Promise<void> {
 
 /** Throws Failure after printing every difference to the migrations. */
 export async function runVerify(options: Output): Promise<void> {
-  const files = await readMigrations(MIGRATIONS);
-  const expected = await readExpected(MIGRATIONS);
   const differences = await withSession(async ({ session, shown }) => {
-    const found = await verify(session, files, expected);
+    const found = await verify(session, await filesFor(session), await expectedFor(session));
     report(options, { database: shown, ok: found.length === 0, differences: found }, [
       found.length === 0 ? `${shown}: as the migrations promise` : `${shown} differs:`,
       ...found.map((difference) => `  ${difference}`),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { auditInsert } from '../../shared/people/audit.ts';
 import { isTenant } from '../../shared/people/tenants.ts';
+import { hasPasswords } from '../../shared/people/users.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { syncGroups, type SyncedGroup } from '../../shared/provisioning/groups.ts';
 import { assertNotPaused } from '../../shared/provisioning/run.ts';
@@ -40,8 +41,10 @@ type TenantRow = z.output<typeof TenantRow>;
 
 /** Prints tenants that are not deleted, by slug. */
 export async function runList({ json }: ListCommand): Promise<void> {
-  const tenants = await withDatabase(({ database }) =>
-    database.query(
+  const tenants = await withDatabase(async ({ database }) => {
+    // After the clean-up everybody is across.
+    const completed = (await hasPasswords(database)) ? sql`u.migration_completed_at is not null` : sql`true`;
+    return database.query(
       sql`select t.tenant_id, t.slug, t.name, t.status, coalesce(c.users, 0) as users,
             coalesce(c.provisioned, 0) as provisioned, coalesce(c.completed, 0) as completed, coalesce(c.excluded, 0) as excluded,
             (select count(*)::int from kanidm_tenant_groups g where g.tenant_id = t.tenant_id) as groups,
@@ -50,15 +53,15 @@ export async function runList({ json }: ListCommand): Promise<void> {
             left join (
               select u.tenant_id, count(*)::int as users,
                 (count(*) filter (where u.kanidm_user_id is not null or l.user_id is not null))::int as provisioned,
-                (count(*) filter (where u.migration_completed_at is not null))::int as completed,
+                (count(*) filter (where ${completed}))::int as completed,
                 (count(*) filter (where p.excluded_at is not null))::int as excluded
               from users u left join sallyport_people p on p.user_id = u.user_id
                 left join (select distinct user_id from sallyport_links) l on l.user_id = u.user_id
               where u.deleted_at is null group by u.tenant_id) c on c.tenant_id = t.tenant_id
           where t.deleted_at is null order by t.slug`,
       TenantRow,
-    ),
-  );
+    );
+  });
   if (json === true) printJson(tenants);
   else if (tenants.length === 0) print('no tenants');
   else for (const tenant of tenants) print(lineOf(tenant));

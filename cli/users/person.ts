@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { KINDS } from '../../shared/mail/kinds.ts';
 import { personDeadlineOf, personDeadlinePassed } from '../../shared/invitations/deadline.ts';
-import { sql, type Database } from '../../shared/ports/database.ts';
+import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { isFailure, type Directory, type Person } from '../../shared/ports/directory.ts';
 
 const timestamp = z.date().nullable();
+/** A column that the clean-up drops. */
+const gone = (column: string): Sql => sql`(to_jsonb(u) ->> ${column}::text)`;
 
 const RowShape = z.object({
   user_id: z.string(),
@@ -19,7 +21,7 @@ const RowShape = z.object({
   status: z.string(),
   deleted_at: timestamp,
   auth_method: z.string(),
-  failed_login_attempts: z.number(),
+  failed_login_attempts: z.number().nullable(),
   locked_until: timestamp,
   last_login_at: timestamp,
   kanidm_user_id: z.string().nullable(),
@@ -47,11 +49,13 @@ const WAVE_NOW = sql`(select w.name from sallyport_invitations i join sallyport_
 export function readRow(database: Pick<Database, 'query'>, id: string): Promise<ShownRow[]> {
   return database.query(
     sql`select u.user_id, t.slug as tenant, t.tenant_id, t.status as tenant_status, t.deleted_at is not null as tenant_deleted,
-          u.email, u.email_verified, u.full_name, u.role, u.status, u.deleted_at, u.auth_method, u.failed_login_attempts,
-          u.locked_until, u.last_login_at, u.kanidm_user_id, u.kanidm_synced_at, u.migration_invited_at,
-          u.migration_completed_at, p.excluded_at, p.excluded_reason, p.ready_at, p.flags,
+          u.email, u.email_verified, u.full_name, u.role, u.status, u.deleted_at, coalesce(${gone('auth_method')}, 'kanidm') as auth_method,
+          ${gone('failed_login_attempts')}::int as failed_login_attempts, ${gone('locked_until')}::timestamptz as locked_until,
+          u.last_login_at, u.kanidm_user_id, u.kanidm_synced_at,
+          ${gone('migration_invited_at')}::timestamptz as migration_invited_at,
+          ${gone('migration_completed_at')}::timestamptz as migration_completed_at, p.excluded_at, p.excluded_reason, p.ready_at, p.flags,
           ${personDeadlineOf(sql`u.user_id`, sql`u.tenant_id`)} as deadline, ${WAVE_NOW} as wave,
-          ${personDeadlinePassed(sql`u.user_id`, sql`u.tenant_id`)} as deadline_passed, u.password_hash as hash
+          ${personDeadlinePassed(sql`u.user_id`, sql`u.tenant_id`)} as deadline_passed, ${gone('password_hash')} as hash
         from users u join tenants t on t.tenant_id = u.tenant_id
           left join sallyport_people p on p.user_id = u.user_id
         where u.user_id = ${id}`,
@@ -111,8 +115,8 @@ export async function historyOf(database: Pick<Database, 'query'>, id: string) {
             last_error as error
           from sallyport_outbox where user_id = ${id} and kind = any(${BULK})
           union all
-          select migration_invited_at, null, 'invited', null, null from users u
-          where user_id = ${id} and migration_invited_at is not null
+          select ${gone('migration_invited_at')}::timestamptz, null, 'invited', null, null from users u
+          where user_id = ${id} and ${gone('migration_invited_at')} is not null
             and not exists (select from sallyport_outbox o where o.user_id = u.user_id and o.kind = any(${BULK}))
           order by invited_at desc limit ${LAST}::int`,
       InvitationRow,

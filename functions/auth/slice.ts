@@ -88,6 +88,6 @@ function databaseFaults({ written, raw }: Given): Fault[] {
 export const AUTH = {
   name: 'auth',
   paths: ['/api/v1/auth/'],
-  schedule: { 'sessions-prune': '30 3 * * *', 'audit-prune': '30 3 * * *' },
+  schedule: { 'sessions-prune': '30 3 * * *', 'audit-prune': '30 3 * * *', 'records-prune': '30 3 * * *' },
   slice: OWN.and(SESSIONS).and(OAUTH_CLIENTS).and(MIGRATION).and(SUBJECTS).and(SERVER),
 } as const satisfies EdgeFunction;

@@ -33,7 +33,13 @@ export type AuditedAct =
   /** Reminders wait for a week. */
   | 'later'
   /** No mail reaches the person any more. */
-  | 'unreachable';
+  | 'unreachable'
+  /** A backup was read for the clean-up. */
+  | 'backup_checked'
+  | 'cleaned_up'
+  | 'cleanup_restored'
+  /** Erased: of its subject the audit has ids alone. */
+  | 'forgotten';
 
 /** One row of the append-only record. No secrets and no addresses of mail: it outlives the user. */
 export interface AuditEntry {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { sql, type Sql } from '../ports/database.ts';
+import { sql, type Database, type Sql } from '../ports/database.ts';
 import { isTenant } from './tenants.ts';
 
 /** In sallyport_people.flags, once the provider has taken the password (true) or refused it for good (false). */
@@ -55,4 +55,16 @@ export function ofMail(email: string, tenant: string | null): Sql {
     where lower(o.email) = lower(${email}::text) and o.deleted_at is null and ${isTenant(tenant)}`;
   return sql`${alike} and (u.email = ${email}::text or not exists (${others}
     and (o.email = ${email}::text or (o.tenant_id = u.tenant_id and o.user_id <> u.user_id))))`;
+}
+
+const ThereRow = z.object({ there: z.boolean() });
+
+/** False once the clean-up has dropped them. Throws as `Database`. */
+export async function hasPasswords(database: Pick<Database, 'query'>): Promise<boolean> {
+  const [row] = await database.query(
+    sql`select exists (select from pg_attribute where attrelid = to_regclass('users') and attname = 'password_hash'
+          and not attisdropped) as there`,
+    ThereRow,
+  );
+  return row?.there === true;
 }

@@ -1,6 +1,6 @@
 import type { AuditedAct } from '../people/audit.ts';
 import { PASSWORD_CARRIED } from '../people/users.ts';
-import { json, sql, type Sql } from '../ports/database.ts';
+import { empty, json, sql, type Sql } from '../ports/database.ts';
 import { ELIGIBLE, usersById } from './people.ts';
 
 /** What became of one person. */
@@ -41,7 +41,7 @@ export function intention(
   return sql`intended as (
     insert into sallyport_ledger as l (run_id, user_id, state, before)
     select ${runId}::uuid, u.user_id, 'intended', jsonb_build_object(
-      'auth_method', u.auth_method, 'kanidm_user_id', u.kanidm_user_id, 'kanidm_synced_at', u.kanidm_synced_at,
+      'auth_method', to_jsonb(u) -> 'auth_method', 'kanidm_user_id', u.kanidm_user_id, 'kanidm_synced_at', u.kanidm_synced_at,
       'existed', u.user_id = any(${existing}::uuid[]), 'relinked', ${relinked}::boolean)
     from ${usersById(userIds)} where ${ELIGIBLE} and ${may} and exists (select from held)
     on conflict (run_id, user_id) do update set state = 'intended', at = now(),
@@ -58,7 +58,14 @@ const PROVISIONED: AuditedAct = 'provisioned';
  * One statement for link, row, ledger and record. Rows of users are locked in the order of their ids, so that a deletion that
  * commits first is seen, and two statements cannot block each other.
  */
-export function resolution({ runId, issuer, who }: LedgerOf, rows: readonly Resolution[]): Sql {
+export function resolution(
+  { runId, issuer, who }: LedgerOf,
+  rows: readonly Resolution[],
+  passwords: boolean,
+): Sql {
+  const method = passwords
+    ? sql`, auth_method = case u.auth_method when 'password' then 'dual' else u.auth_method end`
+    : empty;
   const linkedIds = rows.flatMap(({ userId, account }) => (account === null ? [] : [userId]));
   return sql`
     done as materialized (
@@ -77,8 +84,7 @@ export function resolution({ runId, issuer, who }: LedgerOf, rows: readonly Reso
       update users u set kanidm_synced_at = now(),
         kanidm_user_id = case when d.account ~ ${UUID} and (u.user_id in (select user_id from linked) or exists (
             select from sallyport_links k where k.issuer = ${issuer} and k.subject = d.account and k.user_id = u.user_id))
-          then d.account::uuid else u.kanidm_user_id end,
-        auth_method = case u.auth_method when 'password' then 'dual' else u.auth_method end
+          then d.account::uuid else u.kanidm_user_id end ${method}
       from done d join alive using ("userId") where u.user_id = d."userId"),
     flagged as (
       insert into sallyport_people as p (user_id, flags)

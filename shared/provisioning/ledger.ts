@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { DatabaseError, json, sql, type Database } from '../ports/database.ts';
 import type { Lease } from '../runs/lease.ts';
+import { hasPasswords } from '../people/users.ts';
 import { COLUMNS, intention, resolution, type LedgerOf, type Resolution } from './ledger-changes.ts';
 import {
   accountOf,
@@ -17,7 +18,7 @@ import {
 /**
  * `listed`: named by a file. `intended`: the provider is being called. `signed_in`: a sign-in by password made the account meanwhile.
  * `gone`: the user was deleted meanwhile, and the account is still to be. `removed`: it is deleted too. `undoing`, `undone`, `kept`: of a
- * rollback.
+ * rollback. `forgotten`: the person was erased.
  */
 export type LedgerState =
   | 'listed'
@@ -32,7 +33,8 @@ export type LedgerState =
   | 'removed'
   | 'undoing'
   | 'undone'
-  | 'kept';
+  | 'kept'
+  | 'forgotten';
 
 export type { Resolution } from './ledger-changes.ts';
 
@@ -71,6 +73,7 @@ export function openLedger(
   lease: Pick<Lease, 'write' | 'query'>,
   { runId, issuer, who }: LedgerOf,
 ): Ledger {
+  let passwords: Promise<boolean> | undefined;
   return {
     async list(userIds) {
       for (let at = 0; at < userIds.length; at += LISTED_AT_ONCE)
@@ -106,9 +109,10 @@ export function openLedger(
         FullRow,
       ),
     resolve: async (rows) => {
+      const there = await (passwords ??= hasPasswords(database));
       const gone = await onceMore(() =>
         lease.query(
-          resolution({ runId, issuer, who }, rows),
+          resolution({ runId, issuer, who }, rows, there),
           sql`select user_id as "userId" from booked where state = 'gone'`,
           IdRow,
         ),

@@ -24,10 +24,10 @@ export const FullRow = z.object({
   /** The id of the account: that of the user, except where another was linked before. */
   account: z.string(),
 });
-/** A user with everything that an account is made of. The hash is for the provider alone: never shown, never kept. */
+/** A user with everything that an account is made of. The hash is for the provider alone: never shown, never kept. Null once the clean-up has dropped it. */
 export type FullUser = z.output<typeof FullRow>;
 export const FULL_USER = sql`${USER}, u.email_verified as "emailVerified", u.full_name as "fullName", u.role,
-  u.password_hash as "passwordHash"`;
+  to_jsonb(u) ->> 'password_hash' as "passwordHash"`;
 
 export const USERS = sql`users u join tenants t on t.tenant_id = u.tenant_id`;
 /** The same, read by their ids whatever the planner thinks of a table that it has no statistics of. */

@@ -6,7 +6,7 @@ import { openLease, withLease, type Lease, type LeaseOptions } from '../runs/lea
 import { openRuns, type RunKind, type Runs } from '../runs/run.ts';
 import type { PeopleDeps } from './deps.ts';
 import { NIL, USERS } from './people.ts';
-import { PEOPLE, ProvisioningRefused } from './run.ts';
+import { assertWayBack, PEOPLE, ProvisioningRefused } from './run.ts';
 
 const planSchema = z.object({ tenant: z.string().nullable(), clearLinks: z.boolean() });
 export type RollbackPlan = z.output<typeof planSchema>;
@@ -95,6 +95,7 @@ export async function previewRollback(
   request: RollbackRequest,
   { database }: Pick<RollbackDeps, 'database'>,
 ): Promise<RolledBack> {
+  await assertWayBack(database);
   const { rows, links } = await planOf(database, request);
   return { runId: null, rolledBack: rows, linksCleared: links, kept: await keptOf(database, request) };
 }
@@ -105,6 +106,7 @@ export async function previewRollback(
  */
 export async function rollBack(request: RollbackRequest, deps: RollbackDeps): Promise<RolledBack> {
   const { database, lease, runs, random } = deps;
+  await assertWayBack(database);
   const id = random.uuid();
   return withLease(lease, id, deps, async () => {
     const runId = (await unfinishedOf(request, runs)) ?? id;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { sql, type Database } from '../ports/database.ts';
 import { MIGRATION_SWITCH } from '../people/tenants.ts';
+import { hasPasswords } from '../people/users.ts';
 import { openLease, type Lease, type LeaseOptions } from '../runs/lease.ts';
 import { openRuns, type Run, type RunKind, type Runs } from '../runs/run.ts';
 
@@ -56,6 +57,14 @@ export interface Books {
 export function openBooks(database: Database, options: Omit<LeaseOptions, 'name'> = {}): Books {
   const lease = openLease(database, { name: PEOPLE.name, ...options });
   return { database, lease, runs: openRuns(database, lease, PEOPLE) };
+}
+
+/** Throws ProvisioningRefused once the clean-up has dropped the passwords: there is nothing to go back to. */
+export async function assertWayBack(database: Pick<Database, 'query'>): Promise<void> {
+  if (await hasPasswords(database)) return;
+  throw new ProvisioningRefused(
+    'the passwords were dropped by the clean-up: `sallyport migration cleanup restore` brings them back first',
+  );
 }
 
 const PausedRow = z.object({ who: z.string(), since: z.date() });

@@ -5,7 +5,7 @@ import type { Lease } from '../runs/lease.ts';
 import { callsOf, underLease, type PeopleDeps } from './deps.ts';
 import { WAS_THERE } from './ledger-changes.ts';
 import { NIL } from './people.ts';
-import { ProvisioningRefused, type PeopleRun } from './run.ts';
+import { assertWayBack, ProvisioningRefused, type PeopleRun } from './run.ts';
 import { ClaimRow, undoPage, type Claimed } from './undo-page.ts';
 
 export interface Undone {
@@ -79,7 +79,8 @@ export async function previewUndo(runId: string, deps: PeopleDeps): Promise<Undo
   };
 }
 
-async function runToUndo(runId: string, { runs, directory }: PeopleDeps): Promise<PeopleRun> {
+async function runToUndo(runId: string, { runs, directory, database }: PeopleDeps): Promise<PeopleRun> {
+  await assertWayBack(database);
   const run = await runs.find(runId);
   if (run === undefined) throw new ProvisioningRefused(`there is no run ${runId}`);
   const { provider, issuer } = directory.traits;

@@ -2,7 +2,13 @@ import * as z from 'zod';
 import { completing } from '../../../shared/invitations/link.ts';
 import { auditInsert, type AuditEntry } from '../../../shared/people/audit.ts';
 import type { Person } from '../../../shared/people/users.ts';
-import { sql, UniqueViolation, type Database, type Sql } from '../../../shared/ports/database.ts';
+import {
+  DatabaseError,
+  sql,
+  UniqueViolation,
+  type Database,
+  type Sql,
+} from '../../../shared/ports/database.ts';
 import type { ProviderAccount } from '../../../shared/ports/sign-in.ts';
 import { sessionEnding, sessionInserts, which, type NewSession } from '../../../shared/sessions/store.ts';
 import { uuidOf } from '../../../shared/uuid.ts';
@@ -14,6 +20,8 @@ export interface Beginning {
   readonly arrival: Pick<Arrival, 'passwords' | 'idTaken'>;
   readonly audited: Pick<AuditEntry, 'from' | 'run'> & { readonly by: string };
 }
+
+const UNDEFINED_COLUMN = '42703';
 
 const BegunRow = z.object({ begun: z.number(), ended: z.array(z.string()) });
 
@@ -122,7 +130,9 @@ async function begin(
     );
     return row?.begun === 1 ? row.ended : undefined;
   } catch (error) {
-    if (error instanceof UniqueViolation) return undefined;
+    // The clean-up came in between.
+    const dropped = error instanceof DatabaseError && error.code === UNDEFINED_COLUMN;
+    if (error instanceof UniqueViolation || dropped) return undefined;
     throw error;
   }
 }

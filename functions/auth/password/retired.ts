@@ -1,10 +1,9 @@
-import * as z from 'zod';
 import { Refusal } from '../../../shared/errors.ts';
-import { DatabaseError, sql } from '../../../shared/ports/database.ts';
+import { hasPasswords } from '../../../shared/people/users.ts';
+import { DatabaseError } from '../../../shared/ports/database.ts';
 import type { AuthDeps } from '../deps.ts';
 
 const UNDEFINED_COLUMN = '42703';
-const There = z.object({ there: z.boolean() });
 
 /**
  * The frame of every password route. Throws Refusal `password_retired` where PASSWORD_SIGN_IN is off, and where the clean-up has
@@ -25,10 +24,5 @@ export async function retiredWithColumn<T>(
 
 /** For what would not meet a dropped column by itself. Throws Refusal `password_retired`, and as `Database`. */
 export async function requirePasswords(database: Pick<AuthDeps['database'], 'query'>): Promise<void> {
-  const [row] = await database.query(
-    sql`select exists (select from pg_attribute where attrelid = to_regclass('users') and attname = 'password_hash'
-          and not attisdropped) as there`,
-    There,
-  );
-  if (row?.there === false) throw new Refusal('password_retired', 'the passwords were dropped');
+  if (!(await hasPasswords(database))) throw new Refusal('password_retired', 'the passwords were dropped');
 }

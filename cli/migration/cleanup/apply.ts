@@ -1,0 +1,258 @@
+import { randomUUID } from 'node:crypto';
+import * as z from 'zod';
+import { auditInsert } from '../../../shared/people/audit.ts';
+import { DatabaseError, json, sql, type Sql } from '../../../shared/ports/database.ts';
+import type { DatabaseSession } from '../../../shared/database/session.ts';
+import { withSession } from '../../db/connect.ts';
+import type { MigrationFile } from '../../db/files.ts';
+import { filesFor, readGated } from '../../db/gated.ts';
+import { entryFor } from '../../db/ledger.ts';
+import { planRun } from '../../db/migrate.ts';
+import { lockRun } from '../../db/run-lock.ts';
+import { Failure } from '../../failure.ts';
+import { operator } from '../../people/ground.ts';
+import { ReferenceRow, referencesTo } from '../../people/references.ts';
+import { colors, note, print, printJson } from '../../terminal.ts';
+import { openArchive, type ArchiveWriter } from './archive.ts';
+import { backupOf } from './checked.ts';
+import { contentOf, readCounts, readShape, type Counts, type Head } from './content.ts';
+import { assertPasswords, LEAVING, readGate, type GateLine } from './gate.ts';
+import { readRecipient, type ArchiveKey } from './keys.ts';
+import { alone, beginAlone, NO_WRITES, type Patience } from './locks.ts';
+import { linesOf } from './report.ts';
+
+export interface ApplyCommand {
+  readonly database: string;
+  readonly archive?: string;
+  readonly recipient?: string;
+  readonly backup?: string;
+  readonly removeWithoutAccount?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  /** Seconds to wait for sign-ins and runs under way. */
+  readonly wait: number;
+}
+
+/** Drops the passwords, once everything says that they may go, and what is dropped lies in the archive. */
+export async function runApply(options: ApplyCommand): Promise<void> {
+  const target = options.dryRun === true ? null : await targetOf(options);
+  await withSession(async ({ session, waiting }) => {
+    const gated = await judged(session, options);
+    const removing = options.removeWithoutAccount === true;
+    const backup = await backupOf(options.backup, session);
+    const gate = [...(await readGate(session, removing)), backup];
+    if (target === null) {
+      report(
+        options,
+        gate,
+        await readCounts(session, leaving(removing)),
+        await referencesNow(session, removing),
+      );
+      return;
+    }
+    refuseUnless(gate);
+    const patience = { ...waiting, waitMs: options.wait * 1_000 };
+    await lockRun(session, patience.waitMs, waiting);
+    const done = await drop({ session, gated, removing, backup, patience, ...target });
+    report(options, gate, done.counts, [], done);
+  });
+}
+
+interface Target {
+  readonly archive: string;
+  readonly recipient: ArchiveKey;
+}
+
+async function targetOf({ archive, recipient }: ApplyCommand): Promise<Target> {
+  if (archive === undefined || recipient === undefined)
+    throw new Failure(
+      'what is dropped has to be kept: name --archive FILE, and --recipient FILE with the public JWK that it is encrypted to',
+    );
+  return { archive, recipient: await readRecipient(recipient) };
+}
+
+/** What can be said without the gate. Throws Failure. */
+async function judged(session: DatabaseSession, { database }: ApplyCommand): Promise<MigrationFile> {
+  const found = await assertPasswords(session);
+  if (found !== database)
+    throw new Failure(`this database is ${found}, not ${database}: nothing was changed`);
+  const { pending } = await planRun(session, await filesFor(session));
+  if (pending.length > 0)
+    throw new Failure(`${pending.length} migrations are pending: run \`sallyport db migrate\` first`);
+  const [gated, ...others] = await readGated();
+  if (gated === undefined || others.length > 0) throw new Error('one migration is gated');
+  return gated;
+}
+
+function leaving(removing: boolean): Sql {
+  return removing ? LEAVING : sql`select user_id from users where false`;
+}
+
+function refuseUnless(gate: readonly GateLine[]): void {
+  if (gate.every(({ ok }) => ok)) return;
+  for (const line of linesOf(gate)) print(line);
+  throw new Failure('the gate is closed: nothing was changed');
+}
+
+interface Dropping extends Target {
+  readonly session: DatabaseSession;
+  readonly gated: MigrationFile;
+  readonly removing: boolean;
+  readonly backup: GateLine;
+  readonly patience: Patience;
+}
+
+interface Dropped {
+  readonly id: string;
+  readonly archive: string;
+  readonly sha256: string;
+  readonly counts: Counts;
+}
+
+async function drop(dropping: Dropping): Promise<Dropped> {
+  const { session, archive, recipient } = dropping;
+  const writer = await openArchive(archive, recipient);
+  let committing = false;
+  try {
+    await beginAlone(session, NO_WRITES, dropping.patience);
+    const dropped = await dropWithin(dropping, writer);
+    committing = true;
+    await session.execute(sql`commit`);
+    return dropped;
+  } catch (error) {
+    if (committing && !(error instanceof DatabaseError)) {
+      note(
+        `${colors.red('the end is not known')}: \`sallyport db status\` shows whether the passwords are dropped; ${archive} stays`,
+      );
+      throw error;
+    }
+    await session.execute(sql`rollback`).catch(() => 0);
+    await writer.discard();
+    throw error;
+  }
+}
+
+/** In the transaction that keeps everybody else from writing. */
+async function dropWithin(dropping: Dropping, writer: ArchiveWriter): Promise<Dropped> {
+  const { session, gated, removing, archive, patience } = dropping;
+  refuseUnless([...(await readGate(session, removing)), dropping.backup]);
+  const head = await headOf(session, removing);
+  refuseReferences(await references(session, removing));
+  await writer.write(JSON.stringify(head));
+  for await (const text of contentOf(session)) await writer.write(text);
+  const sha256 = await writer.finish();
+  await writer.keep();
+  await alone(session, patience);
+  const started = performance.now();
+  for (const change of changes) await session.execute(change);
+  await session.script(gated.text);
+  await session.execute(entryFor(gated, 'applied', performance.now() - started));
+  await session.execute(recorded(head, sha256));
+  return { id: head.id, archive, sha256, counts: head.counts };
+}
+
+async function headOf(session: DatabaseSession, removing: boolean): Promise<Head> {
+  const [row] = await session.query(
+    sql`select current_database() as database, now()::text as at`,
+    z.object({ database: z.string(), at: z.string() }),
+  );
+  const counts = await readCounts(session, leaving(removing));
+  return {
+    kind: 'head',
+    id: randomUUID(),
+    database: row?.database ?? '',
+    at: row?.at ?? '',
+    shape: await readShape(session),
+    counts,
+  };
+}
+
+type References = readonly z.output<typeof ReferenceRow>[];
+
+async function references(session: DatabaseSession, removing: boolean): Promise<References> {
+  const statements = referencesTo(leaving(removing));
+  for (const statement of statements.slice(0, -1)) await session.execute(statement);
+  return session.query(statements[statements.length - 1] ?? sql`select`, ReferenceRow);
+}
+
+/** The same, leaving nothing behind. */
+async function referencesNow(session: DatabaseSession, removing: boolean): Promise<References> {
+  await session.execute(sql`begin`);
+  try {
+    return await references(session, removing);
+  } finally {
+    await session.execute(sql`rollback`);
+  }
+}
+
+/** Their rows would go too, and stand in no archive. */
+function refuseReferences(found: References): void {
+  if (found.length === 0) return;
+  const named = found.map(({ name, rows }) => `${name} (${rows})`).join(', ');
+  throw new Failure(
+    `people who would be removed are named by rows of ${named}: give these rows to somebody else or delete them first, nothing was changed`,
+  );
+}
+
+/** What the gated migration takes for granted, and what would come back to passwords after it. */
+const changes: readonly Sql[] = [
+  sql`delete from users where user_id in (select user_id from sallyport_leaving)`,
+  sql`update users u set kanidm_user_id =
+      case when exists (select from users k where k.kanidm_user_id = u.user_id) then gen_random_uuid() else u.user_id end
+    where u.kanidm_user_id is null`,
+  sql`update sallyport_waves set state = 'cancelled', ended_at = now() where state = 'planned'`,
+  sql`update sallyport_invitations set ended_at = now(), end_reason = 'cancelled' where ended_at is null`,
+  sql`delete from sallyport_registrations`,
+  sql`delete from sallyport_resets`,
+];
+
+/** The archive is known by its digest: no other one is ever restored. */
+function recorded({ id, database, counts }: Head, sha256: string): Sql {
+  const entry = {
+    who: operator(),
+    what: 'cleaned_up',
+    from: 'cli',
+    run: id,
+    detail: { ...counts, archive: sha256 },
+  } as const;
+  return sql`with run as (
+      insert into sallyport_runs (run_id, kind, fingerprint, plan, state, report)
+      values (${id}::uuid, 'cleanup', ${sha256}, ${json({ database })}, 'done', ${json(counts)}) returning run_id)
+    ${auditInsert(entry, sql`run`)}`;
+}
+
+function report(
+  options: ApplyCommand,
+  gate: readonly GateLine[],
+  counts: Counts,
+  named: References,
+  done?: Dropped,
+): void {
+  const open = gate.every(({ ok }) => ok) && named.length === 0;
+  if (options.json === true)
+    printJson({
+      database: options.database,
+      dry_run: done === undefined,
+      ok: open,
+      ...counts,
+      ...(done === undefined
+        ? { gate, named_elsewhere: named }
+        : { run: done.id, archive: done.archive, sha256: done.sha256 }),
+    });
+  else {
+    if (done === undefined) for (const line of linesOf(gate)) print(line);
+    const would = done === undefined ? 'would lose' : 'have lost';
+    print(
+      `${counts.passwords} of ${counts.people} people ${would} their password, ${counts.removed} without an account ${done === undefined ? 'would be' : 'were'} removed with ${counts.sessions} sessions`,
+    );
+    print(`${counts.linked} accounts known by a link alone, ${counts.waves} planned waves cancelled`);
+    for (const { name, rows } of named)
+      print(`${colors.red('in the way')}: ${rows} rows of ${name} name people who would be removed`);
+    if (done === undefined) print('nothing was changed');
+    else {
+      print(`archive ${done.archive}, SHA-256 ${done.sha256}`);
+      print(`to undo: sallyport migration cleanup restore ${done.archive} --key FILE`);
+    }
+  }
+  if (!open) throw new Failure('');
+}

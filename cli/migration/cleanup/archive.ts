@@ -1,0 +1,177 @@
+import { createHash, randomBytes, type Hash } from 'node:crypto';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { compactDecrypt, CompactEncrypt } from 'jose';
+import * as z from 'zod';
+import { linesOf } from '../../fga/lines.ts';
+import { Failure } from '../../failure.ts';
+import { orUnwritable } from '../../input.ts';
+import type { ArchiveKey } from './keys.ts';
+
+/**
+ * An archive is lines of JWE in compact form (RFC 7516). The first is encrypted to the recipient and holds the key of all others, which
+ * hold lines of JSON. Their protected headers number them and mark the last one, so that none can be cut off, left out or moved.
+ */
+
+/** Bytes of JSON in one line, about: what is in memory at a time. */
+const CHUNK = 256 * 1024;
+const TYPE = 'sallyport-cleanup-1';
+const ENC = 'A256GCM';
+
+export interface ArchiveWriter {
+  /** One record, which has a form in JSON. `text`: that form. */
+  write(text: string): Promise<void>;
+  /** Everything is on the disk and reads back as it was written. Returns the SHA-256 of the file, as hex. */
+  finish(): Promise<string>;
+  /** Gives it its name. From then on it stays, whatever happens. */
+  keep(): Promise<void>;
+  /** Removes it, unless it is kept. */
+  discard(): Promise<void>;
+}
+
+/** A file readable by its owner alone, under another name until it is kept. Throws Failure where `file` is there already. */
+export async function openArchive(file: string, recipient: ArchiveKey): Promise<ArchiveWriter> {
+  const partial = `${file}.partial`;
+  await refuseTaken(file);
+  await rm(partial, { force: true });
+  const handle = await orUnwritable(partial, () => open(partial, 'wx', 0o600));
+  const key = randomBytes(32);
+  const out = hashed(partial, handle);
+  let kept = false;
+  let pending: string[] = [];
+  let size = 0;
+  let seq = 0;
+  const plain = createHash('sha256');
+  const flush = async (last: boolean): Promise<void> => {
+    const text = pending.join('');
+    plain.update(text);
+    await out.line(await sealed(text, { alg: 'dir', enc: ENC, typ: TYPE, seq, last }, key));
+    [pending, size, seq] = [[], 0, seq + 1];
+  };
+  const wrapped = JSON.stringify({ k: key.toString('base64url') });
+  await out.line(await sealed(wrapped, { alg: recipient.alg, enc: ENC, typ: TYPE }, recipient.key));
+  return {
+    async write(text) {
+      pending.push(text, '\n');
+      size += text.length + 1;
+      if (size >= CHUNK) await flush(false);
+    },
+    async finish() {
+      await flush(true);
+      await orUnwritable(partial, () => handle.sync());
+      await handle.close();
+      await readBack(partial, key, plain.digest('hex'), out.digest());
+      return out.digest();
+    },
+    async keep() {
+      await refuseTaken(file);
+      await orUnwritable(file, () => rename(partial, file));
+      kept = true;
+      await syncFolder(dirname(file));
+    },
+    async discard() {
+      await handle.close().catch(() => undefined);
+      if (!kept) await rm(partial, { force: true });
+    },
+  };
+}
+
+async function refuseTaken(file: string): Promise<void> {
+  const there = await open(file).catch(() => undefined);
+  if (there === undefined) return;
+  await there.close();
+  throw new Failure(`${file} is there already: an archive is never overwritten`);
+}
+
+function hashed(name: string, handle: FileHandle): { line(text: string): Promise<void>; digest(): string } {
+  const hash: Hash = createHash('sha256');
+  return {
+    async line(text) {
+      hash.update(`${text}\n`);
+      await orUnwritable(name, () => handle.appendFile(`${text}\n`));
+    },
+    digest: () => hash.copy().digest('hex'),
+  };
+}
+
+function sealed(
+  text: string,
+  header: Parameters<CompactEncrypt['setProtectedHeader']>[0],
+  key: ArchiveKey['key'] | Uint8Array,
+): Promise<string> {
+  return new CompactEncrypt(new TextEncoder().encode(text)).setProtectedHeader(header).encrypt(key);
+}
+
+/** What the disk holds, against what was written. Throws Failure. */
+async function readBack(file: string, key: Uint8Array, plain: string, digest: string): Promise<void> {
+  const [found, whole] = [createHash('sha256'), createHash('sha256')];
+  const lines = linesOf(file);
+  whole.update(`${await firstOf(lines)}\n`);
+  for await (const text of chunks(file, lines, key, whole)) found.update(text);
+  if (found.digest('hex') !== plain || whole.digest('hex') !== digest)
+    throw new Failure(`${file} does not read back as it was written: nothing was dropped`);
+}
+
+/** After a crash of the machine the name has to be there, not only the file. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  await handle.sync().finally(() => handle.close());
+}
+
+const Wrapped = z.object({ k: z.string() });
+const Header = z.object({ typ: z.literal(TYPE), seq: z.number(), last: z.boolean() });
+
+/** The records of an archive, each as a text of JSON; `digest` is given the file's lines. Throws Failure for another key, and for a cut or changed file. */
+export async function* readArchive(file: string, opener: ArchiveKey, digest: Hash): AsyncGenerator<string> {
+  const lines = linesOf(file);
+  const first = await firstOf(lines);
+  digest.update(`${first}\n`);
+  const key = await unwrapped(file, first, opener);
+  for await (const text of chunks(file, lines, key, digest))
+    for (const line of text.split('\n')) if (line !== '') yield line;
+}
+
+async function firstOf(lines: AsyncGenerator<string>): Promise<string> {
+  const first = await lines.next();
+  return first.done === true ? '' : first.value;
+}
+
+async function unwrapped(file: string, first: string, { key, alg }: ArchiveKey): Promise<Uint8Array> {
+  if (first.split('.').length !== 5) throw new Failure(`${file} is no archive of the clean-up`);
+  try {
+    const { plaintext } = await compactDecrypt(first, key, {
+      keyManagementAlgorithms: [alg],
+      contentEncryptionAlgorithms: [ENC],
+    });
+    return Buffer.from(Wrapped.parse(JSON.parse(new TextDecoder().decode(plaintext))).k, 'base64url');
+  } catch {
+    throw new Failure(
+      `${file} cannot be opened with this key: it was encrypted to another one, or its beginning was changed`,
+    );
+  }
+}
+
+async function* chunks(
+  file: string,
+  lines: AsyncIterable<string>,
+  key: Uint8Array,
+  digest: Hash,
+): AsyncGenerator<string> {
+  let seq = 0;
+  let ended = false;
+  for await (const line of lines) {
+    digest.update(`${line}\n`);
+    const { plaintext, protectedHeader } = await compactDecrypt(line, key, {
+      keyManagementAlgorithms: ['dir'],
+      contentEncryptionAlgorithms: [ENC],
+    }).catch(() => {
+      throw new Failure(`${file} is cut off or was changed (part ${seq + 1})`);
+    });
+    const header = Header.safeParse(protectedHeader);
+    if (ended || !header.success || header.data.seq !== seq)
+      throw new Failure(`${file} was changed (part ${seq + 1})`);
+    [seq, ended] = [seq + 1, header.data.last];
+    yield new TextDecoder().decode(plaintext);
+  }
+  if (!ended) throw new Failure(`${file} is cut off after part ${seq}`);
+}

@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import * as z from 'zod';
+import { sql, type Database } from '../../../shared/ports/database.ts';
+import { systemFault } from '../../../shared/system-errors.ts';
+import { splitLines } from '../../fga/lines.ts';
+import type { GateLine } from './gate.ts';
+
+const TABLES = ['tenants', 'users', 'sessions'] as const;
+const DAY_MS = 86_400_000;
+/** Clocks of two machines are apart by this much at most. */
+const SKEW_MS = 300_000;
+
+/** A dump of pg_dump, read to its end. */
+interface Dump {
+  /** Rows by table; a table without data is absent. */
+  readonly rows: ReadonlyMap<string, number>;
+  readonly hashes: boolean;
+  readonly complete: boolean;
+}
+
+/**
+ * Whether `file` is a backup to fall back on: less than a day old by the database's clock, whole, and with the data of tenants, users and
+ * sessions, of users at least those who were there a day ago. pg_dump's forms: plain SQL (gzip too), custom, tar, directory.
+ */
+export async function judgeBackup(
+  file: string | undefined,
+  database: Pick<Database, 'query'>,
+): Promise<GateLine> {
+  if (file === undefined)
+    return backupLine('none is named: --backup FILE, a dump of pg_dump younger than a day');
+  try {
+    return backupLine(await faultOf(file, database), file);
+  } catch (error) {
+    return backupLine(
+      `${file}: ${systemFault(error) ?? (error instanceof Error ? error.message : 'cannot be read')}`,
+    );
+  }
+}
+
+export function backupLine(fault: string | undefined, file?: string): GateLine {
+  const ok = fault === undefined;
+  const says = fault ?? `${file ?? 'it'} is whole and younger than a day`;
+  return { name: 'backup', ok, missing: ok ? 0 : 1, says: `backup: ${says}`, examples: [] };
+}
+
+const Now = z.object({ now: z.date(), users: z.number() });
+
+async function faultOf(file: string, database: Pick<Database, 'query'>): Promise<string | undefined> {
+  const [row] = await database.query(
+    sql`select now() as now, (select count(*) from users where created_at < now() - interval '1 day')::int as users`,
+    Now,
+  );
+  if (row === undefined) throw new Error('the database has no clock');
+  const { mtime, size } = await stat(file);
+  const age = row.now.getTime() - mtime.getTime();
+  if (age >= DAY_MS) return `${file} is of ${mtime.toISOString()}: older than a day`;
+  if (age < -SKEW_MS)
+    return `${file} is of ${mtime.toISOString()}, which is yet to come by the clock of the database`;
+  if (size === 0) return `${file} is empty`;
+  const dump = await read(file);
+  if (!dump.complete) return `${file} ends before the dump does, or is none of pg_dump`;
+  const missing = TABLES.filter((table) => !dump.rows.has(table));
+  if (missing.length > 0) return `${file} has no data of ${missing.join(', ')}`;
+  if (!dump.hashes) return `${file} has no password_hash of users`;
+  const users = dump.rows.get('users') ?? 0;
+  if (users < row.users)
+    return `${file} has ${users} users, and ${row.users} were there a day ago: it is of another database, or of a part`;
+  return undefined;
+}
+
+async function read(file: string): Promise<Dump> {
+  const magic = await firstBytes(file);
+  if (magic.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])))
+    return readScript(pipeline(createReadStream(file), createGunzip(), () => undefined));
+  if (
+    magic.length === 0 ||
+    magic.subarray(0, 5).toString() === 'PGDMP' ||
+    magic.subarray(257, 262).toString() === 'ustar'
+  )
+    return restored(file);
+  return readScript(createReadStream(file));
+}
+
+/** Empty for a folder. */
+async function firstBytes(file: string): Promise<Buffer> {
+  if ((await stat(file)).isDirectory()) return Buffer.alloc(0);
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(512), 0, 512, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** As pg_restore writes it: it reads all of the dump, so that a cut or a flipped bit in compressed data is found. */
+async function restored(file: string): Promise<Dump> {
+  const child = spawn('pg_restore', ['--file=-', '--', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint = (complaint + text).slice(0, 500);
+  });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', () => {
+      reject(new Error('pg_restore is needed to read it: install the client programs of PostgreSQL'));
+    });
+    child.once('close', resolve);
+  });
+  const [dump, code] = await Promise.all([readScript(child.stdout), ended]);
+  if (code !== 0) throw new Error(`pg_restore cannot read it: ${complaint.trim().split('\n')[0] ?? ''}`);
+  return dump;
+}
+
+const COPY = /^COPY (?:"?[^"\s.]+"?\.)?"?([^"\s.(]+)"? \(([^)]*)\) FROM stdin;$/;
+const INSERT = /^INSERT INTO (?:"?[^"\s.]+"?\.)?"?([^"\s.(]+)"? (?:\(([^)]*)\) )?VALUES/;
+const END = '-- PostgreSQL database dump complete';
+
+/** Counts rows without keeping any. */
+async function readScript(source: NodeJS.ReadableStream): Promise<Dump> {
+  const rows = new Map<string, number>();
+  const add = (table: string, more: number): void => void rows.set(table, (rows.get(table) ?? 0) + more);
+  let copying: string | undefined;
+  let hashes = false;
+  let complete = false;
+  for await (const line of splitLines(source.setEncoding('utf8') as AsyncIterable<string>)) {
+    if (copying !== undefined) {
+      if (line === '\\.') copying = undefined;
+      else add(copying, 1);
+      continue;
+    }
+    const [, copied, columns] = COPY.exec(line) ?? [];
+    const [, inserted, named] = copied === undefined ? (INSERT.exec(line) ?? []) : [];
+    const table = copied ?? inserted;
+    if (table === undefined) {
+      complete ||= line === END;
+      continue;
+    }
+    copying = copied;
+    add(table, copied === undefined ? 1 : 0);
+    // Without a list of columns every column is there.
+    if (table === 'users') hashes ||= (columns ?? named ?? 'password_hash').includes('password_hash');
+  }
+  return { rows, hashes, complete: complete && copying === undefined };
+}

@@ -1,0 +1,63 @@
+import * as z from 'zod';
+import type { DatabaseSession } from '../../../shared/database/session.ts';
+import { sql } from '../../../shared/ports/database.ts';
+import type { Shape } from './content.ts';
+
+/** Definitions of a shape are run as they are: the archive is known by its digest. */
+
+/** Adds the columns, empty and without any condition. */
+export async function addColumns(
+  session: DatabaseSession,
+  { columns, accountNotNull }: Shape,
+): Promise<void> {
+  const added = columns.map(({ name, type }) => `add column ${name} ${type}`);
+  if (!accountNotNull) added.push('alter column kanidm_user_id drop not null');
+  await session.script(`alter table users ${added.join(', ')}`);
+}
+
+/** Fills what is empty still, and adds the conditions, indexes and comments. */
+export async function finishColumns(session: DatabaseSession, shape: Shape): Promise<void> {
+  const { columns, constraints, indexes, tableComment } = shape;
+  const defaults = columns.filter(({ fallback }) => fallback !== null);
+  if (defaults.length > 0)
+    await session.script(
+      `alter table users ${defaults.map(({ name, fallback }) => `alter column ${name} set default ${fallback ?? ''}`).join(', ')}`,
+    );
+  for (const { name, notNull, fallback } of columns) {
+    if (!notNull) continue;
+    if (fallback !== null) await session.script(`update users set ${name} = default where ${name} is null`);
+    await session.script(`alter table users alter column ${name} set not null`);
+  }
+  for (const { name, definition } of constraints)
+    await session.script(`alter table users add constraint ${name} ${definition}`);
+  for (const index of indexes) await session.script(index);
+  for (const { name, comment } of columns)
+    if (comment !== null) await session.script(`comment on column users.${name} is ${literal(comment)}`);
+  await session.script(`comment on table users is ${tableComment === null ? 'null' : literal(tableComment)}`);
+}
+
+/** With `standard_conforming_strings`, the default since 9.1. */
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+const NameRow = z.object({ name: z.string() });
+
+/** Runs `work` while no trigger of `users` fires: what comes back is as old as it was. */
+export async function withoutTriggers<T>(session: DatabaseSession, work: () => Promise<T>): Promise<T> {
+  const triggers = await session.query(
+    sql`select quote_ident(tgname) as name from pg_trigger
+        where tgrelid = 'users'::regclass and not tgisinternal and tgenabled = 'O'`,
+    NameRow,
+  );
+  const turn = async (how: string): Promise<void> => {
+    if (triggers.length > 0)
+      await session.script(
+        `alter table users ${triggers.map(({ name }) => `${how} trigger ${name}`).join(', ')}`,
+      );
+  };
+  await turn('disable');
+  const done = await work();
+  await turn('enable');
+  return done;
+}

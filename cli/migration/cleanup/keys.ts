@@ -1,0 +1,64 @@
+import { importJWK, type CryptoKey, type JWK } from 'jose';
+import * as z from 'zod';
+import { Failure } from '../../failure.ts';
+import { readText } from '../../input.ts';
+
+/** A key of someone who can open an archive, or seals one. */
+export interface ArchiveKey {
+  readonly key: CryptoKey;
+  /** Of JWE (RFC 7518 §4). */
+  readonly alg: 'RSA-OAEP-256' | 'ECDH-ES+A256KW';
+}
+
+const Key = z.looseObject({
+  kty: z.enum(['EC', 'OKP', 'RSA']),
+  crv: z.enum(['P-256', 'P-384', 'P-521', 'X25519']).optional(),
+  n: z.string().optional(),
+  d: z.string().optional(),
+});
+const Text = z.union([Key, z.object({ keys: z.tuple([Key]) }).transform(({ keys: [only] }) => only)]);
+
+/** Of 2048 bits, in base64url. */
+const RSA_LEAST = 342;
+
+/** The public key that an archive is encrypted to. Throws Failure, for a private one too: it belongs to who restores. */
+export async function readRecipient(file: string): Promise<ArchiveKey> {
+  const jwk = await read(file, 'public');
+  if (jwk.d !== undefined)
+    throw new Failure(
+      `${file} is a private key: an archive is encrypted to the public one, so keep this away from here`,
+    );
+  return imported(file, jwk);
+}
+
+/** The private key that opens an archive. Throws Failure. */
+export async function readOpener(file: string): Promise<ArchiveKey> {
+  const jwk = await read(file, 'private');
+  if (jwk.d === undefined) throw new Failure(`${file} is a public key: the private one opens the archive`);
+  return imported(file, jwk);
+}
+
+async function read(file: string, kind: string): Promise<z.output<typeof Key>> {
+  const text = await readText(file);
+  try {
+    return Text.parse(JSON.parse(text));
+  } catch {
+    throw new Failure(`${file} is no ${kind} JWK: a key of P-256, P-384, P-521, X25519 or RSA, as JSON`);
+  }
+}
+
+/** What a key was made for elsewhere does not matter here. */
+const NO_PURPOSE = { use: undefined, key_ops: undefined, alg: undefined };
+
+async function imported(file: string, jwk: z.output<typeof Key>): Promise<ArchiveKey> {
+  if (jwk.kty === 'RSA' && (jwk.n?.length ?? 0) < RSA_LEAST)
+    throw new Failure(`${file} is an RSA key of less than 2048 bits`);
+  const alg = jwk.kty === 'RSA' ? 'RSA-OAEP-256' : 'ECDH-ES+A256KW';
+  try {
+    const key = await importJWK({ ...jwk, ...NO_PURPOSE } as JWK, alg);
+    if (key instanceof Uint8Array) throw new TypeError('a symmetric key');
+    return { key, alg };
+  } catch (error) {
+    throw new Failure(`${file} is no usable JWK`, { cause: error });
+  }
+}

@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import type { AuditedAct } from '../../../shared/people/audit.ts';
+import type { DatabaseSession } from '../../../shared/database/session.ts';
+import { sql, type Sql } from '../../../shared/ports/database.ts';
+import { Record_, type TABLES } from './content.ts';
+
+export interface Returned {
+  /** People whose values are back. */
+  readonly people: number;
+  /** Of those who were removed: back, and left out. */
+  readonly removed: number;
+  readonly left: number;
+  /** Who came after the clean-up. */
+  readonly since: number;
+}
+
+const BATCH = 500;
+
+/** Puts records back, some hundred by one statement, in the transaction that made the columns. */
+export async function openReturn(session: DatabaseSession) {
+  await session.execute(sql`create temp table sallyport_returning (row jsonb) on commit drop`);
+  await session.execute(sql`create temp table sallyport_returned (n integer) on commit drop`);
+  const counts = { people: 0, removed: 0, tried: 0 };
+  let batch: string[] = [];
+  let of = '';
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    const rows = `[${batch.join(',')}]`;
+    if (of === 'person') counts.people += await session.execute(valuesOf(rows));
+    else {
+      const back = await insert(session, of as Table, rows);
+      if (of === 'users')
+        [counts.removed, counts.tried] = [counts.removed + back, counts.tried + batch.length];
+    }
+    batch = [];
+  };
+  return {
+    async take(text: string): Promise<void> {
+      const record = Record_.parse(JSON.parse(text));
+      if (record.kind === 'head') return;
+      const next = record.kind === 'row' ? record.table : record.kind === 'removed' ? 'users' : 'person';
+      if (next !== of || batch.length >= BATCH) await flush();
+      of = next;
+      batch.push(text);
+    },
+    async end(): Promise<Returned> {
+      await flush();
+      const since = await session.execute(SINCE);
+      return { people: counts.people, removed: counts.removed, left: counts.tried - counts.removed, since };
+    },
+  };
+}
+
+/** An account that the clean-up named after its user, as there was a link alone, is taken back. */
+function valuesOf(rows: string): Sql {
+  return sql`
+    update users u set password_hash = v.password_hash, password_changed_at = v.password_changed_at,
+      failed_login_attempts = v.failed_login_attempts, locked_until = v.locked_until, auth_method = v.auth_method,
+      migration_invited_at = v.migration_invited_at, migration_completed_at = v.migration_completed_at,
+      kanidm_user_id = case when v.kanidm_user_id is null then null else u.kanidm_user_id end
+    from jsonb_array_elements(${rows}::jsonb) r, lateral jsonb_populate_record(null::users, r -> 'row') v
+    where u.user_id = v.user_id`;
+}
+
+const SINCE = sql`
+  update users set auth_method = 'kanidm', migration_completed_at = coalesce(kanidm_synced_at, created_at)
+  where auth_method is null`;
+
+type Table = 'users' | (typeof TABLES)[number];
+
+const FORGOTTEN: AuditedAct = 'forgotten';
+/** Over sallyport_returning, what cannot come back. */
+const REFUSED: Readonly<Record<Table, Sql>> = {
+  users: sql`not exists (select from tenants t where t.tenant_id = (row ->> 'tenant_id')::uuid)
+    or exists (select from sallyport_audit a where a.subject = (row ->> 'user_id')::uuid and a.what = ${FORGOTTEN}::text)`,
+  sallyport_people: sql`not exists (select from users u where u.user_id = (row ->> 'user_id')::uuid)`,
+  sessions: sql`not exists (select from users u where u.user_id = (row ->> 'user_id')::uuid)`,
+  sallyport_sessions: sql`not exists (select from sessions s where s.session_id = (row ->> 'session_id')::uuid)`,
+};
+
+const CountRow = z.object({ n: z.number() });
+
+/** Rows that are there already stay as they are. Returns how many came back. */
+async function insert(session: DatabaseSession, table: Table, rows: string): Promise<number> {
+  await session.execute(
+    sql`insert into sallyport_returning select r -> 'row' from jsonb_array_elements(${rows}::jsonb) r`,
+  );
+  await session.execute(sql`delete from sallyport_returning where ${REFUSED[table]}`);
+  await session.script(inserting(table));
+  await session.execute(sql`delete from sallyport_returning`);
+  const [row] = await session.query(
+    sql`with counted as (delete from sallyport_returned returning n) select coalesce(sum(n), 0)::int as n from counted`,
+    CountRow,
+  );
+  return row?.n ?? 0;
+}
+
+/** Of all columns that the table has, but for those that Postgres computes. */
+function inserting(table: Table): string {
+  return `do $$
+    declare
+      columns text;
+      back integer;
+    begin
+      select string_agg(quote_ident(attname), ', ' order by attnum) into columns from pg_attribute
+      where attrelid = '${table}'::regclass and attnum > 0 and not attisdropped and attgenerated = '';
+      execute format('insert into ${table} (%1$s) overriding system value
+        select %1$s from (select (jsonb_populate_record(null::${table}, row)).* from sallyport_returning) r
+        on conflict do nothing', columns);
+      get diagnostics back = row_count;
+      insert into sallyport_returned values (back);
+    end $$`;
+}

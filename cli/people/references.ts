@@ -1,0 +1,40 @@
+import * as z from 'zod';
+import { sql, type Sql } from '../../shared/ports/database.ts';
+
+/** Rows of the application's own tables that name people who are to leave. */
+export const ReferenceRow = z.object({ name: z.string(), rows: z.number() });
+export type Reference = z.output<typeof ReferenceRow>;
+
+/**
+ * Statements of one transaction: `sallyport_leaving` holds the ids of `people` (a query) from then on, and the last one answers with rows
+ * that name these people in tables that are neither `sessions` nor ours. Such a row would go with the person, or keep them.
+ */
+export function referencesTo(people: Sql): readonly [...Sql[], Sql] {
+  return [
+    sql`create temp table sallyport_leaving (user_id uuid primary key) on commit drop`,
+    sql`insert into sallyport_leaving ${people}`,
+    sql`create temp table sallyport_named (name text, rows integer) on commit drop`,
+    COUNTING,
+    sql`select name, sum(rows)::int as rows from sallyport_named where rows > 0 group by name order by name`,
+  ];
+}
+
+const COUNTING = sql`
+  do $$
+  declare
+    reference record;
+  begin
+    for reference in
+      select k.conrelid::regclass::text as name, a.attname as field
+      from pg_constraint k
+        join pg_class c on c.oid = k.conrelid
+        join lateral unnest(k.conkey, k.confkey) as pair(here, there) on true
+        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = pair.here
+        join pg_attribute b on b.attrelid = k.confrelid and b.attnum = pair.there and b.attname = 'user_id'
+      where k.contype = 'f' and k.confrelid = 'users'::regclass
+        and c.relname <> 'sessions' and c.relname !~ '^sallyport_' and k.conparentid = 0
+    loop
+      execute format('insert into sallyport_named select %L, count(*) from %s where %I in (select user_id from sallyport_leaving)',
+        reference.name, reference.name, reference.field);
+    end loop;
+  end $$`;

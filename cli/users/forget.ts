@@ -1,0 +1,200 @@
+import { setTimeout } from 'node:timers/promises';
+import * as z from 'zod';
+import { COUNTERS } from '../../shared/configuration/stores.ts';
+import { MIGRATION } from '../../shared/configuration/providers.ts';
+import { openCounting, openDirectory } from '../../shared/deps.ts';
+import { auditInsert } from '../../shared/people/audit.ts';
+import { hasPasswords } from '../../shared/people/users.ts';
+import { parseRows, sql, type Database, type Sql } from '../../shared/ports/database.ts';
+import { isFailure, type Directory } from '../../shared/ports/directory.ts';
+import { markEnded, type MarkDeps } from '../../shared/sessions/revocation.ts';
+import { endingAll, sessionEnding, which } from '../../shared/sessions/store.ts';
+import { uuidOf } from '../../shared/uuid.ts';
+import { Failure } from '../failure.ts';
+import { withGround } from '../ground.ts';
+import { operator } from '../people/ground.ts';
+import { ReferenceRow, referencesTo } from '../people/references.ts';
+import { print, printJson } from '../terminal.ts';
+import { findUser } from './find.ts';
+import { counting, erasing, holdingsOf, readHeld, type FoundAccount, type Held } from './held.ts';
+
+export interface ForgetCommand {
+  readonly tenant?: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+type Counts = Readonly<Record<string, number>>;
+
+interface Forgotten {
+  readonly accounts: readonly FoundAccount[];
+  /** Accounts at providers that are not configured here: to be deleted there by hand. */
+  readonly elsewhere: readonly FoundAccount[];
+  readonly rows: Counts;
+  /** What becomes of the row of `users`; `none`: it was gone before. */
+  readonly user: 'removed' | 'anonymised' | 'none';
+}
+
+/** Erases one person: at the provider first, then here. Again, after the provider was away, it goes on. */
+export async function runForget(who: string, options: ForgetCommand): Promise<void> {
+  await withGround(MIGRATION.and(COUNTERS), async (config, ground) => {
+    const { database } = ground;
+    const id = uuidOf(who) ?? (await findUser(database, who, options.tenant ?? null)).id;
+    const { held, accounts } = await readHeld(database, id);
+    const plan = await planOf(held, accounts, config.migration.directory?.issuer, database);
+    if (plan.user === 'none' && Object.values(plan.rows).every((n) => n === 0))
+      return report(id, options, plan, 'nothing');
+    if (options.dryRun === true) return report(id, options, plan, 'dry-run');
+    if (options.yes !== true) {
+      report(id, options, plan, 'dry-run');
+      throw new Failure('this cannot be undone: --yes does it');
+    }
+    const directory =
+      config.migration.directory === null
+        ? null
+        : openDirectory({ directory: config.migration.directory }, ground);
+    const counting = openCounting(config, ground);
+    try {
+      await shut(id, database, { ...counting, log: ground.log });
+    } finally {
+      await counting.disconnect();
+    }
+    await deleteAccounts(
+      plan.accounts.filter((each) => !plan.elsewhere.includes(each)),
+      directory,
+    );
+    report(id, options, { ...plan, ...(await erase(held, database)) }, 'done');
+  });
+}
+
+/** `issuer`: of the provider that is configured. */
+async function planOf(
+  held: Held,
+  accounts: readonly FoundAccount[],
+  issuer: string | undefined,
+  database: Database,
+): Promise<Forgotten> {
+  const elsewhere = accounts.filter((each) => each.issuer !== null && each.issuer !== issuer);
+  return { accounts, elsewhere, rows: await countsOf(held, database), user: await userOf(held, database) };
+}
+
+const CountRow = z.object({ n: z.number() });
+
+async function countsOf(held: Held, database: Pick<Database, 'query'>): Promise<Counts> {
+  const rows: Record<string, number> = {};
+  for (const holding of holdingsOf(held)) {
+    if (holding.reduced === null) continue;
+    const [row] = await database.query(sql`select ${counting(holding)}::int as n`, CountRow);
+    rows[holding.name] = row?.n ?? 0;
+  }
+  return rows;
+}
+
+/** A row that the application's own tables name is not deleted, since theirs would go with it. */
+async function userOf({ id, email }: Held, database: Database): Promise<Forgotten['user']> {
+  if (email === null || email === anonymous(id)) return 'none';
+  const results = await database.transaction(referencesTo(sql`select ${id}::uuid`));
+  return parseRows(results.at(-1)?.rows ?? [], ReferenceRow).length === 0 ? 'removed' : 'anonymised';
+}
+
+function anonymous(id: string): string {
+  return `forgotten-${id}@invalid`;
+}
+
+const EndedRow = z.object({ id: z.string() });
+/** An instance without a shared store reads every second which sessions have ended. */
+const SEEN_MS = 2_500;
+
+/** Nobody signs in as this person from here on, and their tokens stop counting. */
+async function shut(id: string, database: Database, deps: MarkDeps): Promise<void> {
+  await database.execute(
+    sql`update users set status = 'inactive' where user_id = ${id}::uuid and status = 'active'`,
+  );
+  const ending = sessionEnding(which.allOf(sql`${id}::uuid`), 'account not active');
+  const ended = await endingAll(database, id, ending, EndedRow);
+  if (ended.length === 0) return;
+  await markEnded(
+    ended.map((session) => session.id),
+    deps,
+  );
+  await setTimeout(SEEN_MS);
+}
+
+async function deleteAccounts(accounts: readonly FoundAccount[], directory: Directory | null): Promise<void> {
+  for (const { subject } of accounts) {
+    if (directory === null)
+      throw new Failure(
+        `no provider is configured here, and account ${subject} would stay: nothing was erased`,
+      );
+    const result = await directory.delete(subject);
+    if (isFailure(result))
+      throw new Failure(
+        `${directory.traits.provider} did not delete account ${subject} (${result.reason}): nothing was erased, the person cannot sign in; run this again`,
+      );
+  }
+}
+
+/** All of it or nothing. */
+async function erase(held: Held, database: Database): Promise<Pick<Forgotten, 'rows' | 'user'>> {
+  const { id } = held;
+  const holdings = holdingsOf(held).flatMap((holding) => {
+    const change = erasing(holding);
+    return change === null ? [] : [{ name: holding.name, change }];
+  });
+  const before = referencesTo(sql`select ${id}::uuid`);
+  const forgotten = { who: operator(), what: 'forgotten', subject: id, from: 'cli' } as const;
+  const results = await database.transaction([
+    ...before,
+    ...holdings.map(({ change }) => change),
+    sql`delete from users where user_id = ${id}::uuid and not exists (select from sallyport_named where rows > 0)`,
+    anonymising(id, await hasPasswords(database)),
+    auditInsert(forgotten),
+  ]);
+  const counts = results.slice(before.length).map(({ count }) => count);
+  const rows = Object.fromEntries(holdings.map(({ name }, at) => [name, counts[at] ?? 0]));
+  const [removed = 0, anonymised = 0] = counts.slice(holdings.length);
+  return { rows, user: removed > 0 ? 'removed' : anonymised > 0 ? 'anonymised' : 'none' };
+}
+
+function anonymising(id: string, passwords: boolean): Sql {
+  const more = passwords
+    ? sql`, password_hash = null, kanidm_user_id = null, kanidm_synced_at = null, migration_invited_at = null, locked_until = null`
+    : sql``;
+  return sql`update users set email = ${anonymous(id)}, email_verified = false, email_verified_at = null, full_name = null,
+      avatar_url = null, phone = null, last_login_at = null, status = 'inactive', deleted_at = coalesce(deleted_at, now()) ${more}
+    where user_id = ${id}::uuid`;
+}
+
+function report(
+  id: string,
+  { json }: ForgetCommand,
+  done: Forgotten,
+  how: 'done' | 'dry-run' | 'nothing',
+): void {
+  const { accounts, elsewhere, rows, user } = done;
+  if (json === true) {
+    printJson({
+      user: id,
+      dry_run: how === 'dry-run',
+      forgotten: how !== 'dry-run',
+      row: user,
+      accounts,
+      elsewhere,
+      rows,
+    });
+    return;
+  }
+  if (how === 'nothing') return print(`nothing is held of ${id}: forgotten already, or never there`);
+  const would = how === 'done' ? 'was' : 'would be';
+  print(`user ${id}: the row ${user === 'none' ? 'is gone already' : `${would} ${user}`}`);
+  for (const { issuer, subject } of accounts)
+    if (!elsewhere.some((each) => each.subject === subject))
+      print(`  account ${subject}${issuer === null ? '' : ` at ${issuer}`} ${would} deleted`);
+  for (const { issuer, subject } of elsewhere)
+    print(
+      `  account ${subject} at ${issuer ?? ''} has to be deleted there: that provider is not configured here`,
+    );
+  for (const [name, n] of Object.entries(rows)) if (n > 0) print(`  ${n} ${name.replaceAll('_', ' ')}`);
+  if (how === 'dry-run') print('nothing was changed');
+}

@@ -1,0 +1,132 @@
+import * as z from 'zod';
+import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
+
+/** Someone of whom something is held; the row of `users` may be gone. */
+export interface Held {
+  readonly id: string;
+  readonly email: string | null;
+  readonly tenantId: string | null;
+  /** Ids of their accounts at providers. */
+  readonly accounts: readonly string[];
+}
+
+/** Rows of one table about a person, beside that of `users`. */
+export interface Holding {
+  readonly name: string;
+  /** With `r` as its alias. */
+  readonly table: Sql;
+  readonly where: Sql;
+  /** What an erasure leaves: assignments. Absent: nothing. `null`: the row as it is, since it holds no more than ids. */
+  readonly reduced?: Sql | null;
+  /** Over `r`: there is nothing left to reduce. */
+  readonly already?: Sql;
+}
+
+/** Everything, in an order in which it can be deleted. */
+export function holdingsOf({ id, email, tenantId, accounts }: Held): readonly Holding[] {
+  const mine = sql`r.user_id = ${id}::uuid`;
+  const ids = [id, ...accounts];
+  const sameMail = (column: Sql): Sql => sql`lower(${column}) = lower(${email}::text)`;
+  return [
+    {
+      name: 'refresh_families',
+      table: sql`sallyport_sessions r`,
+      where: sql`r.session_id in (select session_id from sessions where user_id = ${id}::uuid)`,
+    },
+    { name: 'sessions', table: sql`sessions r`, where: mine },
+    { name: 'links', table: sql`sallyport_links r`, where: mine },
+    { name: 'marks', table: sql`sallyport_people r`, where: mine },
+    { name: 'password_resets', table: sql`sallyport_resets r`, where: mine },
+    {
+      name: 'registrations',
+      table: sql`sallyport_registrations r`,
+      where: sql`r.tenant_id = ${tenantId}::uuid and ${sameMail(sql`r.email`)}`,
+    },
+    {
+      name: 'mails',
+      table: sql`sallyport_outbox r`,
+      where: sql`(${mine} or (r.user_id is null and ${sameMail(sql`r.recipient`)}))`,
+    },
+    {
+      name: 'invitation_steps',
+      table: sql`sallyport_invitation_steps r`,
+      where: sql`r.invitation_id in (select invitation_id from sallyport_invitations where user_id = ${id}::uuid)`,
+    },
+    { name: 'invitations', table: sql`sallyport_invitations r`, where: mine },
+    {
+      name: 'mail_suppressions',
+      table: sql`sallyport_mail_suppressed r`,
+      where: sql`r.address_hash = sha256(convert_to(lower(${email}::text), 'UTF8'))
+        and not exists (select from users o where ${sameMail(sql`o.email`)} and o.user_id <> ${id}::uuid)`,
+    },
+    {
+      name: 'accounts_known_by_events',
+      table: sql`sallyport_identities r`,
+      where: sql`r.subject = any(${ids}::text[])`,
+      reduced: sql`username = null, email = null`,
+      already: sql`r.username is null and r.email is null`,
+    },
+    {
+      name: 'events',
+      table: sql`sallyport_webhook_events r`,
+      // What is still to be applied is needed for that.
+      where: sql`r.subject = any(${ids}::text[])`,
+      reduced: sql`payload = '{}'`,
+      already: sql`(r.payload = '{}' or r.status = 'pending')`,
+    },
+    {
+      name: 'ledger',
+      table: sql`sallyport_ledger r`,
+      where: mine,
+      reduced: sql`state = 'forgotten', external_id = null, reason = null, before = '{}'`,
+      already: sql`r.state = 'forgotten'`,
+    },
+    {
+      name: 'audit',
+      table: sql`sallyport_audit r`,
+      where: sql`(r.subject = ${id}::uuid or r.who = ${id}::text)`,
+      reduced: sql`source = 'erased', detail = '{}'`,
+      already: sql`(r.source = 'erased' or r.what = 'forgotten')`,
+    },
+    { name: 'figures', table: sql`sallyport_figures_people r`, where: mine, reduced: null },
+  ];
+}
+
+/** What an erasure does to a holding; null: nothing. */
+export function erasing({ table, where, reduced, already }: Holding): Sql | null {
+  if (reduced === null) return null;
+  if (reduced === undefined) return sql`delete from ${table} where ${where}`;
+  return sql`update ${table} set ${reduced} where ${where} and not ${already ?? sql`false`}`;
+}
+
+/** How many rows that is. */
+export function counting({ table, where, reduced, already }: Holding): Sql {
+  if (reduced === undefined) return sql`(select count(*) from ${table} where ${where})`;
+  return sql`(select count(*) from ${table} where ${where} and not ${already ?? sql`false`})`;
+}
+
+const HeldRow = z.object({
+  email: z.string().nullable(),
+  tenantId: z.string().nullable(),
+  accounts: z.array(z.object({ issuer: z.string().nullable(), subject: z.string() })),
+});
+export type FoundAccount = z.output<typeof HeldRow>['accounts'][number];
+
+/** Their row, and their accounts; of a row of the adopted database without a link `issuer` is null. */
+export async function readHeld(
+  database: Pick<Database, 'query'>,
+  id: string,
+): Promise<{ readonly held: Held; readonly accounts: readonly FoundAccount[] }> {
+  const [row] = await database.query(
+    sql`select u.email, u.tenant_id as "tenantId",
+          coalesce((select jsonb_agg(jsonb_build_object('issuer', issuer, 'subject', subject)) from (
+            select l.issuer, l.subject from sallyport_links l where l.user_id = given.id
+            union all
+            select null, u.kanidm_user_id::text where u.kanidm_user_id is not null
+              and not exists (select from sallyport_links l where l.user_id = given.id)) a), '[]') as accounts
+        from (select ${id}::uuid as id) given left join users u on u.user_id = given.id`,
+    HeldRow,
+  );
+  const { email = null, tenantId = null, accounts = [] } = row ?? {};
+  return { held: { id, email, tenantId, accounts: accounts.map(({ subject }) => subject) }, accounts };
+}

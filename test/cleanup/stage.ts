@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { exportJWK, generateKeyPair } from 'jose';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import * as z from 'zod';
+import { sql, type Database } from '../../shared/ports/database.ts';
+import { groundOn, type NewUser } from '../provisioning/ground.ts';
+import { postgresBinaries } from '../services/postgres.ts';
+import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { sallyport, type Variables } from '../support/sallyport.ts';
+
+export const postgres = DATABASES[1];
+
+export interface CleanupStage {
+  db: MigratedDatabase;
+  database: Database;
+  /** A folder of the suite. */
+  folder: string;
+  addUser(user: NewUser): Promise<string>;
+  addTenant(slug: string): Promise<string>;
+  run(line: string, more?: Variables): ReturnType<typeof sallyport>;
+  json(line: string, more?: Variables): Promise<Record<string, unknown>>;
+  /** A dump of the database, by pg_dump with these options. */
+  dump(name: string, ...options: string[]): Promise<string>;
+  /** Rows of users as JSON, ordered by id. */
+  users(): Promise<unknown[]>;
+  /** `apply` with everything that it needs. */
+  readonly applied: (more?: string) => string;
+}
+
+/**
+ * A database of its own for each test, in which the gate is open: two tenants that have confirmed, four people who have completed, and
+ * one who is excluded.
+ */
+export function cleanupStage(): CleanupStage {
+  const stage = {} as CleanupStage;
+  beforeAll(async () => {
+    stage.folder = await mkdtemp(join(tmpdir(), 'sallyport-cleanup-'));
+    for (const [name, alg] of [
+      ['one', 'ECDH-ES+A256KW'],
+      ['other', 'ECDH-ES+A256KW'],
+      ['rsa', 'RSA-OAEP-256'],
+    ] as const) {
+      const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+      await writeFile(join(stage.folder, `${name}.pub`), JSON.stringify(await exportJWK(publicKey)));
+      await writeFile(join(stage.folder, `${name}.key`), JSON.stringify(await exportJWK(privateKey)));
+    }
+  });
+  afterAll(() => rm(stage.folder, { recursive: true, force: true }));
+  beforeEach(async () => {
+    stage.db = await postgres.start();
+    const { database, url } = stage.db;
+    const ground = groundOn(database);
+    let archives = 0;
+    Object.assign(stage, {
+      database,
+      addUser: ground.addUser,
+      addTenant: ground.addTenant,
+      run: (line: string, more: Variables = {}) => sallyport({ DATABASE_URL: url, ...more }, ...words(line)),
+      json: async (line: string, more: Variables = {}) => {
+        const answer = await sallyport({ DATABASE_URL: url, ...more }, ...words(line), '--json');
+        if (answer.stdout === '') throw new Error(answer.stderr);
+        return { code: answer.code, ...(JSON.parse(answer.stdout) as object) };
+      },
+      dump: async (name: string, ...options: string[]) => {
+        const file = join(stage.folder, name);
+        await promisify(execFile)(join(postgresBinaries, 'pg_dump'), [...options, `--file=${file}`, url]);
+        return file;
+      },
+      users: () =>
+        database.query(
+          sql`select to_jsonb(u) as row from users u order by user_id`,
+          z.object({ row: z.unknown() }),
+        ),
+      applied: (more = '') => {
+        archives += 1;
+        return `migration cleanup apply --database ${new URL(url).pathname.slice(1)} --archive ${stage.folder}/${name(url)}-${archives}.archive --recipient ${stage.folder}/one.pub ${more}`;
+      },
+    });
+    await ground.addTenant('acme');
+    await ground.addTenant('birch');
+    for (const tenant of ['acme', 'birch'])
+      for (const who of ['alice', 'bob'])
+        await ground.addUser({ tenant, email: `${who}@${tenant}.example.org` });
+    await database.execute(
+      sql`update users set auth_method = 'dual', kanidm_user_id = user_id, kanidm_synced_at = now() - interval '40 days',
+            migration_completed_at = now() - interval '35 days', migration_invited_at = now() - interval '36.5 days',
+            created_at = now() - interval '300 days', failed_login_attempts = 2, locked_until = now() - interval '50 days'`,
+    );
+    const carol = await ground.addUser({ tenant: 'acme', email: 'carol@acme.example.org' });
+    await database.execute(sql`update users set kanidm_user_id = user_id where user_id = ${carol}`);
+    await database.execute(
+      sql`insert into sallyport_people (user_id, excluded_at, excluded_reason) values (${carol}, now(), 'left')`,
+    );
+    await database.execute(
+      sql`insert into sallyport_tenants (tenant_id, confirmed_at, confirmed_by) select tenant_id, now(), 'Carol' from tenants`,
+    );
+  });
+  afterEach(() => stage.db.close());
+  return stage;
+}
+
+function name(url: string): string {
+  return new URL(url).pathname.slice(1);
+}
+
+function words(line: string): string[] {
+  return line.split(' ').filter((word) => word !== '');
+}
+
+/** A session of the first user of acme, begun so long ago. */
+export async function passwordSignIn(
+  database: Pick<Database, 'execute'>,
+  ago: string,
+  method = 'jwt',
+): Promise<void> {
+  await database.execute(sql`
+    insert into sessions (user_id, tenant_id, access_token_hash, refresh_token_hash, access_token_expires_at, refresh_token_expires_at,
+      auth_method, created_at, revoked)
+    select user_id, tenant_id, 'a', 'r', now(), now() + interval '1 day', ${method}, now() - ${ago}::interval, true
+    from users where email = 'alice@acme.example.org'`);
+}
