@@ -43,7 +43,9 @@ export async function runForget(who: string, options: ForgetCommand): Promise<vo
     const id = uuidOf(who) ?? (await findUser(database, who, options.tenant ?? null)).id;
     const { held, accounts } = await readHeld(database, id);
     const plan = await planOf(held, accounts, config.migration.directory?.issuer, database);
-    if (plan.user === 'none' && Object.values(plan.rows).every((n) => n === 0))
+    const nothing = plan.user === 'none' && Object.values(plan.rows).every((n) => n === 0);
+    // Somebody whom the clean-up removed stands in its archive alone: what is recorded keeps them from coming back.
+    if (nothing && (options.yes !== true || (await isForgotten(id, database))))
       return report(id, options, plan, 'nothing');
     if (options.dryRun === true) return report(id, options, plan, 'dry-run');
     if (options.yes !== true) {
@@ -96,6 +98,14 @@ async function userOf({ id, email }: Held, database: Database): Promise<Forgotte
   if (email === null || email === anonymous(id)) return 'none';
   const results = await database.transaction(referencesTo(sql`select ${id}::uuid`));
   return parseRows(results.at(-1)?.rows ?? [], ReferenceRow).length === 0 ? 'removed' : 'anonymised';
+}
+
+async function isForgotten(id: string, database: Pick<Database, 'query'>): Promise<boolean> {
+  const rows = await database.query(
+    sql`select 1 from sallyport_audit where subject = ${id}::uuid and what = 'forgotten' limit 1`,
+    { parse: () => true },
+  );
+  return rows.length > 0;
 }
 
 function anonymous(id: string): string {

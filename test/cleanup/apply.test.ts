@@ -136,7 +136,7 @@ describe.skipIf(postgres.missing)(
       const { archive } = await apply();
       expect(await stage.run(restore(archive))).toMatchObject({ code: 0 });
       const second = await apply();
-      await closed(restore(archive), /taken back already|nothing was changed/);
+      await closed(restore(archive), /cleaned up again since/);
       expect(await stage.run(restore(second.archive))).toMatchObject({ code: 0 });
     });
 
@@ -235,7 +235,7 @@ describe.skipIf(postgres.missing)(
         completed: true,
         failed_login_attempts: 0,
       });
-      expect(await stage.run('db verify')).toMatchObject({ code: 0 });
+      expect((await stage.run('db verify')).stdout).toContain('as the migrations promise');
     });
 
     it('is recorded, and plans and living invitations end with it', async () => {

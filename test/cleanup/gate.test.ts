@@ -30,9 +30,7 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
     expect([code, closed.map(({ name }) => name)]).toEqual([1, ['backup']]);
     const shown = await stage.run(`migration cleanup check --backup ${backup}`);
     expect(shown).toMatchObject({ code: 0, stderr: '' });
-    expect(shown.stdout).toContain(
-      '4 of 4 active users have completed or are excluded (100 %)'.replace('4 of 4', '5 of 5'),
-    );
+    expect(shown.stdout).toContain('5 of 5 active users have completed or are excluded (100 %)');
     expect(shown.stdout).toContain('the gate is open');
   });
 
@@ -160,7 +158,8 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
     const few = await stage.dump('few.dump', '--format=custom');
     await stage.database.execute(sql`
       insert into users (tenant_id, email, kanidm_user_id, migration_completed_at, auth_method, created_at)
-      select tenant_id, 'old@birch.example.org', gen_random_uuid(), now(), 'kanidm', now() - interval '2 days' from tenants where slug = 'birch'`);
+      select tenant_id, 'old' || n || '@birch.example.org', gen_random_uuid(), now(), 'kanidm', now() - interval '2 days'
+      from tenants, generate_series(1, 2) n where slug = 'birch'`);
     for (const [backup, why] of [
       [old, /older than a day/],
       [cut, /pg_restore cannot read it|ends before the dump does/],
@@ -168,7 +167,7 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
       [await stage.dump('schema.dump', '--schema-only'), /has no data of tenants, users, sessions/],
       [await stage.dump('part.dump', '--exclude-table=users', '--format=custom'), /has no data of users/],
       [text, /none of pg_dump/],
-      [few, /has 5 users, and 5 were there|has 5 users, and 6 were there|another database/],
+      [few, /has 5 users, and 6 were there a day ago/],
       [`${stage.folder}/nowhere`, /nowhere/],
     ] as const) {
       const { code, closed } = await check(backup);

@@ -15,6 +15,7 @@ import { ReferenceRow, referencesTo } from '../../people/references.ts';
 import { colors, note, print, printJson } from '../../terminal.ts';
 import { openArchive, type ArchiveWriter } from './archive.ts';
 import { backupOf } from './checked.ts';
+import { withoutTriggers } from './columns.ts';
 import { contentOf, readCounts, readShape, type Counts, type Head } from './content.ts';
 import { assertPasswords, LEAVING, readGate, type GateLine } from './gate.ts';
 import { readRecipient, type ArchiveKey } from './keys.ts';
@@ -145,6 +146,7 @@ async function dropWithin(dropping: Dropping, writer: ArchiveWriter): Promise<Dr
   await alone(session, patience);
   const started = performance.now();
   for (const change of changes) await session.execute(change);
+  await withoutTriggers(session, () => session.execute(NAMED));
   await session.script(gated.text);
   await session.execute(entryFor(gated, 'applied', performance.now() - started));
   await session.execute(recorded(head, sha256));
@@ -194,12 +196,14 @@ function refuseReferences(found: References): void {
   );
 }
 
+/** Of people whose account is known by a link alone, under an id that is no uuid. */
+const NAMED = sql`update users u set kanidm_user_id =
+    case when exists (select from users k where k.kanidm_user_id = u.user_id) then gen_random_uuid() else u.user_id end
+  where u.kanidm_user_id is null`;
+
 /** What the gated migration takes for granted, and what would come back to passwords after it. */
 const changes: readonly Sql[] = [
   sql`delete from users where user_id in (select user_id from sallyport_leaving)`,
-  sql`update users u set kanidm_user_id =
-      case when exists (select from users k where k.kanidm_user_id = u.user_id) then gen_random_uuid() else u.user_id end
-    where u.kanidm_user_id is null`,
   sql`update sallyport_waves set state = 'cancelled', ended_at = now() where state = 'planned'`,
   sql`update sallyport_invitations set ended_at = now(), end_reason = 'cancelled' where ended_at is null`,
   sql`delete from sallyport_registrations`,

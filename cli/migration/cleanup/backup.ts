@@ -117,6 +117,8 @@ async function restored(file: string): Promise<Dump> {
 
 const COPY = /^COPY (?:"?[^"\s.]+"?\.)?"?([^"\s.(]+)"? \(([^)]*)\) FROM stdin;$/;
 const INSERT = /^INSERT INTO (?:"?[^"\s.]+"?\.)?"?([^"\s.(]+)"? (?:\(([^)]*)\) )?VALUES/;
+/** pg_dump's heading of a table's data, there for one without rows too. */
+const HEADING = /^-- (?:Data for )?Name: ([^;\s]+); Type: TABLE DATA;/;
 const END = '-- PostgreSQL database dump complete';
 
 /** Counts rows without keeping any. */
@@ -137,6 +139,8 @@ async function readScript(source: NodeJS.ReadableStream): Promise<Dump> {
     const table = copied ?? inserted;
     if (table === undefined) {
       complete ||= line === END;
+      const [, headed] = HEADING.exec(line) ?? [];
+      if (headed !== undefined) add(headed, 0);
       continue;
     }
     copying = copied;

@@ -15,6 +15,15 @@ export async function addColumns(
   await session.script(`alter table users ${added.join(', ')}`);
 }
 
+/**
+ * Postgres prints `IN` as an array with a cast around it, and reads that as casts within: another text to `db verify`, of the same
+ * meaning. So the conditions of our own migrations are written as these have them.
+ */
+const AS_MIGRATED: Readonly<Record<string, string>> = {
+  "CHECK (((auth_method)::text = ANY ((ARRAY['password'::character varying, 'kanidm'::character varying, 'dual'::character varying])::text[])))":
+    "CHECK (auth_method IN ('password', 'kanidm', 'dual'))",
+};
+
 /** Fills what is empty still, and adds the conditions, indexes and comments. */
 export async function finishColumns(session: DatabaseSession, shape: Shape): Promise<void> {
   const { columns, constraints, indexes, tableComment } = shape;
@@ -29,7 +38,7 @@ export async function finishColumns(session: DatabaseSession, shape: Shape): Pro
     await session.script(`alter table users alter column ${name} set not null`);
   }
   for (const { name, definition } of constraints)
-    await session.script(`alter table users add constraint ${name} ${definition}`);
+    await session.script(`alter table users add constraint ${name} ${AS_MIGRATED[definition] ?? definition}`);
   for (const index of indexes) await session.script(index);
   for (const { name, comment } of columns)
     if (comment !== null) await session.script(`comment on column users.${name} is ${literal(comment)}`);

@@ -48,14 +48,17 @@ async function read(file: string, kind: string): Promise<z.output<typeof Key>> {
 }
 
 /** What a key was made for elsewhere does not matter here. */
-const NO_PURPOSE = { use: undefined, key_ops: undefined, alg: undefined };
+function withoutPurpose(jwk: z.output<typeof Key>): JWK {
+  const purpose = ['use', 'key_ops', 'alg'];
+  return Object.fromEntries(Object.entries(jwk).filter(([name]) => !purpose.includes(name)));
+}
 
 async function imported(file: string, jwk: z.output<typeof Key>): Promise<ArchiveKey> {
   if (jwk.kty === 'RSA' && (jwk.n?.length ?? 0) < RSA_LEAST)
     throw new Failure(`${file} is an RSA key of less than 2048 bits`);
   const alg = jwk.kty === 'RSA' ? 'RSA-OAEP-256' : 'ECDH-ES+A256KW';
   try {
-    const key = await importJWK({ ...jwk, ...NO_PURPOSE } as JWK, alg);
+    const key = await importJWK(withoutPurpose(jwk), alg);
     if (key instanceof Uint8Array) throw new TypeError('a symmetric key');
     return { key, alg };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { auditInsert } from '../../../shared/people/audit.ts';
+import { hasPasswords } from '../../../shared/people/users.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../../shared/database/session.ts';
 import { withSession } from '../../db/connect.ts';
@@ -81,6 +82,10 @@ async function stateOf(session: DatabaseSession, { id, at }: Head, sha256: strin
     throw new Failure(`this database was not cleaned up into this archive (of ${at}): nothing was changed`);
   if (row.archive !== sha256)
     throw new Failure('the archive was changed since the clean-up wrote it: nothing was changed');
+  if (row.state === 'restored' && !(await hasPasswords(session)))
+    throw new Failure(
+      `the clean-up of ${at} was taken back, and this database was cleaned up again since: nothing was changed`,
+    );
   return row.state;
 }
 
