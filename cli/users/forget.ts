@@ -40,32 +40,29 @@ interface Forgotten {
 export async function runForget(who: string, options: ForgetCommand): Promise<void> {
   await withGround(MIGRATION.and(COUNTERS), async (config, ground) => {
     const { database } = ground;
+    const { directory } = config.migration;
     const id = uuidOf(who) ?? (await findUser(database, who, options.tenant ?? null)).id;
     const { held, accounts } = await readHeld(database, id);
-    const plan = await planOf(held, accounts, config.migration.directory?.issuer, database);
+    const plan = await planOf(held, accounts, directory?.issuer, database);
     const nothing = plan.user === 'none' && Object.values(plan.rows).every((n) => n === 0);
     // Somebody whom the clean-up removed stands in its archive alone: what is recorded keeps them from coming back.
-    if (nothing && (options.yes !== true || (await isForgotten(id, database))))
-      return report(id, options, plan, 'nothing');
-    if (options.dryRun === true) return report(id, options, plan, 'dry-run');
-    if (options.yes !== true) {
-      report(id, options, plan, 'dry-run');
-      throw new Failure('this cannot be undone: --yes does it');
+    if (nothing && (options.yes !== true || (await isForgotten(id, database)))) {
+      report(id, options, plan, 'nothing');
+      return;
     }
-    const directory =
-      config.migration.directory === null
-        ? null
-        : openDirectory({ directory: config.migration.directory }, ground);
+    if (options.dryRun === true || options.yes !== true) {
+      report(id, options, plan, 'dry-run');
+      if (options.dryRun !== true) throw new Failure('this cannot be undone: --yes does it');
+      return;
+    }
     const counting = openCounting(config, ground);
     try {
       await shut(id, database, { ...counting, log: ground.log });
     } finally {
-      await counting.disconnect();
+      counting.disconnect();
     }
-    await deleteAccounts(
-      plan.accounts.filter((each) => !plan.elsewhere.includes(each)),
-      directory,
-    );
+    const here = plan.accounts.filter((each) => !plan.elsewhere.includes(each));
+    await deleteAccounts(here, directory === null ? null : openDirectory({ directory }, ground));
     report(id, options, { ...plan, ...(await erase(held, database)) }, 'done');
   });
 }
@@ -195,7 +192,10 @@ function report(
     });
     return;
   }
-  if (how === 'nothing') return print(`nothing is held of ${id}: forgotten already, or never there`);
+  if (how === 'nothing') {
+    print(`nothing is held of ${id}: forgotten already, or never there`);
+    return;
+  }
   const would = how === 'done' ? 'was' : 'would be';
   print(`user ${id}: the row ${user === 'none' ? 'is gone already' : `${would} ${user}`}`);
   for (const { issuer, subject } of accounts)
