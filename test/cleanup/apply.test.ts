@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
 import { connect } from '../db/support.ts';
 import { HASH } from '../provisioning/ground.ts';
-import { cleanupStage, postgres } from './stage.ts';
+import { cleanupOf, cleanupStage, postgres } from './stage.ts';
 
 const WATCHDOG = { timeout: 300_000, interval: 20 };
 const GATED = '20250199999999_remove_password_auth.sql';
@@ -13,7 +13,7 @@ describe.skipIf(postgres.missing)(
   'sallyport migration cleanup apply and restore (needs the postgresql package)',
   () => {
     const stage = cleanupStage();
-    const backup = () => stage.dump('backup.dump', '--format=custom');
+    const { backup, closed, apply, restore } = cleanupOf(stage);
     const columns = async () =>
       (
         await stage.database.query(
@@ -21,24 +21,6 @@ describe.skipIf(postgres.missing)(
           z.object({ name: z.string() }),
         )
       ).map(({ name }) => name);
-    const closed = async (line: string, why: RegExp) => {
-      const before = await stage.users();
-      const answer = await stage.run(line);
-      expect(answer.code, answer.stdout).toBe(1);
-      expect(answer.stderr + answer.stdout).toMatch(why);
-      expect(await stage.users()).toEqual(before);
-    };
-    const apply = async (more = '') => {
-      const line = stage.applied(`--backup ${await backup()} ${more}`);
-      const done = await stage.json(line);
-      expect(done).toMatchObject({ code: 0, ok: true });
-      return { ...done, archive: z.string().parse(done['archive']) } as { archive: string } & Record<
-        string,
-        unknown
-      >;
-    };
-    const restore = (archive: string, key = 'one.key') =>
-      `migration cleanup restore ${archive} --key ${stage.folder}/${key}`;
 
     it('drops the columns, and status, verify and migrate are right afterwards; restore brings back every value and the ledger', async () => {
       const before = await stage.users();
@@ -146,77 +128,6 @@ describe.skipIf(postgres.missing)(
       expect(done).toMatchObject({ code: 0 });
       expect(await stage.run(restore(z.string().parse(done['archive']), 'rsa.key'))).toMatchObject({
         code: 0,
-      });
-    });
-
-    describe('people without an account', () => {
-      it('are counted and refused; with --remove-without-account they go into the archive and come back with their sessions', async () => {
-        const gone = await stage.addUser({ tenant: 'birch', email: 'dan@birch.example.org' });
-        await stage.database.execute(sql`update users set deleted_at = now() where user_id = ${gone}`);
-        await stage.database.execute(sql`
-        insert into sessions (user_id, tenant_id, access_token_expires_at, refresh_token_expires_at, auth_method, created_at)
-        select user_id, tenant_id, now(), now(), 'jwt', now() - interval '60 days' from users where user_id = ${gone}`);
-        const linked = await stage.addUser({ tenant: 'birch', email: 'erin@birch.example.org' });
-        await stage.database.execute(
-          sql`update users set migration_completed_at = now() where user_id = ${linked}`,
-        );
-        await stage.database.execute(
-          sql`insert into sallyport_links (issuer, subject, user_id, via) values ('https://z.example.org', '3512', ${linked}, 'link')`,
-        );
-        const before = await stage.users();
-        await closed(
-          stage.applied(`--backup ${await backup()}`),
-          /1 rows of users have no account.*--remove-without-account/,
-        );
-        const dry = await stage.json(
-          stage.applied(`--backup ${await backup()} --remove-without-account --dry-run`),
-        );
-        expect(dry).toMatchObject({ code: 0, people: 6, passwords: 6, removed: 1, sessions: 1, linked: 1 });
-        expect(await stage.users()).toEqual(before);
-        const done = await apply('--remove-without-account');
-        for (const count of ['people', 'passwords', 'removed', 'sessions', 'linked', 'waves'])
-          expect(done[count], count).toBe(dry[count]);
-        expect(await stage.users()).toHaveLength(6);
-        expect(await stage.json(restore(done.archive))).toMatchObject({ people: 6, removed: 1 });
-        expect(await stage.users()).toEqual(before);
-        const [session] = await stage.database.query(
-          sql`select count(*)::int as n from sessions where user_id = ${gone}`,
-          z.object({ n: z.number() }),
-        );
-        expect(session).toEqual({ n: 1 });
-      });
-
-      it('who takes part is never removed, nor is who is named by rows of the application', async () => {
-        await stage.database.execute(
-          sql`update users set kanidm_user_id = null where email = 'alice@acme.example.org'`,
-        );
-        await closed(
-          stage.applied(`--backup ${await backup()} --remove-without-account`),
-          /1 rows of users have no account at the provider and take part/,
-        );
-        await stage.database.execute(
-          sql`update users set kanidm_user_id = user_id where email = 'alice@acme.example.org'`,
-        );
-        await stage.database.execute(sql`update users set kanidm_user_id = null where email like 'carol%'`);
-        await stage.database.execute(
-          sql`create table orders (id int, buyer uuid references users (user_id) on delete cascade)`,
-        );
-        await stage.database.execute(
-          sql`insert into orders select 1, user_id from users where email like 'carol%'`,
-        );
-        await closed(stage.applied(`--backup ${await backup()} --remove-without-account`), /orders \(1\)/);
-      });
-
-      it('who was forgotten meanwhile does not come back', async () => {
-        const dan = await stage.addUser({
-          tenant: 'birch',
-          email: 'dan@birch.example.org',
-          status: 'suspended',
-        });
-        const { archive } = await apply('--remove-without-account');
-        expect(await stage.run(`users forget ${dan} --yes`)).toMatchObject({ code: 0 });
-        expect(await stage.json(restore(archive))).toMatchObject({ removed: 0, left: 1 });
-        expect(await stage.users()).toHaveLength(5);
       });
     });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { exportJWK, generateKeyPair } from 'jose';
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { groundOn, type NewUser } from '../provisioning/ground.ts';
@@ -122,4 +122,27 @@ export async function passwordSignIn(
       auth_method, created_at, revoked)
     select user_id, tenant_id, 'a', 'r', now(), now() + interval '1 day', ${method}, now() - ${ago}::interval, true
     from users where email = 'alice@acme.example.org'`);
+}
+
+/** Commands of the clean-up, as the tests of it run them. */
+export function cleanupOf(stage: CleanupStage) {
+  const backup = () => stage.dump('backup.dump', '--format=custom');
+  return {
+    backup,
+    /** A command is refused with this reason, and changes nobody. */
+    closed: async (line: string, why: RegExp): Promise<void> => {
+      const before = await stage.users();
+      const answer = await stage.run(line);
+      expect(answer.code, answer.stdout).toBe(1);
+      expect(answer.stderr + answer.stdout).toMatch(why);
+      expect(await stage.users()).toEqual(before);
+    },
+    apply: async (more = ''): Promise<Record<string, unknown> & { readonly archive: string }> => {
+      const done = await stage.json(stage.applied(`--backup ${await backup()} ${more}`));
+      expect(done).toMatchObject({ code: 0, ok: true });
+      return { ...done, archive: z.string().parse(done['archive']) };
+    },
+    restore: (archive: string, key = 'one.key') =>
+      `migration cleanup restore ${archive} --key ${stage.folder}/${key}`,
+  };
 }

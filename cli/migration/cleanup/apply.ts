@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { DatabaseError, json, sql, type Sql } from '../../../shared/ports/database.ts';
@@ -12,15 +11,15 @@ import { lockRun } from '../../db/run-lock.ts';
 import { Failure } from '../../failure.ts';
 import { operator } from '../../people/ground.ts';
 import { ReferenceRow, referencesTo } from '../../people/references.ts';
-import { colors, note, print, printJson } from '../../terminal.ts';
+import { colors, note } from '../../terminal.ts';
 import { openArchive, type ArchiveWriter } from './archive.ts';
 import { backupOf } from './checked.ts';
 import { withoutTriggers } from './columns.ts';
-import { contentOf, readCounts, readShape, type Counts, type Head } from './content.ts';
+import { contentOf, readCounts, readShape, type Head } from './content.ts';
 import { assertPasswords, LEAVING, readGate, type GateLine } from './gate.ts';
 import { readRecipient, type ArchiveKey } from './keys.ts';
 import { alone, beginAlone, NO_WRITES, type Patience } from './locks.ts';
-import { linesOf } from './report.ts';
+import { refuseUnless, reportApply, type Dropped, type References } from './report.ts';
 
 export interface ApplyCommand {
   readonly database: string;
@@ -43,7 +42,7 @@ export async function runApply(options: ApplyCommand): Promise<void> {
     const backup = await backupOf(options.backup, session);
     const gate = [...(await readGate(session, removing)), backup];
     if (target === null) {
-      report(
+      reportApply(
         options,
         gate,
         await readCounts(session, leaving(removing)),
@@ -55,7 +54,7 @@ export async function runApply(options: ApplyCommand): Promise<void> {
     const patience = { ...waiting, waitMs: options.wait * 1_000 };
     await lockRun(session, patience.waitMs, waiting);
     const done = await drop({ session, gated, removing, backup, patience, ...target });
-    report(options, gate, done.counts, [], done);
+    reportApply(options, gate, done.counts, [], done);
   });
 }
 
@@ -89,25 +88,12 @@ function leaving(removing: boolean): Sql {
   return removing ? LEAVING : sql`select user_id from users where false`;
 }
 
-function refuseUnless(gate: readonly GateLine[]): void {
-  if (gate.every(({ ok }) => ok)) return;
-  for (const line of linesOf(gate)) print(line);
-  throw new Failure('the gate is closed: nothing was changed');
-}
-
 interface Dropping extends Target {
   readonly session: DatabaseSession;
   readonly gated: MigrationFile;
   readonly removing: boolean;
   readonly backup: GateLine;
   readonly patience: Patience;
-}
-
-interface Dropped {
-  readonly id: string;
-  readonly archive: string;
-  readonly sha256: string;
-  readonly counts: Counts;
 }
 
 async function drop(dropping: Dropping): Promise<Dropped> {
@@ -155,21 +141,18 @@ async function dropWithin(dropping: Dropping, writer: ArchiveWriter): Promise<Dr
 
 async function headOf(session: DatabaseSession, removing: boolean): Promise<Head> {
   const [row] = await session.query(
-    sql`select current_database() as database, now()::text as at`,
-    z.object({ database: z.string(), at: z.string() }),
+    sql`select gen_random_uuid() as id, current_database() as database, now()::text as at`,
+    z.object({ id: z.string(), database: z.string(), at: z.string() }),
   );
   const counts = await readCounts(session, leaving(removing));
+  if (row === undefined) throw new Error('a query without from has one row');
   return {
     kind: 'head',
-    id: randomUUID(),
-    database: row?.database ?? '',
-    at: row?.at ?? '',
+    ...row,
     shape: await readShape(session),
     counts,
   };
 }
-
-type References = readonly z.output<typeof ReferenceRow>[];
 
 async function references(session: DatabaseSession, removing: boolean): Promise<References> {
   const statements = referencesTo(leaving(removing));
@@ -223,40 +206,4 @@ function recorded({ id, database, counts }: Head, sha256: string): Sql {
       insert into sallyport_runs (run_id, kind, fingerprint, plan, state, report)
       values (${id}::uuid, 'cleanup', ${sha256}, ${json({ database })}, 'done', ${json(counts)}) returning run_id)
     ${auditInsert(entry, sql`run`)}`;
-}
-
-function report(
-  options: ApplyCommand,
-  gate: readonly GateLine[],
-  counts: Counts,
-  named: References,
-  done?: Dropped,
-): void {
-  const open = gate.every(({ ok }) => ok) && named.length === 0;
-  if (options.json === true)
-    printJson({
-      database: options.database,
-      dry_run: done === undefined,
-      ok: open,
-      ...counts,
-      ...(done === undefined
-        ? { gate, named_elsewhere: named }
-        : { run: done.id, archive: done.archive, sha256: done.sha256 }),
-    });
-  else {
-    if (done === undefined) for (const line of linesOf(gate)) print(line);
-    const would = done === undefined ? 'would lose' : 'have lost';
-    print(
-      `${counts.passwords} of ${counts.people} people ${would} their password, ${counts.removed} without an account ${done === undefined ? 'would be' : 'were'} removed with ${counts.sessions} sessions`,
-    );
-    print(`${counts.linked} accounts known by a link alone, ${counts.waves} planned waves cancelled`);
-    for (const { name, rows } of named)
-      print(`${colors.red('in the way')}: ${rows} rows of ${name} name people who would be removed`);
-    if (done === undefined) print('nothing was changed');
-    else {
-      print(`archive ${done.archive}, SHA-256 ${done.sha256}`);
-      print(`to undo: sallyport migration cleanup restore ${done.archive} --key FILE`);
-    }
-  }
-  if (!open) throw new Failure('');
 }

@@ -1,7 +1,7 @@
-import { createHash, randomBytes, type Hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { compactDecrypt, CompactEncrypt } from 'jose';
+import { compactDecrypt, CompactEncrypt, exportJWK, generateSecret } from 'jose';
 import * as z from 'zod';
 import { linesOf } from '../../fga/lines.ts';
 import { Failure } from '../../failure.ts';
@@ -17,6 +17,7 @@ import type { ArchiveKey } from './keys.ts';
 const CHUNK = 256 * 1024;
 const TYPE = 'sallyport-cleanup-1';
 const ENC = 'A256GCM';
+const Wrapped = z.object({ k: z.string() });
 
 export interface ArchiveWriter {
   /** One record, which has a form in JSON. `text`: that form. */
@@ -35,7 +36,8 @@ export async function openArchive(file: string, recipient: ArchiveKey): Promise<
   await refuseTaken(file);
   await rm(partial, { force: true });
   const handle = await orUnwritable(partial, () => open(partial, 'wx', 0o600));
-  const key = randomBytes(32);
+  const { k } = Wrapped.parse(await exportJWK(await generateSecret(ENC, { extractable: true })));
+  const key = Buffer.from(k, 'base64url');
   const out = hashed(partial, handle);
   let kept = false;
   let pending: string[] = [];
@@ -48,8 +50,9 @@ export async function openArchive(file: string, recipient: ArchiveKey): Promise<
     await out.line(await sealed(text, { alg: 'dir', enc: ENC, typ: TYPE, seq, last }, key));
     [pending, size, seq] = [[], 0, seq + 1];
   };
-  const wrapped = JSON.stringify({ k: key.toString('base64url') });
-  await out.line(await sealed(wrapped, { alg: recipient.alg, enc: ENC, typ: TYPE }, recipient.key));
+  await out.line(
+    await sealed(JSON.stringify({ k }), { alg: recipient.alg, enc: ENC, typ: TYPE }, recipient.key),
+  );
   return {
     async write(text) {
       pending.push(text, '\n');
@@ -118,7 +121,6 @@ async function syncFolder(folder: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
-const Wrapped = z.object({ k: z.string() });
 const Header = z.object({ typ: z.literal(TYPE), seq: z.number(), last: z.boolean() });
 
 /** The records of an archive, each as a text of JSON; `digest` is given the file's lines. Throws Failure for another key, and for a cut or changed file. */
