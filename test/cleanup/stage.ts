@@ -1,16 +1,10 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { exportJWK, generateKeyPair } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { groundOn, type NewUser } from '../provisioning/ground.ts';
-import { postgresBinaries } from '../services/postgres.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { sallyport, type Variables } from '../support/sallyport.ts';
+import { openFolder, type Folder } from './by-hand.ts';
 
 export const postgres = DATABASES[1];
 
@@ -37,19 +31,12 @@ export interface CleanupStage {
  */
 export function cleanupStage(): CleanupStage {
   const stage = {} as CleanupStage;
+  let folder: Folder;
   beforeAll(async () => {
-    stage.folder = await mkdtemp(join(tmpdir(), 'sallyport-cleanup-'));
-    for (const [name, alg] of [
-      ['one', 'ECDH-ES+A256KW'],
-      ['other', 'ECDH-ES+A256KW'],
-      ['rsa', 'RSA-OAEP-256'],
-    ] as const) {
-      const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
-      await writeFile(join(stage.folder, `${name}.pub`), JSON.stringify(await exportJWK(publicKey)));
-      await writeFile(join(stage.folder, `${name}.key`), JSON.stringify(await exportJWK(privateKey)));
-    }
+    folder = await openFolder();
+    stage.folder = folder.path;
   });
-  afterAll(() => rm(stage.folder, { recursive: true, force: true }));
+  afterAll(() => folder.close());
   beforeEach(async () => {
     stage.db = await postgres.start();
     const { database, url } = stage.db;
@@ -65,11 +52,7 @@ export function cleanupStage(): CleanupStage {
         if (answer.stdout === '') throw new Error(answer.stderr);
         return { code: answer.code, ...(JSON.parse(answer.stdout) as object) };
       },
-      dump: async (name: string, ...options: string[]) => {
-        const file = join(stage.folder, name);
-        await promisify(execFile)(join(postgresBinaries, 'pg_dump'), [...options, `--file=${file}`, url]);
-        return file;
-      },
+      dump: (name: string, ...options: string[]) => folder.dump(url, name, ...options),
       users: () =>
         database.query(
           sql`select to_jsonb(u) as row from users u order by user_id`,
