@@ -64,7 +64,7 @@ export function holdingsOf({ id, email, tenantId, accounts }: Held): readonly Ho
       table: sql`sallyport_identities r`,
       where: sql`r.subject = any(${ids}::text[])`,
       reduced: sql`username = null, email = null`,
-      already: sql`r.username is null and r.email is null`,
+      already: sql`(r.username is null and r.email is null)`,
     },
     {
       name: 'events',
