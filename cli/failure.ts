@@ -13,10 +13,17 @@ export class UsageError extends Error {
 }
 
 const UNDEFINED_TABLE = '42P01';
+const UNDEFINED_COLUMN = '42703';
 
-/** The remedy for a database without migrations; undefined for any other error. */
+/** The remedy for a database without migrations, or after the clean-up; undefined for any other error. */
 export function withoutTables(error: unknown): Failure | undefined {
-  if (!(error instanceof DatabaseError) || error.code !== UNDEFINED_TABLE) return undefined;
+  if (!(error instanceof DatabaseError)) return undefined;
+  if (error.code === UNDEFINED_COLUMN)
+    return new Failure(
+      'the database lacks a column for this: run `sallyport db verify`; after the clean-up of the passwords there is none of it left to do',
+      { cause: error },
+    );
+  if (error.code !== UNDEFINED_TABLE) return undefined;
   return new Failure('the database has no tables for this: run `sallyport db migrate`', { cause: error });
 }
 

@@ -15,8 +15,8 @@ export interface Folder {
   dump(url: string, name: string, ...options: string[]): Promise<string>;
   run(line: string, variables: Variables): ReturnType<typeof sallyport>;
   /** Drops the passwords of a database whose gate is open. Returns the archive. */
-  apply(url: string): Promise<string>;
-  restore(url: string, archive: string): Promise<void>;
+  apply(url: string, more?: Variables): Promise<string>;
+  restore(url: string, archive: string, more?: Variables): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,8 +36,8 @@ export async function openFolder(): Promise<Folder> {
   let archives = 0;
   const run: Folder['run'] = (line, variables) =>
     sallyport(variables, ...line.split(' ').filter((word) => word !== ''));
-  const must = async (line: string, url: string): Promise<void> => {
-    const { code, stdout, stderr } = await run(line, { DATABASE_URL: url });
+  const must = async (line: string, url: string, more: Variables = {}): Promise<void> => {
+    const { code, stdout, stderr } = await run(line, { DATABASE_URL: url, ...more });
     if (code !== 0) throw new Error(`${line}: ${code}\n${stdout}${stderr}`);
   };
   const dump: Folder['dump'] = async (url, name, ...options) => {
@@ -49,7 +49,7 @@ export async function openFolder(): Promise<Folder> {
     path,
     dump,
     run,
-    async apply(url) {
+    async apply(url, more) {
       archives += 1;
       const backup = await dump(url, `by-hand-${archives}.dump`, '--format=custom');
       const archive = join(path, `by-hand-${archives}.archive`);
@@ -57,10 +57,12 @@ export async function openFolder(): Promise<Folder> {
       await must(
         `migration cleanup apply --database ${database} --backup ${backup} --archive ${archive} --recipient ${path}/one.pub`,
         url,
+        more,
       );
       return archive;
     },
-    restore: (url, archive) => must(`migration cleanup restore ${archive} --key ${path}/one.key`, url),
+    restore: (url, archive, more) =>
+      must(`migration cleanup restore ${archive} --key ${path}/one.key`, url, more),
     close: () => rm(path, { recursive: true, force: true }),
   };
 }
