@@ -113,9 +113,10 @@ export async function* contentOf(session: DatabaseSession): AsyncGenerator<strin
   const leaving = (key: Sql): Sql => sql`${key} in (select user_id from sallyport_leaving)`;
   yield* texts(
     session,
-    sql`select jsonb_build_object('kind', 'person', 'row', jsonb_build_object('user_id', u.user_id, 'kanidm_user_id', u.kanidm_user_id)
-        || (select jsonb_object_agg(key, value) from jsonb_each(to_jsonb(u)) where key = any(${DROPPED})))::text as text
-        from users u where not ${leaving(sql`u.user_id`)}`,
+    sql`select '{"kind": "person", "row": ' || row_to_json(r)::text || '}' as text from (
+          select u.user_id, u.kanidm_user_id, u.password_hash, u.password_changed_at, u.failed_login_attempts, u.locked_until,
+            u.auth_method, u.migration_invited_at, u.migration_completed_at
+          from users u where not ${leaving(sql`u.user_id`)}) r`,
   );
   yield* texts(
     session,
