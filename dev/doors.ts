@@ -43,7 +43,7 @@ export async function startDoors(publicUrl: string, provider: DoorProvider): Pro
       backchannelLogoutUri: `${oauth}/backchannel-logout/zitadel`,
     },
     variables: {
-      FUNCTIONS: 'auth',
+      FUNCTIONS: 'auth,invites,analytics',
       PUBLIC_URL: publicUrl,
       SESSION_KEYS: JSON.stringify({ keys: [await generateKey('ES256', 'demo-sessions')] }),
       // That of the hashes there are, so that a sign-in computes one only.

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { transformer } from '@openfga/syntax-transformer';
 import { z } from 'zod';
+import { GRACE } from './legacy/people.ts';
 
 /** The store and model the gateway asks. */
 export interface Seeded {
@@ -23,6 +24,9 @@ export const DEMO_TUPLES = [
   { user: 'user:alice', relation: 'admin', object: 'document:1' },
   { user: 'user:bob', relation: 'admin', object: 'feature:admin_panel' },
   { user: 'user:bob', relation: 'viewer', object: 'document:1' },
+  { user: 'user:alice', relation: 'viewer', object: 'feature:migration_figures' },
+  // Who opens the page of the figures.
+  { user: `user:${GRACE.id}`, relation: 'viewer', object: 'feature:migration_figures' },
 ] as const;
 
 const StoreAnswer = z.object({ id: z.string() });

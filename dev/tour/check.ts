@@ -2,10 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { signInByProvider } from './browser.ts';
+import { followInvitation } from './invitation.ts';
 import {
+  isInvitation,
   isRequest,
   type Bearer,
   type Expectation,
+  type InvitationStep,
   type Places,
   type RequestStep,
   type SignInStep,
@@ -27,8 +30,10 @@ const BETWEEN_MS = 100;
 
 const Json = z.record(z.string(), z.unknown());
 
+type Answered = RequestStep | SignInStep | InvitationStep;
+
 /** Sends one step and compares the answer with the promise; no answer at all is a difference too. */
-export async function checkStep(step: RequestStep | SignInStep, options: CheckOptions): Promise<Difference> {
+export async function checkStep(step: Answered, options: CheckOptions): Promise<Difference> {
   const started = performance.now();
   for (;;) {
     const difference = await answerTo(step, options)
@@ -40,7 +45,8 @@ export async function checkStep(step: RequestStep | SignInStep, options: CheckOp
   }
 }
 
-function answerTo(step: RequestStep | SignInStep, options: CheckOptions): Promise<Response> {
+function answerTo(step: Answered, options: CheckOptions): Promise<Response> {
+  if (isInvitation(step)) return followInvitation(step, options.places);
   return isRequest(step) ? send(step, options) : signInByProvider(step, options.places);
 }
 

@@ -27,6 +27,9 @@ function sessionLine(gateway: string): string {
   return `GRACE=$(${answer} | sed -E 's/.*"access_token":"([^"]+)".*/\\1/')`;
 }
 
+/** Of a page, what a terminal can show. */
+export const HEADING = `grep -o '<h1[^>]*>[^<]*'`;
+
 /** A sign-in through the pages of the provider, as a browser does it. */
 export function signInLines(step: SignInStep, places: Places): string[] {
   const curl = 'curl -sL -b "$JAR" -c "$JAR"';
@@ -36,7 +39,7 @@ export function signInLines(step: SignInStep, places: Places): string[] {
   return [
     'JAR=$(mktemp)',
     `PAGE=$(${begin})`,
-    `${curl} ${fields.join(' ')} ${to === null ? '"$PAGE"' : quoted(to)}; rm "$JAR"`,
+    `${curl} ${fields.join(' ')} ${to === null ? '"$PAGE"' : quoted(to)}${step.page === true ? ` | ${HEADING}` : ''}; rm "$JAR"`,
   ];
 }
 

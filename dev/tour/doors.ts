@@ -84,17 +84,18 @@ const CARRIED: Step = {
   expect: { status: 200, contains: '"auth_method":"dual"' },
 };
 
+/** What Grace types at the provider. */
+export function signInName(provider: DoorProvider) {
+  const name = provider === 'kanidm' ? email.replace('@', '_') : email;
+  return { provider, name, password: LEGACY_PASSWORD };
+}
+
 /** In by the provider, and what that changes. */
 function byProvider(provider: DoorProvider, name: string): readonly Step[] {
   return [
     {
       title: `She comes in by ${name} too, as the same user (here curl sends the form of the sign-in page)`,
-      signIn: {
-        provider,
-        name: provider === 'kanidm' ? email.replace('@', '_') : email,
-        password: LEGACY_PASSWORD,
-        returnTo: OWN_TENANT.path,
-      },
+      signIn: { ...signInName(provider), returnTo: OWN_TENANT.path },
       afterSeconds: 1,
       expect: OWN_TENANT.expect,
     },

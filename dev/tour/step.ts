@@ -50,6 +50,8 @@ export interface CommandStep {
   readonly command: readonly string[];
   /** A part of what it prints. */
   readonly says?: string;
+  /** Its exit code; default 0. */
+  readonly exit?: number;
 }
 
 /** A sign-in through the pages of a provider, and what the page that it leads to answers. */
@@ -62,11 +64,27 @@ export interface SignInStep {
     /** A path at the gateway. */
     readonly returnTo: string;
   };
+  /** It leads to a page, of which the printed lines show the heading. */
+  readonly page?: true;
   readonly afterSeconds?: number;
   readonly expect: Expectation;
 }
 
-export type Step = RequestStep | CommandStep | SignInStep;
+/**
+ * The newest invitation in the inbox. `opened`: what the page of its link answers. `taken`: the way on, through its button, a credential
+ * at the provider where one is set, and sign-in; and what the page that it leads to answers.
+ */
+export interface InvitationStep {
+  readonly title: string;
+  readonly invitation: 'opened' | 'taken';
+  readonly provider: DoorProvider;
+  /** What is typed at the provider. */
+  readonly password: string;
+  readonly afterSeconds?: number;
+  readonly expect: Expectation;
+}
+
+export type Step = RequestStep | CommandStep | SignInStep | InvitationStep;
 
 /**
  * Stands in texts for what makes the names of one run its own, so that the lines can be pasted again. The printed lines
@@ -90,6 +108,10 @@ export function isRequest(step: Step): step is RequestStep {
 
 export function isSignIn(step: Step): step is SignInStep {
   return 'signIn' in step;
+}
+
+export function isInvitation(step: Step): step is InvitationStep {
+  return 'invitation' in step;
 }
 
 export function isCommand(step: Step): step is CommandStep {

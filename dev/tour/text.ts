@@ -4,16 +4,19 @@ import { commandLine, commandSetUp } from './command.ts';
 import { startUrl } from './browser.ts';
 import { curlLine, RUN_LINE, serviceTokenLine, signInLines, tokenLine } from './curl.ts';
 import type { DoorProvider } from '../doors.ts';
+import { crossing } from './crossing.ts';
 import { doors } from './doors.ts';
+import { invitationLines } from './invitation.ts';
 import { LEGACY_PASSWORD } from '../legacy/people.ts';
 import { lifecycle } from './lifecycle.ts';
 import {
   isCommand,
+  isInvitation,
   isRequest,
   isSignIn,
   type Bearer,
+  type InvitationStep,
   type Places,
-  type SignInStep,
   type Step,
 } from './step.ts';
 import { REQUESTS } from './steps.ts';
@@ -116,6 +119,13 @@ export function tour(scene: Scene, colors: Colors): string {
     heading('Two doors', `paste all of it; the password of everybody is ${LEGACY_PASSWORD}`),
     ...withTokens(doors(scene.provider), scene, lines),
     '',
+    heading(
+      'The crossing',
+      'after the two doors; paste all of it, as often as you like: each time another one moves',
+    ),
+    `   ${RUN_LINE}`,
+    ...withTokens(crossing(scene.provider), scene, lines),
+    '',
     heading('The life of a user', 'paste all of it, as often as you like'),
     `   ${RUN_LINE}`,
     `   ${serviceTokenLine(serviceToken)}`,
@@ -165,21 +175,27 @@ function stepLines(step: Step, number: number, scene: Scene, colors: Colors): st
     title,
     ...(pause === 0 ? [] : [`   sleep ${pause}`]),
     ...own.map((line) => `   ${colors.cyan(line)}`),
-    ...(isSignIn(step) ? [browserLine(step, scene, colors)] : []),
+    ...browserLines(step, scene, colors),
   ];
 }
 
 function ownLines(step: Step, { places }: Scene): string[] {
   if (isCommand(step)) return [commandLine(step)];
+  if (isInvitation(step)) return invitationLines(step, places);
   return isRequest(step) ? [curlLine(step, places)] : signInLines(step, places);
 }
 
-function browserLine(step: SignInStep, { places }: Scene, colors: Colors): string {
-  return `${colors.dim('#  or in a browser:')} ${colors.underline(startUrl(step, places, true))}`;
+function browserLines(step: Step, { places }: Scene, colors: Colors): string[] {
+  const url = isSignIn(step) ? startUrl(step, places, true) : isOpened(step) ? places.inbox : undefined;
+  return url === undefined ? [] : [`${colors.dim('#  or in a browser:')} ${colors.underline(url)}`];
+}
+
+function isOpened(step: Step): step is InvitationStep {
+  return isInvitation(step) && step.invitation === 'opened';
 }
 
 function outcomeOf(step: Step, colors: Colors): string {
-  if (!isRequest(step)) return '';
+  if (!isRequest(step) && !isOpened(step)) return '';
   const { status, code } = step.expect;
   return ` ${colors.dim(`→ ${[status, code].filter((part) => part !== undefined).join(' ')}`)}`;
 }

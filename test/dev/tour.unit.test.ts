@@ -3,7 +3,8 @@ import { envFile } from '../../dev/env-file.ts';
 import { commandLine } from '../../dev/tour/command.ts';
 import { curlLine, signInLines, tokenLine } from '../../dev/tour/curl.ts';
 import { readOptions, UsageError } from '../../dev/tour/options.ts';
-import { isCommand, isRequest } from '../../dev/tour/step.ts';
+import { invitationLines } from '../../dev/tour/invitation.ts';
+import { isCommand, isInvitation, isRequest } from '../../dev/tour/step.ts';
 import { REQUESTS, stepsOf } from '../../dev/tour/steps.ts';
 import { startProgress } from '../../dev/tour/progress.ts';
 import { colorsFor, picture, sceneOf, tour } from '../../dev/tour/text.ts';
@@ -59,11 +60,13 @@ describe('the printed tour', () => {
         ? [commandLine(step)]
         : isRequest(step)
           ? [curlLine(step, places)]
-          : signInLines(step, places);
+          : isInvitation(step)
+            ? invitationLines(step, places)
+            : signInLines(step, places);
       const lines = text
         .slice(text.indexOf(`echo; echo '${index + 1} ${step.title}`))
         .split('\n')
-        .filter((each) => !/^ +(?!JAR|PAGE)[A-Z]+=/.test(each));
+        .filter((each) => !/^ +(?!JAR|PAGE|LINK|NAME|START|FORM)[A-Z]+=/.test(each));
       expect(lines[0]).toContain(step.title);
       const pause =
         !isCommand(step) && step.afterSeconds !== undefined ? [`   sleep ${step.afterSeconds}`] : [];
