@@ -22,6 +22,8 @@ export interface Doors {
 /** Of the OAuth2 client; part of the issuer's URL. */
 const CLIENT = 'sallyport';
 const WEB_CLIENT = 'sallyport-web';
+/** So that people whom it syncs may set a password behind an invitation. */
+const YIELDED = ['primary_credential', 'passkeys'];
 const SCOPES = ['openid', 'profile', 'email', 'groups'];
 
 /** Kanidm as docs/provisioning.md wants it: a service account, a sync account, a client that all people may use. */
@@ -59,7 +61,7 @@ export async function startDoors(publicUrl: string, provider: DoorProvider): Pro
       KANIDM_CLIENT_ID: CLIENT,
       KANIDM_CLIENT_SECRET: secret,
       KANIDM_TOKEN: kanidm.token,
-      KANIDM_SYNC_TOKEN: kanidm.syncs.make('sallyport_sync'),
+      KANIDM_SYNC_TOKEN: kanidm.syncs.make('sallyport_sync', YIELDED),
       // alice, bob and carol of the OpenID provider are known by their names alone.
       SHARED_SUBJECT_ISSUERS: 'session,kanidm,zitadel',
     },

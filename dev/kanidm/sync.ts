@@ -41,9 +41,10 @@ interface SyncAccount {
 export class SyncAccounts {
   readonly #accounts = new Map<string, SyncAccount>();
 
-  make(name: string): string {
+  /** Returns its token. `yields`: attributes that people and administrators may change all the same. */
+  make(name: string, yields: readonly string[] = []): string {
     const token = randomBytes(32).toString('base64url');
-    this.#accounts.set(name, { name, token, state: 'Refresh', yields: [] });
+    this.#accounts.set(name, { name, token, state: 'Refresh', yields });
     return token;
   }
 

@@ -11,6 +11,7 @@ import { stepsOf } from '../../dev/tour/steps.ts';
 import { FULL, times } from '../support/scale.ts';
 
 const STEPS = stepsOf({ storeId: 'any', provider: 'kanidm' });
+const HEADINGS = ['Set up your new sign-in at Inventory', 'You are all set', 'All tenants'];
 const CURL_MISSING = spawnSync('curl', ['--version']).error !== undefined;
 
 describe('the demo', () => {
@@ -52,6 +53,9 @@ describe('the demo', () => {
         expect(answersIn(output)).toEqual(wanted);
         // Through either door, the same user.
         expect(output.match(/(?<="user": ")[0-9a-f-]{36}/g)).toEqual([GRACE.id, GRACE.id]);
+        // Each time another one moves: Olivia and Grace were across before.
+        expect(output.match(/(?<=<h1[^>]*>).*/g)).toEqual(HEADINGS);
+        expect(output).toContain(`"completed":${2 + pass},`);
       }
       expect(text).not.toMatch(/\x1b/);
       demo.kill('SIGINT');
