@@ -54,6 +54,8 @@ describe('the commands of jobs and of the reconcile', () => {
       { job: 'mail-send', schedule: '* * * * *' },
       { job: 'mail-prune', schedule: '30 3 * * *' },
       { job: 'figures-rollup', schedule: '*/5 * * * *' },
+      { job: 'alarms', schedule: '*/5 * * * *' },
+      { job: 'weekly-report', schedule: '0 6 * * MON' },
     ]);
   });
 
