@@ -49,6 +49,23 @@ describe.each(kindsOf(DATABASES))('reminders of a wave on $name', (kind) => {
       ).toEqual(['completed']);
     });
 
+    it('who wanted no more reminders of a wave gets none of a later one, but its invitation', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.person('acme', 'ada@example.org');
+      await w.stage.begin('one', { remind: '7d' });
+      await w.stage.run();
+      await w.db.database.execute(sql`update sallyport_invitations set unsubscribed_at = now()`);
+      await w.db.database.execute(sql`update sallyport_waves set state = 'cancelled'`);
+      w.cleared();
+      await w.stage.begin('two', { remind: '7d' });
+      await w.stage.run();
+      expect(w.mailed()).toEqual(['ada@example.org']);
+      w.cleared();
+      await w.stage.passed('8 days');
+      await w.stage.run();
+      expect(w.mailed()).toEqual([]);
+    });
+
     it('of reminders that came due meanwhile one is sent, the last; none after the deadline', async () => {
       await w.stage.tenant('acme');
       await w.stage.person('acme', 'ada@example.org');
