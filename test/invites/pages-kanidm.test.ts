@@ -11,6 +11,7 @@ import { group, leave, me } from '../auth/oauth/suite.ts';
 import { auditOf, makeTenant, makeUser, type MadeUser } from '../auth/people.ts';
 import { authSuite, bearer, PUBLIC_URL, signIn } from '../auth/suite.ts';
 import { serve, type Served } from '../support/serve.ts';
+import { chromiumMissing, LOOKS, openPage, startChromium } from '../services/chromium.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { FORM, invitationRow, invite, INVITES, makeWave } from './door.ts';
 
@@ -156,6 +157,26 @@ describe('an invitation, with a stand-in that answers as Kanidm was recorded to'
       expect(elsewhere).toContain('Continue to sign in');
       expect((await post(invited.path)).status).toBe(409);
     });
+
+    it.skipIf(chromiumMissing)(
+      'in a browser the form leads to the provider, and the page loads nothing from elsewhere',
+      { timeout: WATCHDOG },
+      async () => {
+        const invited = await invite(stage, await person());
+        const browser = await startChromium();
+        const { page, complaints, overflow } = await openPage(browser, stage.gateway.url, LOOKS[1]!);
+        await page.goto(stage.gateway.url + invited.path);
+        expect([complaints, await overflow()]).toEqual([[], 0]);
+        await page.keyboard.press('Tab');
+        await page.keyboard.press('Enter');
+        await page.waitForURL(new RegExp(`^${kanidm.url}/ui/reset`));
+        await page.goto(stage.gateway.url + invited.path);
+        await page.getByRole('link', { name: 'Continue to sign in' }).waitFor();
+        await page.getByRole('button', { name: 'once more' }).click();
+        await page.waitForURL(new RegExp(`^${kanidm.url}/ui/reset`));
+        await browser.close();
+      },
+    );
 
     it('a cookie of one link opens nothing by another', async () => {
       const [one, other] = [await invite(stage, await person()), await invite(stage, await person())];
