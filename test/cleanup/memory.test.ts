@@ -7,8 +7,8 @@ import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { openFolder, openGate, type Folder } from './by-hand.ts';
 
 const PEOPLE = 100_000;
-/** MiB. The program itself takes most of it; the archive of so many people is larger. */
-const HEAP = 48;
+/** MiB. The program itself takes most of it; so many people as objects take twice as much. */
+const HEAP = 64;
 
 describe.skipIf(postgresMissing)('the clean-up of many (needs the postgresql package)', () => {
   let db: MigratedDatabase;
