@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { access } from 'node:fs/promises';
+import { describe, expect, it, vi } from 'vitest';
+import { connect } from '../db/support.ts';
+import { spawnSallyport } from '../support/sallyport.ts';
+import { cleanupOf, cleanupStage, postgres } from './stage.ts';
+
+const WATCHDOG = { timeout: 300_000, interval: 20 };
+
+describe.skipIf(postgres.missing)(
+  'cleanup apply, killed between archive and drop (needs the postgresql package)',
+  () => {
+    const stage = cleanupStage();
+    const { backup, closed, apply, restore } = cleanupOf(stage);
+
+    it('has changed nothing: its archive restores nothing, and another run does it all', async () => {
+      const before = await stage.users();
+      const line = stage.applied(`--backup ${await backup()} --wait 300`);
+      const [, archive = ''] = /--archive (\S+)/.exec(line) ?? [];
+      // Who reads `users` keeps the columns there; the archive is written meanwhile.
+      const reader = await connect(stage.db.url);
+      await reader.query('begin');
+      await reader.query('select from users limit 1');
+      const child = spawnSallyport(
+        { DATABASE_URL: stage.db.url },
+        ...line.split(' ').filter((word) => word !== ''),
+      );
+      await vi.waitUntil(
+        () =>
+          access(archive).then(
+            () => true,
+            () => false,
+          ),
+        WATCHDOG,
+      );
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      await reader.query('commit');
+      await reader.end();
+      await closed(restore(archive), /was not cleaned up into this archive/);
+      await closed(line, /never overwritten/);
+      expect(await stage.users()).toEqual(before);
+      const done = await apply();
+      expect(await stage.run(restore(done.archive))).toMatchObject({ code: 0 });
+      expect(await stage.users()).toEqual(before);
+    });
+  },
+);
