@@ -21,8 +21,11 @@ export interface Page<T> extends Rows<T> {
   readonly next: string | null;
 }
 
-/** A time out of JSON of Postgres, as ISO 8601 in UTC. */
-export const time = z.string().transform((text) => new Date(text).toISOString());
+/** A time out of JSON of Postgres, as ISO 8601 in UTC; infinity as it is. */
+export const time = z.string().transform((text) => {
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? text : new Date(ms).toISOString();
+});
 
 const count = z.number();
 const Overall = z.object({
@@ -183,7 +186,7 @@ const DayRow = z.object({
   oauth_failures: count,
 });
 
-/** Days from `days` before that of the figures on, the latest first. Days without events stand with 0. */
+/** Days from `days` before that of the figures on, the latest first. Days without events stand with 0; completions of the future count, as in the seed's query. */
 export async function readDaily(database: Reads, scope: Scope, days: number): Promise<Rows<Day>> {
   const today = sql`(select coalesce(as_of, now()) at time zone 'UTC' from sallyport_figures_state)::date`;
   const of = (what: string): Sql => sql`coalesce(sum(d.n) filter (where d.what = ${what}), 0)`;
@@ -194,6 +197,7 @@ export async function readDaily(database: Reads, scope: Scope, days: number): Pr
         from (
           select day, what, n from sallyport_figures_days
           where scope = ${scopeId(scope)}::uuid and what = any(${DAILY}::text[]) and day >= ${today} - ${days}::int and n <> 0
+            and (day <= ${today} or what = 'completed')
           union all
           select ${today} - back, '', 0 from generate_series(0, ${days}::int) back
         ) d group by day order by day desc`,

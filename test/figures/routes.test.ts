@@ -43,7 +43,7 @@ figuresSuite('figures', (stage) => {
     await at(made[1], sql`last_login_at = now() - interval '2 hours', kanidm_user_id = user_id`);
     await at(
       made[2],
-      sql`last_login_at = now() - interval '3 hours', kanidm_user_id = user_id, migration_invited_at = now()`,
+      sql`last_login_at = now() - interval '3 hours', kanidm_user_id = user_id, migration_invited_at = 'infinity'`,
     );
     await at(made[3], sql`last_login_at = now(), migration_completed_at = now(), auth_method = 'dual'`);
     await at(made[4], sql`status = 'suspended'`);
