@@ -65,6 +65,19 @@ const SETTLING = sql`
       expires_at = case when over.sent then over.at + interval '1 day' * ${LINK_DAYS}::int else now() end
     from over where s.invitation_id = over.invitation_id and s.step = over.step
     returning s.invitation_id, s.sent_at
+  ), restored as (
+    -- A mail that never went out leaves the link that did: else nobody would have one.
+    update sallyport_invitation_steps s set superseded_at = null
+    from (
+      select distinct on (before.invitation_id) before.invitation_id, before.step
+      from over join sallyport_invitation_steps before on before.invitation_id = over.invitation_id and before.step <> over.step
+      where over.sent is not true and before.sent_at is not null and before.expires_at > now()
+        and not exists (
+          select from sallyport_invitation_steps other where other.invitation_id = over.invitation_id
+            and other.step <> over.step and other.superseded_at is null and other.expires_at > now())
+      order by before.invitation_id, before.sent_at desc
+    ) as last
+    where s.invitation_id = last.invitation_id and s.step = last.step
   ), mailed as (
     update sallyport_invitations i set mailed_at = coalesce(i.mailed_at, first.at)
     from (select invitation_id, min(sent_at) as at from settled where sent_at is not null group by invitation_id) as first

@@ -79,6 +79,28 @@ describe.each(kindsOf(DATABASES))('reminders of a wave on $name', (kind) => {
       ]);
     });
 
+    it('leaves the link that was mailed when the mail that was to replace it never went out', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.person('acme', 'ada@example.org');
+      await w.stage.begin('one', { remind: '1d' });
+      await w.stage.run();
+      const counting = () =>
+        w.texts(sql`select step as text from sallyport_invitation_steps where superseded_at is null
+          and expires_at > now() order by created_at`);
+      expect(await counting()).toEqual(['invite']);
+      await w.stage.passed('25 hours');
+      await w.stage.drive();
+      expect(await counting()).toEqual(['remind-1d']);
+      await w.db.database.execute(
+        sql`update sallyport_outbox set status = 'dead', content = null where status = 'pending'`,
+      );
+      await w.stage.drive();
+      expect(await counting()).toEqual(['invite']);
+      w.cleared();
+      await w.stage.run();
+      expect(w.mailed()).toEqual([]);
+    });
+
     it('sends nothing positive to who wants no reminders, and what is about the deadline all the same', async () => {
       await w.stage.tenant('acme');
       await w.stage.person('acme', 'ada@example.org');
