@@ -34,8 +34,8 @@ export function callbackRoute(deps: AuthDeps): OwnRoute {
         redirectUri: redirectUriOf(signIn, deps),
       });
       if (redeemed.outcome === 'declined') {
-        over();
         await audit(deps.database, declined(signIn, redeemed.reason, originOf(request, context)));
+        over();
         throw invalidCallback(redeemed.reason);
       }
       const code = parameters.get('code') ?? '';
