@@ -29,7 +29,7 @@ export const time = z.string().transform((text) => {
 
 const count = z.number();
 const Overall = z.object({
-  /** The seed's query: users that are not deleted, by their method of sign-in. */
+  /** Users that are not deleted, by their method of sign-in. */
   total_users: count,
   kanidm_only: count,
   dual_auth: count,
@@ -115,7 +115,7 @@ export interface PageOptions {
   readonly cursor?: string | undefined;
 }
 
-/** The seed's query by tenant: those with users, the furthest first. Throws InvalidCursor. */
+/** Tenants that have users, the furthest first. Throws InvalidCursor. */
 export async function readTenants(
   database: Reads,
   scope: Scope,
@@ -167,7 +167,7 @@ export function paged<T>(
 export interface Day {
   /** Of UTC, as YYYY-MM-DD. */
   readonly migration_date: string;
-  /** First sign-ins by OAuth2 that day, as the seed counts them: of deleted people too. */
+  /** First sign-ins by OAuth2 that day, of people deleted since too. */
   readonly users_migrated: number;
   readonly invited: number;
   /** Sessions begun. */
@@ -186,7 +186,7 @@ const DayRow = z.object({
   oauth_failures: count,
 });
 
-/** Days from `days` before that of the figures on, the latest first. Days without events stand with 0; completions of the future count, as in the seed's query. */
+/** Days from `days` before that of the figures on, the latest first. Days without events stand with 0, days to come with completions alone. */
 export async function readDaily(database: Reads, scope: Scope, days: number): Promise<Rows<Day>> {
   const today = sql`(select coalesce(as_of, now()) at time zone 'UTC' from sallyport_figures_state)::date`;
   const of = (what: string): Sql => sql`coalesce(sum(d.n) filter (where d.what = ${what}), 0)`;

@@ -7,14 +7,14 @@ import { sql, type Database } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { times } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';
-import { SEED, WORDS } from './seed.ts';
+import { QUERY, WORDS } from './queries.ts';
 
 const [, POSTGRES] = DATABASES;
 
-const QUERIES = [SEED.overall, SEED.tenants, SEED.daily, SEED.pending, WORDS] as const;
+const QUERIES = [QUERY.overall, QUERY.tenants, QUERY.daily, QUERY.pending, WORDS] as const;
 
-/** The database, with the seed's queries at the end of each transaction: in the very snapshot that a refresh has seen. */
-function withSeed(database: Database) {
+/** The database, with the queries that figures equal at the end of each transaction: in the very snapshot that a refresh has seen. */
+function withQueries(database: Database) {
   const seen: { answers: readonly (readonly unknown[])[] } = { answers: [] };
   const wrapped: Pick<Database, 'query' | 'transaction'> = {
     query: (statement, row) => database.query(statement, row),
@@ -33,7 +33,7 @@ const number = (value: unknown): number | null => (value === null ? null : Numbe
 const rows = (answer: readonly unknown[] | undefined): Row[] =>
   z.array(z.record(z.string(), z.unknown())).parse(answer);
 
-/** Holds what readers answer now against what the seed's queries answered. */
+/** Holds what readers answer now against what the queries that figures equal answered. */
 async function expectEqual(database: Database, answers: readonly (readonly unknown[])[]): Promise<void> {
   const [overall, tenants, daily, pending, words] = answers.map(rows);
   const numbers = (row: Row | undefined) =>
@@ -157,7 +157,7 @@ describe.skipIf(POSTGRES.missing)('figures while an application writes by its ow
   afterAll(() => db.close());
 
   it('equal the queries in the snapshot of each refresh, to the last user', async () => {
-    const { wrapped, seen } = withSeed(db.another());
+    const { wrapped, seen } = withQueries(db.another());
     const progress = { done: 0, over: false };
     const writers = Promise.all([11, 22, 33, 44, 55].map((seed) => write(db.url, seed, progress)));
     try {
@@ -177,7 +177,7 @@ describe.skipIf(POSTGRES.missing)('figures while an application writes by its ow
   });
 
   it('are counted anew after TRUNCATE, and after a tenant is deleted with all its people', async () => {
-    const { wrapped, seen } = withSeed(db.another());
+    const { wrapped, seen } = withQueries(db.another());
     await db.database.execute(
       sql`delete from tenants where tenant_id = (select tenant_id from tenants limit 1)`,
     );

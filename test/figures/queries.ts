@@ -1,7 +1,7 @@
 import { sql, type Sql } from '../../shared/ports/database.ts';
 
 /** The queries that figures have to equal, as the plan of the move has them. */
-export const SEED = {
+export const QUERY = {
   overall: sql`WITH stats AS (
     SELECT COUNT(*) AS total_users,
       COUNT(*) FILTER (WHERE auth_method = 'kanidm') AS kanidm_only,
