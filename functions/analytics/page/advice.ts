@@ -101,7 +101,7 @@ function onEnd({ overall: { values }, slug }: Seen): Advice[] {
   return [
     {
       words: 'Everybody is across. See whether the passwords may go.',
-      command: null,
+      command: 'sallyport migration cleanup check',
     },
   ];
 }

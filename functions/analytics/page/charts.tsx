@@ -10,7 +10,6 @@ export interface Series {
 }
 
 interface ChartProps {
-  readonly id: string;
   /** What is seen, in a sentence, for who does not see it. */
   readonly summary: string;
   /** Days, the earliest first. */
@@ -28,7 +27,7 @@ const WIDTH = 1_000;
 const HEIGHT = 100;
 
 /** Days from left to right. Texts stand around the drawing, so that they keep their size on a phone. */
-export function DayChart({ id, summary, days, series, table }: ChartProps) {
+export function DayChart({ summary, days, series, table }: ChartProps) {
   const end = axisEnd(Math.max(0, ...series.flatMap(({ values }) => values)));
   const step = WIDTH / Math.max(1, days.length);
   return (
@@ -40,13 +39,7 @@ export function DayChart({ id, summary, days, series, table }: ChartProps) {
           <span>{number(end / 2)}</span>
           <span>0</span>
         </div>
-        <svg
-          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-          preserveAspectRatio="none"
-          role="img"
-          aria-labelledby={`${id}-summary`}
-        >
-          <title id={`${id}-summary`}>{summary}</title>
+        <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={summary}>
           {[0, 0.5, 1].map((at) => (
             <line class="grid" x1="0" x2={WIDTH} y1={at * HEIGHT} y2={at * HEIGHT} />
           ))}

@@ -110,7 +110,6 @@ function Completions({ daily: { rows }, csv }: DaysProps) {
   return (
     <Section id="completions" title="Across by day" csv={csv}>
       <DayChart
-        id="completions-chart"
         summary={`First sign-ins at the provider by day: ${number(sum)} in ${rows.length} days.`}
         days={days.map(({ migration_date }) => migration_date)}
         series={[
@@ -137,7 +136,6 @@ function SignIns({ daily: { rows }, csv }: DaysProps) {
   return (
     <Section id="sign-ins" title="Sign-ins by day" csv={csv}>
       <DayChart
-        id="sign-ins-chart"
         summary={`Sign-ins by day: ${sum('oauth_logins')} at the provider, ${sum('password_logins')} by password.`}
         days={days.map(({ migration_date }) => migration_date)}
         series={[

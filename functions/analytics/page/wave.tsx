@@ -49,7 +49,7 @@ export function WavesTable({ waves, query }: { waves: readonly WaveFigures[]; qu
           { title: '%', number: true },
         ],
         ...[
-          { title: 'Invited', number: true },
+          { title: 'Invited', number: true, minor: true },
           { title: 'Start', number: true, minor: true },
         ],
       ]}
