@@ -33,6 +33,7 @@ const WAVE_STEPS: readonly Step[] = [
   },
   { title: 'Its mails are written, as every minute by itself', command: ['cron', 'run', 'wave-reminders'] },
   { title: 'and sent, as every minute by itself', command: ['cron', 'run', 'mail-send'] },
+  { title: 'and those who were reached count as invited', command: ['cron', 'run', 'wave-reminders'] },
 ];
 
 /** One of its people, from the mail to the first sign-in. */
@@ -62,7 +63,7 @@ function seen(provider: DoorProvider): readonly Step[] {
     {
       title: 'Where the move stands, in a terminal',
       command: ['migration', 'status'],
-      says: 'acme',
+      says: 'completed 3,',
     },
     {
       title: 'and as JSON, or as CSV by .csv: across are Grace, one of the wave, and Olivia, who was before',
