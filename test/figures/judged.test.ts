@@ -131,7 +131,7 @@ figuresSuite('the judgement', (stage) => {
     expect((await stage.gateway.fetch('/me', { headers: bearer(stage.viewer) })).status).toBe(200);
     // The first one of a process is written at once, behind its answer.
     await vi.waitFor(
-      async () => expect((await kpis('')).get('token_check_p99')?.value).toBeGreaterThanOrEqual(0),
+      async () => { expect((await kpis('')).get('token_check_p99')?.value).toBeGreaterThanOrEqual(0); },
       WATCHDOG,
     );
     await stage.database.execute(

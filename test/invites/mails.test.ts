@@ -47,20 +47,20 @@ describe.each(kindsOf(DATABASES))('mails of a wave on $name', (kind) => {
     it('keeps its own pace over all instances: no window has more of its mails, and no mail is lost', async () => {
       await w.stage.tenant('acme');
       await w.stage.people('acme', 25);
-      await w.stage.begin('slow', { rate: '10/60s' });
+      await w.stage.begin('slow', { rate: '10/600s' });
       const other = waveStage(w.db.another(), w.smtp.port);
       await Promise.all([w.stage.drive(), other.drive(), w.stage.drive()]);
       await w.stage.mailing.send();
       await Promise.all([w.stage.drive(), other.drive()]);
       await w.stage.mailing.send();
       expect(w.mailed()).toHaveLength(10);
-      await w.stage.passed('59 seconds');
+      await w.stage.passed('300 seconds');
       await w.stage.drive();
       expect((await w.stage.mailing.send()).sent).toBe(0);
-      await w.stage.passed('2 seconds');
+      await w.stage.passed('301 seconds');
       await w.stage.run();
       expect(w.mailed()).toHaveLength(20);
-      await w.stage.passed('61 seconds');
+      await w.stage.passed('601 seconds');
       await w.stage.run();
       expect(new Set(w.mailed()).size).toBe(25);
     });
