@@ -130,10 +130,9 @@ figuresSuite('the judgement', (stage) => {
   it('counts how long the gateway takes to check a token, over all instances', async () => {
     expect((await stage.gateway.fetch('/me', { headers: bearer(stage.viewer) })).status).toBe(200);
     // The first one of a process is written at once, behind its answer.
-    await vi.waitFor(
-      async () => { expect((await kpis('')).get('token_check_p99')?.value).toBeGreaterThanOrEqual(0); },
-      WATCHDOG,
-    );
+    await vi.waitFor(async () => {
+      expect((await kpis('')).get('token_check_p99')?.value).toBeGreaterThanOrEqual(0);
+    }, WATCHDOG);
     await stage.database.execute(
       sql`insert into sallyport_token_checks (day, bucket, n) values ((now() at time zone 'UTC')::date, 20, 980)`,
     );

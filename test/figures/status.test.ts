@@ -53,7 +53,7 @@ describe('sallyport migration status, as a process', () => {
     expect(stdout).toContain(`95 % by ${plusDays(today, 30)}, on track`);
     expect(stdout).toMatch(/^migration_rate +95 % in 60 days +56 % +not met$/m);
     expect(stdout).toMatch(/^alarm {5}mail-queue since .*: the oldest mail has waited for 61 minutes$/m);
-     
+
     expect(stdout).not.toMatch(/\u001b/);
   });
 
