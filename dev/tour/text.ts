@@ -131,6 +131,8 @@ export function tour(scene: Scene, colors: Colors): string {
     `   ${serviceTokenLine(serviceToken)}`,
     ...withTokens(lifecycle(scene.storeId), scene, lines),
     '',
+    colors.bold('The figures') +
+      ` as a page, where Grace may view them: ${colors.underline(`${places.gateway}/analytics`)}`,
     colors.bold('Sign in with a browser') + ` instead, and copy the token: ${colors.underline(`${issuer}/`)}`,
     colors.dim(`Metrics of the webhooks: ${places.gateway}/metrics, their inbox: `) +
       commandLine({ title: '', command: ['webhooks', 'list'] }),
