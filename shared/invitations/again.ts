@@ -52,7 +52,7 @@ export async function whyNotAgain(
 
 /**
  * Mails a person a new link, as a step of the living invitation or of one without a wave: `renew` where they asked for it
- * themselves. The links before it no longer count. Throws as `Database`.
+ * themselves. The links before it count until that mail is sent. Throws as `Database`.
  */
 export async function sendAgain(
   userId: string,

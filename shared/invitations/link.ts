@@ -35,11 +35,16 @@ export const IS_ACROSS = sql`(to_jsonb(u) ->> 'migration_completed_at' is not nu
 export const LINKS = sql`sallyport_invitation_steps s join sallyport_invitations i on i.invitation_id = s.invitation_id
   join (${PEOPLE}) on u.user_id = i.user_id left join sallyport_waves w on w.wave_id = i.wave_id`;
 
+/** A later link whose mail was sent: its step is settled some seconds after that. */
+const REPLACED = sql`exists (
+  select from sallyport_invitation_steps later join sallyport_outbox o on o.message_id = later.message_id
+  where later.invitation_id = s.invitation_id and later.created_at > s.created_at and o.status = 'sent')`;
+
 /**
- * Over LINKS: the newest link of somebody who is to move, with the address that it was made for. A spent one counts until completion,
- * since the provider's page does not lead back.
+ * Over LINKS: a link of somebody who is to move, with the address that it was made for, and none that was sent or printed after it. A spent
+ * one counts until completion, since the provider's page does not lead back.
  */
-const COUNTS = sql`s.superseded_at is null and (s.spent_at is not null or s.expires_at > now()) and i.ended_at is null
+const COUNTS = sql`s.superseded_at is null and not ${REPLACED} and (s.spent_at is not null or s.expires_at > now()) and i.ended_at is null
   and i.address_hash = ${addressHash(sql`u.email`)} and ${ACTIVE} and p.excluded_at is null and not ${IS_ACROSS}`;
 
 /** Over LINKS: a token that was mailed within a year. */

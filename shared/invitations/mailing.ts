@@ -92,7 +92,8 @@ const UNSENT_DAYS = 90;
 
 /**
  * Puts mails of one wave, or of none, into the outbox, each with its step: in one transaction, each step once, no more than the pace of the
- * wave has room for, and none while it is not running. The link before it no longer counts. Returns how many. Throws as `Database`.
+ * wave has room for, and none while it is not running. The link before it counts until the mail is sent, unless that goes to another address.
+ * Returns how many. Throws as `Database`.
  */
 export async function queueSteps(
   wave: Pick<Wave, 'id' | 'rate'> | null,
@@ -136,11 +137,12 @@ function queueing(wave: Pick<Wave, 'id' | 'rate'> | null, given: Sql): Sql {
       from given
       where i.invitation_id = given.invitation_id and i.ended_at is null and (given.step <> 'invite' or i.queued_at is null)
         and not exists (select from sallyport_invitation_steps s where s.invitation_id = given.invitation_id and s.step = given.step)
-      returning i.invitation_id, i.wave_id, given.step, given.token_hash, given.message_id
+      returning i.invitation_id, i.wave_id, i.address_hash, given.step, given.token_hash, given.message_id
     ),
-    older as (
-      update sallyport_invitation_steps s set superseded_at = now() from queued
-      where s.invitation_id = queued.invitation_id and s.superseded_at is null
+    elsewhere as (
+      -- As it was before this statement: a link that was mailed to another address never counts for the new one.
+      update sallyport_invitation_steps s set superseded_at = now() from queued join sallyport_invitations was using (invitation_id)
+      where s.invitation_id = queued.invitation_id and s.superseded_at is null and was.address_hash is distinct from queued.address_hash
     )
     insert into sallyport_invitation_steps (invitation_id, step, wave_id, token_hash, message_id, expires_at)
     select invitation_id, step, wave_id, token_hash, message_id, now() + interval '1 day' * ${UNSENT_DAYS}::int from queued

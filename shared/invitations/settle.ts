@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { sql, type Database } from '../ports/database.ts';
+import { hasPasswords } from '../people/users.ts';
+import { sql, type Database, type Sql } from '../ports/database.ts';
 import { LINK_DAYS, type Wave } from './wave.ts';
 
 const BATCH = 1_000;
@@ -16,10 +17,10 @@ export async function settleSteps(
   goesOn: () => boolean = () => true,
 ): Promise<number> {
   let total = 0;
-  // The clean-up drops columns that are named below: without waves nothing may name them.
   while (goesOn() && (await isAnySettled(database))) {
     while ((await database.execute(WITHHELD)) === BATCH);
-    const [row] = await database.query(SETTLING, SettledRow);
+    // Mails may outlive the clean-up, which drops the column that shows them to the application.
+    const [row] = await database.query(settling(await hasPasswords(database)), SettledRow);
     total += row?.settled ?? 0;
     if (row === undefined || row.settled < BATCH) break;
   }
@@ -27,7 +28,8 @@ export async function settleSteps(
 }
 
 /** Mails that have ended, those too that were set aside, and sent again by command. */
-const OVER = sql`from sallyport_invitation_steps s left join sallyport_outbox o on o.message_id = s.message_id
+const OVER = sql`from sallyport_invitation_steps s join sallyport_invitations i on i.invitation_id = s.invitation_id
+    left join sallyport_outbox o on o.message_id = s.message_id
   where s.sent_at is null and s.message_id is not null
     and (o.status = 'sent' or (s.settled_at is null and (o.id is null or o.status <> 'pending')))`;
 
@@ -47,7 +49,7 @@ const WITHHELD = sql`
       join sallyport_invitations i on i.invitation_id = s.invitation_id join sallyport_waves w on w.wave_id = s.wave_id
     where s.step = 'invite' and s.settled_at is null and o.status = 'dead' and o.content is null and o.unanswered = 0
       and o.bounced_at is null and i.ended_at is null and w.state in ('running', 'paused')
-    order by s.created_at, s.invitation_id limit ${BATCH} for no key update of s skip locked
+    order by s.created_at, s.invitation_id limit ${BATCH} for no key update of s, i skip locked
   ), unmade as (
     delete from sallyport_invitation_steps s using withheld where s.invitation_id = withheld.invitation_id and s.step = 'invite'
   ), dropped as (
@@ -55,41 +57,46 @@ const WITHHELD = sql`
   )
   update sallyport_invitations i set queued_at = null from withheld where i.invitation_id = withheld.invitation_id`;
 
-const SETTLING = sql`
+/**
+ * The invitations are locked with their steps, so that of several instances one at a time changes the steps of an invitation. From the mail
+ * on that was sent the links before it no longer count.
+ */
+function settling(passwords: boolean): Sql {
+  return sql`
   with over as (
-    select s.invitation_id, s.step, o.status = 'sent' as sent, coalesce(o.finished_at, now()) as at
-    ${OVER} order by s.created_at, s.invitation_id limit ${BATCH} for no key update of s skip locked
+    select s.invitation_id, s.step, s.created_at, o.status is not distinct from 'sent' as sent, coalesce(o.finished_at, now()) as at
+    ${OVER} order by s.created_at, s.invitation_id limit ${BATCH} for no key update of s, i skip locked
   ), settled as (
     update sallyport_invitation_steps s
     set settled_at = over.at, sent_at = case when over.sent then over.at end,
-      expires_at = case when over.sent then over.at + interval '1 day' * ${LINK_DAYS}::int else now() end
+      expires_at = case when over.sent then over.at + interval '1 day' * ${LINK_DAYS}::int else now() end,
+      superseded_at = coalesce(s.superseded_at, (
+        select min(newer.at) from over newer
+        where newer.sent and newer.invitation_id = over.invitation_id and newer.created_at > over.created_at))
     from over where s.invitation_id = over.invitation_id and s.step = over.step
     returning s.invitation_id, s.sent_at
-  ), restored as (
-    -- A mail that never went out leaves the link that did: else nobody would have one.
-    update sallyport_invitation_steps s set superseded_at = null
-    from (
-      select distinct on (before.invitation_id) before.invitation_id, before.step
-      from over join sallyport_invitation_steps before on before.invitation_id = over.invitation_id and before.step <> over.step
-      where over.sent is not true and before.sent_at is not null and before.expires_at > now()
-        and not exists (
-          select from sallyport_invitation_steps other where other.invitation_id = over.invitation_id
-            and other.step <> over.step and other.superseded_at is null and other.expires_at > now())
-      order by before.invitation_id, before.sent_at desc
-    ) as last
-    where s.invitation_id = last.invitation_id and s.step = last.step
+  ), older as (
+    update sallyport_invitation_steps s set superseded_at = newer.at
+    from (select invitation_id, max(created_at) as created_at, max(at) as at from over where sent group by invitation_id) as newer
+    where s.invitation_id = newer.invitation_id and s.created_at < newer.created_at and s.superseded_at is null
+      -- A row is changed once in a statement.
+      and (s.invitation_id, s.step) not in (select invitation_id, step from over)
   ), mailed as (
     update sallyport_invitations i set mailed_at = coalesce(i.mailed_at, first.at)
     from (select invitation_id, min(sent_at) as at from settled where sent_at is not null group by invitation_id) as first
     where i.invitation_id = first.invitation_id
     returning i.user_id, i.mailed_at
-  ), shown as (
+  )${passwords ? SHOWN : sql``}
+  select count(*)::int as settled from settled`;
+}
+
+/** The application sees when a person was first mailed. */
+const SHOWN = sql`, shown as (
     update users u set migration_invited_at = mailed.mailed_at from mailed
     where u.user_id = mailed.user_id and u.migration_invited_at is null
       -- In one order, so that two writers of several rows do not wait for each other.
       and u.user_id in (select user_id from users where user_id in (select user_id from mailed) order by user_id for no key update)
-  )
-  select count(*)::int as settled from settled`;
+  )`;
 
 /** Ends invitations of a wave whose people are across, gone or excluded. Returns how many. Throws as `Database`. */
 export function endInvitations(

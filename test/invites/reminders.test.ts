@@ -1,11 +1,13 @@
 /** Reminders and the end of waves, by the clock of a real Postgres. */
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { readLink } from '../../shared/invitations/link.ts';
 import { listWaves } from '../../shared/invitations/waves.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { field } from '../mail/stage.ts';
 import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { linkIn, setWaves } from './stage.ts';
+import { linkIn, PUBLIC_URL, setWaves } from './stage.ts';
 
 describe.each(kindsOf(DATABASES))('reminders of a wave on $name', (kind) => {
   describe.skipIf(kind.missing)('', () => {
@@ -79,26 +81,76 @@ describe.each(kindsOf(DATABASES))('reminders of a wave on $name', (kind) => {
       ]);
     });
 
-    it('leaves the link that was mailed when the mail that was to replace it never went out', async () => {
+    /** Steps whose mailed links lead somewhere. */
+    const counting = async (): Promise<(string | undefined)[]> => {
+      const found: (string | undefined)[] = [];
+      for (const { raw } of w.smtp.received) {
+        const hash = createHash('sha256').update(linkIn(raw)).digest();
+        if ((await readLink(w.db.database, hash, { issuer: PUBLIC_URL, seen: false })) !== undefined)
+          found.push(/\.([\w-]+)@/.exec(field(raw, 'Message-ID') ?? '')?.[1]);
+      }
+      return found;
+    };
+    const reminded = async () => {
       await w.stage.tenant('acme');
-      await w.stage.person('acme', 'ada@example.org');
+      const ada = await w.stage.person('acme', 'ada@example.org');
       await w.stage.begin('one', { remind: '1d' });
       await w.stage.run();
-      const counting = () =>
-        w.texts(sql`select step as text from sallyport_invitation_steps where superseded_at is null
-          and expires_at > now() order by created_at`);
-      expect(await counting()).toEqual(['invite']);
       await w.stage.passed('25 hours');
+      return ada;
+    };
+
+    it('leaves the link that was mailed until the mail that replaces it is sent, and from then on the new one alone', async () => {
+      await reminded();
+      await w.stage.drive();
+      expect(await counting()).toEqual(['invite']);
+      await w.stage.mailing.send();
+      expect(await counting()).toEqual(['remind-1d']);
       await w.stage.drive();
       expect(await counting()).toEqual(['remind-1d']);
+      await w.db.database.execute(sql`delete from sallyport_outbox`);
+      expect(await counting()).toEqual(['remind-1d']);
+    });
+
+    it('of two mails of a person that are settled at a time the later one has the link', async () => {
+      const ada = await reminded();
+      await w.stage.drive();
+      await w.db.database.execute(sql`
+        insert into sallyport_invitation_steps (invitation_id, step, token_hash, message_id, created_at, expires_at)
+        select invitation_id, 'resend-1', 'later', '<later@example.org>', now() + interval '1 second', now() + interval '1 day'
+        from sallyport_invitations where user_id = ${ada}`);
+      await w.db.database.execute(sql`
+        insert into sallyport_outbox (message_id, kind, template, recipient, user_id, status, finished_at)
+        select '<later@example.org>', kind, template, recipient, user_id, 'sent', now() from sallyport_outbox limit 1`);
+      await w.stage.mailing.send();
+      await w.stage.drive();
+      expect(
+        await w.texts(sql`select step as text from sallyport_invitation_steps where superseded_at is null`),
+      ).toEqual(['resend-1']);
+    });
+
+    it('leaves the link that was mailed when the mail that was to replace it never went out', async () => {
+      await reminded();
+      await w.stage.drive();
       await w.db.database.execute(
         sql`update sallyport_outbox set status = 'dead', content = null where status = 'pending'`,
       );
       await w.stage.drive();
       expect(await counting()).toEqual(['invite']);
-      w.cleared();
       await w.stage.run();
-      expect(w.mailed()).toEqual([]);
+      expect(w.mailed()).toEqual(['ada@example.org']);
+    });
+
+    it('a link that was mailed to an earlier address does not count again while the mail to the new one waits', async () => {
+      const ada = await reminded();
+      await w.db.database.execute(
+        sql`update users set email = 'ada@new.example.org' where user_id = ${ada}`,
+      );
+      expect(await counting()).toEqual([]);
+      await w.stage.drive();
+      expect(await counting()).toEqual([]);
+      await w.stage.run();
+      expect(await counting()).toEqual(['remind-1d']);
     });
 
     it('sends nothing positive to who wants no reminders, and what is about the deadline all the same', async () => {
