@@ -143,9 +143,7 @@ describe.each(kindsOf(DATABASES))('reminders of a wave on $name', (kind) => {
 
     it('a link that was mailed to an earlier address does not count again while the mail to the new one waits', async () => {
       const ada = await reminded();
-      await w.db.database.execute(
-        sql`update users set email = 'ada@new.example.org' where user_id = ${ada}`,
-      );
+      await w.db.database.execute(sql`update users set email = 'ada@new.example.org' where user_id = ${ada}`);
       expect(await counting()).toEqual([]);
       await w.stage.drive();
       expect(await counting()).toEqual([]);
