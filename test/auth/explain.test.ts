@@ -183,7 +183,7 @@ describe.skipIf(postgres.missing)('indexes used (needs the postgresql package)',
     await sessionMarks(database).of(`session|${subject}|sid:${subject}`);
     const signal = new AbortController().signal;
     for (const job of Object.values(authJobs({ database }))) await job.run({ signal, dryRun: false });
-    expect(sent.length).toBe(10);
+    expect(sent.length).toBe(15);
     for (const { text, params } of sent.map(compile)) expect(await scans(text, params)).toEqual([]);
   });
 
