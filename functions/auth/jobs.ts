@@ -1,4 +1,4 @@
-import { AUDIT_DAYS } from '../../shared/people/audit.ts';
+import { AUDIT_DAYS, type AuditedAct } from '../../shared/people/audit.ts';
 import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { databaseJob, type Job, type JobRun, type StandaloneJob } from '../../shared/runs/job.ts';
 import type { AUTH } from './slice.ts';
@@ -35,10 +35,12 @@ const SESSIONS: Overdue = {
 const SPENT: Overdue = { ...expired, table: sql`sallyport_spent`, key: sql`key` };
 const REGISTRATIONS: Overdue = { ...expired, table: sql`sallyport_registrations`, key: sql`token_hash` };
 const RESETS: Overdue = { ...expired, table: sql`sallyport_resets`, key: sql`token_hash` };
+const FORGOTTEN: AuditedAct = 'forgotten';
+/** Who was forgotten stays recorded: by that no archive of a clean-up brings them back. */
 const AUDIT: Overdue = {
   table: sql`sallyport_audit`,
   key: sql`id`,
-  where: sql`at < ${daysAgo(AUDIT_DAYS)}`,
+  where: sql`at < ${daysAgo(AUDIT_DAYS)} and what <> ${FORGOTTEN}::text`,
   by: sql`at`,
 };
 

@@ -94,7 +94,8 @@ describe('the daily jobs', () => {
       sql`insert into sallyport_spent (key, expires_at) values ('a', now() - interval '1 second'), ('b', now() + interval '1 hour')`,
     );
     await db.database.execute(sql`insert into sallyport_audit (at, who, what, source) values
-      (now() - interval '401 days', 'a', 'signed_in', 'x'), (now() - interval '399 days', 'a', 'signed_in', 'x')`);
+      (now() - interval '401 days', 'a', 'signed_in', 'x'), (now() - interval '401 days', 'a', 'forgotten', 'x'),
+      (now() - interval '399 days', 'a', 'signed_in', 'x')`);
     const jobs = authJobs(db);
     const run = { signal: new AbortController().signal, dryRun: false };
     expect(await jobs['sessions-prune'].run({ ...run, dryRun: true })).toEqual({

@@ -1,4 +1,4 @@
-import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { access, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
@@ -61,7 +61,24 @@ describe.skipIf(postgres.missing)(
       await writeFile(archive, 'precious');
       await closed(line, /never overwritten/);
       expect(await readFile(archive, 'utf8')).toBe('precious');
+      await rm(archive);
+      await symlink(`${archive}.elsewhere`, archive);
+      await closed(line, /never overwritten/);
       expect(await stage.run(stage.applied())).toMatchObject({ code: 0 });
+    });
+
+    it('leaves no archive where it fails, so that the same line goes again', async () => {
+      const line = stage.applied(`--backup ${await backup()} --wait 0`);
+      const [, archive = ''] = /--archive (\S+)/.exec(line) ?? [];
+      const reader = await connect(stage.db.url);
+      await reader.query('begin');
+      await reader.query('select from users limit 1');
+      await closed(line, /in use/);
+      for (const file of [archive, `${archive}.partial`])
+        await expect(access(file)).rejects.toThrow('ENOENT');
+      await reader.query('commit');
+      await reader.end();
+      expect(await stage.run(line)).toMatchObject({ code: 0 });
     });
 
     it('sees a sign-in by password in flight: it waits for it, and refuses; one that does not end is not waited for', async () => {

@@ -66,6 +66,20 @@ describe.skipIf(postgres.missing)(
       await closed(stage.applied(`--backup ${await backup()} --remove-without-account`), /orders \(1\)/);
     });
 
+    it('who was made anonymous meanwhile gets no password back', async () => {
+      const { archive } = await apply();
+      await stage.database.execute(
+        sql`with gone as (update users set email = 'forgotten-1@invalid' where email like 'bob@birch%' returning user_id)
+            insert into sallyport_audit (who, what, subject, source) select 'x', 'forgotten', user_id, 'cli' from gone`,
+      );
+      expect(await stage.json(restore(archive))).toMatchObject({ code: 0, people: 5, since: 0 });
+      const [row] = await stage.database.query(
+        sql`select password_hash, locked_until, migration_invited_at from users where email like 'forgotten-%'`,
+        z.unknown(),
+      );
+      expect(row).toEqual({ password_hash: null, locked_until: null, migration_invited_at: null });
+    });
+
     it('who was forgotten meanwhile does not come back', async () => {
       const dan = await stage.addUser({
         tenant: 'birch',

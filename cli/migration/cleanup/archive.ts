@@ -1,10 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { link, lstat, open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { compactDecrypt, CompactEncrypt, exportJWK, generateSecret } from 'jose';
 import * as z from 'zod';
 import { linesOf } from '../../fga/lines.ts';
 import { Failure } from '../../failure.ts';
+import { systemCode } from '../../../shared/system-errors.ts';
 import { orUnwritable } from '../../input.ts';
 import type { ArchiveKey } from './keys.ts';
 
@@ -24,9 +25,9 @@ export interface ArchiveWriter {
   write(text: string): Promise<void>;
   /** Everything is on the disk and reads back as it was written. Returns the SHA-256 of the file, as hex. */
   finish(): Promise<string>;
-  /** Gives it its name. From then on it stays, whatever happens. */
+  /** Gives it its name. Throws Failure where a file has that by now. */
   keep(): Promise<void>;
-  /** Removes it, unless it is kept. */
+  /** Removes it, under either name. */
   discard(): Promise<void>;
 }
 
@@ -67,23 +68,35 @@ export async function openArchive(file: string, recipient: ArchiveKey): Promise<
       return out.digest();
     },
     async keep() {
-      await refuseTaken(file);
-      await orUnwritable(file, () => rename(partial, file));
+      await orUnwritable(file, () => linked(partial, file));
       kept = true;
+      await rm(partial);
       await syncFolder(dirname(file));
     },
     async discard() {
       await handle.close().catch(() => undefined);
-      if (!kept) await rm(partial, { force: true });
+      await rm(partial, { force: true });
+      if (kept) await rm(file, { force: true });
     },
   };
 }
 
 async function refuseTaken(file: string): Promise<void> {
-  const there = await open(file).catch(() => undefined);
-  if (there === undefined) return;
-  await there.close();
-  throw new Failure(`${file} is there already: an archive is never overwritten`);
+  const there = await lstat(file).catch(() => undefined);
+  if (there !== undefined) throw taken(file);
+}
+
+function taken(file: string): Failure {
+  return new Failure(`${file} is there already: an archive is never overwritten`);
+}
+
+/** Unlike renaming it replaces nothing, and whoever sees the name sees all of the file. */
+async function linked(partial: string, file: string): Promise<void> {
+  try {
+    await link(partial, file);
+  } catch (error) {
+    throw systemCode(error) === 'EEXIST' ? taken(file) : error;
+  }
 }
 
 function hashed(name: string, handle: FileHandle): { line(text: string): Promise<void>; digest(): string } {

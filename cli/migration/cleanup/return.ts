@@ -51,14 +51,26 @@ export async function openReturn(session: DatabaseSession) {
   };
 }
 
-/** An account that the clean-up named after its user, as there was a link alone, is taken back. */
+const FORGOTTEN: AuditedAct = 'forgotten';
+
+function forgotten(id: Sql): Sql {
+  return sql`exists (select from sallyport_audit a where a.subject = ${id} and a.what = ${FORGOTTEN}::text)`;
+}
+
+/**
+ * An account that the clean-up named after its user, as there was a link alone, is taken back. Of someone who was forgotten since, and made
+ * anonymous, nothing comes back that `users forget` takes away.
+ */
 function valuesOf(rows: string): Sql {
   return sql`
-    update users u set password_hash = v.password_hash, password_changed_at = v.password_changed_at,
-      failed_login_attempts = v.failed_login_attempts, locked_until = v.locked_until, auth_method = v.auth_method,
-      migration_invited_at = v.migration_invited_at, migration_completed_at = v.migration_completed_at,
+    update users u set password_hash = case when not f.forgotten then v.password_hash end,
+      password_changed_at = v.password_changed_at, failed_login_attempts = v.failed_login_attempts,
+      locked_until = case when not f.forgotten then v.locked_until end, auth_method = v.auth_method,
+      migration_invited_at = case when not f.forgotten then v.migration_invited_at end,
+      migration_completed_at = v.migration_completed_at,
       kanidm_user_id = case when v.kanidm_user_id is null then null else u.kanidm_user_id end
-    from jsonb_array_elements(${rows}::jsonb) r, lateral jsonb_populate_record(null::users, r -> 'row') v
+    from jsonb_array_elements(${rows}::jsonb) r, lateral jsonb_populate_record(null::users, r -> 'row') v,
+      lateral (select ${forgotten(sql`v.user_id`)} as forgotten) f
     where u.user_id = v.user_id`;
 }
 
@@ -68,11 +80,10 @@ const SINCE = sql`
 
 type Table = 'users' | (typeof TABLES)[number];
 
-const FORGOTTEN: AuditedAct = 'forgotten';
 /** Over sallyport_returning, what cannot come back. */
 const REFUSED: Readonly<Record<Table, Sql>> = {
   users: sql`not exists (select from tenants t where t.tenant_id = (row ->> 'tenant_id')::uuid)
-    or exists (select from sallyport_audit a where a.subject = (row ->> 'user_id')::uuid and a.what = ${FORGOTTEN}::text)`,
+    or ${forgotten(sql`(row ->> 'user_id')::uuid`)}`,
   sallyport_people: sql`not exists (select from users u where u.user_id = (row ->> 'user_id')::uuid)`,
   sessions: sql`not exists (select from users u where u.user_id = (row ->> 'user_id')::uuid)`,
   sallyport_sessions: sql`not exists (select from sessions s where s.session_id = (row ->> 'session_id')::uuid)`,
