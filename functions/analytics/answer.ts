@@ -6,8 +6,7 @@ export type Figures = Values<object> | Rows<object> | Page<object>;
 const UNCACHED = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
 export function answerJson(figures: Figures): Response {
-  const body = 'rows' in figures && !('next' in figures) ? { ...figures, next: null } : figures;
-  return Response.json(body, { headers: UNCACHED });
+  return Response.json({ ...figures, next: 'next' in figures ? figures.next : null }, { headers: UNCACHED });
 }
 
 /**

@@ -13,7 +13,7 @@ const overall: FiguresRoute = {
   name: 'overall',
   columns: [
     ...['total_users', 'kanidm_only', 'dual_auth', 'password_only', 'migration_percent', 'provisioned'],
-    ...['invited', 'completed', 'dormant', 'excluded', 'unreachable', 'active', 'settled', 'as_of'],
+    ...['invited', 'completed', 'dormant', 'excluded', 'unreachable', 'as_of', 'active', 'settled'],
   ],
   async read({ database, viewer }) {
     const { as_of, values } = await readOverall(database, viewer.scope);

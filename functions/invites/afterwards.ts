@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { auditInsert } from '../../shared/people/audit.ts';
 import { IS_ACROSS, WITHIN_A_YEAR } from '../../shared/invitations/link.ts';
-import { PEOPLE } from '../../shared/invitations/people.ts';
+import { PEOPLE, UNSUBSCRIBED } from '../../shared/invitations/people.ts';
 import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import type { InvitesDeps } from './deps.ts';
 import { formOf, requireOwnPage } from './http.ts';
@@ -39,6 +39,11 @@ export function unsubscribe({ database }: InvitesDeps, pages: PageDeps): Answer 
             update sallyport_outbox o set status = 'dead', last_error = 'unsubscribed', content = null, lease_id = null, lease_until = null
             from known where o.user_id = known.user_id and o.kind = 'reminder' and o.status = 'pending'
           ), once as (select distinct user_id from stopped),
+          kept as (
+            insert into sallyport_people as kept (user_id, flags)
+            select u.user_id, jsonb_build_object(${UNSUBSCRIBED}::text, now()) from users u join once on once.user_id = u.user_id
+            on conflict (user_id) do update set flags = kept.flags || excluded.flags
+          ),
           audited as (${auditInsert(entry, sql`once`, sql`once.user_id`)})
           select user_id as id from known`,
       Id,

@@ -8,6 +8,9 @@ import { sql, type Sql } from '../ports/database.ts';
  */
 export const UNREACHABLE = 'unreachable';
 
+/** In sallyport_people.flags since when a person wants no reminders: invitations are deleted some day, and this is not. */
+export const UNSUBSCRIBED = 'unsubscribed';
+
 /** Over rows `u` of users and `p` of sallyport_people. */
 export const IS_UNREACHABLE = sql`coalesce(p.flags ->> ${UNREACHABLE}::text in ('true', ${unreachableMark(sql`u.email`)}), false)`;
 

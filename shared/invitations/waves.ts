@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { auditInsert, type AuditEntry } from '../people/audit.ts';
 import { json, sql, UniqueViolation, type Database, type Sql } from '../ports/database.ts';
 import { cohortNow, inWave } from './cohort.ts';
+import { UNSUBSCRIBED } from './people.ts';
 import { WAVE, WaveRow, waveSwitch, type Cohort, type Trigger, type Wave, type WaveState } from './wave.ts';
 
 export interface NewWave {
@@ -65,7 +66,9 @@ function selectWaves(database: Pick<Database, 'query'>, where: Sql): Promise<Wav
 const CountRow = z.object({ people: z.number() });
 
 /** Who wanted no more reminders of an earlier wave wants none of a later one; over rows of `cohort`. */
-const EARLIER_OPT_OUT = sql`(select max(o.unsubscribed_at) from sallyport_invitations o where o.user_id = cohort.user_id)`;
+const EARLIER_OPT_OUT = sql`greatest(
+  (select max(o.unsubscribed_at) from sallyport_invitations o where o.user_id = cohort.user_id),
+  (select (p.flags ->> ${UNSUBSCRIBED}::text)::timestamptz from sallyport_people p where p.user_id = cohort.user_id))`;
 
 /**
  * Starts a planned wave and fixes its people, in one transaction: of two starts at the same time the second finds it running. Returns

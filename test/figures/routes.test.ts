@@ -12,13 +12,20 @@ figuresSuite('figures', (stage) => {
     const { tenantId } = await makeTenant(stage.database);
     const answer = await stage.figures(`overall?tenant=${tenantId}`);
     expect(answer.headers.get('cache-control')).toBe('no-store');
-    const { as_of, values: of } = Values.parse(await answer.json());
+    const body: unknown = await answer.json();
+    expect(Object.keys(body as object)).toEqual(['as_of', 'values', 'next']);
+    expect(body).toMatchObject({ next: null });
+    const { as_of, values: of } = Values.parse(body);
     expect(of).toMatchObject({ total_users: 0, migration_percent: null, as_of });
     const [state] = await stage.database.query(
       sql`select as_of from sallyport_figures_state`,
       z.object({ as_of: z.date() }),
     );
     expect(as_of).toBe(state?.as_of.toISOString());
+    const [header] = (await (await stage.figures('overall.csv')).text()).split('\r\n');
+    expect(header).toBe(
+      'total_users,kanidm_only,dual_auth,password_only,migration_percent,provisioned,invited,completed,dormant,excluded,unreachable,as_of,active,settled',
+    );
   });
 
   it('daily: days of UTC with zeros, sign-ins and refusals of the day', async () => {
@@ -145,7 +152,9 @@ figuresSuite('figures', (stage) => {
     await expectRefusal(await stage.figures('funnel?wave=none'), 'not_found');
     await stage.database.execute(sql`delete from sallyport_waves where wave_id = ${wave?.id ?? ''}::uuid`);
     await refreshFigures(stage.database);
-    expect((await stage.page(`funnel?tenant=${tenant.slug}`)).rows[0]).toMatchObject({
+    expect((await stage.page(`funnel?tenant=${tenant.slug}`)).rows).toEqual(expected);
+    const empty = await makeTenant(stage.database);
+    expect((await stage.page(`funnel?tenant=${empty.slug}`)).rows[0]).toMatchObject({
       count: 0,
       rate: null,
       median_days: null,

@@ -1,9 +1,12 @@
 import { expect, it } from 'vitest';
 import * as z from 'zod';
+import { authJobs } from '../../functions/auth/jobs.ts';
+import { createWave, findWave, startWave } from '../../shared/invitations/waves.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { auditOf, makeTenant, makeUser, PASSWORD } from '../auth/people.ts';
 import { authSuite, bearer, signIn } from '../auth/suite.ts';
 import { expectRefusal } from '../support/refusal.ts';
+import { BY, EVERYBODY } from './stage.ts';
 import { ALONE, FORM, invitationRow, invite, mailTo, makeWave } from './door.ts';
 
 const Status = z.object({ status: z.string(), error: z.string().nullable() });
@@ -52,6 +55,30 @@ authSuite('what comes after an invitation', { variables: () => ALONE }, (stage) 
     expect((await invitationRow(stage, invited)).unsubscribed).toBe(true);
     expect([await statusOf(reminder), await statusOf(deadline)]).toEqual(['dead', 'pending']);
     expect((await auditOf(stage.database, user.userId)).map(({ what }) => what)).toEqual(['unsubscribed']);
+  });
+
+  it('who unsubscribed is not reminded by a later wave either, also once the invitation is deleted', async () => {
+    const user = await person();
+    expect((await post(`${(await invite(stage, user)).path}/unsubscribe`, '')).status).toBe(200);
+    await execute(
+      sql`update sallyport_invitations set ended_at = now() - interval '401 days' where user_id = ${user.userId}`,
+    );
+    const prune = authJobs({ database: stage.database })['records-prune'];
+    await prune.run({ signal: new AbortController().signal, dryRun: false });
+    await createWave(
+      stage.database,
+      {
+        ...{ name: user.userId, startAt: new Date(), deadline: null, rate: null, inviteCode: true },
+        ...{ cohort: { ...EVERYBODY, tenants: [user.tenantId] }, remind: [], stopWhen: [] },
+      },
+      BY,
+    );
+    await startWave(stage.database, (await findWave(stage.database, user.userId))!, BY);
+    const invitations = await stage.database.query(
+      sql`select unsubscribed_at is not null as unsubscribed from sallyport_invitations where user_id = ${user.userId}`,
+      z.object({ unsubscribed: z.boolean() }),
+    );
+    expect(invitations).toEqual([{ unsubscribed: true }]);
   });
 
   it('any token that was mailed unsubscribes for a year, a replaced and an expired one too', async () => {

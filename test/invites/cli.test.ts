@@ -195,6 +195,7 @@ describe('sallyport waves', () => {
       smtp.received.map(({ raw }) => /\.([a-z]+-\d)@/.exec(field(raw, 'Message-ID') ?? '')?.[1]).toSorted(),
     ).toEqual(['resend-1', 'resend-1', 'resend-2']);
     expect(new Set(smtp.received.map(({ raw }) => linkIn(raw))).size).toBe(3);
+    await json('cron run wave-reminders');
     const living = await db.database.query(
       sql`select count(*)::int as n from sallyport_invitation_steps s join sallyport_invitations i on i.invitation_id = s.invitation_id
           join users u on u.user_id = i.user_id where u.email = 'user-1@acme.example.org' and s.superseded_at is null`,
