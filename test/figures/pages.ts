@@ -14,6 +14,7 @@ import {
   type Look,
   type WatchedPage,
 } from '../services/chromium.ts';
+import { SOCKETS } from '../support/gateway/runtimes.ts';
 import { makeViewer } from './suite.ts';
 
 export const EVIL = '<script>document.title = "taken"</script>';
@@ -44,7 +45,8 @@ export function pagesSuite(name: string, define: (stage: PagesStage) => void): v
       browser = await startChromium();
     });
     afterAll(() => browser.close());
-    authSuite(name, { variables }, (auth) => {
+    // A browser needs a gateway that listens.
+    authSuite(name, { variables, on: SOCKETS }, (auth) => {
       const stage = auth as { -readonly [Key in keyof PagesStage]: PagesStage[Key] };
       beforeAll(async () => {
         stage.browser = browser;
