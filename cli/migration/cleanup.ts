@@ -28,6 +28,7 @@ export function registerCleanup(migration: Command): void {
       .command('check')
       .description('The gate line by line, with what is missing. Exit code 1 while it is closed.')
       .option(...BACKUP)
+      .option('--remove-without-account', 'judge as for apply with it')
       .option(...JSON_OPTION)
       .action(async (options: CheckCommand) => (await import('./cleanup/check.ts')).runCheck(options)),
     [['sallyport migration cleanup check --backup today.dump', 'all of the gate, the backup included']],

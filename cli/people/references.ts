@@ -7,7 +7,8 @@ export type Reference = z.output<typeof ReferenceRow>;
 
 /**
  * Statements of one transaction: `sallyport_leaving` holds the ids of `people` (a query) from then on, and the last one answers with rows
- * that name these people in tables that are neither `sessions` nor ours. Such a row would go with the person, or keep them.
+ * that name these people, or a session of theirs, in tables that are neither `sessions` nor ours. Such a row would go with the person, or
+ * keep them.
  */
 export function referencesTo(people: Sql): readonly [...Sql[], Sql] {
   return [
@@ -25,16 +26,16 @@ const COUNTING = sql`
     reference record;
   begin
     for reference in
-      select k.conrelid::regclass::text as name, a.attname as field
-      from pg_constraint k
-        join pg_class c on c.oid = k.conrelid
-        join lateral unnest(k.conkey, k.confkey) as pair(here, there) on true
-        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = pair.here
-        join pg_attribute b on b.attrelid = k.confrelid and b.attnum = pair.there and b.attname = 'user_id'
-      where k.contype = 'f' and k.confrelid = 'users'::regclass
-        and c.relname <> 'sessions' and c.relname !~ '^sallyport_' and k.conparentid = 0
+      select k.conrelid::regclass::text as name, k.confrelid::regclass::text as named,
+        (select string_agg(format('r.%I = t.%I', a.attname, b.attname), ' and ')
+          from unnest(k.conkey, k.confkey) as pair(here, there)
+            join pg_attribute a on a.attrelid = k.conrelid and a.attnum = pair.here
+            join pg_attribute b on b.attrelid = k.confrelid and b.attnum = pair.there) as pairs
+      from pg_constraint k join pg_class c on c.oid = k.conrelid
+      where k.contype = 'f' and k.confrelid in ('users'::regclass, 'sessions'::regclass)
+        and k.conrelid <> 'sessions'::regclass and c.relname !~ '^sallyport_' and k.conparentid = 0
     loop
-      execute format('insert into sallyport_named select %L, count(*) from %s where %I in (select user_id from sallyport_leaving)',
-        reference.name, reference.name, reference.field);
+      execute format('insert into sallyport_named select %L, count(*) from %s r join %s t on %s where t.user_id in (select user_id from sallyport_leaving)',
+        reference.name, reference.name, reference.named, reference.pairs);
     end loop;
   end $$`;

@@ -52,6 +52,12 @@ describe.skipIf(postgres.missing)(
       await closed(line.replace('one.pub', 'one.key'), /is a private key/);
       expect((await stage.run(line.replace(/--database \S+/, ''))).code).toBe(2);
       await closed(stage.applied(), /backup: none is named/);
+      expect(await stage.json(stage.applied())).toMatchObject({
+        code: 1,
+        dry_run: false,
+        ok: false,
+        gate: expect.arrayContaining([expect.objectContaining({ name: 'backup', ok: false })]) as unknown,
+      });
     });
 
     it('goes by the backup that a check has read, and overwrites no archive', async () => {
@@ -137,6 +143,16 @@ describe.skipIf(postgres.missing)(
       const second = await apply();
       await closed(restore(archive), /cleaned up again since/);
       expect(await stage.run(restore(second.archive))).toMatchObject({ code: 0 });
+    });
+
+    it('goes by no limit on transactions that the database has for its application', async () => {
+      const line = stage.applied(`--backup ${await backup()}`);
+      await stage.database.execute(
+        sql`do $$ begin execute format('alter database %I set idle_in_transaction_session_timeout = 1', current_database()); end $$`,
+      );
+      const done = await stage.json(line);
+      expect(done).toMatchObject({ code: 0 });
+      expect(await stage.run(restore(z.string().parse(done['archive'])))).toMatchObject({ code: 0 });
     });
 
     it('an RSA recipient opens its archive too', async () => {

@@ -95,6 +95,12 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
       'dependents',
       /last_tries/,
     ],
+    [
+      'a column is computed of one that would go',
+      sql`alter table users add by_password boolean generated always as (auth_method = 'password') stored`,
+      'dependents',
+      /by_password/,
+    ],
   ])('is closed while %s', async (_what, change, name, example) => {
     if (typeof change === 'function') await change();
     else await stage.database.execute(change);
@@ -138,6 +144,7 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
       plain,
       `${plain}.gz`,
       await stage.dump('inserts.sql', '--inserts'),
+      await stage.dump('many.sql', '--rows-per-insert=2'),
       await stage.dump('custom.dump', '--format=custom'),
       await stage.dump('tar.dump', '--format=tar'),
       await stage.dump('folder.dump', '--format=directory'),
@@ -160,6 +167,9 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
       insert into users (tenant_id, email, kanidm_user_id, migration_completed_at, auth_method, created_at)
       select tenant_id, 'old' || n || '@birch.example.org', gen_random_uuid(), now(), 'kanidm', now() - interval '2 days'
       from tenants, generate_series(1, 2) n where slug = 'birch'`);
+    await stage.database.execute(sql`create schema other`);
+    await stage.database.execute(sql`create table other.users as select * from users`);
+    const other = await stage.dump('other.sql', '--exclude-table-data=public.users');
     for (const [backup, why] of [
       [old, /older than a day/],
       [cut, /pg_restore cannot read it|ends before the dump does/],
@@ -168,6 +178,7 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
       [await stage.dump('part.dump', '--exclude-table=users', '--format=custom'), /has no data of users/],
       [text, /none of pg_dump/],
       [few, /has 5 users, and 6 were there a day ago/],
+      [other, /has no data of users/],
       [`${stage.folder}/nowhere`, /nowhere/],
     ] as const) {
       const { code, closed } = await check(backup);

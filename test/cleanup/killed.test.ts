@@ -8,12 +8,25 @@ import { cleanupOf, cleanupStage, postgres } from './stage.ts';
 const WATCHDOG = { timeout: 300_000, interval: 20 };
 
 describe.skipIf(postgres.missing)(
-  'cleanup apply, killed between archive and drop (needs the postgresql package)',
+  'cleanup apply, between archive and drop (needs the postgresql package)',
   () => {
     const stage = cleanupStage();
     const { backup, closed, apply, restore } = cleanupOf(stage);
 
-    it('has changed nothing: its archive restores nothing, and another run does it all', async () => {
+    it('goes past a sign-in that has read users and waits to write sessions', async () => {
+      const line = stage.applied(`--backup ${await backup()} --wait 300`);
+      const [, archive = ''] = /--archive (\S+)/.exec(line) ?? [];
+      const reader = await connect(stage.db.url);
+      await reader.query('begin');
+      await reader.query('select from users limit 1');
+      const applying = stage.run(line);
+      await vi.waitUntil(() => there(archive), WATCHDOG);
+      await expect(reader.query('update sessions set revoked = true')).rejects.toThrow('canceling statement');
+      await reader.end();
+      expect(await applying).toMatchObject({ code: 0 });
+    });
+
+    it('killed there, has changed nothing: its archive restores nothing, and another run does it all', async () => {
       const before = await stage.users();
       const line = stage.applied(`--backup ${await backup()} --wait 300`);
       const [, archive = ''] = /--archive (\S+)/.exec(line) ?? [];
@@ -25,14 +38,7 @@ describe.skipIf(postgres.missing)(
         { DATABASE_URL: stage.db.url },
         ...line.split(' ').filter((word) => word !== ''),
       );
-      await vi.waitUntil(
-        () =>
-          access(archive).then(
-            () => true,
-            () => false,
-          ),
-        WATCHDOG,
-      );
+      await vi.waitUntil(() => there(archive), WATCHDOG);
       child.kill('SIGKILL');
       await once(child, 'close');
       await reader.query('commit');
@@ -46,3 +52,10 @@ describe.skipIf(postgres.missing)(
     });
   },
 );
+
+function there(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -9,6 +9,12 @@ describe.skipIf(postgres.missing)(
     const stage = cleanupStage();
     const { backup, closed, apply, restore } = cleanupOf(stage);
 
+    const noted = () =>
+      stage.database.query(
+        sql`select what, sum(n)::int as n from sallyport_figures_deltas where what like '%logins' group by what`,
+        z.unknown(),
+      );
+
     it('are counted and refused; with --remove-without-account they go into the archive and come back with their sessions', async () => {
       const gone = await stage.addUser({ tenant: 'birch', email: 'dan@birch.example.org' });
       await stage.database.execute(sql`update users set deleted_at = now() where user_id = ${gone}`);
@@ -32,6 +38,10 @@ describe.skipIf(postgres.missing)(
       );
       expect(dry).toMatchObject({ code: 0, people: 6, passwords: 6, removed: 1, sessions: 1, linked: 1 });
       expect(await stage.users()).toEqual(before);
+      const check = `migration cleanup check --backup ${await backup()}`;
+      expect((await stage.run(check)).code).toBe(1);
+      expect((await stage.run(`${check} --remove-without-account`)).code).toBe(0);
+      const counted = await noted();
       const done = await apply('--remove-without-account');
       for (const count of ['people', 'passwords', 'removed', 'sessions', 'linked', 'waves'])
         expect(done[count], count).toBe(dry[count]);
@@ -43,6 +53,7 @@ describe.skipIf(postgres.missing)(
         z.object({ n: z.number() }),
       );
       expect(session).toEqual({ n: 1 });
+      expect(await noted(), 'no sign-in is counted again').toEqual(counted);
     });
 
     it('who takes part is never removed, nor is who is named by rows of the application', async () => {
@@ -64,6 +75,16 @@ describe.skipIf(postgres.missing)(
         sql`insert into orders select 1, user_id from users where email like 'carol%'`,
       );
       await closed(stage.applied(`--backup ${await backup()} --remove-without-account`), /orders \(1\)/);
+      await stage.database.execute(sql`delete from orders`);
+      await stage.database.execute(
+        sql`create table carts (id int, session uuid references sessions (session_id) on delete cascade)`,
+      );
+      await stage.database.execute(sql`
+        with begun as (
+          insert into sessions (user_id, tenant_id, access_token_expires_at, refresh_token_expires_at, auth_method)
+          select user_id, tenant_id, now(), now(), 'kanidm' from users where email like 'carol%' returning session_id)
+        insert into carts select 1, session_id from begun`);
+      await closed(stage.applied(`--backup ${await backup()} --remove-without-account`), /carts \(1\)/);
     });
 
     it('who was made anonymous meanwhile gets no password back', async () => {

@@ -50,10 +50,10 @@ export async function runApply(options: ApplyCommand): Promise<void> {
       );
       return;
     }
-    refuseUnless(gate);
+    refuseUnless(gate, options);
     const patience = { ...waiting, waitMs: options.wait * 1_000 };
     await lockRun(session, patience.waitMs, waiting);
-    const done = await drop({ session, gated, removing, backup, patience, ...target });
+    const done = await drop({ session, gated, removing, backup, patience, asked: options, ...target });
     reportApply(options, gate, done.counts, [], done);
   });
 }
@@ -93,6 +93,7 @@ interface Dropping extends Target {
   readonly gated: MigrationFile;
   readonly removing: boolean;
   readonly backup: GateLine;
+  readonly asked: ApplyCommand;
   readonly patience: Patience;
 }
 
@@ -122,7 +123,7 @@ async function drop(dropping: Dropping): Promise<Dropped> {
 /** In the transaction that keeps everybody else from writing. */
 async function dropWithin(dropping: Dropping, writer: ArchiveWriter): Promise<Dropped> {
   const { session, gated, removing, archive, patience } = dropping;
-  refuseUnless([...(await readGate(session, removing)), dropping.backup]);
+  refuseUnless([...(await readGate(session, removing)), dropping.backup], dropping.asked);
   const head = await headOf(session, removing);
   refuseReferences(await references(session, removing));
   await writer.write(JSON.stringify(head));
@@ -132,7 +133,7 @@ async function dropWithin(dropping: Dropping, writer: ArchiveWriter): Promise<Dr
   await alone(session, patience);
   const started = performance.now();
   for (const change of changes) await session.execute(change);
-  await withoutTriggers(session, () => session.execute(NAMED));
+  await withoutTriggers(session, ['users'], () => session.execute(NAMED));
   await session.script(gated.text);
   await session.execute(entryFor(gated, 'applied', performance.now() - started));
   await session.execute(recorded(head, sha256));

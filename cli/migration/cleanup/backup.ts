@@ -47,11 +47,12 @@ export function backupLine(fault: string | undefined, file?: string): GateLine {
   return { name: 'backup', ok, missing: ok ? 0 : 1, says: `backup: ${says}`, examples: [] };
 }
 
-const Now = z.object({ now: z.date(), users: z.number() });
+const Now = z.object({ now: z.date(), users: z.number(), schema: z.string() });
 
 async function faultOf(file: string, database: Pick<Database, 'query'>): Promise<string | undefined> {
   const [row] = await database.query(
-    sql`select now() as now, (select count(*) from users where created_at < now() - interval '1 day')::int as users`,
+    sql`select now() as now, (select count(*) from users where created_at < now() - interval '1 day')::int as users,
+          (select relnamespace::regnamespace::text from pg_class where oid = 'users'::regclass) as schema`,
     Now,
   );
   if (row === undefined) throw new Error('the database has no clock');
@@ -61,7 +62,7 @@ async function faultOf(file: string, database: Pick<Database, 'query'>): Promise
   if (age < -SKEW_MS)
     return `${file} is of ${mtime.toISOString()}, which is yet to come by the clock of the database`;
   if (size === 0) return `${file} is empty`;
-  const dump = await read(file);
+  const dump = await read(file, row.schema);
   if (!dump.complete) return `${file} ends before the dump does, or is none of pg_dump`;
   const missing = TABLES.filter((table) => !dump.rows.has(table));
   if (missing.length > 0) return `${file} has no data of ${missing.join(', ')}`;
@@ -72,17 +73,20 @@ async function faultOf(file: string, database: Pick<Database, 'query'>): Promise
   return undefined;
 }
 
-async function read(file: string): Promise<Dump> {
+async function read(file: string, schema: string): Promise<Dump> {
   const magic = await firstBytes(file);
   if (magic.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])))
-    return readScript(pipeline(createReadStream(file), createGunzip(), () => undefined));
+    return readScript(
+      pipeline(createReadStream(file), createGunzip(), () => undefined),
+      schema,
+    );
   if (
     magic.length === 0 ||
     magic.subarray(0, 5).toString() === 'PGDMP' ||
     magic.subarray(257, 262).toString() === 'ustar'
   )
-    return restored(file);
-  return readScript(createReadStream(file));
+    return restored(file, schema);
+  return readScript(createReadStream(file), schema);
 }
 
 /** Empty for a folder. */
@@ -98,7 +102,7 @@ async function firstBytes(file: string): Promise<Buffer> {
 }
 
 /** As pg_restore writes it: it reads all of the dump, so that a cut or a flipped bit in compressed data is found. */
-async function restored(file: string): Promise<Dump> {
+async function restored(file: string, schema: string): Promise<Dump> {
   const child = spawn('pg_restore', ['--file=-', '--', file], { stdio: ['ignore', 'pipe', 'pipe'] });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -110,43 +114,49 @@ async function restored(file: string): Promise<Dump> {
     });
     child.once('close', resolve);
   });
-  const [dump, code] = await Promise.all([readScript(child.stdout), ended]);
+  const [dump, code] = await Promise.all([readScript(child.stdout, schema), ended]);
   if (code !== 0) throw new Error(`pg_restore cannot read it: ${complaint.trim().split('\n')[0] ?? ''}`);
   return dump;
 }
 
-const COPY = /^COPY (?:"?[^"\s.]+"?\.)?"?([^"\s.(]+)"? \(([^)]*)\) FROM stdin;$/;
-const INSERT = /^INSERT INTO (?:"?[^"\s.]+"?\.)?"?([^"\s.(]+)"? (?:\(([^)]*)\) )?VALUES/;
+const COPY = /^COPY (?:("?[^"\s.]+"?)\.)?"?([^"\s.(]+)"? \(([^)]*)\) FROM stdin;$/;
+const INSERT = /^INSERT INTO (?:("?[^"\s.]+"?)\.)?"?([^"\s.(]+)"? (?:\(([^)]*)\) )?VALUES( \(|$)/;
 /** pg_dump's heading of a table's data, there for one without rows too. */
-const HEADING = /^-- (?:Data for )?Name: ([^;\s]+); Type: TABLE DATA;/;
+const HEADING = /^-- (?:Data for )?Name: ([^;\s]+); Type: TABLE DATA; Schema: ([^;\s]+);/;
 const END = '-- PostgreSQL database dump complete';
 
-/** Counts rows without keeping any. */
-async function readScript(source: NodeJS.ReadableStream): Promise<Dump> {
+/** Counts rows of one schema without keeping any. */
+async function readScript(source: NodeJS.ReadableStream, schema: string): Promise<Dump> {
   const rows = new Map<string, number>();
-  const add = (table: string, more: number): void => void rows.set(table, (rows.get(table) ?? 0) + more);
-  let copying: string | undefined;
+  const bare = schema.replaceAll('"', '');
+  const add = (of: string | undefined, table: string, more: number): void => {
+    if ((of ?? bare).replaceAll('"', '') === bare) rows.set(table, (rows.get(table) ?? 0) + more);
+  };
+  /** The table whose rows follow, a line each. */
+  let open: { readonly of: string | undefined; readonly table: string; readonly copied: boolean } | undefined;
   let hashes = false;
   let complete = false;
   for await (const line of splitLines(source.setEncoding('utf8') as AsyncIterable<string>)) {
-    if (copying !== undefined) {
-      if (line === '\\.') copying = undefined;
-      else add(copying, 1);
+    if (open?.copied === true) {
+      if (line === '\\.') open = undefined;
+      else add(open.of, open.table, 1);
       continue;
     }
-    const [, copied, columns] = COPY.exec(line) ?? [];
-    const [, inserted, named] = copied === undefined ? (INSERT.exec(line) ?? []) : [];
-    const table = copied ?? inserted;
+    if (open !== undefined && line.startsWith('\t(')) add(open.of, open.table, 1);
+    const copy = COPY.exec(line);
+    const [, of, table, columns, first] = copy ?? INSERT.exec(line) ?? [];
     if (table === undefined) {
       complete ||= line === END;
-      const [, headed] = HEADING.exec(line) ?? [];
-      if (headed !== undefined) add(headed, 0);
+      if (line.startsWith('--')) open = undefined;
+      const [, headed, within] = HEADING.exec(line) ?? [];
+      if (headed !== undefined) add(within, headed, 0);
       continue;
     }
-    copying = copied;
-    add(table, copied === undefined ? 1 : 0);
+    open = copy === null && first !== '' ? undefined : { of, table, copied: copy !== null };
+    add(of, table, open === undefined ? 1 : 0);
     // Without a list of columns every column is there.
-    if (table === 'users') hashes ||= (columns ?? named ?? 'password_hash').includes('password_hash');
+    if (table === 'users' && (of ?? bare).replaceAll('"', '') === bare)
+      hashes ||= (columns ?? 'password_hash').includes('password_hash');
   }
-  return { rows, hashes, complete: complete && copying === undefined };
+  return { rows, hashes, complete: complete && open?.copied !== true };
 }

@@ -10,11 +10,17 @@ import { linesOf } from './report.ts';
 
 export interface CheckCommand {
   readonly backup?: string;
+  /** As `apply` would be run. */
+  readonly removeWithoutAccount?: boolean;
   readonly json?: boolean;
 }
 
 /** Prints the gate line by line. Throws Failure while it is closed. */
-export async function runCheck({ backup: file, json }: CheckCommand): Promise<void> {
+export async function runCheck({
+  backup: file,
+  removeWithoutAccount: removing = false,
+  json,
+}: CheckCommand): Promise<void> {
   const { name, gate } = await withDatabase(async ({ database }) => {
     const name = await assertPasswords(database);
     const backup = await judgeBackup(file, database);
@@ -22,7 +28,7 @@ export async function runCheck({ backup: file, json }: CheckCommand): Promise<vo
       const made_at = (await stat(file)).mtime.toISOString();
       await audit(database, { who: operator(), what: BACKUP_CHECKED, from: 'cli', detail: { made_at } });
     }
-    return { name, gate: [...(await readGate(database, false)), backup] };
+    return { name, gate: [...(await readGate(database, removing)), backup] };
   });
   const ok = gate.every((line) => line.ok);
   if (json === true) printJson({ database: name, ok, lines: gate });

@@ -50,20 +50,21 @@ function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-const NameRow = z.object({ name: z.string() });
+const TriggerRow = z.object({ of: z.string(), name: z.string() });
 
-/** Runs `work` while no trigger of `users` fires: what comes back is as old as it was. */
-export async function withoutTriggers<T>(session: DatabaseSession, work: () => Promise<T>): Promise<T> {
+/** Runs `work` while no trigger of these tables fires: what comes back is as old as it was, and counted already. */
+export async function withoutTriggers<T>(
+  session: DatabaseSession,
+  tables: readonly ('users' | 'sessions')[],
+  work: () => Promise<T>,
+): Promise<T> {
   const triggers = await session.query(
-    sql`select quote_ident(tgname) as name from pg_trigger
-        where tgrelid = 'users'::regclass and not tgisinternal and tgenabled = 'O'`,
-    NameRow,
+    sql`select tgrelid::regclass::text as of, quote_ident(tgname) as name from pg_trigger
+        where tgrelid = any(${tables}::regclass[]) and not tgisinternal and tgenabled = 'O'`,
+    TriggerRow,
   );
   const turn = async (how: string): Promise<void> => {
-    if (triggers.length > 0)
-      await session.script(
-        `alter table users ${triggers.map(({ name }) => `${how} trigger ${name}`).join(', ')}`,
-      );
+    for (const { of, name } of triggers) await session.script(`alter table ${of} ${how} trigger ${name}`);
   };
   await turn('disable');
   const done = await work();

@@ -168,16 +168,20 @@ async function accounts(database: Reads, removing: boolean): Promise<GateLine> {
   return line('accounts', found, rows + way);
 }
 
-/** DROP COLUMN takes along indexes and constraints of the table, and gives way to all else. */
+/**
+ * DROP COLUMN takes along indexes and constraints of the table, and gives way to all else; PostgreSQL 14 takes along a column that is
+ * computed of it, too.
+ */
 async function dependents(database: Reads): Promise<GateLine> {
   const found = await counted(
     database,
     sql`select distinct pg_describe_object(d.classid, d.objid, d.objsubid) as example
         from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
         where d.refclassid = 'pg_class'::regclass and d.refobjid = 'users'::regclass and a.attname = any(${DROPPED})
-          and d.deptype = 'n' and (d.classid = any(array['pg_rewrite', 'pg_trigger', 'pg_policy', 'pg_proc']::regclass[])
-            or exists (select from pg_constraint k where d.classid = 'pg_constraint'::regclass and k.oid = d.objid
-              and k.conrelid <> 'users'::regclass))`,
+          and (d.deptype = 'n' and (d.classid = any(array['pg_rewrite', 'pg_trigger', 'pg_policy', 'pg_proc', 'pg_attrdef']::regclass[])
+              or exists (select from pg_constraint k where d.classid = 'pg_constraint'::regclass and k.oid = d.objid
+                and k.conrelid <> 'users'::regclass))
+            or d.classid = 'pg_class'::regclass and d.objid = d.refobjid and d.objsubid > 0)`,
   );
   return line(
     'dependents',

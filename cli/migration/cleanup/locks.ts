@@ -1,11 +1,17 @@
+import * as z from 'zod';
 import { DatabaseError, sql, type Sql } from '../../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../../shared/database/session.ts';
 import type { Waiting } from '../../db/run-lock.ts';
 import { Failure } from '../../failure.ts';
+import { note } from '../../terminal.ts';
 
-/** Locks give way to whoever holds one, and are asked for again: so nobody queues behind them for longer. */
-const LOCK_MS = sql`2000`;
 const PAUSE_MS = 500;
+/**
+ * Locks give way to whoever holds one, and are asked for again: so nobody queues behind them for longer than two seconds.
+ * Limits of the database or the role are an application's: an archive takes its time, with no statement while it goes to the disk.
+ */
+const BEGIN = `begin; set local lock_timeout = 2000; set local statement_timeout = 0;
+  set local idle_in_transaction_session_timeout = 0`;
 const BUSY: readonly string[] = ['55P03', '40P01'];
 
 /** What a sign-in, a run or a wave writes. The order is that of foreign keys. */
@@ -23,9 +29,8 @@ export interface Patience extends Waiting {
  */
 export async function beginAlone(session: DatabaseSession, mode: Sql, patience: Patience): Promise<void> {
   await patiently(patience, async () => {
-    await session.execute(sql`begin`);
+    await session.script(BEGIN);
     try {
-      await session.execute(sql`set local lock_timeout = ${LOCK_MS}`);
       await session.execute(sql`lock table ${WRITTEN} in ${mode} mode`);
     } catch (error) {
       await session.execute(sql`rollback`);
@@ -37,7 +42,10 @@ export async function beginAlone(session: DatabaseSession, mode: Sql, patience: 
 export const NO_WRITES = sql`share row exclusive`;
 export const NOTHING_ELSE = sql`access exclusive`;
 
-/** Within that transaction: keeps everybody from reading `users` too, so that the columns can go. */
+/**
+ * Within that transaction: keeps everybody from reading `users` too, so that the columns can go. Whoever has read `users` in a transaction
+ * that waits for us to write would wait for ever, and we for them: their statement is cancelled.
+ */
 export async function alone(session: DatabaseSession, patience: Patience): Promise<void> {
   await patiently(patience, async () => {
     await session.execute(sql`savepoint alone`);
@@ -45,9 +53,30 @@ export async function alone(session: DatabaseSession, patience: Patience): Promi
       await session.execute(sql`lock table users in access exclusive mode`);
     } catch (error) {
       await session.execute(sql`rollback to savepoint alone`);
+      await cancelWaiting(session);
       throw error;
     }
   });
+}
+
+const PidRow = z.object({ pid: z.number() });
+
+/** Those with a lock on `users` who wait for us. Of a role that may not cancel them, they are named. */
+async function cancelWaiting(session: DatabaseSession): Promise<void> {
+  const waiting = await session.query(
+    sql`select distinct l.pid from pg_locks l where l.relation = 'users'::regclass and l.granted and l.pid <> pg_backend_pid()
+        and pg_backend_pid() = any(pg_blocking_pids(l.pid))`,
+    PidRow,
+  );
+  for (const { pid } of waiting) {
+    try {
+      await session.execute(sql`select pg_cancel_backend(${pid})`);
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      await session.execute(sql`rollback to savepoint alone`);
+      note(`connection ${pid} of the database has read users and waits for this: cancel it`);
+    }
+  }
 }
 
 async function patiently(patience: Patience, work: () => Promise<void>): Promise<void> {

@@ -14,10 +14,16 @@ export function linesOf(gate: readonly GateLine[]): string[] {
   ]);
 }
 
+interface Asked {
+  readonly database: string;
+  readonly json?: boolean;
+}
+
 /** Throws Failure after printing every line. */
-export function refuseUnless(gate: readonly GateLine[]): void {
+export function refuseUnless(gate: readonly GateLine[], { database, json }: Asked): void {
   if (gate.every(({ ok }) => ok)) return;
-  for (const line of linesOf(gate)) print(line);
+  if (json === true) printJson({ database, dry_run: false, ok: false, gate });
+  else for (const line of linesOf(gate)) print(line);
   throw new Failure('the gate is closed: nothing was changed');
 }
 
@@ -29,11 +35,6 @@ export interface Dropped {
 }
 
 export type References = readonly Reference[];
-
-interface Asked {
-  readonly database: string;
-  readonly json?: boolean;
-}
 
 /** Without `done`: what would be done. Throws Failure where it would be refused. */
 export function reportApply(
