@@ -5,7 +5,7 @@ import { Failure } from '../failure.ts';
 import { withMigration } from '../people/ground.ts';
 import { printJson } from '../terminal.ts';
 import { findUser } from './find.ts';
-import { holdingsOf, readHeld } from './held.ts';
+import { holdingsOf, isAt, readHeld } from './held.ts';
 import { viewOf } from './person.ts';
 
 export interface DossierCommand {
@@ -33,7 +33,7 @@ export async function runDossier(who: string, { tenant }: DossierCommand): Promi
     );
     if (user === null && tables.every(([, found]) => found.length === 0))
       throw new Failure(`nothing is held of ${who}`);
-    const account = accounts.find(({ issuer }) => issuer === null || issuer === directory?.traits.issuer);
+    const account = accounts.find((each) => isAt(each, directory?.traits ?? null));
     const provider = account === undefined ? null : await viewOf(directory, account.subject);
     return { user_id: id, at: new Date().toISOString(), user, provider, ...Object.fromEntries(tables) };
   });

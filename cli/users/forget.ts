@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import { COUNTERS } from '../../shared/configuration/stores.ts';
-import { MIGRATION } from '../../shared/configuration/providers.ts';
+import { MIGRATION, type DirectoryConfig } from '../../shared/configuration/providers.ts';
 import { openCounting, openDirectory } from '../../shared/deps.ts';
 import { auditInsert } from '../../shared/people/audit.ts';
 import { hasPasswords } from '../../shared/people/users.ts';
@@ -16,7 +16,7 @@ import { operator } from '../people/ground.ts';
 import { ReferenceRow, referencesTo } from '../people/references.ts';
 import { print, printJson } from '../terminal.ts';
 import { findUser } from './find.ts';
-import { counting, erasing, holdingsOf, readHeld, type FoundAccount, type Held } from './held.ts';
+import { counting, erasing, holdingsOf, isAt, readHeld, type FoundAccount, type Held } from './held.ts';
 
 export interface ForgetCommand {
   readonly tenant?: string;
@@ -43,7 +43,7 @@ export async function runForget(who: string, options: ForgetCommand): Promise<vo
     const { directory } = config.migration;
     const id = uuidOf(who) ?? (await findUser(database, who, options.tenant ?? null)).id;
     const { held, accounts } = await readHeld(database, id);
-    const plan = await planOf(held, accounts, directory?.issuer, database);
+    const plan = await planOf(held, accounts, directory, database);
     const nothing = plan.user === 'none' && Object.values(plan.rows).every((n) => n === 0);
     // Somebody whom the clean-up removed stands in its archive alone: what is recorded keeps them from coming back.
     if (nothing && (options.yes !== true || (await isForgotten(id, database)))) {
@@ -67,14 +67,13 @@ export async function runForget(who: string, options: ForgetCommand): Promise<vo
   });
 }
 
-/** `issuer`: of the provider that is configured. */
 async function planOf(
   held: Held,
   accounts: readonly FoundAccount[],
-  issuer: string | undefined,
+  directory: DirectoryConfig | null,
   database: Database,
 ): Promise<Forgotten> {
-  const elsewhere = accounts.filter((each) => each.issuer !== null && each.issuer !== issuer);
+  const elsewhere = accounts.filter((each) => !isAt(each, directory));
   return { accounts, elsewhere, rows: await countsOf(held, database), user: await userOf(held, database) };
 }
 
@@ -203,7 +202,7 @@ function report(
       print(`  account ${subject}${issuer === null ? '' : ` at ${issuer}`} ${would} deleted`);
   for (const { issuer, subject } of elsewhere)
     print(
-      `  account ${subject} at ${issuer ?? ''} has to be deleted there: that provider is not configured here`,
+      `  account ${subject} at ${issuer ?? 'Kanidm'} has to be deleted there: that provider is not configured here`,
     );
   for (const [name, n] of Object.entries(rows)) if (n > 0) print(`  ${n} ${name.replaceAll('_', ' ')}`);
   if (how === 'dry-run') print('nothing was changed');

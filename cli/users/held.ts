@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
+import type { ProviderName } from '../../shared/ports/directory.ts';
 
 /** Someone of whom something is held; the row of `users` may be gone. */
 export interface Held {
@@ -112,6 +113,26 @@ const HeldRow = z.object({
 });
 export type FoundAccount = z.output<typeof HeldRow>['accounts'][number];
 
+/** An account without an issuer, of the adopted database, is Kanidm's. `there`: where people move to. */
+export function isAt(
+  { issuer }: FoundAccount,
+  there: { readonly provider: ProviderName; readonly issuer: string } | null,
+): boolean {
+  return issuer === null ? there?.provider !== 'zitadel' : issuer === there?.issuer;
+}
+
+/** Over `given.id`: accounts that a run has made, or may have made when it was cut off, and that nobody is linked to. */
+const OF_RUNS = sql`
+  select l.issuer, l.subject from (
+    select r.plan ->> 'issuer' as issuer, coalesce(b.external_id, b.user_id::text) as subject
+    from sallyport_ledger b join sallyport_runs r on r.run_id = b.run_id
+    where b.user_id = given.id and r.plan ? 'issuer' and (b.state in ('intended', 'gone', 'undoing')
+      or (b.external_id is not null and b.state in ('created', 'linked', 'signed_in', 'kept')))
+  ) l
+  where not exists (select from sallyport_links k where k.issuer = l.issuer and k.subject = l.subject)
+    and not exists (select from users k
+      where k.kanidm_user_id = case when l.subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then l.subject::uuid end)`;
+
 /** Their row, and their accounts; of a row of the adopted database without a link `issuer` is null. */
 export async function readHeld(
   database: Pick<Database, 'query'>,
@@ -123,7 +144,9 @@ export async function readHeld(
             select l.issuer, l.subject from sallyport_links l where l.user_id = given.id
             union all
             select null, u.kanidm_user_id::text where u.kanidm_user_id is not null
-              and not exists (select from sallyport_links l where l.user_id = given.id)) a), '[]') as accounts
+              and not exists (select from sallyport_links l where l.user_id = given.id)
+            union
+            ${OF_RUNS}) a), '[]') as accounts
         from (select ${id}::uuid as id) given left join users u on u.user_id = given.id`,
     HeldRow,
   );

@@ -161,6 +161,37 @@ describe.each(PROVIDERS)('one person, at %s', (_name, start) => {
     expect((await run(`users forget ${id} --yes`)).stdout).toContain('nothing is held');
   });
 
+  it('an account that a run made and did not live to write down is deleted too', async () => {
+    for (const cut of [
+      sql`delete from sallyport_links where user_id = ${id}`,
+      sql`update users set kanidm_user_id = null, auth_method = 'password' where user_id = ${id}`,
+      sql`update sallyport_ledger set state = 'intended', external_id = null where user_id = ${id}`,
+    ])
+      await db.database.execute(cut);
+    expect(await json(`users forget ${id} --yes --json`)).toMatchObject({
+      code: 0,
+      accounts: [{ subject: id }],
+      elsewhere: [],
+    });
+    expect(await account()).toBe(0);
+  });
+
+  it("an account of the adopted database is Kanidm's: where people go to Zitadel it is named, and not called deleted", async () => {
+    for (const adopted of [
+      sql`delete from sallyport_links where user_id = ${id}`,
+      sql`delete from sallyport_ledger`,
+    ])
+      await db.database.execute(adopted);
+    const found = [{ issuer: null, subject: id }];
+    const kanidm = provider.name === 'kanidm';
+    expect(await json(`users forget ${id} --yes --json`)).toMatchObject({
+      code: 0,
+      accounts: found,
+      elsewhere: kanidm ? [] : found,
+    });
+    expect(await account()).toBe(kanidm ? 0 : 1);
+  });
+
   it('the audit can be reduced to ids, and changed in no other way', async () => {
     for (const change of [
       sql`update sallyport_audit set who = 'somebody'`,
