@@ -183,6 +183,13 @@ describe.skipIf(postgres.missing)(
     });
 
     it('is recorded, and plans and living invitations end with it', async () => {
+      for (const mail of [
+        sql`insert into sallyport_mail_templates (digest, content) values ('d', '{}') on conflict do nothing`,
+        sql`insert into sallyport_outbox (message_id, kind, template, recipient, content)
+          select '<' || kind || '@example.org>', kind, 'd', 'alice@example.org', 'sealed'
+          from unnest(array['invitation', 'password-reset', 'alarm']) kind`,
+      ])
+        await stage.database.execute(mail);
       await stage.database.execute(
         sql`insert into sallyport_waves (name, state, cohort, start_at) values ('later', 'planned', '{}', now() + interval '9 days')`,
       );
@@ -190,6 +197,15 @@ describe.skipIf(postgres.missing)(
       const audited = (await stage.run('audit list --what cleaned_up --json')).stdout;
       expect(JSON.parse(audited)).toMatchObject([{ what: 'cleaned_up', run }]);
       const [wave] = await stage.database.query(sql`select state from sallyport_waves`, z.unknown());
+      const mails = await stage.database.query(
+        sql`select kind, status, content from sallyport_outbox order by kind`,
+        z.unknown(),
+      );
+      expect(mails).toEqual([
+        { kind: 'alarm', status: 'pending', content: 'sealed' },
+        { kind: 'invitation', status: 'dead', content: null },
+        { kind: 'password-reset', status: 'dead', content: null },
+      ]);
       expect(wave).toEqual({ state: 'cancelled' });
     });
   },

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { auditInsert } from '../../../shared/people/audit.ts';
+import type { MailKindName } from '../../../shared/mail/kinds.ts';
 import { DatabaseError, json, sql, type Sql } from '../../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../../shared/database/session.ts';
 import { withSession } from '../../db/connect.ts';
@@ -185,6 +186,15 @@ const NAMED = sql`update users u set kanidm_user_id =
     case when exists (select from users k where k.kanidm_user_id = u.user_id) then gen_random_uuid() else u.user_id end
   where u.kanidm_user_id is null`;
 
+/** Mails of invitations, registrations and new passwords. */
+const LINKING: readonly MailKindName[] = [
+  'invitation',
+  'reminder',
+  'deadline',
+  'confirm-registration',
+  'password-reset',
+];
+
 /** What the gated migration takes for granted, and what would come back to passwords after it. */
 const changes: readonly Sql[] = [
   sql`delete from users where user_id in (select user_id from sallyport_leaving)`,
@@ -192,6 +202,9 @@ const changes: readonly Sql[] = [
   sql`update sallyport_invitations set ended_at = now(), end_reason = 'cancelled' where ended_at is null`,
   sql`delete from sallyport_registrations`,
   sql`delete from sallyport_resets`,
+  // Their links lead nowhere any more.
+  sql`update sallyport_outbox set status = 'dead', last_error = 'the passwords were dropped', content = null, lease_id = null, lease_until = null
+    where status = 'pending' and kind = any(${LINKING}::text[])`,
 ];
 
 /** The archive is known by its digest: no other one is ever restored. */
