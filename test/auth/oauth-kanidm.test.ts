@@ -95,8 +95,9 @@ describe('with a stand-in that answers as Kanidm was recorded to', () => {
         const browser = open();
         await sign(browser, name);
         await there[end](name);
+        const kept = [...browser.cookies].map(([key, value]) => `${key}=${value}`).join('; ');
         await expectRefusal(await browser.post(REFRESH), 'invalid_refresh');
-        await expectRefusal(await browser.get('/api/v1/auth/me'), 'invalid_token');
+        await expectRefusal(await open().get('/api/v1/auth/me', { cookie: kept }), 'invalid_token');
       }
     });
 
