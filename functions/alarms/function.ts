@@ -8,7 +8,7 @@ import type { Job } from '../../shared/runs/job.ts';
 import { findAlarms } from './conditions.ts';
 import { reportJob } from './report.ts';
 import type { ALARMING, AlarmsConfig } from './slice.ts';
-import { logEvents, mailEvents, postEvents, renewStanding, turnAlarms } from './tell.ts';
+import { logEvents, mailEvents, postEvents, renewStanding, turnAlarms } from './events.ts';
 
 export type AlarmsPorts = Pick<Deps, 'platform' | 'clock' | 'random' | 'log'> & {
   readonly config: { readonly alarms: AlarmsConfig; readonly alerts: AlertsConfig };
@@ -16,7 +16,7 @@ export type AlarmsPorts = Pick<Deps, 'platform' | 'clock' | 'random' | 'log'> & 
   readonly outbox: Outbox | null;
 };
 
-/** What is wrong, told once until it is right again; and the week, by mail. */
+/** Alarms, reported once when raised and once when cleared, and the weekly report by mail. */
 export function createAlarms(ports: AlarmsPorts & Pick<Deps, 'database'>): Brought {
   const { database, platform } = ports;
   if (database === null) return {};
@@ -35,10 +35,10 @@ export function alarmsJobs(deps: AlarmsPorts & { readonly database: Database }):
   return { alarms: alarmsJob(deps), 'weekly-report': reportJob(deps) };
 }
 
-/** Days that what was told is kept. */
+/** Days that events and counts of token checks are kept. */
 const KEPT_DAYS = 400;
 
-/** Looks at every alarm, and tells those that turned. Repeated after an interruption anywhere, it tells what was left. */
+/** Judges every alarm, and reports those that turned. A run after an interruption reports what was left. */
 function alarmsJob(deps: AlarmsPorts & { readonly database: Database }): Job {
   const { database, outbox, config, log } = deps;
   const exchange = deps.platform.exchange;
@@ -54,7 +54,7 @@ function alarmsJob(deps: AlarmsPorts & { readonly database: Database }): Job {
       const { dashboard } = config.alarms;
       const mailed =
         email === null || outbox === null ? 0 : await mailEvents(database, outbox, { to: email, dashboard });
-      const told = webhook === null ? {} : await postEvents({ ...deps, exchange }, webhook, signal);
+      const posts = webhook === null ? {} : await postEvents({ ...deps, exchange }, webhook, signal);
       await database.execute(
         sql`delete from sallyport_alarm_events where status <> 'pending' and at < now() - interval '1 day' * ${KEPT_DAYS}::int`,
       );
@@ -63,7 +63,7 @@ function alarmsJob(deps: AlarmsPorts & { readonly database: Database }): Job {
       );
       const names = (state: 'raised' | 'cleared'): string[] =>
         turned.flatMap((each) => (each.state === state ? [each.name] : []));
-      return { standing: bad, raised: names('raised'), cleared: names('cleared'), mailed, ...told };
+      return { standing: bad, raised: names('raised'), cleared: names('cleared'), mailed, ...posts };
     },
   };
 }

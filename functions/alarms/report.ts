@@ -113,7 +113,7 @@ function outlook({ p95, p100, on_track, target }: Forecast): MailValues {
 }
 
 /** As in the list of KPIs, for people. */
-export function kpiLine({ kpi, target, value, unit, met, note }: Kpi): string {
+function kpiLine({ kpi, target, value, unit, met, note }: Kpi): string {
   const name = KPI_NAMES[kpi];
   if (value === null) return `${name}: ${note} (target ${target})`;
   return `${name}: ${value} ${unit}, target ${target}${met === null ? '' : met ? ', met' : ', not met'}`;

@@ -21,7 +21,7 @@ export type Viewer = Proof<
 const viewer = prove<'viewer'>();
 
 /** As migrations of access rules name features. */
-export const FIGURES_FEATURE = 'feature:migration_figures';
+const FIGURES_FEATURE = 'feature:migration_figures';
 const ADMINS = new Set(['admin', 'super_admin']);
 
 export interface AccessDeps {

@@ -1,7 +1,7 @@
 import { LISTS } from '../../shared/figures/classes.ts';
 import { readPending } from '../../shared/figures/pending.ts';
 import { readDaily, readFunnel, readOverall, readTenants } from '../../shared/figures/read.ts';
-import { waveOf } from '../../shared/figures/wave.ts';
+import { waveOf } from '../../shared/figures/waves.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { numberIn, wordIn, type FiguresRoute } from './routes.ts';
 

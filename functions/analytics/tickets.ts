@@ -1,18 +1,11 @@
 import * as z from 'zod';
 import type { MailEventsConfig } from '../../shared/configuration/mail-events.ts';
-import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
+import type { OwnRoute } from '../../shared/edge/frame.ts';
+import { jsonBody, text } from '../../shared/edge/json-body.ts';
 import { requireSecret } from '../../shared/edge/secrets.ts';
 import { isTenant } from '../../shared/people/tenants.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { malformed } from './routes.ts';
-
-/** The Postgres text type has no NUL. */
-const text = (most: number) =>
-  z
-    .string()
-    .min(1)
-    .max(most)
-    .refine((value) => !value.includes('\0'));
 
 const Ticket = z.object({
   id: z.union([text(200), z.number().int().transform(String)]),
@@ -35,7 +28,7 @@ export function ticketsRoute(
     quota: 'refusals',
     async answer(request, context) {
       requireSecret(request, mailEventsSecret, 'MAIL_EVENTS_SECRET');
-      const { id, tenant = null, at, subject = null } = await ticketIn(context);
+      const { id, tenant = null, at, subject = null } = await jsonBody(context, Ticket);
       const [row] = await database.query(
         sql`with named as (select t.tenant_id from tenants t where ${tenant === null ? sql`false` : isTenant(tenant)}),
             booked as (
@@ -52,18 +45,4 @@ export function ticketsRoute(
       return Response.json({ state }, { status: row.booked ? 202 : 200 });
     },
   };
-}
-
-async function ticketIn({ body }: Pick<RouteContext, 'body'>): Promise<z.output<typeof Ticket>> {
-  const bytes = await body();
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    throw malformed('The body has to be JSON.');
-  }
-  const { data, error, success } = Ticket.safeParse(value);
-  if (success) return data;
-  const places = [...new Set(error.issues.map(({ path }) => path.join('.') || 'the body'))];
-  throw malformed(`Not as it has to be: ${places.join(', ')}.`);
 }

@@ -1,9 +1,10 @@
 import type * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
+import { jsonBody } from '../../shared/edge/json-body.ts';
 import { html, NOTHING, pageAnswer } from '../../shared/edge/page.ts';
 import { shownOf } from '../../shared/edge/problem.ts';
 import { Refusal } from '../../shared/errors.ts';
-import { formBody, isForm, jsonBody } from './http.ts';
+import { formBody, isForm } from './http.ts';
 
 interface TokenPage {
   /** The path that its form posts to. */

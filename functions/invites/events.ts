@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
+import { parsedJson } from '../../shared/edge/json-body.ts';
 import { requireSecret } from '../../shared/edge/secrets.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { UNREACHABLE, unreachableMark } from '../../shared/invitations/people.ts';
@@ -65,14 +66,10 @@ export function eventsRoute(deps: InvitesDeps): OwnRoute {
 
 /** Throws Refusal `invalid_request`, which names places and never values. */
 async function eventsIn({ body }: Pick<RouteContext, 'body'>, nowMs: number): Promise<MailEvent[]> {
-  const bytes = await body();
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    throw malformed('The body has to be JSON.');
-  }
-  const { data, error, success } = z.array(Event).max(MOST_EVENTS).safeParse(value);
+  const { data, error, success } = z
+    .array(Event)
+    .max(MOST_EVENTS)
+    .safeParse(parsedJson(await body()));
   if (success)
     return data.map(({ message_id, email, event, detail, at }) => ({
       messageId: (message_id ?? '').trim() === '' ? null : (message_id ?? null),

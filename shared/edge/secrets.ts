@@ -11,8 +11,6 @@ export function bearsSecret(authorization: string, secret: string): boolean {
   return sameSecret(authorization.replace(/^bearer +/i, 'Bearer '), `Bearer ${secret}`);
 }
 
-const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="sallyport"' };
-
 /** `secret`: the value of `variable`; null where it is not set. Throws Refusal `missing_token` and `invalid_token`. */
 export function requireSecret(
   { headers }: Pick<Request, 'headers'>,
@@ -20,10 +18,9 @@ export function requireSecret(
   variable: string,
 ): void {
   const authorization = headers.get('authorization');
-  if (authorization === null) throw new Refusal('missing_token', 'no secret', { headers: CHALLENGE });
+  if (authorization === null) throw new Refusal('missing_token', 'no secret');
   if (secret !== null && bearsSecret(authorization, secret)) return;
-  const reason = secret === null ? `${variable} is not set` : 'another secret';
-  throw new Refusal('invalid_token', reason, { headers: CHALLENGE });
+  throw new Refusal('invalid_token', secret === null ? `${variable} is not set` : 'another secret');
 }
 
 function digest(text: string): Buffer {

@@ -11,7 +11,7 @@ export const ALARMS = [
 ] as const;
 export type AlarmName = (typeof ALARMS)[number];
 
-/** What the words of each are about, for people. */
+/** What each alarm means, for people. */
 export const ALARM_TITLES: Readonly<Record<AlarmName, string>> = {
   'migration-rate': 'the migration rate is at risk',
   'callback-errors': 'callbacks fail more often than the target has it',

@@ -4,7 +4,7 @@ import { join, sql, type Sql } from '../ports/database.ts';
 export const STATES = ['not_invited', 'provisioned', 'invited', 'completed', 'excluded'] as const;
 export type State = (typeof STATES)[number];
 
-/** Lists of people: those of a state; who has not completed; who signs in by password alone; whom no mail reaches. */
+/** Lists of people: those of a state; who has not completed; who signs in by password alone; those whose address gets no mail. */
 export const LISTS = ['not_completed', ...STATES, 'password', 'unreachable'] as const;
 export type List = (typeof LISTS)[number];
 

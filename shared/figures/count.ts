@@ -8,7 +8,7 @@ const DORMANT_DAYS = 180;
 /** The newest time of activity that counts as dormant. */
 const DORMANT_UNTIL: Sql = sql`(now() - interval '1 day' * ${DORMANT_DAYS}::int)`;
 
-/** Columns of totals, and whom each counts: over columns of sallyport_figures_people. */
+/** Columns of totals, each with the condition on a row of sallyport_figures_people that it counts. */
 const TOTALS: readonly (readonly [column: Sql, holds: Sql])[] = [
   [sql`total`, sql`counted`],
   [sql`password`, sql`counted and auth_method = 'password'`],

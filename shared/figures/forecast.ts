@@ -7,7 +7,7 @@ export interface Course {
   readonly settled: number;
   /** First sign-ins by OAuth2 by day; absent days have none. */
   readonly completed: ReadonlyMap<string, number>;
-  /** Since when people are asked to move; null: nobody has been. */
+  /** The day of the first invitations; null: before them. */
   readonly since: string | null;
 }
 

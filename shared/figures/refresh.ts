@@ -174,7 +174,7 @@ const DROP_CHANGES = [
 const DROP_NOTES = sql`delete from sallyport_figures_deltas where origin is not null`;
 
 /**
- * Empties the queue of changes where nobody wants figures, so that it does not grow. Sign-ins and steps of invitations are counted all
+ * Empties the queue of changes where no function shows figures, so that it does not grow. Sign-ins and steps of invitations are counted all
  * the same, since nothing else keeps them. Throws as `Database`.
  */
 export async function keepNotesAlone(database: Pick<Database, 'transaction'>): Promise<void> {

@@ -5,7 +5,7 @@ import type { Clock } from '../ports/runtime.ts';
 const TARGET_US = 100_000;
 const MIDDLE = 40;
 const PER_OCTAVE = 4;
-export const BUCKETS = 81;
+const BUCKETS = 81;
 
 const FLUSH_MS = 30_000;
 

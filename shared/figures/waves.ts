@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { WAVE_STATES } from '../invitations/wave.ts';
 import { sql, type Sql } from '../ports/database.ts';
+import { uuidOf } from '../uuid.ts';
 import { readRows, time, type Reads, type Rows } from './read.ts';
 import { scopeId, type Scope } from './scope.ts';
 
@@ -45,4 +46,13 @@ export async function readWaves(database: Reads, scope: Scope): Promise<Rows<Wav
         order by w.start_at desc, w.name limit ${MOST}`,
     WaveFigures,
   );
+}
+
+/** The id of a wave, by its name or its id; undefined for none. Throws as `Database`. */
+export async function waveOf(database: Reads, named: string): Promise<string | undefined> {
+  const [wave] = await database.query(
+    sql`select wave_id as id from sallyport_waves where name = ${named}::text or wave_id = ${uuidOf(named)}::uuid`,
+    z.object({ id: z.string() }),
+  );
+  return wave?.id;
 }

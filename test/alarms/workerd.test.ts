@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { startNeonEndpoint, type NeonEndpoint } from '../../dev/neon.ts';
-import { signatureOf } from '../../functions/alarms/tell.ts';
+import { signatureOf } from '../../functions/alarms/events.ts';
 import { refreshFigures } from '../../shared/figures/refresh.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';

@@ -7,7 +7,7 @@ import { htmlAnswer, localPath } from '../../functions/analytics/page/answer.tsx
 import { axisEnd, percent } from '../../functions/analytics/page/format.ts';
 import type { Overview } from '../../functions/analytics/page/model.ts';
 import { PeopleTable } from '../../functions/analytics/page/people.tsx';
-import { ofOneSnapshot } from '../../functions/analytics/page/snapshot.ts';
+import { ofOneSnapshot } from '../../functions/analytics/page/reading.ts';
 import { WavePage } from '../../functions/analytics/page/wave.tsx';
 import type { PendingPerson } from '../../shared/figures/pending.ts';
 import type { Overall, TenantFigures } from '../../shared/figures/read.ts';
@@ -43,7 +43,6 @@ function seen(change: Partial<Overview> = {}, slug: string | null = null) {
   return {
     ...{ overall: { as_of: AS_OF, values: OVERALL }, tenants: { ...rows, next: null } },
     ...{ daily: rows, funnel: rows, waves: rows, stuck: { ...rows, next: null }, paused: false, slug },
-    judged: { kpis: [], forecast: null, alarms: [] },
     ...change,
   };
 }

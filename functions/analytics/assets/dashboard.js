@@ -94,7 +94,7 @@ if (sent.size > 0) {
     renew().catch(() => undefined);
   };
   timer = setInterval(attempt, EVERY_MS);
-  // What became due while nobody looked.
+  // What became due while the page was hidden.
   document.addEventListener('visibilitychange', attempt);
 }
 

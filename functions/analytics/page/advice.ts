@@ -7,7 +7,7 @@ export interface Advice {
   readonly command: string | null;
 }
 
-interface Seen extends Overview {
+interface Seen extends Omit<Overview, 'judged'> {
   /** The tenant that the figures are of; null: all. */
   readonly slug: string | null;
 }

@@ -3,7 +3,7 @@ import { axisEnd, number } from './format.ts';
 import { Table, type Column } from './layout.tsx';
 
 /** One line or row of columns of a chart. */
-export interface Series {
+interface Series {
   readonly name: string;
   readonly kind: 'columns' | 'line' | 'dashes';
   readonly values: readonly number[];

@@ -37,3 +37,8 @@ export function axisEnd(largest: number): number {
   const power = 10 ** Math.floor(Math.log10(largest));
   return ([1, 2, 4, 5, 10].find((step) => step * power >= largest) ?? 10) * power;
 }
+
+/** A name as part of a path, or the id where the name has what a path does not take as it is written. */
+export function pathPart(name: string, id: string): string {
+  return /^[a-z\d][\w.-]*$/i.test(name) ? name : id;
+}

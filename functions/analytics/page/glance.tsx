@@ -1,5 +1,5 @@
 import { ALARM_TITLES, ALARMS } from '../../../shared/figures/alarms.ts';
-import type { Reached } from '../../../shared/figures/forecast.ts';
+import type { Forecast, Reached } from '../../../shared/figures/forecast.ts';
 import type { Kpi } from '../../../shared/figures/kpis.ts';
 import type { TenantFigures } from '../../../shared/figures/read.ts';
 import type { Judged, Overview } from './model.ts';
@@ -45,12 +45,12 @@ export function Glance({
           value={number(Math.round((week / WEEK) * 10) / 10)}
           more="a day, over the last 7 days"
         />
-        <Fact name="95 % across" value={day(forecast?.p95.date ?? null)} more={between(forecast?.p95)} />
-        <Fact name="All across" value={day(forecast?.p100.date ?? null)} more={between(forecast?.p100)} />
+        <Fact name="95 % across" value={day(forecast.p95.date)} more={between(forecast.p95)} />
+        <Fact name="All across" value={day(forecast.p100.date)} more={between(forecast.p100)} />
         <Fact
           name="Target"
           value={verdict(judged)}
-          more={forecast?.target ? `95 % by ${forecast.target}` : 'counts from the first wave'}
+          more={forecast.target ? `95 % by ${forecast.target}` : 'counts from the first wave'}
         />
         {tenant === null ? <Alarms alarms={alarms} /> : <Deadline tenant={tenant} />}
       </dl>
@@ -100,17 +100,16 @@ function Fact({ name, value, more }: { name: string; value: string; more: string
   );
 }
 
-function between(reached: Reached | undefined): string {
-  if (reached === undefined || reached.low === null) return 'not to be foreseen yet';
+function between(reached: Reached): string {
+  if (reached.low === null) return 'not to be foreseen yet';
   return reached.high === reached.low
     ? 'reached'
     : `${within(reached.low, reached.date)} to ${within(reached.high, reached.date)}`;
 }
 
 function verdict({ forecast }: Judged): string {
-  const onTrack = forecast?.on_track ?? null;
-  if (onTrack === null) return 'No forecast';
-  return onTrack ? 'On track' : 'Not on track';
+  if (forecast.on_track === null) return 'No forecast';
+  return forecast.on_track ? 'On track' : 'Not on track';
 }
 
 /** Without the year, where that is the one of the date beside it. */
@@ -122,15 +121,7 @@ function within(end: string | null, date: string | null): string {
 const DAY_MS = 86_400_000;
 
 /** The days of the forecast on one line of time, beside their dates. */
-export function ForecastTable({
-  forecast,
-  today,
-  csv,
-}: {
-  forecast: NonNullable<Judged['forecast']>;
-  today: string;
-  csv: string;
-}) {
+export function ForecastTable({ forecast, today, csv }: { forecast: Forecast; today: string; csv: string }) {
   const { p95, p100, target } = forecast;
   const days = [p95, p100]
     .flatMap(({ date, low, high }) => [date, low, high])

@@ -1,6 +1,6 @@
 /** Written by scripts/page-assets.mjs. */
 export const HASHES = {
-  'dashboard.css': '4e2cb8e3744b',
-  'dashboard.js': 'df49317f563f',
+  'dashboard.css': '9135f2394740',
+  'dashboard.js': '0c31b46f4afd',
   'icon.svg': 'd3fc9e2eea83',
 } as const;

@@ -20,7 +20,7 @@ export interface Overview {
   readonly daily: Rows<Day>;
   readonly funnel: Rows<FunnelStep>;
   readonly waves: Rows<WaveFigures>;
-  /** Those whom no mail reaches. */
+  /** People whose address gets no mail. */
   readonly stuck: Page<PendingPerson>;
   readonly judged: Judged;
   /** The switch that stops mail, provisioning and deadlines. */
@@ -29,8 +29,7 @@ export interface Overview {
 
 export interface Judged {
   readonly kpis: readonly Kpi[];
-  /** Null where it is not computed. */
-  readonly forecast: Forecast | null;
+  readonly forecast: Forecast;
   /** Those that stand; they are of the whole, so that a tenant has none. */
   readonly alarms: readonly Alarm[];
 }

@@ -9,7 +9,7 @@ import { byAcross, TenantsTable } from './tenants.tsx';
 import { FunnelTable, WavesTable } from './wave.tsx';
 
 /** Rows of a list on the overview; its own page has all. */
-export const FEW = 12;
+const FEW = 12;
 
 interface OverviewProps extends Overview {
   readonly of: string | null;
@@ -39,10 +39,8 @@ export function OverviewPage(props: OverviewProps) {
         <SignIns {...{ daily, csv: csv('daily') }} />
       </div>
       <div class="pair">
-        {judged.forecast === null ? null : (
-          <ForecastTable forecast={judged.forecast} today={today} csv={csv('forecast')} />
-        )}
-        {judged.kpis.length === 0 ? null : <Kpis kpis={judged.kpis} today={today} csv={csv('kpis')} />}
+        <ForecastTable forecast={judged.forecast} today={today} csv={csv('forecast')} />
+        <Kpis kpis={judged.kpis} today={today} csv={csv('kpis')} />
       </div>
       {of === null ? (
         <Section id="tenants" title="Tenants" csv={csv('tenants')}>

@@ -15,8 +15,6 @@ const NAMES: Readonly<Record<List, string>> = {
   unreachable: 'No mail reaches',
 };
 
-export const LIST = new Set<string>(LISTS);
-
 interface PeopleTableProps {
   readonly people: readonly PendingPerson[];
   /** For operators. */

@@ -18,9 +18,8 @@ import { htmlAnswer, localPath, refusalAnswer, SIGN_IN } from './answer.tsx';
 import { Document, type Frame } from './layout.tsx';
 import { OverviewPage } from './overview.tsx';
 import { PeoplePage } from './people.tsx';
-import { readOverview } from './reading.ts';
+import { ofOneSnapshot, readOverview } from './reading.ts';
 import { SignInPage } from './sign-in.tsx';
-import { ofOneSnapshot } from './snapshot.ts';
 import { TenantsPage } from './tenants.tsx';
 import { WavePage } from './wave.tsx';
 
@@ -28,7 +27,7 @@ export interface PageDeps extends RouteDeps {
   readonly platform: Pick<Platform, 'asset'>;
 }
 
-export type PageConfig = DoorsConfig &
+type PageConfig = DoorsConfig &
   OAuthClientsConfig & {
     readonly brand: BrandConfig;
     readonly mailEventsSecret: string | null;

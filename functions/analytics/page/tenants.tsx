@@ -1,8 +1,7 @@
 import type { Page, TenantFigures } from '../../../shared/figures/read.ts';
 import { Bar } from './charts.tsx';
-import { day, NONE, number, percent, share } from './format.ts';
+import { day, NONE, number, pathPart, percent, share } from './format.ts';
 import { Section, Table } from './layout.tsx';
-import { pathPart } from './paths.ts';
 
 /** Tenants with a bar of who is across. */
 export function TenantsTable({ tenants }: { tenants: readonly TenantFigures[] }) {

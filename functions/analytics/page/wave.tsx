@@ -2,9 +2,8 @@ import type { FunnelStep } from '../../../shared/figures/read.ts';
 import type { WaveFigures } from '../../../shared/figures/waves.ts';
 import { shell } from './advice.ts';
 import { Bar } from './charts.tsx';
-import { day, minute, NONE, number, percent, share } from './format.ts';
+import { day, minute, NONE, number, pathPart, percent, share } from './format.ts';
 import { Command, Section, Table } from './layout.tsx';
-import { pathPart } from './paths.ts';
 
 const STEPS: Readonly<Record<FunnelStep['step'], string>> = {
   invited: 'Invited',

@@ -1,12 +1,13 @@
 import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { jsonBody } from '../../../shared/edge/json-body.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import { markEnded } from '../../../shared/sessions/revocation.ts';
 import { endingAll, sessionEnding, which } from '../../../shared/sessions/store.ts';
 import { requireCaller, type Caller } from '../caller.ts';
 import { originOf, type PasswordDeps } from '../deps.ts';
-import { jsonBody, noContent, password } from '../http.ts';
+import { noContent, password } from '../http.ts';
 import { usableHash } from '../password/hashes.ts';
 import { limitAccount, refusedSignIn } from '../password/login.ts';
 import { recordRefused, type Refused } from '../password/refused.ts';

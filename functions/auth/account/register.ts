@@ -1,11 +1,12 @@
 import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { jsonBody, text } from '../../../shared/edge/json-body.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { activeTenant, type Tenant } from '../../../shared/people/tenants.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
 import type { PasswordDeps } from '../deps.ts';
-import { answerJson, jsonBody, mail, noContent, password, text } from '../http.ts';
+import { answerJson, mail, noContent, password } from '../http.ts';
 import { limitAccount } from '../password/login.ts';
 import { byFormOrJson, tokenPage } from '../pages.ts';
 import { requirePasswords, retiredWithColumn } from '../password/retired.ts';

@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { jsonBody, text } from '../../../shared/edge/json-body.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { ofMail, PEOPLE, PERSON, PersonShape } from '../../../shared/people/users.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
 import type { PasswordDeps } from '../deps.ts';
-import { answerJson, jsonBody, mail, noContent, password, text } from '../http.ts';
+import { answerJson, mail, noContent, password } from '../http.ts';
 import { MOST_ACCOUNTS } from '../password/accounts.ts';
 import { limitAccount } from '../password/login.ts';
 import { byFormOrJson, tokenPage } from '../pages.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { jsonBody, text } from '../../../shared/edge/json-body.ts';
 import { toRefusal } from '../../../shared/edge/problem.ts';
 import { rateLimited } from '../../../shared/edge/quota.ts';
 import { Refusal } from '../../../shared/errors.ts';
@@ -8,7 +9,7 @@ import { sessionCookies, type TokenPair } from '../../../shared/sessions/cookies
 import type { Origin } from '../../../shared/sessions/refresh.ts';
 import { requireNoOtherSite } from '../caller.ts';
 import { originOf, type AuthDeps, type PasswordDeps } from '../deps.ts';
-import { answerJson, formBody, isForm, jsonBody, mail, password, seeOther, text } from '../http.ts';
+import { answerJson, formBody, isForm, mail, password, seeOther } from '../http.ts';
 import { localPath } from '../oauth/return-to.ts';
 import { refusalPage } from '../../../shared/edge/page.ts';
 import { migrationOf, startUrl, tokensOf, userOf } from '../user.ts';

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { OwnRoute } from '../../../shared/edge/frame.ts';
+import { text } from '../../../shared/edge/json-body.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import {
   cookieNames,
@@ -11,7 +12,7 @@ import {
 import { refreshSession } from '../../../shared/sessions/refresh.ts';
 import { siteOf } from '../caller.ts';
 import { originOf, refreshDeps, type AuthDeps } from '../deps.ts';
-import { answerJson, optionalBody, text } from '../http.ts';
+import { answerJson, optionalBody } from '../http.ts';
 import { tokensOf } from '../user.ts';
 
 const Body = z.object({ refresh_token: text(256).nullish() });

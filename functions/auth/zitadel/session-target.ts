@@ -1,13 +1,14 @@
 import * as z from 'zod';
 import type { ZitadelDirectoryConfig } from '../../../shared/configuration/providers.ts';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { shaped } from '../../../shared/edge/json-body.ts';
 import { unsigned, zitadelSigned } from '../../../shared/edge/zitadel-signature.ts';
 import { ProviderUnavailable, Refusal } from '../../../shared/errors.ts';
 import { linkedUser } from '../../../shared/people/links.ts';
 import { migrationPaused } from '../../../shared/people/tenants.ts';
 import type { Directory } from '../../../shared/ports/directory.ts';
 import { originOf, type PasswordDeps } from '../deps.ts';
-import { answerJson, password as passwordText, shaped } from '../http.ts';
+import { answerJson, password as passwordText } from '../http.ts';
 import { accountOf, comparable } from '../password/accounts.ts';
 import { mayCarry, recordCarried } from '../password/carry-over.ts';
 import { isCut, LEAST_COST } from '../password/hashes.ts';

@@ -64,7 +64,7 @@ export function turnAlarms(
   );
 }
 
-/** What a standing alarm is shown with is of now; nobody is told again. Throws as `Database`. */
+/** Renews value and detail of standing alarms, without an event. Throws as `Database`. */
 export async function renewStanding(
   database: Pick<Database, 'execute'>,
   found: readonly Found[],
