@@ -77,7 +77,10 @@ describe.skipIf(!redis)('a counter store that answers but cannot count (skipped:
           onTestFinished(async () => {
             await ask(...end);
           });
-          const { status, report } = await fresh(stage.gateway.fetch, SCRAPER, ({ ready }) => !ready);
+          // On a busy machine the first looks may end at their own bound, before the store has answered.
+          const namesFault = ({ ready, dependencies }: Seen['report']) =>
+            !ready && fault.test(String(dependencies['counters']?.['last_error']));
+          const { status, report } = await fresh(stage.gateway.fetch, SCRAPER, namesFault);
           expect(status).toBe(503);
           expect(report.dependencies['counters']).toMatchObject({ needed: true, up: false, state: 'away' });
           expect(report.dependencies['counters']?.['last_error']).toMatch(fault);
