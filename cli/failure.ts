@@ -1,5 +1,5 @@
 import { RelationsUnavailable, Unavailable } from '../shared/errors.ts';
-import { DatabaseError } from '../shared/ports/database.ts';
+import { DatabaseError, UNDEFINED_COLUMN } from '../shared/ports/database.ts';
 import { environment } from './terminal.ts';
 
 /** A command that was refused or failed: exit code 1. An empty message when everything is printed already. */
@@ -13,7 +13,6 @@ export class UsageError extends Error {
 }
 
 const UNDEFINED_TABLE = '42P01';
-const UNDEFINED_COLUMN = '42703';
 
 /** The remedy for a database without migrations, or after the clean-up; undefined for any other error. */
 export function withoutTables(error: unknown): Failure | undefined {

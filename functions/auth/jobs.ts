@@ -46,7 +46,7 @@ const AUDIT: Overdue = {
 
 /** As long as the audit, so that a yearly review finds what a run did. A wave's links for unsubscribing and its survey work for a year. */
 const RECORD_DAYS = AUDIT_DAYS;
-/** Days that the address of a removed account is kept, to tell late events by. */
+/** Days that the address of a removed account is kept, to recognise late events by. */
 const REMOVED_DAYS = 90;
 
 const INVITATIONS: Overdue = {

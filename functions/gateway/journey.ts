@@ -112,7 +112,7 @@ export interface RecordDeps {
   readonly log: RequestLines;
   readonly requests: RequestLog;
   readonly metrics: Metrics;
-  /** Takes how long each check of a token took, in microseconds; absent: nobody counts. */
+  /** Takes how long each check of a token took, in microseconds; absent: it is not measured. */
   readonly tokenChecked?: ((us: number) => void) | undefined;
 }
 

@@ -14,7 +14,7 @@ export interface AlertsConfig {
 /** A shorter key that is not random can be guessed. */
 const SHORT = 16;
 
-/** Whom alarms are told, beside the log and /metrics. */
+/** Where alarms are sent, beside the log and /metrics. */
 export const ALERTS = slice({
   variables: {
     ALERT_EMAIL: z.string().refine(isMailAddress, 'write one address, as in oncall@example.org').optional(),

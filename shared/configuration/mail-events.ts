@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { broken, slice } from './slice.ts';
 
 export interface MailEventsConfig {
-  /** Bearer secret of those who report bounces and tickets; null: nobody may. */
+  /** Bearer secret of those who report bounces and tickets; null: there are no such reports. */
   readonly mailEventsSecret: string | null;
 }
 

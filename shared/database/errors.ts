@@ -88,8 +88,10 @@ export class UniqueViolation extends DatabaseError {
 /** 55P03 lock held by another session, 25006 read-only server, as after a failover, 26000 a pooler changed the connection. */
 const PASSING = new Set(['55P03', '25006', '26000']);
 
+export const UNDEFINED_COLUMN = '42703';
+
 /** Undefined table, column, function, object or schema. */
-const LACKING = new Set(['42P01', '42703', '42883', '42704', '3F000']);
+const LACKING = new Set(['42P01', UNDEFINED_COLUMN, '42883', '42704', '3F000']);
 
 /** Advice to the operator; empty where none helps. */
 function adviceOn(code: string): string {

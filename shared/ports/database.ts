@@ -1,6 +1,12 @@
 import type { RowParser, Sql } from '../database/sql.ts';
 
-export { DatabaseError, DatabaseUnavailable, UnexpectedRow, UniqueViolation } from '../database/errors.ts';
+export {
+  DatabaseError,
+  DatabaseUnavailable,
+  UNDEFINED_COLUMN,
+  UnexpectedRow,
+  UniqueViolation,
+} from '../database/errors.ts';
 export { empty, join, json, parseRows, sql } from '../database/sql.ts';
 export type { RowParser, Sql, SqlValue } from '../database/sql.ts';
 

@@ -133,7 +133,7 @@ async function isThere(account: string, deps: CompareDeps): Promise<boolean> {
 }
 
 /**
- * Reads once more who seems to differ. Lists lag behind what was written: a single account does not, but its groups do, so that those
+ * Reads users that seem to differ once more. Lists lag behind what was written: a single account does not, but its groups do, so that those
  * are read again for as long.
  */
 async function seeAgain(

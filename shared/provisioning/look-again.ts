@@ -1,4 +1,5 @@
 import type { Directory } from '../ports/directory.ts';
+import { allOf } from './make.ts';
 
 export interface LookAgainDeps {
   readonly directory: { readonly traits: Pick<Directory['traits'], 'lagMs'> };
@@ -29,8 +30,7 @@ export async function someAtATime<T, U>(all: readonly T[], work: (each: T) => Pr
   const done: U[] = [];
   for (let from = 0; from < all.length; from += TOGETHER) {
     const some = all.slice(from, from + TOGETHER).map(async (each) => work(each));
-    await Promise.allSettled(some);
-    done.push(...(await Promise.all(some)));
+    done.push(...(await allOf(some)));
   }
   return done;
 }

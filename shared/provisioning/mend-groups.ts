@@ -12,7 +12,7 @@ export async function mendGroups(
 ): Promise<string | undefined> {
   const off = await groupsOffOf(user, groups, calls);
   if (off === undefined) return GONE;
-  // Out of the wrong tenant first, so that nobody is in both because of this.
+  // Out of the wrong tenant first, so that the move itself puts no account into both.
   for (const group of off.foreign) await calls.removeMembers(group, [user.account]);
   for (const group of off.lacking) {
     const joined = await calls.addMembers(group, [user.account]);
@@ -24,7 +24,10 @@ export async function mendGroups(
 
 export const GONE = 'the account is gone meanwhile';
 
-/** Who is not where they were moved to, and why. Where the provider keeps a membership for good, as Zitadel does that of an organisation, nothing has changed. */
+/**
+ * Returns the moves that took no effect, with the reason. Where the provider keeps a membership for good, as Zitadel does that of an
+ * organisation, nothing has changed.
+ */
 export async function notMoved(
   moved: readonly Difference[],
   groups: readonly TenantGroup[],

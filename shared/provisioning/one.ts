@@ -35,8 +35,8 @@ export type OneResult =
   { readonly outcome: 'linked' | 'left' } | { readonly outcome: 'failed'; readonly reason: string };
 
 /**
- * Makes the account of one user whose password was verified here, or who came by an invitation, beside any run: both ask for the same id, so that there is one
- * account. Who could be taken for another user is left to the command, which lists them. Throws as `Database`, ProviderStopped and
+ * Makes the account of one user whose password was verified here, or who accepted an invitation, beside any run: both request the same
+ * id, so that there is one account. Users who could be taken for another are left to the command, which lists them. Throws as `Database`, ProviderStopped and
  * ProvisioningRefused.
  */
 export async function provisionOne(

@@ -16,7 +16,7 @@ export function cookieNames({ secure }: Pick<SessionsConfig, 'secure'>): {
   return { access: `${prefix}sallyport`, refresh: `${prefix}sallyport_refresh` };
 }
 
-/** The name of a cookie that keeps a sign-in under way, but for what tells two of them apart. */
+/** The name of a cookie that keeps a sign-in under way, without the part by which two of them differ. */
 export function pendingPrefix(config: Pick<SessionsConfig, 'secure'>): string {
   return `${cookieNames(config).access}_in_`;
 }

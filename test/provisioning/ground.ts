@@ -12,7 +12,7 @@ import { memoryDirectory, type MemoryDirectory, type MemoryOptions } from './mem
 
 export const HASH = `$2b$10$${'a'.repeat(53)}`;
 
-/** Everybody without an account. */
+/** Every user without an account. */
 export const ALL = { tenant: null, limit: null, passwords: true, listed: null };
 
 export interface NewUser {

@@ -37,7 +37,7 @@ async function dying<T>(crash: () => void, call: () => Promise<T>): Promise<T> {
   return answer;
 }
 
-/** They call nobody. */
+/** They call no provider. */
 const AT_ONCE = ['nameOf', 'groupName', 'refusalOf'];
 
 function mortal<T extends object>(crash: () => void, target: T): T {

@@ -5,6 +5,7 @@ import type { Person } from '../../../shared/people/users.ts';
 import {
   DatabaseError,
   sql,
+  UNDEFINED_COLUMN,
   UniqueViolation,
   type Database,
   type Sql,
@@ -20,8 +21,6 @@ export interface Beginning {
   readonly arrival: Pick<Arrival, 'passwords' | 'idTaken'>;
   readonly audited: Pick<AuditEntry, 'from' | 'run'> & { readonly by: string };
 }
-
-const UNDEFINED_COLUMN = '42703';
 
 const BegunRow = z.object({ begun: z.number(), ended: z.array(z.string()) });
 

@@ -22,7 +22,7 @@ const Sealed = z.object({
   tenant: z.string().nullable(),
   /** The session that an account is to be linked from. Ids of the application need not be of RFC 9562. */
   link: z.object({ userId: z.guid(), sessionId: z.guid() }).nullable(),
-  /** The user whom an invitation led here: nobody else may complete it. Absent in cookies of the release before. */
+  /** The invited user, who alone may complete it. Absent in cookies of the release before. */
   invited: z.string().nullable().default(null),
   /** Milliseconds since the epoch. */
   until: z.number(),

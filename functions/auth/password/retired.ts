@@ -1,9 +1,7 @@
 import { Refusal } from '../../../shared/errors.ts';
 import { hasPasswords } from '../../../shared/people/users.ts';
-import { DatabaseError } from '../../../shared/ports/database.ts';
+import { DatabaseError, UNDEFINED_COLUMN } from '../../../shared/ports/database.ts';
 import type { AuthDeps } from '../deps.ts';
-
-const UNDEFINED_COLUMN = '42703';
 
 /**
  * The frame of every password route. Throws Refusal `password_retired` where PASSWORD_SIGN_IN is off, and where the clean-up has

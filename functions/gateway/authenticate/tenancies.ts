@@ -70,7 +70,7 @@ export function lackOfTenant(
 
 const SEVERAL = 'The caller is in groups of several tenants, and the path names none of them.';
 
-/** Exactly: the API behind may tell spellings apart, or may not. A slug that is read as a uuid could be the id of another tenant. */
+/** Exactly: the API behind may distinguish spellings, or may not. A slug that is read as a uuid could be the id of another tenant. */
 function isNamed({ tenant, slug }: Tenancy, named: string | undefined): boolean {
   return named === tenant || (named === slug && uuidReadIn(slug) === null);
 }
