@@ -16,7 +16,7 @@ export const DROPPED = [
   'migration_completed_at',
 ] as const;
 
-/** Migrations that no run takes by itself: `sallyport migration cleanup apply` does. */
+/** Migrations that `db migrate` leaves to `sallyport migration cleanup apply`. */
 export function readGated(): Promise<MigrationFile[]> {
   return readMigrations(join(MIGRATIONS, 'gated'));
 }

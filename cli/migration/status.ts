@@ -15,7 +15,7 @@ import { bar } from '../../shared/figures/week.ts';
 import { isTenant } from '../../shared/people/tenants.ts';
 import { DatabaseError, sql, type Database } from '../../shared/ports/database.ts';
 import { Failure } from '../failure.ts';
-import { assertTenant, withDatabase } from '../people/ground.ts';
+import { withDatabase } from '../people/ground.ts';
 import { colors, environment, note, print, printJson } from '../terminal.ts';
 
 export interface StatusCommand {
@@ -43,9 +43,9 @@ interface Status {
 /** Takes in what has changed, and prints where the move stands. */
 export async function runStatus({ tenant, since, json }: StatusCommand): Promise<void> {
   const status = await withDatabase(async ({ database }) => {
-    await assertTenant(database, tenant ?? null);
+    const scope = await scopeOf(database, tenant);
     await refresh(database);
-    return readStatus(database, tenant ?? null, since);
+    return readStatus(database, scope, tenant ?? null, since);
   });
   if (json === true) printJson(status);
   else show(status);
@@ -66,8 +66,9 @@ async function refresh(database: Database): Promise<void> {
 
 const Id = z.object({ id: z.string() });
 
-async function scopeOf(database: Database, tenant: string | null): Promise<Scope> {
-  if (tenant === null) return 'all';
+/** Throws Failure for a slug or an id that no tenant has. */
+async function scopeOf(database: Database, tenant: string | undefined): Promise<Scope> {
+  if (tenant === undefined) return 'all';
   const [row] = await database.query(
     sql`select tenant_id as id from tenants t where ${isTenant(tenant)}`,
     Id,
@@ -81,10 +82,10 @@ const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
 async function readStatus(
   database: Database,
+  scope: Scope,
   tenant: string | null,
   since: Date | undefined,
 ): Promise<Status> {
-  const scope = await scopeOf(database, tenant);
   const ticketsTaken = (environment['MAIL_EVENTS_SECRET'] ?? '') !== '';
   const [{ as_of, values: totals }, reading, daily, tenants, alarms] = await Promise.all([
     readOverall(database, scope),

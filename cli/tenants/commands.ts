@@ -42,7 +42,7 @@ type TenantRow = z.output<typeof TenantRow>;
 /** Prints tenants that are not deleted, by slug. */
 export async function runList({ json }: ListCommand): Promise<void> {
   const tenants = await withDatabase(async ({ database }) => {
-    // After the clean-up everybody is across.
+    // The clean-up drops the column once every active user has completed or is excluded.
     const completed = (await hasPasswords(database)) ? sql`u.migration_completed_at is not null` : sql`true`;
     return database.query(
       sql`select t.tenant_id, t.slug, t.name, t.status, coalesce(c.users, 0) as users,

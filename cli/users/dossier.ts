@@ -14,7 +14,7 @@ export interface DossierCommand {
 
 const Row = z.object({ row: z.record(z.string(), z.unknown()) });
 
-/** Prints everything that is held of one person. No hashes and no secrets. */
+/** Prints every row about one person, without hashes and secrets. Throws Failure where there is none. */
 export async function runDossier(who: string, { tenant }: DossierCommand): Promise<void> {
   const dossier = await withMigration(async ({ database }, directory) => {
     const given = uuidOf(who);
@@ -40,7 +40,7 @@ export async function runDossier(who: string, { tenant }: DossierCommand): Promi
   printJson(dossier);
 }
 
-/** Names of columns and fields that hold what lets somebody in. */
+/** Names of columns and fields with credentials, or with mail that contains sign-in links. */
 const SECRET = /_hash$|_token$|secret|^content$|^successor$|^password$/;
 
 function shown(value: unknown): unknown {

@@ -45,7 +45,7 @@ export async function runForget(who: string, options: ForgetCommand): Promise<vo
     const { held, accounts } = await readHeld(database, id);
     const plan = await planOf(held, accounts, directory, database);
     const nothing = plan.user === 'none' && Object.values(plan.rows).every((n) => n === 0);
-    // Somebody whom the clean-up removed stands in its archive alone: what is recorded keeps them from coming back.
+    // A person removed by the clean-up is in its archive only: the audit entry keeps `cleanup restore` from bringing them back.
     if (nothing && (options.yes !== true || (await isForgotten(id, database)))) {
       report(id, options, plan, 'nothing');
       return;
@@ -55,11 +55,11 @@ export async function runForget(who: string, options: ForgetCommand): Promise<vo
       if (options.dryRun !== true) throw new Failure('this cannot be undone: --yes does it');
       return;
     }
-    const counting = openCounting(config, ground);
+    const counters = openCounting(config, ground);
     try {
-      await shut(id, database, { ...counting, log: ground.log });
+      await shut(id, database, { ...counters, log: ground.log });
     } finally {
-      counting.disconnect();
+      counters.disconnect();
     }
     const here = plan.accounts.filter((each) => !plan.elsewhere.includes(each));
     await deleteAccounts(here, directory === null ? null : openDirectory({ directory }, ground));
@@ -112,7 +112,7 @@ const EndedRow = z.object({ id: z.string() });
 /** An instance without a shared store reads every second which sessions have ended. */
 const SEEN_MS = 2_500;
 
-/** Nobody signs in as this person from here on, and their tokens stop counting. */
+/** Deactivates the user and ends the sessions; returns once every instance refuses their tokens. */
 async function shut(id: string, database: Database, deps: MarkDeps): Promise<void> {
   await database.execute(
     sql`update users set status = 'inactive' where user_id = ${id}::uuid and status = 'active'`,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import type { ProviderName } from '../../shared/ports/directory.ts';
 
-/** Someone of whom something is held; the row of `users` may be gone. */
+/** A person with rows in any table; that of `users` may be gone. */
 export interface Held {
   readonly id: string;
   readonly email: string | null;
@@ -12,14 +12,14 @@ export interface Held {
 }
 
 /** Rows of one table about a person, beside that of `users`. */
-export interface Holding {
+interface Holding {
   readonly name: string;
   /** With `r` as its alias. */
   readonly table: Sql;
   readonly where: Sql;
   /** What an erasure leaves: assignments. Absent: nothing. `null`: the row as it is, since it holds no more than ids. */
   readonly reduced?: Sql | null;
-  /** Over `r`: there is nothing left to reduce. */
+  /** Over `r`, with `reduced`: there is nothing left to reduce. */
   readonly already?: Sql;
 }
 
@@ -70,7 +70,7 @@ export function holdingsOf({ id, email, tenantId, accounts }: Held): readonly Ho
     {
       name: 'events',
       table: sql`sallyport_webhook_events r`,
-      // What is still to be applied is needed for that.
+      // A pending event is still to be applied, with its payload.
       where: sql`r.subject = any(${ids}::text[])`,
       reduced: sql`payload = '{}'`,
       already: sql`(r.payload = '{}' or r.status = 'pending')`,
@@ -93,17 +93,21 @@ export function holdingsOf({ id, email, tenantId, accounts }: Held): readonly Ho
   ];
 }
 
-/** What an erasure does to a holding; null: nothing. */
-export function erasing({ table, where, reduced, already }: Holding): Sql | null {
+/** The statement that erases a holding; null: none. */
+export function erasing(holding: Holding): Sql | null {
+  const { table, reduced } = holding;
   if (reduced === null) return null;
-  if (reduced === undefined) return sql`delete from ${table} where ${where}`;
-  return sql`update ${table} set ${reduced} where ${where} and not ${already ?? sql`false`}`;
+  if (reduced === undefined) return sql`delete from ${table} where ${erasable(holding)}`;
+  return sql`update ${table} set ${reduced} where ${erasable(holding)}`;
 }
 
-/** How many rows that is. */
-export function counting({ table, where, reduced, already }: Holding): Sql {
-  if (reduced === undefined) return sql`(select count(*) from ${table} where ${where})`;
-  return sql`(select count(*) from ${table} where ${where} and not ${already ?? sql`false`})`;
+/** An expression: the number of rows that `erasing` changes. */
+export function counting(holding: Holding): Sql {
+  return sql`(select count(*) from ${holding.table} where ${erasable(holding)})`;
+}
+
+function erasable({ where, already }: Holding): Sql {
+  return already === undefined ? where : sql`${where} and not ${already}`;
 }
 
 const HeldRow = z.object({
@@ -121,7 +125,7 @@ export function isAt(
   return issuer === null ? there?.provider !== 'zitadel' : issuer === there?.issuer;
 }
 
-/** Over `given.id`: accounts that a run has made, or may have made when it was cut off, and that nobody is linked to. */
+/** Over `given.id`: accounts that a run made, or may have made before it crashed, and that no link and no user names. */
 const OF_RUNS = sql`
   select l.issuer, l.subject from (
     select r.plan ->> 'issuer' as issuer, coalesce(b.external_id, b.user_id::text) as subject

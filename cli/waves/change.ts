@@ -3,13 +3,20 @@ import { countCohort } from '../../shared/invitations/cohort.ts';
 import { mailsOfWave, NOT_BEGUN, progressOfWaves } from '../../shared/invitations/progress.ts';
 import type { Wave, WaveState } from '../../shared/invitations/wave.ts';
 import { cancelWave, pauseWave, resumeWave, startWave } from '../../shared/invitations/waves.ts';
-import { migrationPaused } from '../../shared/people/tenants.ts';
 import type { Database } from '../../shared/ports/database.ts';
 import { Failure } from '../failure.ts';
 import { withGround } from '../ground.ts';
 import { withDatabase } from '../people/ground.ts';
-import { colors, note, print, printJson } from '../terminal.ts';
-import { by, usableTemplates, waveNamed, withMail, type Output } from './ground.ts';
+import { colors, print, printJson } from '../terminal.ts';
+import {
+  assertRunning,
+  by,
+  noteUnmailable,
+  usableTemplates,
+  waveNamed,
+  withMail,
+  type Output,
+} from './ground.ts';
 
 /** Starts a planned wave now. */
 export async function runStart(name: string, { dryRun = false, json }: Output): Promise<void> {
@@ -17,8 +24,7 @@ export async function runStart(name: string, { dryRun = false, json }: Output): 
     withMail(mail);
     usableTemplates();
     const wave = await inState(database, name, ['planned'], 'start');
-    if (await migrationPaused(database))
-      throw new Failure('the migration is paused: `sallyport migration resume` first');
+    await assertRunning(database);
     const { people, unmailable } = await countCohort(database, wave.cohort, wave.inviteCode);
     const taken = dryRun ? people : await startWave(database, wave, by());
     if (taken === undefined) throw new Failure(`${name} has started meanwhile`);
@@ -35,10 +41,7 @@ export async function runStart(name: string, { dryRun = false, json }: Output): 
     print(
       `${name}: ${taken} people ${dryRun ? 'would be invited, nothing was changed' : `${colors.green('are invited')} from the next minute on`}`,
     );
-    if (unmailable > 0)
-      note(
-        `${unmailable} of them get no mail: \`sallyport waves codes ${name} --out FILE\` prints codes for them`,
-      );
+    noteUnmailable(name, unmailable);
   });
 }
 
@@ -46,14 +49,15 @@ interface Change {
   readonly from: readonly WaveState[];
   readonly verb: string;
   readonly to: WaveState;
-  readonly said: string;
   readonly make: (database: Database, wave: Wave) => Promise<boolean>;
 }
 
 /** Stops its mails. */
 export function runPause(name: string, options: Output): Promise<void> {
   return change(name, options, {
-    ...{ from: ['running'], verb: 'pause', to: 'paused', said: 'paused' },
+    from: ['running'],
+    verb: 'pause',
+    to: 'paused',
     make: (database, wave) => pauseWave(database, wave, null, by()),
   });
 }
@@ -61,7 +65,9 @@ export function runPause(name: string, options: Output): Promise<void> {
 /** Goes on with its mails. */
 export function runResume(name: string, options: Output): Promise<void> {
   return change(name, options, {
-    ...{ from: ['paused'], verb: 'resume', to: 'running', said: 'running' },
+    from: ['paused'],
+    verb: 'resume',
+    to: 'running',
     make: (database, wave) => resumeWave(database, wave, by()),
   });
 }
@@ -69,7 +75,9 @@ export function runResume(name: string, options: Output): Promise<void> {
 /** Ends it for good. */
 export function runCancel(name: string, options: Output): Promise<void> {
   return change(name, options, {
-    ...{ from: ['planned', 'running', 'paused'], verb: 'cancel', to: 'cancelled', said: 'cancelled' },
+    from: ['planned', 'running', 'paused'],
+    verb: 'cancel',
+    to: 'cancelled',
     make: (database, wave) => cancelWave(database, wave, by()),
   });
 }
@@ -85,7 +93,7 @@ async function change(name: string, { dryRun = false, json }: Output, asked: Cha
       printJson({ wave: name, state: dryRun ? wave.state : asked.to, dry_run: dryRun, ...counts });
     else
       print(
-        `${name} ${dryRun ? 'would be' : 'is'} ${asked.said}: ${counts.mailed} of ${counts.people} people were mailed, ${waiting} mails wait${dryRun ? '; nothing was changed' : ''}`,
+        `${name} ${dryRun ? 'would be' : 'is'} ${asked.to}: ${counts.mailed} of ${counts.people} people were mailed, ${waiting} mails wait${dryRun ? '; nothing was changed' : ''}`,
       );
   });
 }

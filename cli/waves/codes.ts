@@ -3,13 +3,12 @@ import { countUnreached, printCodes, type PrintedCode } from '../../shared/invit
 import { inviteLink } from '../../shared/invitations/mailing.ts';
 import { LINK_DAYS } from '../../shared/invitations/wave.ts';
 import { escapeHtml } from '../../shared/mail/fill.ts';
-import { migrationPaused } from '../../shared/people/tenants.ts';
 import { qrCode } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { withGround } from '../ground.ts';
 import { writePrivately } from '../private-file.ts';
 import { note, print, printJson, progressBar } from '../terminal.ts';
-import { LINKS, waveNamed, type Output } from './ground.ts';
+import { assertRunning, LINKS, waveNamed, type Output } from './ground.ts';
 
 export interface CodesCommand extends Output {
   readonly out: string;
@@ -23,8 +22,7 @@ export async function runCodes(name: string, { out, dryRun = false, json }: Code
       throw new Failure(`${name} is ${wave.state}: codes are of people of a wave that has started`);
     const total = await countUnreached(database, wave);
     if (!dryRun && total > 0) {
-      if (await migrationPaused(database))
-        throw new Failure('the migration is paused: `sallyport migration resume` first');
+      await assertRunning(database);
       const bar = progressBar('making codes');
       try {
         await writePrivately(out, async (write) => {

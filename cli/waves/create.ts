@@ -14,7 +14,7 @@ import { sql, type Database } from '../../shared/ports/database.ts';
 import { Failure } from '../failure.ts';
 import { withGround } from '../ground.ts';
 import { colors, note, print, printJson } from '../terminal.ts';
-import { by, type Output } from './ground.ts';
+import { by, noteUnmailable, type Output } from './ground.ts';
 
 export interface CreateCommand extends Output {
   readonly tenant?: readonly string[];
@@ -44,12 +44,13 @@ export async function runCreate(name: string, options: CreateCommand): Promise<v
         '--invite-code is of Zitadel: at Kanidm provision people first, by `sallyport users provision`',
       );
     const wave: NewWave = {
-      ...{ name, startAt: options.start, deadline: options.deadline ?? null, remind: options.remind ?? [] },
-      ...{
-        rate: options.rate ?? null,
-        stopWhen: options.stopWhen ?? [],
-        inviteCode: options.inviteCode === true,
-      },
+      name,
+      startAt: options.start,
+      deadline: options.deadline ?? null,
+      remind: options.remind ?? [],
+      rate: options.rate ?? null,
+      stopWhen: options.stopWhen ?? [],
+      inviteCode: options.inviteCode === true,
       cohort: await cohortOf(options, database),
     };
     await assertDates(wave, database);
@@ -141,10 +142,7 @@ function report(wave: NewWave, counts: CohortCounts, without: readonly Person[],
   if (without.length > SHOWN) print(`  and ${without.length - SHOWN} more: --json lists all`);
   if (without.length > 0)
     note('these have no account at the provider: `sallyport users provision` makes them');
-  if (unmailable > 0)
-    note(
-      `${unmailable} of them get no mail: \`sallyport waves codes ${wave.name} --out FILE\` prints codes for them`,
-    );
+  noteUnmailable(wave.name, unmailable);
   if (people === 0) note(`${colors.yellow('warning:')} nobody would be in it now`);
   print(dryRun ? 'nothing was changed' : `planned: \`sallyport waves start ${wave.name}\` starts it now`);
 }

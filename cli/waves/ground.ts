@@ -5,6 +5,7 @@ import type { MailConfig } from '../../shared/configuration/mail.ts';
 import { canSign } from '../../shared/keys/signing-keys.ts';
 import type { Wave } from '../../shared/invitations/wave.ts';
 import { findWave } from '../../shared/invitations/waves.ts';
+import { migrationPaused } from '../../shared/people/tenants.ts';
 import {
   compileTemplates,
   templateFaults,
@@ -16,6 +17,7 @@ import type { Database } from '../../shared/ports/database.ts';
 import { sessionKeys, type KeyRing } from '../../shared/sessions/keys.ts';
 import { Failure } from '../failure.ts';
 import { operator } from '../people/ground.ts';
+import { note } from '../terminal.ts';
 import { missing } from '../variables.ts';
 
 export interface Output {
@@ -25,11 +27,24 @@ export interface Output {
 
 export const by = (): { readonly who: string; readonly from: string } => ({ who: operator(), from: 'cli' });
 
-/** Throws Failure. */
+/** Throws Failure for a name that no wave has. */
 export async function waveNamed(database: Pick<Database, 'query'>, name: string): Promise<Wave> {
   const wave = await findWave(database, name);
   if (wave === undefined) throw new Failure(`there is no wave ${name}: \`sallyport waves list\``);
   return wave;
+}
+
+/** Throws Failure while the migration is paused. */
+export async function assertRunning(database: Pick<Database, 'query'>): Promise<void> {
+  if (await migrationPaused(database))
+    throw new Failure('the migration is paused: `sallyport migration resume` first');
+}
+
+export function noteUnmailable(name: string, unmailable: number): void {
+  if (unmailable > 0)
+    note(
+      `${unmailable} of them get no mail: \`sallyport waves codes ${name} --out FILE\` prints codes for them`,
+    );
 }
 
 /** Where links lead. */

@@ -90,7 +90,7 @@ async function samplesOf(
   );
 }
 
-/** One of each tenant; a made-up one where the wave has nobody. */
+/** One person of each tenant; a placeholder for a wave without people. */
 async function peopleOf(wave: Wave, database: Database): Promise<z.output<typeof PersonRow>[]> {
   const members =
     wave.state === 'planned'

@@ -34,8 +34,7 @@ export async function openFolder(): Promise<Folder> {
     await writeFile(join(path, `${name}.key`), JSON.stringify(await exportJWK(privateKey)));
   }
   let archives = 0;
-  const run: Folder['run'] = (line, variables) =>
-    sallyport(variables, ...line.split(' ').filter((word) => word !== ''));
+  const run: Folder['run'] = (line, variables) => sallyport(variables, ...words(line));
   const must = async (line: string, url: string, more: Variables = {}): Promise<void> => {
     const { code, stdout, stderr } = await run(line, { DATABASE_URL: url, ...more });
     if (code !== 0) throw new Error(`${line}: ${code}\n${stdout}${stderr}`);
@@ -67,7 +66,11 @@ export async function openFolder(): Promise<Folder> {
   };
 }
 
-/** Everybody has an account and has completed, nobody has signed in by password for a month, and every tenant has confirmed. */
+export function words(line: string): string[] {
+  return line.split(' ').filter((word) => word !== '');
+}
+
+/** Opens the gate: all users have an account and have completed, no password sign-in within 30 days, all tenants confirmed. */
 export async function openGate(database: Database): Promise<void> {
   for (const change of [
     sql`update users set kanidm_user_id = user_id, kanidm_synced_at = now(), migration_completed_at = now(), auth_method = 'dual'`,

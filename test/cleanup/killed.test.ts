@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { connect } from '../db/support.ts';
 import { spawnSallyport } from '../support/sallyport.ts';
+import { words } from './by-hand.ts';
 import { cleanupOf, cleanupStage, postgres } from './stage.ts';
 
 const WATCHDOG = { timeout: 300_000, interval: 20 };
@@ -30,14 +31,11 @@ describe.skipIf(postgres.missing)(
       const before = await stage.users();
       const line = stage.applied(`--backup ${await backup()} --wait 300`);
       const [, archive = ''] = /--archive (\S+)/.exec(line) ?? [];
-      // Who reads `users` keeps the columns there; the archive is written meanwhile.
+      // An open read of `users` holds up the drop; the archive is written meanwhile.
       const reader = await connect(stage.db.url);
       await reader.query('begin');
       await reader.query('select from users limit 1');
-      const child = spawnSallyport(
-        { DATABASE_URL: stage.db.url },
-        ...line.split(' ').filter((word) => word !== ''),
-      );
+      const child = spawnSallyport({ DATABASE_URL: stage.db.url }, ...words(line));
       await vi.waitUntil(() => there(archive), WATCHDOG);
       child.kill('SIGKILL');
       await once(child, 'close');

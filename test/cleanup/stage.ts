@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { groundOn, type NewUser } from '../provisioning/ground.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
-import { sallyport, type Variables } from '../support/sallyport.ts';
+import type { Variables } from '../support/sallyport.ts';
 import { openFolder, type Folder } from './by-hand.ts';
 
 export const postgres = DATABASES[1];
@@ -15,7 +15,7 @@ export interface CleanupStage {
   folder: string;
   addUser(user: NewUser): Promise<string>;
   addTenant(slug: string): Promise<string>;
-  run(line: string, more?: Variables): ReturnType<typeof sallyport>;
+  run(line: string, more?: Variables): ReturnType<Folder['run']>;
   json(line: string, more?: Variables): Promise<Record<string, unknown>>;
   /** A dump of the database, by pg_dump with these options. */
   dump(name: string, ...options: string[]): Promise<string>;
@@ -46,9 +46,9 @@ export function cleanupStage(): CleanupStage {
       database,
       addUser: ground.addUser,
       addTenant: ground.addTenant,
-      run: (line: string, more: Variables = {}) => sallyport({ DATABASE_URL: url, ...more }, ...words(line)),
+      run: (line: string, more: Variables = {}) => folder.run(line, { DATABASE_URL: url, ...more }),
       json: async (line: string, more: Variables = {}) => {
-        const answer = await sallyport({ DATABASE_URL: url, ...more }, ...words(line), '--json');
+        const answer = await folder.run(`${line} --json`, { DATABASE_URL: url, ...more });
         if (answer.stdout === '') throw new Error(answer.stderr);
         return { code: answer.code, ...(JSON.parse(answer.stdout) as object) };
       },
@@ -60,7 +60,7 @@ export function cleanupStage(): CleanupStage {
         ),
       applied: (more = '') => {
         archives += 1;
-        return `migration cleanup apply --database ${new URL(url).pathname.slice(1)} --archive ${stage.folder}/${name(url)}-${archives}.archive --recipient ${stage.folder}/one.pub ${more}`;
+        return `migration cleanup apply --database ${name(url)} --archive ${stage.folder}/${name(url)}-${archives}.archive --recipient ${stage.folder}/one.pub ${more}`;
       },
     });
     await ground.addTenant('acme');
@@ -90,10 +90,6 @@ function name(url: string): string {
   return new URL(url).pathname.slice(1);
 }
 
-function words(line: string): string[] {
-  return line.split(' ').filter((word) => word !== '');
-}
-
 /** A session of the first user of acme, begun so long ago. */
 export async function passwordSignIn(
   database: Pick<Database, 'execute'>,
@@ -112,7 +108,7 @@ export function cleanupOf(stage: CleanupStage) {
   const backup = () => stage.dump('backup.dump', '--format=custom');
   return {
     backup,
-    /** A command is refused with this reason, and changes nobody. */
+    /** Expects exit code 1 with this reason, and unchanged rows of `users`. */
     closed: async (line: string, why: RegExp): Promise<void> => {
       const before = await stage.users();
       const answer = await stage.run(line);

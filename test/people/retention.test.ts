@@ -34,7 +34,7 @@ describe.each(DATABASES)('records-prune on $name', ({ missing, start }) => {
           sql`insert into sallyport_tickets (id, at) values (${name}, now() - ${age}::interval)`,
         );
       }
-      // Never: one that is to be gone on with, and what an archive is known by.
+      // Kept: a run that can be resumed, and a clean-up, whose row holds the archive's digest.
       for (const [kind, state] of [
         ['provisioning', 'running'],
         ['cleanup', 'done'],

@@ -14,7 +14,7 @@ import { operator } from '../../people/ground.ts';
 import { ReferenceRow, referencesTo } from '../../people/references.ts';
 import { colors, note } from '../../terminal.ts';
 import { openArchive, type ArchiveWriter } from './archive.ts';
-import { backupOf } from './checked.ts';
+import { backupOf } from './check.ts';
 import { withoutTriggers } from './columns.ts';
 import { contentOf, readCounts, readShape, type Head } from './content.ts';
 import { assertPasswords, LEAVING, readGate, type GateLine } from './gate.ts';
@@ -34,7 +34,7 @@ export interface ApplyCommand {
   readonly wait: number;
 }
 
-/** Drops the passwords, once everything says that they may go, and what is dropped lies in the archive. */
+/** Drops the passwords if the gate is open, once the dropped values are in the archive. Throws Failure. */
 export async function runApply(options: ApplyCommand): Promise<void> {
   const target = options.dryRun === true ? null : await targetOf(options);
   await withSession(async ({ session, waiting }) => {
@@ -72,7 +72,7 @@ async function targetOf({ archive, recipient }: ApplyCommand): Promise<Target> {
   return { archive, recipient: await readRecipient(recipient) };
 }
 
-/** What can be said without the gate. Throws Failure. */
+/** Returns the gated migration. Throws Failure for another database, one without passwords, or one with pending migrations. */
 async function judged(session: DatabaseSession, { database }: ApplyCommand): Promise<MigrationFile> {
   const found = await assertPasswords(session);
   if (found !== database)
@@ -121,7 +121,7 @@ async function drop(dropping: Dropping): Promise<Dropped> {
   }
 }
 
-/** In the transaction that keeps everybody else from writing. */
+/** Runs in the transaction of `beginAlone`, in which other connections cannot write. */
 async function dropWithin(dropping: Dropping, writer: ArchiveWriter): Promise<Dropped> {
   const { session, gated, removing, archive, patience } = dropping;
   refuseUnless([...(await readGate(session, removing)), dropping.backup], dropping.asked);
@@ -162,7 +162,7 @@ async function references(session: DatabaseSession, removing: boolean): Promise<
   return session.query(statements[statements.length - 1] ?? sql`select`, ReferenceRow);
 }
 
-/** The same, leaving nothing behind. */
+/** As `references`, in a transaction that is rolled back. */
 async function referencesNow(session: DatabaseSession, removing: boolean): Promise<References> {
   await session.execute(sql`begin`);
   try {
@@ -172,7 +172,7 @@ async function referencesNow(session: DatabaseSession, removing: boolean): Promi
   }
 }
 
-/** Their rows would go too, and stand in no archive. */
+/** Throws Failure for any: a cascade would delete those rows, and the archive would lack them. */
 function refuseReferences(found: References): void {
   if (found.length === 0) return;
   const named = found.map(({ name, rows }) => `${name} (${rows})`).join(', ');
@@ -181,7 +181,7 @@ function refuseReferences(found: References): void {
   );
 }
 
-/** Of people whose account is known by a link alone, under an id that is no uuid. */
+/** For people with a link and no kanidm_user_id; the id in a link may be no uuid. */
 const NAMED = sql`update users u set kanidm_user_id =
     case when exists (select from users k where k.kanidm_user_id = u.user_id) then gen_random_uuid() else u.user_id end
   where u.kanidm_user_id is null`;
@@ -202,12 +202,12 @@ const changes: readonly Sql[] = [
   sql`update sallyport_invitations set ended_at = now(), end_reason = 'cancelled' where ended_at is null`,
   sql`delete from sallyport_registrations`,
   sql`delete from sallyport_resets`,
-  // Their links lead nowhere any more.
+  // Their links are void now.
   sql`update sallyport_outbox set status = 'dead', last_error = 'the passwords were dropped', content = null, lease_id = null, lease_until = null
     where status = 'pending' and kind = any(${LINKING}::text[])`,
 ];
 
-/** The archive is known by its digest: no other one is ever restored. */
+/** Records the digest of the archive: `restore` takes no other file. */
 function recorded({ id, database, counts }: Head, sha256: string): Sql {
   const entry = {
     who: operator(),

@@ -21,11 +21,11 @@ const ENC = 'A256GCM';
 const Wrapped = z.object({ k: z.string() });
 
 export interface ArchiveWriter {
-  /** One record, which has a form in JSON. `text`: that form. */
+  /** Writes one record. `text`: its JSON. */
   write(text: string): Promise<void>;
-  /** Everything is on the disk and reads back as it was written. Returns the SHA-256 of the file, as hex. */
+  /** Syncs the file and reads it back. Returns its SHA-256 as hex; throws Failure where it differs from what was written. */
   finish(): Promise<string>;
-  /** Gives it its name. Throws Failure where a file has that by now. */
+  /** Gives the file its name. Throws Failure where that exists by now. */
   keep(): Promise<void>;
   /** Removes it, under either name. */
   discard(): Promise<void>;
@@ -90,7 +90,7 @@ function taken(file: string): Failure {
   return new Failure(`${file} is there already: an archive is never overwritten`);
 }
 
-/** Unlike renaming it replaces nothing, and whoever sees the name sees all of the file. */
+/** Unlike rename(2), link(2) replaces no file; the name appears with the whole content. Throws Failure where it exists. */
 async function linked(partial: string, file: string): Promise<void> {
   try {
     await link(partial, file);
@@ -118,7 +118,7 @@ function sealed(
   return new CompactEncrypt(new TextEncoder().encode(text)).setProtectedHeader(header).encrypt(key);
 }
 
-/** What the disk holds, against what was written. Throws Failure. */
+/** Compares the file with what was written. Throws Failure. */
 async function readBack(file: string, key: Uint8Array, plain: string, digest: string): Promise<void> {
   const [found, whole] = [createHash('sha256'), createHash('sha256')];
   const lines = linesOf(file);

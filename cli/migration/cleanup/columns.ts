@@ -3,7 +3,7 @@ import type { DatabaseSession } from '../../../shared/database/session.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import type { Shape } from './content.ts';
 
-/** Definitions of a shape are run as they are: the archive is known by its digest. */
+/** Definitions of a shape are run unchecked: `restore` has compared the archive's digest with the recorded one. */
 
 /** Adds the columns, empty and without any condition. */
 export async function addColumns(
@@ -52,7 +52,7 @@ function literal(text: string): string {
 
 const TriggerRow = z.object({ of: z.string(), name: z.string() });
 
-/** Runs `work` while no trigger of these tables fires: what comes back is as old as it was, and counted already. */
+/** Runs `work` with the triggers of these tables disabled, which would set `updated_at` and count sign-ins again. */
 export async function withoutTriggers<T>(
   session: DatabaseSession,
   tables: readonly ('users' | 'sessions')[],

@@ -28,7 +28,7 @@ export const Counts = z.object({
   /** People without an account who are removed, and their sessions. */
   removed: z.number(),
   sessions: z.number(),
-  /** People whose account is known by a link alone. */
+  /** People with a link and no kanidm_user_id. */
   linked: z.number(),
   waves: z.number(),
 });
@@ -106,6 +106,8 @@ export async function readCounts(session: Pick<DatabaseSession, 'query'>, leavin
 }
 
 const PAGE = 1_000;
+/** The same in SQL: FETCH takes no parameter. */
+const PAGE_SQL = sql`1000`;
 const TextRow = z.object({ text: z.string() });
 
 /** Records of everything that goes, over the rows of `sallyport_leaving`; a page in memory at a time. */
@@ -140,12 +142,9 @@ function rowsOf(table: (typeof TABLES)[number], from: Sql): Sql {
 async function* texts(session: DatabaseSession, rows: Sql): AsyncGenerator<string> {
   await session.execute(sql`declare sallyport_content no scroll cursor for ${rows}`);
   for (;;) {
-    const page = await session.query(sql`fetch forward ${PAGE_TEXT} from sallyport_content`, TextRow);
+    const page = await session.query(sql`fetch forward ${PAGE_SQL} from sallyport_content`, TextRow);
     for (const { text } of page) yield text;
     if (page.length < PAGE) break;
   }
   await session.execute(sql`close sallyport_content`);
 }
-
-/** FETCH takes no parameter. */
-const PAGE_TEXT = sql`1000`;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ROLLBACK } from '../../../shared/provisioning/rollback.ts';
 import { PEOPLE } from '../../../shared/provisioning/run.ts';
+import { PEOPLE as USERS } from '../../../shared/people/users.ts';
 import { sql, type Database, type Sql } from '../../../shared/ports/database.ts';
 import { DROPPED } from '../../db/gated.ts';
 import { Failure } from '../../failure.ts';
@@ -34,19 +35,17 @@ export async function assertPasswords(database: Reads): Promise<string> {
   return row.database;
 }
 
-const USERS = sql`users u join tenants t on t.tenant_id = u.tenant_id left join sallyport_people p on p.user_id = u.user_id`;
-
-/** Over USERS. People of suspended tenants are active too: their tenant may come back. */
+/** Over USERS. Users of suspended tenants are active too: their tenant may come back. */
 const ACTIVE = sql`(u.status = 'active' and u.deleted_at is null and t.deleted_at is null)`;
 const SETTLED = sql`(u.migration_completed_at is not null or p.excluded_at is not null)`;
 /** Over `u`: neither the column nor a link names an account. */
-export const WITHOUT_ACCOUNT = sql`(u.kanidm_user_id is null
+const WITHOUT_ACCOUNT = sql`(u.kanidm_user_id is null
   and not exists (select from sallyport_links l where l.user_id = u.user_id))`;
-/** Over USERS: nobody who takes part, so that the clean-up may take the row away. */
+/** Over USERS: deleted, suspended or excluded, so that the clean-up may remove the row. */
 const REMOVABLE = sql`(u.status <> 'active' or u.deleted_at is not null or t.status <> 'active' or t.deleted_at is not null
   or p.excluded_at is not null)`;
 
-/** Users without an account whom `--remove-without-account` removes. */
+/** Ids of the users without an account that `--remove-without-account` removes. */
 export const LEAVING = sql`select u.user_id from ${USERS} where ${WITHOUT_ACCOUNT} and ${REMOVABLE}`;
 
 /** The conditions that the database decides, by its own clock; `removing`: with --remove-without-account. Throws as `Database`. */
@@ -92,7 +91,7 @@ async function people(database: Reads): Promise<GateLine> {
   );
 }
 
-/** Cut off, never rounded up: 100 % is said of all alone. */
+/** Rounds down: 100 % means all. */
 function percent(part: number, whole: number): string {
   return whole === 0 ? 'none there' : `${Math.floor((part / whole) * 10_000) / 100} %`;
 }
@@ -129,7 +128,7 @@ async function tenants(database: Reads): Promise<GateLine> {
 
 const ENDED = [...new Set([...PEOPLE.ended, ...ROLLBACK.ended])];
 
-/** Of people: runs that have not ended, and a lease that some process holds. */
+/** Runs over people that have not ended, and a lease without such a run. */
 async function runs(database: Reads): Promise<GateLine> {
   const found = await counted(
     database,
@@ -169,8 +168,8 @@ async function accounts(database: Reads, removing: boolean): Promise<GateLine> {
 }
 
 /**
- * DROP COLUMN takes along indexes and constraints of the table, and gives way to all else; PostgreSQL 14 takes along a column that is
- * computed of it, too.
+ * DROP COLUMN drops indexes and constraints of the table as well, and fails for every other dependent object; PostgreSQL 14 also drops
+ * columns that are generated from it.
  */
 async function dependents(database: Reads): Promise<GateLine> {
   const found = await counted(

@@ -7,15 +7,15 @@ import { note } from '../../terminal.ts';
 
 const PAUSE_MS = 500;
 /**
- * Locks give way to whoever holds one, and are asked for again: so nobody queues behind them for longer than two seconds.
- * Limits of the database or the role are an application's: an archive takes its time, with no statement while it goes to the disk.
+ * A lock that is not granted within lock_timeout is requested again later, so that other statements queue behind it for two seconds at
+ * most. Timeouts of the database or the role are lifted: writing an archive takes long, and its transaction is idle meanwhile.
  */
 const BEGIN = `begin; set local lock_timeout = 2000; set local statement_timeout = 0;
   set local idle_in_transaction_session_timeout = 0`;
 const BUSY: readonly string[] = ['55P03', '40P01'];
 
 /** What a sign-in, a run or a wave writes. The order is that of foreign keys. */
-export const WRITTEN = sql`tenants, users, sessions, sallyport_tenants, sallyport_people, sallyport_links, sallyport_runs,
+const WRITTEN = sql`tenants, users, sessions, sallyport_tenants, sallyport_people, sallyport_links, sallyport_runs,
   sallyport_ledger, sallyport_waves, sallyport_invitations, sallyport_registrations, sallyport_resets`;
 
 export interface Patience extends Waiting {
@@ -24,8 +24,8 @@ export interface Patience extends Waiting {
 }
 
 /**
- * Begins a transaction and keeps everybody else from writing, reading goes on. Whoever is in the middle of a write is waited for, and is
- * seen by what is read next. Throws Failure when that takes too long; then there is no transaction.
+ * Begins a transaction with locks on all of WRITTEN in `mode`. Transactions that have written are waited for, and later reads see their
+ * rows. Throws Failure after `waitMs`; no transaction is open then.
  */
 export async function beginAlone(session: DatabaseSession, mode: Sql, patience: Patience): Promise<void> {
   await patiently(patience, async () => {
@@ -43,8 +43,8 @@ export const NO_WRITES = sql`share row exclusive`;
 export const NOTHING_ELSE = sql`access exclusive`;
 
 /**
- * Within that transaction: keeps everybody from reading `users` too, so that the columns can go. Whoever has read `users` in a transaction
- * that waits for us to write would wait for ever, and we for them: their statement is cancelled.
+ * Within that transaction: locks `users` against reads too, as DROP COLUMN needs. A transaction that has read `users` and waits for our
+ * locks to write is a deadlock: its statement is cancelled. Throws Failure after `waitMs`.
  */
 export async function alone(session: DatabaseSession, patience: Patience): Promise<void> {
   await patiently(patience, async () => {
@@ -61,7 +61,7 @@ export async function alone(session: DatabaseSession, patience: Patience): Promi
 
 const PidRow = z.object({ pid: z.number() });
 
-/** Those with a lock on `users` who wait for us. Of a role that may not cancel them, they are named. */
+/** Cancels statements of backends that hold a lock on `users` and wait for us; prints the pid where the role may not cancel one. */
 async function cancelWaiting(session: DatabaseSession): Promise<void> {
   const waiting = await session.query(
     sql`select distinct l.pid from pg_locks l where l.relation = 'users'::regclass and l.granted and l.pid <> pg_backend_pid()

@@ -25,14 +25,15 @@ export interface RestoreCommand {
   readonly wait: number;
 }
 
-/** Brings back what a clean-up dropped. The whole archive is read before anything is changed. */
+/** Restores what a clean-up dropped. The whole archive is read before anything is changed. Throws Failure. */
 export async function runRestore(archive: string, options: RestoreCommand): Promise<void> {
   const opener = await readOpener(options.key);
   const { head, sha256 } = await whole(archive, opener);
   await withSession(async ({ session, waiting }) => {
     const waitMs = options.wait * 1_000;
-    if (options.dryRun === true || (await stateOf(session, head, sha256)) === 'restored') {
-      report(options, head, await stateOf(session, head, sha256));
+    const before = await stateOf(session, head, sha256);
+    if (options.dryRun === true || before === 'restored') {
+      report(options, head, before);
       return;
     }
     await lockRun(session, waitMs, waiting);
@@ -105,7 +106,7 @@ async function restore(
   });
   for (const { name } of await readGated())
     await session.execute(sql`delete from sallyport_migrations where name = ${name}`);
-  // Whoever counts people looks at all of them again: no trigger has noted them.
+  // Null: the figures count all users again, as no trigger has noted the changes.
   await session.execute(sql`insert into sallyport_changes (user_id) values (null)`);
   const entry = {
     who: operator(),
