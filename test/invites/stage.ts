@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { beforeEach } from 'vitest';
 import * as z from 'zod';
 import { generateKeys } from '../../cli/keys.ts';
 import { driveWaves, type Driven, type WavesDeps } from '../../functions/invites/waves.ts';
@@ -10,9 +10,8 @@ import { sealBy } from '../../shared/mail/seal.ts';
 import { countCohort, type CohortCounts } from '../../shared/invitations/cohort.ts';
 import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { sessionKeys, type KeyRing } from '../../shared/sessions/keys.ts';
-import { instance, mailConfig, type Instance } from '../mail/stage.ts';
-import { startSmtp, type SmtpService } from '../services/smtp.ts';
-import type { DatabaseKind, MigratedDatabase } from '../support/databases.ts';
+import { instance, mailConfig, setMail, type Instance, type MailTests } from '../mail/stage.ts';
+import type { DatabaseKind } from '../support/databases.ts';
 
 export const PUBLIC_URL = 'https://app.example.org';
 export const EVERYBODY: Cohort = {
@@ -177,9 +176,7 @@ export async function emptied(database: Database): Promise<void> {
 }
 
 /** What tests of waves work with. */
-export interface WaveTests {
-  readonly db: MigratedDatabase;
-  readonly smtp: SmtpService;
+export interface WaveTests extends MailTests {
   readonly stage: WaveStage;
   /** Addresses that got a mail, one for each. */
   mailed(): string[];
@@ -197,45 +194,34 @@ const Count = z.object({ count: z.number() });
 
 /** A database and a mail server for the tests around it, both empty before each of them. */
 export function setWaves(kind: DatabaseKind): WaveTests {
-  let db: MigratedDatabase;
-  let smtp: SmtpService;
+  const at = setMail(kind, emptied);
   let stage: WaveStage;
-  beforeAll(async () => {
-    [db, smtp] = await Promise.all([kind.start(), startSmtp()]);
-  });
-  afterAll(async () => {
-    await smtp.close();
-    await db.close();
-  });
-  beforeEach(async () => {
-    await emptied(db.database);
-    smtp.received.length = 0;
-    smtp.behave('accept');
-    stage = waveStage(db.database, smtp.port);
+  beforeEach(() => {
+    stage = waveStage(at.db.database, at.smtp.port);
   });
   const texts = async (statement: Sql): Promise<(string | null)[]> =>
-    (await db.database.query(statement, Text)).map(({ text }) => text);
+    (await at.db.database.query(statement, Text)).map(({ text }) => text);
   return {
     get db() {
-      return db;
+      return at.db;
     },
     get smtp() {
-      return smtp;
+      return at.smtp;
     },
     get stage() {
       return stage;
     },
-    mailed: () => smtp.received.flatMap(({ to }) => to).toSorted(),
+    mailed: () => at.smtp.received.flatMap(({ to }) => to).toSorted(),
     cleared() {
-      smtp.received.length = 0;
+      at.smtp.received.length = 0;
     },
     texts,
-    count: async (statement) => (await db.database.query(statement, Count))[0]?.count,
+    count: async (statement) => (await at.db.database.query(statement, Count))[0]?.count,
     peopleOf: (wave) =>
       texts(sql`select u.email as text from sallyport_invitations i join sallyport_waves w on w.wave_id = i.wave_id
         join users u on u.user_id = i.user_id where w.name = ${wave} order by u.email`),
     counted: (cohort = {}, inviteCode = false) =>
-      countCohort(db.database, { ...EVERYBODY, ...cohort }, inviteCode),
+      countCohort(at.db.database, { ...EVERYBODY, ...cohort }, inviteCode),
   };
 }
 

@@ -1,36 +1,23 @@
 /** Mails from their table to a real SMTP server on loopback (smtp-server), with the faults that servers have. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readFolder } from '../../shared/configuration/folder.ts';
 import type { Seal } from '../../shared/mail/outbox.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { startSilent, startSmtp, type SmtpService } from '../services/smtp.ts';
-import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { startSilent } from '../services/smtp.ts';
+import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { dueNow, emptied, field, instance, invitation, put, RESET, rowsOf } from './stage.ts';
+import { dueNow, field, instance, invitation, put, RESET, rowsOf, setMail } from './stage.ts';
 
 describe.each(kindsOf(DATABASES))('the outbox on $name', (kind) => {
   describe.skipIf(kind.missing)('', () => {
-    let db: MigratedDatabase;
-    let smtp: SmtpService;
-    beforeAll(async () => {
-      [db, smtp] = await Promise.all([kind.start(), startSmtp()]);
-    });
-    afterAll(async () => {
-      await smtp.close();
-      await db.close();
-    });
-    beforeEach(async () => {
-      await emptied(db.database);
-      smtp.received.length = 0;
-      smtp.behave('accept');
-    });
+    const at = setMail(kind);
 
     it('sends each mail once, in both forms, and keeps neither link nor name of it', async () => {
-      const { outbox, send } = instance(db.database, smtp.port);
-      await put(db.database, outbox, RESET, invitation(1));
+      const { outbox, send } = instance(at.db.database, at.smtp.port);
+      await put(at.db.database, outbox, RESET, invitation(1));
       expect(await send()).toEqual({ sent: 2, failed: 0, dead: 0, taken_over: 0 });
       expect(await send()).toEqual({ sent: 0, failed: 0, dead: 0, taken_over: 0 });
-      const [reset, invite] = smtp.received.toSorted((a, b) => (a.to[0]! < b.to[0]! ? -1 : 1));
+      const [reset, invite] = at.smtp.received.toSorted((a, b) => (a.to[0]! < b.to[0]! ? -1 : 1));
       expect(reset).toMatchObject({ from: 'no-reply@example.org', to: ['alice@example.org'] });
       expect(field(reset!.raw, 'Subject')).toBe('Set a new password at Inventory');
       expect(field(reset!.raw, 'From')).toBe('Example <no-reply@example.org>');
@@ -41,32 +28,32 @@ describe.each(kindsOf(DATABASES))('the outbox on $name', (kind) => {
       expect(field(invite!.raw, 'Message-ID')).toBe('<wave-1-1@example.org>');
       expect(field(invite!.raw, 'List-Unsubscribe')).toBe('<https://app.example.org/invites/t1/unsubscribe>');
       expect(field(invite!.raw, 'List-Unsubscribe-Post')).toBe('List-Unsubscribe=One-Click');
-      for (const row of await rowsOf(db.database))
+      for (const row of await rowsOf(at.db.database))
         expect(row).toMatchObject({ status: 'sent', content: null });
     });
 
     it('goes out with its transaction or not at all, and the same key once', async () => {
-      const { outbox, send } = instance(db.database, smtp.port);
+      const { outbox, send } = instance(at.db.database, at.smtp.port);
       const statement = await outbox.enqueue(RESET);
-      await expect(db.database.transaction([statement, sql`select 1/0`])).rejects.toThrow();
-      await db.database.query(
+      await expect(at.db.database.transaction([statement, sql`select 1/0`])).rejects.toThrow();
+      await at.db.database.query(
         sql`with reset as (select 1), mailed as (${await outbox.enqueue({ ...RESET, to: 'bob@example.org' })}) select 1 as one from reset`,
         { parse: () => undefined },
       );
-      await put(db.database, outbox, invitation(7), invitation(7));
+      await put(at.db.database, outbox, invitation(7), invitation(7));
       await send();
-      expect(smtp.received.flatMap(({ to }) => to).toSorted()).toEqual([
+      expect(at.smtp.received.flatMap(({ to }) => to).toSorted()).toEqual([
         'bob@example.org',
         'user-7@example.org',
       ]);
     });
 
     it('is sent at once when it is nudged, before what nobody waits for', async () => {
-      const { outbox, nudged } = instance(db.database, smtp.port, { rate: '1/60s' });
-      await put(db.database, outbox, invitation(1), invitation(2), RESET);
+      const { outbox, nudged } = instance(at.db.database, at.smtp.port, { rate: '1/60s' });
+      await put(at.db.database, outbox, invitation(1), invitation(2), RESET);
       outbox.nudge();
       await nudged();
-      expect(smtp.received.map(({ to }) => to[0])).toEqual(['alice@example.org']);
+      expect(at.smtp.received.map(({ to }) => to[0])).toEqual(['alice@example.org']);
     });
 
     it.each([
@@ -90,29 +77,29 @@ describe.each(kindsOf(DATABASES))('the outbox on $name', (kind) => {
       ],
     ])('is not sent to %s', async (_who, change, reason) => {
       const userId = '01890000-0000-7000-8000-000000000001';
-      await db.database.execute(sql`delete from tenants`);
-      await db.database.execute(
+      await at.db.database.execute(sql`delete from tenants`);
+      await at.db.database.execute(
         sql`with t as (insert into tenants (name, slug) values ('Acme', 'acme') returning tenant_id)
             insert into users (user_id, tenant_id, email, password_hash) select ${userId}::uuid, tenant_id, 'alice@example.org', '' from t`,
       );
-      const { outbox, send, lines } = instance(db.database, smtp.port);
+      const { outbox, send, lines } = instance(at.db.database, at.smtp.port);
       const mail = { ...RESET, to: 'Alice@Example.org', tenant: 'acme', userId, expiresIn: 1_800 };
-      await put(db.database, outbox, mail);
-      await db.database.execute(change);
+      await put(at.db.database, outbox, mail);
+      await at.db.database.execute(change);
       expect(await send()).toMatchObject({ sent: 0, dead: 1 });
-      expect(smtp.received).toEqual([]);
-      expect(await rowsOf(db.database)).toMatchObject([
+      expect(at.smtp.received).toEqual([]);
+      expect(await rowsOf(at.db.database)).toMatchObject([
         { status: 'dead', last_error: reason, content: null },
       ]);
       expect(JSON.stringify(lines)).not.toMatch(/alice|s3cret/i);
     });
 
     it('ends at 5yz with the words of the server, which the log has not', async () => {
-      const { outbox, send, lines } = instance(db.database, smtp.port);
-      smtp.behave({ at: 'rcpt', code: 550, text: '5.1.1 <alice@example.org> is unknown' });
-      await put(db.database, outbox, RESET);
+      const { outbox, send, lines } = instance(at.db.database, at.smtp.port);
+      at.smtp.behave({ at: 'rcpt', code: 550, text: '5.1.1 <alice@example.org> is unknown' });
+      await put(at.db.database, outbox, RESET);
       expect(await send()).toMatchObject({ sent: 0, dead: 1 });
-      expect(await rowsOf(db.database)).toMatchObject([
+      expect(await rowsOf(at.db.database)).toMatchObject([
         {
           status: 'dead',
           attempts: 1,
@@ -127,61 +114,61 @@ describe.each(kindsOf(DATABASES))('the outbox on $name', (kind) => {
     });
 
     it('comes again after 4yz, later each time, with the same bytes', async () => {
-      const { outbox, send } = instance(db.database, smtp.port);
-      await put(db.database, outbox, RESET);
+      const { outbox, send } = instance(at.db.database, at.smtp.port);
+      await put(at.db.database, outbox, RESET);
       const seen: string[] = [];
-      smtp.behave((mail) => {
+      at.smtp.behave((mail) => {
         if (mail !== undefined) seen.push(mail.raw);
         return seen.length < 3 ? { at: 'data', code: 451, text: 'greylisted' } : 'accept';
       });
       for (const most of [15, 30]) {
         expect(await send()).toMatchObject({ failed: 1 });
-        const [row] = await rowsOf(db.database);
+        const [row] = await rowsOf(at.db.database);
         expect(row).toMatchObject({ status: 'pending', unanswered: 0, last_error: '451 greylisted' });
         expect(row!.waits).toBeGreaterThan(most / 2 - 1);
         expect(row!.waits).toBeLessThanOrEqual(most);
         expect(await send()).toMatchObject({ failed: 0 });
-        await dueNow(db.database);
+        await dueNow(at.db.database);
       }
       expect(await send()).toMatchObject({ sent: 1 });
       expect(new Set(seen).size).toBe(1);
     });
 
     it('has the same bytes when a release with other templates sends it again', async () => {
-      const before = instance(db.database, smtp.port);
-      smtp.behave('take and close');
-      await put(db.database, before.outbox, RESET);
+      const before = instance(at.db.database, at.smtp.port);
+      at.smtp.behave('take and close');
+      await put(at.db.database, before.outbox, RESET);
       await before.send();
-      smtp.behave('accept');
-      await dueNow(db.database);
+      at.smtp.behave('accept');
+      await dueNow(at.db.database);
       const files = new Map(
         [...readFolder('config/mail')].map(([path, text]) => [path, text.replace('Hello', 'Good day')]),
       );
-      const after = instance(db.database, smtp.port, { files });
-      await put(db.database, after.outbox, { ...RESET, to: 'bob@example.org' });
+      const after = instance(at.db.database, at.smtp.port, { files });
+      await put(at.db.database, after.outbox, { ...RESET, to: 'bob@example.org' });
       await after.send();
-      const [first, second] = smtp.received.filter(({ to }) => to[0] === 'alice@example.org');
+      const [first, second] = at.smtp.received.filter(({ to }) => to[0] === 'alice@example.org');
       expect(second?.raw).toBe(first!.raw);
-      expect(smtp.received.find(({ to }) => to[0] === 'bob@example.org')!.raw).toContain('Good day');
+      expect(at.smtp.received.find(({ to }) => to[0] === 'bob@example.org')!.raw).toContain('Good day');
     });
 
     it.each(['take and close', 'close after data', 'stall after data'] as const)(
       'makes at most one extra copy when servers %s, and is then set aside, not lost',
       async (behaviour) => {
-        const { outbox, send } = instance(db.database, smtp.port, {
+        const { outbox, send } = instance(at.db.database, at.smtp.port, {
           bounds: { answer: 200, attempt: 2_000 },
         });
-        smtp.behave(behaviour);
-        await put(db.database, outbox, RESET);
+        at.smtp.behave(behaviour);
+        await put(at.db.database, outbox, RESET);
         for (const round of [1, 2]) {
           expect(await send()).toMatchObject({ failed: 1 });
-          expect(await rowsOf(db.database)).toMatchObject([{ status: 'pending', unanswered: round }]);
-          await dueNow(db.database);
+          expect(await rowsOf(at.db.database)).toMatchObject([{ status: 'pending', unanswered: round }]);
+          await dueNow(at.db.database);
         }
-        smtp.behave('accept');
+        at.smtp.behave('accept');
         expect(await send()).toMatchObject({ dead: 1 });
-        expect(smtp.received).toHaveLength(behaviour === 'take and close' ? 2 : 0);
-        expect(await rowsOf(db.database)).toMatchObject([
+        expect(at.smtp.received).toHaveLength(behaviour === 'take and close' ? 2 : 0);
+        expect(await rowsOf(at.db.database)).toMatchObject([
           { status: 'dead', last_error: 'sent twice without an answer: it may have arrived' },
         ]);
       },
@@ -190,16 +177,16 @@ describe.each(kindsOf(DATABASES))('the outbox on $name', (kind) => {
     it('waits while the server is away or silent, and loses no attempt', async () => {
       const silent = await startSilent();
       for (const port of [1, silent.port]) {
-        const { outbox, send } = instance(db.database, port, { bounds: { connect: 200 } });
-        await put(db.database, outbox, RESET);
+        const { outbox, send } = instance(at.db.database, port, { bounds: { connect: 200 } });
+        await put(at.db.database, outbox, RESET);
         await expect(send()).rejects.toThrow('the mail server is unavailable');
       }
-      expect((await rowsOf(db.database)).map(({ attempts, status }) => [attempts, status])).toEqual([
+      expect((await rowsOf(at.db.database)).map(({ attempts, status }) => [attempts, status])).toEqual([
         [0, 'pending'],
         [0, 'pending'],
       ]);
       await silent.close();
-      const { send } = instance(db.database, smtp.port);
+      const { send } = instance(at.db.database, at.smtp.port);
       expect(await send()).toMatchObject({ sent: 2 });
     });
 
@@ -209,35 +196,35 @@ describe.each(kindsOf(DATABASES))('the outbox on $name', (kind) => {
         seal: async (text) => `ey${turned(text)}`,
         open: async (sealed) => turned(sealed.slice(2)),
       };
-      const { outbox, send } = instance(db.database, smtp.port, { seal });
-      await put(db.database, outbox, RESET);
-      expect((await rowsOf(db.database))[0]!.content).not.toContain('token=s3cret');
+      const { outbox, send } = instance(at.db.database, at.smtp.port, { seal });
+      await put(at.db.database, outbox, RESET);
+      expect((await rowsOf(at.db.database))[0]!.content).not.toContain('token=s3cret');
       await send();
-      expect(smtp.received[0]!.raw).toContain('token=3Ds3cret');
-      await put(db.database, outbox, RESET);
-      await instance(db.database, smtp.port, { seal: { ...seal, open: async () => undefined } }).send();
-      expect((await rowsOf(db.database))[1]).toMatchObject({
+      expect(at.smtp.received[0]!.raw).toContain('token=3Ds3cret');
+      await put(at.db.database, outbox, RESET);
+      await instance(at.db.database, at.smtp.port, { seal: { ...seal, open: async () => undefined } }).send();
+      expect((await rowsOf(at.db.database))[1]).toMatchObject({
         status: 'dead',
         last_error: 'sealed with keys that are gone',
       });
     });
 
     it('passes no rate, over two instances and any window, and reaches it', async () => {
-      const two = [1, 2].map(() => instance(db.another(), smtp.port, { rate: '10/2s' }));
-      await put(db.database, two[0]!.outbox, ...Array.from({ length: 25 }, (_, n) => invitation(n)));
+      const two = [1, 2].map(() => instance(at.db.another(), at.smtp.port, { rate: '10/2s' }));
+      await put(at.db.database, two[0]!.outbox, ...Array.from({ length: 25 }, (_, n) => invitation(n)));
       await Promise.all(two.map(({ send }) => send()));
-      const times = smtp.received.map(({ at }) => at).toSorted((a, b) => a - b);
+      const times = at.smtp.received.map(({ at }) => at).toSorted((a, b) => a - b);
       expect(times).toHaveLength(25);
       for (const [index, at] of times.entries())
         expect(times.slice(index).filter((other) => other < at + 2_000).length).toBeLessThanOrEqual(10);
     });
 
     it('stops at the signal, before the next mail', async () => {
-      const { outbox, sender } = instance(db.database, smtp.port, { rate: '1/1h' });
-      await put(db.database, outbox, invitation(1), invitation(2));
+      const { outbox, sender } = instance(at.db.database, at.smtp.port, { rate: '1/1h' });
+      await put(at.db.database, outbox, invitation(1), invitation(2));
       const stop = new AbortController();
       const sending = sender.all(stop.signal);
-      await expect.poll(() => smtp.received.length).toBe(1);
+      await expect.poll(() => at.smtp.received.length).toBe(1);
       stop.abort();
       expect(await sending).toMatchObject({ sent: 1 });
     });

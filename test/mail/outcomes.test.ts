@@ -1,12 +1,11 @@
 /** Bounces and complaints, and what they stop. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { recordMailEvents, type MailEvent } from '../../shared/mail/outcomes.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { startSmtp, type SmtpService } from '../services/smtp.ts';
-import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { emptied, instance, invitation, put, rowsOf } from './stage.ts';
+import { instance, invitation, put, rowsOf, setMail } from './stage.ts';
 
 const Outcome = z.object({
   delivered: z.date().nullable(),
@@ -18,21 +17,10 @@ const Outcome = z.object({
 
 describe.each(kindsOf(DATABASES))('events of mails on $name', (kind) => {
   describe.skipIf(kind.missing)('', () => {
-    let db: MigratedDatabase;
-    let smtp: SmtpService;
-    beforeAll(async () => {
-      [db, smtp] = await Promise.all([kind.start(), startSmtp()]);
-    });
-    afterAll(async () => {
-      await smtp.close();
-      await db.close();
-    });
+    const at = setMail(kind);
     beforeEach(async () => {
-      await emptied(db.database);
-      smtp.received.length = 0;
-      smtp.behave('accept');
-      const { outbox, send } = instance(db.database, smtp.port);
-      await put(db.database, outbox, invitation(1), invitation(2));
+      const { outbox, send } = instance(at.db.database, at.smtp.port);
+      await put(at.db.database, outbox, invitation(1), invitation(2));
       await send();
     });
 
@@ -45,7 +33,7 @@ describe.each(kindsOf(DATABASES))('events of mails on $name', (kind) => {
       ...more,
     });
     const outcomeOf = async (key: string) => {
-      const [row] = await db.database.query(
+      const [row] = await at.db.database.query(
         sql`select delivered_at as delivered, soft_bounced_at as soft, bounced_at as hard, complained_at as complained,
               outcome_detail as detail from sallyport_outbox where message_id = ${`<${key}@example.org>`}`,
         Outcome,
@@ -54,8 +42,8 @@ describe.each(kindsOf(DATABASES))('events of mails on $name', (kind) => {
     };
     /** Whether a next mail to this person goes out. */
     const goesTo = async (n: number): Promise<boolean> => {
-      const { outbox, send } = instance(db.database, smtp.port);
-      await put(db.database, outbox, { ...invitation(n), key: `next-${n}`, to: `USER-${n}@example.org` });
+      const { outbox, send } = instance(at.db.database, at.smtp.port);
+      await put(at.db.database, outbox, { ...invitation(n), key: `next-${n}`, to: `USER-${n}@example.org` });
       return (await send()).sent === 1;
     };
 
@@ -64,7 +52,7 @@ describe.each(kindsOf(DATABASES))('events of mails on $name', (kind) => {
       ['a Message-ID without', { messageId: ' wave-1-1@example.org' }],
       ['an address, however written', { email: 'User-1@Example.org ' }],
     ])('find their mail by %s, and stop that address alone', async (_by, by) => {
-      expect(await recordMailEvents(db.database, [event(by)])).toMatchObject([
+      expect(await recordMailEvents(at.db.database, [event(by)])).toMatchObject([
         { mail: expect.any(String) as unknown, stopped: true },
       ]);
       expect(await outcomeOf('wave-1-1')).toMatchObject({
@@ -78,14 +66,14 @@ describe.each(kindsOf(DATABASES))('events of mails on $name', (kind) => {
 
     it('stop nothing when they are soft bounces or deliveries, and everything when they are complaints', async () => {
       const messageId = 'wave-1-1@example.org';
-      const answers = await recordMailEvents(db.database, [
+      const answers = await recordMailEvents(at.db.database, [
         event({ messageId, event: 'delivered', detail: '' }),
         event({ messageId, detail: '4.2.2 mailbox full' }),
       ]);
       expect(answers.map(({ stopped }) => stopped)).toEqual([false, false]);
       expect(await outcomeOf('wave-1-1')).toMatchObject({ hard: null, detail: '4.2.2 mailbox full' });
       expect(await goesTo(1)).toBe(true);
-      await recordMailEvents(db.database, [event({ email: 'user-2@example.org', event: 'complained' })]);
+      await recordMailEvents(at.db.database, [event({ email: 'user-2@example.org', event: 'complained' })]);
       expect(await goesTo(2)).toBe(false);
     });
 
@@ -93,10 +81,10 @@ describe.each(kindsOf(DATABASES))('events of mails on $name', (kind) => {
       const first = new Date(Date.now() - 60_000);
       const messageId = 'wave-1-1@example.org';
       const doubled = [event({ messageId, at: first }), event({ messageId })];
-      await recordMailEvents(db.database, doubled);
-      await recordMailEvents(db.database, doubled);
+      await recordMailEvents(at.db.database, doubled);
+      await recordMailEvents(at.db.database, doubled);
       expect((await outcomeOf('wave-1-1')).hard).toEqual(first);
-      await recordMailEvents(db.database, [
+      await recordMailEvents(at.db.database, [
         event({ messageId: 'wave-1-2@example.org', at: new Date(Date.now() + 1e9) }),
       ]);
       expect((await outcomeOf('wave-1-2')).hard!.getTime()).toBeLessThan(Date.now() + 60_000);
@@ -104,14 +92,14 @@ describe.each(kindsOf(DATABASES))('events of mails on $name', (kind) => {
 
     it('mean the newest mail to an address that was sent before them', async () => {
       expect(await goesTo(1)).toBe(true);
-      await recordMailEvents(db.database, [event({ email: 'user-1@example.org' })]);
+      await recordMailEvents(at.db.database, [event({ email: 'user-1@example.org' })]);
       expect(await outcomeOf('next-1')).toMatchObject({ hard: expect.any(Date) as unknown });
       expect(await outcomeOf('wave-1-1')).toMatchObject({ hard: null });
     });
 
     it('stop an address that has no mail on record, and pass over what names nothing of ours', async () => {
       expect(
-        await recordMailEvents(db.database, [
+        await recordMailEvents(at.db.database, [
           event({ email: 'user-9@example.org' }),
           event({ messageId: '<elsewhere@example.org>' }),
           event({}),
@@ -122,25 +110,27 @@ describe.each(kindsOf(DATABASES))('events of mails on $name', (kind) => {
         { mail: null, userId: null, stopped: false },
       ]);
       expect(await goesTo(9)).toBe(false);
-      expect(await recordMailEvents(db.database, [])).toEqual([]);
+      expect(await recordMailEvents(at.db.database, [])).toEqual([]);
     });
 
     it('stop a mail that waits already', async () => {
-      const { outbox, send } = instance(db.database, smtp.port);
-      await put(db.database, outbox, { ...invitation(1), key: 'waits' });
-      await recordMailEvents(db.database, [event({ messageId: 'wave-1-1@example.org' })]);
+      const { outbox, send } = instance(at.db.database, at.smtp.port);
+      await put(at.db.database, outbox, { ...invitation(1), key: 'waits' });
+      await recordMailEvents(at.db.database, [event({ messageId: 'wave-1-1@example.org' })]);
       expect(await send()).toMatchObject({ sent: 0, dead: 1 });
-      expect((await rowsOf(db.database)).at(-1)).toMatchObject({ last_error: 'the address is suppressed' });
+      expect((await rowsOf(at.db.database)).at(-1)).toMatchObject({
+        last_error: 'the address is suppressed',
+      });
     });
 
     it('are recorded by ourselves when the mail server refuses the address, which others are not held against', async () => {
-      smtp.behave({ at: 'rcpt', code: 550, text: 'no' });
+      at.smtp.behave({ at: 'rcpt', code: 550, text: 'no' });
       expect(await goesTo(1)).toBe(false);
-      smtp.behave('accept');
+      at.smtp.behave('accept');
       expect(await outcomeOf('next-1')).toMatchObject({ hard: expect.any(Date) as unknown });
       expect(
         (
-          await recordMailEvents(db.database, [event({ event: 'delivered', email: 'user-1@example.org' })])
+          await recordMailEvents(at.db.database, [event({ event: 'delivered', email: 'user-1@example.org' })])
         )[0],
       ).toMatchObject({ stopped: false });
     });

@@ -1,3 +1,5 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import * as z from 'zod';
 import { readFolder } from '../../shared/configuration/folder.ts';
 import type { BrandConfig, MailConfig } from '../../shared/configuration/mail.ts';
 import { parseRate } from '../../shared/counting/rate.ts';
@@ -9,7 +11,8 @@ import { sql, type Database } from '../../shared/ports/database.ts';
 import { webRandom } from '../../shared/runtime.ts';
 import { createPlatform } from '../../shared/adapters/node/platform.ts';
 import { openSender, type Sender } from '../../functions/mail/sender.ts';
-import * as z from 'zod';
+import { startSmtp, type SmtpService } from '../services/smtp.ts';
+import type { DatabaseKind, MigratedDatabase } from '../support/databases.ts';
 
 export const BRAND: BrandConfig = { product: 'Inventory', supportEmail: 'help@example.org', guideUrl: null };
 
@@ -147,7 +150,40 @@ export const dueNow = (database: Database) =>
   );
 
 export async function emptied(database: Database): Promise<void> {
-  await database.execute(sql`truncate sallyport_outbox, sallyport_mail_pace, sallyport_mail_suppressed`);
+  await database.execute(
+    sql`truncate sallyport_outbox, sallyport_mail_pace, sallyport_mail_suppressed, sallyport_switches`,
+  );
+}
+
+export interface MailTests {
+  readonly db: MigratedDatabase;
+  readonly smtp: SmtpService;
+}
+
+/** A database and a mail server for the tests around it; before each of them both are emptied, and the server accepts. */
+export function setMail(kind: DatabaseKind, empty = emptied): MailTests {
+  let db: MigratedDatabase;
+  let smtp: SmtpService;
+  beforeAll(async () => {
+    [db, smtp] = await Promise.all([kind.start(), startSmtp()]);
+  });
+  afterAll(async () => {
+    await smtp.close();
+    await db.close();
+  });
+  beforeEach(async () => {
+    await empty(db.database);
+    smtp.received.length = 0;
+    smtp.behave('accept');
+  });
+  return {
+    get db() {
+      return db;
+    },
+    get smtp() {
+      return smtp;
+    },
+  };
 }
 
 /** A header field of a message, unfolded. */
