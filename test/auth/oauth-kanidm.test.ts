@@ -1,46 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startKanidm, type Kanidm } from '../../dev/kanidm/index.ts';
+import type { Kanidm } from '../../dev/kanidm/index.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { openBrowser, type Browser } from './oauth/browser.ts';
-import { atKanidm, type AtKanidm } from './oauth/kanidm.ts';
+import { CLIENT, SIGN_IN, startWithKanidm, type AtKanidm, type WithKanidm } from './oauth/kanidm.ts';
 import { link } from './oauth/people.ts';
 import { address, group, KANIDM, leave, me } from './oauth/suite.ts';
 import { makeTenant, makeUser } from './people.ts';
-import { authSuite, PUBLIC_URL, signIn } from './suite.ts';
+import { authSuite, signIn } from './suite.ts';
 
-const CLIENT = 'sallyport_web';
-/** Whoever is in it may sign in. */
-const SIGN_IN = 'sallyport_people';
 const REFRESH = '/api/v1/auth/oauth/refresh';
 
 describe('with a stand-in that answers as Kanidm was recorded to', () => {
   let kanidm: Kanidm;
   let there: AtKanidm;
-  const secret = randomUUID();
+  let variables: WithKanidm['variables'];
   beforeAll(async () => {
-    kanidm = await startKanidm();
-    there = atKanidm(kanidm);
-    await there.group(SIGN_IN, []);
-    await kanidm.addClient({
-      name: CLIENT,
-      secret,
-      redirectUris: [`${PUBLIC_URL}/api/v1/auth/oauth/callback/kanidm`],
-      scopes: { [SIGN_IN]: ['openid', 'profile', 'email', 'groups', 'offline_access'] },
-    });
+    ({ kanidm, there, variables } = await startWithKanidm());
   });
   afterAll(async () => {
     await kanidm.close();
   });
-  const variables = () => ({
-    MIGRATION_PROVIDER: 'kanidm',
-    KANIDM_ISSUER_URL: kanidm.issuer(CLIENT),
-    KANIDM_AUDIENCE: CLIENT,
-    KANIDM_CLIENT_ID: CLIENT,
-    KANIDM_CLIENT_SECRET: secret,
-  });
-  authSuite('sign-in by Kanidm', { variables }, (stage) => {
+  authSuite('sign-in by Kanidm', { variables: () => variables }, (stage) => {
     const open = () => openBrowser((target, sent) => stage.gateway.fetch(target, sent));
     const tenantOf = async (people: readonly string[]) => {
       for (const name of people) await there.join(SIGN_IN, name);

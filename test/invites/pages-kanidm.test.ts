@@ -1,22 +1,20 @@
 /** Long because one stand-in serves all that becomes of a link. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startKanidm, type Kanidm } from '../../dev/kanidm/index.ts';
+import type { Kanidm } from '../../dev/kanidm/index.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { mailsOf } from '../auth/mails.ts';
 import { openBrowser } from '../auth/oauth/browser.ts';
-import { atKanidm, type AtKanidm } from '../auth/oauth/kanidm.ts';
+import { CLIENT, SIGN_IN, startWithKanidm, type AtKanidm, type WithKanidm } from '../auth/oauth/kanidm.ts';
 import { link } from '../auth/oauth/people.ts';
 import { group, leave, me } from '../auth/oauth/suite.ts';
 import { auditOf, makeTenant, makeUser, type MadeUser } from '../auth/people.ts';
-import { authSuite, bearer, PUBLIC_URL, signIn } from '../auth/suite.ts';
+import { authSuite, bearer, signIn } from '../auth/suite.ts';
 import { serve, type Served } from '../support/serve.ts';
 import { chromiumMissing, LOOKS, openPage, startChromium } from '../services/chromium.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { FORM, invitationRow, invite, INVITES, makeWave } from './door.ts';
 
-const CLIENT = 'sallyport_web';
-const SIGN_IN = 'sallyport_people';
 const WATCHDOG = 120_000;
 
 describe('an invitation, with a stand-in that answers as Kanidm was recorded to', () => {
@@ -26,17 +24,9 @@ describe('an invitation, with a stand-in that answers as Kanidm was recorded to'
   /** The provider is away. */
   let away = false;
   let intents = 0;
-  const secret = randomUUID();
+  let own: WithKanidm['variables'];
   beforeAll(async () => {
-    kanidm = await startKanidm();
-    there = atKanidm(kanidm);
-    await there.group(SIGN_IN, []);
-    await kanidm.addClient({
-      name: CLIENT,
-      secret,
-      redirectUris: [`${PUBLIC_URL}/api/v1/auth/oauth/callback/kanidm`],
-      scopes: { [SIGN_IN]: ['openid', 'profile', 'email', 'groups', 'offline_access'] },
-    });
+    ({ kanidm, there, variables: own } = await startWithKanidm());
     front = await serve(0, async (request) => {
       if (away) return new Response('', { status: 503 });
       const { pathname, search } = new URL(request.url);
@@ -51,11 +41,7 @@ describe('an invitation, with a stand-in that answers as Kanidm was recorded to'
     await kanidm.close();
   });
   const variables = () => ({
-    MIGRATION_PROVIDER: 'kanidm',
-    KANIDM_ISSUER_URL: kanidm.issuer(CLIENT),
-    KANIDM_AUDIENCE: CLIENT,
-    KANIDM_CLIENT_ID: CLIENT,
-    KANIDM_CLIENT_SECRET: secret,
+    ...own,
     KANIDM_URL: front.url,
     KANIDM_TOKEN: kanidm.token,
     ...INVITES,

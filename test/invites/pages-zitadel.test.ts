@@ -1,80 +1,50 @@
-import { hashSync } from 'bcryptjs';
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startOidc, type OidcServer } from '../../dev/oidc/index.ts';
-import { startZitadel, type Zitadel } from '../../dev/zitadel/index.ts';
-import { directoryOf } from '../../dev/zitadel/sign-in.ts';
-import { ORGANIZATION } from '../../dev/zitadel/users.ts';
-import type { Directory } from '../../shared/ports/directory.ts';
 import { provision } from '../../shared/provisioning/provision.ts';
 import { userOfGroups } from '../auth/directory.ts';
 import { openBrowser } from '../auth/oauth/browser.ts';
 import { me } from '../auth/oauth/suite.ts';
+import { HASH, startWithZitadel, type WithZitadel } from '../auth/oauth/zitadel.ts';
 import { PASSWORD, type MadeUser } from '../auth/people.ts';
 import { authSuite, PUBLIC_URL } from '../auth/suite.ts';
-import { openDirectory } from '../contracts/directory-support.ts';
 import { formBrowser } from '../dev/browser.ts';
 import { depsOf } from '../provisioning/ground.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { serve, type Served } from '../support/serve.ts';
 import { FORM, invitationRow, invite, INVITES, makeWave } from './door.ts';
 
-const CLIENT = 'sallyport-web';
-/** At a cost that Zitadel takes. */
-const HASH = hashSync(PASSWORD, 10);
-
 describe('an invitation, with a stand-in of Zitadel and an OpenID provider over its people', () => {
-  let zitadel: Zitadel;
-  let oidc: OidcServer;
-  let directory: Directory;
+  let at: WithZitadel;
   let front: Served;
   let away = false;
-  const secret = randomUUID();
-  let project = '';
   beforeAll(async () => {
-    zitadel = await startZitadel();
-    project = zitadel.grants.createProject(ORGANIZATION, 'api');
-    oidc = await startOidc({
-      directory: directoryOf(zitadel),
-      webClient: {
-        ...{ id: CLIENT, secret, projectId: project },
-        redirectUris: [`${PUBLIC_URL}/api/v1/auth/oauth/callback/zitadel`],
-      },
-    });
+    at = await startWithZitadel();
     front = await serve(0, async (request) => {
       if (away) return new Response('', { status: 503 });
       const { pathname, search } = new URL(request.url);
-      const { method, headers } = request;
+      const { method } = request;
+      const headers = new Headers(request.headers);
+      // fetch writes its own.
+      headers.delete('content-length');
       const body = method === 'GET' ? null : await request.text();
-      return fetch(zitadel.url + pathname + search, { method, headers, body });
+      return fetch(at.zitadel.url + pathname + search, { method, headers, body });
     });
-    const { url, token } = zitadel;
-    const where = { issuer: oidc.url, url, token, organization: ORGANIZATION, projectId: project } as const;
-    directory = openDirectory({ provider: 'zitadel', tenancy: 'organisations', ...where });
   });
   afterAll(async () => {
     await front.close();
-    await oidc.close();
-    await zitadel.close();
+    await at.close();
   });
   const variables = () => ({
-    MIGRATION_PROVIDER: 'zitadel',
-    ZITADEL_ISSUER_URL: oidc.url,
-    ZITADEL_AUDIENCE: oidc.audience,
+    ...at.variables,
     ZITADEL_API_URL: front.url,
-    ZITADEL_PROVISIONING_TOKEN: zitadel.token,
-    ZITADEL_ORGANIZATION: ORGANIZATION,
-    ZITADEL_PROJECT_ID: project,
-    ZITADEL_OAUTH_CLIENT_ID: CLIENT,
-    ZITADEL_OAUTH_CLIENT_SECRET: secret,
+    ZITADEL_PROVISIONING_TOKEN: at.zitadel.token,
     ...INVITES,
   });
   authSuite('pages', { variables }, (stage) => {
     const open = () => openBrowser((target, sent) => stage.gateway.fetch(target, sent));
     const provisioned = async (passwords: boolean): Promise<MadeUser> => {
-      const user = await userOfGroups(stage, directory, HASH);
+      const user = await userOfGroups(stage, at.directory, HASH);
       const request = { tenant: user.slug, limit: null, passwords, listed: null };
-      await provision(request, depsOf(stage.database, directory));
+      await provision(request, depsOf(stage.database, at.directory));
       return user;
     };
 
@@ -90,12 +60,12 @@ describe('an invitation, with a stand-in of Zitadel and an OpenID provider over 
         '/api/v1/auth/oauth/authorize',
       ]);
       const { userId: id, email: mail, tenantId, slug } = user;
-      const name = directory.nameOf({ id, mail, tenant: { id: tenantId, slug } });
+      const name = at.directory.nameOf({ id, mail, tenant: { id: tenantId, slug } });
       expect(start.searchParams.get('login_hint')).toBe(name);
-      const at = await browser.get(start.pathname + start.search);
-      const location = at.headers.get('location') ?? '';
+      const begun = await browser.get(start.pathname + start.search);
+      const location = begun.headers.get('location') ?? '';
       expect(new URL(location).searchParams.get('login_hint')).toBe(name);
-      const visit = formBrowser(oidc.url);
+      const visit = formBrowser(at.oidc.url);
       const { location: interaction } = await visit(location);
       const back = new URL(
         (await visit((await visit(interaction, { name, password: PASSWORD })).location)).location,
@@ -116,14 +86,14 @@ describe('an invitation, with a stand-in of Zitadel and an OpenID provider over 
       const answers = await Promise.all(Array.from({ length: 20 }, post));
       const led = answers.filter(({ status }) => status !== 409);
       expect(led.map(({ status }) => status)).toEqual([303]);
-      expect(led[0]?.headers.get('location')).toMatch(new RegExp(`^${oidc.url}/ui/.*code=`));
+      expect(led[0]?.headers.get('location')).toMatch(new RegExp(`^${at.oidc.url}/ui/.*code=`));
       expect(await (await stage.gateway.fetch(invited.path)).text()).toContain('Continue to sign in');
     });
 
     it('makes the account with the invitation, without the password, in a wave with invite codes alone', async () => {
       const [user, other] = [
-        await userOfGroups(stage, directory, HASH),
-        await userOfGroups(stage, directory, HASH),
+        await userOfGroups(stage, at.directory, HASH),
+        await userOfGroups(stage, at.directory, HASH),
       ];
       const coded = await invite(stage, user, { wave: await makeWave(stage, { inviteCode: true }) });
       const plain = await invite(stage, other, { wave: await makeWave(stage) });
@@ -134,7 +104,7 @@ describe('an invitation, with a stand-in of Zitadel and an OpenID provider over 
         303,
         expect.stringMatching(/\/ui\/.*code=/),
       ]);
-      expect(await directory.credentials(user.userId)).toEqual({ outcome: 'known', kinds: [] });
+      expect(await at.directory.credentials(user.userId)).toEqual({ outcome: 'known', kinds: [] });
       await expectRefusal(await post(plain), 'identity_provider_unavailable');
       expect((await invitationRow(stage, plain)).accepted).toBe(false);
     });

@@ -1,7 +1,44 @@
 import * as z from 'zod';
-import type { Kanidm } from '../../../dev/kanidm/index.ts';
+import { randomUUID } from 'node:crypto';
+import { startKanidm, type Kanidm } from '../../../dev/kanidm/index.ts';
+import { PUBLIC_URL } from '../suite.ts';
 
 const PASSWORD = 'a password of the provider';
+export const CLIENT = 'sallyport_web';
+/** Whoever is in it may sign in. */
+export const SIGN_IN = 'sallyport_people';
+
+/** A stand-in that answers as Kanidm was recorded to, with a client for the gateway. */
+export interface WithKanidm {
+  readonly kanidm: Kanidm;
+  readonly there: AtKanidm;
+  /** Of a gateway that signs in by that client. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+export async function startWithKanidm(): Promise<WithKanidm> {
+  const secret = randomUUID();
+  const kanidm = await startKanidm();
+  const there = atKanidm(kanidm);
+  await there.group(SIGN_IN, []);
+  await kanidm.addClient({
+    name: CLIENT,
+    secret,
+    redirectUris: [`${PUBLIC_URL}/api/v1/auth/oauth/callback/kanidm`],
+    scopes: { [SIGN_IN]: ['openid', 'profile', 'email', 'groups', 'offline_access'] },
+  });
+  return {
+    kanidm,
+    there,
+    variables: {
+      MIGRATION_PROVIDER: 'kanidm',
+      KANIDM_ISSUER_URL: kanidm.issuer(CLIENT),
+      KANIDM_AUDIENCE: CLIENT,
+      KANIDM_CLIENT_ID: CLIENT,
+      KANIDM_CLIENT_SECRET: secret,
+    },
+  };
+}
 
 /** People and groups of a Kanidm, by its own API. */
 export interface AtKanidm {
@@ -20,7 +57,7 @@ const Group = z.object({ attrs: z.object({ uuid: z.tuple([z.string()]) }) });
 const Consent = z.object({ ConsentRequested: z.object({ consent_token: z.string() }) });
 const Success = z.object({ state: z.object({ success: z.string() }) });
 
-export function atKanidm(kanidm: Kanidm): AtKanidm {
+function atKanidm(kanidm: Kanidm): AtKanidm {
   const sessions = new Map<string, string>();
   const call = async (method: string, path: string, body?: unknown, headers = {}): Promise<Response> => {
     const answer = await fetch(kanidm.url + path, {
