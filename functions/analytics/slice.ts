@@ -2,7 +2,8 @@ import { MAIL_EVENTS } from '../../shared/configuration/mail-events.ts';
 import { BRAND } from '../../shared/configuration/mail.ts';
 import { OAUTH_CLIENTS } from '../../shared/configuration/oauth-clients.ts';
 import { isOn } from '../../shared/configuration/sessions.ts';
-import { broken, slice, type Fault, type Given } from '../../shared/configuration/slice.ts';
+import { slice } from '../../shared/configuration/slice.ts';
+import { needsDatabase } from '../../shared/configuration/stores.ts';
 import type { EdgeFunction } from '../../shared/edge/function.ts';
 
 /** Doors that the page of sign-in shows. */
@@ -13,16 +14,11 @@ export interface DoorsConfig {
 
 const OWN = slice({
   variables: {},
-  faults: databaseFaults,
+  faults: needsDatabase('analytics keeps its figures'),
   read: (_none, { written }): DoorsConfig => ({
     passwordDoor: isOn(written, 'auth') && written['PASSWORD_SIGN_IN'] !== 'off',
   }),
 });
-
-function databaseFaults({ written, raw }: Given): Fault[] {
-  const absent = written['DATABASE_URL'] === undefined && raw['HYPERDRIVE'] === undefined;
-  return broken([absent, 'DATABASE_URL', 'is missing: analytics keeps its figures there']);
-}
 
 export const ANALYTICS = {
   name: 'analytics',

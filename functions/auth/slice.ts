@@ -4,7 +4,8 @@ import { migrationProviderIn, SUBJECTS } from '../../shared/configuration/issuer
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { SERVER } from '../../shared/configuration/server.ts';
 import { SESSIONS } from '../../shared/configuration/sessions.ts';
-import { broken, slice, type Fault, type Given } from '../../shared/configuration/slice.ts';
+import { broken, slice } from '../../shared/configuration/slice.ts';
+import { needsDatabase } from '../../shared/configuration/stores.ts';
 import { issuerUrl, list, readAs, whole } from '../../shared/configuration/values.ts';
 import { parseRate } from '../../shared/counting/rate.ts';
 import type { EdgeFunction } from '../../shared/edge/function.ts';
@@ -54,7 +55,7 @@ const OWN = slice({
     KANIDM_ISSUER_URL: issuerUrl.optional(),
     WEBHOOK_SIGNING_KEYS: list.default([]),
   },
-  faults: databaseFaults,
+  faults: needsDatabase('auth keeps people and sessions'),
   read: (v): AuthConfig => ({
     newUsers: v.NEW_USERS,
     passwordSignIn: v.PASSWORD_SIGN_IN === 'on',
@@ -78,12 +79,6 @@ const OWN = slice({
       ],
     ),
 });
-
-/** Users and sessions are rows of the database. */
-function databaseFaults({ written, raw }: Given): Fault[] {
-  const absent = written['DATABASE_URL'] === undefined && raw['HYPERDRIVE'] === undefined;
-  return broken([absent, 'DATABASE_URL', 'is missing: auth keeps people and sessions there']);
-}
 
 export const AUTH = {
   name: 'auth',

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { isMailAddress } from './mail.ts';
 import { LOOPBACK } from './sessions.ts';
 import { broken, halfOf, slice } from './slice.ts';
+import { lacksDatabase } from './stores.ts';
 import { parseUrl, url } from './values.ts';
 
 export interface AlertsConfig {
@@ -41,7 +42,7 @@ export const ALERTS = slice({
           : { url: v.ALERT_WEBHOOK_URL, key: v.ALERT_WEBHOOK_KEY },
     },
   }),
-  warnings: ({ alerts }, { written, raw }) =>
+  warnings: ({ alerts }, given) =>
     broken(
       [
         alerts.webhook !== null && alerts.webhook.key.length < SHORT,
@@ -49,14 +50,12 @@ export const ALERTS = slice({
         `has fewer than ${SHORT} characters and may be guessed: write a longer, random one`,
       ],
       [
-        alerts.email !== null && written['MAIL_URL'] === undefined,
+        alerts.email !== null && given.written['MAIL_URL'] === undefined,
         'ALERT_EMAIL',
         'is set without MAIL_URL: nothing is mailed',
       ],
       [
-        (alerts.email !== null || alerts.webhook !== null) &&
-          written['DATABASE_URL'] === undefined &&
-          raw['HYPERDRIVE'] === undefined,
+        (alerts.email !== null || alerts.webhook !== null) && lacksDatabase(given),
         alerts.email === null ? 'ALERT_WEBHOOK_URL' : 'ALERT_EMAIL',
         'is set without DATABASE_URL: there are no regular jobs, and no alarms',
       ],

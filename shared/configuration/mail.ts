@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { RatePolicy } from '../ports/counters.ts';
 import type { MailAddress, SmtpConfig } from '../ports/mail.ts';
 import { broken, slice, type Given } from './slice.ts';
+import { lacksDatabase } from './stores.ts';
 import { faultsIn, parseUrl, rate, readAs, url } from './values.ts';
 
 export interface MailConfig {
@@ -148,9 +149,9 @@ export const MAIL = slice({
         ? null
         : { smtp: v.MAIL_URL, from: v.MAIL_FROM, replyTo: v.MAIL_REPLY_TO ?? null, rate: v.MAIL_RATE },
   }),
-  warnings: ({ mail }, { written, raw }) =>
+  warnings: ({ mail }, given) =>
     broken([
-      mail !== null && written['DATABASE_URL'] === undefined && raw['HYPERDRIVE'] === undefined,
+      mail !== null && lacksDatabase(given),
       'MAIL_URL',
       'is set without DATABASE_URL: mails wait in a table, so none is sent',
     ]),

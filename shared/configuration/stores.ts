@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { parseDatabaseUrl } from '../database/url.ts';
 import { ENVIRONMENT, meansProduction } from './server.ts';
-import { broken, halfOf, slice, type Given } from './slice.ts';
+import { broken, halfOf, slice, type Fault, type Given } from './slice.ts';
 import { httpBase, postgresUrl, ulid, url } from './values.ts';
 
 export interface OpenFgaConfig {
@@ -112,6 +112,16 @@ const Hyperdrive = z.object({ connectionString: postgresUrl });
 /** A Worker's binding is checked before use; Node has no bindings. */
 function hyperdriveOf({ raw: { HYPERDRIVE }, runtime }: Given) {
   return runtime === 'node' || HYPERDRIVE === undefined ? undefined : Hyperdrive.safeParse(HYPERDRIVE);
+}
+
+/** True where neither a URL nor a binding names a database. */
+export function lacksDatabase({ written, raw }: Given): boolean {
+  return written['DATABASE_URL'] === undefined && raw['HYPERDRIVE'] === undefined;
+}
+
+/** For `Definition.faults` of a function whose records are rows of the database; `use`: which ones, as a clause. */
+export function needsDatabase(use: string): (given: Given) => Fault[] {
+  return (given) => broken([lacksDatabase(given), 'DATABASE_URL', `is missing: ${use} there`]);
 }
 
 /** Postgres. Hyperdrive wins: DATABASE_URL may be set beside it for the commands. */
