@@ -21,7 +21,7 @@ const TENANT = { id: randomUUID(), slug: 'callback', name: 'Callback' };
 /** Sign-ins before those that count: keys are fetched, connections are open. */
 const WARM_UP = 3;
 
-/** One callback: how long it took, and whom it asked meanwhile. */
+/** The duration of one callback, with its round trips to the database and its calls of the provider. */
 interface Callback {
   readonly ms: number;
   readonly database: number;
@@ -34,7 +34,7 @@ interface Person {
   readonly email: string;
 }
 
-/** What a callback asks of the database and of the provider, for people who are users already and for those who become one. */
+/** Measures round trips and calls per callback, for existing users and for people who become one. */
 export async function measureCallbacks(
   postgres: PostgresServer,
   { rounds, beside }: { readonly rounds: number; readonly beside?: string | undefined },

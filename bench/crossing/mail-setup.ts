@@ -4,7 +4,7 @@ const DOMAIN = 'example.org';
 export const FROM = `Bench <no-reply@${DOMAIN}>`;
 export const REPLY_TO = `help@${DOMAIN}`;
 
-/** MAIL_RATE as high as it takes to be in nobody's way. */
+/** MAIL_RATE is far above what either side reaches, so that it never limits one. */
 export function mailConfig(port: number): MailConfig {
   return {
     smtp: { host: '127.0.0.1', port, security: 'none', credentials: null, caFile: null },

@@ -12,7 +12,7 @@ const TENANTS = 2_000;
 export interface Population {
   readonly database: Database;
   readonly users: number;
-  /** Milliseconds that counting everybody for the first time took. */
+  /** Milliseconds of the first count of all users. */
   readonly firstMs: number;
 }
 

@@ -58,7 +58,7 @@ export async function measureCrossing(options: CrossingOptions): Promise<Section
   }
 }
 
-export async function measureMail(
+async function measureMail(
   programs: Programs,
   postgres: PostgresServer,
   { rounds, mails }: Pick<CrossingOptions, 'rounds' | 'mails'>,

@@ -45,7 +45,7 @@ const AHEAD = /\b(?:prefetch|prerender|preview)\b/i;
 /** The standard field, and those of browsers from before it. */
 const PURPOSES = ['sec-purpose', 'purpose', 'x-purpose', 'x-moz'];
 
-/** Whether a page is fetched by somebody who looks at it: not ahead of that, and not for its fields alone. */
+/** False for HEAD, and for what a browser fetches ahead of a visit. */
 export function isSeen({ method, headers }: Pick<Request, 'method' | 'headers'>): boolean {
   return method === 'GET' && !PURPOSES.some((name) => AHEAD.test(headers.get(name) ?? ''));
 }

@@ -88,7 +88,7 @@ export function deadPage({ brand }: PageDeps): Response {
   return pageAnswer('This link does not count', main, { status: 404 });
 }
 
-/** The same whether there is somebody to mail. */
+/** The same whether a mail is sent or not, so that it discloses no state. */
 export function renewedPage({ brand }: PageDeps): Response {
   const main = html`<p>
       If the link was sent to you, a new one is on its way to the address that we know of you. It can take a

@@ -15,7 +15,7 @@ const PersonRow = z.object({
   step: z.string(),
 });
 
-/** Somebody whom no mail reaches, with a link to be printed. */
+/** A person without a usable address, with a link to be printed. */
 export interface PrintedCode extends Readonly<z.output<typeof PersonRow>> {
   readonly token: string;
 }

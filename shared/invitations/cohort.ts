@@ -3,7 +3,7 @@ import { sql, type Database, type Sql } from '../ports/database.ts';
 import { ACROSS, ACTIVE, inTenants, PEOPLE, PROVISIONED, UNMAILABLE } from './people.ts';
 import type { Cohort } from './wave.ts';
 
-/** Why somebody whom the options name is left out. */
+/** Reasons that leave a person out of a cohort. */
 export const LEFT_OUT = [
   'inactive',
   'completed',
@@ -20,7 +20,7 @@ const HASHES = 2 ** 32;
  * A number from 0 to 2^32 - 1, the same for a person in every wave: a share of all people takes those with the lowest numbers, so that
  * 10 % are among 20 %.
  */
-export const LOT = sql`('x' || substr(encode(sha256(convert_to(u.user_id::text, 'UTF8')), 'hex'), 1, 8))::bit(32)::bigint`;
+const LOT = sql`('x' || substr(encode(sha256(convert_to(u.user_id::text, 'UTF8')), 'hex'), 1, 8))::bit(32)::bigint`;
 
 /** True for people whom the options name, whatever their state. */
 function named({ tenants, percent, role, activeWithinMs }: Cohort): Sql {

@@ -5,7 +5,7 @@ import { deadlineOf, MIGRATION_SWITCH } from '../people/tenants.ts';
  * The deadline of a wave for one of its people; `userId`: an expression. Null for whom it does not bind: who has got no link of it yet,
  * and people of a wave that is planned or was cancelled.
  */
-export function waveDeadlineOf(userId: Sql): Sql {
+function waveDeadlineOf(userId: Sql): Sql {
   return sql`(select min(w.deadline) from sallyport_invitations i join sallyport_waves w on w.wave_id = i.wave_id
     where i.user_id = ${userId} and i.queued_at is not null and w.state in ('running', 'paused', 'done')
       and (i.end_reason is null or i.end_reason = 'completed'))`;

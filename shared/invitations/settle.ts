@@ -5,12 +5,12 @@ import { LINK_DAYS, type Wave } from './wave.ts';
 
 const BATCH = 1_000;
 
-const AnyRow = z.object({ any: z.boolean() });
+const FoundRow = z.object({ found: z.boolean() });
 const SettledRow = z.object({ settled: z.number() });
 
 /**
  * Records which mails of invitations were sent: a link counts from then on, reminders too, and the application sees
- * migration_invited_at. Returns how many were settled; `most`: at most so many batches. Throws as `Database`.
+ * migration_invited_at. Returns how many were settled; `goesOn`: whether another batch may begin. Throws as `Database`.
  */
 export async function settleSteps(
   database: Pick<Database, 'query' | 'execute'>,
@@ -34,8 +34,8 @@ const OVER = sql`from sallyport_invitation_steps s join sallyport_invitations i 
     and (o.status = 'sent' or (s.settled_at is null and (o.id is null or o.status <> 'pending')))`;
 
 async function isAnySettled(database: Pick<Database, 'query'>): Promise<boolean> {
-  const [row] = await database.query(sql`select exists (select ${OVER}) as any`, AnyRow);
-  return row?.any === true;
+  const [row] = await database.query(sql`select exists (select ${OVER}) as found`, FoundRow);
+  return row?.found === true;
 }
 
 /**

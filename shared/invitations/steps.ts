@@ -18,7 +18,7 @@ export function stepMs(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : minus === '-' ? -ms : ms;
 }
 
-export const MOST_REMINDERS = 20;
+const MOST_REMINDERS = 20;
 
 /** Parses `7d,14d,-3d`; undefined when one is malformed, twice there, or they are too many. */
 export function parseRemind(text: string): readonly string[] | undefined {

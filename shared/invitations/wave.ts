@@ -14,7 +14,7 @@ export const LINK_DAYS = 7;
 export const Cohort = z.object({
   /** Ids; null: all. */
   tenants: z.array(z.string()).nullable(),
-  /** 0 to 100, by a stable hash of each person; null: everybody. */
+  /** 0 to 100, by a stable hash of each person; null: all of them. */
   percent: z.number().nullable(),
   role: z.string().nullable(),
   /** Milliseconds since the last sign-in at most; null: however long. */

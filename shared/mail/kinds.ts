@@ -31,7 +31,7 @@ export function lettered(name: string, count: number): readonly string[] {
 /** How many there are of each in the weekly report. */
 export const REPORTED = { days: 7, tenants: 10, kpis: 5, alarms: 5 };
 
-/** To whoever runs the move. */
+/** To the operators. */
 const TO_OPERATORS = { urgent: true, bulk: false };
 
 export const KINDS = {
