@@ -34,6 +34,7 @@ const GROUPS: Readonly<Record<string, () => Promise<Register>>> = {
   audit: async () => (await import('./audit.ts')).registerAudit,
   webhooks: async () => (await import('./webhooks.ts')).registerWebhooks,
   mail: async () => (await import('./mail.ts')).registerMail,
+  zitadel: async () => (await import('./zitadel.ts')).registerZitadel,
   cron: async () => (await import('./cron.ts')).registerCron,
   completion: async () => (await import('./completion.ts')).registerCompletion,
 };

@@ -1,6 +1,7 @@
 import { ISSUERS, ZITADEL } from '../shared/configuration/issuers.ts';
 import { OAUTH_CLIENTS } from '../shared/configuration/oauth-clients.ts';
 import { namesOf, type Known } from '../shared/configuration/names.ts';
+import { OPERATIONS } from '../shared/configuration/operations.ts';
 import { MIGRATION } from '../shared/configuration/providers.ts';
 import { SERVER } from '../shared/configuration/server.ts';
 import { slice, type Slice, type Written } from '../shared/configuration/slice.ts';
@@ -76,9 +77,14 @@ export function functionsOn(written: Written, further: Further = FURTHER): reado
   return [...ALWAYS_ON, ...furtherOn(written, further)];
 }
 
-/** Every variable that any function reads. */
+/** Every variable that any function or command reads. */
 export function variablesOf(further: Further): Known {
-  const slices = [BUNDLE, functionsSlice(further), ...Object.values(further).map((each) => each.slice)];
+  const slices = [
+    BUNDLE,
+    OPERATIONS,
+    functionsSlice(further),
+    ...Object.values(further).map((each) => each.slice),
+  ];
   return namesOf(slices.map(({ variables }) => variables));
 }
 

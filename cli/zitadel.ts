@@ -1,0 +1,17 @@
+import type { Command } from 'commander';
+import { withExamples } from './help.ts';
+
+/** Registers of the parts, one line each; a part loads its work when it is called. */
+const PARTS: readonly ((zitadel: Command) => void)[] = [];
+
+export function registerZitadel(program: Command): void {
+  const zitadel = withExamples(
+    program
+      .command('zitadel')
+      .description(
+        'Set up, import, verify and look after a Zitadel; who may sign in there, and by which name.',
+      ),
+    [],
+  );
+  for (const register of PARTS) register(zitadel);
+}
