@@ -11,6 +11,7 @@ import { measureCrossing } from './sections/crossing.ts';
 import { measureFigures } from './sections/figures.ts';
 import { measureLatency } from './sections/latency.ts';
 import { measureLifecycle } from './sections/lifecycle.ts';
+import { measureMail } from './sections/mail.ts';
 import { measureMemory } from './sections/memory.ts';
 import { measureMatcher } from './sections/rules.ts';
 import { measureSize } from './sections/size.ts';
@@ -47,6 +48,7 @@ async function measureAll(options: Options): Promise<SectionResult[]> {
   const results = gateway.length > 0 ? await measureGateway(options) : [];
   if (options.parts.includes('lifecycle')) results.push(await measureLifecycle(options));
   if (options.parts.includes('crossing')) results.push(await measureCrossing(options));
+  if (options.parts.includes('mail')) results.push(await measureMail(options));
   if (options.parts.includes('figures')) results.push(await measureFigures(options));
   return results;
 }

@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 
-/** What is measured, in this order. `lifecycle`, `crossing` and `figures` run only where they are named: they start servers and take minutes. */
+/** What is measured, in this order. `lifecycle`, `crossing`, `mail` and `figures` run only where they are named: they start servers and take minutes. */
 export const PARTS = {
   node: 'one Node process : HAProxy and Envoy on one thread, the bare Node proxy',
   workers: 'WORKERS=2 : HAProxy and Envoy on two threads',
@@ -14,7 +14,8 @@ export const PARTS = {
   size: 'the Worker bundle, first answers, a relation check that is not remembered',
   lifecycle: 'what keeping tuples right costs',
   crossing:
-    'what sign-in costs the gateway, what a callback asks, and what provisioning and mail cost beside bare calls',
+    'what sign-in costs the gateway, what a callback asks, and what provisioning costs beside bare calls',
+  mail: "the job `mail-send` : nodemailer's own pool; its memory",
   figures: 'figures of the move : the queries that they equal; a refresh : one of a tenth of the users',
 } as const;
 
@@ -22,7 +23,7 @@ export type Part = keyof typeof PARTS;
 
 const NAMES = Object.keys(PARTS) as Part[];
 /** Each in a run of its own. */
-export const APART: readonly Part[] = ['lifecycle', 'crossing', 'figures'];
+export const APART: readonly Part[] = ['lifecycle', 'crossing', 'mail', 'figures'];
 const QUICK = { seconds: 2, rounds: 3, mails: 2_000, users: 100_000 };
 const FULL = { seconds: 5, rounds: 3, mails: 10_000, users: 1_000_000 };
 
@@ -63,11 +64,7 @@ export function parseOptions(argv: readonly string[]): Options {
       10_000,
     )
     .option('--people <n>', 'people that crossing provisions in a turn', whole, 2_000)
-    .option(
-      '--mails <n>',
-      'mails that crossing sends in a turn (100000 for a full one; 2000 with --quick)',
-      whole,
-    )
+    .option('--mails <n>', 'mails that are sent in a turn (100000 for a full one; 2000 with --quick)', whole)
     .option(
       '--users <n>',
       'users that figures are kept of (10000000 for a full one; 100000 with --quick)',

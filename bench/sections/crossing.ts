@@ -1,13 +1,10 @@
 import { measureCallbacks } from '../crossing/callback.ts';
 import { atEachProvider, type CrossingGround } from '../crossing/ground.ts';
-import { openMailGround } from '../crossing/mail.ts';
 import { madeBare, madeByScript, provisioned, SCRIPT_SAMPLE } from '../crossing/provisioning.ts';
 import { measureSignIn } from '../crossing/sign-in.ts';
 import { median, verdict, type SectionResult, type Table } from '../figures.ts';
 import { race, timeRatio, type Laps } from '../lifecycle/sides.ts';
-import { buildPrograms, type Programs } from '../programs.ts';
-import { postgresFolder, startPostgresServer, type PostgresServer } from '../servers/stores.ts';
-import { growthPercent } from './memory.ts';
+import { postgresFolder, startPostgresServer } from '../servers/stores.ts';
 
 const SECTION = 'crossing';
 
@@ -15,13 +12,10 @@ export interface CrossingOptions {
   readonly rounds: number;
   /** Who are provisioned in one turn. */
   readonly people: number;
-  /** Sent in one turn. */
-  readonly mails: number;
   /** Of a turn at a constant rate. */
   readonly seconds: number;
   /** Stand-ins take as long as real servers did. */
   readonly paced: boolean;
-  readonly beside?: string | undefined;
 }
 
 type Part = Pick<SectionResult, 'tables' | 'verdicts'>;
@@ -31,7 +25,6 @@ export async function measureCrossing(options: CrossingOptions): Promise<Section
   const folder = postgresFolder();
   if (folder === undefined)
     return { section: SECTION, tables: [], verdicts: [], notes: ['left out: no Postgres is installed'] };
-  const programs = await buildPrograms(options.beside);
   const postgres = await startPostgresServer(folder);
   try {
     const signIn = await measureSignIn(postgres, options);
@@ -41,7 +34,6 @@ export async function measureCrossing(options: CrossingOptions): Promise<Section
       ...(await atEachProvider({ folder, postgres }, options.paced, (ground) =>
         measureProvisioning(ground, options),
       )),
-      await measureMail(programs, postgres, options),
     ];
     return {
       section: SECTION,
@@ -56,52 +48,6 @@ export async function measureCrossing(options: CrossingOptions): Promise<Section
   } finally {
     await postgres.stop();
   }
-}
-
-async function measureMail(
-  programs: Programs,
-  postgres: PostgresServer,
-  { rounds, mails }: Pick<CrossingOptions, 'rounds' | 'mails'>,
-): Promise<Part> {
-  console.error('measuring: mail');
-  const ground = await openMailGround(programs, postgres);
-  try {
-    for (const warm of [ground.job(mails / 10), ground.loop(mails / 10)]) await warm();
-    const from = ground.samples.length;
-    const laps = await race(
-      [
-        [JOB, ground.job(mails)],
-        [LOOP, ground.loop(mails)],
-      ],
-      rounds,
-    );
-    return mailPart(laps, ground.samples.slice(from), mails);
-  } finally {
-    await ground.close();
-  }
-}
-
-const JOB = 'mail-send';
-const LOOP = "nodemailer's pool";
-
-function mailPart(laps: Laps<typeof JOB | typeof LOOP>, samples: readonly number[], mails: number): Part {
-  const rate = 1 / timeRatio(laps, JOB, LOOP);
-  const base = median(laps.get(LOOP) ?? []);
-  const rows = [...laps].map(([name, all]) => [
-    name,
-    (median(all) / 1000).toFixed(2),
-    Math.round((mails * 1000) / median(all)).toString(),
-    (base / median(all)).toFixed(2),
-  ]);
-  return {
-    tables: [
-      { title: `Sending ${mails} invitations`, columns: ['by', 'seconds', 'mails/s', 'of the pool'], rows },
-    ],
-    verdicts: [
-      verdict("mail: rate of nodemailer's own pool, as many connections", rate, { atLeast: 0.8 }),
-      verdict('mail: growth of memory in the second half', growthPercent(samples), { atMost: 5 }, '%'),
-    ],
-  };
 }
 
 async function measureProvisioning(
