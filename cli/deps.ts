@@ -14,7 +14,7 @@ import type { AuthorizationModels, AuthorizationStores } from '../shared/ports/a
 import type { OpenFgaConfig } from '../shared/configuration/stores.ts';
 import type { Database } from '../shared/ports/database.ts';
 import type { FinaliseSync } from '../shared/ports/directory.ts';
-import type { Processes } from '../shared/ports/runtime.ts';
+import type { ProcessGroups, Processes } from '../shared/ports/runtime.ts';
 import type { Relations } from '../shared/ports/relations.ts';
 import type { Tuples } from '../shared/ports/tuples.ts';
 
@@ -48,4 +48,4 @@ export function openFinaliseSync(url: string): FinaliseSync {
   return kanidmFinalise({ url }, undiciExchange);
 }
 
-export const processes: Processes = linuxProcesses();
+export const processes: Processes & ProcessGroups = linuxProcesses();

@@ -80,3 +80,11 @@ export interface Processes {
   /** True only for a process that ran on this machine and has ended; false when in doubt. */
   isDead(mark: string): boolean;
 }
+
+/** Groups of processes that a command has started, by the marks of `Processes`. */
+export interface ProcessGroups {
+  /** The mark of a process that runs here; null where the system offers none. */
+  mark(pid: number): string | null;
+  /** Kills the group that this process leads, if it still runs here. */
+  endGroup(mark: string): void;
+}

@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import type { Processes } from '../../ports/runtime.ts';
+import type { ProcessGroups, Processes } from '../../ports/runtime.ts';
 import { systemCode } from '../../system-errors.ts';
 
 const MARK = /^(?<here>\S+ \S+) (?<pid>[1-9]\d*) (?<start>\d+)$/;
@@ -8,13 +8,17 @@ const MARK = /^(?<here>\S+ \S+) (?<pid>[1-9]\d*) (?<start>\d+)$/;
  * Processes by /proc, proc(5). A mark is the boot of the machine, the PID namespace, the PID and the start time. Those of
  * another machine, container or boot never count as dead. Systems without /proc have no marks.
  */
-export function linuxProcesses(): Processes {
+export function linuxProcesses(): Processes & ProcessGroups {
   const boot = read(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim());
   const namespace = read(() => readlinkSync('/proc/self/ns/pid'));
   const here = boot === undefined || namespace === undefined ? undefined : `${boot} ${namespace}`;
-  const start = startOf(process.pid);
+  const mark = (pid: number): string | null => {
+    const start = startOf(pid);
+    return here === undefined || start === undefined ? null : `${here} ${pid} ${start}`;
+  };
   return {
-    own: here === undefined || start === undefined ? null : `${here} ${process.pid} ${start}`,
+    own: mark(process.pid),
+    mark,
     isDead(mark) {
       const parts = MARK.exec(mark)?.groups;
       if (parts === undefined || parts['here'] !== here) return false;
@@ -22,6 +26,17 @@ export function linuxProcesses(): Processes {
       const found = startOf(pid);
       // With hidepid, proc(5), the files of other users' processes are missing: only a free PID is proof.
       return found === undefined ? isFree(pid) : found !== parts['start'];
+    },
+    endGroup(mark) {
+      const parts = MARK.exec(mark)?.groups;
+      if (parts === undefined || parts['here'] !== here) return;
+      const pid = Number(parts['pid']);
+      if (startOf(pid) !== parts['start']) return;
+      try {
+        process.kill(-pid, 'SIGKILL');
+      } catch (error) {
+        if (systemCode(error) !== 'ESRCH') throw error;
+      }
     },
   };
 }

@@ -1,0 +1,101 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Processes } from '../shared/ports/runtime.ts';
+import { systemCode } from '../shared/system-errors.ts';
+
+/** Held while a process is at work in a folder. */
+export interface FolderLock {
+  release(): void;
+}
+
+interface Holder {
+  readonly number: number;
+  /** Empty: released, or not written yet. */
+  readonly mark: string;
+}
+
+const BEAT_MS = 5_000;
+/** Only for a holder on another machine, in another container or of an earlier boot, of whom no mark proves anything. */
+const SILENT_MS = 120_000;
+const RELEASED = 'released';
+
+/**
+ * Takes the lock `name` of a folder; returns the file of its holder when it is held. It dies with its process: by the process's
+ * mark, and where a mark proves nothing, when it was silent for two minutes.
+ *
+ * Holders are numbered files, and the newest one counts. A lock is taken by making the next number, which the system lets one
+ * process do; the newest file is never removed, so whoever was overtaken before finds that out by looking again.
+ */
+export function lockFolder(folder: string, name: string, processes: Processes): FolderLock | string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const fileOf = (number: number): string => join(folder, `.${name}.lock.${number}`);
+  const newest = holders(folder, name).at(-1) ?? { number: 0, mark: RELEASED };
+  if (!isFree(newest, fileOf(newest.number), processes)) return fileOf(newest.number);
+  const number = newest.number + 1;
+  const file = fileOf(number);
+  try {
+    writeFileSync(file, processes.own ?? `pid ${process.pid}`, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return file;
+    throw error;
+  }
+  const all = holders(folder, name);
+  const last = all.at(-1)?.number ?? number;
+  if (last > number) {
+    rmSync(file, { force: true });
+    return fileOf(last);
+  }
+  for (const { number: old } of all) if (old < number) rmSync(fileOf(old), { force: true });
+  const beat = setInterval(() => {
+    touch(file);
+  }, BEAT_MS);
+  beat.unref();
+  return {
+    release() {
+      clearInterval(beat);
+      writeFileSync(file, RELEASED);
+    },
+  };
+}
+
+/** By number. */
+function holders(folder: string, name: string): Holder[] {
+  const prefix = `.${name}.lock.`;
+  return readdirSync(folder)
+    .filter((file) => file.startsWith(prefix) && /^\d+$/.test(file.slice(prefix.length)))
+    .map((file) => ({ number: Number(file.slice(prefix.length)), mark: read(join(folder, file)) }))
+    .sort((one, other) => one.number - other.number);
+}
+
+/** A file that is gone was overtaken. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function isFree({ number, mark }: Holder, file: string, processes: Processes): boolean {
+  if (number === 0 || mark === RELEASED || processes.isDead(mark)) return true;
+  const here = processes.own?.split(' ').slice(0, 2).join(' ');
+  if (here !== undefined && mark.startsWith(`${here} `)) return false;
+  return silentMs(file) > SILENT_MS;
+}
+
+function silentMs(file: string): number {
+  try {
+    return Date.now() - statSync(file).mtimeMs;
+  } catch {
+    return 0;
+  }
+}
+
+function touch(file: string): void {
+  const now = new Date();
+  try {
+    utimesSync(file, now, now);
+  } catch {
+    // A disk that is away for a moment ends no run.
+  }
+}
