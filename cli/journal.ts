@@ -101,7 +101,10 @@ export function listRuns({ folder, kind }: Pick<JournalPlace, 'folder' | 'kind'>
 }
 
 /** What a run has recorded, without taking its lock. */
-export function readRun({ folder, kind }: Pick<JournalPlace, 'folder' | 'kind'>, run: string): readonly Entry[] {
+export function readRun(
+  { folder, kind }: Pick<JournalPlace, 'folder' | 'kind'>,
+  run: string,
+): readonly Entry[] {
   const file = join(folder, `${kind}-${run}`, FILE);
   return entriesIn(file, readFileSync(file, 'utf8'));
 }
@@ -174,7 +177,7 @@ function open(place: JournalPlace, run: string, folder: string, lock: FolderLock
 /** On the disk when it returns; nothing of it when it throws. */
 function append(handle: number, line: Buffer, size: number): void {
   try {
-    for (let written = 0; written < line.length; ) written += writeSync(handle, line, written);
+    for (let written = 0; written < line.length;) written += writeSync(handle, line, written);
     fsyncSync(handle);
   } catch (error) {
     ftruncateSync(handle, size);

@@ -98,7 +98,8 @@ function notStarted(call: ChildCall, cause: unknown): ChildFailed {
 }
 
 function failed(call: ChildCall, child: ChildProcess, lines: LastLines, reason?: string): ChildFailed {
-  const how = reason ?? (child.signalCode === null ? `ended with ${child.exitCode}` : `ended by ${child.signalCode}`);
+  const how =
+    reason ?? (child.signalCode === null ? `ended with ${child.exitCode}` : `ended by ${child.signalCode}`);
   const last = lines.lines();
   const told = last.length === 0 ? '' : `: ${last.join('\n  ')}`;
   return new ChildFailed(`${nameOf(call)} ${how}${told}`, child.exitCode, last);
@@ -150,7 +151,8 @@ function watchOver(child: ChildProcess, { timeoutMs, signal }: ChildCall): Watch
   endAllAtExit();
   if (pid !== undefined) running.add(pid);
   const end = (why: Error | string): void => {
-    if (reason !== undefined || pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (reason !== undefined || pid === undefined || child.exitCode !== null || child.signalCode !== null)
+      return;
     reason = why;
     endGroup(pid, 'SIGTERM');
     last = setTimeout(() => {

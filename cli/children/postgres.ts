@@ -46,7 +46,9 @@ export function postgresVariables(url: string, variable: string, reached: Reache
   }
   // The driver's word for TLS without verification.
   if (found['PGSSLMODE'] === 'no-verify') found['PGSSLMODE'] = 'require';
-  const options = Object.entries(reached.settings ?? {}).map(([name, value]) => `-c ${name}=${escaped(value)}`);
+  const options = Object.entries(reached.settings ?? {}).map(
+    ([name, value]) => `-c ${name}=${escaped(value)}`,
+  );
   take('PGOPTIONS', [found['PGOPTIONS'] ?? '', ...options].join(' ').trim());
   return {
     ...found,

@@ -21,7 +21,11 @@ export interface Dump extends StatementFacts {
   /** Rows by table, as in `projections.users14`. */
   readonly tables: ReadonlyMap<string, number>;
   readonly instances: readonly { readonly id: string; readonly name: string }[];
-  readonly domains: readonly { readonly instance: string; readonly domain: string; readonly primary: boolean }[];
+  readonly domains: readonly {
+    readonly instance: string;
+    readonly domain: string;
+    readonly primary: boolean;
+  }[];
   /** Names of the setup steps that are done: system.migration.done. */
   readonly steps: readonly string[];
   /** By their names; encrypted by the masterkey. */
@@ -30,7 +34,10 @@ export interface Dump extends StatementFacts {
 }
 
 /** Called for each row of the tables that it takes, beside what `inspectDump` takes itself. */
-export type Further = (table: string, columns: readonly string[]) => ((values: readonly (string | null)[]) => void) | null;
+export type Further = (
+  table: string,
+  columns: readonly string[],
+) => ((values: readonly (string | null)[]) => void) | null;
 
 const NEEDED = ['eventstore.events2', 'system.encryption_keys', 'projections.instances'];
 
@@ -38,7 +45,11 @@ const NEEDED = ['eventstore.events2', 'system.encryption_keys', 'projections.ins
  * Reads a dump to its end, with constant memory. Throws Failure when it is no dump of Zitadel's database, is cut, or was made in a
  * way that no copy beside the target can be restored from.
  */
-export async function inspectDump(source: DumpSource, options: ReadOptions = {}, further?: Further): Promise<Dump> {
+export async function inspectDump(
+  source: DumpSource,
+  options: ReadOptions = {},
+  further?: Further,
+): Promise<Dump> {
   const statements = new Statements();
   const rows = new Rows(further);
   const visitor: ScriptVisitor = {
@@ -129,7 +140,8 @@ class Rows {
   #events(columns: readonly string[]): TakeRow {
     const [type, payload] = [columns.indexOf('event_type'), columns.indexOf('payload')];
     return (buffer, start, end) => {
-      if (buffer.compare(SYSTEM_EVENT, 0, SYSTEM_EVENT.length, start, start + SYSTEM_EVENT.length) !== 0) return;
+      if (buffer.compare(SYSTEM_EVENT, 0, SYSTEM_EVENT.length, start, start + SYSTEM_EVENT.length) !== 0)
+        return;
       const values = valuesOf(buffer, start, end);
       if (!DONE.has(values[type] ?? '')) return;
       const parsed = StepPayload.safeParse(JSON.parse(values[payload] ?? 'null'));

@@ -30,7 +30,8 @@ export function proveMasterkey(
     // Encryption keys are base64url without padding, encrypted values base64.
     const dataKey = decrypted(masterkey, Buffer.from(key, 'base64url'));
     const plain = dataKey && decrypted(dataKey, Buffer.from(value.data.Crypted, 'base64'));
-    if (plain !== undefined && isWhatItMustBe(each.kind, plain)) return { outcome: 'fits', by: `${each.kind} ${each.id}` };
+    if (plain !== undefined && isWhatItMustBe(each.kind, plain))
+      return { outcome: 'fits', by: `${each.kind} ${each.id}` };
   }
   return tried === 0 ? { outcome: 'open' } : { outcome: 'foreign', tried };
 }

@@ -68,8 +68,10 @@ class Scan {
   }
 
   take(buffer: Buffer, start: number, end: number): void {
-    if (this.open === null) this.#statement(buffer.toString('utf8', start, Math.min(end, start + LONGEST_LINE)));
-    else if (end - start === 2 && buffer[start] === BACKSLASH && buffer[start + 1] === PERIOD) this.#close(this.open);
+    if (this.open === null)
+      this.#statement(buffer.toString('utf8', start, Math.min(end, start + LONGEST_LINE)));
+    else if (end - start === 2 && buffer[start] === BACKSLASH && buffer[start + 1] === PERIOD)
+      this.#close(this.open);
     else {
       this.#count += 1;
       this.#row?.(buffer, start, end);

@@ -43,7 +43,10 @@ export async function openDump(name: string): Promise<DumpSource> {
   }
 }
 
-async function openFile(file: string, found: { readonly size: number; readonly mtimeMs: number }): Promise<DumpSource> {
+async function openFile(
+  file: string,
+  found: { readonly size: number; readonly mtimeMs: number },
+): Promise<DumpSource> {
   if (found.size === 0) throw new Failure(`${file} is empty`);
   const head = await headOf(file);
   const format = formatOf(head);
@@ -58,7 +61,8 @@ async function openFile(file: string, found: { readonly size: number; readonly m
 
 async function openFolder(folder: string): Promise<DumpSource> {
   const toc = join(folder, 'toc.dat');
-  if (!existsSync(toc)) throw new Failure(`${folder} is a folder without toc.dat: none that pg_dump has written`);
+  if (!existsSync(toc))
+    throw new Failure(`${folder} is a folder without toc.dat: none that pg_dump has written`);
   const files = await readdir(folder);
   const stats = await Promise.all(files.map((file) => stat(join(folder, file))));
   const bytes = stats.reduce((sum, { size }) => sum + size, 0);

@@ -93,7 +93,8 @@ export class Statements {
   #command(text: string): void {
     const [, un, key] = RESTRICT.exec(text) ?? [];
     if (text.startsWith('\\connect')) this.refusal ??= CREATE;
-    else if (key === undefined) this.refusal ??= `holds a command of psql that pg_dump does not write: ${text.slice(0, 40)}`;
+    else if (key === undefined)
+      this.refusal ??= `holds a command of psql that pg_dump does not write: ${text.slice(0, 40)}`;
     else if (un === undefined) this.#restrictKey ??= key;
   }
 }
@@ -101,7 +102,8 @@ export class Statements {
 const CLUSTER = 'is of pg_dumpall: make one of the database alone, by pg_dump';
 const CREATE =
   'was made with --create: it would go into a database of its own choice. Make it without that option';
-const CLEAN = 'was made with --clean: its DROP statements fail in an empty database. Make it without that option';
+const CLEAN =
+  'was made with --clean: its DROP statements fail in an empty database. Make it without that option';
 const INSERTS = 'was made with --inserts, which is not read: make it without that option';
 
 /** Why a dump cannot be used, in words that follow its name; undefined when it can, as far as its statements say. */
