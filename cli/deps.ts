@@ -10,6 +10,7 @@ import { openFgaClient } from '../shared/adapters/openfga/client.ts';
 import { openFgaRelations } from '../shared/adapters/openfga/relations.ts';
 import { openFgaTuples } from '../shared/adapters/openfga/tuples.ts';
 import { undiciExchange } from '../shared/adapters/undici/exchange.ts';
+import { openZitadelApi } from '../shared/adapters/zitadel/api.ts';
 import type { AuthorizationModels, AuthorizationStores } from '../shared/ports/authorization-models.ts';
 import type { OpenFgaConfig } from '../shared/configuration/stores.ts';
 import type { Database } from '../shared/ports/database.ts';
@@ -17,6 +18,7 @@ import type { FinaliseSync } from '../shared/ports/directory.ts';
 import type { ProcessGroups, Processes } from '../shared/ports/runtime.ts';
 import type { Relations } from '../shared/ports/relations.ts';
 import type { Tuples } from '../shared/ports/tuples.ts';
+import type { ZitadelApi } from '../shared/ports/zitadel-api.ts';
 
 export { qrCode } from '../shared/adapters/qr/qr-code.ts';
 export { skeleton } from '../shared/adapters/unhomoglyph/skeleton.ts';
@@ -46,6 +48,11 @@ export function openDatabase(url: string): Database {
 /** `url`: base of Kanidm's own API. */
 export function openFinaliseSync(url: string): FinaliseSync {
   return kanidmFinalise({ url }, undiciExchange);
+}
+
+/** `url`: base of Zitadel's API. `token`: of a service account. */
+export function openZitadel(account: { readonly url: string; readonly token: string }): ZitadelApi {
+  return openZitadelApi(account, undiciExchange);
 }
 
 export const processes: Processes & ProcessGroups = linuxProcesses();

@@ -56,14 +56,20 @@ export async function ask(caller: Caller, call: Parameters<Caller>[0]): Promise<
 export const RIGHTS_REMEDY =
   'the account of ZITADEL_PROVISIONING_TOKEN needs the rights that docs/provisioning.md lists; deactivating or locking it ends its tokens for good';
 
-function faultOf({ status, body }: ProviderAnswer): ZitadelFault | Failure {
+/** What a refusal says; undefined for a body that is not Zitadel's. */
+export function problemIn(body: unknown): { readonly message: string; readonly id: string } | undefined {
   const problem = Problem.safeParse(body).data;
+  const [detail] = problem?.details ?? [];
+  return problem && { message: problem.message, id: detail?.id ?? detail?.debug?.id ?? '' };
+}
+
+function faultOf({ status, body }: ProviderAnswer): ZitadelFault | Failure {
+  const problem = problemIn(body);
   const reason = reasonOf(status, problem?.message ?? body);
   if (status === 401 || status === 403) return { outcome: 'denied', reason, remedy: RIGHTS_REMEDY };
   if (problem === undefined)
     return { outcome: 'failed', reason: `${reason}: is ZITADEL_API_URL the address of Zitadel itself?` };
-  const [detail] = problem.details ?? [];
-  return { outcome: 'fault', status, id: detail?.id ?? detail?.debug?.id ?? '', reason };
+  return { outcome: 'fault', status, id: problem.id, reason };
 }
 
 export function asFailure(asked: ZitadelFault | Failure): Failure {
