@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { withExamples } from './help.ts';
+import { registerSetup } from './zitadel/setup.ts';
 
 /** Registers of the parts, one line each; a part loads its work when it is called. */
-const PARTS: readonly ((zitadel: Command) => void)[] = [];
+const PARTS: readonly ((zitadel: Command) => void)[] = [registerSetup];
 
 export function registerZitadel(program: Command): void {
   const zitadel = withExamples(
@@ -11,7 +12,7 @@ export function registerZitadel(program: Command): void {
       .description(
         'Set up, import, verify and look after a Zitadel; who may sign in there, and by which name.',
       ),
-    [],
+    [['sallyport zitadel setup --dry-run', 'what a set-up would make and change']],
   );
   for (const register of PARTS) register(zitadel);
 }

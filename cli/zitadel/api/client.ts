@@ -38,6 +38,8 @@ export interface ApiCall {
 export interface ZitadelClient {
   /** Base of the API, without a secret. */
   readonly url: string;
+  /** Whether a token is the one that is used here. */
+  isOwnToken(token: string): boolean;
   /** Returns the answer's body as `shape` reads it. Throws Refused, Unanswered, Failure; no message has a secret. */
   call<T>(shape: z.ZodType<T>, call: ApiCall): Promise<T>;
 }
@@ -58,7 +60,7 @@ const ATTEMPTS = 8;
 const SEARCH = /\/_?search$|\/List\w+$|^\/v2\/users$/;
 
 export function zitadelClient(
-  { url, api }: { readonly url: string; readonly api: ZitadelApi },
+  { url, token, api }: { readonly url: string; readonly token: string; readonly api: ZitadelApi },
   { wait = (ms) => pause(ms) }: ClientOptions = {},
 ): ZitadelClient {
   const answered = async (call: ApiCall): Promise<unknown> => {
@@ -77,6 +79,7 @@ export function zitadelClient(
   };
   return {
     url,
+    isOwnToken: (other) => other === token,
     async call(shape, call) {
       const parsed = shape.safeParse(await answered(call));
       if (parsed.success) return parsed.data;

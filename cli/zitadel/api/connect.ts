@@ -18,5 +18,5 @@ export function connected(
     'ZITADEL_SERVICE_TOKEN',
     `a personal access token of a service account with ${role}`,
   );
-  return zitadelClient({ url, api: openZitadel({ url, token }) });
+  return zitadelClient({ url, token, api: openZitadel({ url, token }) });
 }

@@ -43,6 +43,8 @@ const Member = z.object({
   roles: z.array(z.string()).default([]),
   preferredLoginName: z.string().default(''),
   userType: z.string().default(''),
+  /** The organisation that the user is in; empty where the release does not say. */
+  userResourceOwner: z.string().default(''),
 });
 
 export type Member = z.infer<typeof Member>;

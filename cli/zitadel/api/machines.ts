@@ -26,20 +26,6 @@ export function machines(client: ZitadelClient, organization?: string): Promise<
   return listed(client, Machine, { path: '/v2/users', body: { queries }, right: 'user.read' });
 }
 
-/** The user with this username, of any kind. */
-export async function userNamed(
-  client: ZitadelClient,
-  organization: string,
-  userName: string,
-): Promise<ListedUser | undefined> {
-  const queries = [
-    { userNameQuery: { userName, method: 'TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE' } },
-    { organizationIdQuery: { organizationId: organization } },
-  ];
-  const found = await listed(client, Machine, { path: '/v2/users', body: { queries }, right: 'user.read' });
-  return found.find(({ username }) => username.toLowerCase() === userName.toLowerCase());
-}
-
 export interface NewMachine {
   readonly userName: string;
   readonly name: string;
@@ -170,4 +156,18 @@ export async function removePat(
       () => client.call(Nothing, { ...call, path: `/management/v1/users/${rest}`, organization }),
     ),
   );
+}
+
+/** Service accounts and people of this username, whatever organisation they are in. */
+export async function usersNamed(client: ZitadelClient, userName: string): Promise<readonly ListedUser[]> {
+  const queries = [{ userNameQuery: { userName, method: 'TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE' } }];
+  const found = await listed(client, Machine, { path: '/v2/users', body: { queries }, right: 'user.read' });
+  return found.filter(({ username }) => username.toLowerCase() === userName.toLowerCase());
+}
+
+/** Id of the account whose token is used. */
+export async function ownUser(client: ZitadelClient): Promise<string> {
+  const shape = z.object({ user: z.object({ id: z.string() }) });
+  const call = { method: 'GET', path: '/auth/v1/users/me', right: 'a valid token' } as const;
+  return (await client.call(shape, call)).user.id;
 }

@@ -1,0 +1,127 @@
+import { Failure } from '../../failure.ts';
+import { colors, note, print, printJson, progressBar } from '../../terminal.ts';
+import { connected } from '../api/connect.ts';
+import { readSetupFile } from './file.ts';
+import { OutFile } from './out.ts';
+import type { Plan, Step } from './plan.ts';
+import { carryOut, Stopped } from './run.ts';
+import { survey, type Survey, type SetupOf } from './survey.ts';
+
+export interface SetupCommand {
+  readonly file: string;
+  readonly dryRun?: boolean;
+  readonly check?: boolean;
+  readonly out?: string;
+  readonly renew: readonly string[];
+  readonly writeSecrets?: boolean;
+  readonly json?: boolean;
+}
+
+export async function runSetup(options: SetupCommand): Promise<void> {
+  const writes = options.check !== true && options.dryRun !== true;
+  const of: SetupOf = {
+    wanted: await readSetupFile(options.file),
+    client: connected('IAM_OWNER'),
+    out: await OutFile.open(options.out),
+    renew: new Set(options.renew),
+    writeSecrets: options.writeSecrets === true,
+    now: Date.now,
+  };
+  const found = await survey(of, writes);
+  if (!writes) {
+    shownOnly(found, options);
+    return;
+  }
+  await mustKeep(found, of.out);
+  const bar = progressBar('setting up', { long: true });
+  try {
+    const { done, last } = await carryOut(found, () => survey(of, true), bar);
+    bar.end();
+    report(options, last, { done, planned: [], ok: true, next: nextAfter(done, of.out, options) });
+  } catch (error) {
+    bar.end();
+    if (!(error instanceof Stopped)) throw error;
+    stopped(options, found, error);
+  }
+}
+
+/** What is made must not be lost: refuses before anything is made. */
+async function mustKeep({ plans, setup }: Survey, out: OutFile): Promise<void> {
+  const secrets = plans.flatMap((plan) => [...plan.secrets.keys()]);
+  if (out.path === null && secrets.length > 0)
+    throw new Failure(
+      `${[...new Set(secrets)].join(', ')} would be made, and are shown once: add --out FILE (an env file, or .yaml for the manifest of a Kubernetes Secret). Nothing was changed`,
+    );
+  const token = out.get('ZITADEL_SERVICE_TOKEN');
+  if (token === undefined || setup.wanted.serviceAccount === undefined) return;
+  if (setup.client.isOwnToken(token))
+    throw new Failure(
+      `${out.path ?? ''} holds the token that this command runs with, where that of ${setup.wanted.serviceAccount.username} belongs: name another file. Nothing was changed`,
+    );
+}
+
+interface Outcome {
+  readonly done: readonly Step[];
+  readonly planned: readonly Step[];
+  readonly ok: boolean;
+  readonly next: string;
+}
+
+/** Of --dry-run and --check. */
+function shownOnly(found: Survey, options: SetupCommand): void {
+  const planned = [...found.branches.flat(), ...found.last];
+  const drifted = options.check === true && planned.length > 0;
+  const next =
+    planned.length === 0
+      ? 'nothing to do'
+      : `\`sallyport zitadel setup --file ${options.file}${options.out === undefined ? '' : ` --out ${options.out}`}\` makes it so`;
+  report(options, found, { done: [], planned, ok: !drifted, next });
+  if (drifted) throw new Failure('');
+}
+
+function stopped(options: SetupCommand, found: Survey, error: Stopped): never {
+  const left = [...found.branches.flat(), ...found.last].filter(
+    ({ what }) => !error.done.some((each) => each.what === what),
+  );
+  const message = `${error.message}\n${error.done.length} steps are done, ${left.length} are left; what is done stays. Run the same command again: it goes on where this one stopped`;
+  if (options.json === true)
+    printJson({ ok: false, error: message, done: error.done.map(shown), left: left.map(shown) });
+  throw new Failure(message, { cause: error });
+}
+
+function nextAfter(done: readonly Step[], { path }: OutFile, { file }: SetupCommand): string {
+  if (done.length === 0) return 'nothing to do; `sallyport doctor` checks the whole of it';
+  const kept = path === null ? '' : /\.ya?ml$/i.test(path) ? `kubectl apply -f ${path}; ` : `the variables are in ${path}; `;
+  return `${kept}\`sallyport zitadel setup --check --file ${file}\` tells of drift, \`sallyport doctor\` checks the whole of it`;
+}
+
+function shown({ action, what, why }: Step): object {
+  return { action, what, ...(why !== '' && { why }) };
+}
+
+function all<Key extends 'kept' | 'notes' | 'unchecked'>(plans: readonly Plan[], key: Key): readonly string[] {
+  return plans.flatMap((plan) => plan[key]);
+}
+
+function report(options: SetupCommand, { plans, instance, version }: Survey, outcome: Outcome): void {
+  const { done, planned, ok, next } = outcome;
+  const [notes, unchecked] = [all(plans, 'notes'), all(plans, 'unchecked')];
+  if (options.json === true) {
+    printJson({
+      ok,
+      ...{ instance, version },
+      changed: done.length,
+      ...{ done: done.map(shown), planned: planned.map(shown), kept: all(plans, 'kept') },
+      ...{ notes, unchecked, out: options.out ?? null, next },
+    });
+    return;
+  }
+  const label = (step: Step): string =>
+    done.includes(step) ? (step.action === 'make' ? 'made' : 'changed') : `would ${step.action}`;
+  for (const step of [...done, ...planned])
+    print(`${colors.green(label(step).padEnd(12))} ${step.what}${step.why === '' ? '' : ` (${step.why})`}`);
+  print(`${all(plans, 'kept').length} as they should be, ${done.length} changed${planned.length > 0 ? `, ${planned.length} differ` : ''}`);
+  for (const each of notes) note(`${colors.yellow('note:')} ${each}`);
+  for (const each of unchecked) note(`${colors.dim('not checked:')} ${each}`);
+  note(`next: ${next}`);
+}

@@ -1,0 +1,56 @@
+import { newestIds } from '../api/events.ts';
+import {
+  activateEmail,
+  createSmtp,
+  emailProviders,
+  isActive,
+  updateSmtp,
+  type EmailProvider,
+  type Smtp,
+} from '../api/email.ts';
+import { differences, known, Plan, type Setup } from './plan.ts';
+import { currentList } from './current.ts';
+
+/** Zitadel takes a second mail server silently, so the one that is there is changed, and one is made only where there is none. */
+export async function mailPart({ client, wanted, writeSecrets }: Setup): Promise<Plan> {
+  const plan = new Plan();
+  if (wanted.smtp === undefined) return plan;
+  const { password = '', user = '', replyTo, ...rest } = wanted.smtp;
+  const smtp: Smtp = { ...rest, user, replyToAddress: replyTo };
+  const providers = await currentList(
+    () => emailProviders(client),
+    () => newestIds(client, { types: ['instance.smtp.config.added'], member: 'id' }),
+    () => newestIds(client, { types: ['instance.smtp.config.removed'], member: 'id' }),
+  );
+  const servers = providers.filter((each) => each.smtp !== undefined);
+  const found = pick(servers, smtp);
+  const what = `mail server ${smtp.host}`;
+  let id = found?.id;
+  if (found?.smtp === undefined)
+    plan.make(what, async () => {
+      id = await createSmtp(client, smtp, password);
+    });
+  else {
+    const differing = differences({ ...found.smtp, description: found.description }, smtp);
+    const secret = writeSecrets && password !== '' ? ['password'] : [];
+    const all = [...differing, ...secret];
+    if (all.length === 0) plan.kept.push(what);
+    else plan.change(what, all.join(', '), () => updateSmtp(client, found.id, smtp, password));
+    if (password !== '' && all.length === 0)
+      plan.unchecked.push('smtp.password: Zitadel does not show it; --write-secrets writes it again');
+  }
+  if (found === undefined || !isActive(found))
+    plan.make(`${what}, active`, () => activateEmail(client, known(id, what)));
+  if (servers.length > 1)
+    plan.notes.push(`${servers.length - 1} further mail servers are there, not active while this one is; they stay`);
+  return plan;
+}
+
+function pick(servers: readonly EmailProvider[], { host, senderAddress, description }: Smtp): EmailProvider | undefined {
+  return (
+    servers.find(({ smtp }) => smtp?.host === host && smtp.senderAddress === senderAddress) ??
+    servers.find((each) => each.description === description) ??
+    servers.find(isActive) ??
+    servers[0]
+  );
+}

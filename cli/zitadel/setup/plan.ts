@@ -1,0 +1,107 @@
+import { Failure } from '../../failure.ts';
+import type { ZitadelClient } from '../api/client.ts';
+import type { Member } from '../api/instance.ts';
+import type { Wanted } from './file.ts';
+import type { OutFile } from './out.ts';
+
+/** Ids of what is there, or was made by a step. */
+export interface Ids {
+  organization?: string;
+  project?: string;
+  /** Identity providers of the instance, by their step's name. */
+  readonly idps: Map<string, string>;
+}
+
+/** What a set-up works with. */
+export interface Setup {
+  readonly client: ZitadelClient;
+  readonly wanted: Wanted;
+  readonly out: OutFile;
+  /** Variables whose secrets are made anew, though they are there. */
+  readonly renew: ReadonlySet<string>;
+  /** Secrets that Zitadel keeps to itself are written again. */
+  readonly writeSecrets: boolean;
+  /** The account whose token is used. */
+  readonly own: { readonly user: string; readonly organization: { readonly id: string; readonly name: string } };
+  /** Administrators of the instance. */
+  readonly members: readonly Member[];
+  readonly ids: Ids;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export interface Step {
+  readonly action: 'make' | 'change';
+  /** `project Auth Gateway API` */
+  readonly what: string;
+  /** What differs; empty where it is missing. */
+  readonly why: string;
+  /** Neighbours of one group may run at the same time. */
+  readonly group?: string;
+  /** Runs after all others: what it writes is written by other steps, too. */
+  readonly last?: boolean;
+  readonly run: () => Promise<void>;
+}
+
+/** What one part of the file comes to, beside what is there. */
+export class Plan {
+  readonly steps: Step[] = [];
+  /** What is there as it should be. */
+  readonly kept: string[] = [];
+  /** What people should know, or have to do themselves. */
+  readonly notes: string[] = [];
+  /** What cannot be read again, so that nobody can say whether it fits. */
+  readonly unchecked: string[] = [];
+  /** Secrets that steps will make, by variable, with the ids of the tokens that are there before. */
+  readonly secrets = new Map<string, readonly string[]>();
+  /** Values for --out that are there already. */
+  readonly values: ((out: OutFile) => Promise<void>)[] = [];
+
+  make(what: string, run: Step['run'], group?: string): void {
+    this.steps.push({ action: 'make', what, why: '', run, ...(group !== undefined && { group }) });
+  }
+
+  change(what: string, why: string, run: Step['run'], group?: string): void {
+    this.steps.push({ action: 'change', what, why, run, ...(group !== undefined && { group }) });
+  }
+}
+
+/** Steps of all parts, by the branches that may run at the same time, and those that run last. */
+export interface Branches {
+  readonly branches: readonly (readonly Step[])[];
+  readonly last: readonly Step[];
+}
+
+export function branchesOf(parts: readonly (readonly Plan[])[]): Branches {
+  const all = parts.map((plans) => plans.flatMap(({ steps }) => steps));
+  return {
+    branches: all.map((steps) => steps.filter(({ last }) => last !== true)),
+    last: all.flat().filter(({ last }) => last === true),
+  };
+}
+
+/** An id that an earlier step has found or made. */
+export function known(id: string | undefined, what: string): string {
+  if (id === undefined) throw new Failure(`${what} is not there yet`);
+  return id;
+}
+
+/** Names of members that differ from those that are wanted. */
+export function differences(
+  is: Readonly<Record<string, unknown>>,
+  wanted: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  return Object.entries(wanted).flatMap(([name, value]) =>
+    canonical(is[name]) === canonical(value) ? [] : [name],
+  );
+}
+
+/** Protobuf's JSON leaves out what is false, 0 or empty, and the order of a list means nothing in what is compared. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return JSON.stringify(value.map(canonical).sort());
+  if (value === undefined || value === null || value === false || value === '' || value === '0s') return '';
+  if (typeof value !== 'object') return JSON.stringify(value);
+  const members = Object.entries(value).map(([name, each]): [string, string] => [name, canonical(each)]);
+  const said = members.filter(([, each]) => each !== '' && each !== '[]');
+  return said.length === 0 ? '' : JSON.stringify(said.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

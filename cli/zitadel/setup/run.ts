@@ -1,0 +1,97 @@
+import { pause } from '../../../shared/ports/runtime.ts';
+import { messageOf } from '../../../shared/errors.ts';
+import { Failure } from '../../failure.ts';
+import { interruption } from '../../terminal.ts';
+import { Refused } from '../api/client.ts';
+import type { Step } from './plan.ts';
+import type { Survey } from './survey.ts';
+
+const TOGETHER = 6;
+/** How often what is listed is read again after a conflict, and how long before. */
+const LOOKS = 20;
+const PAUSE_MS = 250;
+
+export interface Progress {
+  /** Of all steps, of this survey and of those before. */
+  update(done: number, total: number): void;
+}
+
+/** A run that stopped: what it had done by then. */
+export class Stopped extends Failure {
+  readonly done: readonly Step[];
+
+  constructor(message: string, done: readonly Step[], cause: unknown) {
+    super(message, { cause });
+    this.done = done;
+  }
+}
+
+/**
+ * Carries the steps out. Where Zitadel says that something is there already, its lists were behind: everything is read again, and what
+ * is left is done. Returns what was done and the last survey; throws Stopped.
+ */
+export async function carryOut(
+  first: Survey,
+  again: () => Promise<Survey>,
+  progress: Progress,
+): Promise<{ readonly done: readonly Step[]; readonly last: Survey }> {
+  const done: Step[] = [];
+  let survey = first;
+  for (let look = 0; ; look++) {
+    const conflict = await once(survey, done, progress);
+    if (conflict === undefined) return { done, last: survey };
+    if (look === LOOKS) throw new Stopped(conflict.message, done, conflict);
+    await pause(PAUSE_MS);
+    survey = await again();
+  }
+}
+
+/** Returns the conflict that makes another survey necessary. */
+async function once(
+  { setup, plans, branches, last }: Survey,
+  done: Step[],
+  progress: Progress,
+): Promise<Refused | undefined> {
+  const before = done.length;
+  const total = before + last.length + branches.flat().length;
+  // An array, because what several branches share must not be narrowed.
+  const failures: unknown[] = [];
+  const perform = async (step: Step): Promise<void> => {
+    if (failures.length > 0 || interruption().aborted) return;
+    try {
+      await step.run();
+      done.push(step);
+      progress.update(done.length, total);
+    } catch (error) {
+      failures.push(named(step, error));
+    }
+  };
+  await setup.out.begin(new Map(plans.flatMap(({ secrets }) => [...secrets])));
+  for (const value of plans.flatMap(({ values }) => values)) await value(setup.out);
+  await Promise.all(branches.map((steps) => inOrder(steps, perform)));
+  await inOrder(last, perform);
+  const [failure] = failures;
+  if (failure === undefined) return undefined;
+  if (failure instanceof Refused && failure.status === 409) return failure;
+  throw new Stopped(messageOf(failure), done, failure);
+}
+
+/** One step after another, neighbours of one group together. */
+async function inOrder(steps: readonly Step[], perform: (step: Step) => Promise<void>): Promise<void> {
+  for (let at = 0; at < steps.length; ) {
+    const group = steps[at]?.group;
+    const end = group === undefined ? at + 1 : steps.findIndex((each, index) => index > at && each.group !== group);
+    const together = steps.slice(at, Math.min(end === -1 ? steps.length : end, at + TOGETHER));
+    await Promise.all(together.map(perform));
+    at += together.length;
+  }
+}
+
+/** Which step it was that was refused. */
+function named({ what }: Step, error: unknown): unknown {
+  if (error instanceof Refused) {
+    const { status, id, unknownRoute } = error;
+    return new Refused(`${what}: ${error.message}`, { outcome: 'refused', reason: error.message, status, id, unknownRoute });
+  }
+  return error instanceof Failure ? new Failure(`${what}: ${error.message}`, { cause: error }) : error;
+}

@@ -1,0 +1,60 @@
+import { instanceMembers, instanceOf, permissionsOf } from '../api/instance.ts';
+import { ownUser } from '../api/machines.ts';
+import { ownOrganization } from '../api/organizations.ts';
+import { Failure } from '../../failure.ts';
+import { accountsPart } from './accounts.ts';
+import { eventsPart } from './events.ts';
+import { identityProvidersPart } from './identity-providers.ts';
+import { mailPart } from './mail.ts';
+import { branchesOf, type Branches, type Plan, type Setup } from './plan.ts';
+import { projectPart } from './project.ts';
+import { signInPart } from './sign-in.ts';
+
+export type SetupOf = Omit<Setup, 'own' | 'ids' | 'members'>;
+
+export interface Survey extends Branches {
+  readonly instance: string;
+  readonly version: string;
+  readonly plans: readonly Plan[];
+  readonly setup: Setup;
+}
+
+/** Reads everything, changes nothing. Throws Failure when a right is missing, before anything is changed. */
+export async function survey(of: SetupOf, writes: boolean): Promise<Survey> {
+  const { client } = of;
+  const [instance, user, organization, members, permissions] = await Promise.all([
+    instanceOf(client),
+    ownUser(client),
+    ownOrganization(client),
+    instanceMembers(client),
+    permissionsOf(client),
+  ]);
+  if (writes) mustWrite(permissions);
+  const setup: Setup = { ...of, members, own: { user, organization }, ids: { idps: new Map() } };
+  const [project, accounts, mail, [idps, signIn], events] = await Promise.all([
+    projectPart(setup),
+    accountsPart(setup),
+    mailPart(setup),
+    identityProvidersPart(setup).then(async (part) => [part, await signInPart(setup)] as const),
+    eventsPart(setup),
+  ]);
+  const parts = [[project, accounts], [mail, idps, signIn], [events]];
+  return {
+    ...{ instance: instance.name, version: instance.version, setup },
+    plans: parts.flat(),
+    ...branchesOf(parts),
+  };
+}
+
+/** Of IAM_OWNER, and not of IAM_OWNER_VIEWER. */
+const NEEDED = ['iam.write', 'iam.policy.write', 'iam.member.write', 'org.create', 'user.write'];
+
+function mustWrite(held: readonly string[]): void {
+  // A release that does not say refuses the first call instead, and nothing has been changed then either.
+  if (!held.some((each) => each.startsWith('iam.'))) return;
+  const missing = NEEDED.filter((right) => !held.includes(right));
+  if (missing.length > 0)
+    throw new Failure(
+      `the account of ZITADEL_SERVICE_TOKEN lacks ${missing.join(', ')}: set-up needs the role IAM_OWNER. Nothing was changed`,
+    );
+}
