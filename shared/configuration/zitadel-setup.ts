@@ -59,7 +59,16 @@ const ServiceAccount = z.strictObject({
   name: name.optional().describe('default: the username'),
   description: z.string().max(500).default(''),
   roles: z
-    .array(z.enum(['IAM_OWNER', 'IAM_OWNER_VIEWER', 'IAM_ORG_MANAGER', 'IAM_USER_MANAGER', 'IAM_END_USER_IMPERSONATOR', 'IAM_ADMIN_IMPERSONATOR']))
+    .array(
+      z.enum([
+        'IAM_OWNER',
+        'IAM_OWNER_VIEWER',
+        'IAM_ORG_MANAGER',
+        'IAM_USER_MANAGER',
+        'IAM_END_USER_IMPERSONATOR',
+        'IAM_ADMIN_IMPERSONATOR',
+      ]),
+    )
     .min(1)
     .default(['IAM_OWNER_VIEWER'])
     .describe('of the instance, exactly these'),
@@ -110,7 +119,9 @@ const Mfa = z.strictObject({
   force: z
     .enum(['administrators', 'everyone', 'local', 'nobody'])
     .default('administrators')
-    .describe('`administrators`: everybody in their organisations, since Zitadel forces by organisation; `local`: whoever signs in by password'),
+    .describe(
+      '`administrators`: everybody in their organisations, since Zitadel forces by organisation; `local`: whoever signs in by password',
+    ),
   secondFactors: z
     .array(z.enum(['otp', 'u2f', 'otp_email', 'otp_sms', 'recovery_codes']))
     .default(['otp', 'u2f'])

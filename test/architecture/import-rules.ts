@@ -43,7 +43,7 @@ export const adaptersAreWiredInOnePlace = forbid(
 const LIBRARIES = ['zod', 'jose', 'hono', 'lru-cache', 'ipaddr.js', '@humanwhocodes/momoa', 'postgres-array'];
 const ALLOWED: readonly { readonly where: string; readonly packages: readonly string[] }[] = [
   { where: 'functions/node', packages: ['@hono/node-server'] },
-  { where: 'cli', packages: ['commander', 'picocolors', 'umzug', '@openfga/syntax-transformer'] },
+  { where: 'cli', packages: ['commander', 'picocolors', 'umzug', 'yaml', '@openfga/syntax-transformer'] },
 ];
 
 export const vendorsStayInAdapters = forbid((from, { to, local }) => {

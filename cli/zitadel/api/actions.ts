@@ -35,7 +35,10 @@ const Executions = z.object({ pagination: Total, executions: z.array(Execution).
 const PAGE = 100;
 
 async function paged<T>(
-  read: (pagination: { readonly offset: string; readonly limit: number }) => Promise<readonly [number, readonly T[]]>,
+  read: (pagination: {
+    readonly offset: string;
+    readonly limit: number;
+  }) => Promise<readonly [number, readonly T[]]>,
 ): Promise<readonly T[]> {
   const all: T[] = [];
   for (;;) {

@@ -106,7 +106,13 @@ export async function updateApiApplication(
   authMethodType: string,
 ): Promise<void> {
   const path = `/management/v1/projects/${project}/apps/${id}/api_config`;
-  await client.call(Nothing, { method: 'PUT', path, organization, body: { authMethodType }, right: RIGHT.write });
+  await client.call(Nothing, {
+    method: 'PUT',
+    path,
+    organization,
+    body: { authMethodType },
+    right: RIGHT.write,
+  });
 }
 
 /** The one before stops working at once. */

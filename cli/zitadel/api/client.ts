@@ -70,7 +70,8 @@ export function zitadelClient(
     for (let attempt = 1; ; attempt++) {
       const answer = await api({ method, path, body, organization, secrets, timeoutMs: TIMEOUT_MS });
       if (answer.outcome === 'ok') return answer.body;
-      const again = answer.outcome === 'away' || answer.outcome === 'busy' || (answer.outcome === 'slow' && reads);
+      const again =
+        answer.outcome === 'away' || answer.outcome === 'busy' || (answer.outcome === 'slow' && reads);
       if (!again || attempt === ATTEMPTS) throw failureOf(url, call, answer, reads);
       const asked = answer.outcome === 'busy' ? (answer.retryAfterSeconds ?? 0) * 1_000 : 0;
       await wait(Math.min(Math.max(pauseMs, asked), 30_000));
@@ -101,9 +102,13 @@ function failureOf(
   if (answer.outcome === 'refused') return new Refused(`${name}: ${causeOf(call, answer)}`, answer);
   const what = `${name}: ${answer.reason}`;
   if (answer.outcome === 'slow' && !reads)
-    return new Unanswered(`${what}; it may have been carried out all the same. Run the command again: it looks before it writes`);
+    return new Unanswered(
+      `${what}; it may have been carried out all the same. Run the command again: it looks before it writes`,
+    );
   if (answer.outcome === 'failed' || answer.outcome === 'denied') return new Failure(what);
-  return new Failure(`${what}. ${new URL(url).host} (ZITADEL_API_URL, else ZITADEL_ISSUER_URL) is away or not ready yet`);
+  return new Failure(
+    `${what}. ${new URL(url).host} (ZITADEL_API_URL, else ZITADEL_ISSUER_URL) is away or not ready yet`,
+  );
 }
 
 function causeOf({ right }: ApiCall, { status, reason, unknownRoute }: ZitadelRefusal): string {

@@ -8,11 +8,12 @@ import { zitadelClient, type ZitadelClient } from './client.ts';
 export type NeededRole = 'IAM_OWNER' | 'IAM_OWNER_VIEWER';
 
 /** The API behind ZITADEL_API_URL, with ZITADEL_SERVICE_TOKEN. Throws Failure with every missing variable. */
-export function connected(
-  role: NeededRole,
-  config: Operations = configured(OPERATIONS),
-): ZitadelClient {
-  const url = needed(config.zitadelUrl, 'ZITADEL_API_URL', 'the base of Zitadel’s API, or ZITADEL_ISSUER_URL');
+export function connected(role: NeededRole, config: Operations = configured(OPERATIONS)): ZitadelClient {
+  const url = needed(
+    config.zitadelUrl,
+    'ZITADEL_API_URL',
+    'the base of Zitadel’s API, or ZITADEL_ISSUER_URL',
+  );
   const token = needed(
     config.zitadelToken,
     'ZITADEL_SERVICE_TOKEN',

@@ -43,10 +43,17 @@ export async function createSmtp(client: ZitadelClient, smtp: Smtp, password: st
 }
 
 /** Replaces all of it. An empty password leaves the stored one. */
-export async function updateSmtp(client: ZitadelClient, id: string, smtp: Smtp, password: string): Promise<void> {
+export async function updateSmtp(
+  client: ZitadelClient,
+  id: string,
+  smtp: Smtp,
+  password: string,
+): Promise<void> {
   const path = `/admin/v1/email/smtp/${id}`;
   const body = { ...smtp, ...(password !== '' && { password }) };
-  await unlessUnchanged(client.call(Nothing, { method: 'PUT', path, body, secrets: [password], right: 'iam.write' }));
+  await unlessUnchanged(
+    client.call(Nothing, { method: 'PUT', path, body, secrets: [password], right: 'iam.write' }),
+  );
 }
 
 /** The one that was active is no longer. */

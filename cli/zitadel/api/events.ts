@@ -15,7 +15,11 @@ const LOOKED_AT = 50;
  */
 export async function newestIds(
   client: ZitadelClient,
-  { types, member, aggregate }: { readonly types: readonly string[]; readonly member: string; readonly aggregate?: string },
+  {
+    types,
+    member,
+    aggregate,
+  }: { readonly types: readonly string[]; readonly member: string; readonly aggregate?: string },
 ): Promise<readonly string[]> {
   const { events } = await client.call(Events, {
     method: 'POST',

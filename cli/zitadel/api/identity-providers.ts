@@ -16,9 +16,7 @@ const Azure = z.object({
   clientId: z.string(),
   scopes: z.array(z.string()).default([]),
   emailVerified: z.boolean().default(false),
-  tenant: z
-    .object({ tenantType: z.string().optional(), tenantId: z.string().optional() })
-    .default({}),
+  tenant: z.object({ tenantType: z.string().optional(), tenantId: z.string().optional() }).default({}),
 });
 
 const Provider = z.object({

@@ -8,7 +8,13 @@ const Instance = z.object({
     /** As the release calls itself; newer ones alone. */
     version: z.string().default(''),
     domains: z
-      .array(z.object({ domain: z.string(), primary: z.boolean().default(false), generated: z.boolean().default(false) }))
+      .array(
+        z.object({
+          domain: z.string(),
+          primary: z.boolean().default(false),
+          generated: z.boolean().default(false),
+        }),
+      )
       .default([]),
   }),
 });

@@ -46,7 +46,13 @@ export async function createMachine(
     },
     async () => {
       const body = { userName, name, description, accessTokenType: 'ACCESS_TOKEN_TYPE_BEARER' };
-      const call = { method: 'POST', path: '/management/v1/users/machine', organization, body, right } as const;
+      const call = {
+        method: 'POST',
+        path: '/management/v1/users/machine',
+        organization,
+        body,
+        right,
+      } as const;
       return (await client.call(z.object({ userId: z.string() }), call)).userId;
     },
   );
@@ -58,7 +64,13 @@ export async function updateMachine(
   body: { readonly name: string; readonly description: string; readonly accessTokenType: string },
 ): Promise<void> {
   const path = `/management/v1/users/${encodeURIComponent(user.id)}/machine`;
-  await client.call(Nothing, { method: 'PUT', path, organization: user.organization, body, right: 'user.write' });
+  await client.call(Nothing, {
+    method: 'PUT',
+    path,
+    organization: user.organization,
+    body,
+    right: 'user.write',
+  });
 }
 
 /** A personal access token, never its text. */
@@ -109,7 +121,12 @@ export async function patsOf(
           right: 'user.read',
         });
         for (const each of result)
-          all.push({ id: each.id, userId: each.userId, created: each.creationDate, expires: each.expirationDate });
+          all.push({
+            id: each.id,
+            userId: each.userId,
+            created: each.creationDate,
+            expires: each.expirationDate,
+          });
         if (result.length === 0 || all.length >= Number(pagination.totalResult)) return all;
       }
     },
@@ -134,7 +151,11 @@ export async function createPat(
   { id, organization }: { readonly id: string; readonly organization: string },
   expires: Date,
 ): Promise<{ readonly tokenId: string; readonly token: string }> {
-  const call = { method: 'POST', body: { expirationDate: expires.toISOString() }, right: 'user.write' } as const;
+  const call = {
+    method: 'POST',
+    body: { expirationDate: expires.toISOString() },
+    right: 'user.write',
+  } as const;
   const user = encodeURIComponent(id);
   return either(
     () => client.call(NewPat, { ...call, path: `/v2/users/${user}/pats` }),

@@ -15,7 +15,10 @@ export function organizations(client: ZitadelClient): Promise<readonly Organizat
   return listed(client, Organization, { path: '/v2/organizations/_search', right: 'org.read' });
 }
 
-export async function organizationNamed(client: ZitadelClient, name: string): Promise<Organization | undefined> {
+export async function organizationNamed(
+  client: ZitadelClient,
+  name: string,
+): Promise<Organization | undefined> {
   const queries = [{ nameQuery: { name, method: 'TEXT_QUERY_METHOD_EQUALS' } }];
   const call = { path: '/v2/organizations/_search', body: { queries }, right: 'org.read' };
   const found = await listed(client, Organization, call);

@@ -22,7 +22,13 @@ export interface LoginPolicy {
   readonly inherited: boolean;
 }
 
-function loginPolicy({ secondFactors, multiFactors, idps, isDefault, ...rest }: z.infer<typeof Login>): LoginPolicy {
+function loginPolicy({
+  secondFactors,
+  multiFactors,
+  idps,
+  isDefault,
+  ...rest
+}: z.infer<typeof Login>): LoginPolicy {
   const settings = Object.fromEntries(Object.entries(rest).filter(([name]) => name !== 'details'));
   return {
     ...{ settings, secondFactors, multiFactors },
@@ -99,7 +105,9 @@ export async function unlessUnchanged(work: Promise<unknown>): Promise<void> {
     await work;
   } catch (error) {
     const unchanged =
-      error instanceof Refused && error.status === 400 && /not(?: been)? changed|NotChanged|no changes/i.test(error.message);
+      error instanceof Refused &&
+      error.status === 400 &&
+      /not(?: been)? changed|NotChanged|no changes/i.test(error.message);
     if (!unchanged) throw error;
   }
 }
@@ -117,8 +125,6 @@ const Sms = z.looseObject({ state: z.string().default('') });
 
 /** Whether codes can be sent by SMS. */
 export async function sendsSms(client: ZitadelClient): Promise<boolean> {
-  const found = await orAbsent(
-    listed(client, Sms, { path: '/admin/v1/sms/_search', right: 'iam.read' }),
-  );
+  const found = await orAbsent(listed(client, Sms, { path: '/admin/v1/sms/_search', right: 'iam.read' }));
   return found?.some(({ state }) => state.endsWith('_ACTIVE')) === true;
 }

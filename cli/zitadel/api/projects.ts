@@ -23,7 +23,12 @@ export type ProjectSettings = Omit<Project, 'id' | 'name' | 'state'>;
 /** What an organisation owns. */
 export function projectsOf(client: ZitadelClient, organization: string): Promise<readonly Project[]> {
   return either(
-    () => listed(client, Project, { path: '/management/v1/projects/_search', organization, right: 'project.read' }),
+    () =>
+      listed(client, Project, {
+        path: '/management/v1/projects/_search',
+        organization,
+        right: 'project.read',
+      }),
     () => projectsByConnect(client, organization),
   );
 }
@@ -111,13 +116,22 @@ const Role = z.object({
 
 export type Role = z.infer<typeof Role>;
 
-export function rolesOf(client: ZitadelClient, { organization, project }: ProjectPlace): Promise<readonly Role[]> {
+export function rolesOf(
+  client: ZitadelClient,
+  { organization, project }: ProjectPlace,
+): Promise<readonly Role[]> {
   const right = 'project.role.read';
   return either(
-    () => listed(client, Role, { path: `/management/v1/projects/${project}/roles/_search`, organization, right }),
+    () =>
+      listed(client, Role, { path: `/management/v1/projects/${project}/roles/_search`, organization, right }),
     async () => {
       const shape = z.object({ projectRoles: z.array(Role).default([]) });
-      const call = { method: 'POST', path: `${CONNECT}/ListProjectRoles`, body: { projectId: project }, right } as const;
+      const call = {
+        method: 'POST',
+        path: `${CONNECT}/ListProjectRoles`,
+        body: { projectId: project },
+        right,
+      } as const;
       return (await client.call(shape, call)).projectRoles;
     },
   );

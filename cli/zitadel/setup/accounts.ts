@@ -57,11 +57,7 @@ export async function accountsPart(setup: Setup): Promise<Plan> {
   return plan;
 }
 
-async function planAccount(
-  setup: Setup,
-  plan: Plan,
-  account: Account,
-): Promise<void> {
+async function planAccount(setup: Setup, plan: Plan, account: Account): Promise<void> {
   const { client, own, members } = setup;
   const found = pick(await usersNamed(client, account.userName), account.userName, own.organization.id);
   const other = members.find(({ roles }) => roles.includes(LOGIN_ROLE));
@@ -80,7 +76,13 @@ async function planAccount(
     id: known(userId, what),
     organization: found?.details.resourceOwner ?? own.organization.id,
   });
-  planRights(setup, plan, account, user, members.find((each) => each.userId === found?.userId));
+  planRights(
+    setup,
+    plan,
+    account,
+    user,
+    members.find((each) => each.userId === found?.userId),
+  );
   await planToken(setup, plan, account, user, found !== undefined);
 }
 
@@ -96,7 +98,9 @@ function planExisting({ client }: Setup, plan: Plan, account: Account, found: Li
   const what = `service account ${userName}`;
   const { machine, state, details } = found;
   if (state !== 'USER_STATE_ACTIVE')
-    plan.notes.push(`${what} is not active: Zitadel has ended its tokens for good. Reactivate it, and add --renew ${account.variable}`);
+    plan.notes.push(
+      `${what} is not active: Zitadel has ended its tokens for good. Reactivate it, and add --renew ${account.variable}`,
+    );
   // What the first instance has made has its own words.
   const differing = machine === undefined || !ownsToken ? [] : differences(machine, { name, description });
   if (differing.length === 0 || machine === undefined) {
@@ -105,7 +109,9 @@ function planExisting({ client }: Setup, plan: Plan, account: Account, found: Li
   }
   const user = { id: found.userId, organization: details.resourceOwner };
   const { accessTokenType } = machine;
-  plan.change(what, differing.join(', '), () => updateMachine(client, user, { name, description, accessTokenType }));
+  plan.change(what, differing.join(', '), () =>
+    updateMachine(client, user, { name, description, accessTokenType }),
+  );
 }
 
 function planRights(
@@ -154,7 +160,8 @@ async function planToken(
   }
   plan.secrets.set(variable, before ?? there.map(({ id }) => id));
   if (!wasThere) plan.make(what, make);
-  else plan.change(what, reason ?? 'a new one; the old ones stay until `zitadel tokens rotate --finish`', make);
+  else
+    plan.change(what, reason ?? 'a new one; the old ones stay until `zitadel tokens rotate --finish`', make);
 }
 
 interface TokenState {
@@ -166,7 +173,11 @@ interface TokenState {
 }
 
 /** Undefined: none is made. */
-function whyMade({ there, variable, before, wasThere, ownsToken }: TokenState, out: OutTokens, now: number): string | undefined {
+function whyMade(
+  { there, variable, before, wasThere, ownsToken }: TokenState,
+  out: OutTokens,
+  now: number,
+): string | undefined {
   if (!wasThere) return '';
   if (before !== undefined) return 'that of a run that was cut off never arrived';
   const living = there.filter(({ expires }) => expires === '' || Date.parse(expires) > now);

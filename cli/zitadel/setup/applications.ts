@@ -70,7 +70,8 @@ function planApplication(
     return;
   }
   const differing = kind.differing(found);
-  if (differing === undefined) throw new Failure(`${what} is there, but as another kind: remove it, or name another`);
+  if (differing === undefined)
+    throw new Failure(`${what} is there, but as another kind: remove it, or name another`);
   if (differing.length === 0) plan.kept.push(what);
   else plan.change(what, differing.join(', '), () => kind.update(placed(), found));
   const clientId = (found.apiConfig ?? found.oidcConfig)?.clientId ?? '';
@@ -119,7 +120,11 @@ function apiKind(client: Setup['client'], name: string): Kind {
   };
 }
 
-function webKind(client: Setup['client'], web: NonNullable<Wanted['web']>, publicUrl: string | undefined): Kind {
+function webKind(
+  client: Setup['client'],
+  web: NonNullable<Wanted['web']>,
+  publicUrl: string | undefined,
+): Kind {
   const wanted = webSettings(web, publicUrl);
   const { name } = web;
   return {
@@ -142,7 +147,8 @@ function webSettings(
   { redirectUris, postLogoutRedirectUris, backChannelLogoutUri, accessToken }: NonNullable<Wanted['web']>,
   publicUrl: string | undefined,
 ): OidcSettings {
-  const below = (path: string): string[] => (publicUrl === undefined ? [] : [publicUrl.replace(/\/+$/, '') + path]);
+  const below = (path: string): string[] =>
+    publicUrl === undefined ? [] : [publicUrl.replace(/\/+$/, '') + path];
   const redirects = redirectUris ?? below(PATHS.callback);
   return {
     redirectUris: redirects,

@@ -91,7 +91,12 @@ function stopped(options: SetupCommand, found: Survey, error: Stopped): never {
 
 function nextAfter(done: readonly Step[], { path }: OutFile, { file }: SetupCommand): string {
   if (done.length === 0) return 'nothing to do; `sallyport doctor` checks the whole of it';
-  const kept = path === null ? '' : /\.ya?ml$/i.test(path) ? `kubectl apply -f ${path}; ` : `the variables are in ${path}; `;
+  const kept =
+    path === null
+      ? ''
+      : /\.ya?ml$/i.test(path)
+        ? `kubectl apply -f ${path}; `
+        : `the variables are in ${path}; `;
   return `${kept}\`sallyport zitadel setup --check --file ${file}\` tells of drift, \`sallyport doctor\` checks the whole of it`;
 }
 
@@ -99,7 +104,7 @@ function shown({ action, what, why }: Step): object {
   return { action, what, ...(why !== '' && { why }) };
 }
 
-function all<Key extends 'kept' | 'notes' | 'unchecked'>(plans: readonly Plan[], key: Key): readonly string[] {
+function all(plans: readonly Plan[], key: 'kept' | 'notes' | 'unchecked'): readonly string[] {
   return plans.flatMap((plan) => plan[key]);
 }
 
@@ -120,7 +125,9 @@ function report(options: SetupCommand, { plans, instance, version }: Survey, out
     done.includes(step) ? (step.action === 'make' ? 'made' : 'changed') : `would ${step.action}`;
   for (const step of [...done, ...planned])
     print(`${colors.green(label(step).padEnd(12))} ${step.what}${step.why === '' ? '' : ` (${step.why})`}`);
-  print(`${all(plans, 'kept').length} as they should be, ${done.length} changed${planned.length > 0 ? `, ${planned.length} differ` : ''}`);
+  print(
+    `${all(plans, 'kept').length} as they should be, ${done.length} changed${planned.length > 0 ? `, ${planned.length} differ` : ''}`,
+  );
   for (const each of notes) note(`${colors.yellow('note:')} ${each}`);
   for (const each of unchecked) note(`${colors.dim('not checked:')} ${each}`);
   note(`next: ${next}`);

@@ -21,5 +21,7 @@ export async function currentList<T extends { readonly id: string }>(
     await pause(PAUSE_MS);
     shown = await list();
   }
-  throw new Failure('Zitadel’s lists do not show what its newest events have made: are its projections stuck? See `sallyport zitadel verify`');
+  throw new Failure(
+    'Zitadel’s lists do not show what its newest events have made: are its projections stuck? See `sallyport zitadel verify`',
+  );
 }

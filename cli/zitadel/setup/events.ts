@@ -19,7 +19,9 @@ const WEBHOOK_PATH = '/webhooks/zitadel';
 export async function eventsPart({ client, wanted, out }: Setup): Promise<Plan> {
   const plan = new Plan();
   if (wanted.targets.length === 0) return plan;
-  const [targets, executions] = await Promise.all([targetsOf(client), executionsOf(client)]).catch(withoutActions);
+  const [targets, executions] = await Promise.all([targetsOf(client), executionsOf(client)]).catch(
+    withoutActions,
+  );
   const planned = new Map(executions.flatMap((each) => byEvent(each)));
   for (const target of wanted.targets) {
     const what = `target ${target.name}`;
@@ -51,12 +53,21 @@ interface Place {
   readonly plan: Plan;
 }
 
-function planFound({ client, plan }: Place, what: string, found: Target, settings: ReturnType<typeof settingsOf>): void {
+function planFound(
+  { client, plan }: Place,
+  what: string,
+  found: Target,
+  settings: ReturnType<typeof settingsOf>,
+): void {
   const { signingKey } = found;
-  const differing = differences({ ...found, restAsync: found.restAsync !== undefined }, { ...settings, restAsync: true });
+  const differing = differences(
+    { ...found, restAsync: found.restAsync !== undefined },
+    { ...settings, restAsync: true },
+  );
   if (differing.length === 0) plan.kept.push(what);
   else plan.change(what, differing.join(', '), () => updateTarget(client, found.id, settings));
-  if (signingKey === '') plan.unchecked.push(`${KEYS}: this release does not show the signing key of ${what}`);
+  if (signingKey === '')
+    plan.unchecked.push(`${KEYS}: this release does not show the signing key of ${what}`);
   else plan.values.push((to) => to.keepAmong(KEYS, signingKey));
 }
 
@@ -95,7 +106,9 @@ function planExecution(
   }
   const hidden = exact === undefined ? hiddenBy(event, executions) : [];
   if (hidden.length > 0)
-    plan.notes.push(`${event} had reached ${hidden.length} targets by a group; an exact event hides its group, so they are named beside ${name}`);
+    plan.notes.push(
+      `${event} had reached ${hidden.length} targets by a group; an exact event hides its group, so they are named beside ${name}`,
+    );
   // Executions of one event replace each other.
   const others = exact ?? hidden;
   planned.set(event, found === undefined ? others : [...others, found]);
@@ -116,7 +129,9 @@ function hiddenBy(event: string, executions: readonly Execution[]): readonly str
     .flatMap(({ condition, targets }) => {
       const { group, all } = condition.event ?? {};
       if (all === true) return [{ prefix: '', targets }];
-      return group !== undefined && event.startsWith(`${group.replace(/\.\*$/, '')}.`) ? [{ prefix: group, targets }] : [];
+      return group !== undefined && event.startsWith(`${group.replace(/\.\*$/, '')}.`)
+        ? [{ prefix: group, targets }]
+        : [];
     })
     .sort((one, other) => other.prefix.length - one.prefix.length);
   return groups[0]?.targets ?? [];

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { Failure } from '../../failure.ts';
 import { readText } from '../../input.ts';
 import { environment } from '../../terminal.ts';
@@ -33,7 +33,9 @@ function parse(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Failure(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`, { cause: error });
+    throw new Failure(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`, {
+      cause: error,
+    });
   }
 }
 
@@ -85,5 +87,7 @@ function resolved(value: unknown): unknown {
   if (isReference(value)) return environment[value.env] ?? '';
   if (Array.isArray(value)) return value.map((each: unknown) => resolved(each));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, each]: [string, unknown]) => [name, resolved(each)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]: [string, unknown]) => [name, resolved(each)]),
+  );
 }

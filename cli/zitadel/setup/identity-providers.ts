@@ -23,7 +23,8 @@ export async function identityProvidersPart({ client, wanted, ids, writeSecrets 
   if (wanted.identityProviders.length === 0) return plan;
   const found = await currentList(
     () => identityProviders(client),
-    () => newestIds(client, { types: ['instance.idp.google.added', 'instance.idp.azure.added'], member: 'id' }),
+    () =>
+      newestIds(client, { types: ['instance.idp.google.added', 'instance.idp.azure.added'], member: 'id' }),
     () => newestIds(client, { types: ['instance.idp.removed'], member: 'id' }),
   );
   for (const idp of wanted.identityProviders) {
@@ -31,7 +32,8 @@ export async function identityProvidersPart({ client, wanted, ids, writeSecrets 
     const settings = settingsOf(idp);
     const same = found.filter(({ type, name }) => type === TYPES[idp.type] && name === idp.name);
     const [first] = same;
-    if (same.length > 1) plan.notes.push(`${what} is there ${same.length} times; the first counts, the others stay`);
+    if (same.length > 1)
+      plan.notes.push(`${what} is there ${same.length} times; the first counts, the others stay`);
     if (first === undefined) {
       plan.make(what, async () => {
         ids.idps.set(what, await createIdp(client, idp.type, settings, idp.clientSecret));
@@ -39,14 +41,19 @@ export async function identityProvidersPart({ client, wanted, ids, writeSecrets 
       continue;
     }
     ids.idps.set(what, first.id);
-    const differing = [...differences(settingsIn(first), settings), ...(writeSecrets ? ['clientSecret'] : [])];
+    const differing = [
+      ...differences(settingsIn(first), settings),
+      ...(writeSecrets ? ['clientSecret'] : []),
+    ];
     if (differing.length > 0)
       plan.change(what, differing.join(', '), () =>
         updateIdp(client, idp.type, first.id, settings, idp.clientSecret),
       );
     else {
       plan.kept.push(what);
-      plan.unchecked.push(`client secret of ${what}: Zitadel does not show it; --write-secrets writes it again`);
+      plan.unchecked.push(
+        `client secret of ${what}: Zitadel does not show it; --write-secrets writes it again`,
+      );
     }
   }
   return plan;
@@ -88,7 +95,8 @@ function tenantOf(tenant: string): object {
 function settingsIn({ name, config: { options, google, azureAd } }: IdentityProvider): IdpSettings {
   const { clientId, scopes } = google ?? azureAd ?? { clientId: '', scopes: [] };
   const tenant = azureAd?.tenant;
-  const type = tenant?.tenantType ?? (tenant?.tenantId === undefined ? 'AZURE_AD_TENANT_TYPE_COMMON' : undefined);
+  const type =
+    tenant?.tenantType ?? (tenant?.tenantId === undefined ? 'AZURE_AD_TENANT_TYPE_COMMON' : undefined);
   return {
     ...{ name, clientId, scopes, providerOptions: options },
     ...(azureAd !== undefined && {

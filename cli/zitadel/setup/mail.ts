@@ -42,11 +42,16 @@ export async function mailPart({ client, wanted, writeSecrets }: Setup): Promise
   if (found === undefined || !isActive(found))
     plan.make(`${what}, active`, () => activateEmail(client, known(id, what)));
   if (servers.length > 1)
-    plan.notes.push(`${servers.length - 1} further mail servers are there, not active while this one is; they stay`);
+    plan.notes.push(
+      `${servers.length - 1} further mail servers are there, not active while this one is; they stay`,
+    );
   return plan;
 }
 
-function pick(servers: readonly EmailProvider[], { host, senderAddress, description }: Smtp): EmailProvider | undefined {
+function pick(
+  servers: readonly EmailProvider[],
+  { host, senderAddress, description }: Smtp,
+): EmailProvider | undefined {
   return (
     servers.find(({ smtp }) => smtp?.host === host && smtp.senderAddress === senderAddress) ??
     servers.find((each) => each.description === description) ??

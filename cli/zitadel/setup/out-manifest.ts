@@ -14,6 +14,10 @@ const Secret = z.object({
   stringData: z.record(z.string(), z.string()).nullish(),
 });
 
+const Annotated = z.object({
+  metadata: z.object({ annotations: z.record(z.string(), z.string()).nullish() }),
+});
+
 const EMPTY = `apiVersion: v1
 kind: Secret
 metadata:
@@ -59,8 +63,8 @@ export const manifestText: OutFormat = {
 };
 
 function annotate(document: Document, marks: readonly (readonly [string, string])[]): void {
-  const annotations = z.record(z.string(), z.string()).catch({});
-  const others = Object.entries(annotations.parse(document.toJS()?.metadata?.annotations)).filter(
+  const { annotations } = Annotated.parse(document.toJS()).metadata;
+  const others = Object.entries(annotations ?? {}).filter(
     ([name]) => !name.startsWith(PENDING) && !name.startsWith(OWNER),
   );
   if (others.length + marks.length === 0) document.deleteIn(['metadata', 'annotations']);

@@ -22,7 +22,10 @@ export interface Setup {
   /** Secrets that Zitadel keeps to itself are written again. */
   readonly writeSecrets: boolean;
   /** The account whose token is used. */
-  readonly own: { readonly user: string; readonly organization: { readonly id: string; readonly name: string } };
+  readonly own: {
+    readonly user: string;
+    readonly organization: { readonly id: string; readonly name: string };
+  };
   /** Administrators of the instance. */
   readonly members: readonly Member[];
   readonly ids: Ids;

@@ -78,9 +78,10 @@ async function once(
 
 /** One step after another, neighbours of one group together. */
 async function inOrder(steps: readonly Step[], perform: (step: Step) => Promise<void>): Promise<void> {
-  for (let at = 0; at < steps.length; ) {
+  for (let at = 0; at < steps.length;) {
     const group = steps[at]?.group;
-    const end = group === undefined ? at + 1 : steps.findIndex((each, index) => index > at && each.group !== group);
+    const end =
+      group === undefined ? at + 1 : steps.findIndex((each, index) => index > at && each.group !== group);
     const together = steps.slice(at, Math.min(end === -1 ? steps.length : end, at + TOGETHER));
     await Promise.all(together.map(perform));
     at += together.length;
@@ -91,7 +92,13 @@ async function inOrder(steps: readonly Step[], perform: (step: Step) => Promise<
 function named({ what }: Step, error: unknown): unknown {
   if (error instanceof Refused) {
     const { status, id, unknownRoute } = error;
-    return new Refused(`${what}: ${error.message}`, { outcome: 'refused', reason: error.message, status, id, unknownRoute });
+    return new Refused(`${what}: ${error.message}`, {
+      outcome: 'refused',
+      reason: error.message,
+      status,
+      id,
+      unknownRoute,
+    });
   }
   return error instanceof Failure ? new Failure(`${what}: ${error.message}`, { cause: error }) : error;
 }
