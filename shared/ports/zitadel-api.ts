@@ -27,7 +27,6 @@ export interface ZitadelRefusal {
   readonly unknownRoute: boolean;
 }
 
-export type ZitadelAnswer =
-  { readonly outcome: 'ok'; readonly body: unknown } | ZitadelRefusal | Failure;
+export type ZitadelAnswer = { readonly outcome: 'ok'; readonly body: unknown } | ZitadelRefusal | Failure;
 
 export type ZitadelApi = (call: ZitadelCall) => Promise<ZitadelAnswer>;
