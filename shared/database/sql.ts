@@ -10,7 +10,9 @@ export interface Statement {
   readonly params: readonly (string | null)[];
 }
 
-/** A statement or a fragment. Only `sql`, `join` and `empty` make it, so its text is always literal source. */
+/**
+ * A statement or a fragment. Only `sql`, `join`, `empty` and `identifier` make it, so its text is literal source and quoted names.
+ */
 export class Sql {
   readonly strings: readonly string[];
   readonly values: readonly (SqlValue | Sql)[];
@@ -42,6 +44,11 @@ export function json(value: unknown): Json {
 }
 
 export const empty = new Sql([''], []);
+
+/** A name of the catalogue, qualified by those before it. */
+export function identifier(...path: readonly string[]): Sql {
+  return new Sql([path.map((name) => `"${name.replaceAll('"', '""')}"`).join('.')], []);
+}
 
 const COMMA = new Sql([', '], []);
 

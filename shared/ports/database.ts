@@ -7,7 +7,7 @@ export {
   UnexpectedRow,
   UniqueViolation,
 } from '../database/errors.ts';
-export { empty, join, json, parseRows, sql } from '../database/sql.ts';
+export { empty, identifier, join, json, parseRows, sql } from '../database/sql.ts';
 export type { RowParser, Sql, SqlValue } from '../database/sql.ts';
 
 export interface Result {
