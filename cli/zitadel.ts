@@ -1,9 +1,13 @@
 import type { Command } from 'commander';
 import { withExamples } from './help.ts';
+import { registerLoginNames } from './zitadel/login-names.ts';
 import { registerSetup } from './zitadel/setup.ts';
 
 /** Registers of the parts, one line each; a part loads its work when it is called. */
-const PARTS: readonly ((zitadel: Command) => void)[] = [registerSetup];
+const PARTS: readonly ((zitadel: Command) => void)[] = [
+  registerSetup,
+  registerLoginNames,
+];
 
 export function registerZitadel(program: Command): void {
   const zitadel = withExamples(

@@ -1,0 +1,53 @@
+import { colors, print } from '../../terminal.ts';
+import type { Explanation } from './explain.ts';
+import type { Outcome } from './resolution.ts';
+
+const OUTCOMES: Readonly<Record<Outcome, string>> = {
+  signs_in: 'the password is asked for',
+  registration: 'the page offers registration',
+  locked: 'the page says that the user is locked',
+  inactive: 'the page says that the user is not active',
+  machine: 'a machine is not taken',
+  several: 'several users fit, so none is taken',
+  unknown_ignored: 'a password is asked for and never fits, as the policy hides who is unknown',
+  refused: "the user's own login policy does not take this input",
+  not_found: 'the page says that the user is not found',
+};
+
+/** Prints an explanation for people. */
+export function printExplanation(explained: Explanation): void {
+  const { input, parts, instance, login, signs_in_as: ids, policy, candidates, traps, other } = explained;
+  const split = parts.domain === null ? 'no domain in it' : `name ${parts.name}, domain ${parts.domain}`;
+  print(`${input} (${split}) at the pages of login ${login}, instance ${instance}`);
+  print(
+    ids.length === 0
+      ? `${colors.red('signs in nobody')}: ${OUTCOMES[explained.outcome]}`
+      : `${colors.green('signs in as')} ${ids.join(', ')}`,
+  );
+  print(`policy of ${policy.org ?? 'the instance'}${policy.is_default ? ' (login policy: the default)' : ''}: ${switches(policy)}`);
+  for (const { id, org, rule, matched, why } of candidates)
+    print(`${matched ? colors.green('+') : colors.dim('-')} ${id ?? `organisation ${org ?? ''}`} by ${rule}: ${why}`);
+  for (const { trap, text } of traps) print(`${colors.yellow('!')} ${trap}: ${text}`);
+  if (!explained.history_complete)
+    print('Former names were not searched, as there are too many changes: add --history to do so all the same.');
+  print(
+    `login ${other.login}: ${other.signs_in_as.length === 0 ? OUTCOMES[other.outcome] : `signs in as ${other.signs_in_as.join(', ')}`}`,
+  );
+  print(`next: ${nextOf(explained)}`);
+}
+
+function switches({ org: _org, is_default: _default, ...policy }: Explanation['policy']): string {
+  return Object.entries(policy)
+    .map(([name, on]) => `${name} ${on ? 'on' : 'off'}`)
+    .join(', ');
+}
+
+/** The command that helps on. */
+function nextOf({ signs_in_as: [id], candidates, traps }: Explanation): string {
+  const hand = traps.find(({ trap }) => trap === 'changed_by_hand');
+  if (hand !== undefined) return 'change names and e-mails by `sallyport zitadel users rename`, never by SQL';
+  const user = id ?? candidates.find((each) => each.id !== null)?.id;
+  return user === undefined || user === null
+    ? 'nobody has this name: `sallyport zitadel login-names list` prints all that are taken'
+    : `\`sallyport zitadel login-names list ${user}\` prints every name of this user`;
+}
