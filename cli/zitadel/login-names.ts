@@ -20,9 +20,14 @@ export function registerLoginNames(zitadel: Command): void {
       .description('Say whom an input signs in as, and why. Exit code 1: nobody.')
       .argument('<input>', 'what is typed at the sign-in page')
       .option('--org <org>', 'the organisation that the application asks for: id, name or domain')
-      .addOption(new Option('--org-scope <by>', 'by what it asks for it (default: id)').choices(['id', 'domain']))
       .addOption(
-        new Option('--login <pages>', 'which sign-in pages (default: as the instance has it)').choices(['v1', 'v2']),
+        new Option('--org-scope <by>', 'by what it asks for it (default: id)').choices(['id', 'domain']),
+      )
+      .addOption(
+        new Option('--login <pages>', 'which sign-in pages (default: as the instance has it)').choices([
+          'v1',
+          'v2',
+        ]),
       )
       .option(...DATABASE_OPTION)
       .option(...INSTANCE_OPTION)
@@ -37,7 +42,10 @@ export function registerLoginNames(zitadel: Command): void {
         if (explained.signs_in_as.length === 0) process.exitCode = NOBODY;
       }),
     [
-      ['sallyport zitadel login-names explain alice --org beta.example.org --org-scope domain', 'in the scope of an organisation'],
+      [
+        'sallyport zitadel login-names explain alice --org beta.example.org --org-scope domain',
+        'in the scope of an organisation',
+      ],
       ['sallyport zitadel login-names explain alice@example.org --login v2', 'at the pages of Login v2'],
     ],
   );

@@ -48,7 +48,8 @@ export async function readCatalogue(session: Pick<DatabaseSession, 'query'>): Pr
     Relation,
   );
   const missing = await missingOf(session);
-  if (missing.length > 0) throw new Failure(`this is no database of Zitadel: it has no ${missing.join(', ')}`);
+  if (missing.length > 0)
+    throw new Failure(`this is no database of Zitadel: it has no ${missing.join(', ')}`);
   const inUse = await session.query(
     sql`select distinct projection_name as name from projections.current_states`,
     z.object({ name: z.string() }),
@@ -104,7 +105,9 @@ export function catalogueOf(
       const name = nameOf(projection, part);
       if (name !== null) return identifier(SCHEMA, name);
       const wanted = `${projection}<number>${part === undefined ? '' : `_${part}`}`;
-      throw new Failure(`the database has no projection ${SCHEMA}.${wanted}: this release of Zitadel is not known here`);
+      throw new Failure(
+        `the database has no projection ${SCHEMA}.${wanted}: this release of Zitadel is not known here`,
+      );
     },
     columnsOf: (name) => columns.get(name) ?? [],
   };

@@ -29,7 +29,8 @@ export async function readInstances(reader: Reader, catalogue: Catalogue): Promi
         from ${catalogue.table('instances')} i order by i.creation_date, i.id`,
     Instance,
   );
-  if (instances.length === 0) throw new Failure('the database holds no instance of Zitadel: was it ever set up?');
+  if (instances.length === 0)
+    throw new Failure('the database holds no instance of Zitadel: was it ever set up?');
   return instances;
 }
 
@@ -41,7 +42,9 @@ export function chosenInstance(instances: readonly Instance[], wanted: string | 
   const [only, ...others] = instances;
   if (wanted === undefined) {
     if (only !== undefined && others.length === 0) return only;
-    throw new UsageError(`the database holds several instances: name one by --instance\n${listOf(instances)}`);
+    throw new UsageError(
+      `the database holds several instances: name one by --instance\n${listOf(instances)}`,
+    );
   }
   const domain = wanted.toLowerCase();
   const found = instances.find(
@@ -53,6 +56,9 @@ export function chosenInstance(instances: readonly Instance[], wanted: string | 
 
 function listOf(instances: readonly Instance[]): string {
   return instances
-    .map(({ id, name, domains }) => `  ${id}  ${name}  ${domains.length === 0 ? 'no domain' : domains.join(', ')}`)
+    .map(
+      ({ id, name, domains }) =>
+        `  ${id}  ${name}  ${domains.length === 0 ? 'no domain' : domains.join(', ')}`,
+    )
     .join('\n');
 }

@@ -94,7 +94,8 @@ async function orFailure<T>(work: Promise<T>, shown: string, source: string): Pr
   } catch (error) {
     if (error instanceof DatabaseError)
       throw new Failure(`${shown}: ${withoutAdvice(error)}${adviceOn(error.code, source)}`, { cause: error });
-    if (error instanceof DatabaseUnavailable) throw new Failure(`${shown}: ${error.message}`, { cause: error });
+    if (error instanceof DatabaseUnavailable)
+      throw new Failure(`${shown}: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -105,7 +106,8 @@ function withoutAdvice({ message }: DatabaseError): string {
 }
 
 function adviceOn(code: string, source: string): string {
-  if (code === '42501') return `; the role of ${source} must be able to read all of Zitadel's schemas (pg_read_all_data)`;
+  if (code === '42501')
+    return `; the role of ${source} must be able to read all of Zitadel's schemas (pg_read_all_data)`;
   if (code.startsWith('28')) return `; look at the role and the password of ${source}`;
   return code === '3D000' ? `; the database that ${source} names does not exist` : '';
 }

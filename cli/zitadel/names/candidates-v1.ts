@@ -3,7 +3,6 @@ import { discovers, findV1, mayBy, type Finding } from './login-v1.ts';
 import type { Person } from './people.ts';
 import {
   candidateOf,
-  fits,
   inScope,
   nameOfOrg,
   nearlyNamed,
@@ -33,15 +32,24 @@ export function resolveV1(facts: Facts): Resolution {
 
 function nameCandidate(facts: Facts, person: Person, { loginName, named }: Finding): Candidate[] {
   const appended =
-    loginName === facts.input.whole ? '' : ` (the scope appended its primary domain, which made ${loginName})`;
+    loginName === facts.input.whole
+      ? ''
+      : ` (the scope appended its primary domain, which made ${loginName})`;
   const is = (matched: boolean, why: string): Candidate[] => [
     candidateOf(facts, person, 'login_name', matched, why + appended),
   ];
-  if (!named.includes(person)) return nearlyNamed(facts, person) ? is(false, nearMiss(person, loginName)) : [];
+  if (!named.includes(person))
+    return nearlyNamed(facts, person) ? is(false, nearMiss(person, loginName)) : [];
   if (named.length > 1)
-    return is(false, `its login name fits, but so does that of ${named.length - 1} more: several are as none`);
+    return is(
+      false,
+      `its login name fits, but so does that of ${named.length - 1} more: several are as none`,
+    );
   if (!inScope(person, facts.scope))
-    return is(false, `its login name fits, but the user is of ${nameOfOrg(person)}, not of the organisation in scope`);
+    return is(
+      false,
+      `its login name fits, but the user is of ${nameOfOrg(person)}, not of the organisation in scope`,
+    );
   return is(true, `its login name is ${loginName}${obstacle(facts, person)}`);
 }
 
@@ -55,12 +63,18 @@ function mailCandidate(facts: Facts, person: Person, { person: found, by }: Find
   const fault = (text: string): Candidate[] => is(false, `its verified e-mail is the input, but ${text}`);
   if (!inScope(person, scope)) return fault('the user is not of the organisation in scope');
   if (by === 'login_name' && found !== null)
-    return fault(found.id === person.id ? 'its login name came first' : `the login name of ${found.id} comes first`);
-  const others = people.filter((each) => same(each.verified_email, input.whole) && inScope(each, scope)).length - 1;
+    return fault(
+      found.id === person.id ? 'its login name came first' : `the login name of ${found.id} comes first`,
+    );
+  const others =
+    people.filter((each) => same(each.verified_email, input.whole) && inScope(each, scope)).length - 1;
   if (others > 0) return fault(`so is that of ${others} more: several are as none`);
   if (!mayBy(facts, person, 'disable_login_with_email'))
     return fault(`the login policy of ${ownerOf(facts, person)} has disable_login_with_email`);
-  return is(true, `no login name fits, and its verified e-mail is ${person.verified_email ?? ''}${obstacle(facts, person)}`);
+  return is(
+    true,
+    `no login name fits, and its verified e-mail is ${person.verified_email ?? ''}${obstacle(facts, person)}`,
+  );
 }
 
 /** The e-mail of the profile is the input, that which sign-in reads is another. */
@@ -80,7 +94,10 @@ function phoneCandidate(facts: Facts, person: Person, { person: found, by }: Fin
   if (person.verified_phone !== input.text)
     return person.phone === input.text ? is(false, 'its phone is the input, but unverified') : [];
   if (by === 'phone' && found?.id === person.id)
-    return is(true, `no login name and no e-mail fits, and its verified phone is the input${obstacle(facts, person)}`);
+    return is(
+      true,
+      `no login name and no e-mail fits, and its verified phone is the input${obstacle(facts, person)}`,
+    );
   const why = mayBy(facts, person, 'disable_login_with_phone')
     ? 'something else comes first, several users have it, or it is of another organisation'
     : `the login policy of ${ownerOf(facts, person)} has disable_login_with_phone`;
@@ -96,7 +113,8 @@ function ownerOf({ scope, policyOf }: Facts, person: Person): string {
 /** What stands in the way of a user that was found; empty when nothing does. */
 function obstacle(facts: Facts, person: Person): string {
   const fault = stateFault(person);
-  if (fault === null) return person.org_active ? '' : `; but its organisation ${nameOfOrg(person)} is deactivated`;
+  if (fault === null)
+    return person.org_active ? '' : `; but its organisation ${nameOfOrg(person)} is deactivated`;
   return discovers(facts)
     ? `; but ${fault.why}, and since ${facts.input.domain ?? ''} is a verified domain the page offers registration instead of saying so`
     : `; but ${fault.why}`;
@@ -106,7 +124,9 @@ function discovery(facts: Facts, { outcome }: Finding): Candidate[] {
   const { domainOwner, instance, input, scope, policyOf } = facts;
   if (domainOwner === null || outcome === 'signs_in') return [];
   const { id, name } = domainOwner;
-  const register = policyOf(id).allow_register ? 'offers registration' : 'would offer registration, which its login policy refuses';
+  const register = policyOf(id).allow_register
+    ? 'offers registration'
+    : 'would offer registration, which its login policy refuses';
   const verified = `${input.domain ?? ''} is a verified domain of ${name}`;
   const why = discovers(facts)
     ? `nobody who may sign in was found, and ${verified}: the page goes on with its policies and ${register}`

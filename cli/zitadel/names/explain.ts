@@ -35,11 +35,18 @@ export interface Explanation {
   readonly signs_in_as: readonly string[];
   readonly outcome: Outcome;
   /** `org`: null where the instance's holds because nobody is found yet. */
-  readonly policy: Omit<LoginPolicy, 'org'> & { readonly org: string | null; readonly must_be_domain: boolean };
+  readonly policy: Omit<LoginPolicy, 'org'> & {
+    readonly org: string | null;
+    readonly must_be_domain: boolean;
+  };
   readonly candidates: readonly Candidate[];
   readonly traps: readonly Trap[];
   /** What the other sign-in pages make of the same input. */
-  readonly other: { readonly login: Login; readonly signs_in_as: readonly string[]; readonly outcome: Outcome };
+  readonly other: {
+    readonly login: Login;
+    readonly signs_in_as: readonly string[];
+    readonly outcome: Outcome;
+  };
   /** False: former names were not searched, since there are too many changes. */
   readonly history_complete: boolean;
 }
@@ -76,14 +83,16 @@ interface Read {
 async function readFacts(zitadel: ZitadelDatabase, instance: Instance, question: Question): Promise<Read> {
   const { input, login, features, options } = question;
   const { id } = instance;
-  const scope = options.org === undefined ? null : await scopeOf(zitadel, id, options.org, options.orgScope ?? 'id');
+  const scope =
+    options.org === undefined ? null : await scopeOf(zitadel, id, options.org, options.orgScope ?? 'id');
   const suffixed = scope?.by === 'domain' ? loginInput(`${input.text}@${scope.org.primary_domain}`) : input;
   const near = await candidatesFor(zitadel, id, input);
   const inScope = suffixed === input ? [] : await candidatesFor(zitadel, id, suffixed);
   const former = await formerOwners(zitadel, id, input, options.history === true);
   const ids = [...new Set([...near, ...inScope, ...former.ids])];
   const people = await readPeople(zitadel, id, ids);
-  const [domainOwner = null] = input.domain === null ? [] : await findOrgs(zitadel, id, input.domain, 'domain');
+  const [domainOwner = null] =
+    input.domain === null ? [] : await findOrgs(zitadel, id, input.domain, 'domain');
   const defaultOrg = login === 'v2' || features.loginDefaultOrg ? instance.default_org_id : null;
   const orgs = [...people.map(({ org }) => org), scope?.org.id, domainOwner?.id, defaultOrg];
   const known = orgs.filter((org) => typeof org === 'string');
@@ -110,9 +119,12 @@ async function scopeOf(
   by: OrgScope['by'],
 ): Promise<OrgScope> {
   const [org, another] = await findOrgs(zitadel, instance, wanted, 'any');
-  if (org === undefined) throw new Failure(`the instance has no organisation with the id, name or domain ${wanted}`);
+  if (org === undefined)
+    throw new Failure(`the instance has no organisation with the id, name or domain ${wanted}`);
   if (another !== undefined && org.id !== wanted)
-    throw new UsageError(`several organisations are called ${wanted}: name one by its id, ${org.id} or ${another.id}`);
+    throw new UsageError(
+      `several organisations are called ${wanted}: name one by its id, ${org.id} or ${another.id}`,
+    );
   return { org, by };
 }
 
@@ -130,7 +142,10 @@ function explanationOf({ facts, formers, historyComplete, removedDomains }: Read
     signs_in_as: resolution.signsInAs,
     outcome: resolution.outcome,
     policy: policyInForce(facts, resolution),
-    candidates: [...resolution.candidates, ...formers.map((former) => formerCandidate(facts, former, resolution))],
+    candidates: [
+      ...resolution.candidates,
+      ...formers.map((former) => formerCandidate(facts, former, resolution)),
+    ],
     traps: trapsOf({ facts, login, resolution, formers, removedDomains }),
     other: { login: otherLogin, signs_in_as: other.signsInAs, outcome: other.outcome },
     history_complete: historyComplete,
@@ -156,7 +171,7 @@ function formerCandidate({ instance }: Facts, former: Former, { signsInAs }: Res
     removed: 'ended, as the user was removed',
   }[how];
   const still = signsInAs.includes(id)
-    ? '. A former name opens nothing; what signs in is said above'
+    ? '. A former name opens nothing; what signs in is the line marked +'
     : '. A former name opens nothing from that moment on';
   return {
     id,

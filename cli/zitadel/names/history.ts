@@ -71,7 +71,7 @@ export async function formerOwners(
   const changes = [...RENAMED, ...MAILED, REMOVED];
   const counted = await zitadel.query(
     sql`select count(*) as changes from (select 1 from eventstore.events2 where instance_id = ${instance} and aggregate_type = 'user'
-          and event_type = any(${changes}) limit ${SEARCHED + 1}::int) as some`,
+          and event_type = any(${changes}) limit ${SEARCHED + 1}::int) as few`,
     z.object({ changes: z.number() }),
   );
   if (!all && (counted[0]?.changes ?? 0) > SEARCHED) return { ids: [], complete: false };
@@ -129,9 +129,25 @@ export function formersOf(events: readonly NameEvent[]): readonly Former[] {
       ? { name: null, email: null }
       : { name: event.user_name ?? before.name, email: event.email ?? before.email };
     if (before.name !== null && after.name !== before.name)
-      formers.push({ id, org, kind: 'former_login_name', text: before.name, until: at, now: after.name, how: howOf(event) });
+      formers.push({
+        id,
+        org,
+        kind: 'former_login_name',
+        text: before.name,
+        until: at,
+        now: after.name,
+        how: howOf(event),
+      });
     if (before.email !== null && after.email !== before.email)
-      formers.push({ id, org, kind: 'former_email', text: before.email, until: at, now: after.email, how: removed ? 'removed' : 'renamed' });
+      formers.push({
+        id,
+        org,
+        kind: 'former_email',
+        text: before.email,
+        until: at,
+        now: after.email,
+        how: removed ? 'removed' : 'renamed',
+      });
     current.set(id, after);
   }
   return formers;

@@ -42,7 +42,11 @@ function listOne(person: Person, json: boolean): void {
     if (names.length === 0) print(`${id} has no login name: its organisation has no verified domain`);
     for (const address of [verified_email, verified_phone])
       if (address !== null)
-        print(colors.dim(`${address} (verified: at sign-in pages only, where no login name is the same and the policy permits)`));
+        print(
+          colors.dim(
+            `${address} (verified: at sign-in pages only, where no login name is the same and the policy permits)`,
+          ),
+        );
   }
 }
 
@@ -51,7 +55,9 @@ const Row = z.object({ id: z.string(), org: z.string(), names: z.array(z.string(
 /** A row at a time: an instance may have millions of users. */
 async function listAll(zitadel: ZitadelDatabase, instance: string, json: boolean): Promise<void> {
   const rows = () => rowsOf(zitadel, allQuery(zitadel, instance), Row);
-  if (!json) for await (const { id, names } of rows()) for (const name of names) await put(`${name}  ${colors.dim(id)}\n`);
+  if (!json)
+    for await (const { id, names } of rows())
+      for (const name of names) await put(`${name}  ${colors.dim(id)}\n`);
   if (!json) return;
   let before = '{"names":[';
   for await (const { names } of rows())

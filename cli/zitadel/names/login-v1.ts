@@ -68,7 +68,8 @@ function outcomeOf(facts: Facts, person: Person | null, named: readonly Person[]
   // Before a locked user is refused, the domain is looked at.
   if (discovers(facts)) return 'registration';
   if (fault !== null) return fault.outcome;
-  if (facts.policyOf(facts.scope?.org.id ?? facts.defaultOrg).ignore_unknown_usernames) return 'unknown_ignored';
+  if (facts.policyOf(facts.scope?.org.id ?? facts.defaultOrg).ignore_unknown_usernames)
+    return 'unknown_ignored';
   if (named.some(({ human }) => !human)) return 'machine';
   return named.length > 1 ? 'several' : 'not_found';
 }

@@ -27,7 +27,10 @@ export function resolveV2(facts: Facts): Resolution {
   const inside = facts.people.filter((person) => inScope(person, facts.scope));
   const named = inside.filter((person) => fits(person, loginName));
   const policy = facts.policyOf(facts.scope?.org.id ?? facts.defaultOrg);
-  const reached = named.length > 0 ? [] : inside.filter((person) => byMail(facts, policy, person) || byPhone(facts, policy, person));
+  const reached =
+    named.length > 0
+      ? []
+      : inside.filter((person) => byMail(facts, policy, person) || byPhone(facts, policy, person));
   const hits = [...named, ...reached];
   const [only] = hits.length === 1 ? hits : [];
   const outcome = outcomeOf(facts, policy, hits, only);
@@ -54,7 +57,12 @@ function byPhone({ input }: Facts, policy: LoginPolicy, person: Person): boolean
   return !policy.disable_login_with_phone && input.text.length <= PHONE_LENGTH && person.phone === input.text;
 }
 
-function outcomeOf(facts: Facts, policy: LoginPolicy, hits: readonly Person[], only: Person | undefined): Outcome {
+function outcomeOf(
+  facts: Facts,
+  policy: LoginPolicy,
+  hits: readonly Person[],
+  only: Person | undefined,
+): Outcome {
   if (hits.length > 1) return 'several';
   if (only !== undefined) {
     if (refusedByOwn(facts, only) !== null) return 'refused';
@@ -74,7 +82,9 @@ function refusedByOwn({ input, scope, policyOf }: Facts, person: Person): string
   const preferred = person.loginNames[0] === typed;
   const other = noMail ? !noPhone && person.phone === input.text : person.email === input.text;
   if (preferred || other) return null;
-  const off = [noMail ? 'disable_login_with_email' : '', noPhone ? 'disable_login_with_phone' : ''].filter((name) => name !== '');
+  const off = [noMail ? 'disable_login_with_email' : '', noPhone ? 'disable_login_with_phone' : ''].filter(
+    (name) => name !== '',
+  );
   return `the login policy of ${nameOfOrg(person)} has ${off.join(' and ')}, and then only its primary login name ${person.loginNames[0] ?? ''} is taken, in exactly this case`;
 }
 
@@ -87,8 +97,11 @@ interface Search {
 
 function candidates(facts: Facts, person: Person, { loginName, named, hits, policy }: Search): Candidate[] {
   const { input, scope } = facts;
-  const appended = loginName === input.whole ? '' : ` (the scope appended its primary domain, which made ${loginName})`;
-  const outside = inScope(person, scope) ? '' : `the user is of ${nameOfOrg(person)}, not of the organisation in scope`;
+  const appended =
+    loginName === input.whole ? '' : ` (the scope appended its primary domain, which made ${loginName})`;
+  const outside = inScope(person, scope)
+    ? ''
+    : `the user is of ${nameOfOrg(person)}, not of the organisation in scope`;
   const several = hits.length > 1 ? `so does another: several are refused` : '';
   const end = obstacle(facts, person);
   const found: Candidate[] = [];
@@ -98,16 +111,30 @@ function candidates(facts: Facts, person: Person, { loginName, named, hits, poli
   const judge = (rule: Candidate['rule'], what: string, fault: string): void => {
     add(rule, fault === '', fault === '' ? `${what}${end}` : `${what}, but ${fault}`);
   };
-  if (fits(person, loginName)) judge('login_name', `its login name is ${loginName}${appended}`, outside || several);
-  else if (nearlyNamed(facts, person) || fits(person, input.whole)) add('login_name', false, nearMiss(person, loginName) + appended);
+  if (fits(person, loginName))
+    judge('login_name', `its login name is ${loginName}${appended}`, outside || several);
+  else if (nearlyNamed(facts, person) || fits(person, input.whole))
+    add('login_name', false, nearMiss(person, loginName) + appended);
   const first = named.length > 0 ? 'a login name fits, which comes first' : '';
   if (same(person.email, input.whole)) {
-    const off = policy.disable_login_with_email ? 'the login policy in force has disable_login_with_email' : '';
-    judge('email', `its e-mail is the input${person.email_verified === true ? '' : ', unverified'}`, outside || first || off || several);
+    const off = policy.disable_login_with_email
+      ? 'the login policy in force has disable_login_with_email'
+      : '';
+    judge(
+      'email',
+      `its e-mail is the input${person.email_verified === true ? '' : ', unverified'}`,
+      outside || first || off || several,
+    );
   } else if (same(person.verified_email, input.whole))
-    add('verified_email', false, `its last verified e-mail is the input, but Login v2 looks at the one of the profile, ${person.email ?? 'which is empty'}`);
+    add(
+      'verified_email',
+      false,
+      `its last verified e-mail is the input, but Login v2 looks at the one of the profile, ${person.email ?? 'which is empty'}`,
+    );
   if (person.phone === input.text) {
-    const off = policy.disable_login_with_phone ? 'the login policy in force has disable_login_with_phone' : '';
+    const off = policy.disable_login_with_phone
+      ? 'the login policy in force has disable_login_with_phone'
+      : '';
     judge('phone', 'its phone is the input', outside || first || off || several);
   }
   return found;
@@ -116,13 +143,20 @@ function candidates(facts: Facts, person: Person, { loginName, named, hits, poli
 function obstacle(facts: Facts, person: Person): string {
   const why = refusedByOwn(facts, person) ?? stateFault(person)?.why;
   if (why !== undefined) return `; but ${why}`;
-  return person.state === 'initial' ? '; but the user is not initialised yet, which Login v2 does not take' : '';
+  return person.state === 'initial'
+    ? '; but the user is not initialised yet, which Login v2 does not take'
+    : '';
 }
 
 function registers({ scope, domainOwner, input, policyOf }: Facts, policy: LoginPolicy): boolean {
-  if (!policy.allow_register || !policy.allow_username_password || policy.ignore_unknown_usernames) return false;
+  if (!policy.allow_register || !policy.allow_username_password || policy.ignore_unknown_usernames)
+    return false;
   if (scope !== null) return true;
-  return domainOwner !== null && domainOwner.primary_domain === afterFirst(input.text) && policyOf(domainOwner.id).allow_domain_discovery;
+  return (
+    domainOwner !== null &&
+    domainOwner.primary_domain === afterFirst(input.text) &&
+    policyOf(domainOwner.id).allow_domain_discovery
+  );
 }
 
 function afterFirst(text: string): string {

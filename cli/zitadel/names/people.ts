@@ -4,7 +4,15 @@ import type { ZitadelDatabase } from '../database/open.ts';
 import { looksLikePhone, type LoginInput } from './input.ts';
 
 /** domain.UserState of Zitadel, as its projections store it; its API counts otherwise. */
-export const STATES = ['unspecified', 'active', 'inactive', 'deleted', 'locked', 'suspended', 'initial'] as const;
+export const STATES = [
+  'unspecified',
+  'active',
+  'inactive',
+  'deleted',
+  'locked',
+  'suspended',
+  'initial',
+] as const;
 
 const Row = z.object({
   id: z.string(),
@@ -87,7 +95,10 @@ export async function readPeople(
   ids: readonly string[],
 ): Promise<readonly Person[]> {
   if (ids.length === 0) return [];
-  const rows = await zitadel.query(sql`${peopleQuery(zitadel)} where u.instance_id = ${instance} and u.id = any(${ids})`, Row);
+  const rows = await zitadel.query(
+    sql`${peopleQuery(zitadel)} where u.instance_id = ${instance} and u.id = any(${ids})`,
+    Row,
+  );
   const found = new Map(rows.map((row) => [row.id, personOf(row)]));
   return ids.flatMap((id) => found.get(id) ?? []);
 }
@@ -127,7 +138,9 @@ export async function findPeople(
   const [byId] = await readPeople(zitadel, instance, [input.text]);
   if (byId !== undefined) return [byId];
   const people = await readPeople(zitadel, instance, await candidatesFor(zitadel, instance, input));
-  const exact = people.filter((person) => person.loginNames.some((name) => name.toLowerCase() === input.whole));
+  const exact = people.filter((person) =>
+    person.loginNames.some((name) => name.toLowerCase() === input.whole),
+  );
   if (exact.length > 0) return exact;
   return people.filter(
     (person) =>

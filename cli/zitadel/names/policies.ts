@@ -108,11 +108,9 @@ export interface Features {
   readonly loginDefaultOrg: boolean;
 }
 
-export async function readFeatures(
-  zitadel: ZitadelDatabase,
-  { id }: Instance,
-): Promise<Features> {
-  if (zitadel.catalogue.nameOf('instance_features') === null) return { loginV2: false, loginDefaultOrg: false };
+export async function readFeatures(zitadel: ZitadelDatabase, { id }: Instance): Promise<Features> {
+  if (zitadel.catalogue.nameOf('instance_features') === null)
+    return { loginV2: false, loginDefaultOrg: false };
   const rows = await zitadel.query(
     sql`select key, value from ${zitadel.catalogue.table('instance_features')} where instance_id = ${id}`,
     Feature,

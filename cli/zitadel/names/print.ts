@@ -24,21 +24,29 @@ export function printExplanation(explained: Explanation): void {
       ? `${colors.red('signs in nobody')}: ${OUTCOMES[explained.outcome]}`
       : `${colors.green('signs in as')} ${ids.join(', ')}`,
   );
-  print(`policy of ${policy.org ?? 'the instance'}${policy.is_default ? ' (login policy: the default)' : ''}: ${switches(policy)}`);
+  print(
+    `policy of ${policy.org ?? 'the instance'}${policy.is_default ? ' (login policy: the default)' : ''}: ${switches(policy)}`,
+  );
   for (const { id, org, rule, matched, why } of candidates)
-    print(`${matched ? colors.green('+') : colors.dim('-')} ${id ?? `organisation ${org ?? ''}`} by ${rule}: ${why}`);
+    print(
+      `${matched ? colors.green('+') : colors.dim('-')} ${id ?? `organisation ${org ?? ''}`} by ${rule}: ${why}`,
+    );
   for (const { trap, text } of traps) print(`${colors.yellow('!')} ${trap}: ${text}`);
   if (!explained.history_complete)
-    print('Former names were not searched, as there are too many changes: add --history to do so all the same.');
+    print(
+      'Former names were not searched, as there are too many changes: add --history to do so all the same.',
+    );
   print(
     `login ${other.login}: ${other.signs_in_as.length === 0 ? OUTCOMES[other.outcome] : `signs in as ${other.signs_in_as.join(', ')}`}`,
   );
   print(`next: ${nextOf(explained)}`);
 }
 
-function switches({ org: _org, is_default: _default, ...policy }: Explanation['policy']): string {
+function switches(policy: Explanation['policy']): string {
   return Object.entries(policy)
-    .map(([name, on]) => `${name} ${on ? 'on' : 'off'}`)
+    .flatMap(([name, on]) =>
+      typeof on === 'boolean' && name !== 'is_default' ? [`${name} ${on ? 'on' : 'off'}`] : [],
+    )
     .join(', ');
 }
 

@@ -92,7 +92,8 @@ export function nameOfOrg({ org, org_name }: Person): string {
 
 /** Why a user that the rules lead to cannot sign in; null when nothing of its state forbids it. */
 export function stateFault(person: Person): { readonly outcome: Outcome; readonly why: string } | null {
-  if (!person.human) return { outcome: 'machine', why: 'it is a machine: sessions find it, but no page signs it in' };
+  if (!person.human)
+    return { outcome: 'machine', why: 'it is a machine: sessions find it, but no page signs it in' };
   if (person.state === 'locked') return { outcome: 'locked', why: 'the user is locked' };
   if (person.state === 'active' || person.state === 'initial') return null;
   return { outcome: 'inactive', why: `the user is ${person.state}` };
@@ -108,11 +109,13 @@ export function nearlyNamed({ input }: Facts, { user_name }: Person): boolean {
 export function nearMiss(person: Person, loginName: string): string {
   const { loginNames, user_name, must_be_domain, domains } = person;
   const [primary] = loginNames;
-  if (user_name === null) return 'the projection of login names has no row of this user: `sallyport zitadel verify`';
+  if (user_name === null)
+    return 'the projection of login names has no row of this user: `sallyport zitadel verify`';
   if (primary === undefined)
     return `the policy of ${nameOfOrg(person)} demands a domain after the username, and it has no verified one: nothing signs this user in`;
   if (must_be_domain && same(user_name, loginName))
     return `the policy of ${nameOfOrg(person)} demands the domain after the username: it is ${loginNames.join(' or ')}`;
-  if (must_be_domain) return `its login name is ${loginNames.join(' or ')}; verified domains are ${domains.join(', ')}`;
+  if (must_be_domain)
+    return `its login name is ${loginNames.join(' or ')}; verified domains are ${domains.join(', ')}`;
   return `without must_be_domain the login name is the username as it is stored, ${primary}; no domain is appended or taken off`;
 }

@@ -49,22 +49,48 @@ function aboutPerson({ input, policyOf }: Facts, person: Person): Trap[] {
   };
   const byHand = last_email !== null && email !== null && last_email !== email;
   if (byHand)
-    add('changed_by_hand', `${id}: its profile has ${email}, its events ${last_email}: somebody wrote to the projection by SQL. The change is lost when it is built anew; \`sallyport zitadel users rename ${id} ${user_name ?? username} --email ${email}\` makes it by the API`);
+    add(
+      'changed_by_hand',
+      `${id}: its profile has ${email}, its events ${last_email}: the projection was written to by SQL. That is lost when it is built anew; \`sallyport zitadel users rename ${id} ${user_name ?? username} --email ${email}\` makes it by the API`,
+    );
   if (user_name !== null && user_name !== username)
-    add('changed_by_hand', `${id}: the projection of users has the name ${username}, that of login names ${user_name}, which is the one that signs in: somebody wrote to one of them by SQL`);
+    add(
+      'changed_by_hand',
+      `${id}: the projection of users has the name ${username}, that of login names ${user_name}, which is the one that signs in: one of them was written to by SQL`,
+    );
   if (!byHand && verified_email !== null && email_verified === false && verified_email !== email)
-    add('old_email_still_works', `${id}: its new e-mail ${email ?? ''} is not verified; until it is, the built-in pages go on taking ${verified_email}, and Login v2 takes the new one`);
+    add(
+      'old_email_still_works',
+      `${id}: its new e-mail ${email ?? ''} is not verified; until it is, the built-in pages go on taking ${verified_email}, and Login v2 takes the new one`,
+    );
   if (!byHand && verified_email === null && email_verified === false && same(email, input.whole))
-    add('unverified_email', `${id}: its e-mail is not verified, so the built-in pages do not take it; Login v2 does`);
+    add(
+      'unverified_email',
+      `${id}: its e-mail is not verified, so the built-in pages do not take it; Login v2 does`,
+    );
   if (person.state === 'locked')
-    add('locked', `${id} is locked. The built-in pages say so only where the input's domain belongs to no organisation: else they offer registration. POST /v2/users/${id}/unlock`);
-  if (person.state === 'inactive' || person.state === 'suspended') add('inactive', `${id} is ${person.state}. POST /v2/users/${id}/reactivate`);
-  if (!person.human) add('machine', `${id} is a machine: the user check of POST /v2/sessions takes its name, but no page signs it in`);
+    add(
+      'locked',
+      `${id} is locked. The built-in pages say so only where the input's domain belongs to no organisation: else they offer registration. POST /v2/users/${id}/unlock`,
+    );
+  if (person.state === 'inactive' || person.state === 'suspended')
+    add('inactive', `${id} is ${person.state}. POST /v2/users/${id}/reactivate`);
+  if (!person.human)
+    add(
+      'machine',
+      `${id} is a machine: the user check of POST /v2/sessions takes its name, but no page signs it in`,
+    );
   const { is_default, disable_login_with_email, allow_username_password } = policyOf(person.org);
   if (disable_login_with_email && same(verified_email, input.whole))
-    add('email_login_off', `${is_default ? 'the instance' : nameOfOrg(person)} has disable_login_with_email: its people sign in by login name alone`);
+    add(
+      'email_login_off',
+      `${is_default ? 'the instance' : nameOfOrg(person)} has disable_login_with_email: its people sign in by login name alone`,
+    );
   if (!allow_username_password)
-    add('password_login_off', `the login policy of ${nameOfOrg(person)} has no allow_username_password: names are found, but only an identity provider signs in`);
+    add(
+      'password_login_off',
+      `the login policy of ${nameOfOrg(person)} has no allow_username_password: names are found, but only an identity provider signs in`,
+    );
   return traps;
 }
 
@@ -74,22 +100,46 @@ function byInput({ facts, login, resolution }: Known): Trap[] {
   const add = (trap: Trap['trap'], text: string): void => {
     traps.push({ trap, text });
   };
-  const named = people.filter(({ loginNames }) => loginNames.some((name) => name.toLowerCase() === input.whole));
-  const mailed = people.filter((person) => same(person.verified_email, input.whole) || same(person.email, input.whole));
+  const named = people.filter(({ loginNames }) =>
+    loginNames.some((name) => name.toLowerCase() === input.whole),
+  );
+  const mailed = people.filter(
+    (person) => same(person.verified_email, input.whole) || same(person.email, input.whole),
+  );
   for (const { id } of named)
     for (const other of mailed.filter((each) => each.id !== id))
-      add('another_users_email', `${input.whole} is the login name of ${id} and an e-mail of ${other.id}: the login name wins, so ${other.id} cannot sign in by that e-mail`);
+      add(
+        'another_users_email',
+        `${input.whole} is the login name of ${id} and an e-mail of ${other.id}: the login name wins, so ${other.id} cannot sign in by that e-mail`,
+      );
   const verified = people.filter((person) => same(person.verified_email, input.whole)).length;
   if (resolution.outcome === 'several' || verified > 1)
-    add('several_hits', `several users fit ${input.text}: e-mails are not unique in Zitadel, and where several have one it signs in nobody`);
-  const stored = people.flatMap(({ loginNames }) => loginNames).filter((name) => name.toLowerCase() === input.whole);
+    add(
+      'several_hits',
+      `several users fit ${input.text}: e-mails are not unique in Zitadel, and where several have one it signs in nobody`,
+    );
+  const stored = people
+    .flatMap(({ loginNames }) => loginNames)
+    .filter((name) => name.toLowerCase() === input.whole);
   if (stored.some((name) => name !== input.text) && !stored.includes(input.text))
-    add('case', `it is stored as ${stored.join(', ')}: sign-in and sessions compare in lower case, the API's TEXT_QUERY_METHOD_EQUALS does not`);
-  const needs = people.filter((person) => person.must_be_domain && [input.whole, input.name].some((text) => same(person.user_name, text)));
+    add(
+      'case',
+      `it is stored as ${stored.join(', ')}: sign-in and sessions compare in lower case, the API's TEXT_QUERY_METHOD_EQUALS does not`,
+    );
+  const needs = people.filter(
+    (person) =>
+      person.must_be_domain && [input.whole, input.name].some((text) => same(person.user_name, text)),
+  );
   for (const person of needs)
-    add('must_be_domain', `${nameOfOrg(person)} has must_be_domain: the only names of ${person.id} are ${person.loginNames.join(', ') || 'none, as no domain is verified'}. Both forms are never taken at once`);
+    add(
+      'must_be_domain',
+      `${nameOfOrg(person)} has must_be_domain: the only names of ${person.id} are ${person.loginNames.join(', ') || 'none, as no domain is verified'}. Both forms are never taken at once`,
+    );
   if (login === 'v2')
-    add('release', 'Login v2 takes login names, and as released with 4.0 and later e-mail and phone too, verified or not; its betas took login names alone. Some releases refuse everybody of an organisation that has switched off only one of the two');
+    add(
+      'release',
+      'Login v2 takes login names, and as released with 4.0 and later e-mail and phone too, verified or not; its betas took login names alone. Some releases refuse everybody of an organisation that has switched off only one of the two',
+    );
   return traps;
 }
 
@@ -98,13 +148,24 @@ function byHistory({ facts, formers, removedDomains }: Known): Trap[] {
   const traps: Trap[] = [];
   for (const { id, text, until, now, how, kind } of formers) {
     if (how === 'domain claimed')
-      traps.push({ trap: 'domain_claimed', text: `${id} was ${text} until ${until.toISOString()}: an organisation verified that domain, and Zitadel renamed the user to ${now ?? ''}` });
-    const holder = people.find((person) => person.id !== id && person.loginNames.some((name) => name.toLowerCase() === input.whole));
+      traps.push({
+        trap: 'domain_claimed',
+        text: `${id} was ${text} until ${until.toISOString()}: an organisation verified that domain, and Zitadel renamed the user to ${now ?? ''}`,
+      });
+    const holder = people.find(
+      (person) => person.id !== id && person.loginNames.some((name) => name.toLowerCase() === input.whole),
+    );
     if (kind === 'former_login_name' && text.toLowerCase() === input.whole && holder !== undefined)
-      traps.push({ trap: 'old_name_taken', text: `${text} was the name of ${id} until ${until.toISOString()}; now it is that of ${holder.id}` });
+      traps.push({
+        trap: 'old_name_taken',
+        text: `${text} was the name of ${id} until ${until.toISOString()}; now it is that of ${holder.id}`,
+      });
   }
   for (const { org, at } of removedDomains)
     if (facts.domainOwner?.id !== org)
-      traps.push({ trap: 'removed_domain', text: `${input.domain ?? ''} was a verified domain of organisation ${org} until ${at.toISOString()}: names that end in it are taken no more` });
+      traps.push({
+        trap: 'removed_domain',
+        text: `${input.domain ?? ''} was a verified domain of organisation ${org} until ${at.toISOString()}: names that end in it are taken no more`,
+      });
   return traps;
 }
