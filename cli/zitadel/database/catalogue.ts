@@ -3,6 +3,8 @@ import { identifier, sql, type Sql } from '../../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../../shared/database/session.ts';
 import { Failure } from '../../failure.ts';
 
+export type Reader = Pick<DatabaseSession, 'query'>;
+
 /** Where Zitadel keeps what it derives from the event store. */
 const SCHEMA = 'projections';
 
@@ -37,7 +39,7 @@ const Relation = z.object({
  * Reads the catalogue. Older projections stay behind after upgrades: the newest that Zitadel keeps a position of is the one in use.
  * Throws Failure when this is no database of Zitadel.
  */
-export async function readCatalogue(session: Pick<DatabaseSession, 'query'>): Promise<Catalogue> {
+export async function readCatalogue(session: Reader): Promise<Catalogue> {
   const relations = await session.query(
     sql`select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns,
           array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum) as types,
@@ -61,7 +63,7 @@ export async function readCatalogue(session: Pick<DatabaseSession, 'query'>): Pr
 /** What every release since 2.34 has. */
 const ALWAYS = ['eventstore.events2', 'projections.current_states', 'projections.instances'];
 
-async function missingOf(session: Pick<DatabaseSession, 'query'>): Promise<string[]> {
+async function missingOf(session: Reader): Promise<string[]> {
   const rows = await session.query(
     sql`select name from unnest(${ALWAYS}::text[]) as name where to_regclass(name) is null`,
     z.object({ name: z.string() }),

@@ -1,5 +1,5 @@
 import { identifier, sql, type RowParser, type Sql } from '../../../shared/ports/database.ts';
-import type { Reader } from './open.ts';
+import type { Reader } from './catalogue.ts';
 
 /** Of one portion; FETCH takes no parameter. */
 const ROWS = 2_000;

@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { sql } from '../../../shared/ports/database.ts';
 import { Failure, UsageError } from '../../failure.ts';
-import type { Catalogue } from './catalogue.ts';
-import type { Reader } from './open.ts';
+import type { Catalogue, Reader } from './catalogue.ts';
 
 /** Option of every command that reads Zitadel's database. */
 export const INSTANCE_OPTION = [

@@ -7,7 +7,7 @@ import { Failure } from '../../failure.ts';
 import { needed } from '../../operations.ts';
 import { interruption } from '../../terminal.ts';
 import { configured } from '../../variables.ts';
-import { readCatalogue, type Catalogue } from './catalogue.ts';
+import { readCatalogue, type Catalogue, type Reader } from './catalogue.ts';
 import { readInstances, type Instance } from './instances.ts';
 
 /** Option of every command that reads Zitadel's database. */
@@ -15,8 +15,6 @@ export const DATABASE_OPTION = [
   '--database <url>',
   "Zitadel's own database (default: ZITADEL_DATABASE_URL)",
 ] as const;
-
-export type Reader = Pick<DatabaseSession, 'query'>;
 
 /** A database of Zitadel as it was at one moment. Nothing can be written through it. */
 export interface ZitadelDatabase extends Reader {
