@@ -4,10 +4,7 @@ import { registerLoginNames } from './zitadel/login-names.ts';
 import { registerSetup } from './zitadel/setup.ts';
 
 /** Registers of the parts, one line each; a part loads its work when it is called. */
-const PARTS: readonly ((zitadel: Command) => void)[] = [
-  registerSetup,
-  registerLoginNames,
-];
+const PARTS: readonly ((zitadel: Command) => void)[] = [registerSetup, registerLoginNames];
 
 export function registerZitadel(program: Command): void {
   const zitadel = withExamples(
