@@ -12,7 +12,7 @@ export interface Verdict {
   readonly spread?: Spread;
   /** Seconds of processor time per 1,000 requests, of both sides of a ratio. */
   readonly cpu?: readonly [ours: number, theirs: number];
-  readonly unit: '' | 'ms' | 'KiB' | 'KB' | '%';
+  readonly unit: '' | 'ms' | 's' | 'KiB' | 'KB' | '%';
   readonly atLeast?: number;
   readonly atMost?: number;
   readonly met: boolean;

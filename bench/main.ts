@@ -13,6 +13,7 @@ import { measureLatency } from './sections/latency.ts';
 import { measureLifecycle } from './sections/lifecycle.ts';
 import { measureMail } from './sections/mail.ts';
 import { measureMemory } from './sections/memory.ts';
+import { measureOperations } from './sections/operations.ts';
 import { measureMatcher } from './sections/rules.ts';
 import { measureSize } from './sections/size.ts';
 import { isContest, measureThroughput } from './sections/throughput.ts';
@@ -50,6 +51,7 @@ async function measureAll(options: Options): Promise<SectionResult[]> {
   if (options.parts.includes('crossing')) results.push(await measureCrossing(options));
   if (options.parts.includes('mail')) results.push(await measureMail(options));
   if (options.parts.includes('figures')) results.push(await measureFigures(options));
+  if (options.parts.includes('operations')) results.push(await measureOperations(options));
   return results;
 }
 

@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 
-/** What is measured, in this order. `lifecycle`, `crossing`, `mail` and `figures` run only where they are named: they start servers and take minutes. */
+/** What is measured, in this order. `lifecycle`, `crossing`, `mail`, `figures` and `operations` run only where they are named: they start servers and take minutes. */
 export const PARTS = {
   node: 'one Node process : HAProxy and Envoy on one thread, the bare Node proxy',
   workers: 'WORKERS=2 : HAProxy and Envoy on two threads',
@@ -17,13 +17,14 @@ export const PARTS = {
     'what sign-in costs the gateway, what a callback asks, and what provisioning costs beside bare calls',
   mail: "the job `mail-send` : nodemailer's own pool; its memory",
   figures: 'figures of the move : the queries that they equal; a refresh : one of a tenth of the users',
+  operations: 'import, verification, names and set-up of a Zitadel : the programs and calls they cannot do without',
 } as const;
 
 export type Part = keyof typeof PARTS;
 
 const NAMES = Object.keys(PARTS) as Part[];
 /** Each in a run of its own. */
-export const APART: readonly Part[] = ['lifecycle', 'crossing', 'mail', 'figures'];
+export const APART: readonly Part[] = ['lifecycle', 'crossing', 'mail', 'figures', 'operations'];
 const QUICK = { seconds: 2, rounds: 3, mails: 2_000, users: 100_000 };
 const FULL = { seconds: 5, rounds: 3, mails: 10_000, users: 1_000_000 };
 
@@ -67,7 +68,7 @@ export function parseOptions(argv: readonly string[]): Options {
     .option('--mails <n>', 'mails that are sent in a turn (100000 for a full one; 2000 with --quick)', whole)
     .option(
       '--users <n>',
-      'users that figures are kept of (10000000 for a full one; 100000 with --quick)',
+      'users that figures are kept of (10000000 for a full one; 100000 with --quick), and that operations finds in a Zitadel',
       whole,
     )
     .option('--paced', 'stand-ins of crossing take as long as real servers did')
