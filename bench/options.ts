@@ -17,7 +17,8 @@ export const PARTS = {
     'what sign-in costs the gateway, what a callback asks, and what provisioning costs beside bare calls',
   mail: "the job `mail-send` : nodemailer's own pool; its memory",
   figures: 'figures of the move : the queries that they equal; a refresh : one of a tenth of the users',
-  operations: 'import, verification, names and set-up of a Zitadel : the programs and calls they cannot do without',
+  operations:
+    'import, verification, names and set-up of a Zitadel : the programs and calls they cannot do without',
 } as const;
 
 export type Part = keyof typeof PARTS;

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Installs the real servers that tests run against, where they are missing: redis-server, the Postgres binaries, PgBouncer, nginx, Chromium, OpenFGA.
+# Installs the real servers that tests run against, where they are missing: redis-server, the Postgres binaries, PgBouncer, nginx, Chromium, OpenFGA;
+# and the resource definitions of CloudNativePG and cert-manager, which tests hold manifests against.
 # Prints what it does, changes nothing that exists, and starts no service: each test starts its own on a free port.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 OPENFGA=github.com/openfga/openfga/cmd/openfga@v1.18.1
+# Go modules with resource definitions, and the folder that has them.
+DEFINITIONS='github.com/cloudnative-pg/cloudnative-pg@v1.28.1/config/crd/bases github.com/cert-manager/cert-manager@v1.19.1/deploy/crds'
 # From 1.21 on, go downloads the newer toolchain that a module requires.
 GO_MINIMUM=1.21
 
@@ -67,6 +70,19 @@ install_openfga() {
   GOBIN=$PWD/.tools GOTOOLCHAIN=auto "$go" install "$OPENFGA"
 }
 
+# Their sources as Go modules: the checksum database vouches for them. Only the definitions are kept.
+install_definitions() {
+  local go each module
+  go=$(go_binary) || { say 'no Go, so no resource definitions'; return 1; }
+  mkdir -p .tools/crds
+  for each in $DEFINITIONS; do
+    module=${each%%@*}@$(printf '%s' "${each#*@}" | cut -d/ -f1)
+    say "fetching the resource definitions of $module into .tools/crds/"
+    "$go" mod download "$module" || return 1
+    install -m 644 "$("$go" env GOMODCACHE)/$each"/*.yaml .tools/crds/
+  done
+}
+
 missing=0
 if has_redis; then say 'redis-server is there'; else apt_install redis-server || missing=1; fi
 if has_postgres; then say 'postgres is there'; else apt_install postgresql || missing=1; fi
@@ -74,4 +90,5 @@ if [ -x /usr/sbin/pgbouncer ]; then say 'pgbouncer is there'; else apt_install p
 if [ -x /usr/sbin/nginx ] && command -v openssl >/dev/null; then say 'nginx is there'; else apt_install nginx-light openssl || missing=1; fi
 if [ -x /usr/bin/chromium ]; then say 'chromium is there'; else apt_install chromium || missing=1; fi
 if [ -x .tools/openfga ]; then say 'openfga is there'; else install_openfga || missing=1; fi
+if [ -e .tools/crds/postgresql.cnpg.io_clusters.yaml ] && [ -e .tools/crds/cert-manager.io_certificates.yaml ]; then say 'resource definitions are there'; else install_definitions || missing=1; fi
 exit "$missing"

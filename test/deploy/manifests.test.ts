@@ -3,6 +3,7 @@ import ts from 'typescript';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod';
+import { validatorOf } from './crd-schema.ts';
 
 const FOLDER = 'deploy/kubernetes';
 const Typed = z.looseObject({ apiVersion: z.string(), kind: z.string() });
@@ -17,10 +18,22 @@ const manifests = readdirSync(FOLDER)
     }),
   );
 
+/** Groups whose definitions come from their own sources, for want of a package; of others there are validators and types. */
+const BY_DEFINITION = ['postgresql.cnpg.io', 'cert-manager.io'];
+
+const groupOf = ({ apiVersion }: Manifest): string => apiVersion.split('/')[0] ?? '';
+const typed = manifests.filter(({ manifest }) => !BY_DEFINITION.includes(groupOf(manifest)));
+const defined = manifests.filter(({ manifest }) => BY_DEFINITION.includes(groupOf(manifest)));
+
+function definitionOf(manifest: Manifest) {
+  const [, version = ''] = manifest.apiVersion.split('/');
+  return validatorOf(`${groupOf(manifest)}_${manifest.kind.toLowerCase()}s.yaml`, version);
+}
+
 /** The module of a kind: its validator and its type, both generated from the API's OpenAPI schema. */
-function moduleOf({ apiVersion, kind }: Manifest): string {
-  const custom = apiVersion.startsWith('monitoring.coreos.com/');
-  return `${custom ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models'}/${apiVersion}/${kind}`;
+function moduleOf(manifest: Manifest): string {
+  const custom = groupOf(manifest) === 'monitoring.coreos.com';
+  return `${custom ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models'}/${manifest.apiVersion}/${manifest.kind}`;
 }
 
 /** What the types refuse: unknown fields too, which the schema by itself lets pass and an API server does not. */
@@ -70,15 +83,39 @@ async function refusedBySchema(manifest: Manifest): Promise<string | undefined> 
 describe('the Kubernetes manifests', () => {
   let refused: string[];
   beforeAll(() => {
-    refused = refusedByTypes(manifests.map(({ manifest }) => manifest));
+    refused = refusedByTypes(typed.map(({ manifest }) => manifest));
   });
 
-  it.each(manifests)('$label is what the API server takes', async ({ manifest }) => {
+  it.each(typed)('$label is what the API server takes', async ({ manifest }) => {
     expect(await refusedBySchema(manifest)).toBeUndefined();
   });
 
   it('have no field that the API does not know', () => {
     expect(refused).toEqual([]);
+  });
+
+  const some = (kind: string) => manifests.find(({ manifest }) => manifest.kind === kind)!.manifest;
+  const missing = defined.some(({ manifest }) => definitionOf(manifest) === undefined);
+  describe.skipIf(missing)('of CloudNativePG and cert-manager', () => {
+    it.each(defined)('$label is what its definition takes, and has no other field', ({ manifest }) => {
+      const validate = definitionOf(manifest)!;
+      validate(manifest);
+      expect(validate.errors ?? []).toEqual([]);
+    });
+
+    it.each([
+      ['Cluster', { instnaces: 3 }],
+      ['Cluster', { instances: 'three' }],
+      ['Cluster', { storage: { sise: '1Gi' } }],
+      ['Cluster', { managed: { roles: [{ name: 'zitadel', logn: true }] } }],
+      ['Certificate', { durration: '1h' }],
+      ['Certificate', { privateKey: { size: '2048' } }],
+      ['ClusterIssuer', { acme: { email: 'operations@example.org' } }],
+    ])('a %s with %j would not pass', (kind, broken) => {
+      const manifest = some(kind);
+      const validate = definitionOf(manifest)!;
+      expect(validate({ ...manifest, spec: { ...(manifest['spec'] as object), ...broken } })).toBe(false);
+    });
   });
 
   it('would not pass with a misspelled field, a wrong type or without what is required', async () => {
@@ -93,6 +130,12 @@ describe('the Kubernetes manifests', () => {
     expect(await refusedBySchema({ ...deployment, spec: { ...spec, selector: undefined } })).toContain(
       'selector',
     );
+  });
+
+  it('of the Prometheus operator would not pass with a misspelled field either', () => {
+    const monitor = some('PodMonitor');
+    const spec = { ...(monitor['spec'] as object), podMetricsEndpoint: [] };
+    expect(refusedByTypes([{ ...monitor, spec }])).toEqual([expect.stringContaining('podMetricsEndpoint')]);
   });
 
   it('alert on no metric that the bundle does not have', () => {

@@ -91,10 +91,14 @@ describe('the deployment templates', () => {
     expect(own).toEqual(expect.arrayContaining(['OPENFGA_URL', 'OPENFGA_STORE_ID', 'DATABASE_URL']));
   });
 
-  it('build an image on node:20-slim that runs as another user than root', () => {
+  it('build images on Node 20 that run as another user than root, the gateway by default', () => {
     const containerfile = readFileSync('deploy/Containerfile', 'utf8');
-    expect(containerfile.match(/^FROM .*$/gm)).toEqual(['FROM node:20-slim AS build', 'FROM node:20-slim']);
-    expect(containerfile).toMatch(/^USER node$/m);
+    expect(containerfile.match(/^FROM .*$/gm)).toEqual([
+      'FROM node:20-slim AS build',
+      'FROM node:20-trixie-slim AS operations',
+      'FROM node:20-slim',
+    ]);
+    expect(containerfile.match(/^USER node$/gm)).toHaveLength(2);
     expect(containerfile).toMatch(/dist\/node\.js"\]$/m);
   });
 });
