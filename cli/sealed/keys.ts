@@ -1,13 +1,15 @@
-import { importJWK, type CryptoKey, type JWK } from 'jose';
+import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose';
 import * as z from 'zod';
-import { Failure } from '../../failure.ts';
-import { readText } from '../../input.ts';
+import { Failure } from '../failure.ts';
+import { readText } from '../input.ts';
 
-/** A key of someone who can open an archive, or seals one. */
-export interface ArchiveKey {
+/** A key of someone who can open an archive or a backup, or seals one. */
+export interface SealingKey {
   readonly key: CryptoKey;
   /** Of JWE (RFC 7518 §4). */
   readonly alg: 'RSA-OAEP-256' | 'ECDH-ES+A256KW';
+  /** Of the public half (RFC 7638): tells keys apart. */
+  readonly thumbprint: string;
 }
 
 const Key = z.looseObject({
@@ -21,20 +23,21 @@ const Text = z.union([Key, z.object({ keys: z.tuple([Key]) }).transform(({ keys:
 /** Of 2048 bits, in base64url. */
 const RSA_LEAST = 342;
 
-/** The public key that an archive is encrypted to. Throws Failure, for a private one too: it belongs to who restores. */
-export async function readRecipient(file: string): Promise<ArchiveKey> {
+/** The public key that is encrypted to. Throws Failure, for a private one too: it belongs to who restores. */
+export async function readRecipient(file: string): Promise<SealingKey> {
   const jwk = await read(file, 'public');
   if (jwk.d !== undefined)
     throw new Failure(
-      `${file} is a private key: an archive is encrypted to the public one, so keep this away from here`,
+      `${file} is a private key: an archive or a backup is encrypted to the public one, so keep this away from here`,
     );
   return imported(file, jwk);
 }
 
-/** The private key that opens an archive. Throws Failure. */
-export async function readOpener(file: string): Promise<ArchiveKey> {
+/** The private key that opens what was encrypted to its public half. Throws Failure. */
+export async function readOpener(file: string): Promise<SealingKey> {
   const jwk = await read(file, 'private');
-  if (jwk.d === undefined) throw new Failure(`${file} is a public key: the private one opens the archive`);
+  if (jwk.d === undefined)
+    throw new Failure(`${file} is a public key: the private one opens what was encrypted to it`);
   return imported(file, jwk);
 }
 
@@ -53,14 +56,14 @@ function withoutPurpose(jwk: z.output<typeof Key>): JWK {
   return Object.fromEntries(Object.entries(jwk).filter(([name]) => !purpose.includes(name)));
 }
 
-async function imported(file: string, jwk: z.output<typeof Key>): Promise<ArchiveKey> {
+async function imported(file: string, jwk: z.output<typeof Key>): Promise<SealingKey> {
   if (jwk.kty === 'RSA' && (jwk.n?.length ?? 0) < RSA_LEAST)
     throw new Failure(`${file} is an RSA key of less than 2048 bits`);
   const alg = jwk.kty === 'RSA' ? 'RSA-OAEP-256' : 'ECDH-ES+A256KW';
   try {
     const key = await importJWK(withoutPurpose(jwk), alg);
     if (key instanceof Uint8Array) throw new TypeError('a symmetric key');
-    return { key, alg };
+    return { key, alg, thumbprint: await calculateJwkThumbprint(withoutPurpose(jwk)) };
   } catch (error) {
     throw new Failure(`${file} is no usable JWK`, { cause: error });
   }

@@ -18,7 +18,7 @@ import { backupOf } from './check.ts';
 import { withoutTriggers } from './columns.ts';
 import { contentOf, readCounts, readShape, type Head } from './content.ts';
 import { assertPasswords, LEAVING, readGate, type GateLine } from './gate.ts';
-import { readRecipient, type ArchiveKey } from './keys.ts';
+import { readRecipient, type SealingKey } from '../../sealed/keys.ts';
 import { alone, beginAlone, NO_WRITES, type Patience } from './locks.ts';
 import { refuseUnless, reportApply, type Dropped, type References } from './report.ts';
 
@@ -61,7 +61,7 @@ export async function runApply(options: ApplyCommand): Promise<void> {
 
 interface Target {
   readonly archive: string;
-  readonly recipient: ArchiveKey;
+  readonly recipient: SealingKey;
 }
 
 async function targetOf({ archive, recipient }: ApplyCommand): Promise<Target> {

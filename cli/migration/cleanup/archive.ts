@@ -1,24 +1,26 @@
 import { createHash, type Hash } from 'node:crypto';
 import { link, lstat, open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { compactDecrypt, CompactEncrypt, exportJWK, generateSecret } from 'jose';
-import * as z from 'zod';
 import { linesOf } from '../../fga/lines.ts';
 import { Failure } from '../../failure.ts';
 import { systemCode } from '../../../shared/system-errors.ts';
 import { orUnwritable } from '../../input.ts';
-import type { ArchiveKey } from './keys.ts';
+import {
+  BrokenSeal,
+  newContentKey,
+  opened,
+  sealed,
+  unwrapped,
+  wrapped,
+  type ContentKey,
+} from '../../sealed/envelope.ts';
+import type { SealingKey } from '../../sealed/keys.ts';
 
-/**
- * An archive is lines of JWE in compact form (RFC 7516). The first is encrypted to the recipient and holds the key of all others, which
- * hold lines of JSON. Their protected headers number them and mark the last one, so that none can be cut off, left out or moved.
- */
+/** An archive is lines of JWE in compact form (RFC 7516). The first is encrypted to the recipient and holds the key of all others, which hold lines of JSON. */
 
 /** Bytes of JSON in one line, about: what is in memory at a time. */
 const CHUNK = 256 * 1024;
 const TYPE = 'sallyport-cleanup-1';
-const ENC = 'A256GCM';
-const Wrapped = z.object({ k: z.string() });
 
 export interface ArchiveWriter {
   /** Writes one record. `text`: its JSON. */
@@ -32,13 +34,12 @@ export interface ArchiveWriter {
 }
 
 /** A file readable by its owner alone, under another name until it is kept. Throws Failure where `file` is there already. */
-export async function openArchive(file: string, recipient: ArchiveKey): Promise<ArchiveWriter> {
+export async function openArchive(file: string, recipient: SealingKey): Promise<ArchiveWriter> {
   const partial = `${file}.partial`;
   await refuseTaken(file);
   await rm(partial, { force: true });
   const handle = await orUnwritable(partial, () => open(partial, 'wx', 0o600));
-  const { k } = Wrapped.parse(await exportJWK(await generateSecret(ENC, { extractable: true })));
-  const key = Buffer.from(k, 'base64url');
+  const key = await newContentKey();
   const out = hashed(partial, handle);
   let kept = false;
   let pending: string[] = [];
@@ -48,12 +49,10 @@ export async function openArchive(file: string, recipient: ArchiveKey): Promise<
   const flush = async (last: boolean): Promise<void> => {
     const text = pending.join('');
     plain.update(text);
-    await out.line(await sealed(text, { alg: 'dir', enc: ENC, typ: TYPE, seq, last }, key));
+    await out.line(await sealed(Buffer.from(text), { typ: TYPE, seq, last }, key));
     [pending, size, seq] = [[], 0, seq + 1];
   };
-  await out.line(
-    await sealed(JSON.stringify({ k }), { alg: recipient.alg, enc: ENC, typ: TYPE }, recipient.key),
-  );
+  await out.line(await wrapped(key, recipient, TYPE));
   return {
     async write(text) {
       pending.push(text, '\n');
@@ -110,16 +109,8 @@ function hashed(name: string, handle: FileHandle): { line(text: string): Promise
   };
 }
 
-function sealed(
-  text: string,
-  header: Parameters<CompactEncrypt['setProtectedHeader']>[0],
-  key: ArchiveKey['key'] | Uint8Array,
-): Promise<string> {
-  return new CompactEncrypt(new TextEncoder().encode(text)).setProtectedHeader(header).encrypt(key);
-}
-
 /** Compares the file with what was written. Throws Failure. */
-async function readBack(file: string, key: Uint8Array, plain: string, digest: string): Promise<void> {
+async function readBack(file: string, key: ContentKey, plain: string, digest: string): Promise<void> {
   const [found, whole] = [createHash('sha256'), createHash('sha256')];
   const lines = linesOf(file);
   whole.update(`${await firstOf(lines)}\n`);
@@ -134,14 +125,12 @@ async function syncFolder(folder: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
-const Header = z.object({ typ: z.literal(TYPE), seq: z.number(), last: z.boolean() });
-
 /** The records of an archive, each as a text of JSON; `digest` is given the file's lines. Throws Failure for another key, and for a cut or changed file. */
-export async function* readArchive(file: string, opener: ArchiveKey, digest: Hash): AsyncGenerator<string> {
+export async function* readArchive(file: string, opener: SealingKey, digest: Hash): AsyncGenerator<string> {
   const lines = linesOf(file);
   const first = await firstOf(lines);
   digest.update(`${first}\n`);
-  const key = await unwrapped(file, first, opener);
+  const key = await contentKeyOf(file, first, opener);
   for await (const text of chunks(file, lines, key, digest))
     for (const line of text.split('\n')) if (line !== '') yield line;
 }
@@ -151,42 +140,32 @@ async function firstOf(lines: AsyncGenerator<string>): Promise<string> {
   return first.done === true ? '' : first.value;
 }
 
-async function unwrapped(file: string, first: string, { key, alg }: ArchiveKey): Promise<Uint8Array> {
+async function contentKeyOf(file: string, first: string, opener: SealingKey): Promise<ContentKey> {
   if (first.split('.').length !== 5) throw new Failure(`${file} is no archive of the clean-up`);
-  try {
-    const { plaintext } = await compactDecrypt(first, key, {
-      keyManagementAlgorithms: [alg],
-      contentEncryptionAlgorithms: [ENC],
-    });
-    return Buffer.from(Wrapped.parse(JSON.parse(new TextDecoder().decode(plaintext))).k, 'base64url');
-  } catch {
-    throw new Failure(
-      `${file} cannot be opened with this key: it was encrypted to another one, or its beginning was changed`,
-    );
-  }
+  const key = await unwrapped(first, opener);
+  if (key !== undefined) return key;
+  throw new Failure(
+    `${file} cannot be opened with this key: it was encrypted to another one, or its beginning was changed`,
+  );
 }
 
 async function* chunks(
   file: string,
   lines: AsyncIterable<string>,
-  key: Uint8Array,
+  key: ContentKey,
   digest: Hash,
 ): AsyncGenerator<string> {
-  let seq = 0;
-  let ended = false;
+  try {
+    for await (const part of opened(noted(lines, digest), key, ({ typ }) => typ === TYPE))
+      yield new TextDecoder().decode(part);
+  } catch (error) {
+    throw error instanceof BrokenSeal ? new Failure(`${file} ${error.message}`, { cause: error }) : error;
+  }
+}
+
+async function* noted(lines: AsyncIterable<string>, digest: Hash): AsyncGenerator<string> {
   for await (const line of lines) {
     digest.update(`${line}\n`);
-    const { plaintext, protectedHeader } = await compactDecrypt(line, key, {
-      keyManagementAlgorithms: ['dir'],
-      contentEncryptionAlgorithms: [ENC],
-    }).catch(() => {
-      throw new Failure(`${file} is cut off or was changed (part ${seq + 1})`);
-    });
-    const header = Header.safeParse(protectedHeader);
-    if (ended || !header.success || header.data.seq !== seq)
-      throw new Failure(`${file} was changed (part ${seq + 1})`);
-    [seq, ended] = [seq + 1, header.data.last];
-    yield new TextDecoder().decode(plaintext);
+    yield line;
   }
-  if (!ended) throw new Failure(`${file} is cut off after part ${seq}`);
 }

@@ -13,7 +13,7 @@ import { print, printJson } from '../../terminal.ts';
 import { readArchive } from './archive.ts';
 import { addColumns, finishColumns, withoutTriggers } from './columns.ts';
 import { Record_, type Head } from './content.ts';
-import { readOpener, type ArchiveKey } from './keys.ts';
+import { readOpener, type SealingKey } from '../../sealed/keys.ts';
 import { beginAlone, NOTHING_ELSE } from './locks.ts';
 import { openReturn, type Returned } from './return.ts';
 
@@ -56,7 +56,7 @@ interface Whole {
 }
 
 /** Throws Failure for another key, and for an archive that is not whole. */
-async function whole(archive: string, opener: ArchiveKey): Promise<Whole> {
+async function whole(archive: string, opener: SealingKey): Promise<Whole> {
   const digest = createHash('sha256');
   const found = { person: 0, removed: 0 };
   let head: Head | undefined;
@@ -93,7 +93,7 @@ async function stateOf(session: DatabaseSession, { id, at }: Head, sha256: strin
 async function restore(
   session: DatabaseSession,
   archive: string,
-  opener: ArchiveKey,
+  opener: SealingKey,
   head: Head,
 ): Promise<Returned> {
   const returning = await openReturn(session);
