@@ -1,10 +1,16 @@
 import type { Command } from 'commander';
 import { withExamples } from './help.ts';
+import { registerFirstInstance } from './zitadel/first-instance.ts';
 import { registerLoginNames } from './zitadel/login-names.ts';
 import { registerSetup } from './zitadel/setup.ts';
 
 /** Registers of the parts, one line each; a part loads its work when it is called. */
-const PARTS: readonly ((zitadel: Command) => void)[] = [registerSetup, registerLoginNames];
+const PARTS: readonly ((zitadel: Command) => void)[] = [
+  // In the order of a new instance's life.
+  registerFirstInstance,
+  registerSetup,
+  registerLoginNames,
+];
 
 export function registerZitadel(program: Command): void {
   const zitadel = withExamples(
@@ -13,7 +19,10 @@ export function registerZitadel(program: Command): void {
       .description(
         'Set up, import, verify and look after a Zitadel; who may sign in there, and by which name.',
       ),
-    [['sallyport zitadel setup --dry-run', 'what a set-up would make and change']],
+    [
+      ['sallyport zitadel first-instance check compose.yaml', 'before the first start'],
+      ['sallyport zitadel setup --dry-run', 'what a set-up would make and change'],
+    ],
   );
   for (const register of PARTS) register(zitadel);
 }

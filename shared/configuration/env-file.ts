@@ -42,8 +42,20 @@ const QUOTES: ReadonlySet<string | undefined> = new Set(['"', "'", '`']);
  * The settings of a file, each parsed by Node alone: of a whole file its parser skips what is no setting, or takes it as part
  * of the next name. Throws UnreadableEnvFile with the number of the line, never with its text, which may be a secret.
  */
-export function settingsIn({ file, text }: EnvFile): [string, string][] {
-  const settings: [string, string][] = [];
+export function settingsIn(file: EnvFile): [string, string][] {
+  return placedSettingsIn(file).map(({ name, value }) => [name, value]);
+}
+
+export interface PlacedSetting {
+  readonly name: string;
+  readonly value: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** The same, each with the line it begins on. */
+export function placedSettingsIn({ file, text }: EnvFile): PlacedSetting[] {
+  const settings: PlacedSetting[] = [];
   const lines = text.split(LINE_END);
   const fault = (at: number, problem: string): UnreadableEnvFile =>
     new UnreadableEnvFile(`cannot read the variables in ${file}: line ${at + 1} ${problem}`);
@@ -53,9 +65,9 @@ export function settingsIn({ file, text }: EnvFile): [string, string][] {
     const { name, value: begun = '' } = SETTING.exec(line)?.groups ?? {};
     if (name === undefined) throw fault(at, 'is not NAME=value');
     let value = begun;
+    const first = at;
     const [quote = ''] = begun;
     if (QUOTES.has(quote)) {
-      const first = at;
       while (!value.includes(quote, 1)) {
         at += 1;
         if (at === lines.length) throw fault(first, 'opens a quote that is not closed');
@@ -64,7 +76,8 @@ export function settingsIn({ file, text }: EnvFile): [string, string][] {
       const behind = value.slice(value.indexOf(quote, 1) + 1);
       if (!BLANK_OR_COMMENT.test(behind)) throw fault(at, 'goes on behind its closing quote');
     }
-    settings.push([name, Object.values(parseEnv(`${name}=${value}`))[0] ?? '']);
+    const parsed = Object.values(parseEnv(`${name}=${value}`))[0] ?? '';
+    settings.push({ name, value: parsed, line: first + 1 });
   }
   return settings;
 }
