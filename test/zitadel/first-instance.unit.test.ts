@@ -1,3 +1,4 @@
+// Long because each fault has its case, with the file that shows it.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
