@@ -9,13 +9,15 @@ import { openFgaModels, openFgaStores } from '../shared/adapters/openfga/models.
 import { openFgaClient } from '../shared/adapters/openfga/client.ts';
 import { openFgaRelations } from '../shared/adapters/openfga/relations.ts';
 import { openFgaTuples } from '../shared/adapters/openfga/tuples.ts';
+import { openRedisCommands } from '../shared/adapters/redis/commands.ts';
 import { undiciExchange } from '../shared/adapters/undici/exchange.ts';
 import { openZitadelApi } from '../shared/adapters/zitadel/api.ts';
 import type { AuthorizationModels, AuthorizationStores } from '../shared/ports/authorization-models.ts';
 import type { OpenFgaConfig } from '../shared/configuration/stores.ts';
+import type { StoreCommands } from '../shared/ports/counters.ts';
 import type { Database } from '../shared/ports/database.ts';
 import type { FinaliseSync } from '../shared/ports/directory.ts';
-import type { ProcessGroups, Processes } from '../shared/ports/runtime.ts';
+import type { Clock, ProcessGroups, Processes } from '../shared/ports/runtime.ts';
 import type { Relations } from '../shared/ports/relations.ts';
 import type { Tuples } from '../shared/ports/tuples.ts';
 import type { ZitadelApi } from '../shared/ports/zitadel-api.ts';
@@ -43,6 +45,10 @@ export function openTuples(config: OpenFgaConfig): Tuples {
 
 export function openDatabase(url: string): Database {
   return openPgDatabase({ url, max: 4, connectionTo });
+}
+
+export function openStoreCommands(url: string, clock: Clock): StoreCommands {
+  return openRedisCommands({ url, clock });
 }
 
 /** `url`: base of Kanidm's own API. */

@@ -35,6 +35,7 @@ const GROUPS: Readonly<Record<string, () => Promise<Register>>> = {
   webhooks: async () => (await import('./webhooks.ts')).registerWebhooks,
   mail: async () => (await import('./mail.ts')).registerMail,
   zitadel: async () => (await import('./zitadel.ts')).registerZitadel,
+  doctor: async () => (await import('./doctor.ts')).registerDoctor,
   cron: async () => (await import('./cron.ts')).registerCron,
   completion: async () => (await import('./completion.ts')).registerCompletion,
 };
@@ -83,6 +84,7 @@ export async function program(argv: readonly string[] = []): Promise<Command> {
     ['sallyport rules check', 'find every fault of the access rules'],
     ['sallyport rules explain GET /documents/7', 'see which rule decides, and why'],
     ['sallyport keys generate', 'make a key for X-Gateway-Assertion'],
+    ['sallyport doctor', 'find what is wrong, with the cause and the next command'],
     ['sallyport db status --env-file production.env', 'with the variables of a file'],
     ['sallyport help rules check', 'the help of one command'],
   ]).addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 2 usage, 130 interrupted.');

@@ -137,5 +137,12 @@ function createJobs(brought: readonly Brought[], deps: Bundle): Cron | null {
 function databaseChecks({ database }: Deps, gateway: Gateway): ReadinessCheck[] {
   if (database === null) return [];
   const needed = (): boolean => gateway.needsDatabase();
-  return [{ name: 'database', needed, look: () => database.ping().then(() => ({ up: true, state: 'up' })) }];
+  return [
+    {
+      name: 'database',
+      check: 'database',
+      needed,
+      look: () => database.ping().then(() => ({ up: true, state: 'up' })),
+    },
+  ];
 }

@@ -27,8 +27,9 @@ const options = new Command('npm run deploy --')
 /** Ignored by git; kept, so that a failed deployment can be inspected. */
 const FOLDER = '.wrangler/deploy';
 
-const run: Run = async ([program = '', ...args], { capture }) => {
-  const child = spawn(program, args, { stdio: ['inherit', capture ? 'pipe' : 'inherit', 'inherit'] });
+const run: Run = async ([program = '', ...args], { capture, variables = {} }) => {
+  const env = { ...variables, ...process.env };
+  const child = spawn(program, args, { env, stdio: ['inherit', capture ? 'pipe' : 'inherit', 'inherit'] });
   const [output] = await Promise.all([child.stdout === null ? '' : text(child.stdout), once(child, 'close')]);
   if (child.exitCode !== 0) throw new Error(`${[program, ...args].join(' ')} failed`);
   return output;

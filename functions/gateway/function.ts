@@ -101,6 +101,7 @@ function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessChe
   return [
     ...trusted.issuers.map(({ config: issuer, keys }): ReadinessCheck => ({
       name: `keys_${issuer.name}`,
+      check: 'keys',
       needed: () => rules.current().rules.some(({ access }) => access.kind !== 'public'),
       async look() {
         await Promise.allSettled([keys.ping()]);
@@ -116,6 +117,7 @@ function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessChe
     })),
     {
       name: 'authorization',
+      check: 'openfga',
       // A shadow rule admits without a verdict.
       needed: () =>
         rules.current().rules.some(({ access, mode }) => access.kind === 'relation' && mode === 'enforce'),
@@ -123,6 +125,7 @@ function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessChe
     },
     {
       name: 'counters',
+      check: 'redis',
       needed: config.counters.kind !== 'memory' && config.rateLimitFailure === 'closed',
       async look() {
         await counters.ping();
@@ -130,7 +133,7 @@ function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessChe
       },
     },
     ...targetChecks(config.targets, rules, deps),
-    { name: 'access_rules', needed: true, look: () => ({ up: true, state: 'loaded', ...rules.state() }) },
+    { name: 'access_rules', check: 'configuration', needed: true, look: () => ({ up: true, state: 'loaded', ...rules.state() }) },
   ];
 }
 

@@ -89,6 +89,7 @@ export function measureOutbox({ metrics, database, collapse }: OutboxGauges): vo
 export function outboxCheck(database: Pick<Database, 'query'>): ReadinessCheck {
   return {
     name: 'mail_outbox',
+    check: 'mail-queue',
     needed: false,
     async look() {
       const { pending, held, dead, oldestSeconds } = await readDepth(database);

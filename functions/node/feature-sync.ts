@@ -53,7 +53,7 @@ export function featureSyncAtStart(
     onSettled(next);
   };
   return {
-    checks: [{ name: 'feature_sync', needed: false, look: () => settled }],
+    checks: [{ name: 'feature_sync', check: 'feature-migration', needed: false, look: () => settled }],
     async run() {
       try {
         settle(settledOf(await untilThere(deps, stopped.signal, settle)));

@@ -1,3 +1,4 @@
+import { REQUESTS } from '../../shared/checks/requests.ts';
 import type { ServerConfig } from '../../shared/configuration/server.ts';
 import type { OwnRoute } from '../../shared/edge/frame.ts';
 import { bearsSecret } from '../../shared/edge/secrets.ts';
@@ -73,13 +74,18 @@ async function look(checks: readonly ReadinessCheck[]): Promise<Report> {
       const look = await lookAt(check);
       // Rules, and their needs, may have changed since the start.
       const needed = typeof check.needed === 'function' ? check.needed() : check.needed;
-      return [check.name, { needed, ...look }];
+      return [check.name, { needed, ...look, ...(!look.up && stepsOf(check)) }];
     }),
   );
   return {
     ready: looks.every(([, { up, needed }]) => up || !needed),
     dependencies: Object.fromEntries(looks),
   };
+}
+
+/** What an operator does next: shown with METRICS_TOKEN only. */
+function stepsOf({ check }: ReadinessCheck): Pick<Look, 'doctor' | 'next'> {
+  return { doctor: `sallyport doctor --only ${check}`, next: REQUESTS[check].next };
 }
 
 /** The public part: details hold addresses, errors of providers and names from the rules. */

@@ -2,7 +2,14 @@ import * as z from 'zod';
 import { workerFaults, type WorkerSettings } from './check-worker.ts';
 
 /** Runs a program to its end. Rejects when it fails; answers with its stdout when `capture` is set. */
-export type Run = (command: readonly string[], options: { readonly capture: boolean }) => Promise<string>;
+export type Run = (
+  command: readonly string[],
+  options: {
+    readonly capture: boolean;
+    /** Variables that it gets where the environment has none of that name. */
+    readonly variables?: Readonly<Record<string, string>>;
+  },
+) => Promise<string>;
 
 export interface DeployOptions {
   readonly dryRun: boolean;
@@ -32,6 +39,9 @@ export async function deploy(options: DeployOptions, ports: DeployPorts): Promis
   const { run, say } = ports;
   await refuseUnusable(ports.settings, options.dryRun ? undefined : run);
   const commit = await currentCommit(run);
+  // What the rules, the tuples and the new version meet there: red refuses, as long as nothing is changed.
+  const doctor = ['node', 'cli/sallyport.mjs', 'doctor', '--for', 'deployment'];
+  await run(doctor, { capture: false, variables: textsOf(ports.settings.vars) });
   // A Worker cannot do it as it starts: it carries no parser, and its rules are part of what is deployed.
   const check = ['node', 'cli/sallyport.mjs', 'rules', 'check', RULES, '--store', '--any-target'];
   await run(check, { capture: false });
@@ -55,6 +65,13 @@ export async function deploy(options: DeployOptions, ports: DeployPorts): Promis
   await run(wrangler, { capture: false });
   say('contract: delete what only the former rules asked for');
   await sync('--phase', 'contract');
+}
+
+/** Bindings are objects, and only inside workerd. */
+function textsOf(vars: WorkerSettings['vars']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(vars).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
 }
 
 const Secrets = z.array(z.object({ name: z.string() }));

@@ -1,3 +1,4 @@
+import type { RequestCheck } from '../checks/requests.ts';
 import type { MaybePromise } from '../ports/runtime.ts';
 
 /** Fixed words: public, so never a provider's text. */
@@ -38,6 +39,8 @@ export interface Look {
 /** One dependency in /ready. */
 export interface ReadinessCheck {
   readonly name: string;
+  /** The check of the registry that looks at the same more closely. */
+  readonly check: RequestCheck;
   /** True: requests fail while it is away, so /ready answers 503. A function where it changes with the rules in force. */
   readonly needed: boolean | (() => boolean);
   /** A rejection means away. */

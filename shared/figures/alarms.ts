@@ -8,6 +8,10 @@ export const ALARMS = [
   'mail-bounces',
   'mail-queue',
   'provider-away',
+  'pat-expiry',
+  'certificate-expiry',
+  'backup-age',
+  'reconcile-lag',
 ] as const;
 export type AlarmName = (typeof ALARMS)[number];
 
@@ -18,7 +22,21 @@ export const ALARM_TITLES: Readonly<Record<AlarmName, string>> = {
   'mail-bounces': 'more than 2 % of mails bounce',
   'mail-queue': 'mails have waited for more than an hour',
   'provider-away': 'an identity provider does not answer',
+  'pat-expiry': 'a personal access token is to be rotated',
+  'certificate-expiry': 'a certificate is about to run out',
+  'backup-age': 'there is no backup of the last day',
+  'reconcile-lag': 'missed events are not fetched',
 };
+
+/** Those that something stands still for; the others tell how the move of people goes. */
+export const URGENT: ReadonlySet<AlarmName> = new Set([
+  'mail-queue',
+  'provider-away',
+  'pat-expiry',
+  'certificate-expiry',
+  'backup-age',
+  'reconcile-lag',
+]);
 
 const AlarmRow = z.object({
   name: z.string(),

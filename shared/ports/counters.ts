@@ -41,3 +41,9 @@ export interface Counters {
   /** Resolves when the store would count a request now. */
   ping(): MaybePromise<void>;
 }
+
+/** Single commands to a counter store. Throws `CountersUnavailable`. */
+export interface StoreCommands {
+  send(command: readonly string[]): Promise<unknown>;
+  close(): void;
+}

@@ -2,6 +2,7 @@ import type { AuthorizationModel } from './authorization-models.ts';
 import type { ServerConfig } from '../configuration/server.ts';
 import type { Runtime } from '../configuration/slice.ts';
 import type { DatabaseConfig, StoreOfCounters } from '../configuration/stores.ts';
+import type { ReadCertificate } from './certificates.ts';
 import type { Database } from './database.ts';
 import type { Background, Clock, Exchange, MaybePromise, Processes } from './runtime.ts';
 import type { Counters, Taken, TakeRequest } from './counters.ts';
@@ -62,6 +63,8 @@ export interface Platform {
   readFolder(path: string): ReadonlyMap<string, string>;
   /** A static file of a page, by its name. Rejects where it is not deployed. */
   asset(name: string): Promise<Uint8Array>;
+  /** Null where the runtime shows no certificates. */
+  readonly certificate: ReadCertificate | null;
   /** Parses OpenFGA's language; null where the parser is too heavy. Throws UnusableModel. */
   readonly parseModel: ((text: string) => AuthorizationModel) | null;
   /** Calls `changed` after the file's content may have changed; returns the stop function. */

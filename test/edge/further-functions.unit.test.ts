@@ -39,7 +39,7 @@ function greetings({ greeting }: { readonly greeting: string }): Brought {
       },
       { path: '/greetings/all', methods: ['GET'], quota: 'coarse', answer: () => new Response('all') },
     ],
-    checks: [{ name: 'greetings', needed: false, look: () => ({ up: true, state: 'up' }) }],
+    checks: [{ name: 'greetings', check: 'targets', needed: false, look: () => ({ up: true, state: 'up' }) }],
     jobs: { 'greetings-prune': { run: async () => ({ greeting }) } },
     close: () => void (closed += 1),
   };

@@ -29,7 +29,7 @@ it('probes that come together look at a slow dependency once', async () => {
       render: () => Promise.reject(new Error()),
     },
     collapse: shareInFlight,
-    checks: [{ name: 'slow', needed: true, look }],
+    checks: [{ name: 'slow', check: 'targets', needed: true, look }],
   }).find(({ path }) => path === '/ready');
   const probes = Array.from({ length: 50 }, async () =>
     ready?.answer(new Request('http://gateway.test/ready'), ASKED),

@@ -36,6 +36,7 @@ export function modelCheck({ models, rules, clock, log }: ModelCheckDeps): Readi
 
   return {
     name: 'authorization_model',
+    check: 'rules-model',
     needed: false,
     async look() {
       const of = rules();

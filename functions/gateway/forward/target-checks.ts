@@ -42,6 +42,7 @@ function targetCheck(name: string, base: string, { platform, clock }: Means): Re
   };
   return {
     name: `target_${name}`,
+    check: 'targets',
     needed: false,
     look() {
       if (clock.now() - begun >= ATTEMPT_MS) {

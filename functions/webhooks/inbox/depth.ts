@@ -50,6 +50,7 @@ export function measureDepth(metrics: Metrics, database: Pick<Database, 'query'>
 export function inboxCheck(database: Pick<Database, 'query'>, clock: Clock): ReadinessCheck {
   return {
     name: 'webhook_inbox',
+    check: 'webhook-inbox',
     needed: false,
     async look() {
       const { pending, dead, oldestSeconds } = await readDepth(database, clock);

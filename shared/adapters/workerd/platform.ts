@@ -51,6 +51,8 @@ export function createPlatform(): Platform {
     },
     readFolder: (path) => new Map(path === 'config/mail' ? Object.entries(mails) : []),
     asset: workerAsset,
+    // A Worker's sockets keep the certificate of the other end to themselves.
+    certificate: null,
     // 60 KiB for a parser of what a deployment has checked already: docs/deploy.md.
     parseModel: null,
     watchText: () => () => undefined,

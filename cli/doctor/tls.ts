@@ -1,0 +1,41 @@
+import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
+import { judgeCertificate } from '../../shared/checks/expiry.ts';
+import { tlsAddresses } from '../../shared/checks/tls-addresses.ts';
+import { messageOf } from '../../shared/errors.ts';
+import { environment } from '../terminal.ts';
+import { reachOf } from './exposure.ts';
+import { EXCHANGE_MS, type DoctorGround } from './ground.ts';
+
+/** Every address of the variables: with TLS its certificate, without it whether others can listen on the way. */
+export async function tls({ platform, clock }: DoctorGround): Promise<Finding> {
+  const { encrypted, clear } = tlsAddresses(environment);
+  const { certificate } = platform;
+  if (encrypted.length + clear.length === 0 || certificate === null)
+    throw new NotSetUp('no address is configured');
+  const found = await Promise.all([
+    ...encrypted.map(async ({ variables, address }): Promise<Finding> => {
+      const shown = `${address.host}:${address.port} (${variables.join(', ')})`;
+      try {
+        return judgeCertificate(shown, await certificate(address, EXCHANGE_MS), clock.now());
+      } catch (error) {
+        return yellow(
+          `${shown}: no certificate could be read, ${codeOf(error)}`,
+          'run the doctor where the address can be reached',
+        );
+      }
+    }),
+    ...clear.map(async ({ variables, host }): Promise<Finding> => {
+      if ((await reachOf(host)) !== 'everywhere')
+        return green('what is not encrypted stays on private addresses');
+      return red(
+        `${variables.join(', ')} leads to ${host} without TLS`,
+        `write https in ${variables.join(', ')}`,
+      );
+    }),
+  ]);
+  return worst(found, '');
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
+}

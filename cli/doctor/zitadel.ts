@@ -1,0 +1,190 @@
+import { OPERATIONS } from '../../shared/configuration/operations.ts';
+import { MIGRATION } from '../../shared/configuration/providers.ts';
+import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
+import { judgeTokens } from '../../shared/checks/expiry.ts';
+import {
+  forcesMfa,
+  readAdministrators,
+  readInstance,
+  readLoginV2,
+  readMethods,
+  readOwnUser,
+  readTokens,
+  readUsers,
+  ZitadelFault,
+  type ZitadelReads,
+} from '../../shared/checks/zitadel.ts';
+import { EXCHANGE_MS, partOf, type DoctorGround } from './ground.ts';
+
+/** The service account's view. Throws NotSetUp without its token. */
+export function serviceAccount({ platform }: DoctorGround): ZitadelReads & { readonly host: string | null } {
+  const { zitadelUrl: url, zitadelToken: token, externalDomain } = partOf(OPERATIONS);
+  if (url === null) throw new NotSetUp('Zitadel is not configured (ZITADEL_API_URL, ZITADEL_ISSUER_URL)');
+  if (token === null)
+    throw new NotSetUp(
+      'Zitadel is not looked into (ZITADEL_SERVICE_TOKEN is not set)',
+      'sallyport zitadel setup',
+    );
+  return { url, token, exchange: platform.exchange, host: externalDomain };
+}
+
+/** Zitadel's refusals by what an operator does about them. `right`: what the call needs. */
+export function zitadelFault(
+  { message, status, id }: ZitadelFault,
+  variable: string,
+  right: string,
+): Finding {
+  if (id === 'CRYPT-OhN2u')
+    return red(
+      `${message}: Zitadel runs with another masterkey than its database was made with`,
+      'start Zitadel with the masterkey of this database',
+    );
+  if (status === 401)
+    return red(
+      `${variable} is refused, ${message}: it ran out or was removed, or its account was deactivated or locked, which ends tokens for good`,
+      'sallyport zitadel tokens rotate',
+    );
+  if (status === 403 || (status === 404 && id !== ''))
+    return red(
+      `${variable} lacks a right, ${message} (permission denied): it needs ${right}`,
+      `give its account ${right}: sallyport zitadel setup`,
+    );
+  if (status === 503)
+    return red(`${message}: Zitadel is starting, or its database is away`, "look at Zitadel's log");
+  if (status === undefined) return red(message, 'let ZITADEL_API_URL lead to Zitadel itself');
+  return red(message);
+}
+
+async function orFinding(work: Promise<Finding>, right = 'IAM_OWNER_VIEWER'): Promise<Finding> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ZitadelFault) return zitadelFault(error, 'ZITADEL_SERVICE_TOKEN', right);
+    throw error;
+  }
+}
+
+/** AUTH-7fs1e is what a token that is none any more is answered with. */
+export async function zitadelToken(ground: DoctorGround): Promise<Finding> {
+  const { zitadelUrl: url, zitadelToken: service } = partOf(OPERATIONS);
+  const { directory } = partOf(MIGRATION).migration;
+  const provisioning = directory?.provider === 'zitadel' ? directory.token : null;
+  if (url === null || (service === null && provisioning === null))
+    throw new NotSetUp(
+      'no service account is used (ZITADEL_SERVICE_TOKEN is not set)',
+      'sallyport zitadel setup',
+    );
+  const exchange = ground.platform.exchange;
+  const looks = [
+    ...(service === null ? [] : [orFinding(readInstance({ url, token: service, exchange }).then(taken))]),
+    ...(provisioning === null || directory === null
+      ? []
+      : [
+          readOwnUser({ url: directory.url, token: provisioning, exchange })
+            .then(taken)
+            .catch((error: unknown) => {
+              if (error instanceof ZitadelFault)
+                return zitadelFault(
+                  error,
+                  'ZITADEL_PROVISIONING_TOKEN',
+                  'the rights of docs/provisioning.md',
+                );
+              throw error;
+            }),
+        ]),
+  ];
+  return worst(await Promise.all(looks), '');
+}
+
+function taken(): Finding {
+  return green('Zitadel takes the tokens of our service accounts');
+}
+
+export function zitadelInstance(ground: DoctorGround): Promise<Finding> {
+  const api = serviceAccount(ground);
+  return orFinding(
+    readInstance(api).then(({ id, domains }) => {
+      const names = domains.map(({ domain }) => domain);
+      if (api.host === null || names.length === 0 || names.includes(api.host))
+        return green(`instance ${id} answers at ${api.host ?? api.url}`);
+      return red(
+        `instance ${id} has the domains ${names.join(', ')} and not ${api.host}: people of another instance are "user not found" here`,
+        'let ZITADEL_ISSUER_URL and ZITADEL_API_URL name the same instance; `sallyport zitadel login-names explain INPUT` finds a person',
+      );
+    }),
+  );
+}
+
+/** The pages of Login v2, where the instance sends people to them. */
+export function loginV2(ground: DoctorGround): Promise<Finding> {
+  const api = serviceAccount(ground);
+  return orFinding(look(api, ground));
+}
+
+async function look(api: ZitadelReads, { platform }: DoctorGround): Promise<Finding> {
+  const { required, baseUri } = await readLoginV2(api);
+  if (!required) return green('people sign in at the pages within Zitadel: Login v2 is not required');
+  const named = baseUri !== undefined && baseUri !== '';
+  const page = named ? baseUri : `${api.url}/ui/v2/login`;
+  try {
+    const { status } = await platform.exchange({
+      method: 'GET',
+      url: page,
+      headers: {},
+      timeoutMs: EXCHANGE_MS,
+    });
+    if (status >= 500)
+      return red(
+        `Login v2 answers ${status} at ${page}: its login client has no valid token (Errors.Token.Invalid (AUTH-7fs1e) in its log)`,
+        'make a token for the login client, which needs IAM_LOGIN_CLIENT, and restart its pages: sallyport zitadel setup',
+      );
+    if (status === 404 && !named)
+      return red(
+        `Login v2 is required and has no base URI, and nothing answers at ${page}`,
+        'deploy its pages there, or set their address: sallyport zitadel setup',
+      );
+    return green(`Login v2 answers at ${page}`);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'no answer';
+    const next = 'start the pages of Login v2, or run the doctor in their network';
+    return named
+      ? yellow(`Login v2 cannot be reached from here at ${page}: ${code}`, next)
+      : red(`${page}: ${code}`, next);
+  }
+}
+
+export function patAge(ground: DoctorGround): Promise<Finding> {
+  const api = serviceAccount(ground);
+  return orFinding(readTokens(api).then((tokens) => judgeTokens(tokens, ground.clock.now())));
+}
+
+/** Of ListAuthenticationMethodTypes: what is more than a password or another provider's word. */
+const SECOND_FACTOR = /PASSKEY|TOTP|U2F|OTP_SMS|OTP_EMAIL/;
+const MOST_ASKED = 100;
+
+export function adminMfa(ground: DoctorGround): Promise<Finding> {
+  const api = serviceAccount(ground);
+  return orFinding(mfaOf(api));
+}
+
+async function mfaOf(api: ZitadelReads): Promise<Finding> {
+  const administrators = await readAdministrators(api);
+  const ids = [...new Set(administrators.map(({ userId }) => userId))];
+  const people = (await readUsers(api, ids)).filter(
+    ({ human, state }) => human !== undefined && !/INACTIVE|DELETED/.test(state),
+  );
+  const without: string[] = [];
+  for (const { userId, username, preferredLoginName } of people.slice(0, MOST_ASKED)) {
+    const methods = await readMethods(api, userId);
+    if (!methods.some((method) => SECOND_FACTOR.test(method))) without.push(preferredLoginName ?? username);
+  }
+  if (without.length === 0)
+    return green(`all ${people.length} people who administer Zitadel have a second factor`);
+  const who = `${without.slice(0, 5).join(', ')}${without.length > 5 ? ` and ${without.length - 5} more` : ''}`;
+  return (await forcesMfa(api))
+    ? green(`a second factor is demanded at the next sign-in of ${who}`)
+    : red(
+        `without a second factor: ${who}`,
+        'let them add one, and force it in the login policy: sallyport zitadel setup',
+      );
+}
