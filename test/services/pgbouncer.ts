@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asPostgres, freePort } from './postgres.ts';
 
-/** A real PgBouncer in transaction mode, as Debian configures it but for the mode, in front of a test's own Postgres. */
+/** A real PgBouncer, by default in transaction mode, as Debian configures it but for the mode, in front of a test's own Postgres. */
 export interface PgBouncerService {
   /** The URL of a database behind it, by the URL that leads there without it. */
   through(url: string): string;
@@ -20,7 +20,11 @@ const required = process.env['REQUIRE_SERVICES'] === '1';
 export const pgBouncerMissing = !existsSync(BINARY) && !required;
 
 /** `connections`: of the server, shared by all clients. */
-export async function startPgBouncer(postgres: string, connections: number): Promise<PgBouncerService> {
+export async function startPgBouncer(
+  postgres: string,
+  connections: number,
+  mode: 'transaction' | 'statement' = 'transaction',
+): Promise<PgBouncerService> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-pgbouncer-'));
   await chmod(folder, 0o755);
   const port = await freePort();
@@ -39,7 +43,7 @@ export async function startPgBouncer(postgres: string, connections: number): Pro
       'unix_socket_dir =',
       'auth_type = trust',
       `auth_file = ${users}`,
-      'pool_mode = transaction',
+      `pool_mode = ${mode}`,
       `default_pool_size = ${connections}`,
     ].join('\n'),
   );

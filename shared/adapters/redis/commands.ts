@@ -6,20 +6,22 @@ const READY_MS = 5_000;
 
 /** Single commands to Redis over TCP, for questions that are no counting. The first fault ends it. Node only. */
 export function openRedisCommands(options: Pick<RedisConnectionOptions, 'url' | 'clock'>): StoreCommands {
-  let failed: (error: Error) => void = () => undefined;
-  const fault = new Promise<never>((_resolve, reject) => {
-    failed = reject;
+  const faulty = new AbortController();
+  const connection = new RedisConnection({
+    ...options,
+    deadlineMs: READY_MS,
+    onFault: (error) => {
+      faulty.abort(error);
+    },
   });
-  // Whoever waits for a command is told; without one there is nobody to tell.
-  fault.catch(() => undefined);
-  const connection = new RedisConnection({ ...options, deadlineMs: READY_MS, onFault: failed });
   return {
     async send(command) {
       try {
-        await Promise.race([connection.ready(READY_MS), fault]);
+        await connection.ready(READY_MS, faulty.signal);
         return await connection.send([...command]);
       } catch (error) {
-        throw new CountersUnavailable(`the counter store: ${reasonOf(error)}`, { cause: error });
+        const cause: unknown = faulty.signal.aborted ? faulty.signal.reason : error;
+        throw new CountersUnavailable(`the counter store: ${reasonOf(cause)}`, { cause });
       }
     },
     close: () => {

@@ -71,12 +71,16 @@ export class RedisConnection {
     });
   }
 
-  /** Resolves when connected, rejects after `withinMs`; attempts go on either way. */
-  async ready(withinMs: number): Promise<void> {
+  /** Resolves when connected, rejects after `withinMs` or with `signal`; attempts go on either way. */
+  async ready(withinMs: number, signal?: AbortSignal): Promise<void> {
     const { redis } = this.#client;
     if (redis.isReady) return;
     await new Promise<void>((resolve, reject) => {
       const stop = deadline(withinMs, reject);
+      signal?.addEventListener('abort', () => {
+        stop();
+        reject(new Error('not waited for any longer', { cause: signal.reason }));
+      });
       redis.once('ready', () => {
         stop();
         resolve();

@@ -1,0 +1,35 @@
+import { expect } from 'vitest';
+import * as z from 'zod';
+import { sallyport, type Variables } from '../support/sallyport.ts';
+
+const Results = z.array(
+  z.strictObject({
+    name: z.string(),
+    status: z.enum(['green', 'yellow', 'red', 'skipped']),
+    cause: z.string().min(1),
+    next: z.string(),
+  }),
+);
+
+export type Found = z.output<typeof Results>[number];
+
+/** What `doctor --json` finds, by the names of the checks; its exit code is 1 exactly with any red. */
+export async function doctor(
+  variables: Variables,
+  ...only: readonly string[]
+): Promise<Readonly<Record<string, Found>>> {
+  const names = only.flatMap((name) => ['--only', name]);
+  const { code, stdout, stderr } = await sallyport(variables, 'doctor', '--json', ...names);
+  expect(stderr.replaceAll(/^warning: .*\n/gm, '')).toBe('');
+  const results = Results.parse(JSON.parse(stdout));
+  expect(code).toBe(results.some(({ status }) => status === 'red') ? 1 : 0);
+  for (const { status, next } of results) if (status === 'red') expect(next).not.toBe('');
+  return Object.fromEntries(results.map((result) => [result.name, result]));
+}
+
+/** One check of them. */
+export async function found(variables: Variables, name: string): Promise<Found> {
+  const result = (await doctor(variables, name))[name];
+  if (result === undefined) throw new Error(`there is no check ${name}`);
+  return result;
+}
