@@ -133,7 +133,12 @@ function readiness(deps: Needs, trusted: Trust, rules: RulesStore): ReadinessChe
       },
     },
     ...targetChecks(config.targets, rules, deps),
-    { name: 'access_rules', check: 'configuration', needed: true, look: () => ({ up: true, state: 'loaded', ...rules.state() }) },
+    {
+      name: 'access_rules',
+      check: 'configuration',
+      needed: true,
+      look: () => ({ up: true, state: 'loaded', ...rules.state() }),
+    },
   ];
 }
 
