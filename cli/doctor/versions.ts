@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 /** What services say that they are, beside the advisories of this release. OpenFGA tells its version to nobody. */
 export async function versions(ground: DoctorGround): Promise<Finding> {
   const told = await Promise.all([
-    telling('zitadel', async () => (await readInstance(serviceAccount(ground))).version),
+    telling('zitadel', async () => (await readInstance(serviceAccount())).version),
     telling('postgres', () =>
       withDatabase(async (database) => {
         const [row] = await database.query(sql`select current_setting('server_version') as version`, Version);

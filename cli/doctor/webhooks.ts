@@ -16,6 +16,7 @@ import {
   type Target,
 } from '../../shared/checks/zitadel.ts';
 import { messageOf } from '../../shared/errors.ts';
+import { openZitadel } from '../deps.ts';
 import { environment } from '../terminal.ts';
 import { EXCHANGE_MS, partOf, withDatabase, type DoctorGround } from './ground.ts';
 import { zitadelFault } from './zitadel.ts';
@@ -41,7 +42,7 @@ export async function webhooks(ground: DoctorGround): Promise<Finding> {
       );
     return probe(own + PATH, key, ground);
   }
-  const reads = { ...api, exchange: ground.platform.exchange };
+  const reads = { url: api.url, api: openZitadel(api) };
   try {
     const [targets, executions] = await Promise.all([readTargets(reads), readExecutions(reads)]);
     const ours = targets.filter(({ endpoint }) => leadsHere(endpoint));

@@ -14,10 +14,11 @@ import {
   ZitadelFault,
   type ZitadelReads,
 } from '../../shared/checks/zitadel.ts';
+import { openZitadel } from '../deps.ts';
 import { EXCHANGE_MS, partOf, type DoctorGround } from './ground.ts';
 
 /** The service account's view. Throws NotSetUp without its token. */
-export function serviceAccount({ platform }: DoctorGround): ZitadelReads & { readonly host: string | null } {
+export function serviceAccount(): ZitadelReads & { readonly host: string | null } {
   const { zitadelUrl: url, zitadelToken: token, externalDomain } = partOf(OPERATIONS);
   if (url === null) throw new NotSetUp('Zitadel is not configured (ZITADEL_API_URL, ZITADEL_ISSUER_URL)');
   if (token === null)
@@ -25,7 +26,7 @@ export function serviceAccount({ platform }: DoctorGround): ZitadelReads & { rea
       'Zitadel is not looked into (ZITADEL_SERVICE_TOKEN is not set)',
       'sallyport zitadel setup',
     );
-  return { url, token, exchange: platform.exchange, host: externalDomain };
+  return { url, api: openZitadel({ url, token }), host: externalDomain };
 }
 
 /** Zitadel's refusals by what an operator does about them. `right`: what the call needs. */
@@ -65,7 +66,7 @@ async function orFinding(work: Promise<Finding>, right = 'IAM_OWNER_VIEWER'): Pr
 }
 
 /** AUTH-7fs1e is what a token that is none any more is answered with. */
-export async function zitadelToken(ground: DoctorGround): Promise<Finding> {
+export async function zitadelToken(): Promise<Finding> {
   const { zitadelUrl: url, zitadelToken: service } = partOf(OPERATIONS);
   const { directory } = partOf(MIGRATION).migration;
   const provisioning = directory?.provider === 'zitadel' ? directory.token : null;
@@ -74,13 +75,14 @@ export async function zitadelToken(ground: DoctorGround): Promise<Finding> {
       'no service account is used (ZITADEL_SERVICE_TOKEN is not set)',
       'sallyport zitadel setup',
     );
-  const exchange = ground.platform.exchange;
   const looks = [
-    ...(service === null ? [] : [orFinding(readInstance({ url, token: service, exchange }).then(taken))]),
+    ...(service === null
+      ? []
+      : [orFinding(readInstance({ url, api: openZitadel({ url, token: service }) }).then(taken))]),
     ...(provisioning === null || directory === null
       ? []
       : [
-          readOwnUser({ url: directory.url, token: provisioning, exchange })
+          readOwnUser({ url: directory.url, api: openZitadel({ url: directory.url, token: provisioning }) })
             .then(taken)
             .catch((error: unknown) => {
               if (error instanceof ZitadelFault)
@@ -100,8 +102,8 @@ function taken(): Finding {
   return green('Zitadel takes the tokens of our service accounts');
 }
 
-export function zitadelInstance(ground: DoctorGround): Promise<Finding> {
-  const api = serviceAccount(ground);
+export function zitadelInstance(): Promise<Finding> {
+  const api = serviceAccount();
   return orFinding(
     readInstance(api).then(({ id, domains }) => {
       const names = domains.map(({ domain }) => domain);
@@ -117,7 +119,7 @@ export function zitadelInstance(ground: DoctorGround): Promise<Finding> {
 
 /** The pages of Login v2, where the instance sends people to them. */
 export function loginV2(ground: DoctorGround): Promise<Finding> {
-  const api = serviceAccount(ground);
+  const api = serviceAccount();
   return orFinding(look(api, ground));
 }
 
@@ -154,7 +156,7 @@ async function look(api: ZitadelReads, { platform }: DoctorGround): Promise<Find
 }
 
 export function patAge(ground: DoctorGround): Promise<Finding> {
-  const api = serviceAccount(ground);
+  const api = serviceAccount();
   return orFinding(readTokens(api).then((tokens) => judgeTokens(tokens, ground.clock.now())));
 }
 
@@ -162,8 +164,8 @@ export function patAge(ground: DoctorGround): Promise<Finding> {
 const SECOND_FACTOR = /PASSKEY|TOTP|U2F|OTP_SMS|OTP_EMAIL/;
 const MOST_ASKED = 100;
 
-export function adminMfa(ground: DoctorGround): Promise<Finding> {
-  const api = serviceAccount(ground);
+export function adminMfa(): Promise<Finding> {
+  const api = serviceAccount();
   return orFinding(mfaOf(api));
 }
 

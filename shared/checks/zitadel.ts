@@ -1,91 +1,48 @@
 import * as z from 'zod';
-import { messageOf } from '../errors.ts';
-import type { Exchange } from '../ports/runtime.ts';
-import { isTlsStatus, tlsFaultOf } from '../system-errors.ts';
+import type { ZitadelApi } from '../ports/zitadel-api.ts';
 
-/** Zitadel's API, read as a service account. */
+/** Zitadel's API, read as a service account: once, without another attempt. */
 export interface ZitadelReads {
+  /** Base of the API. */
   readonly url: string;
-  readonly token: string;
-  readonly exchange: Exchange;
+  readonly api: ZitadelApi;
 }
 
-/** Zitadel refused the call, or did not answer. The message names the path, never the token. */
+/** Zitadel refused the call, or did not answer. The message names the address, never the token. */
 export class ZitadelFault extends Error {
   override readonly name = 'ZitadelFault';
-  /** Undefined without an answer. */
+  /** Undefined without an answer of Zitadel itself. */
   readonly status: number | undefined;
   /** Of the refusal in Zitadel's source, such as AUTH-7fs1e; empty where there is none. */
   readonly id: string;
+  readonly unknownRoute: boolean;
 
-  constructor(message: string, status?: number, id = '') {
+  constructor(
+    message: string,
+    refused?: { readonly status: number; readonly id: string; readonly unknownRoute: boolean },
+  ) {
     super(message);
-    this.status = status;
-    this.id = id;
+    this.status = refused?.status;
+    this.id = refused?.id ?? '';
+    this.unknownRoute = refused?.unknownRoute ?? false;
   }
 }
 
 const TIMEOUT_MS = 5_000;
 
-const Problem = z.object({
-  message: z.string().catch(''),
-  details: z.array(z.looseObject({ id: z.string().optional() })).optional(),
-});
-
 async function ask<T>(
-  { url, token, exchange }: ZitadelReads,
+  { url, api }: ZitadelReads,
   method: 'GET' | 'POST',
   path: string,
   shape: z.ZodType<T>,
   body: object = {},
 ): Promise<T> {
-  const headers = {
-    authorization: `Bearer ${token}`,
-    accept: 'application/json',
-    ...(method === 'POST' && { 'content-type': 'application/json' }),
-  };
-  const call = { method, url: url + path, headers, timeoutMs: TIMEOUT_MS };
-  const reply = await exchange(method === 'POST' ? { ...call, body: JSON.stringify(body) } : call).catch(
-    (error: unknown) => {
-      throw new ZitadelFault(`${url}${path}: ${reasonOf(error)}`);
-    },
-  );
-  const json = parsed(reply.text);
-  if (reply.status !== 200) throw refusal(`${url}${path}`, reply.status, json);
-  const read = shape.safeParse(json);
-  if (!read.success) throw new ZitadelFault(`${url}${path}: not the shape of Zitadel's API`, reply.status);
+  const answer = await api({ method, path, timeoutMs: TIMEOUT_MS, ...(method === 'POST' && { body }) });
+  if (answer.outcome === 'refused') throw new ZitadelFault(`${url}${path}: ${answer.reason}`, answer);
+  if (answer.outcome !== 'ok') throw new ZitadelFault(`${url}${path}: ${answer.reason}`);
+  const read = shape.safeParse(answer.body);
+  if (!read.success) throw new ZitadelFault(`${url}${path}: not the shape of Zitadel's API`);
   return read.data;
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  return tlsFaultOf(error) ?? code ?? messageOf(error);
-}
-
-function refusal(where: string, status: number, json: unknown): ZitadelFault {
-  const problem = Problem.safeParse(json).data;
-  const [detail] = problem?.details ?? [];
-  const said = problem?.message.slice(0, 200) ?? '';
-  const tls = isTlsStatus(status) ? ', its certificate is not trusted' : '';
-  return new ZitadelFault(
-    `${where}: status ${status}${tls}${said && `: ${said}`}`,
-    status,
-    detail?.id ?? idIn(said),
-  );
-}
-
-/** `Errors.Token.Invalid (AUTH-7fs1e)` */
-function idIn(message: string): string {
-  return /\(([A-Z]+-\w+)\)/.exec(message)?.[1] ?? '';
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const Instance = z.object({
@@ -180,7 +137,7 @@ export async function readAdministrators(api: ZitadelReads): Promise<Administrat
     const { administrators } = await ask(api, 'POST', path, Administrators, {});
     return administrators.map(({ user, roles }) => ({ userId: user.id, roles }));
   } catch (error) {
-    if (!(error instanceof ZitadelFault) || (error.status !== 404 && error.status !== 501)) throw error;
+    if (!(error instanceof ZitadelFault) || !error.unknownRoute) throw error;
     return (await ask(api, 'POST', '/admin/v1/members/_search', Members, {})).result;
   }
 }
