@@ -5,7 +5,7 @@ import type { MailConfig } from '../../shared/configuration/mail.ts';
 import { canSign } from '../../shared/keys/signing-keys.ts';
 import type { Wave } from '../../shared/invitations/wave.ts';
 import { findWave } from '../../shared/invitations/waves.ts';
-import { migrationPaused } from '../../shared/people/tenants.ts';
+import { whyPaused } from '../../shared/people/tenants.ts';
 import {
   compileTemplates,
   templateFaults,
@@ -36,8 +36,8 @@ export async function waveNamed(database: Pick<Database, 'query'>, name: string)
 
 /** Throws Failure while the migration is paused. */
 export async function assertRunning(database: Pick<Database, 'query'>): Promise<void> {
-  if (await migrationPaused(database))
-    throw new Failure('the migration is paused: `sallyport migration resume` first');
+  const why = await whyPaused(database);
+  if (why !== undefined) throw new Failure(why);
 }
 
 export function noteUnmailable(name: string, unmailable: number): void {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { AlarmName } from '../../shared/figures/alarms.ts';
-import { acrossPercent, errorPercent, readCourse } from '../../shared/figures/kpis.ts';
+import { acrossPercent, errorPercent, MOST_ERRORS_PERCENT, readCourse } from '../../shared/figures/kpis.ts';
 import { forecast, peopleFor, TARGET } from '../../shared/figures/forecast.ts';
 import { readDaily } from '../../shared/figures/read.ts';
 import { messageOf } from '../../shared/errors.ts';
@@ -25,8 +25,9 @@ export interface ConditionDeps {
 
 /** Days that errors and bounces are counted over, the present one included. */
 const DAYS = 7;
-const MOST_ERRORS = 0.1;
 const MOST_BOUNCES = 2;
+/** Callbacks or mails below which a share of them says nothing. */
+const FEWEST = 10;
 const MOST_QUEUED_S = 3_600;
 const LOOK_MS = 5_000;
 
@@ -69,9 +70,9 @@ async function errors({ database }: ConditionDeps): Promise<Found | undefined> {
   const value = errorPercent({ logins, failures });
   return {
     name: 'callback-errors',
-    raised: value !== null && value > MOST_ERRORS,
+    raised: value !== null && value > MOST_ERRORS_PERCENT && logins + failures >= FEWEST,
     value: value === null ? null : Number(value.toFixed(4)),
-    detail: `${failures} of ${logins + failures} callbacks of the last ${DAYS} days were refused; the target is below ${MOST_ERRORS} %`,
+    detail: `${failures} of ${logins + failures} callbacks of the last ${DAYS} days were refused; the target is below ${MOST_ERRORS_PERCENT} %`,
   };
 }
 
@@ -87,7 +88,7 @@ async function bounces({ database }: ConditionDeps): Promise<Found> {
   const value = mails === 0 ? null : (100 * bounced) / mails;
   return {
     name: 'mail-bounces',
-    raised: value !== null && value > MOST_BOUNCES,
+    raised: value !== null && value > MOST_BOUNCES && mails >= FEWEST,
     value: value === null ? null : Number(value.toFixed(2)),
     detail: `${bounced} of ${mails} mails of the last ${DAYS} days bounced`,
   };

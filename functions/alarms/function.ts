@@ -35,7 +35,7 @@ export function alarmsJobs(deps: AlarmsPorts & { readonly database: Database }):
   return { alarms: alarmsJob(deps), 'weekly-report': reportJob(deps) };
 }
 
-/** Days that events and counts of token checks are kept. */
+/** Days that events are kept. */
 const KEPT_DAYS = 400;
 
 /** Judges every alarm, and reports those that turned. A run after an interruption reports what was left. */
@@ -57,9 +57,6 @@ function alarmsJob(deps: AlarmsPorts & { readonly database: Database }): Job {
       const posts = webhook === null ? {} : await postEvents({ ...deps, exchange }, webhook, signal);
       await database.execute(
         sql`delete from sallyport_alarm_events where status <> 'pending' and at < now() - interval '1 day' * ${KEPT_DAYS}::int`,
-      );
-      await database.execute(
-        sql`delete from sallyport_token_checks where day < (now() - interval '1 day' * ${KEPT_DAYS}::int)::date`,
       );
       const names = (state: 'raised' | 'cleared'): string[] =>
         turned.flatMap((each) => (each.state === state ? [each.name] : []));

@@ -29,9 +29,22 @@ export interface AccessDeps {
   readonly relations: Pick<Relations, 'check'>;
 }
 
+/** An admin of several tenants has named none: `slugs` are theirs. */
+export class TenantNotNamed extends Refusal {
+  readonly slugs: readonly string[];
+
+  constructor(slugs: readonly string[]) {
+    super('tenant_required', 'admin of several tenants', {
+      status: 403,
+      detail: `You are admin of several tenants. Name one of them as tenant: ${slugs.join(', ')}.`,
+    });
+    this.slugs = slugs;
+  }
+}
+
 /**
  * Viewers of the feature see everything, or the tenant that `named` (a slug or an id) names; an admin sees the own tenant alone.
- * Throws Refusal `forbidden`, `wrong_tenant` for an admin of another tenant, `not_found` for a tenant that is none; as `Relations` and
+ * Throws Refusal `forbidden`, TenantNotNamed, `wrong_tenant` for an admin of another tenant, `not_found` for a tenant that is none; as `Relations` and
  * as `Database`.
  */
 export async function viewerOf(caller: Caller, named: string | null, deps: AccessDeps): Promise<Viewer> {
@@ -46,13 +59,11 @@ export async function viewerOf(caller: Caller, named: string | null, deps: Acces
   if (first === undefined)
     throw new Refusal('forbidden', `neither viewer of ${FIGURES_FEATURE} nor admin of a tenant`);
   if (named === null && second !== undefined)
-    throw new Refusal('forbidden', SEVERAL, { detail: `${SEVERAL} Name one of them as tenant.` });
+    throw new TenantNotNamed(own.map(({ slug }) => slug).toSorted());
   const chosen = named === null ? first : own.find((each) => each.slug === named || each.tenantId === named);
   if (chosen === undefined) throw new Refusal('wrong_tenant', 'admin of another tenant');
   return viewer({ scope: { tenantId: chosen.tenantId }, slug: chosen.slug, seesAll: false });
 }
-
-const SEVERAL = 'The caller is admin of several tenants.';
 
 const Named = z.object({ tenantId: z.string(), slug: z.string() });
 

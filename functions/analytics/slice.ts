@@ -2,7 +2,7 @@ import { MAIL_EVENTS } from '../../shared/configuration/mail-events.ts';
 import { BRAND } from '../../shared/configuration/mail.ts';
 import { OAUTH_CLIENTS } from '../../shared/configuration/oauth-clients.ts';
 import { isOn } from '../../shared/configuration/sessions.ts';
-import { slice } from '../../shared/configuration/slice.ts';
+import { broken, slice, type Given } from '../../shared/configuration/slice.ts';
 import { needsDatabase } from '../../shared/configuration/stores.ts';
 import type { EdgeFunction } from '../../shared/edge/function.ts';
 
@@ -12,9 +12,23 @@ export interface DoorsConfig {
   readonly passwordDoor: boolean;
 }
 
+const needsRecords = needsDatabase('analytics keeps its figures');
+
+/** The binding of the pages' files; Node has files of its own. */
+function lacksAssets({ raw: { ASSETS }, runtime }: Given): boolean {
+  return runtime === 'workers' && !(typeof ASSETS === 'object' && ASSETS !== null && 'fetch' in ASSETS);
+}
+
 const OWN = slice({
   variables: {},
-  faults: needsDatabase('analytics keeps its figures'),
+  faults: (given) => [
+    ...needsRecords(given),
+    ...broken([
+      lacksAssets(given),
+      'ASSETS',
+      'is missing: bind the files of the pages as [assets] in wrangler.toml, as the one of the repository does',
+    ]),
+  ],
   read: (_none, { written }): DoorsConfig => ({
     passwordDoor: isOn(written, 'auth') && written['PASSWORD_SIGN_IN'] !== 'off',
   }),

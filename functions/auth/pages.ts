@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../shared/edge/frame.ts';
 import { jsonBody } from '../../shared/edge/json-body.ts';
 import { html, NOTHING, pageAnswer } from '../../shared/edge/page.ts';
-import { shownOf } from '../../shared/edge/problem.ts';
+import { refusalFields, shownOf } from '../../shared/edge/problem.ts';
 import { Refusal } from '../../shared/errors.ts';
 import { formBody, isForm } from './http.ts';
 
@@ -57,7 +57,7 @@ export async function byFormOrJson<T>(
     return pageAnswer(done.title, html`<p>${done.words}</p>`);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const { title, detail } = shownOf(error);
-    return pageAnswer(title, html`<p>${detail}</p>`, { status: error.status });
+    const { status, title, detail } = shownOf(error);
+    return pageAnswer(title, html`<p>${detail}</p>`, { status, fields: refusalFields(error) });
   }
 }

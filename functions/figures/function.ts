@@ -33,6 +33,9 @@ export function createFigures({ config, database, platform, clock }: Needs): Fig
 
 const Noted = z.object({ changes: z.number() });
 
+/** Days that counts of token checks are kept. */
+const KEPT_DAYS = 400;
+
 /** Takes in what has changed since the last run; the first one counts everybody, over as many runs as it takes. */
 export function rollupJob({ figuresWanted }: FiguresConfig, database: Database): Job {
   return {
@@ -44,6 +47,9 @@ export function rollupJob({ figuresWanted }: FiguresConfig, database: Database):
         );
         return { changes: noted?.changes ?? 0, wanted: figuresWanted };
       }
+      await database.execute(
+        sql`delete from sallyport_token_checks where day < (now() - interval '1 day' * ${KEPT_DAYS}::int)::date`,
+      );
       if (!figuresWanted) {
         await keepNotesAlone(database);
         return { state: 'not wanted: analytics is not among FUNCTIONS' };

@@ -30,6 +30,7 @@ const ignore = (): void => undefined;
 /** What is used of wrangler's own reading of wrangler.toml; its types leave half of it open. */
 const Wrangler = z.object({
   vars: z.record(z.string(), z.unknown()).default({}),
+  assets: z.object({ binding: z.string().optional() }).optional(),
   hyperdrive: z.array(z.object({ binding: z.string() })).default([]),
   build: z.object({ command: z.string().default('') }),
 });
@@ -38,11 +39,12 @@ const Wrangler = z.object({
 export function workerSettings(): WorkerSettings {
   const env = process.env['CLOUDFLARE_ENV'];
   const args = { config: 'wrangler.toml', ...(env !== undefined && { env }) };
-  const { vars, hyperdrive, build } = Wrangler.parse(unstable_readConfig(args, { hideWarnings: true }));
+  const { vars, assets, hyperdrive, build } = Wrangler.parse(unstable_readConfig(args, { hideWarnings: true }));
   const bindings = hyperdrive.map(({ binding }): [string, unknown] => [
     binding,
     { connectionString: 'postgres://hyperdrive' },
   ]);
+  if (assets?.binding !== undefined) bindings.push([assets.binding, { fetch: ignore }]);
   const named = /--secrets[ =](\S+)/.exec(build.command)?.[1] ?? '';
   return {
     vars: { ...vars, ...Object.fromEntries(bindings) },

@@ -3,7 +3,7 @@ import type { Counters, RatePolicy } from '../ports/counters.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics, RequestMeasure } from '../ports/metrics.ts';
 import type { MaybePromise } from '../ports/runtime.ts';
-import { shownOf, toProblem, toRefusal, type Shown } from './problem.ts';
+import { refusalFields, shownOf, toProblem, toRefusal, type Shown } from './problem.ts';
 import { addressCaller, countRefusal, guardAddress, type LocalCounters } from './quota.ts';
 import { MAX_OWN_BODY_BYTES, ownBodyTooLarge, readBody } from './body.ts';
 import type { Cors, CorsFields } from './cors.ts';
@@ -145,7 +145,12 @@ const PAGE_FIELDS = {
 
 function pageAnswer(refusal: Refusal, id: string, page: string | Response): Response {
   const { status, headers } = toProblem(refusal, id);
-  if (typeof page !== 'string') return page;
+  if (typeof page !== 'string') {
+    // A redirect, as to sign-in, is another answer.
+    if (page.status === status)
+      for (const [name, value] of Object.entries(refusalFields(refusal))) page.headers.set(name, value);
+    return page;
+  }
   return new Response(page, {
     status,
     headers: new Headers({ ...headers, ...PAGE_FIELDS }),

@@ -50,13 +50,15 @@ interface PageOptions {
   readonly status?: number;
   /** Origins beside our own that a form may lead to, redirects included (CSP form-action). */
   readonly formTargets?: readonly string[];
+  /** Further fields of the answer. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /** Nothing is loaded from elsewhere, and the page's address, which may hold a token, is in no Referer. */
 export function pageAnswer(
   title: string,
   main: Html,
-  { status = 200, formTargets = [] }: PageOptions = {},
+  { status = 200, formTargets = [], fields = {} }: PageOptions = {},
 ): Response {
   const policy = [
     "default-src 'none'",
@@ -66,6 +68,7 @@ export function pageAnswer(
     "base-uri 'none'",
   ];
   const headers = {
+    ...fields,
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
     'referrer-policy': 'no-referrer',

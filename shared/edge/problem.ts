@@ -13,13 +13,14 @@ export interface Problem {
 
 /** What callers may see of a refusal. */
 export interface Shown {
+  readonly status: number;
   readonly title: string;
   readonly detail: string;
   readonly code: string;
 }
 
-export function shownOf({ code, detail }: Refusal): Shown {
-  return { title: CODES[code].title, detail: detail ?? CODES[code].detail, code };
+export function shownOf({ status, code, detail }: Refusal): Shown {
+  return { status, title: CODES[code].title, detail: detail ?? CODES[code].detail, code };
 }
 
 /** docs/failure-modes.md has a section per code. */
@@ -32,18 +33,21 @@ function hasChallenge({ headers }: Refusal): boolean {
   return Object.keys(headers).some((name) => name.toLowerCase() === 'www-authenticate');
 }
 
+/** Fields of a refusal in whatever form it is answered: a challenge, when to try again, a quota. */
+export function refusalFields(refusal: Refusal): Readonly<Record<string, string>> {
+  return { ...(refusal.status === 401 && !hasChallenge(refusal) && CHALLENGE), ...refusal.headers };
+}
+
 /** The only mapping of a refusal to an answer: exact reasons are not disclosed, and codes are few. */
 export function toProblem(refusal: Refusal, requestId: string): Problem {
-  const { status } = refusal;
-  const { title, detail, code } = shownOf(refusal);
+  const { status, title, detail, code } = shownOf(refusal);
   return {
     status,
     headers: {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       'x-request-id': requestId,
-      ...(status === 401 && !hasChallenge(refusal) && CHALLENGE),
-      ...refusal.headers,
+      ...refusalFields(refusal),
     },
     body: JSON.stringify({
       type: `${TYPE}:${code}`,

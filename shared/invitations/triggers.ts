@@ -14,8 +14,18 @@ const TicketsRow = z.object({ tickets: z.number(), invited: z.number() });
 
 type Judged = Pick<Wave, 'id' | 'stopWhen' | 'cohort'>;
 
-/** Sign-ins below which a share of failures says nothing. */
+/** Sign-ins below which a share of failures says nothing, and from which it is taken as it is. */
 const FEWEST_SIGN_INS = 10;
+const MANY_SIGN_INS = 100;
+/** Of the normal distribution: 1 % above. */
+const Z = 2.3263;
+
+/** The least share behind so many failures, with 99 %: the lower end of Wilson's interval. A typing error is no outage. */
+function leastShare(failed: number, all: number): number {
+  const share = failed / all;
+  const width = Z * Math.sqrt((share * (1 - share)) / all + Z ** 2 / (4 * all ** 2));
+  return (share + Z ** 2 / (2 * all) - width) / (1 + Z ** 2 / all);
+}
 
 /**
  * Why a wave has to pause: the first of its triggers that is met, counted since its start or its last resume; undefined when none is.
@@ -53,7 +63,8 @@ const JUDGES: Readonly<Record<Trigger['what'], Judge>> = {
     if (since < FEWEST_SIGN_INS) return undefined;
     const usual = before === 0 ? 0 : failedBefore / before;
     const now = failed / since;
-    if (now - usual <= trigger.most) return undefined;
+    const least = since < MANY_SIGN_INS ? leastShare(failed, since) : now;
+    if (least - usual <= trigger.most) return undefined;
     return `${triggerText(trigger)}: ${failed} of ${since} sign-ins of its people failed (${percentText(now)}), ${percentText(usual)} in the week before`;
   },
   async tickets(database, wave, trigger) {

@@ -4,6 +4,8 @@ import { json, sql, type Database, type Sql } from '../ports/database.ts';
 export type AuditedAct =
   | 'signed_in'
   | 'sign_in_refused'
+  /** Given up at the provider. */
+  | 'sign_in_cancelled'
   | 'signed_out'
   | 'session_ended'
   | 'refresh_reused'

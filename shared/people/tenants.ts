@@ -32,13 +32,21 @@ export async function activeTenant(
 /** The switch that stops mail, provisioning and deadlines: a row of sallyport_switches. */
 export const MIGRATION_SWITCH = 'migration';
 
+const PausedRow = z.object({ who: z.string(), since: z.date() });
+
+/** Why nothing goes on while the migration is paused, for people; undefined while it is not. Throws as `Database`. */
+export async function whyPaused(database: Pick<Database, 'query'>): Promise<string | undefined> {
+  const [paused] = await database.query(
+    sql`select who, since from sallyport_switches where name = ${MIGRATION_SWITCH}`,
+    PausedRow,
+  );
+  if (paused === undefined) return undefined;
+  return `the migration is paused since ${paused.since.toISOString()} by ${paused.who}: \`sallyport migration resume\` lets it go on`;
+}
+
 /** Throws as `Database`. */
 export async function migrationPaused(database: Pick<Database, 'query'>): Promise<boolean> {
-  const rows = await database.query(
-    sql`select name from sallyport_switches where name = ${MIGRATION_SWITCH}`,
-    z.object({ name: z.string() }),
-  );
-  return rows.length > 0;
+  return (await whyPaused(database)) !== undefined;
 }
 
 /** True where the deadline of a tenant has passed for its passwords; `tenantId`: an expression. Never while the migration is paused. */

@@ -48,6 +48,8 @@ export interface SignedIn {
 export interface Declined {
   readonly outcome: 'declined';
   readonly reason: string;
+  /** The person did not go on: no fault of anybody's. */
+  readonly cancelled?: boolean;
 }
 
 /**

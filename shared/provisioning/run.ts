@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { sql, type Database } from '../ports/database.ts';
-import { MIGRATION_SWITCH } from '../people/tenants.ts';
+import type { Database } from '../ports/database.ts';
+import { whyPaused } from '../people/tenants.ts';
 import { hasPasswords } from '../people/users.ts';
 import { openLease, type Lease, type LeaseOptions } from '../runs/lease.ts';
 import { openRuns, type Run, type RunKind, type Runs } from '../runs/run.ts';
@@ -67,18 +67,10 @@ export async function assertWayBack(database: Pick<Database, 'query'>): Promise<
   );
 }
 
-const PausedRow = z.object({ who: z.string(), since: z.date() });
-
 /** Throws ProvisioningRefused while the migration is paused. */
 export async function assertNotPaused(database: Pick<Database, 'query'>): Promise<void> {
-  const [paused] = await database.query(
-    sql`select who, since from sallyport_switches where name = ${MIGRATION_SWITCH}`,
-    PausedRow,
-  );
-  if (paused === undefined) return;
-  throw new ProvisioningRefused(
-    `the migration is paused since ${paused.since.toISOString()} by ${paused.who}: \`sallyport migration resume\` lets it go on`,
-  );
+  const why = await whyPaused(database);
+  if (why !== undefined) throw new ProvisioningRefused(why);
 }
 
 /** Throws ProvisioningRefused while another run has not ended: its accounts could not be told from those of a new one. */

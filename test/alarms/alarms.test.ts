@@ -244,6 +244,23 @@ describe.skipIf(POSTGRES.missing)('alarms (needs the postgresql package)', () =>
     });
   });
 
+  it('takes no bounce of nine mails for a rate', async () => {
+    const { outbox } = portsOn(db.database);
+    const send = async (count: number): Promise<void> => {
+      await put(db.database, outbox, ...Array.from({ length: count }, (_none, n) => invitation(n)));
+      await db.database.execute(
+        sql`update sallyport_outbox set status = 'sent', finished_at = now() where kind = 'invitation'`,
+      );
+    };
+    await send(9);
+    await db.database.execute(
+      sql`update sallyport_outbox set bounced_at = now() where recipient = 'user-1@example.org'`,
+    );
+    expect(await run()).toMatchObject({ raised: [] });
+    await send(10);
+    expect(await run()).toMatchObject({ raised: ['mail-bounces'] });
+  });
+
   it('tells of a rate at risk and of failing callbacks, from figures that have been counted', async () => {
     expect(await run()).toMatchObject({ standing: [] });
     const { tenantId } = await makeTenant(db.database);
@@ -253,8 +270,13 @@ describe.skipIf(POSTGRES.missing)('alarms (needs the postgresql package)', () =>
       values (${randomUUID()}, '{}', now(), now() - interval '8 days', 'running')`);
     await refreshFigures(db.database);
     expect(await run()).toMatchObject({ raised: ['migration-rate'] });
-    await db.database.execute(sql`insert into sallyport_audit (who, what, source, subject, detail)
-      select 'x', 'sign_in_refused', 'cli', user_id, '{"by": "kanidm"}' from users where tenant_id = ${tenantId}::uuid limit 1`);
+    const refused = (callbacks: number) =>
+      db.database.execute(sql`insert into sallyport_audit (who, what, source, subject, detail)
+        select 'x', 'sign_in_refused', 'cli', user_id, '{"by": "kanidm"}' from users where tenant_id = ${tenantId}::uuid limit ${callbacks}::int`);
+    await refused(9);
+    await refreshFigures(db.database);
+    expect(await run(), 'a share of few says nothing').toMatchObject({ raised: [] });
+    await refused(1);
     await refreshFigures(db.database);
     expect(await run()).toMatchObject({
       raised: ['callback-errors'],

@@ -162,12 +162,18 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
       await expectNothing(stage, stage.zitadel, account.sub);
     });
 
-    it('when the person or the provider refused, and it counts among refused callbacks', async () => {
-      const refusals = () =>
-        stage.database.execute(
-          sql`select from sallyport_audit where what = 'sign_in_refused' and detail ->> 'by' = 'kanidm'`,
-        );
-      const before = await refusals();
+    it('when the person gave up or the provider refused; what was given up is no error of callbacks', async () => {
+      const count = (from: ReturnType<typeof sql>) => stage.database.execute(sql`select from ${from}`);
+      const recorded = async () => ({
+        refused: await count(
+          sql`sallyport_audit where what = 'sign_in_refused' and detail ->> 'by' = 'kanidm'`,
+        ),
+        cancelled: await count(
+          sql`sallyport_audit where what = 'sign_in_cancelled' and detail ->> 'by' = 'kanidm'`,
+        ),
+        errors: await count(sql`sallyport_figures_deltas where what = 'oauth_failures'`),
+      });
+      const before = await recorded();
       for (const error of ['access_denied', 'login_required', 'invalid_scope', 'x'.repeat(200), '<script>']) {
         const browser = stage.browser();
         const state = new URL(await leave(browser, KANIDM)).searchParams.get('state')!;
@@ -176,7 +182,11 @@ oauthSuite('what comes back from the provider', {}, (stage) => {
         expect(JSON.stringify(await expectRefusal(answer, 'invalid_callback'))).not.toContain('secret words');
         expect(browser.cookies.size).toBe(0);
       }
-      expect(await refusals()).toBe(before + 5);
+      expect(await recorded()).toEqual({
+        refused: before.refused + 4,
+        cancelled: before.cancelled + 1,
+        errors: before.errors + 4,
+      });
     });
 
     const bent: readonly (readonly [string, (provider: FakeProvider) => void | Promise<void>])[] = [

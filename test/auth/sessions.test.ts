@@ -170,6 +170,34 @@ authSuite('sessions', {}, (stage) => {
       }
     });
 
+    it('is signed out by a form of an own page, which is led on; one of another site ends nothing', async () => {
+      const { access_token } = await signIn(stage, await makeUser(stage.database));
+      const cookie = `sallyport=${access_token}`;
+      const out = (return_to: string, headers: Record<string, string>) =>
+        stage.post('logout', new URLSearchParams({ return_to }).toString(), {
+          'content-type': 'application/x-www-form-urlencoded',
+          ...headers,
+        });
+      for (const site of ['cross-site', 'same-site', 'none'])
+        await expectRefusal(await out('/', { cookie, 'sec-fetch-site': site }), 'cross_site');
+      await expectRefusal(await out('/', { cookie, origin: 'https://evil.example.org' }), 'cross_site');
+      expect((await stage.get('me', { cookie })).status).toBe(200);
+      const own = { 'sec-fetch-site': 'same-origin' };
+      for (const [to, location] of [
+        ['/analytics/sign-in', '/analytics/sign-in'],
+        ['//evil.example.org', '/'],
+      ] as const) {
+        const answer = await out(to, { cookie, ...own });
+        expect([answer.status, answer.headers.get('location')]).toEqual([303, location]);
+        expect(answer.headers.getSetCookie().map((each) => each.split('; ')[2])).toEqual([
+          'Max-Age=0',
+          'Max-Age=0',
+        ]);
+        await expectRefusal(await stage.get('me', { cookie }), 'invalid_token');
+      }
+      expect((await out('/', own)).status).toBe(303);
+    });
+
     it('that counts no more takes both cookies away', async () => {
       const { refresh_token } = await signIn(stage, await makeUser(stage.database));
       await stage.post('logout', undefined, {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { workerFaults, type WorkerSettings } from '../../scripts/deploy/check-worker.ts';
+import { workerFaults, workerSettings, type WorkerSettings } from '../../scripts/deploy/check-worker.ts';
 import { deploy, type DeployOptions, type Run } from '../../scripts/deploy/steps.ts';
 
 const SERVING = '[{"path":"/old"}]';
@@ -137,6 +137,13 @@ describe('what wrangler runs before it bundles', () => {
     for (const named of ['RATE_LIMIT', 'OPENFGA_URL', 'ACCESS_RULES']) {
       expect(faults).toContainEqual(expect.stringMatching(new RegExp(`^${named} `)));
     }
+  });
+
+  it('misses the files of pages where they are not bound, and finds them in the wrangler.toml of the repository', () => {
+    const vars = { ...SETTINGS.vars, FUNCTIONS: 'analytics', DATABASE_URL: 'postgres://db.neon.tech/app' };
+    expect(workerFaults({ ...SETTINGS, vars })).toEqual([expect.stringMatching(/^ASSETS is missing: /)]);
+    const { ASSETS } = workerSettings().vars;
+    expect(workerFaults({ ...SETTINGS, vars: { ...vars, ASSETS } })).toEqual([]);
   });
 
   it('judges no secret by a value it does not have', () => {

@@ -52,6 +52,16 @@ describe.each(kindsOf(DATABASES))('figures-rollup ($name)', ({ missing, start })
     });
     afterEach(() => db.close());
 
+    it('and counts of token checks for 400 days, whether figures are shown or not', async () => {
+      for (const figuresWanted of [true, false]) {
+        await db.database.execute(sql`delete from sallyport_token_checks`);
+        await db.database.execute(sql`insert into sallyport_token_checks (day, bucket, n)
+          select (now() at time zone 'UTC')::date - ago, 1, 1 from unnest(array[0, 399, 402]) ago`);
+        await rollupJob({ figuresWanted }, db.database).run(RUN);
+        expect(await db.database.execute(sql`select from sallyport_token_checks`)).toBe(2);
+      }
+    });
+
     it('for the first time in pieces, over runs that are cut off; nothing is shown before the end', async () => {
       const tenant = await makeTenant(db.database);
       for (let i = 0; i < 9; i += 1) await makeUser(db.database, { tenant });

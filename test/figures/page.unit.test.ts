@@ -6,6 +6,10 @@ import { adviceOn, shell } from '../../functions/analytics/page/advice.ts';
 import { htmlAnswer, localPath } from '../../functions/analytics/page/answer.tsx';
 import { axisEnd, percent } from '../../functions/analytics/page/format.ts';
 import type { Overview } from '../../functions/analytics/page/model.ts';
+import { Glance } from '../../functions/analytics/page/glance.tsx';
+import { pageRoutes } from '../../functions/analytics/page/routes.tsx';
+import { viewerOf } from '../../functions/analytics/access.ts';
+import type { Caller } from '../../shared/edge/caller.ts';
 import { PeopleTable } from '../../functions/analytics/page/people.tsx';
 import { ofOneSnapshot } from '../../functions/analytics/page/reading.ts';
 import { WavePage } from '../../functions/analytics/page/wave.tsx';
@@ -137,6 +141,69 @@ describe('pages of figures', () => {
       '/other',
     ])
       expect(localPath(path)).toBe('/analytics');
+  });
+
+  it('call nothing reached that is to come, however certain it is', async () => {
+    const glance = (date: string) => {
+      const ahead = { date, low: date, high: date };
+      const forecast = { p95: ahead, p100: ahead, on_track: true, target: null };
+      const judged = { kpis: [], forecast, alarms: [] };
+      const day = { migration_date: '2026-03-02', users_migrated: 1, invited: 0 };
+      const rows = [{ ...day, password_logins: 0, oauth_logins: 0, oauth_failures: 0 }];
+      const { overall } = seen();
+      return htmlAnswer(
+        Glance({ overall, daily: { as_of: AS_OF, rows }, judged, of: null, tenant: null }),
+      ).text();
+    };
+    expect(await glance('2026-03-02')).toContain('reached');
+    expect(await glance('2026-03-03')).not.toContain('reached');
+    expect(await glance('2026-03-03')).toContain('as good as certain');
+  });
+
+  it('let an admin of several tenants choose one, and name it in every link that asked for a page', async () => {
+    const caller: Caller = {
+      ...{ user: 'user:1', subject: '1', issuer: 'kanidm' },
+      tenants: () =>
+        ['birch', 'acme', 'cedar'].map((slug, at) => ({
+          ...{ slug, tenantId: `00000000-0000-4000-8000-00000000000${at}` },
+          role: slug === 'cedar' ? 'user' : 'admin',
+        })),
+    };
+    const nothing = () => Promise.reject(new Error('nothing is read'));
+    const deps = {
+      database: { query: nothing, execute: nothing, transaction: nothing, ping: nothing, close: nothing },
+      relations: { check: () => Promise.resolve(false) },
+      platform: { asset: nothing },
+      asCaller: (_request: Request, _context: unknown, answer: (who: Caller) => Response | Promise<Response>) =>
+        Promise.resolve(answer(caller)),
+    };
+    const config = {
+      ...{ passwordDoor: true, clients: [], mailEventsSecret: null },
+      brand: { product: 'Inventory', supportEmail: null, guideUrl: null },
+    };
+    const routes = pageRoutes(deps, config);
+    const asked = async (path: string) => {
+      const route = routes.findLast((each) => path.startsWith(each.path))!;
+      const context = { id: '1', address: '', body: nothing, setCookies: () => undefined };
+      return route.answer(new Request(`https://app.example.org${path}`), context);
+    };
+    const hrefs = async (path: string) => {
+      const answer = await asked(path);
+      expect(answer.status).toBe(200);
+      return [...(await answer.text()).matchAll(/<li><a href="([^"]*)"/g)].map(([, href = '']) => href);
+    };
+    expect(await hrefs('/analytics')).toEqual(['/analytics?tenant=acme', '/analytics?tenant=birch']);
+    expect(await hrefs('/analytics/tenant/')).toEqual(['/analytics?tenant=acme', '/analytics?tenant=birch']);
+    expect(await hrefs('/analytics/people?state=invited&cursor=x')).toEqual([
+      '/analytics/people?state=invited&amp;tenant=acme',
+      '/analytics/people?state=invited&amp;tenant=birch',
+    ]);
+    await expect(viewerOf(caller, null, deps)).rejects.toMatchObject({
+      ...{ code: 'tenant_required', status: 403 },
+      detail: 'You are admin of several tenants. Name one of them as tenant: acme, birch.',
+    });
+    expect(await viewerOf(caller, 'birch', deps)).toMatchObject({ slug: 'birch', seesAll: false });
+    await expect(viewerOf(caller, 'cedar', deps)).rejects.toMatchObject({ code: 'wrong_tenant' });
   });
 
   it('round down, so that 100 % is everybody', () => {

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { refreshFigures } from '../../shared/figures/refresh.ts';
 import { sql } from '../../shared/ports/database.ts';
+import { expectRefusal } from '../support/refusal.ts';
 import { openPage } from '../services/chromium.ts';
 import { attributes, DESK, pagesSuite, violations, type PagesStage } from './pages.ts';
 
@@ -25,6 +26,20 @@ pagesSuite('pages of figures, used', (stage) => {
     await stage.fillIn(page, stage.move.viewer.email);
     await page.waitForURL(stage.url('/analytics/people?state=invited'));
     await page.getByRole('heading', { name: 'Invited' }).waitFor();
+    await page.close();
+  });
+
+  it('signs out by its button: the session ends, and the page is asked for anew', async () => {
+    const { page, complaints } = await stage.signedIn(stage.move.viewer);
+    const cookies = await page.context().cookies();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL(stage.url('/analytics/sign-in'));
+    expect(await page.context().cookies()).toEqual([]);
+    const field = cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
+    await expectRefusal(await stage.get('me', { cookie: field }), 'invalid_token');
+    await page.goto(stage.url('/analytics'));
+    expect(new URL(page.url()).pathname).toBe('/analytics/sign-in');
+    expect(complaints).toEqual([]);
     await page.close();
   });
 

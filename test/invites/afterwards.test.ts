@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { authJobs } from '../../functions/auth/jobs.ts';
+import { parseStopWhen } from '../../shared/invitations/steps.ts';
+import { triggerMet } from '../../shared/invitations/triggers.ts';
 import { createWave, findWave, startWave } from '../../shared/invitations/waves.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { auditOf, makeTenant, makeUser, PASSWORD } from '../auth/people.ts';
@@ -55,6 +57,26 @@ authSuite('what comes after an invitation', { variables: () => ALONE }, (stage) 
     expect((await invitationRow(stage, invited)).unsubscribed).toBe(true);
     expect([await statusOf(reminder), await statusOf(deadline)]).toEqual(['dead', 'pending']);
     expect((await auditOf(stage.database, user.userId)).map(({ what }) => what)).toEqual(['unsubscribed']);
+  });
+
+  it('a wrong password of one of a few people pauses no wave; passwords that fail for all of them do', async () => {
+    const tenant = await makeTenant(stage.database);
+    const users = [];
+    for (let n = 0; n < 3; n += 1) users.push(await makeUser(stage.database, { tenant }));
+    const plan = {
+      ...{ name: tenant.slug, startAt: new Date(), deadline: null, rate: null, inviteCode: true, remind: [] },
+      ...{ cohort: { ...EVERYBODY, tenants: [tenant.tenantId] }, stopWhen: parseStopWhen('failures>5%')! },
+    };
+    await createWave(stage.database, plan, BY);
+    await startWave(stage.database, (await findWave(stage.database, tenant.slug))!, BY);
+    const wave = (await findWave(stage.database, tenant.slug))!;
+    const mistyped = (user: (typeof users)[number]) =>
+      stage.post('login', { tenant: user.slug, email: user.email, password: 'wrong' });
+    for (const user of users) for (let n = 0; n < 4; n += 1) await signIn(stage, user);
+    await mistyped(users[0]!);
+    expect(await triggerMet(stage.database, wave)).toBeUndefined();
+    for (const user of users) for (let n = 0; n < 3; n += 1) await mistyped(user);
+    expect(await triggerMet(stage.database, wave)).toMatch(/^failures>5%: 10 of 22 sign-ins/);
   });
 
   it('who unsubscribed is not reminded by a later wave either, also once the invitation is deleted', async () => {

@@ -182,6 +182,34 @@ describe.each(kindsOf(DATABASES))('a wave that stops, on $name', (kind) => {
       );
     });
 
+    it('takes a typing error or two of a few people for no outage', async () => {
+      await w.stage.tenant('acme');
+      const ada = await w.stage.person('acme', 'ada@example.org');
+      await w.stage.begin('one', { stopWhen: 'failures>5%' });
+      const signIns = (what: string, times: number) =>
+        w.db.database.execute(sql`insert into sallyport_audit (who, what, subject, source)
+          select 'anonymous', ${what}, ${ada}::uuid, 'unknown' from generate_series(1, ${times}::int)`);
+      for (const [what, times, state] of [
+        ['sign_in_refused', 9, 'running'],
+        ['signed_in', 91, 'running'],
+      ] as const) {
+        await w.db.database.execute(sql`truncate sallyport_audit`);
+        await signIns(what, times);
+        await w.stage.drive();
+        expect(await w.stage.state('one'), what).toBe(state);
+      }
+      await w.db.database.execute(sql`truncate sallyport_audit`);
+      await signIns('signed_in', 10);
+      await signIns('sign_in_refused', 2);
+      await w.stage.drive();
+      expect(await w.stage.state('one'), '2 of 12').toBe('running');
+      await signIns('sign_in_refused', 4);
+      await w.stage.drive();
+      expect((await findWave(w.db.database, 'one'))?.pauseReason).toBe(
+        'failures>5%: 6 of 16 sign-ins of its people failed (37.5%), 0% in the week before',
+      );
+    });
+
     it('pauses when there are more tickets for 1,000 invited than it was told, of its tenants or of none, since its start', async () => {
       const acme = await w.stage.tenant('acme');
       const birch = await w.stage.tenant('birch');

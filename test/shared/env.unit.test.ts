@@ -33,6 +33,16 @@ describe('what stands in for an absent variable', () => {
   });
 });
 
+describe('the ASSETS binding', () => {
+  it('is a fault where a Worker has pages of figures without their files; Node has its own', () => {
+    const on = { FUNCTIONS: 'analytics', DATABASE_URL: 'postgres://db/app' };
+    for (const ASSETS of [undefined, 'text', {}])
+      expect(faultsOf({ ...on, ASSETS }, 'workers')).toEqual(['ASSETS']);
+    expect(faultsOf({ ...on, ASSETS: { fetch: () => undefined } }, 'workers')).toEqual([]);
+    expect([faultsOf({}, 'workers'), faultsOf(on)]).toEqual([[], []]);
+  });
+});
+
 describe('the HYPERDRIVE binding', () => {
   const url = 'postgres://pool:secret@pool.hyperdrive.local:5432/app';
   // The runtime's objects have getters on their prototype.

@@ -1,4 +1,3 @@
-import { CODES } from '../../../shared/codes.ts';
 import type { Shown } from '../../../shared/edge/problem.ts';
 import type { Frame } from './layout.tsx';
 import { RefusedPage } from './sign-in.tsx';
@@ -44,20 +43,12 @@ export function localPath(given: string | null): string {
 
 /** Leads to sign-in who is not signed in, and says to others what is the matter. */
 export function refusalAnswer(shown: Shown, requestId: string, { url }: Request, product: string): Response {
-  const status = statusOf(shown.code);
-  if (status !== 401) {
+  if (shown.status !== 401) {
     const frame: Frame = { product, of: null, query: '', seesAll: false };
-    return htmlAnswer(
-      <RefusedPage frame={frame} shown={shown} status={status} requestId={requestId} />,
-      status,
-    );
+    return htmlAnswer(<RefusedPage frame={frame} shown={shown} requestId={requestId} />, shown.status);
   }
   const { pathname, search } = new URL(url);
   const query = new URLSearchParams({ return_to: localPath(`${pathname}${search}`) });
   const headers = { location: `${SIGN_IN}?${query.toString()}`, 'cache-control': 'no-store' };
   return new Response(null, { status: 303, headers });
-}
-
-function statusOf(code: string): number {
-  return Object.entries(CODES).find(([name]) => name === code)?.[1].status ?? 500;
 }

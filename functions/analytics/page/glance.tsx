@@ -21,6 +21,7 @@ export function Glance({
   const across = share(values.settled, values.active);
   const week = daily.rows.slice(1, WEEK + 1).reduce((sum, { users_migrated }) => sum + users_migrated, 0);
   const { forecast, alarms } = judged;
+  const today = daily.rows[0]?.migration_date ?? '';
   return (
     <section id="glance" data-live aria-labelledby="glance-title" class="glance">
       <h1 id="glance-title">{of ?? 'All tenants'}</h1>
@@ -45,8 +46,8 @@ export function Glance({
           value={number(Math.round((week / WEEK) * 10) / 10)}
           more="a day, over the last 7 days"
         />
-        <Fact name="95 % across" value={day(forecast.p95.date)} more={between(forecast.p95)} />
-        <Fact name="All across" value={day(forecast.p100.date)} more={between(forecast.p100)} />
+        <Fact name="95 % across" value={day(forecast.p95.date)} more={between(forecast.p95, today)} />
+        <Fact name="All across" value={day(forecast.p100.date)} more={between(forecast.p100, today)} />
         <Fact
           name="Target"
           value={verdict(judged)}
@@ -100,11 +101,11 @@ function Fact({ name, value, more }: { name: string; value: string; more: string
   );
 }
 
-function between(reached: Reached): string {
-  if (reached.low === null) return 'not to be foreseen yet';
-  return reached.high === reached.low
-    ? 'reached'
-    : `${within(reached.low, reached.date)} to ${within(reached.high, reached.date)}`;
+/** Days to come are after `today`, that of the figures. */
+function between({ date, low, high }: Reached, today: string): string {
+  if (low === null) return 'not to be foreseen yet';
+  if (low === high) return low > today ? 'as good as certain' : 'reached';
+  return `${within(low, date)} to ${within(high, date)}`;
 }
 
 function verdict({ forecast }: Judged): string {

@@ -15,6 +15,8 @@ export interface Frame {
   readonly query: string;
   /** An admin of one tenant sees no others. */
   readonly seesAll: boolean;
+  /** By a session of ours, which can be signed out of. */
+  readonly signedIn?: boolean;
 }
 
 /** A whole document. Works without its script, which only renews it and shows what is pointed at. */
@@ -41,6 +43,7 @@ export function Document({ title, frame, children }: PropsWithChildren<{ title: 
           </p>
           {frame.current === undefined && frame.asOf === undefined ? null : <Navigation frame={frame} />}
           {frame.asOf === undefined ? null : <AsOf asOf={frame.asOf} />}
+          {frame.signedIn === true ? <SignOut /> : null}
         </header>
         <main id="main" tabindex={-1}>
           {children}
@@ -67,6 +70,16 @@ function Navigation({ frame: { current, query, seesAll } }: { frame: Frame }) {
         {link('people', `/analytics/people${query}`, 'People')}
       </ul>
     </nav>
+  );
+}
+
+/** By POST, which pages of other sites cannot send with the cookie. */
+function SignOut() {
+  return (
+    <form class="sign-out" method="post" action="/api/v1/auth/logout">
+      <input type="hidden" name="return_to" value="/analytics/sign-in" />
+      <button>Sign out</button>
+    </form>
   );
 }
 

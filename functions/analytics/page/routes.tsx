@@ -9,7 +9,7 @@ import { InvalidCursor, readFunnel, readTenants } from '../../../shared/figures/
 import { readWaves } from '../../../shared/figures/waves.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import type { Platform } from '../../../shared/ports/platform.ts';
-import { viewerOf, type Viewer } from '../access.ts';
+import { TenantNotNamed, viewerOf, type Viewer } from '../access.ts';
 import { malformed, wordIn, type RouteDeps } from '../routes.ts';
 import type { DoorsConfig } from '../slice.ts';
 import { adviceOn } from './advice.ts';
@@ -19,7 +19,7 @@ import { Document, type Frame } from './layout.tsx';
 import { OverviewPage } from './overview.tsx';
 import { PeoplePage } from './people.tsx';
 import { ofOneSnapshot, readOverview } from './reading.ts';
-import { SignInPage } from './sign-in.tsx';
+import { ChooserPage, SignInPage } from './sign-in.tsx';
 import { TenantsPage } from './tenants.tsx';
 import { WavePage } from './wave.tsx';
 
@@ -68,11 +68,16 @@ export function pageRoutes(deps: PageDeps, config: PageConfig): OwnRoute[] {
       deps.asCaller(request, context, async (caller) => {
         const { pathname, searchParams: query } = new URL(request.url);
         const rest = pathname.slice(path.length);
-        const viewer = await viewerOf(caller, tenantOf(rest, query), deps);
+        const signedIn = caller.issuer === SESSION;
+        const viewer = await viewerOf(caller, tenantOf(rest, query), deps).catch(chooserFor);
+        if (viewer instanceof TenantNotNamed) {
+          const frame: Frame = { product, of: null, query: '', seesAll: false, signedIn };
+          return htmlAnswer(<ChooserPage {...{ frame, slugs: viewer.slugs, page: chosen(pathname, query) }} />);
+        }
         const link =
           viewer.slug === null ? '' : `?${new URLSearchParams({ tenant: viewer.slug }).toString()}`;
         const { title, frame, body } = await show({ viewer, query, rest, link }).catch(refuse);
-        const whole: Frame = { of: null, product, query: link, seesAll: viewer.seesAll, ...frame };
+        const whole: Frame = { of: null, product, query: link, seesAll: viewer.seesAll, signedIn, ...frame };
         return htmlAnswer(
           <Document title={title} frame={whole}>
             {body}
@@ -147,6 +152,25 @@ export function pageRoutes(deps: PageDeps, config: PageConfig): OwnRoute[] {
     signInRoute(config),
     assetsRoute(platform),
   ];
+}
+
+/** The issuer of sessions of our own, which are signed out of here. */
+const SESSION = 'session';
+
+function chooserFor(error: unknown): TenantNotNamed {
+  if (error instanceof TenantNotNamed) return error;
+  throw error;
+}
+
+/** The page that was asked for, of one tenant. */
+function chosen(pathname: string, query: URLSearchParams): (slug: string) => string {
+  const page = pathname === '/analytics/tenant/' ? '/analytics' : pathname;
+  return (slug) => {
+    const named = new URLSearchParams(query);
+    named.delete('cursor');
+    named.set('tenant', slug);
+    return `${page}?${named.toString()}`;
+  };
 }
 
 function refuse(error: unknown): never {

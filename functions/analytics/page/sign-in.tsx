@@ -66,21 +66,46 @@ function PasswordForm({ returnTo }: { returnTo: string }) {
   );
 }
 
+interface ChooserProps {
+  readonly frame: Frame;
+  readonly slugs: readonly string[];
+  /** The page that was asked for, of a tenant. */
+  readonly page: (slug: string) => string;
+}
+
+/** For an admin of several tenants, who sees one at a time. */
+export function ChooserPage({ frame, slugs, page }: ChooserProps) {
+  return (
+    <Document title="Tenants" frame={frame}>
+      <div class="narrow">
+        <h1>Which tenant?</h1>
+        <p>You are admin of several. Figures are shown of one at a time.</p>
+        <ul>
+          {slugs.map((slug) => (
+            <li>
+              <a href={page(slug)}>{slug}</a>
+            </li>
+          ))}
+        </ul>
+      </div>
+    </Document>
+  );
+}
+
 interface RefusedProps {
   readonly frame: Frame;
   readonly shown: Shown;
-  readonly status: number;
   readonly requestId: string;
 }
 
 /** Why a page is not shown. */
-export function RefusedPage({ frame, shown, status, requestId }: RefusedProps) {
+export function RefusedPage({ frame, shown, requestId }: RefusedProps) {
   return (
     <Document title={shown.title} frame={frame}>
       <div class="narrow">
         <h1>{shown.title}</h1>
         <p>{shown.detail}</p>
-        {status === 403 ? (
+        {shown.status === 403 ? (
           <>
             <p>
               Viewers of <code>feature:migration_figures</code> see everything, admins of a tenant that

@@ -1,7 +1,7 @@
 import type { OwnRoute } from '../../../shared/edge/frame.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { audit, type AuditEntry } from '../../../shared/people/audit.ts';
-import type { SignIn } from '../../../shared/ports/sign-in.ts';
+import type { Declined, SignIn } from '../../../shared/ports/sign-in.ts';
 import { sessionCookies } from '../../../shared/sessions/cookies.ts';
 import type { Origin } from '../../../shared/sessions/refresh.ts';
 import { originOf, type AuthDeps } from '../deps.ts';
@@ -34,7 +34,7 @@ export function callbackRoute(deps: AuthDeps): OwnRoute {
         redirectUri: redirectUriOf(signIn, deps),
       });
       if (redeemed.outcome === 'declined') {
-        await audit(deps.database, declined(signIn, redeemed.reason, originOf(request, context)));
+        await audit(deps.database, declinedEntry(signIn, redeemed, originOf(request, context)));
         over();
         throw invalidCallback(redeemed.reason);
       }
@@ -51,14 +51,15 @@ export function callbackRoute(deps: AuthDeps): OwnRoute {
   };
 }
 
-/** Of what came back without an account: it counts among refused callbacks, as one of an account does. */
-function declined(
+/** Of what came back without an account: it counts among refused callbacks, as one of an account does, but for who gave up. */
+function declinedEntry(
   { provider }: SignIn,
-  why: string,
+  { reason: why, cancelled }: Declined,
   { address, requestId }: Pick<Origin, 'address' | 'requestId'>,
 ): AuditEntry {
   const from = address ?? 'unknown';
-  return { who: 'anonymous', what: 'sign_in_refused', from, run: requestId, detail: { by: provider, why } };
+  const what = cancelled === true ? 'sign_in_cancelled' : 'sign_in_refused';
+  return { who: 'anonymous', what, from, run: requestId, detail: { by: provider, why } };
 }
 
 /** Null for a provider that there is none of. */

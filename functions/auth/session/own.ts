@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { OwnRoute, RouteContext } from '../../../shared/edge/frame.ts';
+import { refusalPage } from '../../../shared/edge/page.ts';
 import { Refusal } from '../../../shared/errors.ts';
 import { auditInsert } from '../../../shared/people/audit.ts';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
@@ -9,11 +10,14 @@ import { sessionEnding, which, type Ending } from '../../../shared/sessions/stor
 import { uuidOf } from '../../../shared/uuid.ts';
 import { requireCaller, type Caller } from '../caller.ts';
 import type { AuthDeps } from '../deps.ts';
-import { answerJson, noContent, optionalBody } from '../http.ts';
+import { answerJson, formBody, isForm, noContent, optionalBody, seeOther } from '../http.ts';
+import { localPath } from '../oauth/return-to.ts';
 import { migrationOf, userOf } from '../user.ts';
 import { deadlineOf } from './migration.ts';
 
 const Logout = z.object({ everywhere: z.boolean().nullish() });
+/** Of a page that works without scripts: its answer leads on. */
+const LogoutForm = z.object({ return_to: z.string().optional() });
 const EndedRow = z.object({ id: z.string() });
 const SESSIONS = '/api/v1/auth/sessions';
 
@@ -40,19 +44,25 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
       path: '/api/v1/auth/logout',
       methods: ['POST'],
       quota: 'coarse',
+      page: (shown, requestId) => refusalPage(shown, requestId),
       async answer(request, context) {
         const caller = await called(request, context).catch(goneAlready(request));
+        const form = isForm(request) ? await formBody(context, LogoutForm) : undefined;
+        const done = () =>
+          form === undefined
+            ? noContent()
+            : seeOther(localPath(form.return_to ?? null, deps.sessions.publicUrl));
         if (caller === undefined) {
           signedOut(context);
-          return noContent();
+          return done();
         }
-        const { everywhere } = await optionalBody(context, Logout);
+        const everywhere = form === undefined && (await optionalBody(context, Logout)).everywhere;
         const { userId, sessionId } = caller.session;
         if (everywhere === true)
           await end(which.allOf(sql`${userId}::uuid`), 'signed out everywhere', caller, context, deps);
         else await end(which.session(sessionId), 'signed out', caller, context, deps);
         if (caller.byCookie) signedOut(context);
-        return noContent();
+        return done();
       },
     },
     {
@@ -84,11 +94,12 @@ export function ownSessionRoutes(deps: AuthDeps): OwnRoute[] {
   ];
 }
 
-/** Undefined for a request by cookie whose session is over: its cookies are removed all the same. */
-function goneAlready({ headers }: Request): (error: unknown) => undefined {
+/** Undefined for a request by cookie whose session is over, and for a form without one: cookies are removed all the same. */
+function goneAlready(request: Request): (error: unknown) => undefined {
   return (error) => {
-    const over = error instanceof Refusal && error.code === 'invalid_token';
-    if (!over || headers.has('authorization')) throw error;
+    const code = error instanceof Refusal ? error.code : undefined;
+    const over = code === 'invalid_token' || (code === 'missing_token' && isForm(request));
+    if (!over || request.headers.has('authorization')) throw error;
   };
 }
 

@@ -74,7 +74,9 @@ const NO_ANSWER = new Set([
 export function declinedBy(error: unknown): Declined {
   if (error instanceof oauth.ResponseBodyError || error instanceof oauth.AuthorizationResponseError) {
     if (NOT_THE_PERSONS.has(error.error)) throw unavailable(error.error, error);
-    return { outcome: 'declined', reason: `error ${nameOf(error.error)}` };
+    // RFC 6749 §4.1.2.1: the resource owner denied the request.
+    const cancelled = error instanceof oauth.AuthorizationResponseError && error.error === 'access_denied';
+    return { outcome: 'declined', reason: `error ${nameOf(error.error)}`, cancelled };
   }
   // 401 of the token endpoint (RFC 6749 §5.2).
   if (error instanceof oauth.WWWAuthenticateChallengeError)
