@@ -18,7 +18,7 @@ export interface CodesCommand extends Output {
 export async function runCodes(name: string, { out, dryRun = false, json }: CodesCommand): Promise<void> {
   await withGround(BRAND.and(LINKS), async ({ brand, publicUrl, keyRing }, { database }) => {
     const wave = await waveNamed(database, name);
-    if (wave.state === 'planned' || wave.state === 'cancelled')
+    if (['planned', 'starting', 'cancelled'].includes(wave.state))
       throw new Failure(`${name} is ${wave.state}: codes are of people of a wave that has started`);
     const total = await countUnreached(database, wave);
     if (!dryRun && total > 0) {

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import {
-  countCohort,
   LEFT_OUT,
-  listNotProvisioned,
+  readCohort,
   type CohortCounts,
-} from '../../shared/invitations/cohort.ts';
+  type NotProvisioned,
+} from '../../shared/invitations/cohort-counts.ts';
 import { triggerText } from '../../shared/invitations/steps.ts';
 import type { Cohort, Trigger } from '../../shared/invitations/wave.ts';
 import { createWave, findWave, WaveNameTaken, type NewWave } from '../../shared/invitations/waves.ts';
@@ -13,7 +13,7 @@ import { isTenant } from '../../shared/people/tenants.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { Failure } from '../failure.ts';
 import { withGround } from '../ground.ts';
-import { colors, note, print, printJson } from '../terminal.ts';
+import { colors, note, print, printJson, progressBar } from '../terminal.ts';
 import { by, noteUnmailable, type Output } from './ground.ts';
 
 export interface CreateCommand extends Output {
@@ -55,12 +55,23 @@ export async function runCreate(name: string, options: CreateCommand): Promise<v
     };
     await assertDates(wave, database);
     if ((await findWave(database, name)) !== undefined) throw new Failure(taken(name));
-    const counts = await countCohort(database, wave.cohort, wave.inviteCode);
-    const without = wave.inviteCode ? [] : await listNotProvisioned(database, wave.cohort, MOST_LISTED);
+    const { counts, notProvisioned: without } = await lookedAt(wave, database);
     if (!dryRun) await create(wave, database);
     if (json === true) printJson(asJson(wave, counts, without, dryRun));
     else report(wave, counts, without, dryRun);
   });
+}
+
+async function lookedAt({ cohort, inviteCode }: NewWave, database: Database) {
+  const bar = progressBar('looking at people', { long: true });
+  try {
+    const onProgress = (done: number): void => {
+      bar.update(done);
+    };
+    return await readCohort(database, cohort, inviteCode, { listed: MOST_LISTED, onProgress });
+  } finally {
+    bar.end();
+  }
 }
 
 async function create(wave: NewWave, database: Database): Promise<void> {
@@ -107,9 +118,7 @@ async function assertDates({ startAt, deadline }: NewWave, database: Database): 
   if (row?.before === true) throw new Failure('the deadline is before the start');
 }
 
-type Person = Awaited<ReturnType<typeof listNotProvisioned>>[number];
-
-function asJson(wave: NewWave, counts: CohortCounts, without: readonly Person[], dryRun: boolean): object {
+function asJson(wave: NewWave, counts: CohortCounts, without: readonly NotProvisioned[], dryRun: boolean): object {
   return {
     wave: wave.name,
     state: 'planned',
@@ -128,7 +137,7 @@ function asJson(wave: NewWave, counts: CohortCounts, without: readonly Person[],
   };
 }
 
-function report(wave: NewWave, counts: CohortCounts, without: readonly Person[], dryRun: boolean): void {
+function report(wave: NewWave, counts: CohortCounts, without: readonly NotProvisioned[], dryRun: boolean): void {
   const { people, tenants, unmailable } = counts;
   print(
     `wave ${wave.name}: ${people} people of ${tenants.length} tenants, as of now; it starts by itself ${wave.startAt.toISOString()}`,

@@ -8,7 +8,7 @@ import {
 import { triggerText } from '../../shared/invitations/steps.ts';
 import type { Wave } from '../../shared/invitations/wave.ts';
 import { listWaves } from '../../shared/invitations/waves.ts';
-import { countCohort } from '../../shared/invitations/cohort.ts';
+import { countCohort } from '../../shared/invitations/cohort-counts.ts';
 import { migrationPaused } from '../../shared/people/tenants.ts';
 import { withDatabase } from '../people/ground.ts';
 import { colors, note, print, printJson } from '../terminal.ts';
@@ -81,6 +81,8 @@ export async function runShow(name: string, { json }: Output): Promise<void> {
     print(lineOf(wave, done));
     if (wave.pauseReason !== null) print(`paused by itself: ${wave.pauseReason}`);
     if (planned !== null) print(`${planned} people, if it started now`);
+    if (wave.state === 'starting')
+      print(`${wave.taken} people taken so far; it goes on by itself, or by \`sallyport waves start ${name}\``);
     for (const [label, value] of facts(wave)) print(`  ${label.padEnd(12)} ${value}`);
     print(
       `${done.people} people: ${done.mailed} mailed, ${done.delivered} delivered, ${done.seen} opened the page, ${done.accepted} accepted, ${done.completed} completed; ${done.left} left, ${done.unsubscribed} want no reminders`,

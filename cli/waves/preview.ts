@@ -4,8 +4,9 @@ import * as z from 'zod';
 import { BRAND, isMailAddress, MAIL } from '../../shared/configuration/mail.ts';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { openMailServer } from '../../shared/deps.ts';
-import { cohortNow } from '../../shared/invitations/cohort.ts';
+import { isTaken } from '../../shared/invitations/cohort.ts';
 import { mailOfStep, type StepDue } from '../../shared/invitations/mailing.ts';
+import { PEOPLE } from '../../shared/invitations/people.ts';
 import { remindersOf } from '../../shared/invitations/steps.ts';
 import type { Wave } from '../../shared/invitations/wave.ts';
 import { previewMail, type PreviewDeps } from '../../shared/mail/render.ts';
@@ -94,7 +95,8 @@ async function samplesOf(
 async function peopleOf(wave: Wave, database: Database): Promise<z.output<typeof PersonRow>[]> {
   const members =
     wave.state === 'planned'
-      ? sql`(${cohortNow(wave.cohort, wave.inviteCode)})`
+      ? sql`(select u.user_id from tenants o cross join lateral (
+            select u.user_id from ${PEOPLE} where u.tenant_id = o.tenant_id and ${isTaken(wave.cohort, wave.inviteCode)} limit 1) u)`
       : sql`(select user_id from sallyport_invitations where wave_id = ${wave.id}::uuid)`;
   const people = await database.query(
     sql`select distinct on (t.slug) u.user_id as "userId", u.email, u.full_name as "fullName", t.slug as tenant,

@@ -5,7 +5,8 @@ import { endInvitations, settleSteps } from '../../shared/invitations/settle.ts'
 import { remindersOf } from '../../shared/invitations/steps.ts';
 import { triggerMet } from '../../shared/invitations/triggers.ts';
 import type { Wave } from '../../shared/invitations/wave.ts';
-import { dueWaves, endWave, listWaves, pauseWave, startWave } from '../../shared/invitations/waves.ts';
+import { startWave } from '../../shared/invitations/start.ts';
+import { dueWaves, endWave, listWaves, pauseWave } from '../../shared/invitations/waves.ts';
 import type { Outbox } from '../../shared/mail/outbox.ts';
 import { migrationPaused } from '../../shared/people/tenants.ts';
 import type { Database } from '../../shared/ports/database.ts';
@@ -49,7 +50,7 @@ export async function driveWaves(signal: AbortSignal, deps: WavesDeps): Promise<
   for (let first = true; !signal.aborted; first = false) {
     driven.settled += await settleSteps(deps.database, () => !signal.aborted);
     if (await migrationPaused(deps.database)) return first ? 'paused' : driven;
-    if (first) driven.started += await startDue(deps);
+    if (first) driven.started += await startDue(signal, deps);
     const left = await driveRunning(signal, driven, deps);
     if (left === 'nothing') break;
     await deps.pause(PAUSES_MS[left], signal);
@@ -57,10 +58,10 @@ export async function driveWaves(signal: AbortSignal, deps: WavesDeps): Promise<
   return driven;
 }
 
-async function startDue({ database, log }: WavesDeps): Promise<number> {
+async function startDue(signal: AbortSignal, { database, log }: WavesDeps): Promise<number> {
   let started = 0;
   for (const wave of await dueWaves(database)) {
-    const people = await startWave(database, wave, BY);
+    const people = await startWave(database, wave, BY, { goesOn: () => !signal.aborted });
     if (people === undefined) continue;
     started += 1;
     log.info('wave started', { wave: wave.name, people });

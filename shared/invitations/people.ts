@@ -37,11 +37,6 @@ const ADDRESS = sql`(u.email ~ '^[^[:space:][:cntrl:]@<>()\\[\\]\\\\,;:"]{1,64}@
 /** No mail reaches the person: what is left is a printed code. */
 export const UNMAILABLE = sql`(not ${ADDRESS} or ${IS_UNREACHABLE} or ${isSuppressed(sql`u.email`)})`;
 
-/** True for a tenant `t` of the list; null: any. */
-export function inTenants(tenants: readonly string[] | null): Sql {
-  return tenants === null ? sql`true` : sql`t.tenant_id = any(${tenants}::uuid[])`;
-}
-
 /**
  * A person may be mailed about the move; `inviteCode`: an expression, true where the account may be made with the invitation.
  * The columns that the clean-up drops are named, since no wave outlives it.

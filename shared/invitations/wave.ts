@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { sql, type Sql } from '../ports/database.ts';
 
-export const WAVE_STATES = ['planned', 'running', 'paused', 'done', 'cancelled'] as const;
+/** `starting`: its people are being taken. */
+export const WAVE_STATES = ['planned', 'starting', 'running', 'paused', 'done', 'cancelled'] as const;
 export type WaveState = (typeof WAVE_STATES)[number];
 
 /** Why an invitation is over. `superseded`: by one of a later wave. */
@@ -22,6 +23,10 @@ export const Cohort = z.object({
   limit: z.number().nullable(),
 });
 export type Cohort = Readonly<z.output<typeof Cohort>>;
+
+/** The last person by lot whom a limit takes. */
+export const Cut = z.object({ lot: z.number(), user: z.string() });
+export type Cut = Readonly<z.output<typeof Cut>>;
 
 export const TRIGGERS = ['bounces', 'complaints', 'failures', 'tickets'] as const;
 
@@ -44,6 +49,11 @@ export const WaveRow = z.object({
   stopWhen: z.array(Trigger),
   judgedSince: z.date().nullable(),
   pauseReason: z.string().nullable(),
+  cut: Cut.nullable(),
+  /** The last user by id who was looked at when its people were taken; null: nobody yet. */
+  takenTo: z.string().nullable(),
+  /** People taken so far. */
+  taken: z.number(),
   createdAt: z.date(),
   startedAt: z.date().nullable(),
   endedAt: z.date().nullable(),
@@ -53,7 +63,7 @@ export type Wave = Readonly<z.output<typeof WaveRow>>;
 /** Columns of a Wave, over `sallyport_waves w`. */
 export const WAVE: Sql = sql`
   w.wave_id as id, w.name, w.state, w.cohort, w.invite_code as "inviteCode", w.start_at as "startAt", w.deadline, w.remind, w.rate,
-  w.stop_when as "stopWhen", w.judged_since as "judgedSince", w.pause_reason as "pauseReason", w.created_at as "createdAt",
+  w.stop_when as "stopWhen", w.judged_since as "judgedSince", w.pause_reason as "pauseReason", w.cut, w.taken_to as "takenTo", w.taken, w.created_at as "createdAt",
   w.started_at as "startedAt", w.ended_at as "endedAt"`;
 
 /** In sallyport_switches and in `heldBy` of its mails: stands while the wave is paused. */

@@ -1,8 +1,5 @@
-import * as z from 'zod';
 import { auditInsert, type AuditEntry } from '../people/audit.ts';
 import { json, sql, UniqueViolation, type Database, type Sql } from '../ports/database.ts';
-import { cohortNow, inWave } from './cohort.ts';
-import { UNSUBSCRIBED } from './people.ts';
 import { WAVE, WaveRow, waveSwitch, type Cohort, type Trigger, type Wave, type WaveState } from './wave.ts';
 
 export interface NewWave {
@@ -51,9 +48,9 @@ export function listWaves(database: Pick<Database, 'query'>, states?: readonly W
   return selectWaves(database, states === undefined ? sql`true` : sql`w.state = any(${states})`);
 }
 
-/** Planned ones whose time has come, by the database's clock. Throws as `Database`. */
+/** Planned ones whose time has come, by the database's clock, and those that were cut off while they started. Throws as `Database`. */
 export function dueWaves(database: Pick<Database, 'query'>): Promise<Wave[]> {
-  return selectWaves(database, sql`w.state = 'planned' and w.start_at <= now()`);
+  return selectWaves(database, sql`(w.state = 'planned' and w.start_at <= now()) or w.state = 'starting'`);
 }
 
 function selectWaves(database: Pick<Database, 'query'>, where: Sql): Promise<Wave[]> {
@@ -61,44 +58,6 @@ function selectWaves(database: Pick<Database, 'query'>, where: Sql): Promise<Wav
     sql`select ${WAVE} from sallyport_waves w where ${where} order by w.start_at, w.name`,
     WaveRow,
   );
-}
-
-const CountRow = z.object({ people: z.number() });
-
-/** Who wanted no more reminders of an earlier wave wants none of a later one; over rows of `cohort`. */
-const EARLIER_OPT_OUT = sql`greatest(
-  (select max(o.unsubscribed_at) from sallyport_invitations o where o.user_id = cohort.user_id),
-  (select (p.flags ->> ${UNSUBSCRIBED}::text)::timestamptz from sallyport_people p where p.user_id = cohort.user_id))`;
-
-/**
- * Starts a planned wave and fixes its people, in one transaction: of two starts at the same time the second finds it running. Returns
- * the number of people; undefined when it is not planned any more. Throws as `Database`.
- */
-export async function startWave(
-  database: Pick<Database, 'transaction'>,
-  { id, name, cohort, inviteCode }: Wave,
-  by: By,
-): Promise<number | undefined> {
-  // now() is the time of the transaction: this one started it.
-  const ours = sql`exists (select from sallyport_waves where wave_id = ${id}::uuid and state = 'running' and started_at = now())`;
-  const results = await database.transaction([
-    sql`update sallyport_waves set state = 'running', started_at = now(), judged_since = now()
-        where wave_id = ${id}::uuid and state = 'planned'`,
-    // `ended` is counted so that it is done before the insertion, which would else meet the invitations that it ends.
-    sql`with cohort as materialized (${cohortNow(cohort, inviteCode)}),
-        ended as (
-          update sallyport_invitations i set ended_at = now(), end_reason = 'superseded' from cohort
-          where i.user_id = cohort.user_id and i.ended_at is null and not ${inWave(sql`i.user_id`)} and ${ours}
-          returning 1
-        )
-        insert into sallyport_invitations (wave_id, user_id, tenant_id, unsubscribed_at)
-        select ${id}::uuid, user_id, tenant_id, ${EARLIER_OPT_OUT} from cohort where ${ours} and (select count(*) from ended) >= 0
-        on conflict (user_id) where ended_at is null do nothing`,
-    sql`with started as (select where ${ours}) ${recorded(by, name, 'started', sql`started`)}`,
-    sql`select count(*)::int as people from sallyport_invitations where wave_id = ${id}::uuid and ${ours}`,
-  ]);
-  if (results[0]?.count !== 1) return undefined;
-  return CountRow.parse(results.at(-1)?.rows[0]).people;
 }
 
 /** Stops the mails of a running wave, those in the outbox too. False when it does not run. Throws as `Database`. */
@@ -136,12 +95,15 @@ export async function resumeWave(
   return changed > 0;
 }
 
+/** Invitations that one statement ends. */
+const ENDED_AT_ONCE = 10_000;
+
 /**
  * Ends a wave that is not over: nothing more is mailed, and its deadline binds nobody. Links that were mailed go on working until they
- * expire. False when it is over. Throws as `Database`.
+ * expire. Called again, it goes on where it was cut off. False when the wave is over otherwise. Throws as `Database`.
  */
 export async function cancelWave(
-  database: Pick<Database, 'transaction'>,
+  database: Pick<Database, 'execute' | 'transaction'>,
   { id, name }: Pick<Wave, 'id' | 'name'>,
   by: By,
 ): Promise<boolean> {
@@ -149,16 +111,23 @@ export async function cancelWave(
   const pending = sql`select message_id from sallyport_invitation_steps where wave_id = ${id}::uuid and settled_at is null`;
   const results = await database.transaction([
     sql`update sallyport_waves set state = 'cancelled', ended_at = now()
-        where wave_id = ${id}::uuid and state in ('planned', 'running', 'paused')`,
+        where wave_id = ${id}::uuid and state in ('planned', 'starting', 'running', 'paused')`,
     // Without its lease an attempt under way stops before the end of the message.
     sql`update sallyport_outbox set status = 'dead', last_error = 'the wave was cancelled', content = null, lease_id = null, lease_until = null
         where message_id in (${pending}) and status = 'pending' and ${ours}`,
-    sql`update sallyport_invitations set ended_at = now(), end_reason = 'cancelled'
-        where wave_id = ${id}::uuid and ended_at is null and queued_at is null and ${ours}`,
     sql`delete from sallyport_switches where name = ${waveSwitch(id)} and ${ours}`,
     sql`with cancelled as (select where ${ours}) ${recorded(by, name, 'cancelled', sql`cancelled`)}`,
   ]);
+  // Nobody is in a wave that was cancelled: those who are not reached yet are as free as the others.
+  while ((await database.execute(notMailed(id))) === ENDED_AT_ONCE);
   return results[0]?.count === 1;
+}
+
+function notMailed(id: string): Sql {
+  return sql`update sallyport_invitations set ended_at = now(), end_reason = 'cancelled'
+    where ended_at is null and invitation_id in (
+      select i.invitation_id from sallyport_invitations i join sallyport_waves w on w.wave_id = i.wave_id
+      where i.wave_id = ${id}::uuid and i.ended_at is null and i.queued_at is null and w.state = 'cancelled' limit ${ENDED_AT_ONCE}::int)`;
 }
 
 /** Ends a running wave that has nothing left to do. Throws as `Database`. */
@@ -175,9 +144,10 @@ export async function endWave(
   return changed > 0;
 }
 
-type Change = 'created' | 'started' | 'paused' | 'resumed' | 'cancelled' | 'done';
+export type Change = 'created' | 'started' | 'paused' | 'resumed' | 'cancelled' | 'done';
 
-function recorded(by: By, wave: string, change: Change, when: Sql, reason: string | null = null): Sql {
+/** An insert of the audit's row, for each row of the CTE `when`. */
+export function recorded(by: By, wave: string, change: Change, when: Sql, reason: string | null = null): Sql {
   const detail = { wave, change, ...(reason !== null && { reason }) };
   return auditInsert({ ...by, what: 'wave', detail }, when);
 }

@@ -78,7 +78,7 @@ const commandsIn = async (element: Parameters<typeof htmlAnswer>[0]): Promise<st
 describe('pages of figures', () => {
   it('name commands that there are, with options that they take', async () => {
     const whole = await program();
-    const waves = (['planned', 'running', 'paused', 'done', 'cancelled'] as const).map((state) => ({
+    const waves = (['planned', 'starting', 'running', 'paused', 'done', 'cancelled'] as const).map((state) => ({
       ...WAVE,
       state,
     }));

@@ -3,9 +3,10 @@ import * as z from 'zod';
 import { authJobs } from '../../functions/auth/jobs.ts';
 import { parseStopWhen } from '../../shared/invitations/steps.ts';
 import { triggerMet } from '../../shared/invitations/triggers.ts';
-import { createWave, findWave, startWave } from '../../shared/invitations/waves.ts';
+import { startWave } from '../../shared/invitations/start.ts';
+import { createWave, findWave } from '../../shared/invitations/waves.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { auditOf, makeTenant, makeUser, PASSWORD } from '../auth/people.ts';
+import { auditOf, makeTenant, makeUser, PASSWORD, type MadeUser } from '../auth/people.ts';
 import { authSuite, bearer, signIn } from '../auth/suite.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { BY, EVERYBODY } from './stage.ts';
@@ -61,7 +62,7 @@ authSuite('what comes after an invitation', { variables: () => ALONE }, (stage) 
 
   it('a wrong password of one of a few people pauses no wave; passwords that fail for all of them do', async () => {
     const tenant = await makeTenant(stage.database);
-    const users = [];
+    const users: MadeUser[] = [];
     for (let n = 0; n < 3; n += 1) users.push(await makeUser(stage.database, { tenant }));
     const plan = {
       ...{ name: tenant.slug, startAt: new Date(), deadline: null, rate: null, inviteCode: true, remind: [] },
@@ -70,7 +71,7 @@ authSuite('what comes after an invitation', { variables: () => ALONE }, (stage) 
     await createWave(stage.database, plan, BY);
     await startWave(stage.database, (await findWave(stage.database, tenant.slug))!, BY);
     const wave = (await findWave(stage.database, tenant.slug))!;
-    const mistyped = (user: (typeof users)[number]) =>
+    const mistyped = (user: MadeUser) =>
       stage.post('login', { tenant: user.slug, email: user.email, password: 'wrong' });
     for (const user of users) for (let n = 0; n < 4; n += 1) await signIn(stage, user);
     await mistyped(users[0]!);

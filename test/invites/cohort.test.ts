@@ -1,10 +1,11 @@
 /** Who is in a wave, and when it starts: on a real Postgres. */
 import { describe, expect, it } from 'vitest';
-import { cancelWave, findWave, startWave } from '../../shared/invitations/waves.ts';
-import { sql } from '../../shared/ports/database.ts';
+import { startWave } from '../../shared/invitations/start.ts';
+import { cancelWave, findWave } from '../../shared/invitations/waves.ts';
+import { DatabaseUnavailable, sql } from '../../shared/ports/database.ts';
 import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { BY, setWaves, waveStage } from './stage.ts';
+import { BY, Cut, cutAt, setWaves, waveStage } from './stage.ts';
 
 describe.each(kindsOf(DATABASES))('the people of a wave on $name', (kind) => {
   describe.skipIf(kind.missing)('', () => {
@@ -117,6 +118,102 @@ describe.each(kindsOf(DATABASES))('the people of a wave on $name', (kind) => {
           sql`select detail ->> 'change' as text from sallyport_audit where what = 'wave' order by id`,
         ),
       ).toEqual(['created', 'started']);
+    });
+
+    it('are taken page by page: a start that is cut off anywhere goes on, with nobody twice and nobody who came meanwhile', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.people('acme', 40);
+      for (const when of ['before', 'after'] as const) {
+        const plan = await w.stage.plan(when);
+        for (let number = 1; (await w.stage.state(when)) !== 'running'; number += 1) {
+          const now = (await findWave(w.db.database, when))!;
+          await startWave(cutAt(w.db.database, (number % 4) + 2, when), now, BY, { pageSize: 7 }).catch(
+            (error: unknown) => {
+              if (!(error instanceof Cut || error instanceof DatabaseUnavailable)) throw error;
+            },
+          );
+          if (number !== 2) continue;
+          expect(await w.stage.state(when)).toBe('starting');
+          await w.stage.people('acme', 5, when === 'before' ? 41 : 46);
+        }
+        const people = await w.peopleOf(when);
+        expect(people).toHaveLength(when === 'before' ? 40 : 45);
+        expect(new Set(people).size).toBe(people.length);
+        expect((await findWave(w.db.database, when))?.taken).toBe(people.length);
+        expect(
+          await w.texts(sql`select detail ->> 'change' as text from sallyport_audit where detail ->> 'wave' = ${when} order by id`),
+        ).toEqual(['created', 'started']);
+        await cancelWave(w.db.database, plan, BY);
+      }
+      expect(w.mailed()).toEqual([]);
+    });
+
+    it('are not mailed before all of them are taken, and another wave that starts meanwhile leaves them alone', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.people('acme', 30);
+      const one = await w.stage.plan('one', { startAt: new Date(Date.now() + 3_600_000) });
+      let pages = 0;
+      await startWave(w.db.database, one, BY, { pageSize: 10, goesOn: () => (pages += 1) <= 1 });
+      expect(await findWave(w.db.database, 'one')).toMatchObject({ state: 'starting', taken: 10 });
+      expect(await w.counted()).toMatchObject({ people: 20, leftOut: { in_another_wave: 10 } });
+      expect(await startWave(w.db.database, await w.stage.plan('two'), BY)).toBe(20);
+      await w.stage.drive();
+      expect(await w.stage.state('one')).toBe('running');
+      await w.stage.run();
+      expect(w.mailed()).toHaveLength(30);
+      expect(new Set(w.mailed()).size).toBe(30);
+    });
+
+    it('of several processes that start it at a time, all of them are taken once', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.people('acme', 100);
+      const wave = await w.stage.plan('one');
+      const begun = await startWave(w.db.database, wave, BY, { pageSize: 9, goesOn: () => false });
+      expect(begun).toBeUndefined();
+      const starting = (await findWave(w.db.database, 'one'))!;
+      const ended = await Promise.all(
+        Array.from({ length: 4 }, () => startWave(w.db.another(), starting, BY, { pageSize: 9 })),
+      );
+      expect(ended.filter((people) => people !== undefined)).toEqual([100]);
+      expect(await w.peopleOf('one')).toHaveLength(100);
+    });
+
+    it('that is cancelled while it starts takes nobody more, and frees who was taken', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.people('acme', 30);
+      const one = await w.stage.plan('one');
+      let pages = 0;
+      await startWave(w.db.database, one, BY, { pageSize: 10, goesOn: () => (pages += 1) <= 1 });
+      const starting = (await findWave(w.db.database, 'one'))!;
+      expect(starting).toMatchObject({ state: 'starting', taken: 10 });
+      expect(await cancelWave(w.db.another(), one, BY)).toBe(true);
+      expect(await startWave(w.db.database, starting, BY, { pageSize: 10 })).toBeUndefined();
+      expect(await findWave(w.db.database, 'one')).toMatchObject({ state: 'cancelled', taken: 10 });
+      expect(await w.counted()).toMatchObject({ people: 30, leftOut: { in_another_wave: 0 } });
+    });
+
+    it('under a limit are those with the lowest lots, whatever the pages, and never one too many', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.people('acme', 60);
+      const lowest = await w.texts(sql`select email as text from users u order by
+        ('x' || substr(encode(sha256(convert_to(u.user_id::text, 'UTF8')), 'hex'), 1, 8))::bit(32)::bigint, user_id`);
+      for (const [limit, size] of [
+        [1, 7],
+        [59, 7],
+        [60, 60],
+        [17, 1_000],
+      ] as const) {
+        const wave = await w.stage.plan(`${limit}`, { cohort: { limit } });
+        expect(await startWave(w.db.database, wave, BY, { pageSize: size })).toBe(limit);
+        expect(await w.peopleOf(`${limit}`)).toEqual(lowest.slice(0, limit).toSorted());
+        await cancelWave(w.db.database, wave, BY);
+      }
+      const wave = await w.stage.plan('late', { cohort: { limit: 5 } });
+      await startWave(w.db.database, wave, BY, { pageSize: 7, goesOn: () => false });
+      // As if many more had been left out when the limit was measured.
+      await w.db.database.execute(sql`update sallyport_waves set cut = null where state = 'starting'`);
+      const starting = (await findWave(w.db.database, 'late'))!;
+      expect(await startWave(w.db.database, starting, BY, { pageSize: 7 })).toBe(5);
     });
 
     it('nobody is in two waves, also when both start at the same moment', async () => {

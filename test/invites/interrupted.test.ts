@@ -1,30 +1,9 @@
 /** The job cut off at each of its statements, and other instances beside it: nobody is lost, and nobody is mailed twice. */
 import { describe, expect, it } from 'vitest';
 import { findWave } from '../../shared/invitations/waves.ts';
-import { DatabaseUnavailable, sql, type Database } from '../../shared/ports/database.ts';
+import { DatabaseUnavailable, sql } from '../../shared/ports/database.ts';
 import { DATABASE } from '../support/databases.ts';
-import { setWaves } from './stage.ts';
-
-class Cut extends Error {}
-
-/** Ends with the statement of this number: before it, or after it was executed and before its answer came. */
-function cutAt(database: Database, number: number, when: 'before' | 'after'): Database {
-  let statements = 0;
-  const through = async <T>(work: () => Promise<T>): Promise<T> => {
-    statements += 1;
-    if (statements > number) throw new Cut();
-    if (statements === number && when === 'before') throw new Cut();
-    const answer = await work();
-    if (statements === number) throw new DatabaseUnavailable('the answer was lost');
-    return answer;
-  };
-  return {
-    ...database,
-    query: (statement, row) => through(() => database.query(statement, row)),
-    execute: (statement) => through(() => database.execute(statement)),
-    transaction: (statements, options) => through(() => database.transaction(statements, options)),
-  };
-}
+import { Cut, cutAt, setWaves } from './stage.ts';
 
 describe('the job of waves, cut off anywhere', () => {
   const w = setWaves(DATABASE);

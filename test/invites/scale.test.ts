@@ -1,6 +1,8 @@
 /** A wave of many people: in full 100,000, else a small form of the same. */
 import { describe, expect, it } from 'vitest';
-import { findWave, startWave } from '../../shared/invitations/waves.ts';
+import { PAGE } from '../../shared/invitations/cohort.ts';
+import { startWave } from '../../shared/invitations/start.ts';
+import { cancelWave, findWave } from '../../shared/invitations/waves.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { DATABASE } from '../support/databases.ts';
 import { times } from '../support/scale.ts';
@@ -8,8 +10,39 @@ import { BY, setWaves } from './stage.ts';
 
 const PEOPLE = times(100_000, 2_000);
 
+/** In full a million: the pages of ten are the same, and ten times as many. */
+const TAKEN = times(1_000_000, 25_000);
+const PAGES = Math.floor(TAKEN / PAGE) + 1;
+
 describe('a wave of many people', () => {
   const w = setWaves(DATABASE);
+
+  it(`takes ${TAKEN} people in ${PAGES} pages, each of the same size, and counts them as it takes them`, async () => {
+    const acme = await w.stage.tenant('acme');
+    await w.stage.people('acme', TAKEN - 10);
+    await w.stage.tenant('birch');
+    await w.stage.people('birch', 10);
+    const half = Math.floor(TAKEN / 2);
+    expect(await w.counted()).toMatchObject({ people: TAKEN });
+    expect(await w.counted({ limit: half })).toMatchObject({
+      people: half,
+      leftOut: { over_limit: TAKEN - half },
+    });
+    const birch = await w.stage.plan('birch', { cohort: { tenants: [acme] } });
+    const pages: number[] = [];
+    const taken = await startWave(w.db.database, birch, BY, { onTaken: (people) => pages.push(people) });
+    expect(taken).toBe(TAKEN - 10);
+    expect(pages).toEqual(Array.from({ length: pages.length }, (_none, n) => (n + 1) * PAGE));
+    expect(await startWave(w.db.database, await w.stage.plan('rest'), BY)).toBe(10);
+    await cancelWave(w.db.database, birch, BY);
+    const all = await w.stage.plan('half', { cohort: { limit: half } });
+    expect(await startWave(w.db.database, all, BY)).toBe(half);
+    expect(
+      await w.count(
+        sql`select count(*)::int as count from sallyport_invitations where wave_id = ${all.id}::uuid and ended_at is null`,
+      ),
+    ).toBe(half);
+  });
 
   it(`mails each of ${PEOPLE} once, in batches`, async () => {
     await w.stage.tenant('acme');

@@ -5,10 +5,11 @@ import { generateKeys } from '../../cli/keys.ts';
 import { driveWaves, type Driven, type WavesDeps } from '../../functions/invites/waves.ts';
 import { parseRemind, parseStopWhen } from '../../shared/invitations/steps.ts';
 import type { Cohort, Wave } from '../../shared/invitations/wave.ts';
-import { createWave, findWave, startWave } from '../../shared/invitations/waves.ts';
+import { startWave } from '../../shared/invitations/start.ts';
+import { createWave, findWave } from '../../shared/invitations/waves.ts';
 import { sealBy } from '../../shared/mail/seal.ts';
-import { countCohort, type CohortCounts } from '../../shared/invitations/cohort.ts';
-import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
+import { countCohort, type CohortCounts } from '../../shared/invitations/cohort-counts.ts';
+import { DatabaseUnavailable, sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { sessionKeys, type KeyRing } from '../../shared/sessions/keys.ts';
 import { instance, mailConfig, setMail, type Instance, type MailTests } from '../mail/stage.ts';
 import type { DatabaseKind } from '../support/databases.ts';
@@ -155,6 +156,7 @@ export function waveStage(database: Database, port: number, rate?: string): Wave
     async passed(interval) {
       const by = sql`${interval}::interval`;
       await database.transaction([
+        sql`update users set created_at = created_at - ${by}`,
         sql`update sallyport_waves set start_at = start_at - ${by}, started_at = started_at - ${by}, judged_since = judged_since - ${by}`,
         sql`update sallyport_invitations set created_at = created_at - ${by}, queued_at = queued_at - ${by}, mailed_at = mailed_at - ${by},
               accepted_at = accepted_at - ${by}`,
@@ -228,4 +230,25 @@ export function setWaves(kind: DatabaseKind): WaveTests {
 /** The token of the link in a message. */
 export function linkIn(raw: string): string {
   return /app\.example\.org\/invites\/([\w-]{43})/.exec(raw.replaceAll('=\r\n', ''))?.[1] ?? '';
+}
+
+export class Cut extends Error {}
+
+/** Ends with the statement of this number: before it, or after it was executed and before its answer came. */
+export function cutAt(database: Database, number: number, when: 'before' | 'after'): Database {
+  let statements = 0;
+  const through = async <T>(work: () => Promise<T>): Promise<T> => {
+    statements += 1;
+    if (statements > number) throw new Cut();
+    if (statements === number && when === 'before') throw new Cut();
+    const answer = await work();
+    if (statements === number) throw new DatabaseUnavailable('the answer was lost');
+    return answer;
+  };
+  return {
+    ...database,
+    query: (statement, row) => through(() => database.query(statement, row)),
+    execute: (statement) => through(() => database.execute(statement)),
+    transaction: (statements, options) => through(() => database.transaction(statements, options)),
+  };
 }

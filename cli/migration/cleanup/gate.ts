@@ -145,7 +145,7 @@ async function runs(database: Reads): Promise<GateLine> {
 async function waves(database: Reads): Promise<GateLine> {
   const found = await counted(
     database,
-    sql`select name || ' (' || state || ')' as example from sallyport_waves where state in ('running', 'paused')`,
+    sql`select name || ' (' || state || ')' as example from sallyport_waves where state in ('starting', 'running', 'paused')`,
   );
   return line('waves', found, `${found.missing} waves are running or paused (\`sallyport waves list\`)`);
 }

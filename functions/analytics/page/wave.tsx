@@ -125,6 +125,10 @@ const DOING: Readonly<Record<WaveFigures['state'], readonly (readonly [command: 
       ['start', 'Start it now'],
       ['cancel', 'Give it up'],
     ],
+    starting: [
+      ['show', 'How many are taken'],
+      ['cancel', 'Give it up'],
+    ],
     running: [
       ['show', 'Its mails and its people'],
       ['pause', 'Stop its mails'],
