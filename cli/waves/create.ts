@@ -118,7 +118,12 @@ async function assertDates({ startAt, deadline }: NewWave, database: Database): 
   if (row?.before === true) throw new Failure('the deadline is before the start');
 }
 
-function asJson(wave: NewWave, counts: CohortCounts, without: readonly NotProvisioned[], dryRun: boolean): object {
+function asJson(
+  wave: NewWave,
+  counts: CohortCounts,
+  without: readonly NotProvisioned[],
+  dryRun: boolean,
+): object {
   return {
     wave: wave.name,
     state: 'planned',
@@ -137,7 +142,12 @@ function asJson(wave: NewWave, counts: CohortCounts, without: readonly NotProvis
   };
 }
 
-function report(wave: NewWave, counts: CohortCounts, without: readonly NotProvisioned[], dryRun: boolean): void {
+function report(
+  wave: NewWave,
+  counts: CohortCounts,
+  without: readonly NotProvisioned[],
+  dryRun: boolean,
+): void {
   const { people, tenants, unmailable } = counts;
   print(
     `wave ${wave.name}: ${people} people of ${tenants.length} tenants, as of now; it starts by itself ${wave.startAt.toISOString()}`,

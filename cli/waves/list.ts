@@ -82,7 +82,9 @@ export async function runShow(name: string, { json }: Output): Promise<void> {
     if (wave.pauseReason !== null) print(`paused by itself: ${wave.pauseReason}`);
     if (planned !== null) print(`${planned} people, if it started now`);
     if (wave.state === 'starting')
-      print(`${wave.taken} people taken so far; it goes on by itself, or by \`sallyport waves start ${name}\``);
+      print(
+        `${wave.taken} people taken so far; it goes on by itself, or by \`sallyport waves start ${name}\``,
+      );
     for (const [label, value] of facts(wave)) print(`  ${label.padEnd(12)} ${value}`);
     print(
       `${done.people} people: ${done.mailed} mailed, ${done.delivered} delivered, ${done.seen} opened the page, ${done.accepted} accepted, ${done.completed} completed; ${done.left} left, ${done.unsubscribed} want no reminders`,

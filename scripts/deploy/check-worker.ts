@@ -39,7 +39,9 @@ const Wrangler = z.object({
 export function workerSettings(): WorkerSettings {
   const env = process.env['CLOUDFLARE_ENV'];
   const args = { config: 'wrangler.toml', ...(env !== undefined && { env }) };
-  const { vars, assets, hyperdrive, build } = Wrangler.parse(unstable_readConfig(args, { hideWarnings: true }));
+  const { vars, assets, hyperdrive, build } = Wrangler.parse(
+    unstable_readConfig(args, { hideWarnings: true }),
+  );
   const bindings = hyperdrive.map(({ binding }): [string, unknown] => [
     binding,
     { connectionString: 'postgres://hyperdrive' },

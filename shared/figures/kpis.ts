@@ -130,7 +130,12 @@ const TARGETS: readonly (Target & { readonly judge: (reading: Reading) => Judged
     },
   },
   {
-    ...{ kpi: 'callback_errors', target: `< ${MOST_ERRORS_PERCENT} %`, target_value: MOST_ERRORS_PERCENT, unit: '%' },
+    ...{
+      kpi: 'callback_errors',
+      target: `< ${MOST_ERRORS_PERCENT} %`,
+      target_value: MOST_ERRORS_PERCENT,
+      unit: '%',
+    },
     judge(reading) {
       const value = errorPercent(reading);
       return value === null

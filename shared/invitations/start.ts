@@ -28,7 +28,8 @@ export async function startWave(
   by: By,
   { goesOn = () => true, onTaken, pageSize = PAGE, ...looking }: Starting = {},
 ): Promise<number | undefined> {
-  if (wave.state === 'planned' && !(await begin(database, wave, by, { pageSize, ...looking }))) return undefined;
+  if (wave.state === 'planned' && !(await begin(database, wave, by, { pageSize, ...looking })))
+    return undefined;
   let now = await findWave(database, wave.name);
   while (now?.state === 'starting' && goesOn()) {
     const taken = await takePage(database, now, pageSize);

@@ -78,10 +78,12 @@ const commandsIn = async (element: Parameters<typeof htmlAnswer>[0]): Promise<st
 describe('pages of figures', () => {
   it('name commands that there are, with options that they take', async () => {
     const whole = await program();
-    const waves = (['planned', 'starting', 'running', 'paused', 'done', 'cancelled'] as const).map((state) => ({
-      ...WAVE,
-      state,
-    }));
+    const waves = (['planned', 'starting', 'running', 'paused', 'done', 'cancelled'] as const).map(
+      (state) => ({
+        ...WAVE,
+        state,
+      }),
+    );
     const nearly = { ...TENANT, slug: 'beta', settled: 96, active: 100 };
     const done = { ...OVERALL, settled: 99 };
     const advice = [
@@ -174,8 +176,11 @@ describe('pages of figures', () => {
       database: { query: nothing, execute: nothing, transaction: nothing, ping: nothing, close: nothing },
       relations: { check: () => Promise.resolve(false) },
       platform: { asset: nothing },
-      asCaller: (_request: Request, _context: unknown, answer: (who: Caller) => Response | Promise<Response>) =>
-        Promise.resolve(answer(caller)),
+      asCaller: (
+        _request: Request,
+        _context: unknown,
+        answer: (who: Caller) => Response | Promise<Response>,
+      ) => Promise.resolve(answer(caller)),
     };
     const config = {
       ...{ passwordDoor: true, clients: [], mailEventsSecret: null },

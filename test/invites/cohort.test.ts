@@ -141,7 +141,9 @@ describe.each(kindsOf(DATABASES))('the people of a wave on $name', (kind) => {
         expect(new Set(people).size).toBe(people.length);
         expect((await findWave(w.db.database, when))?.taken).toBe(people.length);
         expect(
-          await w.texts(sql`select detail ->> 'change' as text from sallyport_audit where detail ->> 'wave' = ${when} order by id`),
+          await w.texts(
+            sql`select detail ->> 'change' as text from sallyport_audit where detail ->> 'wave' = ${when} order by id`,
+          ),
         ).toEqual(['created', 'started']);
         await cancelWave(w.db.database, plan, BY);
       }

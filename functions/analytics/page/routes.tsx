@@ -72,7 +72,9 @@ export function pageRoutes(deps: PageDeps, config: PageConfig): OwnRoute[] {
         const viewer = await viewerOf(caller, tenantOf(rest, query), deps).catch(chooserFor);
         if (viewer instanceof TenantNotNamed) {
           const frame: Frame = { product, of: null, query: '', seesAll: false, signedIn };
-          return htmlAnswer(<ChooserPage {...{ frame, slugs: viewer.slugs, page: chosen(pathname, query) }} />);
+          return htmlAnswer(
+            <ChooserPage {...{ frame, slugs: viewer.slugs, page: chosen(pathname, query) }} />,
+          );
         }
         const link =
           viewer.slug === null ? '' : `?${new URLSearchParams({ tenant: viewer.slug }).toString()}`;
