@@ -147,8 +147,7 @@ function pageAnswer(refusal: Refusal, id: string, page: string | Response): Resp
   const { status, headers } = toProblem(refusal, id);
   if (typeof page !== 'string') {
     // A redirect, as to sign-in, is another answer.
-    if (page.status === status)
-      for (const [name, value] of Object.entries(refusalFields(refusal))) page.headers.set(name, value);
+    if (page.status === status) set(page.headers, Object.entries(refusalFields(refusal)).flat());
     return page;
   }
   return new Response(page, {

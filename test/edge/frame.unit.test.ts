@@ -1,59 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryCounters } from '../../shared/adapters/counters/memory.ts';
 import { guardAddress } from '../../shared/edge/quota.ts';
-import { cors } from '../../shared/edge/cors.ts';
-import { framed, type Framed, type FrameDeps, type OwnRoute } from '../../shared/edge/frame.ts';
-import { requestLog } from '../../shared/edge/request-log.ts';
+import { framed, type FrameDeps, type OwnRoute } from '../../shared/edge/frame.ts';
 import { CountersUnavailable, Refusal } from '../../shared/errors.ts';
-import type { LogFields } from '../../shared/ports/log.ts';
-import type { RequestMeasure } from '../../shared/ports/metrics.ts';
 import { manualClock } from '../support/clock.ts';
-
-interface Ground extends FrameDeps {
-  readonly lines: (LogFields | undefined)[];
-  readonly measures: RequestMeasure[];
-}
-
-function ground(guard: FrameDeps['guard'] = new MemoryCounters({ clock: manualClock() })): Ground {
-  const lines: (LogFields | undefined)[] = [];
-  const measures: RequestMeasure[] = [];
-  const write = (_message: string, fields?: LogFields) => void lines.push(fields);
-  const log = { debug: write, info: write, warn: write, error: write };
-  return {
-    lines,
-    measures,
-    guard,
-    config: { maxBodyBytes: 1_000_000 },
-    counters: new MemoryCounters({ clock: manualClock() }),
-    log,
-    cors: cors([]),
-    requests: requestLog({ passing: 1, paths: true }, { log, random: { hex: () => '0' } }),
-    metrics: {
-      request: (measure) => void measures.push(measure),
-      gauge: () => undefined,
-      counter: () => () => undefined,
-      render: () => Promise.reject(new Error()),
-    },
-  };
-}
-
-const request = (method = 'GET'): Framed => ({
-  id: 'r1',
-  method,
-  target: '/own?secret=1',
-  address: '203.0.113.7',
-  fault: undefined,
-  read: { origin: undefined, preflightMethod: undefined, preflightHeaders: undefined, contentLength: -1 },
-});
-const own = (answer: OwnRoute['answer'], more: Partial<OwnRoute> = {}): OwnRoute => ({
-  path: '/own',
-  methods: ['GET', 'POST'],
-  quota: 'refusals',
-  answer,
-  ...more,
-});
-const send = (route: OwnRoute, deps: FrameDeps, seen = request()): Promise<Response> =>
-  framed(route, new Request('http://gateway.test/own'), seen, deps);
+import { ground, own, request, send } from './framing.ts';
 
 describe('a route with the coarse quota', () => {
   const route = own(() => new Response('work'), { quota: 'coarse' });
@@ -189,34 +140,6 @@ describe('the frame', () => {
     });
     expect(deps.measures).toMatchObject([{ own: true, rule: '/own', code: 'internal_error', status: 500 }]);
   });
-
-  it.each([
-    ['a text', () => '<p>no</p>'],
-    ['an answer', ({ status }: { status: number }) => new Response('<p>no</p>', { status })],
-  ])(
-    'says in a page that is %s when to try again, and how to sign in, as in a problem',
-    async (_what, page) => {
-      const html = new Request('http://gateway.test/own', { headers: { accept: 'text/html' } });
-      for (const refusal of [
-        new Refusal('rate_limited', 'often', { headers: { 'Retry-After': '7', RateLimit: '"x";r=0;t=7' } }),
-        new Refusal('invalid_token', 'wrong'),
-      ]) {
-        const failing = own(() => Promise.reject(refusal), { page });
-        const [problem, shown] = [
-          await send(failing, ground()),
-          await framed(failing, html, request(), ground()),
-        ];
-        expect(await shown.text()).toContain('<p>no</p>');
-        for (const name of ['retry-after', 'ratelimit', 'www-authenticate'])
-          expect([name, shown.headers.get(name)]).toEqual([name, problem.headers.get(name)]);
-        expect([problem.headers.has('retry-after'), problem.headers.has('www-authenticate')]).toContain(true);
-      }
-      const leading = own(() => Promise.reject(new Refusal('missing_token', 'none')), {
-        page: () => new Response(null, { status: 303, headers: { location: '/sign-in' } }),
-      });
-      expect((await framed(leading, html, request(), ground())).headers.get('www-authenticate')).toBeNull();
-    },
-  );
 
   it('answers and records what may go no further for its form, and does not ask the route', async () => {
     const deps = ground();

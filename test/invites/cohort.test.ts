@@ -5,7 +5,8 @@ import { cancelWave, findWave } from '../../shared/invitations/waves.ts';
 import { DatabaseUnavailable, sql } from '../../shared/ports/database.ts';
 import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { BY, Cut, cutAt, setWaves, waveStage } from './stage.ts';
+import { Cut, cutAt } from '../support/cut-off.ts';
+import { BY, setWaves, waveStage } from './stage.ts';
 
 describe.each(kindsOf(DATABASES))('the people of a wave on $name', (kind) => {
   describe.skipIf(kind.missing)('', () => {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { findWave } from '../../shared/invitations/waves.ts';
 import { DatabaseUnavailable, sql } from '../../shared/ports/database.ts';
 import { DATABASE } from '../support/databases.ts';
-import { Cut, cutAt, setWaves } from './stage.ts';
+import { Cut, cutAt } from '../support/cut-off.ts';
+import { setWaves } from './stage.ts';
 
 describe('the job of waves, cut off anywhere', () => {
   const w = setWaves(DATABASE);

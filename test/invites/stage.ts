@@ -9,7 +9,7 @@ import { startWave } from '../../shared/invitations/start.ts';
 import { createWave, findWave } from '../../shared/invitations/waves.ts';
 import { sealBy } from '../../shared/mail/seal.ts';
 import { countCohort, type CohortCounts } from '../../shared/invitations/cohort-counts.ts';
-import { DatabaseUnavailable, sql, type Database, type Sql } from '../../shared/ports/database.ts';
+import { sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { sessionKeys, type KeyRing } from '../../shared/sessions/keys.ts';
 import { instance, mailConfig, setMail, type Instance, type MailTests } from '../mail/stage.ts';
 import type { DatabaseKind } from '../support/databases.ts';
@@ -230,25 +230,4 @@ export function setWaves(kind: DatabaseKind): WaveTests {
 /** The token of the link in a message. */
 export function linkIn(raw: string): string {
   return /app\.example\.org\/invites\/([\w-]{43})/.exec(raw.replaceAll('=\r\n', ''))?.[1] ?? '';
-}
-
-export class Cut extends Error {}
-
-/** Ends with the statement of this number: before it, or after it was executed and before its answer came. */
-export function cutAt(database: Database, number: number, when: 'before' | 'after'): Database {
-  let statements = 0;
-  const through = async <T>(work: () => Promise<T>): Promise<T> => {
-    statements += 1;
-    if (statements > number) throw new Cut();
-    if (statements === number && when === 'before') throw new Cut();
-    const answer = await work();
-    if (statements === number) throw new DatabaseUnavailable('the answer was lost');
-    return answer;
-  };
-  return {
-    ...database,
-    query: (statement, row) => through(() => database.query(statement, row)),
-    execute: (statement) => through(() => database.execute(statement)),
-    transaction: (statements, options) => through(() => database.transaction(statements, options)),
-  };
 }
