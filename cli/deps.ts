@@ -22,6 +22,7 @@ import type { Relations } from '../shared/ports/relations.ts';
 import type { Tuples } from '../shared/ports/tuples.ts';
 import type { ZitadelApi } from '../shared/ports/zitadel-api.ts';
 
+export { undiciExchange as exchange } from '../shared/adapters/undici/exchange.ts';
 export { qrCode } from '../shared/adapters/qr/qr-code.ts';
 export { skeleton } from '../shared/adapters/unhomoglyph/skeleton.ts';
 export { parseModel } from '../shared/adapters/openfga/model-file.ts';

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { withExamples } from './help.ts';
 import { registerFirstInstance } from './zitadel/first-instance.ts';
+import { registerImport } from './zitadel/import.ts';
 import { registerLoginNames } from './zitadel/login-names.ts';
 import { registerSetup } from './zitadel/setup.ts';
 
@@ -9,6 +10,7 @@ const PARTS: readonly ((zitadel: Command) => void)[] = [
   // In the order of a new instance's life.
   registerFirstInstance,
   registerSetup,
+  registerImport,
   registerLoginNames,
 ];
 

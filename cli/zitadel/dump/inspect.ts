@@ -79,6 +79,22 @@ export async function inspectDump(
   return { ...statements.facts(), source, scriptBytes: scanned.bytes, tables: rows.counts, ...rows.facts() };
 }
 
+/** Rows by table of any dump of pg_dump. Throws Failure when it is cut or damaged. */
+export async function countDump(source: DumpSource, options: ReadOptions = {}): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  const scanned = await readScript(source, options, (script) =>
+    scanScript(script as AsyncIterable<Buffer>, {
+      table: () => null,
+      rows: (name, count) => {
+        counts.set(name, (counts.get(name) ?? 0) + count);
+      },
+      line: () => undefined,
+    }),
+  );
+  if (!scanned.complete) throw new Failure(`${source.file} is cut: pg_dump's last line is missing`);
+  return counts;
+}
+
 /** Rows of the newest of the tables with this name, as in `users` for `projections.users14`; 0 for none. */
 export function rowsOf({ tables }: Pick<Dump, 'tables'>, name: string): number {
   const found = [...tables.keys()].flatMap((table) => {

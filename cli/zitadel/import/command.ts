@@ -1,0 +1,209 @@
+import * as z from 'zod';
+import { OPERATIONS, type Operations } from '../../../shared/configuration/operations.ts';
+import { slice } from '../../../shared/configuration/slice.ts';
+import { openKubectl, type Kubectl } from '../../children/kubectl.ts';
+import { confirmed } from '../../confirm.ts';
+import { Failure, UsageError } from '../../failure.ts';
+import { beginRun, continueRun, type Journal } from '../../journal.ts';
+import { masterkey, needed } from '../../operations.ts';
+import { interruption, note, print, printJson } from '../../terminal.ts';
+import { configured } from '../../variables.ts';
+import { inspectDump, type Dump } from '../dump/inspect.ts';
+import { openDump } from '../dump/source.ts';
+import { findWorkloads } from './cluster.ts';
+import { keepPlan, planLines, planOf, type Plan } from './plan.ts';
+import { judge } from './preflight/judge.ts';
+import { chosenRun, factsOf, hasDone, importPlace, RUN, type Run, type RunFacts } from './run.ts';
+import { findDatabase, lockTarget, openServer, rolesAmong, serverFailure, type Found, type Server } from './server.ts';
+import { carryOut, type Outcome } from './steps.ts';
+import { readTarget, withDatabaseOf, type TargetState } from './target.ts';
+
+export interface ImportCommand {
+  readonly to?: 'kubernetes' | 'postgres';
+  readonly plan?: string;
+  readonly resume?: boolean;
+  readonly targetVersion?: string;
+  /** Seconds. */
+  readonly wait: number;
+  readonly zitadel?: string;
+  readonly login?: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+const DATABASE = 'ZITADEL_DATABASE_URL';
+
+/** Where the API is set for itself: an issuer alone names the domain, and says nothing of whether it can be reached. */
+const API_URL = slice({
+  variables: { ZITADEL_API_URL: z.string().optional() },
+  read: (v) => ({ isSet: v.ZITADEL_API_URL !== undefined }),
+});
+
+/** Imports a dump, or goes on with an import. Throws Failure before anything is changed, or with the state that is left. */
+export async function runImport(file: string | undefined, options: ImportCommand): Promise<void> {
+  if (file === undefined && options.resume !== true)
+    throw new UsageError('name the dump, or --resume to go on with an import');
+  const config = configured(OPERATIONS);
+  const url = needed(config.zitadelDatabaseUrl, DATABASE, "Zitadel's own database, as a superuser");
+  const server = await openServer(url, DATABASE);
+  try {
+    if (options.dryRun !== true) await lockTarget(server);
+    if (options.resume === true) await resume(file, options, config, server);
+    else await begin(file ?? '', options, config, server);
+  } catch (error) {
+    const failure = serverFailure(error, server.shown, DATABASE);
+    // What an interruption leaves is said here: the exit code alone is the caller's.
+    if (interruption().aborted && failure instanceof Error) note(failure.message);
+    throw failure;
+  } finally {
+    await server.close().catch(() => undefined);
+  }
+}
+
+async function begin(file: string, options: ImportCommand, config: Operations, server: Server): Promise<void> {
+  const to = options.to ?? (config.kube.namespace === null && config.kube.context === null ? 'postgres' : 'kubernetes');
+  const key = masterkey();
+  const source = await openDump(file);
+  note(`reading ${source.file} …`);
+  const dump = await inspectDump(source, { signal: interruption() });
+  const former = await findDatabase(server, server.target);
+  const state = former && (await withDatabaseOf(server, former.name, readTarget));
+  const kubectl = to === 'kubernetes' ? openKubectl(config.kube, { signal: interruption() }) : null;
+  const workloads = kubectl === null ? { zitadel: [], login: [] } : await findWorkloads(kubectl, options);
+  const owner = await ownerOf(server, dump, former, state);
+  const { externalDomain, backupDir } = config;
+  const checks = await judge({
+    ...{ dump, server, former, state, externalDomain, backupDir, owner, masterkey: key },
+    targetVersion: options.targetVersion,
+  });
+  const facts = {
+    ...{ to, ...workloads, server: server.shown, target: server.target, oid: former?.oid ?? null },
+  };
+  const plan = planOf({ dump, checks, facts, api: apiOf(config, to) !== null });
+  refuse(plan, options);
+  if (options.plan !== undefined) await keepPlan(options.plan, plan);
+  if (options.dryRun === true) {
+    if (options.json === true) printJson({ ok: true, dry_run: true, ...plan });
+    else for (const line of [...planLines(plan), 'nothing was changed']) print(line);
+    return;
+  }
+  for (const line of planLines(plan)) note(line);
+  await confirmed(
+    { what: `this replaces the database ${server.target} at ${server.shown}`, name: server.target },
+    options.yes,
+  );
+  const journal = beginRun(importPlace(backupDir), new Date());
+  const complete = { ...facts, ...namesOf(server, journal.run), owner, ownerless: dump.owners.length === 0, dump: dumpFacts(dump) };
+  journal.record(RUN, 'begun', complete);
+  await goOn({ journal, facts: complete, server, options, config, kubectl: journalled(kubectl, config, journal) });
+}
+
+/** Throws Failure with every check that forbids the import. */
+function refuse(plan: Plan, { json }: ImportCommand): void {
+  const refused = plan.checks.filter(({ verdict }) => verdict === 'no');
+  if (refused.length === 0) return;
+  if (json === true) printJson({ ok: false, error: refused.map(({ name, says }) => `${name}: ${says}`).join('; '), ...plan });
+  else for (const line of planLines(plan)) note(line);
+  throw new Failure(
+    ['refused, nothing was changed:', ...refused.map(({ name, says }) => `  ${name}: ${says}`)].join('\n'),
+  );
+}
+
+const USUAL_OWNER = 'zitadel';
+
+/** Who owns the database, and what a --no-owner dump brings: as the target has it, else as the dump says. Empty: nothing says. */
+async function ownerOf(
+  server: Server,
+  dump: Dump,
+  former: Found | undefined,
+  state: TargetState | undefined,
+): Promise<string> {
+  const known = state?.zitadel?.owner ?? former?.owner ?? dump.owners[0];
+  if (known !== undefined) return known;
+  const [usual] = await rolesAmong(server, [USUAL_OWNER]);
+  return usual?.name ?? '';
+}
+
+function dumpFacts({ source, restrictKey, tables }: Dump): RunFacts['dump'] {
+  return { ...source, restrictKey, tables: Object.fromEntries(tables) };
+}
+
+const LONGEST_NAME_BYTES = 63;
+
+function namesOf({ target }: Server, run: string): Pick<RunFacts, 'copy' | 'kept'> {
+  const names = { copy: `${target}_import_${run}`, kept: `${target}_before_${run}` };
+  const long = Object.values(names).find((name) => Buffer.byteLength(name) > LONGEST_NAME_BYTES);
+  if (long !== undefined)
+    throw new Failure(`the database's name is too long for one beside it: ${long} has more than ${LONGEST_NAME_BYTES} bytes`);
+  return names;
+}
+
+async function resume(file: string | undefined, options: ImportCommand, config: Operations, server: Server): Promise<void> {
+  const run = chosenRun(config.backupDir, undefined);
+  if (hasDone(config.backupDir, run, 'recover')) throw new Failure(`import ${run} was recovered from: begin a new one`);
+  const journal = continueRun(importPlace(config.backupDir), run);
+  const facts = factsOf(journal);
+  if (facts.server !== server.shown)
+    throw new Failure(`import ${run} is into ${facts.server}, and ${DATABASE} leads to ${server.shown}`);
+  if (file !== undefined && (await openDump(file)).file !== facts.dump.file)
+    throw new Failure(`import ${run} is of ${facts.dump.file}, not of ${file}: leave the name out, or finish that import first`);
+  const kubectl = facts.to === 'kubernetes' ? openKubectl(config.kube, { signal: interruption() }) : null;
+  note(`import ${run}: going on`);
+  await goOn({ journal, facts, server, options, config, kubectl: journalled(kubectl, config, journal) });
+}
+
+interface Going {
+  readonly journal: Journal;
+  readonly facts: RunFacts;
+  readonly server: Server;
+  readonly options: ImportCommand;
+  readonly config: Operations;
+  readonly kubectl: Kubectl | null;
+}
+
+function journalled(kubectl: Kubectl | null, { kube }: Operations, { log, onStart }: Journal): Kubectl | null {
+  return kubectl && openKubectl(kube, { signal: interruption(), log, onStart });
+}
+
+function apiOf({ zitadelUrl, zitadelToken }: Operations, to: RunFacts['to']): Run['api'] {
+  const usable = to === 'kubernetes' || configured(API_URL).isSet;
+  return zitadelUrl === null || !usable ? null : { url: zitadelUrl, token: zitadelToken };
+}
+
+async function goOn({ journal, facts, server, options, config, kubectl }: Going): Promise<void> {
+  const api = apiOf(config, facts.to);
+  const run: Run = { journal, facts, server, kubectl, api, signal: interruption(), waitMs: options.wait * 1_000 };
+  try {
+    report(run, await carryOut(run, api !== null), options);
+  } finally {
+    journal.close();
+  }
+}
+
+const CONTINUE = 'ZITADEL_API_URL=… ZITADEL_SERVICE_TOKEN=… sallyport zitadel import --resume';
+
+function report({ facts, journal }: Run, { steps, remaining }: Outcome, { json }: ImportCommand): void {
+  const finish = facts.oid === null ? null : `sallyport zitadel import finish ${journal.run}`;
+  const next = remaining.length > 0 ? CONTINUE : finish;
+  if (json === true) {
+    printJson({
+      ok: true,
+      run: journal.run,
+      ...{ to: facts.to, database: facts.target, kept: facts.oid === null ? null : facts.kept, journal: journal.folder },
+      ...{ steps, remaining: remaining.map(({ name, does }) => ({ name, does })), next },
+    });
+    return;
+  }
+  print(`import ${journal.run}: ${facts.target} is the imported database`);
+  for (const { name, says } of steps) print(`  ${name}${says === '' ? '' : `: ${says}`}`);
+  if (remaining.length > 0) {
+    print('start Zitadel on it; what remains:');
+    for (const { name, does } of remaining) print(`  ${name}: ${does}`);
+    print(`next: ${CONTINUE}`);
+  }
+  if (finish !== null) {
+    print(`the former database is kept as ${facts.kept}; when all is well: ${finish}`);
+    print(`back to it: sallyport zitadel import recover ${journal.run}`);
+  }
+}

@@ -1,0 +1,46 @@
+import { confirmed } from '../../confirm.ts';
+import { Failure } from '../../failure.ts';
+import { note, print, printJson } from '../../terminal.ts';
+import { withRun, type RunCommand } from './recover.ts';
+import { factsOf } from './run.ts';
+import { dropDatabase, findDatabase, type Found } from './server.ts';
+import { sizeOf } from './size.ts';
+import { RECOVER, SWAP } from './steps.ts';
+
+/** Removes what an import, or the way back from it, has kept beside the target. Its backup stays. Throws Failure. */
+export async function runFinish(wanted: string | undefined, options: RunCommand): Promise<void> {
+  await withRun(wanted, async ({ server, journal }) => {
+    const facts = factsOf(journal);
+    const isBack = journal.find(RECOVER, 'done') !== undefined;
+    if (journal.find(SWAP, 'done') === undefined && !isBack)
+      throw new Failure(
+        `import ${journal.run} has not come to its end: \`sallyport zitadel import --resume\` goes on, \`import recover\` goes back`,
+      );
+    const found = await findDatabase(server, isBack ? facts.copy : facts.kept);
+    const backup = journal.find('backup', 'done')?.['file'];
+    const stays = typeof backup === 'string' ? `; its backup stays: ${backup}` : '';
+    if (found === undefined) {
+      report(options, { run: journal.run, removed: null, backup: backup ?? null }, `import ${journal.run}: nothing is kept beside ${facts.target}${stays}`);
+      return;
+    }
+    if (options.dryRun === true) {
+      report(options, { dry_run: true, run: journal.run, removes: found.name }, `${describe(found)} would be removed${stays}`);
+      return;
+    }
+    await confirmed({ what: `this removes ${describe(found)}`, name: found.name }, options.yes);
+    journal.record('finish', 'begun', { name: found.name });
+    await dropDatabase(server, found.name);
+    journal.record('finish', 'done', { name: found.name });
+    report(options, { run: journal.run, removed: found.name, backup: backup ?? null }, `${found.name} is removed${stays}`);
+    note('next: sallyport backup create');
+  });
+}
+
+function describe({ name, bytes }: Found): string {
+  return `${name} (${sizeOf(bytes)})`;
+}
+
+function report({ json }: RunCommand, machine: object, line: string): void {
+  if (json === true) printJson({ ok: true, ...machine });
+  else print(line);
+}

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs';
+import { readFile, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import * as z from 'zod';
+import { sql } from '../../../../shared/ports/database.ts';
+import { postgresProgram } from '../../../children/programs.ts';
+import { availableExtensions, describeHolder, ownRole, rolesAmong, sessionsOf, type Server } from '../server.ts';
+import { sizeOf } from '../size.ts';
+import { some, type Check, type Preflight } from './check.ts';
+
+export async function rights({ dump, server, former, owner }: Preflight): Promise<Check> {
+  const role = await ownRole(server);
+  const wanted = [...new Set([...dump.roles, ...(owner === '' ? [] : [owner])])];
+  const there = new Map((await rolesAmong(server, wanted)).map(({ name, member }) => [name, member]));
+  const missing = wanted.filter((name) => !there.has(name));
+  const owners = [...dump.owners, ...(owner === '' ? [] : [owner])];
+  const foreign = [...new Set(owners)].filter((name) => there.get(name) === false);
+  const faults = [
+    ...(missing.length === 0 ? [] : [`there is no role ${missing.join(', ')}, which the dump names (create role ${missing[0] ?? ''} login;)`]),
+    ...(owner === '' ? ['the dump was made with --no-owner, and nothing says who shall own it: make the database, with its owner, first'] : []),
+    ...(role.superuser || role.createDatabase ? [] : [`${role.name} may not create and drop databases (alter role ${role.name} createdb;)`]),
+    ...(role.superuser || foreign.length === 0 ? [] : [`${role.name} is no member of ${foreign.join(', ')}, whose things it has to make (grant ${foreign[0] ?? ''} to ${role.name};)`]),
+    ...(role.superuser || former === undefined || (await mayAlter(server, former.owner)) ? [] : [`${role.name} may not rename ${former.name}, which belongs to ${former.owner}`]),
+  ];
+  if (faults.length > 0) return { name: 'rights', verdict: 'no', says: `${faults.join('; ')}. A superuser has all of these rights` };
+  return { name: 'rights', verdict: 'ok', says: `${role.name}${role.superuser ? ', superuser' : ''}` };
+}
+
+async function mayAlter(server: Server, owner: string): Promise<boolean> {
+  const [found] = await rolesAmong(server, [owner]);
+  return found?.member === true;
+}
+
+export async function extensions({ dump, server }: Preflight): Promise<Check> {
+  const available = await availableExtensions(server);
+  const missing = dump.extensions.filter((name) => !available.has(name));
+  const name = 'extensions';
+  if (missing.length > 0) return { name, verdict: 'no', says: `the server does not have ${missing.join(', ')}` };
+  return { name, verdict: 'ok', says: dump.extensions.length === 0 ? 'none' : dump.extensions.join(', ') };
+}
+
+/** Throws Failure where one is missing: nothing goes on without. */
+export async function programs({ dump, server }: Preflight): Promise<Check> {
+  const archive = dump.source.pgRestore > 0;
+  const restore = archive
+    ? await postgresProgram('pg_restore', Math.max(dump.source.pgRestore, server.major))
+    : await postgresProgram('psql', server.major);
+  const dumper = await postgresProgram('pg_dump', server.major);
+  // The backup is read back.
+  if (!archive) await postgresProgram('pg_restore', dumper.major);
+  return { name: 'programs', verdict: 'ok', says: `${archive ? 'pg_restore' : 'psql'} ${restore.version}, pg_dump ${dumper.version}` };
+}
+
+/** A copy with its indexes is about this much larger than the rows in the dump. */
+const GROWTH = 3;
+
+export async function disk({ dump, server, former, backupDir }: Preflight): Promise<Check> {
+  const name = 'disk';
+  const backup = former?.bytes ?? 0;
+  const here = await freeAt(nearest(resolve(backupDir)));
+  const faults: string[] = [];
+  if (here !== null && here < backup)
+    faults.push(`BACKUP_DIR has ${sizeOf(here)} free, and the backup of ${sizeOf(backup)} may need as much`);
+  const data = await dataFolder(server);
+  const there = data === null ? null : await freeAt(data);
+  const needed = dump.scriptBytes * GROWTH;
+  if (there !== null && there < needed)
+    faults.push(`the server's disk has ${sizeOf(there)} free, and the restored copy needs about ${sizeOf(needed)}`);
+  if (faults.length > 0) return { name, verdict: 'no', says: faults.join('; ') };
+  const unseen = there === null ? `; the server's disk is not seen from here: the copy needs about ${sizeOf(needed)}` : '';
+  return { name, verdict: there === null ? 'warning' : 'ok', says: `BACKUP_DIR has ${here === null ? 'an unknown amount' : sizeOf(here)} free${unseen}` };
+}
+
+/** Where BACKUP_DIR does not exist yet, the folder in which it will be made. */
+function nearest(folder: string): string {
+  return existsSync(folder) || dirname(folder) === folder ? folder : nearest(dirname(folder));
+}
+
+/** Bytes that this user may write; null where it cannot be seen. */
+async function freeAt(folder: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}
+
+/** Null for a server on another machine, and where the role or this user may not know. */
+async function dataFolder({ session }: Server): Promise<string | null> {
+  try {
+    const [row] = await session.query(
+      sql`select current_setting('data_directory') as folder, pg_read_file('postmaster.pid') as process`,
+      z.object({ folder: z.string(), process: z.string() }),
+    );
+    if (row === undefined) return null;
+    return (await readFile(join(row.folder, 'postmaster.pid'), 'utf8')) === row.process ? row.folder : null;
+  } catch {
+    return null;
+  }
+}
+
+export async function connections({ server, former }: Preflight): Promise<Check> {
+  const name = 'connections';
+  if (former === undefined) return { name, verdict: 'ok', says: 'none' };
+  const holders = await sessionsOf(server, [former.name]);
+  if (holders.length === 0) return { name, verdict: 'ok', says: `nobody is connected to ${former.name}` };
+  const shown = holders.slice(0, 5).map(describeHolder).join(', ');
+  const more = holders.length > 5 ? ` and ${holders.length - 5} more` : '';
+  return { name, verdict: 'warning', says: `these have to end before the swap: ${shown}${more}` };
+}
+

@@ -1,0 +1,157 @@
+import { availableParallelism } from 'node:os';
+import * as z from 'zod';
+import { pause } from '../../../shared/ports/runtime.ts';
+import { sql } from '../../../shared/ports/database.ts';
+import { runChild, type ChildCall } from '../../children/child.ts';
+import { postgresVariables } from '../../children/postgres.ts';
+import { postgresProgram, type Program } from '../../children/programs.ts';
+import { Failure } from '../../failure.ts';
+import { note } from '../../terminal.ts';
+import { openDump, readScript, READ_MS, type DumpSource } from '../dump/source.ts';
+import { applicationOf, type Run } from './run.ts';
+import { dropDatabase, findDatabase, type Server } from './server.ts';
+import { sizeOf } from './size.ts';
+import { countTables, differences, withDatabaseOf } from './target.ts';
+import { createLike } from './template.ts';
+
+/** Where a dump goes, and what is known of it. */
+export interface Restoring {
+  readonly source: DumpSource;
+  readonly restrictKey: string | null;
+  readonly into: string;
+  /** The database that the new one is like. */
+  readonly like: string;
+  readonly owner: string;
+  /** The dump names no owners: everything belongs to `owner`. */
+  readonly ownerless: boolean;
+}
+
+const MOST_JOBS = 8;
+/** Of a database that nobody uses yet; what it holds is durable with the first commit that waits for the disk. */
+const SETTINGS = { synchronous_commit: 'off', maintenance_work_mem: '256MB', client_min_messages: 'warning' };
+
+/** Restores the dump of a run into its copy, anew whatever a cut-off attempt has left. Throws Failure at the first error. */
+export async function restoreCopy(run: Run): Promise<Readonly<Record<string, unknown>>> {
+  const { facts, server } = run;
+  const source = await openDump(facts.dump.file);
+  if (source.fingerprint !== facts.dump.fingerprint)
+    throw new Failure(`${source.file} has changed since it was read: begin a new import`);
+  const { restrictKey } = facts.dump;
+  const { owner, ownerless } = facts;
+  await restoreInto(run, { source, restrictKey, into: facts.copy, like: facts.target, owner, ownerless });
+  const copy = await findDatabase(server, facts.copy);
+  if (copy === undefined) throw new Failure(`the database ${facts.copy} is gone`);
+  return { oid: copy.oid, bytes: copy.bytes, says: `${facts.copy}, ${sizeOf(copy.bytes)}` };
+}
+
+/** Makes the database `into`, removing one of that name, and fills it. */
+export async function restoreInto(run: Run, restoring: Restoring): Promise<void> {
+  const { server } = run;
+  await endLeftovers(server, run.journal.run);
+  await dropDatabase(server, restoring.into);
+  await createLike(server, restoring.into, restoring.like, restoring.owner);
+  try {
+    await watched(server, restoring.into, () =>
+      restoring.source.pgRestore > 0 ? byPgRestore(run, restoring) : byPsql(run, restoring),
+    );
+    // Without statistics the first sign-ins would read whole tables.
+    await withDatabaseOf(server, restoring.into, (session) => session.script('analyze'));
+  } catch (error) {
+    // A full disk is the target's too.
+    await dropDatabase(server, restoring.into).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Of children that a killed process has left; those here were ended with the journal, those of another machine end now. */
+async function endLeftovers({ session }: Server, run: string): Promise<void> {
+  await session.query(
+    sql`select pg_terminate_backend(pid) as ended from pg_stat_activity where application_name = ${applicationOf(run)}`,
+    z.object({ ended: z.boolean() }),
+  );
+}
+
+function childOf(run: Run, program: Program, { into, owner, ownerless }: Restoring): Omit<ChildCall, 'args'> {
+  return {
+    program: program.path,
+    variables: postgresVariables(run.server.url, 'ZITADEL_DATABASE_URL', {
+      database: into,
+      applicationName: applicationOf(run.journal.run),
+      settings: { ...SETTINGS, ...(ownerless && { role: owner }) },
+    }),
+    timeoutMs: READ_MS,
+    signal: run.signal,
+    log: run.journal.log,
+    onStart: run.journal.onStart,
+  };
+}
+
+async function byPgRestore(run: Run, restoring: Restoring): Promise<void> {
+  const { source, into } = restoring;
+  const program = await postgresProgram('pg_restore', Math.max(source.pgRestore, run.server.major));
+  const jobs = source.format === 'tar' ? 1 : Math.min(MOST_JOBS, Math.max(2, availableParallelism()));
+  await runChild({
+    ...childOf(run, program, restoring),
+    args: ['--exit-on-error', '--no-password', `--jobs=${jobs}`, `--format=${source.format}`, `--dbname=${into}`, source.file],
+  });
+}
+
+async function byPsql(run: Run, restoring: Restoring): Promise<void> {
+  const { source, restrictKey } = restoring;
+  const program = await postgresProgram('psql', run.server.major);
+  const args = ['--no-psqlrc', '--quiet', '--no-password', '--set=ON_ERROR_STOP=1', ...restricted(program, restrictKey)];
+  const call = childOf(run, program, restoring);
+  if (source.format === 'plain') {
+    await runChild({ ...call, args: [...args, `--file=${source.file}`] });
+    return;
+  }
+  const { signal } = run;
+  await readScript(source, { signal, onStart: run.journal.onStart }, (script) =>
+    runChild({ ...call, args: [...args, '--file=-'], input: script }),
+  );
+}
+
+/** The first minor releases whose psql has \restrict. */
+const RESTRICT_SINCE: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
+
+/** psql carries out no command of its own that is in the dump, where it can be kept from that. Dumps with \restrict do that themselves. */
+function restricted({ major, version }: Program, own: string | null): readonly string[] {
+  const since = RESTRICT_SINCE[major];
+  const minor = Number(version.split('.')[1] ?? 0);
+  const able = since === undefined ? major > 17 : minor >= since;
+  if (own !== null && !able)
+    throw new Failure(`the dump needs a newer psql than ${version}: it holds \\restrict. Update the client programs of PostgreSQL`);
+  return own === null && able ? ['--command=\\restrict sallyport'] : [];
+}
+
+const TELL_MS = 10_000;
+
+/** A line on stderr every ten seconds. */
+async function watched(server: Server, database: string, work: () => Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const telling = (async () => {
+    for (;;) {
+      await pause(TELL_MS, over.signal);
+      if (over.signal.aborted) return;
+      const found = await findDatabase(server, database);
+      if (found !== undefined) note(`  ${database}: ${sizeOf(found.bytes)}`);
+    }
+  })();
+  try {
+    await work();
+  } finally {
+    over.abort();
+    await telling.catch(() => undefined);
+  }
+}
+
+/** Compares the copy with the dump: every table, every row. Throws Failure with what differs. */
+export async function verifyCopy({ facts, server }: Run): Promise<Readonly<Record<string, unknown>>> {
+  const counted = await withDatabaseOf(server, facts.copy, countTables);
+  const wanted = new Map(Object.entries(facts.dump.tables));
+  const differing = differences(wanted, counted, { wanted: 'in the dump', found: 'restored' });
+  if (differing.length > 0)
+    throw new Failure(`the restored copy is not what the dump holds: ${differing.slice(0, 5).join('; ')}`);
+  const rows = [...counted.values()].reduce((sum, count) => sum + count, 0);
+  return { tables: counted.size, rows, says: `${counted.size} tables and ${rows} rows, as in the dump` };
+}

@@ -1,0 +1,102 @@
+import * as z from 'zod';
+import type { Journal, JournalPlace } from '../../journal.ts';
+import { listRuns, readRun } from '../../journal.ts';
+import { processes } from '../../deps.ts';
+import { Failure } from '../../failure.ts';
+import type { Kubectl } from '../../children/kubectl.ts';
+import type { Server } from './server.ts';
+
+export const IMPORT = 'import';
+
+/** Where the journals of imports are. */
+export function importPlace(backupDir: string): JournalPlace {
+  return { folder: backupDir, kind: IMPORT, processes };
+}
+
+export const Workload = z.object({
+  /** As kubectl takes it: `statefulset/zitadel`. */
+  name: z.string(),
+  /** Of its pods, as in `app=zitadel,tier=core`. */
+  selector: z.string(),
+  replicas: z.number(),
+});
+export type Workload = z.output<typeof Workload>;
+
+/** What a run was begun with: enough for another process to go on with it. */
+export const RunFacts = z.object({
+  to: z.enum(['kubernetes', 'postgres']),
+  dump: z.object({
+    file: z.string(),
+    format: z.enum(['plain', 'gzip', 'zstd', 'custom', 'directory', 'tar']),
+    bytes: z.number(),
+    fingerprint: z.string(),
+    pgRestore: z.number(),
+    restrictKey: z.string().nullable(),
+    tables: z.record(z.string(), z.number()),
+  }),
+  /** user@host:port/database */
+  server: z.string(),
+  target: z.string(),
+  /** Where the dump is restored, beside the target. */
+  copy: z.string(),
+  /** What the former database is called after the swap. */
+  kept: z.string(),
+  /** Of the former database; null: there was none. */
+  oid: z.number().nullable(),
+  /** Owner of the database, and of what a --no-owner dump holds. */
+  owner: z.string(),
+  /** Whether the dump names no owners. */
+  ownerless: z.boolean(),
+  /** In the order in which they start: Zitadel, then Login v2. Empty for postgres. */
+  zitadel: z.array(Workload),
+  login: z.array(Workload),
+});
+export type RunFacts = z.output<typeof RunFacts>;
+
+/** Zitadel's API, and a service account of it. */
+export interface ZitadelAccess {
+  readonly url: string;
+  readonly token: string | null;
+}
+
+/** A run under way. */
+export interface Run {
+  readonly facts: RunFacts;
+  readonly journal: Journal;
+  readonly server: Server;
+  readonly kubectl: Kubectl | null;
+  /** Null: it is not known, so that the run ends with the swap. */
+  readonly api: ZitadelAccess | null;
+  readonly signal: AbortSignal;
+  /** Milliseconds: for sessions to end, and for Zitadel to start. */
+  readonly waitMs: number;
+}
+
+/** The step that holds the facts of a run. */
+export const RUN = 'run';
+
+/** Throws Failure when the journal holds none. */
+export function factsOf(journal: Pick<Journal, 'find' | 'run'>): RunFacts {
+  const parsed = RunFacts.safeParse(journal.find(RUN, 'begun'));
+  if (parsed.success) return parsed.data;
+  throw new Failure(`the journal of import ${journal.run} ends before anything was done: begin a new one`);
+}
+
+/** The run that was asked for, else the newest one. Throws Failure where there is none. */
+export function chosenRun(backupDir: string, wanted: string | undefined): string {
+  const runs = listRuns({ folder: backupDir, kind: IMPORT });
+  const run = wanted ?? runs.at(-1);
+  if (run !== undefined && runs.includes(run)) return run;
+  const known = runs.length === 0 ? 'there is none' : `there are ${runs.join(', ')}`;
+  throw new Failure(`no import ${wanted ?? ''} in ${backupDir} (BACKUP_DIR): ${known}`.replace('import  in', 'import in'));
+}
+
+/** Whether a run has come to this point, without taking its lock. */
+export function hasDone(backupDir: string, run: string, step: string): boolean {
+  return readRun({ folder: backupDir, kind: IMPORT }, run).some((each) => each.step === step && each.state === 'done');
+}
+
+/** As the sessions of a run's children are called. */
+export function applicationOf(run: string): string {
+  return `sallyport import ${run}`;
+}
