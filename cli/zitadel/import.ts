@@ -17,10 +17,10 @@ export function registerImport(zitadel: Command): void {
     )
     .argument('[dump]', 'of pg_dump: plain (also .gz and .zst), custom or directory format')
     .addOption(
-      new Option('--to <where>', 'how Zitadel is stopped and started (default: kubernetes with KUBE_NAMESPACE or KUBE_CONTEXT)').choices([
-        'kubernetes',
-        'postgres',
-      ]),
+      new Option(
+        '--to <where>',
+        'how Zitadel is stopped and started (default: kubernetes with KUBE_NAMESPACE or KUBE_CONTEXT)',
+      ).choices(['kubernetes', 'postgres']),
     )
     .option('--plan <file>', 'keep the plan in this file; one that is there must still be the same')
     .option('--resume', 'go on with the import that was cut off')
@@ -31,7 +31,10 @@ export function registerImport(zitadel: Command): void {
       wholeNumber(1, MOST_WAIT_SECONDS),
       DEFAULT_WAIT_SECONDS,
     )
-    .option('--zitadel <kind/name>', 'what runs Zitadel in Kubernetes, where it is not found by name, label or image')
+    .option(
+      '--zitadel <kind/name>',
+      'what runs Zitadel in Kubernetes, where it is not found by name, label or image',
+    )
     .option('--login <kind/name>', 'what runs Login v2 there')
     .option(...YES_OPTION)
     .option(...DRY_RUN)
@@ -40,8 +43,14 @@ export function registerImport(zitadel: Command): void {
       (await import('./import/command.ts')).runImport(dump, options),
     );
   withExamples(command, [
-    ['sallyport zitadel import dump.sql.gz --to postgres --dry-run', 'whether it will work, and what it would do'],
-    ['sallyport zitadel import dump.custom --to kubernetes', 'shows the plan and asks for the name of the database'],
+    [
+      'sallyport zitadel import dump.sql.gz --to postgres --dry-run',
+      'whether it will work, and what it would do',
+    ],
+    [
+      'sallyport zitadel import dump.custom --to kubernetes',
+      'shows the plan and asks for the name of the database',
+    ],
     ['sallyport zitadel import --resume', 'go on after an interruption'],
     ['sallyport zitadel import finish', 'remove the former database, once all is well'],
     ['sallyport zitadel import recover', 'back to the database as it was before'],

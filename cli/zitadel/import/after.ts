@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { pause } from '../../../shared/ports/runtime.ts';
-import { exchange, openZitadel } from '../../deps.ts';
+import { exchange } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
 import { note } from '../../terminal.ts';
-import { Refused, zitadelClient, type ZitadelClient } from '../api/client.ts';
+import { Refused, type ZitadelClient } from '../api/client.ts';
 import { instanceMembers, instanceOf } from '../api/instance.ts';
 import { machines, patsOf } from '../api/machines.ts';
 import { scaleUp } from './cluster.ts';
-import type { Run, ZitadelAccess } from './run.ts';
+import { clientFor, type Run, type ZitadelAccess } from './run.ts';
 
 type Result = Readonly<Record<string, unknown>>;
 
@@ -26,7 +26,9 @@ export async function ready({ api, facts, waitMs, signal }: Run): Promise<Result
     const answer = await asked(url, '/admin/v1/instances/me');
     if (answer === 401) return { says: `${url} answers` };
     if (Date.now() > until)
-      throw new Failure(`${url} does not answer as Zitadel does (${answer === null ? 'no answer' : `status ${answer}`}): look at its log`);
+      throw new Failure(
+        `${url} does not answer as Zitadel does (${answer === null ? 'no answer' : `status ${answer}`}): look at its log`,
+      );
     await pause(LOOK_MS, signal);
     signal.throwIfAborted();
   }
@@ -49,7 +51,7 @@ function known(api: ZitadelAccess | null): ZitadelAccess {
 
 function clientOf(run: Run): ZitadelClient | undefined {
   const { url, token } = known(run.api);
-  return token === null ? undefined : zitadelClient({ url, api: openZitadel({ url, token }) });
+  return token === null ? undefined : clientFor({ url, token });
 }
 
 /** Whether the service account's token is one of the imported database. Personal access tokens of the dump go on working. */
@@ -84,7 +86,9 @@ function foreignToken(error: unknown): unknown {
 }
 
 const Features = z.object({
-  loginV2: z.object({ required: z.boolean().default(false), baseUri: z.string().default('') }).default({ required: false, baseUri: '' }),
+  loginV2: z
+    .object({ required: z.boolean().default(false), baseUri: z.string().default('') })
+    .default({ required: false, baseUri: '' }),
 });
 
 /** Login v2 where it is required: its page has to answer. */
@@ -97,11 +101,13 @@ export async function loginV2(run: Run): Promise<Result> {
     path: '/v2/features/instance',
     right: 'iam.feature.read',
   });
-  if (!feature.required) return { says: 'Login v2 is not required: the sign-in pages are those of Zitadel itself' };
+  if (!feature.required)
+    return { says: 'Login v2 is not required: the sign-in pages are those of Zitadel itself' };
   const base = (feature.baseUri === '' ? `${client.url}/ui/v2/login` : feature.baseUri).replace(/\/$/, '');
   const status = await asked(base, '/loginname');
   const where = feature.baseUri === '' ? `${base}, as no other is set` : base;
-  if (status !== null && (status < 400 || status === 429)) return { says: `Login v2 is required, and answers at ${where}` };
+  if (status !== null && (status < 400 || status === 429))
+    return { says: `Login v2 is required, and answers at ${where}` };
   const warning = `Login v2 is required, and does not answer at ${where} (${status === null ? 'no answer' : `status ${status}`}): start it, or set its address (instance feature loginV2)`;
   note(`  warning: ${warning}`);
   return { says: warning, warning: true };

@@ -41,7 +41,9 @@ export async function backUp(run: Run): Promise<Readonly<Record<string, unknown>
     const differing = differences(kept, counts, { wanted: 'in the backup', found: 'in the database' });
     const lacking = [...counts.keys()].filter((table) => !kept.has(table));
     if (differing.length + lacking.length > 0)
-      throw new Failure(`the backup does not hold what the database does: ${[...differing, ...lacking].slice(0, 5).join('; ')}`);
+      throw new Failure(
+        `the backup does not hold what the database does: ${[...differing, ...lacking].slice(0, 5).join('; ')}`,
+      );
     const { size } = await stat(file);
     return { file, bytes: size, tables: Object.fromEntries(counts), says: `${file}, read back and counted` };
   } catch (error) {
@@ -50,11 +52,21 @@ export async function backUp(run: Run): Promise<Readonly<Record<string, unknown>
   }
 }
 
-async function dumpTo({ facts, journal, server, signal }: Run, file: string, snapshot: string): Promise<void> {
+async function dumpTo(
+  { facts, journal, server, signal }: Run,
+  file: string,
+  snapshot: string,
+): Promise<void> {
   const { path } = await postgresProgram('pg_dump', server.major);
   await runChild({
     program: path,
-    args: ['--format=custom', `--compress=${COMPRESSION}`, '--no-password', `--snapshot=${snapshot}`, `--file=${file}`],
+    args: [
+      '--format=custom',
+      `--compress=${COMPRESSION}`,
+      '--no-password',
+      `--snapshot=${snapshot}`,
+      `--file=${file}`,
+    ],
     variables: postgresVariables(server.url, 'ZITADEL_DATABASE_URL', {
       database: facts.target,
       applicationName: applicationOf(journal.run),

@@ -14,7 +14,15 @@ import { findWorkloads } from './cluster.ts';
 import { keepPlan, planLines, planOf, type Plan } from './plan.ts';
 import { judge } from './preflight/judge.ts';
 import { chosenRun, factsOf, hasDone, importPlace, RUN, type Run, type RunFacts } from './run.ts';
-import { findDatabase, lockTarget, openServer, rolesAmong, serverFailure, type Found, type Server } from './server.ts';
+import {
+  findDatabase,
+  lockTarget,
+  openServer,
+  rolesAmong,
+  serverFailure,
+  type Found,
+  type Server,
+} from './server.ts';
 import { carryOut, type Outcome } from './steps.ts';
 import { readTarget, withDatabaseOf, type TargetState } from './target.ts';
 
@@ -61,8 +69,15 @@ export async function runImport(file: string | undefined, options: ImportCommand
   }
 }
 
-async function begin(file: string, options: ImportCommand, config: Operations, server: Server): Promise<void> {
-  const to = options.to ?? (config.kube.namespace === null && config.kube.context === null ? 'postgres' : 'kubernetes');
+async function begin(
+  file: string,
+  options: ImportCommand,
+  config: Operations,
+  server: Server,
+): Promise<void> {
+  const to =
+    options.to ??
+    (config.kube.namespace === null && config.kube.context === null ? 'postgres' : 'kubernetes');
   const key = masterkey();
   const source = await openDump(file);
   note(`reading ${source.file} …`);
@@ -94,16 +109,30 @@ async function begin(file: string, options: ImportCommand, config: Operations, s
     options.yes,
   );
   const journal = beginRun(importPlace(backupDir), new Date());
-  const complete = { ...facts, ...namesOf(server, journal.run), owner, ownerless: dump.owners.length === 0, dump: dumpFacts(dump) };
+  const complete = {
+    ...facts,
+    ...namesOf(server, journal.run),
+    owner,
+    ownerless: dump.owners.length === 0,
+    dump: dumpFacts(dump),
+  };
   journal.record(RUN, 'begun', complete);
-  await goOn({ journal, facts: complete, server, options, config, kubectl: journalled(kubectl, config, journal) });
+  await goOn({
+    journal,
+    facts: complete,
+    server,
+    options,
+    config,
+    kubectl: journalled(kubectl, config, journal),
+  });
 }
 
 /** Throws Failure with every check that forbids the import. */
 function refuse(plan: Plan, { json }: ImportCommand): void {
   const refused = plan.checks.filter(({ verdict }) => verdict === 'no');
   if (refused.length === 0) return;
-  if (json === true) printJson({ ok: false, error: refused.map(({ name, says }) => `${name}: ${says}`).join('; '), ...plan });
+  if (json === true)
+    printJson({ ok: false, error: refused.map(({ name, says }) => `${name}: ${says}`).join('; '), ...plan });
   else for (const line of planLines(plan)) note(line);
   throw new Failure(
     ['refused, nothing was changed:', ...refused.map(({ name, says }) => `  ${name}: ${says}`)].join('\n'),
@@ -135,19 +164,29 @@ function namesOf({ target }: Server, run: string): Pick<RunFacts, 'copy' | 'kept
   const names = { copy: `${target}_import_${run}`, kept: `${target}_before_${run}` };
   const long = Object.values(names).find((name) => Buffer.byteLength(name) > LONGEST_NAME_BYTES);
   if (long !== undefined)
-    throw new Failure(`the database's name is too long for one beside it: ${long} has more than ${LONGEST_NAME_BYTES} bytes`);
+    throw new Failure(
+      `the database's name is too long for one beside it: ${long} has more than ${LONGEST_NAME_BYTES} bytes`,
+    );
   return names;
 }
 
-async function resume(file: string | undefined, options: ImportCommand, config: Operations, server: Server): Promise<void> {
+async function resume(
+  file: string | undefined,
+  options: ImportCommand,
+  config: Operations,
+  server: Server,
+): Promise<void> {
   const run = chosenRun(config.backupDir, undefined);
-  if (hasDone(config.backupDir, run, 'recover')) throw new Failure(`import ${run} was recovered from: begin a new one`);
+  if (hasDone(config.backupDir, run, 'recover'))
+    throw new Failure(`import ${run} was recovered from: begin a new one`);
   const journal = continueRun(importPlace(config.backupDir), run);
   const facts = factsOf(journal);
   if (facts.server !== server.shown)
     throw new Failure(`import ${run} is into ${facts.server}, and ${DATABASE} leads to ${server.shown}`);
   if (file !== undefined && (await openDump(file)).file !== facts.dump.file)
-    throw new Failure(`import ${run} is of ${facts.dump.file}, not of ${file}: leave the name out, or finish that import first`);
+    throw new Failure(
+      `import ${run} is of ${facts.dump.file}, not of ${file}: leave the name out, or finish that import first`,
+    );
   const kubectl = facts.to === 'kubernetes' ? openKubectl(config.kube, { signal: interruption() }) : null;
   note(`import ${run}: going on`);
   await goOn({ journal, facts, server, options, config, kubectl: journalled(kubectl, config, journal) });
@@ -162,7 +201,11 @@ interface Going {
   readonly kubectl: Kubectl | null;
 }
 
-function journalled(kubectl: Kubectl | null, { kube }: Operations, { log, onStart }: Journal): Kubectl | null {
+function journalled(
+  kubectl: Kubectl | null,
+  { kube }: Operations,
+  { log, onStart }: Journal,
+): Kubectl | null {
   return kubectl && openKubectl(kube, { signal: interruption(), log, onStart });
 }
 
@@ -173,7 +216,15 @@ function apiOf({ zitadelUrl, zitadelToken }: Operations, to: RunFacts['to']): Ru
 
 async function goOn({ journal, facts, server, options, config, kubectl }: Going): Promise<void> {
   const api = apiOf(config, facts.to);
-  const run: Run = { journal, facts, server, kubectl, api, signal: interruption(), waitMs: options.wait * 1_000 };
+  const run: Run = {
+    journal,
+    facts,
+    server,
+    kubectl,
+    api,
+    signal: interruption(),
+    waitMs: options.wait * 1_000,
+  };
   try {
     report(run, await carryOut(run, api !== null), options);
   } finally {
@@ -190,7 +241,12 @@ function report({ facts, journal }: Run, { steps, remaining }: Outcome, { json }
     printJson({
       ok: true,
       run: journal.run,
-      ...{ to: facts.to, database: facts.target, kept: facts.oid === null ? null : facts.kept, journal: journal.folder },
+      ...{
+        to: facts.to,
+        database: facts.target,
+        kept: facts.oid === null ? null : facts.kept,
+        journal: journal.folder,
+      },
       ...{ steps, remaining: remaining.map(({ name, does }) => ({ name, does })), next },
     });
     return;

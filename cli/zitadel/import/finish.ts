@@ -20,18 +20,30 @@ export async function runFinish(wanted: string | undefined, options: RunCommand)
     const backup = journal.find('backup', 'done')?.['file'];
     const stays = typeof backup === 'string' ? `; its backup stays: ${backup}` : '';
     if (found === undefined) {
-      report(options, { run: journal.run, removed: null, backup: backup ?? null }, `import ${journal.run}: nothing is kept beside ${facts.target}${stays}`);
+      report(
+        options,
+        { run: journal.run, removed: null, backup: backup ?? null },
+        `import ${journal.run}: nothing is kept beside ${facts.target}${stays}`,
+      );
       return;
     }
     if (options.dryRun === true) {
-      report(options, { dry_run: true, run: journal.run, removes: found.name }, `${describe(found)} would be removed${stays}`);
+      report(
+        options,
+        { dry_run: true, run: journal.run, removes: found.name },
+        `${describe(found)} would be removed${stays}`,
+      );
       return;
     }
     await confirmed({ what: `this removes ${describe(found)}`, name: found.name }, options.yes);
     journal.record('finish', 'begun', { name: found.name });
     await dropDatabase(server, found.name);
     journal.record('finish', 'done', { name: found.name });
-    report(options, { run: journal.run, removed: found.name, backup: backup ?? null }, `${found.name} is removed${stays}`);
+    report(
+      options,
+      { run: journal.run, removed: found.name, backup: backup ?? null },
+      `${found.name} is removed${stays}`,
+    );
     note('next: sallyport backup create');
   });
 }

@@ -66,7 +66,9 @@ export function planOf({ dump, checks, facts, api }: Planned): Plan {
       workloads: [...facts.zitadel, ...facts.login].map(({ name, replicas }) => ({ name, replicas })),
     },
     checks,
-    steps: STEPS.filter((step) => step.isMeant(facts.to) && (api || !step.needsApi)).map(({ name, does }) => ({ name, does })),
+    steps: STEPS.filter((step) => step.isMeant(facts.to) && (api || !step.needsApi)).map(
+      ({ name, does }) => ({ name, does }),
+    ),
   };
 }
 
@@ -94,13 +96,17 @@ export async function keepPlan(file: string, plan: Plan): Promise<void> {
   const is = plan.identity;
   const differs = [
     ...(was.dump.file === is.dump.file ? [] : [`the dump was ${was.dump.file}`]),
-    ...(was.dump.file === is.dump.file && was.dump.fingerprint !== is.dump.fingerprint ? ['the dump has changed since'] : []),
+    ...(was.dump.file === is.dump.file && was.dump.fingerprint !== is.dump.fingerprint
+      ? ['the dump has changed since']
+      : []),
     ...(was.to === is.to ? [] : [`it was --to ${was.to}`]),
     ...(was.server === is.server ? [] : [`the target was ${was.server}`]),
     ...(was.oid === is.oid ? [] : ['the target is another database than then']),
   ];
   if (differs.length > 0)
-    throw new Failure(`${file} holds another plan: ${differs.join('; ')}. Remove it to plan anew; nothing was changed`);
+    throw new Failure(
+      `${file} holds another plan: ${differs.join('; ')}. Remove it to plan anew; nothing was changed`,
+    );
 }
 
 function parsed(file: string, text: string): z.output<typeof Kept> {

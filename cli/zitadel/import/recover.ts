@@ -10,7 +10,15 @@ import { openDump } from '../dump/source.ts';
 import { scaleDown, scaleUp } from './cluster.ts';
 import { restoreInto } from './restore.ts';
 import { chosenRun, factsOf, importPlace, type Run } from './run.ts';
-import { dropDatabase, findDatabase, lockTarget, openServer, serverFailure, type Rename, type Server } from './server.ts';
+import {
+  dropDatabase,
+  findDatabase,
+  lockTarget,
+  openServer,
+  serverFailure,
+  type Rename,
+  type Server,
+} from './server.ts';
 import { RECOVER, SWAP } from './steps.ts';
 import { renameWhenFree } from './swap.ts';
 import { countTables, differences, withDatabaseOf } from './target.ts';
@@ -80,10 +88,14 @@ export async function runRecover(wanted: string | undefined, options: RunCommand
       throw stoppedAt(run, error);
     });
     const beside = await besides(run);
-    show(options, { run: journal.run, by, database: facts.target, kept: beside, next: nextAfter(journal, beside) }, [
-      facts.oid === null ? says : `${facts.target} is the former database`,
-      `next: ${nextAfter(journal, beside)}`,
-    ]);
+    show(
+      options,
+      { run: journal.run, by, database: facts.target, kept: beside, next: nextAfter(journal, beside) },
+      [
+        facts.oid === null ? says : `${facts.target} is the former database`,
+        `next: ${nextAfter(journal, beside)}`,
+      ],
+    );
   });
 }
 
@@ -97,7 +109,9 @@ async function besides({ server, facts }: Run): Promise<string | null> {
 }
 
 function nextAfter({ run }: Journal, beside: string | null): string {
-  return beside === null ? 'sallyport zitadel verify' : `sallyport zitadel import finish ${run}, which removes ${beside}`;
+  return beside === null
+    ? 'sallyport zitadel verify'
+    : `sallyport zitadel import finish ${run}, which removes ${beside}`;
 }
 
 /** May be cut off and begun again: what is done already is found by the databases themselves. */
@@ -110,13 +124,15 @@ async function carryBack(run: Run, way: WayBack): Promise<void> {
     await restored(run, way, rescue);
   }
   // A copy that never was the target is a part, or holds nothing but the dump.
-  if (way.by === 'untouched' && journal.find(SWAP, 'begun') === undefined) await dropDatabase(server, facts.copy);
+  if (way.by === 'untouched' && journal.find(SWAP, 'begun') === undefined)
+    await dropDatabase(server, facts.copy);
   if (way.by !== 'untouched') {
     note(`waiting until nobody is connected to ${facts.target} …`);
     await scaleDown(run);
     await renameWhenFree(run, await renamesOf(run, way.by === 'backup' ? rescue : facts.kept));
   }
-  if (way.by !== 'untouched' || journal.find('stop', 'begun') !== undefined) await scaleUp(run, [...facts.zitadel, ...facts.login]);
+  if (way.by !== 'untouched' || journal.find('stop', 'begun') !== undefined)
+    await scaleUp(run, [...facts.zitadel, ...facts.login]);
   journal.record(RECOVER, 'done', { by: way.by });
 }
 

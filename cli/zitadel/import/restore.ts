@@ -92,14 +92,27 @@ async function byPgRestore(run: Run, restoring: Restoring): Promise<void> {
   const jobs = source.format === 'tar' ? 1 : Math.min(MOST_JOBS, Math.max(2, availableParallelism()));
   await runChild({
     ...childOf(run, program, restoring),
-    args: ['--exit-on-error', '--no-password', `--jobs=${jobs}`, `--format=${source.format}`, `--dbname=${into}`, source.file],
+    args: [
+      '--exit-on-error',
+      '--no-password',
+      `--jobs=${jobs}`,
+      `--format=${source.format}`,
+      `--dbname=${into}`,
+      source.file,
+    ],
   });
 }
 
 async function byPsql(run: Run, restoring: Restoring): Promise<void> {
   const { source, restrictKey } = restoring;
   const program = await postgresProgram('psql', run.server.major);
-  const args = ['--no-psqlrc', '--quiet', '--no-password', '--set=ON_ERROR_STOP=1', ...restricted(program, restrictKey)];
+  const args = [
+    '--no-psqlrc',
+    '--quiet',
+    '--no-password',
+    '--set=ON_ERROR_STOP=1',
+    ...restricted(program, restrictKey),
+  ];
   const call = childOf(run, program, restoring);
   if (source.format === 'plain') {
     await runChild({ ...call, args: [...args, `--file=${source.file}`] });
@@ -120,7 +133,9 @@ function restricted({ major, version }: Program, own: string | null): readonly s
   const minor = Number(version.split('.')[1] ?? 0);
   const able = since === undefined ? major > 17 : minor >= since;
   if (own !== null && !able)
-    throw new Failure(`the dump needs a newer psql than ${version}: it holds \\restrict. Update the client programs of PostgreSQL`);
+    throw new Failure(
+      `the dump needs a newer psql than ${version}: it holds \\restrict. Update the client programs of PostgreSQL`,
+    );
   return own === null && able ? ['--command=\\restrict sallyport'] : [];
 }
 

@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import type { Journal, JournalPlace } from '../../journal.ts';
 import { listRuns, readRun } from '../../journal.ts';
-import { processes } from '../../deps.ts';
+import { openZitadel, processes } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
 import type { Kubectl } from '../../children/kubectl.ts';
+import { zitadelClient, type ZitadelClient } from '../api/client.ts';
 import type { Server } from './server.ts';
 
 export const IMPORT = 'import';
@@ -48,8 +49,8 @@ export const RunFacts = z.object({
   /** Whether the dump names no owners. */
   ownerless: z.boolean(),
   /** In the order in which they start: Zitadel, then Login v2. Empty for postgres. */
-  zitadel: z.array(Workload),
-  login: z.array(Workload),
+  zitadel: z.array(Workload).readonly(),
+  login: z.array(Workload).readonly(),
 });
 export type RunFacts = z.output<typeof RunFacts>;
 
@@ -57,6 +58,11 @@ export type RunFacts = z.output<typeof RunFacts>;
 export interface ZitadelAccess {
   readonly url: string;
   readonly token: string | null;
+}
+
+/** As this service account. */
+export function clientFor({ url, token }: { readonly url: string; readonly token: string }): ZitadelClient {
+  return zitadelClient({ url, token, api: openZitadel({ url, token }) });
 }
 
 /** A run under way. */
@@ -88,12 +94,16 @@ export function chosenRun(backupDir: string, wanted: string | undefined): string
   const run = wanted ?? runs.at(-1);
   if (run !== undefined && runs.includes(run)) return run;
   const known = runs.length === 0 ? 'there is none' : `there are ${runs.join(', ')}`;
-  throw new Failure(`no import ${wanted ?? ''} in ${backupDir} (BACKUP_DIR): ${known}`.replace('import  in', 'import in'));
+  throw new Failure(
+    `no import ${wanted ?? ''} in ${backupDir} (BACKUP_DIR): ${known}`.replace('import  in', 'import in'),
+  );
 }
 
 /** Whether a run has come to this point, without taking its lock. */
 export function hasDone(backupDir: string, run: string, step: string): boolean {
-  return readRun({ folder: backupDir, kind: IMPORT }, run).some((each) => each.step === step && each.state === 'done');
+  return readRun({ folder: backupDir, kind: IMPORT }, run).some(
+    (each) => each.step === step && each.state === 'done',
+  );
 }
 
 /** As the sessions of a run's children are called. */

@@ -1,11 +1,10 @@
 import * as z from 'zod';
-import { openZitadel } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
-import { Refused, zitadelClient, type ZitadelClient } from '../api/client.ts';
+import { Refused, type ZitadelClient } from '../api/client.ts';
 import { instanceMembers, setInstanceMember } from '../api/instance.ts';
 import { createMachine, createPat, machines, ownUser } from '../api/machines.ts';
 import { ownOrganization } from '../api/organizations.ts';
-import type { Run } from './run.ts';
+import { clientFor, type Run } from './run.ts';
 
 /** Where charts and manifests of Zitadel keep the token of Login v2. */
 const SECRET = 'zitadel-login-client';
@@ -28,15 +27,23 @@ const Secrets = z.object({
  */
 export async function secrets({ api, kubectl, journal }: Run): Promise<Readonly<Record<string, unknown>>> {
   if (kubectl === null || api === null) return {};
-  const { items } = await kubectl.read(['get', 'secrets', `--field-selector=metadata.name=${SECRET}`], Secrets);
+  const { items } = await kubectl.read(
+    ['get', 'secrets', `--field-selector=metadata.name=${SECRET}`],
+    Secrets,
+  );
   const found = items.find(({ metadata }) => metadata.name === SECRET);
   if (found === undefined) return { says: `there is no secret ${SECRET}: Login v2 signs in by its key pair` };
   const { url, token } = api;
-  const kept = Buffer.from(found.data[KEY] ?? '', 'base64').toString('utf8').trim();
-  if (kept !== '' && (await isTaken(url, kept))) return { says: `${SECRET} is taken by the imported Zitadel: kept` };
+  const kept = Buffer.from(found.data[KEY] ?? '', 'base64')
+    .toString('utf8')
+    .trim();
+  if (kept !== '' && (await isTaken(url, kept)))
+    return { says: `${SECRET} is taken by the imported Zitadel: kept` };
   if (token === null)
-    throw new Failure(`${SECRET} is refused by the imported Zitadel, and ZITADEL_SERVICE_TOKEN is not set, which a new one is made with`);
-  const made = await newToken(zitadelClient({ url, api: openZitadel({ url, token }) }));
+    throw new Failure(
+      `${SECRET} is refused by the imported Zitadel, and ZITADEL_SERVICE_TOKEN is not set, which a new one is made with`,
+    );
+  const made = await newToken(clientFor({ url, token }));
   const manifest = {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -46,12 +53,15 @@ export async function secrets({ api, kubectl, journal }: Run): Promise<Readonly<
   };
   await kubectl.run(['apply', '--filename=-'], { input: JSON.stringify(manifest) });
   journal.record('secrets', 'note', { secret: SECRET, user: made.user });
-  return { says: `${SECRET} was refused by the imported Zitadel: a new token of ${made.user} is in it`, renewed: true };
+  return {
+    says: `${SECRET} was refused by the imported Zitadel: a new token of ${made.user} is in it`,
+    renewed: true,
+  };
 }
 
 async function isTaken(url: string, token: string): Promise<boolean> {
   try {
-    await ownUser(zitadelClient({ url, api: openZitadel({ url, token }) }));
+    await ownUser(clientFor({ url, token }));
     return true;
   } catch (error) {
     if (error instanceof Refused && error.status === 401) return false;
@@ -67,14 +77,27 @@ async function newToken(client: ZitadelClient): Promise<{ readonly user: string;
   const expires = new Date(Date.now() + LIFETIME_MS);
   const known = accounts.find(({ userId }) => holders.has(userId));
   if (known !== undefined) {
-    const { token } = await createPat(client, { id: known.userId, organization: known.details.resourceOwner }, expires);
+    const { token } = await createPat(
+      client,
+      { id: known.userId, organization: known.details.resourceOwner },
+      expires,
+    );
     return { user: known.username, token };
   }
   const { id: organization } = await ownOrganization(client);
   const named = accounts.find(({ username }) => username === 'login-client');
   const account = { userName: 'login-client', name: 'Login v2', description: 'The sign-in pages' };
   const id = named?.userId ?? (await createMachine(client, organization, account));
-  await setInstanceMember(client, id, [ROLE], members.some(({ userId }) => userId === id));
-  const { token } = await createPat(client, { id, organization: named?.details.resourceOwner ?? organization }, expires);
+  await setInstanceMember(
+    client,
+    id,
+    [ROLE],
+    members.some(({ userId }) => userId === id),
+  );
+  const { token } = await createPat(
+    client,
+    { id, organization: named?.details.resourceOwner ?? organization },
+    expires,
+  );
   return { user: 'login-client', token };
 }

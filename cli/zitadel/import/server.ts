@@ -71,9 +71,13 @@ async function besides(url: string, target: string, variable: string): Promise<D
 
 /** As a Failure with the server's name; a Failure as it is. */
 export function serverFailure(error: unknown, shown: string, variable: string): unknown {
-  if (error instanceof DatabaseUnavailable) return new Failure(`${shown}: ${error.message}`, { cause: error });
+  if (error instanceof DatabaseUnavailable)
+    return new Failure(`${shown}: ${error.message}`, { cause: error });
   if (!(error instanceof DatabaseError)) return error;
-  const message = error.message.replace(/; (?:are all migrations|the role of|look at the role|the database that).*$/, '');
+  const message = error.message.replace(
+    /; (?:are all migrations|the role of|look at the role|the database that).*$/,
+    '',
+  );
   const advice = error.code.startsWith('28') ? `; look at the role and the password of ${variable}` : '';
   return new Failure(`${shown}: ${message}${advice}`, { cause: error });
 }
@@ -107,7 +111,10 @@ const HolderRow = z.object({
 });
 
 /** Who is connected to any of the databases. */
-export async function sessionsOf({ session }: Server, names: readonly string[]): Promise<readonly SessionHolder[]> {
+export async function sessionsOf(
+  { session }: Server,
+  names: readonly string[],
+): Promise<readonly SessionHolder[]> {
   return session.query(
     sql`select pid, coalesce(usename::text, '') as user, coalesce(application_name, '') as application,
           coalesce(host(client_addr), 'local') as address, coalesce(state, '') as state
@@ -194,5 +201,7 @@ export async function lockTarget({ session, target }: Pick<Server, 'session' | '
     z.object({ locked: z.boolean() }),
   );
   if (row?.locked !== true)
-    throw new Failure(`another import or recovery of ${target} is under way, perhaps from another machine: wait for it`);
+    throw new Failure(
+      `another import or recovery of ${target} is under way, perhaps from another machine: wait for it`,
+    );
 }

@@ -1,10 +1,9 @@
 import * as z from 'zod';
 import { webRandom } from '../../../shared/runtime.ts';
-import { openZitadel } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
-import { Nothing, orAbsent, zitadelClient, type ZitadelClient } from '../api/client.ts';
+import { Nothing, orAbsent, type ZitadelClient } from '../api/client.ts';
 import { ownOrganization } from '../api/organizations.ts';
-import type { Run } from './run.ts';
+import { clientFor, type Run } from './run.ts';
 
 const Made = z.object({ id: z.string() });
 const Session = z.object({ sessionId: z.string(), sessionToken: z.string() });
@@ -24,7 +23,7 @@ const Checked = z.object({
 export async function signIn({ api, journal }: Run): Promise<Readonly<Record<string, unknown>>> {
   if (api?.token == null) return { says: 'skipped: ZITADEL_SERVICE_TOKEN is not set' };
   const { url, token } = api;
-  const client = zitadelClient({ url, api: openZitadel({ url, token }) });
+  const client = clientFor({ url, token });
   const { id: organization } = await ownOrganization(client);
   const username = `sallyport-import-${journal.run}`;
   await removeLeft(client, username);
@@ -34,7 +33,9 @@ export async function signIn({ api, journal }: Run): Promise<Readonly<Record<str
   try {
     await check(client, userId, password);
   } finally {
-    await orAbsent(client.call(Nothing, { method: 'DELETE', path: `/v2/users/${userId}`, right: 'user.delete' }));
+    await orAbsent(
+      client.call(Nothing, { method: 'DELETE', path: `/v2/users/${userId}`, right: 'user.delete' }),
+    );
   }
   return { says: `${username} signed in with its password, and was removed` };
 }
@@ -42,15 +43,30 @@ export async function signIn({ api, journal }: Run): Promise<Readonly<Record<str
 /** Of a run that was cut off within this step. */
 async function removeLeft(client: ZitadelClient, username: string): Promise<void> {
   const queries = [{ userNameQuery: { userName: username, method: 'TEXT_QUERY_METHOD_EQUALS' } }];
-  const shape = z.object({ result: z.array(z.object({ userId: z.string(), username: z.string() })).default([]) });
-  const { result } = await client.call(shape, { method: 'POST', path: '/v2/users', body: { queries }, right: 'user.read' });
-  for (const each of result.filter((user) => user.username === username || user.username.startsWith(`${username}@`)))
-    await orAbsent(client.call(Nothing, { method: 'DELETE', path: `/v2/users/${each.userId}`, right: 'user.delete' }));
+  const shape = z.object({
+    result: z.array(z.object({ userId: z.string(), username: z.string() })).default([]),
+  });
+  const { result } = await client.call(shape, {
+    method: 'POST',
+    path: '/v2/users',
+    body: { queries },
+    right: 'user.read',
+  });
+  for (const each of result.filter(
+    (user) => user.username === username || user.username.startsWith(`${username}@`),
+  ))
+    await orAbsent(
+      client.call(Nothing, { method: 'DELETE', path: `/v2/users/${each.userId}`, right: 'user.delete' }),
+    );
 }
 
 async function create(
   client: ZitadelClient,
-  { organization, username, password }: { readonly organization: string; readonly username: string; readonly password: string },
+  {
+    organization,
+    username,
+    password,
+  }: { readonly organization: string; readonly username: string; readonly password: string },
 ): Promise<string> {
   const human = {
     profile: { givenName: 'Import', familyName: 'Check' },
@@ -58,18 +74,39 @@ async function create(
     password: { password, changeRequired: false },
   };
   const body = { organizationId: organization, username, human };
-  const call = { method: 'POST', path: '/v2/users/new', body, secrets: [password], right: 'user.write' } as const;
+  const call = {
+    method: 'POST',
+    path: '/v2/users/new',
+    body,
+    secrets: [password],
+    right: 'user.write',
+  } as const;
   return (await client.call(Made, call)).id;
 }
 
 async function check(client: ZitadelClient, userId: string, password: string): Promise<void> {
   const body = { checks: { user: { userId }, password: { password } } };
-  const call = { method: 'POST', path: '/v2/sessions', body, secrets: [password], right: 'session.write' } as const;
+  const call = {
+    method: 'POST',
+    path: '/v2/sessions',
+    body,
+    secrets: [password],
+    right: 'session.write',
+  } as const;
   const { sessionId, sessionToken } = await client.call(Session, call);
-  const { session } = await client.call(Checked, { method: 'GET', path: `/v2/sessions/${sessionId}`, right: 'session.read' });
+  const { session } = await client.call(Checked, {
+    method: 'GET',
+    path: `/v2/sessions/${sessionId}`,
+    right: 'session.read',
+  });
   const { user, password: factor } = session.factors;
   if (user?.id !== userId || factor === undefined)
     throw new Failure('the session does not hold the person and the password that were checked');
-  const end = { method: 'DELETE', path: `/v2/sessions/${sessionId}`, body: { sessionToken }, right: 'session.delete' } as const;
+  const end = {
+    method: 'DELETE',
+    path: `/v2/sessions/${sessionId}`,
+    body: { sessionToken },
+    right: 'session.delete',
+  } as const;
   await orAbsent(client.call(Nothing, end));
 }

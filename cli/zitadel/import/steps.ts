@@ -172,7 +172,10 @@ async function stopped(run: Run, step: Step, error: unknown): Promise<Error> {
   const { facts, journal } = run;
   const cause = error instanceof Error ? error.message : 'unknown error';
   const swapped = journal.find(SWAP, 'done') !== undefined;
-  const down = facts.to === 'kubernetes' && journal.find('stop', 'begun') !== undefined && journal.find('start', 'done') === undefined;
+  const down =
+    facts.to === 'kubernetes' &&
+    journal.find('stop', 'begun') !== undefined &&
+    journal.find('start', 'done') === undefined;
   const state = swapped
     ? `${facts.target} is the imported database${facts.oid === null ? '' : `, the former one is ${facts.kept}`}`
     : step.name === SWAP

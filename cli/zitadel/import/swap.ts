@@ -41,10 +41,11 @@ export async function renameWhenFree(
 ): Promise<void> {
   const names = renames.map(({ from }) => from);
   const until = Date.now() + waitMs;
-  for (let told = ''; ; ) {
+  for (let told = ''; ;) {
     const holders = await heldBy(server, names);
     if (holders === '' && (await renameDatabases(server, renames))) return;
-    if (holders !== '' && holders !== told) note(`  waiting: connected to ${names.join(' or ')}: ${holders}. Stop Zitadel`);
+    if (holders !== '' && holders !== told)
+      note(`  waiting: connected to ${names.join(' or ')}: ${holders}. Stop Zitadel`);
     told = holders;
     if (Date.now() > until)
       throw new Failure(

@@ -96,6 +96,8 @@ export function differences(
   return [...wanted].flatMap(([table, rows]) => {
     const here = found.get(table);
     if (here === rows) return [];
-    return [`${table}: ${rows} ${names.wanted}, ${here === undefined ? 'no such table' : here} ${names.found}`];
+    return [
+      `${table}: ${rows} ${names.wanted}, ${here === undefined ? 'no such table' : here} ${names.found}`,
+    ];
   });
 }

@@ -5,18 +5,19 @@ import type { Server } from './server.ts';
 const Text = z.object({ text: z.string() });
 
 /** Settings that are lists: their values are kept as SQL, quoted where they have to be. */
-const LISTS = ['search_path', 'temp_tablespaces', 'session_preload_libraries', 'local_preload_libraries', 'unix_socket_directories'];
+const LISTS = [
+  'search_path',
+  'temp_tablespaces',
+  'session_preload_libraries',
+  'local_preload_libraries',
+  'unix_socket_directories',
+];
 
 /**
  * Makes an empty database that is like another one in all that is no table: owner, encoding, locale, privileges, settings, limit.
  * Without one to be like, it belongs to `owner`.
  */
-export async function createLike(
-  server: Server,
-  name: string,
-  like: string,
-  owner: string,
-): Promise<void> {
+export async function createLike(server: Server, name: string, like: string, owner: string): Promise<void> {
   const { session } = server;
   const made = await session.query(likeStatements(name, like), Text);
   const statements =

@@ -52,7 +52,10 @@ export function stepsAgainstVersion(dump: readonly string[], version: string): S
   if (first !== undefined)
     return { outcome: 'newer', steps: dump.filter((step) => numberOf(step) >= first.step) };
   if (known !== undefined && !isBefore(wanted, known.by)) return { outcome: 'known' };
-  return { outcome: 'unknown', why: `which setup steps Zitadel ${wanted} has is not known here; the dump has come to step ${top}` };
+  return {
+    outcome: 'unknown',
+    why: `which setup steps Zitadel ${wanted} has is not known here; the dump has come to step ${top}`,
+  };
 }
 
 function isBefore(one: string, other: string): boolean {

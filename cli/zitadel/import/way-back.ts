@@ -30,8 +30,13 @@ export async function wayBack(
   const { target, kept } = facts;
   if (facts.oid === null) return withoutFormer(server, facts, journal);
   const name = await nameOfDatabase(server, facts.oid);
-  if (name === target) return { by: 'untouched', says: `${target} is the former database; what is left of the import is removed` };
-  if (name === kept) return { by: 'rename', says: `${kept} becomes ${target} again, and the imported database ${facts.copy}` };
+  if (name === target)
+    return {
+      by: 'untouched',
+      says: `${target} is the former database; what is left of the import is removed`,
+    };
+  if (name === kept)
+    return { by: 'rename', says: `${kept} becomes ${target} again, and the imported database ${facts.copy}` };
   if (name !== undefined)
     throw new Failure(`the former database is called ${name} now: rename it to ${kept}, then recover again`);
   const backup = Backup.safeParse(journal.find('backup', 'done'));
@@ -51,6 +56,11 @@ async function withoutFormer(
   { run }: Pick<Journal, 'run'>,
 ): Promise<WayBack> {
   if ((await findDatabase(server, target)) === undefined)
-    return { by: 'untouched', says: `there was no database ${target}, and there is none; what is left of the import is removed` };
-  throw new Failure(`there was no database ${target} before import ${run}: nothing to go back to. \`drop database ${target}\` removes the imported one`);
+    return {
+      by: 'untouched',
+      says: `there was no database ${target}, and there is none; what is left of the import is removed`,
+    };
+  throw new Failure(
+    `there was no database ${target} before import ${run}: nothing to go back to. \`drop database ${target}\` removes the imported one`,
+  );
 }

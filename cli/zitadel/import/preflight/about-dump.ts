@@ -8,15 +8,24 @@ export function product({ dump }: Preflight): Check {
   const users = rowsOf(dump, 'users');
   const says = `${dump.instances.length} instances, ${rowsOf(dump, 'orgs')} organisations, ${users} users, ${dump.tables.get('eventstore.events2') ?? 0} events`;
   if (dump.instances.length === 0)
-    return { name: 'dump', verdict: 'no', says: `it holds no instance of Zitadel (${says}): was it made with --schema-only?` };
+    return {
+      name: 'dump',
+      verdict: 'no',
+      says: `it holds no instance of Zitadel (${says}): was it made with --schema-only?`,
+    };
   return { name: 'dump', verdict: 'ok', says };
 }
 
 export function target({ server, former, state }: Preflight): Check {
   const name = 'target';
-  if (former === undefined) return { name, verdict: 'warning', says: `there is no database ${server.target} yet: it will be made` };
+  if (former === undefined)
+    return { name, verdict: 'warning', says: `there is no database ${server.target} yet: it will be made` };
   if (state !== undefined && state.zitadel === null && state.tables > 0)
-    return { name, verdict: 'no', says: `${server.target} holds ${state.tables} tables, and they are not Zitadel's: is ZITADEL_DATABASE_URL right?` };
+    return {
+      name,
+      verdict: 'no',
+      says: `${server.target} holds ${state.tables} tables, and they are not Zitadel's: is ZITADEL_DATABASE_URL right?`,
+    };
   const empty = state?.zitadel == null ? ', empty' : '';
   return { name, verdict: 'ok', says: `${server.shown}, ${sizeOf(former.bytes)}${empty}` };
 }
@@ -33,20 +42,36 @@ export function setupSteps({ dump, state, targetVersion }: Preflight): Check {
   // A release that is named is the one that will run, whatever ran here before.
   const decisive = verdicts.findLast(([, { outcome }]) => outcome !== 'unknown') ?? verdicts.at(-1);
   if (decisive === undefined)
-    return { name, verdict: 'warning', says: 'the target has none to compare with: --target-version names the release that will run' };
+    return {
+      name,
+      verdict: 'warning',
+      says: 'the target has none to compare with: --target-version names the release that will run',
+    };
   const [where, verdict] = decisive;
   if (verdict.outcome === 'newer')
-    return { name, verdict: 'no', says: `the dump is of a newer Zitadel than ${where}: ${some(verdict.steps)}. Upgrade Zitadel here first` };
+    return {
+      name,
+      verdict: 'no',
+      says: `the dump is of a newer Zitadel than ${where}: ${some(verdict.steps)}. Upgrade Zitadel here first`,
+    };
   if (verdict.outcome === 'unknown') return { name, verdict: 'warning', says: verdict.why };
   if (verdict.outcome === 'unlike')
-    return { name, verdict: 'warning', says: `${where} has not done ${some(verdict.steps)}, which the dump has` };
+    return {
+      name,
+      verdict: 'warning',
+      says: `${where} has not done ${some(verdict.steps)}, which the dump has`,
+    };
   return { name, verdict: 'ok', says: `all ${dump.steps.length} are known to ${where}` };
 }
 
 export function masterkey({ dump, masterkey: key }: Preflight): Check {
   const name = 'masterkey';
   if (key === null)
-    return { name, verdict: 'skipped', says: 'ZITADEL_MASTERKEY is not set: whether it fits the dump is not proven. Another one is silent until sign-ins fail' };
+    return {
+      name,
+      verdict: 'skipped',
+      says: 'ZITADEL_MASTERKEY is not set: whether it fits the dump is not proven. Another one is silent until sign-ins fail',
+    };
   const proof = proveMasterkey(key, dump);
   if (proof.outcome === 'fits') return { name, verdict: 'ok', says: `it opens ${proof.by} of the dump` };
   const says =
@@ -60,10 +85,18 @@ export function domain({ dump, externalDomain }: Preflight): Check {
   const name = 'domain';
   const found = dump.domains.map((each) => each.domain);
   if (externalDomain === null)
-    return { name, verdict: 'skipped', says: `ZITADEL_EXTERNALDOMAIN is not set; the dump's instances have ${some(found)}` };
+    return {
+      name,
+      verdict: 'skipped',
+      says: `ZITADEL_EXTERNALDOMAIN is not set; the dump's instances have ${some(found)}`,
+    };
   if (found.some((each) => each.toLowerCase() === externalDomain.toLowerCase()))
     return { name, verdict: 'ok', says: `${externalDomain} is a domain of the dump's instances` };
-  return { name, verdict: 'no', says: `${externalDomain} (ZITADEL_EXTERNALDOMAIN) is no domain of the dump's instances, which have ${some(found)}` };
+  return {
+    name,
+    verdict: 'no',
+    says: `${externalDomain} (ZITADEL_EXTERNALDOMAIN) is no domain of the dump's instances, which have ${some(found)}`,
+  };
 }
 
 export function release({ dump, server }: Preflight): Check {
@@ -72,4 +105,3 @@ export function release({ dump, server }: Preflight): Check {
   const says = `dumped from PostgreSQL ${dump.server ?? '(unknown)'}, restored into ${server.major}`;
   return { name, verdict: major > server.major ? 'warning' : 'ok', says };
 }
-

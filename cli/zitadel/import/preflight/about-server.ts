@@ -4,9 +4,16 @@ import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { sql } from '../../../../shared/ports/database.ts';
 import { postgresProgram } from '../../../children/programs.ts';
-import { availableExtensions, describeHolder, ownRole, rolesAmong, sessionsOf, type Server } from '../server.ts';
+import {
+  availableExtensions,
+  describeHolder,
+  ownRole,
+  rolesAmong,
+  sessionsOf,
+  type Server,
+} from '../server.ts';
 import { sizeOf } from '../size.ts';
-import { some, type Check, type Preflight } from './check.ts';
+import type { Check, Preflight } from './check.ts';
 
 export async function rights({ dump, server, former, owner }: Preflight): Promise<Check> {
   const role = await ownRole(server);
@@ -16,13 +23,34 @@ export async function rights({ dump, server, former, owner }: Preflight): Promis
   const owners = [...dump.owners, ...(owner === '' ? [] : [owner])];
   const foreign = [...new Set(owners)].filter((name) => there.get(name) === false);
   const faults = [
-    ...(missing.length === 0 ? [] : [`there is no role ${missing.join(', ')}, which the dump names (create role ${missing[0] ?? ''} login;)`]),
-    ...(owner === '' ? ['the dump was made with --no-owner, and nothing says who shall own it: make the database, with its owner, first'] : []),
-    ...(role.superuser || role.createDatabase ? [] : [`${role.name} may not create and drop databases (alter role ${role.name} createdb;)`]),
-    ...(role.superuser || foreign.length === 0 ? [] : [`${role.name} is no member of ${foreign.join(', ')}, whose things it has to make (grant ${foreign[0] ?? ''} to ${role.name};)`]),
-    ...(role.superuser || former === undefined || (await mayAlter(server, former.owner)) ? [] : [`${role.name} may not rename ${former.name}, which belongs to ${former.owner}`]),
+    ...(missing.length === 0
+      ? []
+      : [
+          `there is no role ${missing.join(', ')}, which the dump names (create role ${missing[0] ?? ''} login;)`,
+        ]),
+    ...(owner === ''
+      ? [
+          'the dump was made with --no-owner, and nothing says who shall own it: make the database, with its owner, first',
+        ]
+      : []),
+    ...(role.superuser || role.createDatabase
+      ? []
+      : [`${role.name} may not create and drop databases (alter role ${role.name} createdb;)`]),
+    ...(role.superuser || foreign.length === 0
+      ? []
+      : [
+          `${role.name} is no member of ${foreign.join(', ')}, whose things it has to make (grant ${foreign[0] ?? ''} to ${role.name};)`,
+        ]),
+    ...(role.superuser || former === undefined || (await mayAlter(server, former.owner))
+      ? []
+      : [`${role.name} may not rename ${former.name}, which belongs to ${former.owner}`]),
   ];
-  if (faults.length > 0) return { name: 'rights', verdict: 'no', says: `${faults.join('; ')}. A superuser has all of these rights` };
+  if (faults.length > 0)
+    return {
+      name: 'rights',
+      verdict: 'no',
+      says: `${faults.join('; ')}. A superuser has all of these rights`,
+    };
   return { name: 'rights', verdict: 'ok', says: `${role.name}${role.superuser ? ', superuser' : ''}` };
 }
 
@@ -35,7 +63,8 @@ export async function extensions({ dump, server }: Preflight): Promise<Check> {
   const available = await availableExtensions(server);
   const missing = dump.extensions.filter((name) => !available.has(name));
   const name = 'extensions';
-  if (missing.length > 0) return { name, verdict: 'no', says: `the server does not have ${missing.join(', ')}` };
+  if (missing.length > 0)
+    return { name, verdict: 'no', says: `the server does not have ${missing.join(', ')}` };
   return { name, verdict: 'ok', says: dump.extensions.length === 0 ? 'none' : dump.extensions.join(', ') };
 }
 
@@ -48,7 +77,11 @@ export async function programs({ dump, server }: Preflight): Promise<Check> {
   const dumper = await postgresProgram('pg_dump', server.major);
   // The backup is read back.
   if (!archive) await postgresProgram('pg_restore', dumper.major);
-  return { name: 'programs', verdict: 'ok', says: `${archive ? 'pg_restore' : 'psql'} ${restore.version}, pg_dump ${dumper.version}` };
+  return {
+    name: 'programs',
+    verdict: 'ok',
+    says: `${archive ? 'pg_restore' : 'psql'} ${restore.version}, pg_dump ${dumper.version}`,
+  };
 }
 
 /** A copy with its indexes is about this much larger than the rows in the dump. */
@@ -65,10 +98,17 @@ export async function disk({ dump, server, former, backupDir }: Preflight): Prom
   const there = data === null ? null : await freeAt(data);
   const needed = dump.scriptBytes * GROWTH;
   if (there !== null && there < needed)
-    faults.push(`the server's disk has ${sizeOf(there)} free, and the restored copy needs about ${sizeOf(needed)}`);
+    faults.push(
+      `the server's disk has ${sizeOf(there)} free, and the restored copy needs about ${sizeOf(needed)}`,
+    );
   if (faults.length > 0) return { name, verdict: 'no', says: faults.join('; ') };
-  const unseen = there === null ? `; the server's disk is not seen from here: the copy needs about ${sizeOf(needed)}` : '';
-  return { name, verdict: there === null ? 'warning' : 'ok', says: `BACKUP_DIR has ${here === null ? 'an unknown amount' : sizeOf(here)} free${unseen}` };
+  const unseen =
+    there === null ? `; the server's disk is not seen from here: the copy needs about ${sizeOf(needed)}` : '';
+  return {
+    name,
+    verdict: there === null ? 'warning' : 'ok',
+    says: `BACKUP_DIR has ${here === null ? 'an unknown amount' : sizeOf(here)} free${unseen}`,
+  };
 }
 
 /** Where BACKUP_DIR does not exist yet, the folder in which it will be made. */
@@ -109,4 +149,3 @@ export async function connections({ server, former }: Preflight): Promise<Check>
   const more = holders.length > 5 ? ` and ${holders.length - 5} more` : '';
   return { name, verdict: 'warning', says: `these have to end before the swap: ${shown}${more}` };
 }
-
