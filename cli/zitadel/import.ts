@@ -61,9 +61,10 @@ export function registerImport(zitadel: Command): void {
 
 function registerFinish(group: Command): void {
   withExamples(
-    withWays(group.command('finish').description('Remove the former database that an import has kept.')).action(
-      async (run: string | undefined, _: RunCommand, command: Command) =>
-        (await import('./import/finish.ts')).runFinish(run, command.optsWithGlobals()),
+    withWays(
+      group.command('finish').description('Remove the former database that an import has kept.'),
+    ).action(async (run: string | undefined, _: RunCommand, command: Command) =>
+      (await import('./import/finish.ts')).runFinish(run, command.optsWithGlobals()),
     ),
     [['sallyport zitadel import finish', 'of the newest import; its backup stays in BACKUP_DIR']],
   );
@@ -74,8 +75,15 @@ function registerRecover(group: Command): void {
     withWays(
       group
         .command('recover')
-        .description('Put the former database back: the one that was kept, else the one in the backup of the import.')
-        .option('--wait <seconds>', 'how long to wait for sessions to end', wholeNumber(1, MOST_WAIT_SECONDS), DEFAULT_WAIT_SECONDS),
+        .description(
+          'Put the former database back: the one that was kept, else the one in the backup of the import.',
+        )
+        .option(
+          '--wait <seconds>',
+          'how long to wait for sessions to end',
+          wholeNumber(1, MOST_WAIT_SECONDS),
+          DEFAULT_WAIT_SECONDS,
+        ),
     ).action(async (run: string | undefined, _: RunCommand, command: Command) =>
       (await import('./import/recover.ts')).runRecover(run, command.optsWithGlobals()),
     ),
