@@ -80,7 +80,10 @@ export async function inspectDump(
 }
 
 /** Rows by table of any dump of pg_dump. Throws Failure when it is cut or damaged. */
-export async function countDump(source: DumpSource, options: ReadOptions = {}): Promise<ReadonlyMap<string, number>> {
+export async function countDump(
+  source: DumpSource,
+  options: ReadOptions = {},
+): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   const scanned = await readScript(source, options, (script) =>
     scanScript(script as AsyncIterable<Buffer>, {
