@@ -13,6 +13,7 @@ import { openDump } from '../dump/source.ts';
 import { findWorkloads } from './cluster.ts';
 import { keepPlan, planLines, planOf, type Plan } from './plan.ts';
 import { judge } from './preflight/judge.ts';
+import { report } from './report.ts';
 import { chosenRun, factsOf, hasDone, importPlace, RUN, type Run, type RunFacts } from './run.ts';
 import {
   findDatabase,
@@ -23,7 +24,7 @@ import {
   type Found,
   type Server,
 } from './server.ts';
-import { carryOut, type Outcome } from './steps.ts';
+import { carryOut } from './steps.ts';
 import { readTarget, withDatabaseOf, type TargetState } from './target.ts';
 
 export interface ImportCommand {
@@ -229,37 +230,5 @@ async function goOn({ journal, facts, server, options, config, kubectl }: Going)
     report(run, await carryOut(run, api !== null), options);
   } finally {
     journal.close();
-  }
-}
-
-const CONTINUE = 'ZITADEL_API_URL=… ZITADEL_SERVICE_TOKEN=… sallyport zitadel import --resume';
-
-function report({ facts, journal }: Run, { steps, remaining }: Outcome, { json }: ImportCommand): void {
-  const finish = facts.oid === null ? null : `sallyport zitadel import finish ${journal.run}`;
-  const next = remaining.length > 0 ? CONTINUE : finish;
-  if (json === true) {
-    printJson({
-      ok: true,
-      run: journal.run,
-      ...{
-        to: facts.to,
-        database: facts.target,
-        kept: facts.oid === null ? null : facts.kept,
-        journal: journal.folder,
-      },
-      ...{ steps, remaining: remaining.map(({ name, does }) => ({ name, does })), next },
-    });
-    return;
-  }
-  print(`import ${journal.run}: ${facts.target} is the imported database`);
-  for (const { name, says } of steps) print(`  ${name}${says === '' ? '' : `: ${says}`}`);
-  if (remaining.length > 0) {
-    print('start Zitadel on it; what remains:');
-    for (const { name, does } of remaining) print(`  ${name}: ${does}`);
-    print(`next: ${CONTINUE}`);
-  }
-  if (finish !== null) {
-    print(`the former database is kept as ${facts.kept}; when all is well: ${finish}`);
-    print(`back to it: sallyport zitadel import recover ${journal.run}`);
   }
 }
