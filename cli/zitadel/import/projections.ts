@@ -1,6 +1,6 @@
 import type { Run } from './run.ts';
 
-export async function projections(run: Run): Promise<Readonly<Record<string, unknown>>> {
-  void run;
+export async function projections(_run: Run): Promise<Readonly<Record<string, unknown>>> {
+
   return {};
 }
