@@ -4,14 +4,15 @@ import { registerFirstInstance } from './zitadel/first-instance.ts';
 import { registerImport } from './zitadel/import.ts';
 import { registerLoginNames } from './zitadel/login-names.ts';
 import { registerSetup } from './zitadel/setup.ts';
+import { registerVerify } from './zitadel/verify.ts';
 
 /** Registers of the parts, one line each; a part loads its work when it is called. */
 const PARTS: readonly ((zitadel: Command) => void)[] = [
-  // In the order of a new instance's life.
   registerFirstInstance,
-  registerSetup,
   registerImport,
   registerLoginNames,
+  registerSetup,
+  registerVerify,
 ];
 
 export function registerZitadel(program: Command): void {

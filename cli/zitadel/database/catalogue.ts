@@ -15,7 +15,9 @@ export interface Catalogue {
    * Throws Failure that names it when there is none.
    */
   table(projection: string, part?: string): Sql;
-  /** Without the schema; null when there is none. */
+  /** `users14` for `users`, also where a projection consists of its parts alone; null when there is none. */
+  versionOf(projection: string): string | null;
+  /** Without the schema; null when there is no such table. */
   nameOf(projection: string, part?: string): string | null;
   /** Columns of a table by the name that `nameOf` returns, in their order; empty for a table that is not there. */
   columnsOf(name: string): readonly Column[];
@@ -102,6 +104,7 @@ export function catalogueOf(
     return newest(names, `${version}_${part}`, inUse);
   };
   return {
+    versionOf,
     nameOf,
     table: (projection, part) => {
       const name = nameOf(projection, part);

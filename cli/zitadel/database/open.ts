@@ -27,6 +27,8 @@ export interface ZitadelDatabase extends Reader {
 export interface Opening {
   /** Instead of ZITADEL_DATABASE_URL. */
   readonly database?: string | undefined;
+  /** What names it in errors; default: --database, or the variable. */
+  readonly source?: string;
   /** Bound on each statement. Default 60 s. */
   readonly statementTimeoutMs?: number;
 }
@@ -38,10 +40,11 @@ const STATEMENT_TIMEOUT_MS = 60_000;
  * Ctrl-C cancels the running statement. Throws Failure when the database is away, refuses, or is none of Zitadel's.
  */
 export async function withZitadelDatabase<T>(
-  { database, statementTimeoutMs = STATEMENT_TIMEOUT_MS }: Opening,
+  opening: Opening,
   work: (zitadel: ZitadelDatabase) => Promise<T>,
 ): Promise<T> {
-  const source = database === undefined ? 'ZITADEL_DATABASE_URL' : '--database';
+  const { database, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = opening;
+  const source = opening.source ?? (database === undefined ? 'ZITADEL_DATABASE_URL' : '--database');
   const url = database ?? urlOfVariable();
   const shown = shownOf(url, source);
   const signal = interruption();
@@ -78,7 +81,8 @@ function urlOfVariable(): string {
   return needed(zitadelDatabaseUrl, 'ZITADEL_DATABASE_URL', "this reads Zitadel's own database");
 }
 
-function shownOf(url: string, source: string): string {
+/** The parts of a URL that may be shown. Throws Failure when it is none of Postgres. */
+export function shownOf(url: string, source: string): string {
   try {
     return parseDatabaseUrl(url).shown;
   } catch {

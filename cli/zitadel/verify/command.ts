@@ -1,0 +1,111 @@
+import { OPERATIONS } from '../../../shared/configuration/operations.ts';
+import { chosenInstance, type Instance } from '../database/instances.ts';
+import { shownOf, withZitadelDatabase, type ZitadelDatabase } from '../database/open.ts';
+import { colors, note, print, printJson } from '../../terminal.ts';
+import { configured } from '../../variables.ts';
+import { compareWith } from './against/compare.ts';
+import { databaseSide } from './against/database-side.ts';
+import { dumpSide } from './against/dump-side.ts';
+import type { Side } from './against/side.ts';
+import type { Finding } from './findings.ts';
+import { verifyDatabase, withFindings, type Verification } from './verification.ts';
+
+export interface VerifyCommand {
+  readonly against?: string;
+  readonly database?: string;
+  readonly instance?: string;
+  readonly json?: boolean;
+}
+
+const DIFFERS = 1;
+/** Of one statement: a pass over a large event store. */
+const STATEMENT_TIMEOUT_MS = 30 * 60_000;
+
+/** Prints what the database holds and what differs; exit code 1 where anything does. */
+export async function runVerify({ against, database, instance, json }: VerifyCommand): Promise<void> {
+  const { externalDomain } = configured(OPERATIONS);
+  const verification = await withZitadelDatabase(
+    { database, statementTimeoutMs: STATEMENT_TIMEOUT_MS },
+    async (zitadel) => {
+      const instances = chosenInstances(zitadel, instance);
+      const onStep =
+        json === true
+          ? undefined
+          : (step: string) => {
+              note(colors.dim(`checking ${step}`));
+            };
+      const alone = await verifyDatabase(zitadel, { instances, externalDomain, ...(onStep && { onStep }) });
+      if (against === undefined) return alone;
+      onStep?.(`against ${isUrl(against) ? shownOf(against, '--against') : against}`);
+      const ids = instances.map(({ id }) => id);
+      const findings = await withOther(against, (there) => compareWith(zitadel, there, ids));
+      return withFindings(alone, findings);
+    },
+  );
+  if (json === true) printJson(verification);
+  else printVerification(verification);
+  if (!verification.ok) process.exitCode = DIFFERS;
+}
+
+function isUrl(against: string): boolean {
+  return /^postgres(?:ql)?:\/\//.test(against);
+}
+
+async function withOther<T>(against: string, work: (there: Side) => Promise<T>): Promise<T> {
+  if (!isUrl(against)) return work(await dumpSide(against));
+  const opening = { database: against, source: '--against', statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  return withZitadelDatabase(opening, async (other) => work(await databaseSide(other)));
+}
+
+function chosenInstances({ instances }: ZitadelDatabase, wanted: string | undefined): readonly Instance[] {
+  return wanted === 'all' ? instances : [chosenInstance(instances, wanted)];
+}
+
+function printVerification({
+  database,
+  instances,
+  counts,
+  masterkey,
+  differs,
+  notes,
+  ok,
+}: Verification): void {
+  print(database);
+  for (const { id, name, domains, web_keys, login_v2 } of instances)
+    print(
+      `instance ${id} ${name}: domains ${domains.join(', ')}; ${web_keys.active} active web key; Login v2 ${login_v2.required ? `required${login_v2.base_uri === null ? '' : ` at ${login_v2.base_uri}`}` : 'not required'}`,
+    );
+  const width = Math.max(...Object.keys(counts).map((name) => name.length));
+  for (const [name, count] of Object.entries(counts)) print(`  ${name.padEnd(width)} ${count}`);
+  print(`masterkey: ${masterkey}`);
+  for (const finding of notes) print(`${colors.yellow('note')} ${lineOf(finding)}`);
+  if (ok)
+    print(
+      `${colors.green('nothing differs')}. next: \`sallyport zitadel login-names list\` prints who may sign in`,
+    );
+  else printTable(differs);
+}
+
+function lineOf({ check, what, expected, found, samples }: Finding): string {
+  return `${check}: ${what}: expected ${expected}, found ${found}${samples.length === 0 ? '' : ` (${samples.join(', ')})`}`;
+}
+
+const HEAD = { check: 'check', what: 'what', expected: 'expected', found: 'found' } as const;
+const COLUMNS = ['check', 'what', 'expected', 'found'] as const;
+
+function printTable(differs: readonly Finding[]): void {
+  const rows = [HEAD, ...differs];
+  const widths = COLUMNS.map((column) => Math.max(...rows.map((row) => row[column].length)));
+  print(colors.red(`${differs.length} ${differs.length === 1 ? 'thing differs' : 'things differ'}`));
+  for (const row of rows) {
+    print(
+      COLUMNS.map((column, at) => row[column].padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+    if ('samples' in row && row.samples.length > 0) print(colors.dim(`  such as ${row.samples.join(', ')}`));
+  }
+  print(
+    'next: rows and names come back when a projection is built anew: `zitadel setup --init-projections`, or a restore; then run this again',
+  );
+}

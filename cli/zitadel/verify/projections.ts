@@ -1,0 +1,89 @@
+import * as z from 'zod';
+import { sql } from '../../../shared/ports/database.ts';
+import type { ZitadelDatabase } from '../database/open.ts';
+import type { Finding } from './findings.ts';
+import { REDUCES, reduces } from './reducers.ts';
+
+const EventType = z.object({
+  instance: z.string(),
+  type: z.string(),
+  events: z.number(),
+  /** Text: a numeric of Postgres keeps more digits than a number. */
+  newest: z.string(),
+  at: z.date(),
+});
+
+export type EventType = z.output<typeof EventType>;
+
+/** How many events of each type there are, and the position of the newest: one pass over the store. */
+export async function eventTypes(
+  zitadel: ZitadelDatabase,
+  instances: readonly string[],
+): Promise<readonly EventType[]> {
+  return zitadel.query(
+    sql`select instance_id as instance, event_type as type, count(*) as events, max(position)::text as newest, max(created_at) as at
+        from eventstore.events2 where instance_id = any(${[...instances, '']}) group by 1, 2`,
+    EventType,
+  );
+}
+
+const State = z.object({ name: z.string(), instance: z.string(), position: z.string() });
+
+/** An event this young may still be on its way into a projection. */
+const GRACE_MS = 30_000;
+
+/**
+ * Projections that have not reduced the newest event of the types that they reduce. The head of the whole store says nothing: an
+ * idle projection stays far behind it and is healthy.
+ */
+export async function projectionsBehind(
+  zitadel: ZitadelDatabase,
+  instances: readonly string[],
+  types: readonly EventType[],
+): Promise<readonly Finding[]> {
+  const { catalogue } = zitadel;
+  const [clock] = await zitadel.query(sql`select statement_timestamp() as now`, z.object({ now: z.date() }));
+  const settled = (clock?.now.getTime() ?? 0) - GRACE_MS;
+  const states = await zitadel.query(
+    sql`select projection_name as name, instance_id as instance, coalesce(position, 0)::text as position
+        from projections.current_states where instance_id = any(${instances})`,
+    State,
+  );
+  const positions = new Map(states.map(({ name, instance, position }) => [`${instance} ${name}`, position]));
+  return Object.entries(REDUCES).flatMap(([projection, patterns]) => {
+    const name = catalogue.versionOf(projection);
+    if (name === null) return [];
+    return instances.flatMap((instance) => {
+      const position = positions.get(`${instance} projections.${name}`) ?? '0';
+      const missed = types.filter(
+        (each) =>
+          each.instance === instance &&
+          reduces(patterns, each.type) &&
+          each.at.getTime() < settled &&
+          isLess(position, each.newest),
+      );
+      return missed.length === 0 ? [] : [behind(name, instance, position, missed)];
+    });
+  });
+}
+
+function behind(name: string, instance: string, position: string, missed: readonly EventType[]): Finding {
+  const newest = missed.map((each) => each.newest).reduce((one, other) => (isLess(one, other) ? other : one));
+  return {
+    check: 'projections',
+    what: `projections.${name} of instance ${instance}`,
+    expected: `position ${newest}`,
+    found: `position ${position}`,
+    samples: missed.map(({ type }) => type),
+    fault: true,
+  };
+}
+
+/** Of decimals as Postgres writes them, which a number would round. */
+export function isLess(one: string, other: string): boolean {
+  const [whole = '', fraction = ''] = one.split('.');
+  const [otherWhole = '', otherFraction = ''] = other.split('.');
+  if (BigInt(whole) !== BigInt(otherWhole)) return BigInt(whole) < BigInt(otherWhole);
+  const digits = Math.max(fraction.length, otherFraction.length);
+  return fraction.padEnd(digits, '0') < otherFraction.padEnd(digits, '0');
+}
