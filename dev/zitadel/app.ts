@@ -2,19 +2,26 @@ import { Hono } from 'hono';
 import { bearerAuth } from 'hono/bearer-auth';
 import { HTTPException } from 'hono/http-exception';
 import * as z from 'zod';
+import { actionRoutes } from './action-routes.ts';
 import { connectRoutes } from './connect-routes.ts';
 import { CheckFailed, Credentials } from './credentials.ts';
 import { credentialRoutes } from './credential-routes.ts';
 import type { EventStore } from './events.ts';
 import { Grants } from './grants.ts';
+import { instanceRoutes } from './instance-routes.ts';
+import { machineRoutes } from './machine-routes.ts';
 import { organizationRoutes } from './organization-routes.ts';
 import type { Organizations } from './organizations.ts';
+import { policyRoutes } from './policy-routes.ts';
 import { grpcCode, problem } from './problems.ts';
+import { projectRoutes } from './project-routes.ts';
 import { Projections } from './projections.ts';
 import { FormRefused } from './rules.ts';
+import { mayWrite, permissionsOf } from './rights.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { Settings } from './settings.ts';
 import { userRoutes } from './user-routes.ts';
-import { UserRefused, type Users } from './users.ts';
+import { ORGANIZATION, UserRefused, type Users } from './users.ts';
 import { toEventMessage } from './wire.ts';
 
 export interface ZitadelParts {
@@ -28,6 +35,7 @@ export interface ZitadelParts {
   readonly grants: Grants;
   readonly projections: Projections;
   readonly credentials: Credentials;
+  readonly settings: Settings;
   readonly now: () => number;
   /** Waited for before a request of this method is carried out. */
   readonly onRequest: (fullMethod: string, request: object) => Promise<void>;
@@ -57,13 +65,7 @@ const ListEvents = z
     ...(range === undefined ? { from: from ?? creationDate } : range),
   }));
 
-/** Of IAM_OWNER, as far as they are asked for. */
-const PERMISSIONS = [
-  ...['org.create', 'org.read', 'org.write', 'user.read', 'user.write', 'user.delete'],
-  ...['project.read', 'project.role.write', 'user.grant.read', 'user.grant.write', 'user.grant.delete'],
-];
-
-const LISTS = /\/_search$|\/List\w+$|^\/v2\/users$/;
+const LISTS = /\/_?search$|\/List\w+$|^\/v2\/users$/;
 
 type Least = 'instanceId' | 'token' | 'store' | 'users' | 'organizations';
 
@@ -73,15 +75,16 @@ export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelPar
     grants,
     projections: new Projections({ users, organizations, grants }, false),
     credentials: new Credentials(given.users),
+    settings: new Settings(given.store, given.instanceId, ORGANIZATION, false),
     now: () => Date.now(),
     onRequest: () => Promise.resolve(),
     ...given,
   };
-  const { instanceId, token, store } = parts;
+  const { instanceId, token, store, settings } = parts;
   const app = new Hono();
   app.use(
     bearerAuth({
-      token,
+      verifyToken: (text) => text === token || isLiving(parts, text),
       noAuthenticationHeader: {
         wwwAuthenticateHeader: 'Bearer',
         message: { code: 16, message: 'auth header missing' },
@@ -93,11 +96,21 @@ export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelPar
     }),
   );
   app.use(async (c, next) => {
-    if (c.req.method !== 'GET' && !LISTS.test(c.req.path)) parts.projections.beforeCommand();
+    if (c.req.method !== 'GET' && !LISTS.test(c.req.path)) {
+      if (!mayWrite(settings, c.req.header('authorization')))
+        throw new UserRefused(403, 'No matching permissions found', 'AUTH-AWfge');
+      parts.projections.beforeCommand();
+      settings.beforeCommand();
+    }
     await next();
   });
   app.get('/admin/v1/instances/me', (c) =>
-    c.json({ instance: { id: instanceId, state: 'STATE_RUNNING', name: 'stand-in' } }),
+    c.json({
+      instance: {
+        ...{ id: instanceId, details: settings.details('change'), state: 'STATE_RUNNING', name: 'stand-in' },
+        ...{ version: '4.x-stand-in', domains: [{ domain: 'localhost', primary: true }] },
+      },
+    }),
   );
   app.post('/admin/v1/events/_search', async (c) => {
     const query = ListEvents.parse(await c.req.json());
@@ -106,11 +119,18 @@ export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelPar
     return c.json(events.length === 0 ? {} : { events });
   });
   app.get('/v2/features/instance', (c) => c.json({ loginV2: { required: true, source: 'SOURCE_INSTANCE' } }));
-  app.post('/auth/v1/permissions/zitadel/me/_search', (c) => c.json({ result: PERMISSIONS }));
+  app.post('/auth/v1/permissions/zitadel/me/_search', (c) =>
+    c.json({ result: permissionsOf(settings, c.req.header('authorization')) }),
+  );
   userRoutes(app, parts);
   credentialRoutes(app, parts);
   organizationRoutes(app, parts);
   connectRoutes(app, parts);
+  projectRoutes(app, parts);
+  machineRoutes(app, parts);
+  instanceRoutes(app, parts);
+  policyRoutes(app, parts);
+  actionRoutes(app, parts);
   sessionRoutes(app, parts);
   app.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse();
@@ -123,6 +143,11 @@ export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelPar
   });
   app.notFound((c) => c.json({ code: 5, message: 'Not Found' }, 404));
   return app;
+}
+
+function isLiving({ settings, users, now }: ZitadelParts, token: string): boolean {
+  const pat = settings.now.pats.find((each) => each.token === token);
+  return pat !== undefined && Date.parse(pat.expires) > now() && users.get(pat.userId).state === 'active';
 }
 
 function wrongPassword({ message, failedAttempts }: CheckFailed) {

@@ -6,6 +6,7 @@ import { connectProblem } from './problems.ts';
 import { UserRefused } from './users.ts';
 
 const NewProject = z.object({ organizationId: z.string(), name: z.string() });
+const Administrator = z.object({ userId: z.string() });
 const NewRole = z.object({ projectId: z.string(), roleKey: z.string(), displayName: z.string() });
 const RoleList = z.object({
   projectId: z.string(),
@@ -31,7 +32,7 @@ const AuthorizationList = z.object({
 });
 
 /** Services of the v2 API that have no REST, by unary calls of Connect. */
-export function connectRoutes(app: Hono, { users, grants, projections, now }: ZitadelParts): void {
+export function connectRoutes(app: Hono, { users, grants, projections, settings, now }: ZitadelParts): void {
   const date = (): string => new Date(now()).toISOString();
   const unary = <T>(method: string, shape: z.ZodType<T>, answer: (request: T) => object): void => {
     app.post(`/zitadel.${method}`, async (c) => {
@@ -42,10 +43,11 @@ export function connectRoutes(app: Hono, { users, grants, projections, now }: Zi
       }
     });
   };
-  unary('project.v2.ProjectService/CreateProject', NewProject, ({ organizationId, name }) => ({
-    projectId: grants.createProject(organizationId, name),
-    creationDate: date(),
-  }));
+  unary('project.v2.ProjectService/CreateProject', NewProject, ({ organizationId, name }) => {
+    const projectId = grants.createProject(organizationId, name);
+    settings.now.projects.set(projectId, { name, organization: organizationId });
+    return { projectId, creationDate: date() };
+  });
   unary('project.v2.ProjectService/AddProjectRole', NewRole, ({ projectId, roleKey, displayName }) => {
     grants.addRole(projectId, roleKey, displayName);
     return { creationDate: date() };
@@ -57,6 +59,15 @@ export function connectRoutes(app: Hono, { users, grants, projections, now }: Zi
     const projectRoles = roles.map(([key, displayName]) => ({ projectId, key, displayName }));
     return listed('projectRoles', projectRoles);
   });
+  unary(
+    'internal_permission.v2.InternalPermissionService/CreateAdministrator',
+    Administrator,
+    ({ userId }) => {
+      if (settings.now.members.some((each) => each.userId === userId))
+        throw new UserRefused(409, 'Errors.Instance.Member.AlreadyExists', 'INSTA-pFDwe');
+      return { creationDate: date() };
+    },
+  );
   const service = 'authorization.v2.AuthorizationService';
   unary(`${service}/CreateAuthorization`, NewAuthorization, (request) => {
     if (!users.has(request.userId) || users.get(request.userId).state === 'removed')

@@ -5,7 +5,7 @@ export interface StoredEvent {
   readonly position: number;
   /** From 1, within what it happened to. */
   readonly sequence: number;
-  readonly aggregateType: 'user' | 'org';
+  readonly aggregateType: 'user' | 'org' | 'instance';
   readonly aggregateId: string;
   readonly type: string;
   readonly payload: Payload | undefined;

@@ -24,6 +24,8 @@ export class Grants {
   readonly #authorizations = new Map<string, Authorization>();
   /** Of a user, by project. */
   readonly #byUser = new Map<string, Authorization[]>();
+  /** Of a role, by its project and key. */
+  readonly #groups = new Map<string, string>();
   #made = 0n;
 
   createProject(organizationId: string, name: string): string {
@@ -42,10 +44,22 @@ export class Grants {
     return project;
   }
 
-  addRole(projectId: string, key: string, displayName: string): void {
+  addRole(projectId: string, key: string, displayName: string, group = ''): void {
     const { roles } = this.project(projectId);
     if (roles.has(key)) throw new UserRefused(409, 'Project role already exists', 'V3-DKcYh');
     roles.set(key, displayName);
+    this.#groups.set(`${projectId} ${key}`, group);
+  }
+
+  changeRole(projectId: string, key: string, displayName: string, group: string): void {
+    const { roles } = this.project(projectId);
+    if (!roles.has(key)) throw new UserRefused(404, "Role doesn't exist", 'COMMAND-2M0fs');
+    roles.set(key, displayName);
+    this.#groups.set(`${projectId} ${key}`, group);
+  }
+
+  groupOf(projectId: string, key: string): string {
+    return this.#groups.get(`${projectId} ${key}`) ?? '';
   }
 
   #mustBeRoles(projectId: string, keys: readonly string[]): void {

@@ -10,7 +10,8 @@ import { Grants } from './grants.ts';
 import { Organizations } from './organizations.ts';
 import { Projections } from './projections.ts';
 import { callTargets, type RequestTarget } from './request-target.ts';
-import { Users } from './users.ts';
+import { Settings } from './settings.ts';
+import { ORGANIZATION, Users } from './users.ts';
 import { post, type Target } from './target.ts';
 
 const INSTANCE_ID = '350000000000000000';
@@ -44,6 +45,8 @@ export interface Zitadel {
   /** Projects, roles, and who has them. */
   readonly grants: Grants;
   readonly credentials: Credentials;
+  /** Of the instance and of projects. */
+  readonly settings: Settings;
   /** Lets a target be called before a request of its method is carried out. */
   addRequestTarget(target: RequestTarget): void;
   readonly deliveries: Deliveries;
@@ -73,6 +76,7 @@ export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitade
   const targets: RequestTarget[] = [];
   const grants = new Grants();
   const credentials = new Credentials(users);
+  const settings = new Settings(store, INSTANCE_ID, ORGANIZATION, options.lag === true);
   const projections = new Projections({ users, organizations, grants }, options.lag === true);
   const app = zitadelApp({
     ...{
@@ -84,6 +88,7 @@ export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitade
       grants,
       credentials,
       projections,
+      settings,
       now,
       effects,
     },
@@ -96,7 +101,17 @@ export async function startZitadel(options: ZitadelOptions = {}): Promise<Zitade
   });
   const url = `http://${LOOPBACK}:${await listen(server, options.port)}`;
   return {
-    ...{ url, instanceId: INSTANCE_ID, token, users, organizations, grants, credentials, deliveries },
+    ...{
+      url,
+      instanceId: INSTANCE_ID,
+      token,
+      users,
+      organizations,
+      grants,
+      credentials,
+      settings,
+      deliveries,
+    },
     addRequestTarget(added) {
       targets.push(added);
     },

@@ -5,6 +5,7 @@ import { newCode } from './credentials.ts';
 import { problem } from './problems.ts';
 import { FormRefused, mustBeHash, mustBeId, mustBeMail, mustBeName, mustBePassword } from './rules.ts';
 import { ORGANIZATION, UserRefused, type User } from './users.ts';
+import type { Machine } from './user.ts';
 import { listUsers } from './user-search.ts';
 import { toDetails, toTimestamp, toUserMessage } from './wire.ts';
 
@@ -30,7 +31,7 @@ const CreateUser = z.object({
       hashedPassword: Hashed.optional(),
     })
     .optional(),
-  machine: z.object({ name: z.string() }).optional(),
+  machine: z.object({ name: z.string(), description: z.string().optional() }).optional(),
 });
 
 const UpdateUser = z.object({
@@ -127,6 +128,7 @@ async function newUserOf(parts: ZitadelParts, request: z.output<typeof CreateUse
     userName,
     organization: organizationId,
     emailVerified: email?.returnCode === undefined && email?.isVerified !== false,
+    ...(machine && { machine: machineOf(machine) }),
     ...(email && { email: email.email }),
     ...(userId !== undefined && { id: userId }),
     ...(profile && {
@@ -137,6 +139,16 @@ async function newUserOf(parts: ZitadelParts, request: z.output<typeof CreateUse
     }),
     ...(hashedPassword && { hash: hashedPassword.hash }),
   };
+}
+
+export function machineOf({
+  name,
+  description = '',
+}: {
+  name: string;
+  description?: string | undefined;
+}): Machine {
+  return { name, ...(description !== '' && { description }) };
 }
 
 const NO_EMAIL =

@@ -19,7 +19,16 @@ export interface User {
   readonly emailVerified: boolean;
   /** bcrypt; undefined: no password. */
   readonly hash: string | undefined;
+  /** Undefined of people. */
+  readonly machine: Machine | undefined;
   readonly events: readonly StoredEvent[];
+}
+
+/** Protobuf leaves out what is empty, and the first of an enumeration. */
+export interface Machine {
+  readonly name: string;
+  readonly description?: string;
+  readonly accessTokenType?: string;
 }
 
 export interface NewUser {
@@ -32,6 +41,8 @@ export interface NewUser {
   readonly profile?: Profile;
   readonly hash?: string;
   readonly organization?: string;
+  /** Of a machine; default: its name is that of the user. */
+  readonly machine?: Machine;
 }
 
 /** In event payloads of people without a password: as the real one does, the hash goes out with the event. */
@@ -59,6 +70,7 @@ export function userAfter(id: string, events: readonly StoredEvent[]): User | un
     ...{ id, organization, state: 'active', userName, email, events, emailVerified: false },
     profile: profileIn(payload, { givenName: userName, familyName: 'Example', displayName: userName }),
     hash: hashIn(payload),
+    machine: first.type === 'user.machine.added' ? machineIn(payload, { name: userName }) : undefined,
   };
   return rest.reduce(applied, user);
 }
@@ -74,6 +86,17 @@ function applied(user: User, { type, payload = {} }: StoredEvent): User {
     emailVerified: verified || (user.emailVerified && type !== 'user.human.email.changed'),
     profile: profileIn(payload, user.profile),
     hash: hashIn(payload) ?? user.hash,
+    machine: user.machine && machineIn(payload, user.machine),
+  };
+}
+
+function machineIn(payload: Readonly<Record<string, unknown>>, before: Machine): Machine {
+  const description = text(payload['description']) ?? before.description;
+  const type = text(payload['accessTokenType']) ?? before.accessTokenType;
+  return {
+    name: text(payload['name']) ?? before.name,
+    ...(description !== undefined && description !== '' && { description }),
+    ...(type === 'ACCESS_TOKEN_TYPE_JWT' && { accessTokenType: type }),
   };
 }
 

@@ -1,13 +1,21 @@
 import type { EventStore, Payload, StoredEvent } from './events.ts';
 import { isRemoved } from './organizations.ts';
-import { NO_HASH, userAfter, type NewUser, type Profile, type User, type UserState } from './user.ts';
+import {
+  NO_HASH,
+  userAfter,
+  type Machine,
+  type NewUser,
+  type Profile,
+  type User,
+  type UserState,
+} from './user.ts';
 
 export type { User, UserState } from './user.ts';
 
 /** Zitadel would refuse the command. `status`: of HTTP. */
 export class UserRefused extends Error {
   override readonly name = 'UserRefused';
-  readonly status: 400 | 404 | 409 | 500;
+  readonly status: 400 | 403 | 404 | 409 | 500;
   /** Zitadel's own, for those who look for it in its source. */
   readonly id: string;
   readonly reason: string;
@@ -119,6 +127,15 @@ export class Users {
     return this.#change(id, 'user.human.password.changed', { encodedHash: hash });
   }
 
+  changeMachine(id: string, machine: Machine): User {
+    return this.#change(id, 'user.machine.changed', { ...machine });
+  }
+
+  /** What happened to a user that has no command of its own here. */
+  happened(id: string, type: string, payload: Payload): User {
+    return this.#change(id, type, payload);
+  }
+
   deactivate(id: string): User {
     return this.#command(id, 'deactivate');
   }
@@ -170,7 +187,7 @@ export class Users {
     if (this.has(id) && this.get(id).state !== 'removed')
       throw new UserRefused(400, 'Errors.User.AlreadyExisting', 'COMMAND-7yiox1isql');
     const profile = user.profile ?? { givenName: userName, familyName: 'Example', displayName: userName };
-    const machine = { userName, name: userName };
+    const machine = { userName, name: userName, ...user.machine };
     const human = {
       ...{ userName, firstName: profile.givenName, lastName: profile.familyName },
       displayName: profile.displayName,

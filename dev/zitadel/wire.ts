@@ -48,6 +48,10 @@ export function toEventMessage(event: StoredEvent): Readonly<Record<string, unkn
 const AGGREGATES = {
   user: { type: 'user', localized: { key: 'AggregateTypes.user', localizedMessage: 'User' } },
   org: { type: 'org', localized: { key: 'AggregateTypes.org', localizedMessage: 'Organization' } },
+  instance: {
+    type: 'instance',
+    localized: { key: 'AggregateTypes.instance', localizedMessage: 'Instance' },
+  },
 };
 
 /** google.protobuf.Timestamp in JSON: 0, 3 or 6 digits of a second. */
@@ -82,8 +86,8 @@ export function toUserMessage(user: User): Readonly<Record<string, unknown>> {
     username: user.userName,
     loginNames: [user.userName],
     preferredLoginName: user.userName,
-    ...(user.email === undefined
-      ? { machine: { name: user.userName } }
+    ...(user.machine !== undefined
+      ? { machine: user.machine }
       : {
           human: {
             profile: {
