@@ -14,7 +14,16 @@ function comparable(status: number, body: unknown): unknown {
   return { status, members: Object.keys(Members.parse(body)).sort() };
 }
 
-const ID_MEMBERS = ['organizationId', 'projectId', 'applicationId', 'appId', 'userId', 'tokenId', 'clientId', 'id'];
+const ID_MEMBERS = [
+  'organizationId',
+  'projectId',
+  'applicationId',
+  'appId',
+  'userId',
+  'tokenId',
+  'clientId',
+  'id',
+];
 
 describe.skipIf(recordingsMissing)('set-up beside a recorded Zitadel (needs ../shared/recordings)', () => {
   let zitadel: Zitadel;
@@ -81,7 +90,13 @@ describe.skipIf(recordingsMissing)('set-up beside a recorded Zitadel (needs ../s
     expect(await differencesOf([before, partial].flatMap((line) => line ?? []))).toEqual([]);
     const Policy = z.object({ policy: z.looseObject({}) });
     const shown = (body: unknown): object => {
-      const { details: _, idps: __, secondFactors: ___, multiFactors: ____, ...policy } = Policy.parse(body).policy;
+      const {
+        details: _,
+        idps: __,
+        secondFactors: ___,
+        multiFactors: ____,
+        ...policy
+      } = Policy.parse(body).policy;
       return policy;
     };
     const mine = await call({ method: 'GET', path: '/admin/v1/policies/login' });
@@ -105,6 +120,8 @@ describe.skipIf(recordingsMissing)('set-up beside a recorded Zitadel (needs ../s
     );
     expect(lines.length).toBeGreaterThan(10);
     // One is asked for with an expiry that has passed since.
-    expect(await differencesOf(lines.filter(({ request }) => !/T01:27:14/.test(JSON.stringify(request))))).toEqual([]);
+    expect(
+      await differencesOf(lines.filter(({ request }) => !/T01:27:14/.test(JSON.stringify(request)))),
+    ).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import { Failure } from '../../failure.ts';
 import { colors, note, print, printJson, progressBar } from '../../terminal.ts';
 import { connected } from '../api/connect.ts';
+import { takeLock } from '../lock.ts';
 import { readSetupFile } from './file.ts';
 import { OutFile } from './out.ts';
 import type { Plan, Step } from './plan.ts';
@@ -33,6 +34,15 @@ export async function runSetup(options: SetupCommand): Promise<void> {
     return;
   }
   await mustKeep(found, of.out);
+  const lock = takeLock('setup');
+  try {
+    await carriedOut(found, of, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function carriedOut(found: Survey, of: SetupOf, options: SetupCommand): Promise<void> {
   const bar = progressBar('setting up', { long: true });
   try {
     const { done, last } = await carryOut(found, () => survey(of, true), bar);

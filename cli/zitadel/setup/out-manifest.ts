@@ -50,7 +50,7 @@ export const manifestText: OutFormat = {
     const earlier = before === '' ? new Map<string, string>() : manifestText.read(before).values;
     for (const [name, value] of values)
       if (earlier.get(name) !== value) {
-        document.deleteIn(['data', name]);
+        if (document.hasIn(['data', name])) document.deleteIn(['data', name]);
         document.setIn(['stringData', name], value);
       }
     const marks = [
@@ -67,8 +67,10 @@ function annotate(document: Document, marks: readonly (readonly [string, string]
   const others = Object.entries(annotations ?? {}).filter(
     ([name]) => !name.startsWith(PENDING) && !name.startsWith(OWNER),
   );
-  if (others.length + marks.length === 0) document.deleteIn(['metadata', 'annotations']);
-  else document.setIn(['metadata', 'annotations'], Object.fromEntries([...others, ...marks]));
+  const place = ['metadata', 'annotations'];
+  if (others.length + marks.length > 0)
+    document.setIn(place, document.createNode(Object.fromEntries([...others, ...marks])));
+  else if (document.hasIn(place)) document.deleteIn(place);
 }
 
 function documentOf(text: string): Document {

@@ -1,0 +1,198 @@
+import { spawnSync } from 'node:child_process';
+import { afterEach, describe, expect, it } from 'vitest';
+import { spawnSallyport } from '../support/sallyport.ts';
+import { openSetupGround, SECRETS, shapeOf, type SetupGround } from './setup-ground.ts';
+
+const LONG = process.env['SALLYPORT_LONG'] === '1';
+
+let ground: SetupGround;
+afterEach(() => ground.close());
+
+const setup = (...more: readonly string[]): readonly string[] => [
+  ...['setup', '--file', ground.file('setup.json'), '--out', ground.file('out.env')],
+  ...more,
+];
+
+const READS = /\/_?search$|\/List\w+$|^\/v2\/users$/;
+
+function isCommand(request: Request): boolean {
+  return request.method !== 'GET' && !READS.test(new URL(request.url).pathname);
+}
+
+/** The instance after an undisturbed set-up, and how many commands that took. */
+async function undisturbed(): Promise<{ readonly shape: unknown; readonly commands: number }> {
+  let commands = 0;
+  ground = await openSetupGround({
+    intercept: (request) => {
+      if (isCommand(request)) commands += 1;
+      return undefined;
+    },
+  });
+  await ground.run(setup());
+  const shape = shapeOf(ground.zitadel);
+  await ground.close();
+  return { shape, commands };
+}
+
+/** Every step in full, a sample of them in the small form. */
+function sampled(commands: number): readonly number[] {
+  const all = Array.from({ length: commands }, (_, at) => at + 1);
+  return LONG ? all : all.filter((at) => at % 3 === 1);
+}
+
+describe('zitadel setup, disturbed', () => {
+  it('whose answer is lost in any step goes on when it is run again, and ends in the same state without doubles', async () => {
+    const { shape, commands } = await undisturbed();
+    expect(commands).toBeGreaterThan(30);
+    for (const lost of sampled(commands)) {
+      let seen = 0;
+      let carryOut: (request: Request) => Promise<unknown> = () => Promise.resolve();
+      ground = await openSetupGround({
+        // The command is carried out, and its answer never comes.
+        intercept: async (request) => {
+          if (!isCommand(request)) return undefined;
+          seen += 1;
+          if (seen !== lost) return undefined;
+          await carryOut(request.clone());
+          return new Response('cut', { status: 504 });
+        },
+      });
+      const { url } = ground.zitadel;
+      carryOut = async (request) => {
+        await fetch(url + new URL(request.url).pathname, {
+          ...{ method: request.method, headers: request.headers },
+          ...(request.body !== null && { body: await request.text() }),
+        });
+      };
+      const cut = await ground.run(setup());
+      expect([lost, cut.code]).toEqual([lost, 1]);
+      expect(cut.result.error).toContain('Run the same command again');
+      const again = await ground.run(setup());
+      expect([lost, again.code, again.result.error]).toEqual([lost, 0, undefined]);
+      expect([lost, shapeOf(ground.zitadel)]).toEqual([lost, shape]);
+      const file = ground.read('out.env');
+      expect(file).not.toContain('being made');
+      const third = await ground.run(setup());
+      expect([lost, third.code, third.result.changed]).toEqual([lost, 0, 0]);
+      expect(third.result.unchecked.join('\n')).not.toContain('--renew');
+      await ground.close();
+    }
+    ground = await openSetupGround();
+  });
+
+  it('killed before or in any step goes on when it is run again', async () => {
+    const { shape, commands } = await undisturbed();
+    for (const kill of sampled(commands)) {
+      let seen = 0;
+      const pids: number[] = [];
+      ground = await openSetupGround({
+        intercept: (request) => {
+          if (isCommand(request)) seen += 1;
+          if (seen === kill) for (const pid of pids.splice(0)) process.kill(pid, 'SIGKILL');
+          return undefined;
+        },
+      });
+      const { zitadel } = ground;
+      const variables = {
+        ...SECRETS,
+        ZITADEL_API_URL: zitadel.url,
+        ZITADEL_SERVICE_TOKEN: zitadel.token,
+        BACKUP_DIR: ground.file('backups'),
+      };
+      const child = spawnSallyport(variables, 'zitadel', ...setup());
+      pids.push(child.pid!);
+      await new Promise((resolve) => child.once('close', resolve));
+      expect([kill, child.signalCode]).toEqual([kill, 'SIGKILL']);
+      const again = await ground.run(setup());
+      expect([kill, again.code, again.result.error]).toEqual([kill, 0, undefined]);
+      expect([kill, shapeOf(zitadel)]).toEqual([kill, shape]);
+      expect((await ground.run(setup())).result).toMatchObject({ changed: 0 });
+      await ground.close();
+    }
+    ground = await openSetupGround();
+  });
+
+  it('makes no doubles where lists lag behind, and ends', async () => {
+    const { shape } = await undisturbed();
+    ground = await openSetupGround({ lag: true });
+    for (let run = 1; run <= 2; run++) {
+      const { code, result } = await ground.run(setup());
+      expect([run, code, result.error]).toEqual([run, 0, undefined]);
+      expect([run, shapeOf(ground.zitadel)]).toEqual([run, shape]);
+    }
+  });
+
+  it('waits for a server that has just started, and names one that stays away', async () => {
+    let refusals = 6;
+    ground = await openSetupGround({
+      intercept: () =>
+        refusals-- > 0 ? Response.json({ code: 14, message: 'not ready' }, { status: 503 }) : undefined,
+    });
+    expect((await ground.run(setup())).code).toBe(0);
+    const away = await ground.run(setup(), { ZITADEL_API_URL: 'http://127.0.0.1:9' });
+    expect(away.code).toBe(1);
+    expect(away.result.error).toContain('127.0.0.1:9 (ZITADEL_API_URL, else ZITADEL_ISSUER_URL) is away');
+  });
+
+  it('says which right a viewer lacks, and changes nothing', async () => {
+    ground = await openSetupGround();
+    const { settings, users } = ground.zitadel;
+    const { id } = users.createMachine({ userName: 'viewer' });
+    const viewer = { userType: 'TYPE_MACHINE', userResourceOwner: '', preferredLoginName: 'viewer' };
+    settings.now.members.push({ userId: id, roles: ['IAM_OWNER_VIEWER'], ...viewer });
+    settings.now.pats.push({
+      id: '1',
+      userId: id,
+      created: '',
+      expires: '2099-01-01T00:00:00Z',
+      token: 'viewer-token',
+    });
+    const { code, result } = await ground.run(setup(), { ZITADEL_SERVICE_TOKEN: 'viewer-token' });
+    expect(code).toBe(1);
+    expect(result.error).toContain('lacks iam.write');
+    expect(result.error).toContain('IAM_OWNER');
+    expect(ground.zitadel.organizations.all.size).toBe(0);
+    expect((await ground.run(setup('--dry-run'), { ZITADEL_SERVICE_TOKEN: 'viewer-token' })).code).toBe(0);
+  });
+
+  it('says what is wrong with a token that is not accepted', async () => {
+    ground = await openSetupGround();
+    const { code, result, stderr } = await ground.run(setup(), { ZITADEL_SERVICE_TOKEN: 'nothing-of-ours' });
+    expect(code).toBe(1);
+    expect(result.error).toContain('ZITADEL_SERVICE_TOKEN is not accepted');
+    expect(stderr).not.toContain('nothing-of-ours');
+  });
+
+  it('says what Zitadel refuses in which step, what is done, and goes on once it is mended', async () => {
+    ground = await openSetupGround();
+    ground.write('setup.json', {
+      ...JSON.parse(ground.read('setup.json')),
+      targets: [{ name: 'sallyport', endpoint: 'http://192.0.2.1/x' }],
+    });
+    const refused = await ground.run(setup());
+    expect(refused.code).toBe(1);
+    expect(refused.result.error).toMatch(/target sallyport: .*COMMAND-NcJUKo.*/s);
+    expect(refused.result.left.length).toBeGreaterThan(0);
+    ground.write('setup.json', {
+      ...JSON.parse(ground.read('setup.json')),
+      targets: [{ name: 'sallyport' }],
+    });
+    expect((await ground.run(setup())).code).toBe(0);
+    expect(ground.zitadel.settings.now.targets).toHaveLength(1);
+  });
+
+  it('is refused while another one is under way', async () => {
+    let second: ReturnType<typeof spawnSync> | undefined;
+    let running: Promise<unknown> | undefined;
+    ground = await openSetupGround({
+      intercept: async (request) => {
+        if (second !== undefined || running !== undefined || !isCommand(request)) return undefined;
+        running = ground.run(setup());
+        second = (await running) as never;
+        return undefined;
+      },
+    });
+    expect((await ground.run(setup())).code).toBe(0);
+    expect(await running).toMatchObject({ code: 1, result: { error: expect.stringContaining('under way') } });
+  });
+});
