@@ -2,7 +2,7 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import type { ZitadelParts } from './app.ts';
 import { FormRefused } from './rules.ts';
-import { page, proto, type Entry, type Json } from './settings.ts';
+import { page, proto, without, type Entry, type Json } from './settings.ts';
 import { ORGANIZATION, UserRefused } from './users.ts';
 
 const ROLES = [
@@ -79,10 +79,10 @@ function emailRoutes(app: Hono, { settings }: ZitadelParts): void {
     if (found === undefined) throw new UserRefused(404, 'SMTP configuration not found', 'COMMAND-x8vo9');
     return found;
   };
-  const valueOf = ({ password: _password, description, ...smtp }: z.output<typeof Smtp>): Json => {
+  const valueOf = ({ description, ...smtp }: z.output<typeof Smtp>): Json => {
     if (!/:\d+$/.test(smtp.host)) throw new UserRefused(400, 'Errors.Invalid.Argument', 'COMMAND-EvAtufIinh');
     const auth = smtp.user === '' ? { none: {} } : { plain: {} };
-    return proto({ description, smtp: { ...proto(smtp), ...auth } });
+    return proto({ description, smtp: { ...proto(without(smtp, 'password')), ...auth } });
   };
   for (const path of ['/admin/v1/email/smtp', '/admin/v1/smtp'])
     app.post(path, async (c) => {
@@ -146,13 +146,13 @@ const KINDS = {
 function idpRoutes(app: Hono, { settings }: ZitadelParts): void {
   const { idps } = settings.now;
   const valueOf = (kind: keyof typeof KINDS, request: z.output<typeof Provider>): Json => {
-    const { name, clientSecret: _secret, providerOptions, ...config } = request;
+    const { name, providerOptions, ...config } = request;
     const { type, member } = KINDS[kind];
     return {
       ...{ state: 'IDP_STATE_ACTIVE', name, owner: 'IDP_OWNER_TYPE_SYSTEM', type },
       config: {
         options: proto(providerOptions, ['AUTO_LINKING_OPTION_UNSPECIFIED']),
-        [member]: proto(config),
+        [member]: proto(without(config, 'clientSecret')),
       },
     };
   };

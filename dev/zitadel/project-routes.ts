@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import type { ZitadelParts } from './app.ts';
-import { page, proto, type Entry, type Json } from './settings.ts';
+import { page, proto, without, type Entry, type Json } from './settings.ts';
 import { ORGANIZATION, UserRefused } from './users.ts';
 
 const NewProject = z.looseObject({ name: z.string() });
@@ -65,11 +65,11 @@ export function projectRoutes(app: Hono, parts: ZitadelParts): void {
     const found = [...settings.view('projects')]
       .filter(([, each]) => each['organization'] === organization)
       .filter(([, { name }]) => queries.every(({ nameQuery }) => (nameQuery?.name ?? name) === name))
-      .map(([id, { organization: _, ...each }]) => {
+      .map(([id, each]) => {
         return {
           id,
           details: settings.details('change', organization),
-          ...each,
+          ...without(each, 'organization'),
           state: 'PROJECT_STATE_ACTIVE',
         };
       });

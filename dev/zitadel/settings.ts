@@ -142,6 +142,10 @@ function member(
   return { userId, roles: ['IAM_OWNER'], userType, userResourceOwner, preferredLoginName };
 }
 
+export function without(value: Json, ...names: readonly string[]): Json {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
+}
+
 /** As protobuf's JSON writes it: without what is false, empty or the first of an enumeration. */
 export function proto(value: Json, first: readonly string[] = []): Json {
   return Object.fromEntries(

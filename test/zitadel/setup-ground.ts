@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { startZitadel, type Zitadel, type ZitadelOptions } from '../../dev/zitadel/index.ts';
+import { without } from '../../dev/zitadel/settings.ts';
 import { sallyport, type Variables } from '../support/sallyport.ts';
 
 export const WANTED = {
@@ -118,8 +119,7 @@ export function shapeOf({ settings, users, organizations, grants }: Zitadel): un
   const { now } = settings;
   const names = (
     entries: readonly { readonly id: string; readonly value: Readonly<Record<string, unknown>> }[],
-  ) =>
-    entries.map(({ id: _, value: { signingKey: __, ...value } }) => JSON.stringify(value, withoutIds)).sort();
+  ) => entries.map(({ value }) => JSON.stringify(without(value, 'signingKey'), withoutIds)).sort();
   const targetNames = new Map(now.targets.map(({ id, value }) => [id, value['name']]));
   const nameOf = (id: string): string => (users.has(id) ? users.get(id).userName : id);
   return {

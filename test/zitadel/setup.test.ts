@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import * as z from 'zod';
 import { EVENTS } from '../../shared/configuration/zitadel-setup.ts';
+import { without } from '../../dev/zitadel/settings.ts';
 import { openSetupGround, SECRETS, shapeOf, WANTED, type SetupGround } from './setup-ground.ts';
 
 let ground: SetupGround;
@@ -17,7 +18,9 @@ const toFile = (): readonly string[] => setup('--out', ground.file('out.env'));
 /** Variables of an env file. */
 function variables(text: string): Readonly<Record<string, string>> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return Object.fromEntries(lines.map((line) => [line.split('=')[0], line.slice(line.indexOf('=') + 1)]));
+  return Object.fromEntries(
+    lines.map((line): [string, string] => [line.split('=')[0]!, line.slice(line.indexOf('=') + 1)]),
+  );
 }
 
 describe('zitadel setup', () => {
@@ -91,11 +94,9 @@ describe('zitadel setup', () => {
     const before = ground.zitadel.settings.now.policies.get('login')!;
     await ground.run(toFile());
     const after = ground.zitadel.settings.now.policies.get('login')!;
-    const { allowRegister: _, ...rest } = before;
-    expect(after).toMatchObject({
-      ...rest,
-      secondFactors: expect.arrayContaining(['SECOND_FACTOR_TYPE_OTP_EMAIL']),
-    });
+    const rest = without(before, 'allowRegister', 'secondFactors');
+    expect(after).toMatchObject(rest);
+    expect(after['secondFactors']).toContain('SECOND_FACTOR_TYPE_OTP_EMAIL');
     expect(after['allowRegister'] ?? false).toBe(false);
   });
 
@@ -127,7 +128,11 @@ describe('zitadel setup', () => {
     const drifted = await ground.run(setup('--check'));
     expect(drifted.code).toBe(1);
     expect(drifted.result.planned).toEqual([
-      { action: 'change', what: 'mail server smtp.example.org:587', why: expect.stringContaining('host') },
+      {
+        action: 'change',
+        what: 'mail server smtp.example.org:587',
+        why: expect.stringContaining('host') as unknown,
+      },
     ]);
     const mended = await ground.run(toFile());
     expect(mended.result.done.map(({ what }) => what)).toEqual(['mail server smtp.example.org:587']);
@@ -169,7 +174,7 @@ describe('zitadel setup', () => {
     const { stringData, metadata } = z
       .looseObject({ metadata: z.looseObject({}), stringData: z.record(z.string(), z.string()) })
       .parse(parse(text));
-    expect(stringData).toMatchObject({ OTHER: 'kept', ZITADEL_CLIENT_SECRET: expect.any(String) });
+    expect(stringData).toMatchObject({ OTHER: 'kept', ZITADEL_CLIENT_SECRET: expect.any(String) as unknown });
     expect(metadata).toMatchObject({ name: 'mine', namespace: 'auth' });
     expect(text).toContain('# a name');
     expect((await ground.run(args)).result.changed).toBe(0);
