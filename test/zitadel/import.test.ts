@@ -1,0 +1,242 @@
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { postgresMissing } from '../services/postgres.ts';
+import { openImportGround, type Format, type ImportGround } from './import-ground.ts';
+
+const NEW = { people: 3, prefix: 'new' };
+const OLD = { people: 2, prefix: 'old' };
+
+describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgresql package)', () => {
+  let ground: ImportGround;
+  beforeAll(async () => {
+    ground = await openImportGround();
+  });
+  afterAll(() => ground.close());
+  beforeEach(async () => {
+    for (const name of await ground.databases()) await ground.query(`drop database ${name} with (force)`);
+    await ground.make('zitadel', OLD);
+  });
+
+  it.each(['plain', 'gzip', 'zstd', 'custom', 'directory', 'tar'] satisfies Format[])(
+    'puts a dump in %s format in the place of the database, and keeps the former one until `finish`',
+    async (format) => {
+      const dump = await ground.dump(format, NEW);
+      const { code, stdout, stderr } = await ground.import(
+        ground.variables(),
+        dump,
+        '--to',
+        'postgres',
+        '--yes',
+        '--json',
+      );
+      expect(stderr).toContain('masterkey');
+      expect(code, stderr).toBe(0);
+      const { run, kept, remaining, next } = JSON.parse(stdout) as Record<string, string> & {
+        remaining: unknown[];
+      };
+      expect(await ground.people()).toBe('new-1,new-2,new-3');
+      expect(await ground.people(kept)).toBe('old-1,old-2');
+      expect(remaining).toHaveLength(5);
+      expect(next).toContain('sallyport zitadel import --resume');
+      expect(
+        await ground.query(
+          "select usename from pg_tables t join pg_user on usename = tableowner where tablename = 'users14'",
+          'zitadel',
+        ),
+      ).toBe('zitadel');
+      const finished = await ground.import(ground.variables(), 'finish', run!, '--yes', '--json');
+      expect(finished.code, finished.stderr).toBe(0);
+      expect(await ground.databases()).toEqual(['zitadel']);
+    },
+  );
+
+  it('shows the plan and changes nothing until it is confirmed, or with --dry-run', async () => {
+    const dump = await ground.dump('custom', NEW);
+    for (const options of [[], ['--dry-run']]) {
+      const { code, stdout, stderr } = await ground.import(ground.variables(), dump, ...options);
+      expect(stdout + stderr).toContain('what will be done');
+      expect(code).toBe(options.length === 0 ? 1 : 0);
+      expect(await ground.databases()).toEqual(['zitadel']);
+      expect(await ground.people()).toBe('old-1,old-2');
+    }
+  });
+
+  it('keeps its plan in a file, and refuses to carry out another one', async () => {
+    const dump = await ground.dump('custom', NEW);
+    const plan = join(ground.folder, 'plan.json');
+    const planned = await ground.import(ground.variables(), dump, '--plan', plan, '--dry-run');
+    expect(planned.code, planned.stderr).toBe(0);
+    expect(JSON.parse(await readFile(plan, 'utf8'))).toMatchObject({
+      dump: { users: 3, owners: ['zitadel'] },
+    });
+    const other = await ground.import(
+      ground.variables(),
+      await ground.dump('plain', NEW),
+      '--plan',
+      plan,
+      '--yes',
+    );
+    expect(other).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('holds another plan: the dump was'),
+    });
+    const carriedOut = await ground.import(ground.variables(), dump, '--plan', plan, '--yes');
+    expect(carriedOut.code, carriedOut.stderr).toBe(0);
+    expect(await ground.people()).toBe('new-1,new-2,new-3');
+  });
+
+  it('keeps journal and backup in a folder that its owner alone can read', async () => {
+    const backups = join(ground.folder, 'private');
+    const dump = await ground.dump('custom', NEW);
+    const { stdout } = await ground.import(
+      { ...ground.variables(), BACKUP_DIR: backups },
+      dump,
+      '--yes',
+      '--json',
+    );
+    const { journal } = JSON.parse(stdout) as { journal: string };
+    const modes = await Promise.all(
+      [backups, journal, join(journal, 'target.dump'), join(journal, 'journal.jsonl')].map(async (path) =>
+        ((await stat(path)).mode & 0o777).toString(8),
+      ),
+    );
+    expect(modes).toEqual(['700', '700', '600', '600']);
+  });
+
+  it('makes the database where there is none', async () => {
+    const dump = await ground.dump('custom', NEW);
+    const variables = ground.variables('zitadel_fresh');
+    const { code, stderr } = await ground.import(variables, dump, '--to', 'postgres', '--yes');
+    expect(code, stderr).toBe(0);
+    expect(await ground.people('zitadel_fresh')).toBe('new-1,new-2,new-3');
+    expect(await ground.databases('zitadel_fresh')).toEqual(['zitadel_fresh']);
+  });
+
+  it('gives what a --no-owner dump holds to the owner of the former tables', async () => {
+    const dump = await ground.dump('plain', NEW, '--no-owner');
+    const { code, stderr } = await ground.import(ground.variables(), dump, '--yes');
+    expect(code, stderr).toBe(0);
+    expect(
+      await ground.query(
+        "select distinct tableowner from pg_tables where schemaname = 'projections'",
+        'zitadel',
+      ),
+    ).toBe('zitadel');
+  });
+
+  it('keeps privileges, settings and the limit of connections of the database', async () => {
+    await ground.query(
+      "alter database zitadel connection limit 40; alter database zitadel set work_mem to '7MB'; grant create on database zitadel to zitadel; revoke connect on database zitadel from public",
+    );
+    const { code, stderr } = await ground.import(
+      ground.variables(),
+      await ground.dump('custom', NEW),
+      '--yes',
+    );
+    expect(code, stderr).toBe(0);
+    expect(
+      await ground.query(
+        "select datconnlimit, has_database_privilege('zitadel', 'zitadel', 'create'), has_database_privilege('pg_monitor', 'zitadel', 'connect'), (select setconfig from pg_db_role_setting where setdatabase = d.oid) from pg_database d where datname = 'zitadel'",
+      ),
+    ).toBe('40|t|f|{work_mem=7MB}');
+  });
+
+  it('goes back to the former database by `recover`: by its name while it is kept, and by the backup after `finish`', async () => {
+    const dump = await ground.dump('custom', NEW);
+    for (const finish of [false, true]) {
+      const done = await ground.import(ground.variables(), dump, '--yes');
+      expect(done.code, done.stderr).toBe(0);
+      if (finish) await ground.import(ground.variables(), 'finish', '--yes');
+      const unconfirmed = await ground.import(ground.variables(), 'recover');
+      expect(unconfirmed.code).toBe(1);
+      expect(await ground.people()).toBe('new-1,new-2,new-3');
+      const { code, stdout, stderr } = await ground.import(ground.variables(), 'recover', '--yes', '--json');
+      expect(code, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, by: finish ? 'backup' : 'rename' });
+      expect(await ground.people()).toBe('old-1,old-2');
+      await ground.import(ground.variables(), 'finish', '--yes');
+      expect(await ground.databases()).toEqual(['zitadel']);
+    }
+  });
+
+  it('waits for the sessions of the target, names who holds one, and swaps when they have ended', async () => {
+    const dump = await ground.dump('custom', NEW);
+    const { openPgSession } = await import('../../shared/adapters/postgres/session.ts');
+    const held = await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!);
+    await held.script("set application_name to 'the running zitadel'");
+    const { spawnSallyport } = await import('../support/sallyport.ts');
+    const child = spawnSallyport(ground.variables(), 'zitadel', 'import', dump, '--yes');
+    let said = '';
+    await new Promise<void>((resolve) => {
+      child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        if (said.includes('waiting: connected to zitadel')) resolve();
+      });
+    });
+    expect(said).toContain('the running zitadel');
+    expect(await ground.people()).toBe('old-1,old-2');
+    await held.close();
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect(code, said).toBe(0);
+    expect(await ground.people()).toBe('new-1,new-2,new-3');
+  });
+
+  it('gives up on sessions that do not end in time, and goes on by --resume', async () => {
+    const dump = await ground.dump('custom', NEW);
+    const { openPgSession } = await import('../../shared/adapters/postgres/session.ts');
+    const held = await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!);
+    const gaveUp = await ground.import(ground.variables(), dump, '--yes', '--wait', '1');
+    expect(gaveUp).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('sessions are still connected to zitadel'),
+    });
+    expect(gaveUp.stderr).toContain('sallyport zitadel import recover');
+    await held.close();
+    const { code, stderr } = await ground.import(ground.variables(), '--resume');
+    expect(code, stderr).toBe(0);
+    expect(await ground.people()).toBe('new-1,new-2,new-3');
+  });
+
+  it('proves the masterkey by a private key or a signing key where there is no web key', async () => {
+    for (const proof of ['private key', 'signing key'] as const) {
+      const { code, stdout, stderr } = await ground.import(
+        ground.variables(),
+        await ground.dump('plain', { ...NEW, proof }),
+        '--dry-run',
+      );
+      expect(code, stderr).toBe(0);
+      expect(stdout).toContain(`it opens ${proof}`);
+    }
+  });
+
+  it('says that the masterkey is not proven where none is given', async () => {
+    const { ZITADEL_MASTERKEY: _, ...variables } = ground.variables();
+    const { code, stdout } = await ground.import(variables, await ground.dump('custom', NEW), '--dry-run');
+    expect(code).toBe(0);
+    expect(stdout).toContain('skipped  masterkey: ZITADEL_MASTERKEY is not set');
+  });
+
+  it('leaves no password in its arguments, its output or its journal', async () => {
+    await ground.query("create role operator superuser login password 'Grendel-7-secret'");
+    const url = ground
+      .variables()
+      ['ZITADEL_DATABASE_URL']!.replace('postgres@', 'operator:Grendel-7-secret@');
+    await mkdir(join(ground.folder, 'quiet'), { recursive: true });
+    const variables = {
+      ...ground.variables(),
+      ZITADEL_DATABASE_URL: url,
+      BACKUP_DIR: join(ground.folder, 'quiet'),
+    };
+    const { code, stdout, stderr } = await ground.import(
+      variables,
+      await ground.dump('custom', NEW),
+      '--yes',
+      '--json',
+    );
+    expect(code, stderr).toBe(0);
+    const { journal } = JSON.parse(stdout) as { journal: string };
+    const kept = await readFile(join(journal, 'journal.jsonl'), 'utf8');
+    expect(stdout + stderr + kept).not.toContain('Grendel');
+  });
+});
