@@ -77,10 +77,8 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
       plan,
       '--yes',
     );
-    expect(other).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('holds another plan: the dump was'),
-    });
+    expect(other.code).toBe(1);
+    expect(other.stderr).toContain('holds another plan: the dump was');
     const carriedOut = await ground.import(ground.variables(), dump, '--plan', plan, '--yes');
     expect(carriedOut.code, carriedOut.stderr).toBe(0);
     expect(await ground.people()).toBe('new-1,new-2,new-3');
@@ -187,10 +185,8 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     const { openPgSession } = await import('../../shared/adapters/postgres/session.ts');
     const held = await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!);
     const gaveUp = await ground.import(ground.variables(), dump, '--yes', '--wait', '1');
-    expect(gaveUp).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('sessions are still connected to zitadel'),
-    });
+    expect(gaveUp.code).toBe(1);
+    expect(gaveUp.stderr).toContain('sessions are still connected to zitadel');
     expect(gaveUp.stderr).toContain('sallyport zitadel import recover');
     await held.close();
     const { code, stderr } = await ground.import(ground.variables(), '--resume');
@@ -211,7 +207,7 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
   });
 
   it('says that the masterkey is not proven where none is given', async () => {
-    const { ZITADEL_MASTERKEY: _, ...variables } = ground.variables();
+    const variables = { ...ground.variables(), ZITADEL_MASTERKEY: '' };
     const { code, stdout } = await ground.import(variables, await ground.dump('custom', NEW), '--dry-run');
     expect(code).toBe(0);
     expect(stdout).toContain('skipped  masterkey: ZITADEL_MASTERKEY is not set');

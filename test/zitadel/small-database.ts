@@ -68,6 +68,7 @@ insert into projections.users14 select 'u' || n, '${INSTANCE}', '${prefix}-' || 
 insert into projections.users14_humans select 'u' || n, '${INSTANCE}', '${prefix}-' || n || '@example.org' from generate_series(1, ${people}) n;
 insert into eventstore.events2 select '${INSTANCE}', 'user', 'u' || n, 'user.human.added', 1, 2, now(),
   jsonb_build_object('userName', '${prefix}-' || n, 'pad', repeat('x', ${payloadBytes})), '', '${ORGANIZATION}', 100 + n, 0 from generate_series(1, ${people}) n;
+insert into projections.current_states (projection_name, instance_id, "position") values ('projections.users14', '${INSTANCE}', ${100 + people});
 ${steps.map((step, at) => `insert into eventstore.events2 values ('', 'system', 'SYSTEM', 'system.migration.done', ${at + 1}, 1, now(), ${text(JSON.stringify({ name: step }))}, 'system', 'SYSTEM', ${at + 1}, 0);`).join('\n')}
 ${proofOf(options.proof ?? 'web key', dataKey)}
 `;
