@@ -10,7 +10,11 @@ const SHOWN = 5;
 const STATEMENT_TIMEOUT_MS = 30 * 60_000;
 
 /** Waits until every projection has reduced the newest event of its types. Those that have not in time are named, and go on. */
-export async function projections({ server, waitMs, signal }: Run): Promise<Readonly<Record<string, unknown>>> {
+export async function projections({
+  server,
+  waitMs,
+  signal,
+}: Run): Promise<Readonly<Record<string, unknown>>> {
   const until = Date.now() + waitMs;
   for (;;) {
     const behind = await namesBehind(server.url);
