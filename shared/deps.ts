@@ -11,6 +11,7 @@ import { openFgaRelations } from './adapters/openfga/relations.ts';
 import { openSignIn } from './adapters/oauth4webapi/sign-in.ts';
 import { openFgaTuples } from './adapters/openfga/tuples.ts';
 import { fetchUpstream } from './adapters/workerd/upstream.ts';
+import { openZitadelApi } from './adapters/zitadel/api.ts';
 import { openZitadelDirectory } from './adapters/zitadel/directory.ts';
 import type { AuthorizationModels } from './ports/authorization-models.ts';
 import type { DirectoryConfig, MigrationConfig } from './configuration/providers.ts';
@@ -32,6 +33,7 @@ import type { Relations } from './ports/relations.ts';
 import type { SignIn } from './ports/sign-in.ts';
 import type { Tuples } from './ports/tuples.ts';
 import type { Upstream } from './ports/upstream.ts';
+import type { ZitadelApi } from './ports/zitadel-api.ts';
 import { smtpServer } from './adapters/smtp/server.ts';
 import type { MailConfig } from './configuration/mail.ts';
 import type { MailServer } from './ports/mail.ts';
@@ -107,6 +109,14 @@ export function openDirectory(
   return directory.provider === 'kanidm'
     ? openKanidmDirectory(directory, { exchange, clock, random })
     : openZitadelDirectory(directory, { exchange, clock });
+}
+
+/** Zitadel's own API, as a service account. */
+export function openZitadel(
+  account: { readonly url: string; readonly token: string },
+  { platform }: Pick<Ground, 'platform'>,
+): ZitadelApi {
+  return openZitadelApi(account, platform.exchange);
 }
 
 function directoryOf({ migration: { directory } }: DepsConfig, ground: Ground): Directory | null {

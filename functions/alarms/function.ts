@@ -4,11 +4,12 @@ import type { Brought } from '../../shared/edge/function.ts';
 import { ALARMS, standingAlarms } from '../../shared/figures/alarms.ts';
 import type { Outbox } from '../../shared/mail/outbox.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
-import type { Job } from '../../shared/runs/job.ts';
-import { findAlarms } from './conditions.ts';
+import type { Job, JobDetail } from '../../shared/runs/job.ts';
+import { findAlarms, type Found } from './conditions.ts';
 import { reportJob } from './report.ts';
 import type { ALARMING, AlarmsConfig } from './slice.ts';
 import { logEvents, mailEvents, postEvents, renewStanding, turnAlarms } from './events.ts';
+import { findWatched } from './watched.ts';
 
 export type AlarmsPorts = Pick<Deps, 'platform' | 'clock' | 'random' | 'log'> & {
   readonly config: { readonly alarms: AlarmsConfig; readonly alerts: AlertsConfig };
@@ -32,35 +33,62 @@ export function createAlarms(ports: AlarmsPorts & Pick<Deps, 'database'>): Broug
 export type AlarmsJobs = Readonly<Record<keyof typeof ALARMING.schedule, Job>>;
 
 export function alarmsJobs(deps: AlarmsPorts & { readonly database: Database }): AlarmsJobs {
-  return { alarms: alarmsJob(deps), 'weekly-report': reportJob(deps) };
+  return { alarms: alarmsJob(deps), watch: watchJob(deps), 'weekly-report': reportJob(deps) };
 }
 
 /** Days that events are kept. */
 const KEPT_DAYS = 400;
 
-/** Judges every alarm, and reports those that turned. A run after an interruption reports what was left. */
-function alarmsJob(deps: AlarmsPorts & { readonly database: Database }): Job {
-  const { database, outbox, config, log } = deps;
-  const exchange = deps.platform.exchange;
-  const { email, webhook } = config.alerts;
+type JobDeps = AlarmsPorts & { readonly database: Database };
+
+/** Judges the alarms of figures, mail and providers. */
+function alarmsJob(deps: JobDeps): Job {
+  const { database } = deps;
   return {
     async run({ signal, dryRun }) {
-      const found = await findAlarms({ ...deps, exchange });
-      const bad = found.filter(({ raised }) => raised).map(({ name }) => name);
-      if (dryRun) return { found: bad };
-      const turned = await turnAlarms(deps, found, webhook !== null);
-      logEvents(log, turned);
-      await renewStanding(database, found);
-      const { dashboard } = config.alarms;
-      const mailed =
-        email === null || outbox === null ? 0 : await mailEvents(database, outbox, { to: email, dashboard });
-      const posts = webhook === null ? {} : await postEvents({ ...deps, exchange }, webhook, signal);
+      const found = await findAlarms({ ...deps, exchange: deps.platform.exchange });
+      const report = await turned(deps, { found, signal, dryRun });
+      if (dryRun) return report;
       await database.execute(
         sql`delete from sallyport_alarm_events where status <> 'pending' and at < now() - interval '1 day' * ${KEPT_DAYS}::int`,
       );
-      const names = (state: 'raised' | 'cleared'): string[] =>
-        turned.flatMap((each) => (each.state === state ? [each.name] : []));
-      return { standing: bad, raised: names('raised'), cleared: names('cleared'), mailed, ...posts };
+      return report;
     },
   };
+}
+
+/** Judges what runs out, or stands still unseen: tokens, certificates, backups, missed events. */
+function watchJob(deps: JobDeps): Job {
+  return {
+    async run({ signal, dryRun }) {
+      const { found, leftOut } = await findWatched(deps);
+      const report = await turned(deps, { found, signal, dryRun });
+      return leftOut.length === 0 ? report : { ...report, left_out: leftOut };
+    },
+  };
+}
+
+interface Judged {
+  readonly found: readonly Found[];
+  readonly signal: AbortSignal;
+  readonly dryRun: boolean;
+}
+
+/** Records what was found, and reports alarms that turned. A run after an interruption reports what was left. */
+async function turned(deps: JobDeps, { found, signal, dryRun }: Judged): Promise<JobDetail> {
+  const { database, outbox, config, log } = deps;
+  const bad = found.filter(({ raised }) => raised).map(({ name }) => name);
+  if (dryRun) return { found: bad };
+  const { email, webhook } = config.alerts;
+  const events = await turnAlarms(deps, found, webhook !== null);
+  logEvents(log, events);
+  await renewStanding(database, found);
+  const { dashboard } = config.alarms;
+  const mailed =
+    email === null || outbox === null ? 0 : await mailEvents(database, outbox, { to: email, dashboard });
+  const exchange = deps.platform.exchange;
+  const posts = webhook === null ? {} : await postEvents({ ...deps, exchange }, webhook, signal);
+  const names = (state: 'raised' | 'cleared'): string[] =>
+    events.flatMap((each) => (each.state === state ? [each.name] : []));
+  return { standing: bad, raised: names('raised'), cleared: names('cleared'), mailed, ...posts };
 }

@@ -1,5 +1,7 @@
 import { ALERTS } from '../../shared/configuration/alerts.ts';
-import { ZITADEL_URLS } from '../../shared/configuration/issuers.ts';
+import * as z from 'zod';
+import { tlsAddresses, type Encrypted } from '../../shared/checks/tls-addresses.ts';
+import { ZITADEL_URLS, zitadelUrl } from '../../shared/configuration/issuers.ts';
 import { publicUrl } from '../../shared/configuration/sessions.ts';
 import { slice } from '../../shared/configuration/slice.ts';
 import { issuerUrl, list } from '../../shared/configuration/values.ts';
@@ -12,6 +14,17 @@ export interface AlarmsConfig {
   readonly dashboard: string | null;
   /** Providers that people sign in by, with their issuers. */
   readonly providers: readonly { readonly name: string; readonly issuer: string }[];
+  readonly watched: WatchedConfig;
+}
+
+/** What runs out, or stands still unseen. */
+export interface WatchedConfig {
+  /** Whose tokens are watched, as a service account; null: nobody's. */
+  readonly zitadel: { readonly url: string; readonly token: string } | null;
+  /** What certificates are read from. */
+  readonly addresses: readonly Encrypted[];
+  /** Null: no backups are kept here. */
+  readonly backupDir: string | null;
 }
 
 const OWN = slice({
@@ -21,9 +34,12 @@ const OWN = slice({
     PUBLIC_URL: publicUrl.optional().catch(undefined),
     ...ZITADEL_URLS,
     KANIDM_ISSUER_URL: issuerUrl.optional(),
+    ZITADEL_SERVICE_TOKEN: z.string().optional(),
+    BACKUP_DIR: z.string().optional(),
   },
-  read: (v): { readonly alarms: AlarmsConfig } => {
+  read: (v, { written }): { readonly alarms: AlarmsConfig } => {
     const figuresKept = v.FUNCTIONS.includes('analytics');
+    const [url, token] = [zitadelUrl(v), v.ZITADEL_SERVICE_TOKEN];
     const issuers = { kanidm: v.KANIDM_ISSUER_URL, zitadel: v.ZITADEL_ISSUER_URL };
     return {
       alarms: {
@@ -32,6 +48,11 @@ const OWN = slice({
         providers: Object.entries(issuers).flatMap(([name, issuer]) =>
           issuer === undefined ? [] : [{ name, issuer }],
         ),
+        watched: {
+          zitadel: url === undefined || token === undefined ? null : { url, token },
+          addresses: tlsAddresses(written).encrypted,
+          backupDir: v.BACKUP_DIR ?? null,
+        },
       },
     };
   },
@@ -42,6 +63,6 @@ export const ALARMING = {
   name: 'alarms',
   paths: [],
   // By its name: the number of a weekday differs between schedulers.
-  schedule: { alarms: '*/5 * * * *', 'weekly-report': '0 6 * * MON' },
+  schedule: { alarms: '*/5 * * * *', watch: '*/10 * * * *', 'weekly-report': '0 6 * * MON' },
   slice: OWN.and(ALERTS),
 } as const satisfies EdgeFunction;

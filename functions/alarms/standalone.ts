@@ -25,5 +25,6 @@ function job(name: keyof AlarmsJobs): StandaloneJob {
 
 export const STANDALONE: Readonly<Record<keyof typeof ALARMING.schedule, StandaloneJob>> = {
   alarms: job('alarms'),
+  watch: job('watch'),
   'weekly-report': job('weekly-report'),
 };

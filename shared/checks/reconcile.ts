@@ -8,6 +8,8 @@ const LATE_S = 1_800;
 
 const Row = z.object({
   seconds: z.number().nullable(),
+  /** Since the first run of any job that is on record. */
+  known: z.number().nullable(),
   outcome: z.string().nullable(),
   detail: z
     .looseObject({
@@ -21,18 +23,22 @@ const Row = z.object({
 /** How long ago the events whose delivery was missed were last fetched to the end. Throws NotSetUp where nothing fetches them, and as `Database`. */
 export async function reconcileLag(database: Pick<Database, 'query'>): Promise<Finding> {
   const [row] = await database.query(
-    sql`select extract(epoch from now() - lease.last_success_at)::float8 as seconds, run.outcome, run.detail
-        from sallyport_leases lease
+    sql`select extract(epoch from now() - lease.last_success_at)::float8 as seconds, run.outcome, run.detail,
+          extract(epoch from now() - (select min(started_at) from sallyport_cron_runs))::float8 as known
+        from (values (0)) one
+        left join sallyport_leases lease on lease.name = 'webhooks-reconcile'
         left join lateral (
           select outcome, detail from sallyport_cron_runs
           where job = lease.name and outcome is not null order by started_at desc limit 1
-        ) run on true
-        where lease.name = 'webhooks-reconcile'`,
+        ) run on true`,
     Row,
   );
-  if (row === undefined || (row.seconds === null && row.outcome === null))
-    return red('events whose delivery was missed have never been fetched: no process runs the regular jobs');
-  const { seconds, detail } = row;
+  const { seconds = null, known = null, outcome = null, detail = null } = row ?? {};
+  if (seconds === null && outcome === null) {
+    if (known !== null && known < LATE_S)
+      return yellow('missed events have not been fetched yet: the regular jobs have only begun');
+    return red('missed events have never been fetched: no process runs the regular jobs');
+  }
   if (detail?.state?.startsWith('not configured') === true) throw new NotSetUp(detail.state);
   const why = detail?.error === undefined ? '' : `: ${detail.error.slice(0, 200)}`;
   if (seconds === null) return red(`missed events were never fetched to the end${why}`);

@@ -86,7 +86,12 @@ describe.skipIf(POSTGRES.missing)('alarms (needs the postgresql package)', () =>
       log: { ...platform.log('silent'), ...log },
       outbox: { ...instance(database, 1).outbox, nudge: () => undefined },
       config: {
-        alarms: { figuresKept: true, dashboard: 'https://app.example.org/analytics', providers },
+        alarms: {
+          figuresKept: true,
+          dashboard: 'https://app.example.org/analytics',
+          providers,
+          watched: { zitadel: null, addresses: [], backupDir: null },
+        },
         alerts: { email: TO, webhook: { url: `${url}/hook`, key: KEY } },
       },
     };

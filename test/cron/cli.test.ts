@@ -55,6 +55,7 @@ describe('the commands of jobs and of the reconcile', () => {
       { job: 'mail-prune', schedule: '30 3 * * *' },
       { job: 'figures-rollup', schedule: '*/5 * * * *' },
       { job: 'alarms', schedule: '*/5 * * * *' },
+      { job: 'watch', schedule: '*/10 * * * *' },
       { job: 'weekly-report', schedule: '0 6 * * MON' },
     ]);
   });

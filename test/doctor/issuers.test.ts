@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createIssuer, type FakeIssuer } from '../support/issuer.ts';
 import { serve, type Served } from '../support/serve.ts';
-import { doctor, found } from './stage.ts';
+import { containing, doctor, found } from './stage.ts';
 
 const CLIENT = { id: 'gateway', secret: 'the-secret-of-a-client' };
 
@@ -23,7 +23,6 @@ describe('checks of issuers', () => {
   afterEach(() => {
     issuer.faults.clear();
     issuer.extraKeys.length = 0;
-    for (const name of Object.keys(issuer.metadata)) delete issuer.metadata[name];
   });
 
   it('are green where a provider serves what it has to', async () => {
@@ -55,12 +54,12 @@ describe('checks of issuers', () => {
     issuer.extraKeys.push({ kty: 'RSA', n: 'AQAB', e: 'AQAB', kid: 'weak', use: 'sig' });
     expect(await found(variables, 'keys')).toMatchObject({
       status: 'yellow',
-      cause: expect.stringContaining('weak'),
+      cause: containing('weak'),
     });
     issuer.removeKey('key-1');
     expect(await found(variables, 'keys')).toMatchObject({
       status: 'red',
-      cause: expect.stringContaining('no key'),
+      cause: containing('no key'),
     });
     await issuer.addKey('key-1');
   });
@@ -68,7 +67,7 @@ describe('checks of issuers', () => {
   it('introspection is red where the provider refuses the client, without its secret', async () => {
     const wrong = { ...variables, ZITADEL_CLIENT_SECRET: 'another-secret-text' };
     const { status, cause } = await found(wrong, 'introspection');
-    expect([status, cause]).toEqual(['red', expect.stringContaining('ZITADEL_CLIENT_SECRET')]);
+    expect([status, cause]).toEqual(['red', containing('ZITADEL_CLIENT_SECRET')]);
     expect(cause).not.toContain('another-secret-text');
   });
 
@@ -79,7 +78,7 @@ describe('checks of issuers', () => {
       );
       try {
         const { status, cause } = await found({ ZITADEL_ISSUER_URL: skewed.url }, 'clock-skew');
-        expect([status, cause]).toEqual(['red', expect.stringContaining(seconds > 0 ? 'ahead' : 'behind')]);
+        expect([status, cause]).toEqual(['red', containing(seconds > 0 ? 'ahead' : 'behind')]);
       } finally {
         await skewed.close();
       }

@@ -33,3 +33,7 @@ export async function found(variables: Variables, name: string): Promise<Found> 
   if (result === undefined) throw new Error(`there is no check ${name}`);
   return result;
 }
+
+/** For `toMatchObject` and its like. */
+export const containing = (text: string): unknown => expect.stringContaining(text);
+export const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);

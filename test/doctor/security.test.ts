@@ -1,0 +1,174 @@
+import { createServer as createTcp } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, TLSSocket } from 'node:tls';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { advisoriesFor } from '../../cli/doctor/advisories.ts';
+import { redactor } from '../../cli/doctor/secrets.ts';
+import { periodOf } from '../../cli/doctor/regular.ts';
+import { judgeCertificate } from '../../shared/checks/expiry.ts';
+import { startRealOpenFga } from '../services/openfga.ts';
+import { makeCertificates, type Certificate } from '../support/certificates.ts';
+import { serve } from '../support/serve.ts';
+import { containing, found } from './stage.ts';
+
+const certificates = makeCertificates();
+const NOW = Date.UTC(2027, 0, 1);
+const DAY_MS = 86_400_000;
+
+describe('the check of certificates', () => {
+  let folder: string;
+  let trusting: Record<string, string>;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sallyport-doctor-'));
+    const file = join(folder, 'ca.pem');
+    await writeFile(file, certificates.authority);
+    trusting = { NODE_EXTRA_CA_CERTS: file };
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function presenting({ cert, key }: Certificate): Promise<number> {
+    const server: Server = createServer({ cert, key }, (socket) => socket.end());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    return (server.address() as AddressInfo).port;
+  }
+
+  it.each([
+    ['expired', certificates.expired, 'has expired'],
+    ['for another host', certificates.otherHost, 'for another host'],
+    ['self-signed', certificates.selfSigned, 'self-signed'],
+    ['about to run out', certificates.good, 'runs out in 2 days'],
+  ])('is red for one that is %s', async (_what, certificate, cause) => {
+    const port = await presenting(certificate);
+    expect(await found({ ...trusting, PUBLIC_URL: `https://localhost:${port}` }, 'tls')).toMatchObject({
+      status: 'red',
+      cause: containing(cause),
+    });
+  });
+
+  it('reads that of a mail server behind STARTTLS, and of Postgres behind its SSLRequest', async () => {
+    const behind = async (greet: (write: (text: string) => void, heard: string) => 'tls' | undefined) => {
+      const server = createTcp((socket) => {
+        greet((text) => void socket.write(text), '');
+        const hear = (chunk: Buffer): void => {
+          if (greet((text) => void socket.write(text), chunk.toString('latin1')) !== 'tls') return;
+          socket.off('data', hear);
+          new TLSSocket(socket, { isServer: true, ...certificates.expired }).on('error', () => undefined);
+        };
+        socket.on('data', hear);
+        socket.on('error', () => undefined);
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      onTestFinished(() => void server.close());
+      return (server.address() as AddressInfo).port;
+    };
+    const smtp = await behind((write, heard) => {
+      if (heard === '') write('220 mail\r\n');
+      else if (heard.startsWith('EHLO')) write('250-mail\r\n250 STARTTLS\r\n');
+      else if (heard.startsWith('STARTTLS')) {
+        write('220 go\r\n');
+        return 'tls';
+      }
+      return undefined;
+    });
+    expect(
+      await found({ ...trusting, MAIL_URL: `smtp://localhost:${smtp}`, MAIL_FROM: 'a@example.org' }, 'tls'),
+    ).toMatchObject({
+      status: 'red',
+      cause: containing('has expired'),
+    });
+    const postgres = await behind((write, heard) => {
+      if (heard === '') return undefined;
+      write('S');
+      return 'tls';
+    });
+    const url = `postgres://u:p@localhost:${postgres}/d?sslmode=verify-full`;
+    expect(await found({ ...trusting, DATABASE_URL: url }, 'tls')).toMatchObject({
+      status: 'red',
+      cause: containing('has expired'),
+    });
+  });
+
+  it('is red for a public address without TLS, green for private ones, and judges by days', async () => {
+    expect(await found({ UPSTREAM_URL: 'http://198.51.100.7' }, 'tls')).toMatchObject({ status: 'green' });
+    expect(await found({ UPSTREAM_URL: 'http://1.1.1.1' }, 'tls')).toMatchObject({
+      status: 'red',
+      cause: containing('without TLS'),
+    });
+    const inDays = (days: number) =>
+      judgeCertificate('h', { validTo: new Date(NOW + days * DAY_MS), fault: undefined }, NOW).status;
+    expect([inDays(30), inDays(20), inDays(6), inDays(-1)]).toEqual(['green', 'yellow', 'red', 'red']);
+  });
+});
+
+describe('the check of network exposure', () => {
+  const rules = (target: string, path: string) =>
+    JSON.stringify([{ path, method: '*', feature: 'public_access', target }]);
+
+  it.each([
+    ['openfga', '/stores/*path'],
+    ['zitadel', '/management/v1/*path'],
+  ])('is red for a rule that leads anyone to %s', async (target, path) => {
+    const variables = { UPSTREAM_URL: 'http://127.0.0.1:1', ACCESS_RULES: rules(target, path) };
+    expect(await found(variables, 'network-exposure')).toMatchObject({
+      status: 'red',
+      cause: containing(path),
+    });
+  });
+
+  it('is red where the own address serves stores to whoever asks', async () => {
+    const open = await serve(0, async () => Response.json({ stores: [] }));
+    onTestFinished(() => open.close());
+    const variables = { UPSTREAM_URL: 'http://127.0.0.1:1', ACCESS_RULES: '[]', PUBLIC_URL: open.url };
+    expect(await found(variables, 'network-exposure')).toMatchObject({
+      status: 'red',
+      cause: containing('/stores'),
+    });
+  });
+
+  it('takes a real OpenFGA without authentication on this machine for closed', async () => {
+    const openfga = await startRealOpenFga();
+    if (openfga === undefined) return;
+    onTestFinished(() => openfga.close());
+    expect(await found({ OPENFGA_URL: openfga.url, ACCESS_RULES: '[]' }, 'network-exposure')).toMatchObject({
+      status: 'green',
+    });
+  });
+});
+
+describe('what checks compute', () => {
+  it('compares versions with ranges up to the one that is mended', () => {
+    const ids = (...asked: Parameters<typeof advisoriesFor>) => advisoriesFor(...asked)?.map(({ id }) => id);
+    expect(ids('zitadel', 'v4.15.2')).toEqual([]);
+    expect(ids('zitadel', '4.15.1')).toContain('CVE-2026-55671 (GHSA-29jh-8cfq-rr8x)');
+    expect(ids('openfga', '1.18.0')).toEqual([]);
+    expect(ids('redis', '7.0.15')).toEqual(['CVE-2025-49844 (GHSA-4789-qfc9-5f9q)']);
+    expect(ids('redis', '7.4.6')).toEqual([]);
+    expect(ids('postgres', '15.9 (Debian 15.9-0+deb12u1)')).toContain('CVE-2025-8714, CVE-2025-8715');
+    expect(ids('zitadel', '4.x-02d07e951')).toBeUndefined();
+  });
+
+  it('knows how often a pattern is due', () => {
+    expect(['* * * * *', '*/5 * * * *', '30 3 * * *', '0 6 * * MON', '0 * * * *'].map(periodOf)).toEqual([
+      ...[60, 300, 86_400, 604_800, 3_600],
+    ]);
+  });
+
+  it('hides secrets as they are, within lists and within URLs', () => {
+    const redact = redactor({
+      WEBHOOK_SIGNING_KEYS: 'first-key,second-key',
+      REDIS_URL: 'redis://u:p%40ssword@h',
+      OPENFGA_API_TOKEN: 'abcdef',
+      UPSTREAM_URL: 'https://api.example.org',
+    });
+    expect(redact('second-key p@ssword p%40ssword abcdef https://api.example.org')).toBe(
+      '… … … … https://api.example.org',
+    );
+  });
+});

@@ -1,0 +1,157 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pat, refusal, startZitadelAnswers, type ZitadelAnswers } from './zitadel-api.ts';
+import { containing, doctor, found } from './stage.ts';
+
+const ALL = ['zitadel-token', 'zitadel-instance', 'login-v2', 'pat-age', 'admin-mfa'];
+
+describe('checks of Zitadel by its API', () => {
+  let zitadel: ZitadelAnswers;
+  let variables: Record<string, string>;
+  beforeEach(async () => {
+    zitadel = await startZitadelAnswers();
+    variables = {
+      ZITADEL_ISSUER_URL: zitadel.url,
+      ZITADEL_AUDIENCE: 'api',
+      ZITADEL_API_URL: zitadel.url,
+      ZITADEL_SERVICE_TOKEN: zitadel.token,
+    };
+  });
+  afterEach(() => zitadel.close());
+
+  it('are green where all is well', async () => {
+    const results = await doctor(variables, ...ALL);
+    expect(
+      Object.values(results)
+        .map(({ name, status }) => `${name} ${status}`)
+        .sort(),
+    ).toEqual(ALL.map((name) => `${name} green`).sort());
+  });
+
+  it('zitadel-token is red for a token that is none any more, and says AUTH-7fs1e but not the token', async () => {
+    const dead = { ...variables, ZITADEL_SERVICE_TOKEN: 'eyJ-another-token-text' };
+    const { status, cause, next } = await found(dead, 'zitadel-token');
+    expect([status, cause, next]).toEqual([
+      'red',
+      containing('AUTH-7fs1e'),
+      'sallyport zitadel tokens rotate',
+    ]);
+    expect(cause).not.toContain('eyJ-another-token-text');
+    const provisioning = {
+      ...variables,
+      ZITADEL_PROVISIONING_TOKEN: 'eyJ-a-third-token-text',
+    };
+    expect(await found(provisioning, 'zitadel-token')).toMatchObject({
+      status: 'red',
+      cause: containing('ZITADEL_PROVISIONING_TOKEN'),
+    });
+  });
+
+  it('tells another masterkey, a right that is lacking and a Zitadel that is away apart', async () => {
+    const route = 'GET /admin/v1/instances/me';
+    zitadel.set(route, refusal(401, 16, 'Errors.Internal', 'CRYPT-OhN2u'));
+    expect(await found(variables, 'zitadel-token')).toMatchObject({
+      status: 'red',
+      cause: containing('masterkey'),
+    });
+    zitadel.set(route, refusal(403, 7, 'No matching permissions found', 'AUTH-5mWD2'));
+    expect(await found(variables, 'zitadel-token')).toMatchObject({
+      status: 'red',
+      cause: containing('permission denied'),
+      next: containing('IAM_OWNER_VIEWER'),
+    });
+    const away = { ...variables, ZITADEL_API_URL: 'http://127.0.0.1:1' };
+    expect(await found(away, 'zitadel-token')).toMatchObject({
+      status: 'red',
+      next: containing('ZITADEL_API_URL'),
+    });
+  });
+
+  it('zitadel-instance is red where another instance answers, whose people are not found', async () => {
+    const elsewhere = { ...variables, ZITADEL_EXTERNALDOMAIN: 'auth.example.org' };
+    const { status, cause, next } = await found(elsewhere, 'zitadel-instance');
+    expect([status, cause]).toEqual(['red', containing('user not found')]);
+    expect(next).toContain('login-names explain');
+  });
+
+  it('login-v2 is red where it is required and its pages fail', async () => {
+    zitadel.set('GET /v2/features/instance', { loginV2: { required: true } });
+    expect(await found(variables, 'login-v2')).toMatchObject({
+      status: 'red',
+      cause: containing('no base URI'),
+    });
+    zitadel.set('GET /v2/features/instance', {
+      loginV2: { required: true, baseUri: `${zitadel.url}/ui/pages` },
+    });
+    zitadel.set('GET /ui/pages', refusal(500, 13, 'Errors.Token.Invalid', 'AUTH-7fs1e'));
+    const { status, cause } = await found(variables, 'login-v2');
+    expect([status, cause]).toEqual(['red', containing('AUTH-7fs1e')]);
+    zitadel.set('GET /ui/pages', {});
+    expect(await found(variables, 'login-v2')).toMatchObject({ status: 'green' });
+  });
+
+  it('pat-age is red for a token older than 90 days and for one about to run out, yellow before', async () => {
+    const route = 'POST /v2/users/pats/search';
+    const listed = (...result: object[]): void => {
+      zitadel.set(route, { pagination: { totalResult: String(result.length) }, result });
+    };
+    listed(pat('1', 3, 60), pat('2', 91, 60));
+    const old = await found(variables, 'pat-age');
+    expect(old).toMatchObject({
+      status: 'red',
+      cause: containing('token 2'),
+      next: containing('tokens rotate'),
+    });
+    expect(old.cause).not.toContain('token 1');
+    listed(pat('3', 1, 1));
+    expect(await found(variables, 'pat-age')).toMatchObject({
+      status: 'red',
+      cause: containing('runs out in'),
+    });
+    listed(pat('4', 80, 60));
+    expect(await found(variables, 'pat-age')).toMatchObject({ status: 'yellow' });
+    listed(pat('5', 400, -1));
+    expect(await found(variables, 'pat-age')).toMatchObject({ status: 'green' });
+  });
+
+  it('admin-mfa is red for a person with a password alone, not for a machine, and green where it is forced', async () => {
+    zitadel.set('GET /v2/users/7/authentication_methods', {
+      authMethodTypes: ['AUTHENTICATION_METHOD_TYPE_PASSWORD'],
+    });
+    const { status, cause } = await found(variables, 'admin-mfa');
+    expect([status, cause]).toEqual(['red', containing('alice@example.org')]);
+    expect(cause).not.toContain('gateway');
+    zitadel.set('GET /admin/v1/policies/login', { policy: { forceMfa: true } });
+    expect(await found(variables, 'admin-mfa')).toMatchObject({ status: 'green' });
+  });
+
+  it('admin-mfa asks the older list where the release has no other', async () => {
+    zitadel.set(
+      'POST /zitadel.internal_permission.v2.InternalPermissionService/ListAdministrators',
+      undefined,
+    );
+    zitadel.set('POST /admin/v1/members/_search', { result: [{ userId: '7', roles: ['IAM_OWNER'] }] });
+    expect(await found(variables, 'admin-mfa')).toMatchObject({ status: 'green' });
+  });
+
+  it('versions is red for a Zitadel with a grave advisory, and says when it cannot tell', async () => {
+    const version = (text: string): void => {
+      zitadel.set('GET /admin/v1/instances/me', { instance: { id: '1', version: text, domains: [] } });
+    };
+    expect(await found(variables, 'versions')).toMatchObject({ status: 'green' });
+    version('v4.5.0');
+    expect(await found(variables, 'versions')).toMatchObject({
+      status: 'red',
+      cause: containing('CVE-2025-64103'),
+    });
+    version('v4.13.1');
+    expect(await found(variables, 'versions')).toMatchObject({
+      status: 'yellow',
+      cause: containing('CVE-2026-55671'),
+    });
+    version('4.x-02d07e951');
+    expect(await found(variables, 'versions')).toMatchObject({
+      status: 'yellow',
+      cause: containing('4.x-02d07e951'),
+    });
+  });
+});
