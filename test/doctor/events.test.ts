@@ -1,3 +1,4 @@
+// Long because each check is turned red beside the same database or the same stand-ins.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { zitadelSigned } from '../../shared/edge/zitadel-signature.ts';
 import { HANDLED_EVENT_TYPES } from '../../functions/webhooks/event.ts';
