@@ -73,28 +73,26 @@ async function planOf(
   directory: DirectoryConfig | null,
   database: Database,
 ): Promise<Forgotten> {
-  const elsewhere = accounts.filter((each) => !isAt(each, directory));
-  return { accounts, elsewhere, rows: await countsOf(held, database), user: await userOf(held, database) };
+  const { id, email } = held;
+  const before = referencesTo(sql`select ${id}::uuid`);
+  const holdings = holdingsOf(held, { held: true }).filter(({ reduced }) => reduced !== null);
+  const results = await database.transaction([
+    ...before,
+    ...holdings.map((holding) => sql`select ${counting(holding)}::int as n`),
+  ]);
+  const named = parseRows(results[before.length - 1]?.rows ?? [], ReferenceRow);
+  const counts = results.slice(before.length).map(({ rows }) => parseRows(rows, CountRow)[0]?.n ?? 0);
+  return {
+    accounts,
+    elsewhere: accounts.filter((each) => !isAt(each, directory)),
+    rows: Object.fromEntries(holdings.map(({ name }, at) => [name, counts[at] ?? 0])),
+    // A row that the application's own tables name is not deleted, since theirs would go with it.
+    user:
+      email === null || email === anonymous(id) ? 'none' : named.length === 0 ? 'removed' : 'anonymised',
+  };
 }
 
 const CountRow = z.object({ n: z.number() });
-
-async function countsOf(held: Held, database: Pick<Database, 'query'>): Promise<Counts> {
-  const rows: Record<string, number> = {};
-  for (const holding of holdingsOf(held)) {
-    if (holding.reduced === null) continue;
-    const [row] = await database.query(sql`select ${counting(holding)}::int as n`, CountRow);
-    rows[holding.name] = row?.n ?? 0;
-  }
-  return rows;
-}
-
-/** A row that the application's own tables name is not deleted, since theirs would go with it. */
-async function userOf({ id, email }: Held, database: Database): Promise<Forgotten['user']> {
-  if (email === null || email === anonymous(id)) return 'none';
-  const results = await database.transaction(referencesTo(sql`select ${id}::uuid`));
-  return parseRows(results.at(-1)?.rows ?? [], ReferenceRow).length === 0 ? 'removed' : 'anonymised';
-}
 
 async function isForgotten(id: string, database: Pick<Database, 'query'>): Promise<boolean> {
   const rows = await database.query(
@@ -144,7 +142,7 @@ async function deleteAccounts(accounts: readonly FoundAccount[], directory: Dire
 /** All of it or nothing. */
 async function erase(held: Held, database: Database): Promise<Pick<Forgotten, 'rows' | 'user'>> {
   const { id } = held;
-  const holdings = holdingsOf(held).flatMap((holding) => {
+  const holdings = holdingsOf(held, { held: true }).flatMap((holding) => {
     const change = erasing(holding);
     return change === null ? [] : [{ name: holding.name, change }];
   });

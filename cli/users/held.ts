@@ -23,8 +23,19 @@ interface Holding {
   readonly already?: Sql;
 }
 
-/** Everything, in an order in which it can be deleted. */
-export function holdingsOf({ id, email, tenantId, accounts }: Held): readonly Holding[] {
+/** What a session that rows of the application name is reduced to: its times, and that it has ended. */
+const REDUCED_SESSION = sql`access_token_hash = null, refresh_token_hash = null, ip_address = null, user_agent = null, device_info = null,
+  kanidm_session_id = null`;
+const IS_REDUCED = sql`(num_nonnulls(r.access_token_hash, r.refresh_token_hash, r.ip_address, r.user_agent, r.device_info, r.kanidm_session_id) = 0)`;
+
+/**
+ * Everything, in an order in which it can be deleted. `held`: within a transaction of `referencesTo`, so that sessions that rows of the
+ * application name are told apart, and stay.
+ */
+export function holdingsOf(
+  { id, email, tenantId, accounts }: Held,
+  { held = false }: { readonly held?: boolean } = {},
+): readonly Holding[] {
   const mine = sql`r.user_id = ${id}::uuid`;
   const ids = [id, ...accounts];
   const sameMail = (column: Sql): Sql => sql`lower(${column}) = lower(${email}::text)`;
@@ -34,7 +45,7 @@ export function holdingsOf({ id, email, tenantId, accounts }: Held): readonly Ho
       table: sql`sallyport_sessions r`,
       where: sql`r.session_id in (select session_id from sessions where user_id = ${id}::uuid)`,
     },
-    { name: 'sessions', table: sql`sessions r`, where: mine },
+    ...sessionsOf(mine, held),
     { name: 'links', table: sql`sallyport_links r`, where: mine },
     { name: 'marks', table: sql`sallyport_people r`, where: mine },
     { name: 'password_resets', table: sql`sallyport_resets r`, where: mine },
@@ -90,6 +101,19 @@ export function holdingsOf({ id, email, tenantId, accounts }: Held): readonly Ho
       already: sql`(r.source = 'erased' or r.what = 'forgotten')`,
     },
     { name: 'figures', table: sql`sallyport_figures_people r`, where: mine, reduced: null },
+  ];
+}
+
+function sessionsOf(mine: Sql, held: boolean): readonly Holding[] {
+  const table = sql`sessions r`;
+  if (!held) return [{ name: 'sessions', table, where: mine }];
+  const isHeld = sql`r.session_id in (select session_id from sallyport_held)`;
+  return [
+    { name: 'sessions', table, where: sql`${mine} and not ${isHeld}` },
+    {
+      ...{ name: 'sessions_reduced', table, where: sql`${mine} and ${isHeld}` },
+      ...{ reduced: REDUCED_SESSION, already: IS_REDUCED },
+    },
   ];
 }
 

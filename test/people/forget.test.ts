@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql, type Sql } from '../../shared/ports/database.ts';
 import { isFailure } from '../../shared/ports/directory.ts';
+import { connect } from '../db/support.ts';
 import { groundOn, HASH } from '../provisioning/ground.ts';
 import { PROVIDERS, type Provider } from '../provisioning/stand-ins.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
@@ -10,6 +11,12 @@ import { sallyport, type Variables } from '../support/sallyport.ts';
 const SECRETS = ['the-content', 'the-token-hash', 'the-refresh-token', HASH];
 const MAIL = 'alice@acme.example.org';
 const Counted = z.object({ n: z.number() });
+
+async function script(url: string, text: string): Promise<void> {
+  const client = await connect(url);
+  await client.query(text);
+  await client.end();
+}
 
 describe.each(PROVIDERS)('one person, at %s', (_name, start) => {
   let provider: Provider;
@@ -160,6 +167,32 @@ describe.each(PROVIDERS)('one person, at %s', (_name, start) => {
     ).toBe(1);
     expect((await run(`users forget ${id} --yes`)).stdout).toContain('nothing is held');
   });
+
+  it.each(['cascade', 'no action', 'set null'])(
+    'rows of the application that name a session stay, and so does the session, reduced to its times (on delete %s)',
+    async (how) => {
+      for (const statement of [
+        `create table carts (id int, session uuid references sessions (session_id) on delete ${how})`,
+        'insert into carts select 1, session_id from sessions',
+        `insert into sessions (user_id, tenant_id, access_token_hash, refresh_token_hash, ip_address, access_token_expires_at, refresh_token_expires_at)
+          select user_id, tenant_id, 'the-token-hash', 'the-token-hash', '203.0.113.7', now(), now() from sessions`,
+      ])
+        await script(db.url, statement);
+      const rows = { sessions: 1, sessions_reduced: 1 };
+      expect(await json(`users forget ${id} --dry-run --json`)).toMatchObject({ row: 'anonymised', rows });
+      expect(await json(`users forget ${id} --yes --json`)).toMatchObject({ code: 0, row: 'anonymised', rows });
+      expect([await account(), await holding(MAIL)]).toEqual([0, []]);
+      for (const text of ['the-token-hash', '203.0.113.7', 'the-refresh-token'])
+        expect([text, await holding(text)]).toEqual([text, []]);
+      expect(
+        await count(
+          sql`select count(*)::int as n from carts c join sessions s on s.session_id = c.session where s.revoked and s.user_id = ${id}`,
+        ),
+      ).toBe(1);
+      expect(await count(sql`select count(*)::int as n from sessions where user_id = ${id}`)).toBe(1);
+      expect((await run(`users forget ${id} --yes`)).stdout).toContain('nothing is held');
+    },
+  );
 
   it('an account that a run made and did not live to write down is deleted too', async () => {
     for (const cut of [
