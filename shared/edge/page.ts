@@ -31,7 +31,7 @@ function shown(value: string | Html | readonly Html[] | undefined): string {
 const STYLE = [
   ':root{color-scheme:light dark;--accent:#0b57b7;--on:#fff;--quiet:#55595e;--line:#8a9097}',
   '@media (prefers-color-scheme:dark){:root{--accent:#8fbcff;--on:#0d1420;--quiet:#adb3ba;--line:#7d838a}}',
-  'body{font:1rem/1.55 system-ui,sans-serif;margin:0}',
+  'body{font:1rem/1.55 system-ui,sans-serif;margin:0;background:Canvas;color:CanvasText}',
   'main{max-width:34rem;margin:0 auto;padding:2.5rem 1.25rem;overflow-wrap:anywhere}',
   'h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}li{margin:.4rem 0}a{color:var(--accent)}',
   'button,.button{display:inline-block;font:inherit;font-weight:600;padding:.65rem 1.2rem;border:0;border-radius:.4rem;cursor:pointer;text-decoration:none;background:var(--accent);color:var(--on)}',

@@ -2,8 +2,8 @@
 import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
-import { LOOKS } from '../services/chromium.ts';
-import { attributes, pagesSuite, tableOf, violations } from './pages.ts';
+import { LOOKS, violations } from '../services/chromium.ts';
+import { attributes, pagesSuite, tableOf } from './pages.ts';
 
 const PAGES = [
   '/analytics',

@@ -4,8 +4,8 @@ import * as z from 'zod';
 import { refreshFigures } from '../../shared/figures/refresh.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { expectRefusal } from '../support/refusal.ts';
-import { openPage } from '../services/chromium.ts';
-import { attributes, DESK, pagesSuite, violations, type PagesStage } from './pages.ts';
+import { openPage, violations } from '../services/chromium.ts';
+import { attributes, DESK, pagesSuite, type PagesStage } from './pages.ts';
 
 pagesSuite('pages of figures, used', (stage) => {
   it('leads who is not signed in to both doors, and back to what was asked for', async () => {

@@ -1,8 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe } from 'vitest';
-import * as z from 'zod';
 import { seedCrossing, type Crossing } from '../../dev/crossing.ts';
 import { refreshFigures } from '../../shared/figures/refresh.ts';
 import { sql } from '../../shared/ports/database.ts';
@@ -76,20 +73,6 @@ export function pagesSuite(name: string, define: (stage: PagesStage) => void): v
       define(stage);
     });
   });
-}
-
-const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const Violations = z.array(z.object({ id: z.string(), impact: z.string().nullable(), place: z.string() }));
-
-/** What axe-core finds serious or critical. */
-export async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found: unknown = await page.evaluate(
-    `axe.run().then(({ violations }) => violations.map(({ id, impact, nodes: [first] }) => ({ id, impact, place: first.html })))`,
-  );
-  return Violations.parse(found).flatMap(({ id, impact, place }) =>
-    impact === 'serious' || impact === 'critical' ? [`${id}: ${place}`] : [],
-  );
 }
 
 /** Texts of the cells of a section's table. */

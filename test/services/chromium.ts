@@ -1,7 +1,10 @@
 /** Debian's Chromium, for pages that people look at. */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { times } from '../support/scale.ts';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import * as z from 'zod';
 
 const BINARY = process.env['CHROMIUM_BIN'] ?? '/usr/bin/chromium';
 const required = process.env['REQUIRE_SERVICES'] === '1';
@@ -54,4 +57,18 @@ export async function openPage(
   const overflow = (): Promise<number> =>
     page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
   return { page, complaints, overflow };
+}
+
+const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const Violations = z.array(z.object({ id: z.string(), impact: z.string().nullable(), place: z.string() }));
+
+/** What axe-core finds serious or critical. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found: unknown = await page.evaluate(
+    `axe.run().then(({ violations }) => violations.map(({ id, impact, nodes: [first] }) => ({ id, impact, place: first.html })))`,
+  );
+  return Violations.parse(found).flatMap(({ id, impact, place }) =>
+    impact === 'serious' || impact === 'critical' ? [`${id}: ${place}`] : [],
+  );
 }
