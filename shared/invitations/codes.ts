@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { addressHash } from '../mail/outcomes.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
 import type { KeyRing } from '../sessions/keys.ts';
+import { nextRange, within } from './due.ts';
 import { ACROSS, ACTIVE, PROVISIONED, UNMAILABLE, whoIs } from './people.ts';
 import { invitationToken } from './token.ts';
 import { LINK_DAYS, type Wave } from './wave.ts';
@@ -30,10 +31,20 @@ function unreached({ id, inviteCode }: WaveKey): Sql {
   return sql`sallyport_invitations i cross join ${whoIs(sql`i.user_id`, is)} where i.wave_id = ${id}::uuid and i.ended_at is null`;
 }
 
-/** Throws as `Database`. */
+/** In pages. Throws as `Database`. */
 export async function countUnreached(database: Pick<Database, 'query'>, wave: WaveKey): Promise<number> {
-  const [row] = await database.query(sql`select count(*)::int as count from ${unreached(wave)}`, CountRow);
-  return row?.count ?? 0;
+  let count = 0;
+  for (let at: string | null = null, more = true; more;) {
+    const range = await nextRange(database, wave, at);
+    if (range === undefined) break;
+    const [row] = await database.query(
+      sql`select count(*)::int as count from ${unreached(wave)} and ${within(range)}`,
+      CountRow,
+    );
+    count += row?.count ?? 0;
+    ({ to: at, more } = range);
+  }
+  return count;
 }
 
 const BATCH = 500;

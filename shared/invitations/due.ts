@@ -28,6 +28,41 @@ export const StepDueRow = DueRow;
 
 const START = '00000000-0000-0000-0000-000000000000';
 
+/** Invitations of a wave by their ids: those after `after`, up to `to`. */
+export interface Range {
+  readonly after: string;
+  readonly to: string;
+}
+
+/** Living invitations looked at by one statement. */
+const RANGE = 10_000;
+const RangeRow = z.object({ to: z.string(), more: z.boolean() });
+
+/** The next living invitations after `after`, null: the first ones; undefined when there are none. Throws as `Database`. */
+export async function nextRange(
+  database: Pick<Database, 'query'>,
+  { id }: Pick<Wave, 'id'>,
+  after: string | null,
+): Promise<(Range & { readonly more: boolean }) | undefined> {
+  const from = after ?? START;
+  const [row] = await database.query(
+    sql`with range as (
+          select invitation_id from sallyport_invitations
+          where wave_id = ${id}::uuid and ended_at is null and invitation_id > ${from}::uuid order by invitation_id limit ${RANGE}::int)
+        select invitation_id as "to", (select count(*) from range) = ${RANGE}::int as more
+        from range order by invitation_id desc limit 1`,
+    RangeRow,
+  );
+  return row === undefined ? undefined : { after: from, ...row };
+}
+
+/** A condition on invitations `i`. */
+export function within({ after, to }: Range): Sql {
+  return sql`(i.invitation_id > ${after}::uuid and i.invitation_id <= ${to}::uuid)`;
+}
+
+const EVERYBODY: Range = { after: START, to: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
+
 const whoIsMailable = ({ inviteCode }: WaveKey): Sql =>
   whoIs(sql`i.user_id`, mailable(sql`${inviteCode}::boolean`));
 
@@ -68,19 +103,20 @@ const NEGATIVE = 'remind--%';
 
 /**
  * Reminders that are due and not made yet, one for each person: that to the deadline first, else the last. The others that came due
- * meanwhile are covered by it. Who accepted and did not finish is among them. Throws as `Database`.
+ * meanwhile are covered by it. Who accepted and did not finish is among them. Of the people of a range. Throws as `Database`.
  */
 export function dueReminders(
   database: Pick<Database, 'query'>,
   wave: WaveKey,
   reminders: readonly Reminder[],
   limit: number,
+  range: Range = EVERYBODY,
 ): Promise<StepDue[]> {
   const steps = sql`select from sallyport_invitation_steps s where s.invitation_id = i.invitation_id`;
   return database.query(
     sql`with i as materialized (
           select distinct on (i.invitation_id) i.invitation_id, i.wave_id, i.user_id, r.step, x.deadline
-          from ${remindersIn(wave, reminders)} and x.due <= now()
+          from ${remindersIn(wave, reminders)} and ${within(range)} and x.due <= now()
             and (r.ms < 0 or i.later_until is null or i.later_until <= now())
             and not exists (${steps} and (s.step = r.step or s.settled_at is null
               or (s.created_at >= x.due and s.step like case when r.ms < 0 then ${NEGATIVE} else 'remind-%' end)))

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { hasPasswords } from '../people/users.ts';
 import { sql, type Database, type Sql } from '../ports/database.ts';
+import { within, type Range } from './due.ts';
 import { LINK_DAYS, type Wave } from './wave.ts';
 
 const BATCH = 1_000;
@@ -98,10 +99,11 @@ const SHOWN = sql`, shown as (
       and u.user_id in (select user_id from users where user_id in (select user_id from mailed) order by user_id for no key update)
   )`;
 
-/** Ends invitations of a wave whose people are across, gone or excluded. Returns how many. Throws as `Database`. */
+/** Ends invitations of a range whose people are across, gone or excluded. Returns how many. Throws as `Database`. */
 export function endInvitations(
   database: Pick<Database, 'execute'>,
   { id }: Pick<Wave, 'id'>,
+  range: Range,
 ): Promise<number> {
   return database.execute(sql`
     update sallyport_invitations i set ended_at = now(), end_reason = over.reason,
@@ -113,7 +115,7 @@ export function endInvitations(
           when u.migration_completed_at is not null or u.auth_method = 'kanidm' then 'completed' end as reason
       from sallyport_invitations i left join users u on u.user_id = i.user_id left join tenants t on t.tenant_id = u.tenant_id
         left join sallyport_people p on p.user_id = i.user_id
-      where i.wave_id = ${id}::uuid and i.ended_at is null
+      where i.wave_id = ${id}::uuid and i.ended_at is null and ${within(range)}
     ) as over
     where i.invitation_id = over.invitation_id and over.reason is not null and i.ended_at is null`);
 }

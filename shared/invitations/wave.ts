@@ -52,6 +52,8 @@ export const WaveRow = z.object({
   cut: Cut.nullable(),
   /** The last user by id who was looked at when its people were taken; null: nobody yet. */
   takenTo: z.string().nullable(),
+  /** The last invitation by id that the job has looked through; null: all of them. */
+  sweptTo: z.string().nullable(),
   /** People taken so far. */
   taken: z.number(),
   createdAt: z.date(),
@@ -63,7 +65,7 @@ export type Wave = Readonly<z.output<typeof WaveRow>>;
 /** Columns of a Wave, over `sallyport_waves w`. */
 export const WAVE: Sql = sql`
   w.wave_id as id, w.name, w.state, w.cohort, w.invite_code as "inviteCode", w.start_at as "startAt", w.deadline, w.remind, w.rate,
-  w.stop_when as "stopWhen", w.judged_since as "judgedSince", w.pause_reason as "pauseReason", w.cut, w.taken_to as "takenTo", w.taken, w.created_at as "createdAt",
+  w.stop_when as "stopWhen", w.judged_since as "judgedSince", w.pause_reason as "pauseReason", w.cut, w.taken_to as "takenTo", w.taken, w.swept_to as "sweptTo", w.created_at as "createdAt",
   w.started_at as "startedAt", w.ended_at as "endedAt"`;
 
 /** In sallyport_switches and in `heldBy` of its mails: stands while the wave is paused. */

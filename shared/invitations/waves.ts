@@ -60,6 +60,17 @@ function selectWaves(database: Pick<Database, 'query'>, where: Sql): Promise<Wav
   );
 }
 
+/** Keeps how far a wave's invitations were looked through; null: to the end. Throws as `Database`. */
+export async function keepSwept(
+  database: Pick<Database, 'execute'>,
+  { id }: Pick<Wave, 'id'>,
+  sweptTo: string | null,
+): Promise<void> {
+  await database.execute(
+    sql`update sallyport_waves set swept_to = ${sweptTo}::uuid where wave_id = ${id}::uuid and swept_to is distinct from ${sweptTo}::uuid`,
+  );
+}
+
 /** Stops the mails of a running wave, those in the outbox too. False when it does not run. Throws as `Database`. */
 export async function pauseWave(
   database: Pick<Database, 'execute'>,

@@ -43,7 +43,12 @@ describe('a wave under SIGKILL', () => {
 
   /** One process; true when it was killed. */
   async function run(kill: 'none' | 'at a statement' | 'at a mail'): Promise<boolean> {
-    const variables = { DATABASE_URL: crossing.url, SMTP_PORT: String(w.smtp.port), SESSION_KEYS, PUBLIC_URL };
+    const variables = {
+      DATABASE_URL: crossing.url,
+      SMTP_PORT: String(w.smtp.port),
+      SESSION_KEYS,
+      PUBLIC_URL,
+    };
     const child = command.spawn(variables);
     const strike = (): void => void child.kill('SIGKILL');
     if (kill === 'at a statement') border.arm(1 + random(WITHIN), FATES[random(FATES.length)]!, strike);

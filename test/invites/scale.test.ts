@@ -42,6 +42,15 @@ describe('a wave of many people', () => {
         sql`select count(*)::int as count from sallyport_invitations where wave_id = ${all.id}::uuid and ended_at is null`,
       ),
     ).toBe(half);
+    // Looked through by the first round, range by range.
+    await w.db.database.execute(
+      sql`update users set migration_completed_at = now() where tenant_id = ${acme}::uuid`,
+    );
+    await w.db.database.execute(sql`update sallyport_waves set state = 'done' where name = 'rest'`);
+    const across = await w.count(sql`select count(*)::int as count from sallyport_invitations i
+      join users u on u.user_id = i.user_id where i.ended_at is null and u.tenant_id = ${acme}::uuid`);
+    expect(across).toBeGreaterThan(half - 11);
+    expect(await w.stage.drive()).toMatchObject({ ended: across });
   });
 
   it(`mails each of ${PEOPLE} once, in batches`, async () => {
