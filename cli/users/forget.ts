@@ -87,8 +87,7 @@ async function planOf(
     elsewhere: accounts.filter((each) => !isAt(each, directory)),
     rows: Object.fromEntries(holdings.map(({ name }, at) => [name, counts[at] ?? 0])),
     // A row that the application's own tables name is not deleted, since theirs would go with it.
-    user:
-      email === null || email === anonymous(id) ? 'none' : named.length === 0 ? 'removed' : 'anonymised',
+    user: email === null || email === anonymous(id) ? 'none' : named.length === 0 ? 'removed' : 'anonymised',
   };
 }
 

@@ -180,7 +180,11 @@ describe.each(PROVIDERS)('one person, at %s', (_name, start) => {
         await script(db.url, statement);
       const rows = { sessions: 1, sessions_reduced: 1 };
       expect(await json(`users forget ${id} --dry-run --json`)).toMatchObject({ row: 'anonymised', rows });
-      expect(await json(`users forget ${id} --yes --json`)).toMatchObject({ code: 0, row: 'anonymised', rows });
+      expect(await json(`users forget ${id} --yes --json`)).toMatchObject({
+        code: 0,
+        row: 'anonymised',
+        rows,
+      });
       expect([await account(), await holding(MAIL)]).toEqual([0, []]);
       for (const text of ['the-token-hash', '203.0.113.7', 'the-refresh-token'])
         expect([text, await holding(text)]).toEqual([text, []]);
