@@ -1,3 +1,4 @@
+/** Long because a person has rows in every table, and each promise is kept at both providers. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql, type Sql } from '../../shared/ports/database.ts';
