@@ -75,39 +75,46 @@ const Session = z.object({
 });
 const Taken = z.object({ taken: z.number(), most: z.number(), here: z.number() });
 
-/** What would keep an import waiting, or Zitadel from connecting. */
+const LONG_MINUTES = 10;
+
 export function zitadelDatabaseSessions(): Promise<Finding> {
-  return withZitadel(async (database, shown) => {
-    const [count] = await database.query(
-      sql`select count(*)::int as taken, current_setting('max_connections')::int as most,
-            (count(*) filter (where datname = current_database() and pid <> pg_backend_pid()))::int as here
-          from pg_stat_activity where backend_type = 'client backend'`,
-      Taken,
-    );
-    const long = await database.query(
-      sql`select coalesce(nullif(application_name, ''), 'a program without a name') as name, coalesce(usename, '?') as "user",
-            coalesce(host(client_addr), 'this machine') as "from", (extract(epoch from now() - xact_start) / 60)::float8 as minutes
-          from pg_stat_activity
-          where datname = current_database() and pid <> pg_backend_pid() and xact_start < now() - interval '10 minutes'
-          order by xact_start limit 5`,
-      Session,
-    );
-    const { taken = 0, most = Infinity, here = 0 } = count ?? {};
-    const found = long.map(({ name, user, from, minutes }) =>
-      red(
-        `${shown} is being accessed by ${name} as ${user} from ${from}, with a transaction open for ${Math.floor(minutes)} minutes`,
-        'end that program; before an import scale Zitadel and its login to 0',
+  return withZitadel((database, shown) => sessionsOf(database, shown, LONG_MINUTES));
+}
+
+/** What would keep an import waiting, or Zitadel from connecting: transactions that are open for long, and connections that are taken. */
+export async function sessionsOf(
+  database: Pick<Database, 'query'>,
+  shown: string,
+  longMinutes: number,
+): Promise<Finding> {
+  const [count] = await database.query(
+    sql`select count(*)::int as taken, current_setting('max_connections')::int as most,
+          (count(*) filter (where datname = current_database() and pid <> pg_backend_pid()))::int as here
+        from pg_stat_activity where backend_type = 'client backend'`,
+    Taken,
+  );
+  const long = await database.query(
+    sql`select coalesce(nullif(application_name, ''), 'a program without a name') as name, coalesce(usename, '?') as "user",
+          coalesce(host(client_addr), 'this machine') as "from", (extract(epoch from now() - xact_start) / 60)::float8 as minutes
+        from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()
+          and xact_start < now() - interval '1 minute' * ${longMinutes}::int
+        order by xact_start limit 5`,
+    Session,
+  );
+  const { taken = 0, most = Infinity, here = 0 } = count ?? {};
+  const found = long.map(({ name, user, from, minutes }) =>
+    red(
+      `${shown}: database is being accessed by ${name} as ${user} from ${from}, with a transaction open for ${Math.floor(minutes)} minutes`,
+      'end that program; before an import scale Zitadel and its login to 0',
+    ),
+  );
+  if (taken > 0.9 * most)
+    found.push(
+      yellow(
+        `${shown}: ${taken} of ${most} connections are taken`,
+        'raise max_connections, or lower Database.Postgres.MaxOpenConns of Zitadel',
       ),
     );
-    const full =
-      taken > 0.9 * most
-        ? [
-            yellow(
-              `${shown}: ${taken} of ${most} connections are taken`,
-              'raise max_connections, or lower Database.Postgres.MaxOpenConns of Zitadel',
-            ),
-          ]
-        : [];
-    return worst([green(`${here} sessions are open there, none for long`), ...found, ...full], '');
-  });
+  return worst([green(`${here} sessions are open there, none for long`), ...found], '');
 }

@@ -1,4 +1,5 @@
 import { OPERATIONS } from '../../shared/configuration/operations.ts';
+import { LOOPBACK } from '../../shared/configuration/sessions.ts';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
 import { judgeTokens } from '../../shared/checks/expiry.ts';
@@ -107,7 +108,8 @@ export function zitadelInstance(): Promise<Finding> {
   return orFinding(
     readInstance(api).then(({ id, domains }) => {
       const names = domains.map(({ domain }) => domain);
-      if (api.host === null || names.length === 0 || names.includes(api.host))
+      const local = api.host !== null && LOOPBACK.test(api.host);
+      if (api.host === null || local || names.length === 0 || names.includes(api.host))
         return green(`instance ${id} answers at ${api.host ?? api.url}`);
       return red(
         `instance ${id} has the domains ${names.join(', ')} and not ${api.host}: people of another instance are "user not found" here`,

@@ -30,9 +30,11 @@ async function deployed(
 ) {
   const commands: string[] = [];
   const kept: string[] = [];
-  const run: Run = (command) => {
+  const given = new Map<string, Readonly<Record<string, string>>>();
+  const run: Run = (command, { variables = {} }) => {
     const line = command.join(' ').replace(/^npx |^node cli\/sallyport\.mjs /, '');
     commands.push(line);
+    given.set(line, variables);
     const key = line.split(' ').slice(0, 2).join(' ');
     const answer = answers[key] ?? answers[line] ?? ANSWERS[key] ?? '';
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
@@ -46,7 +48,7 @@ async function deployed(
     (error: unknown) => error,
   );
   const changing = commands.filter((line) => /^rules sync|^wrangler deploy /.test(line));
-  return { commands, changing, kept, failure };
+  return { commands, changing, kept, failure, given };
 }
 
 const FILES = '--previous prev.json --rules config/access_rules.json';
@@ -67,6 +69,14 @@ describe('npm run deploy', () => {
     const check = 'rules check config/access_rules.json --store --any-target';
     const { commands, changing, failure } = await deployed({}, { [check]: new Error('refused') });
     expect(commands).toContain(check);
+    expect(changing).toEqual([]);
+    expect(failure).toBeInstanceOf(Error);
+  });
+
+  it('changes nothing when the doctor finds red, who gets the variables of the Worker', async () => {
+    const check = 'doctor --for deployment';
+    const { changing, failure, given } = await deployed({}, { [check]: new Error('red') });
+    expect(given.get(check)).toMatchObject({ OPENFGA_URL: 'https://openfga.example.org' });
     expect(changing).toEqual([]);
     expect(failure).toBeInstanceOf(Error);
   });

@@ -9,6 +9,7 @@ import { startUpstash } from '../services/upstash.ts';
 import { httpClient } from '../support/gateway/http-client.ts';
 import { LISTENING, nodeProgram } from '../support/gateway/node.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';
+import { REQUESTS } from '../../shared/checks/requests.ts';
 import { METRICS_TOKEN, openWorld, type World } from '../support/world.ts';
 
 const Report = z.object({
@@ -106,6 +107,16 @@ gatewaySuite(
       for (const seen of Object.values(dependencies))
         expect(Object.keys(seen).sort()).toEqual(['needed', 'state', 'up']);
       expect(dependencies['authorization']).toEqual({ needed: true, up: false, state: 'away' });
+    });
+
+    it('names the check and the next step of what is down, to whoever holds METRICS_TOKEN', async () => {
+      const answer = await stage.gateway.fetch('/ready', { headers: SCRAPER });
+      const { dependencies } = Report.parse(await answer.json());
+      expect(dependencies['authorization']).toMatchObject({
+        doctor: 'sallyport doctor --only openfga',
+        next: REQUESTS.openfga.next,
+      });
+      expect(dependencies['access_rules']).not.toHaveProperty('next');
     });
 
     it('tells details to whoever holds METRICS_TOKEN, and to no other token', async () => {
