@@ -35,6 +35,7 @@ const GROUPS: Readonly<Record<string, () => Promise<Register>>> = {
   webhooks: async () => (await import('./webhooks.ts')).registerWebhooks,
   mail: async () => (await import('./mail.ts')).registerMail,
   zitadel: async () => (await import('./zitadel.ts')).registerZitadel,
+  backup: async () => (await import('./backup.ts')).registerBackup,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
   cron: async () => (await import('./cron.ts')).registerCron,
   completion: async () => (await import('./completion.ts')).registerCompletion,

@@ -4,7 +4,6 @@ import { registerFirstInstance } from './zitadel/first-instance.ts';
 import { registerImport } from './zitadel/import.ts';
 import { registerLoginNames } from './zitadel/login-names.ts';
 import { registerSetup } from './zitadel/setup.ts';
-import { registerUsers } from './zitadel/users.ts';
 import { registerVerify } from './zitadel/verify.ts';
 
 /** Registers of the parts, one line each; a part loads its work when it is called. */
@@ -13,7 +12,6 @@ const PARTS: readonly ((zitadel: Command) => void)[] = [
   registerImport,
   registerLoginNames,
   registerSetup,
-  registerUsers,
   registerVerify,
 ];
 

@@ -68,3 +68,13 @@ async function imported(file: string, jwk: z.output<typeof Key>): Promise<Sealin
     throw new Failure(`${file} is no usable JWK`, { cause: error });
   }
 }
+
+/** The public half of a private key: what is encrypted to it, its owner alone opens. Throws Failure. */
+export async function readPublicHalf(file: string): Promise<SealingKey> {
+  const { kty, crv, n, e, x, y } = (await read(file, 'private')) as JWK;
+  const half = { kty, crv, n, e, x, y };
+  return imported(
+    file,
+    Key.parse(Object.fromEntries(Object.entries(half).filter(([, value]) => value !== undefined))),
+  );
+}

@@ -1,0 +1,217 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { truncate, writeFile, rm, cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { describe, expect, it } from 'vitest';
+import { readProof } from '../../cli/backup/layout.ts';
+import { postgresMissing } from '../services/postgres.ts';
+import { backupStage, ended, execute, folderOf, modeOf, PASSWORD, recorded } from './stage.ts';
+
+describe.skipIf(postgresMissing)('backup create, list and verify (needs the postgresql package)', () => {
+  const stage = backupStage();
+  const manifest = (id?: string) =>
+    JSON.parse(readFileSync(join(folderOf(stage, id), 'manifest.json'), 'utf8')) as {
+      parts: Record<string, unknown>[];
+      left_out: { name: string; why: string }[];
+    };
+
+  it('writes one folder that only its owner reads, with a manifest and checksums that sha256sum takes', async () => {
+    const { code, stderr } = await stage.run('create');
+    expect(stderr).toContain('ZITADEL_MASTERKEY');
+    expect(code).toBe(0);
+    const folder = folderOf(stage);
+    expect([modeOf(stage.dir), modeOf(folder)]).toEqual([0o700, 0o700]);
+    for (const file of readdirSync(folder)) expect([file, modeOf(join(folder, file))]).toEqual([file, 0o600]);
+    expect(execFileSync('sha256sum', ['--check', 'SHA256SUMS'], { cwd: folder, encoding: 'utf8' })).toContain(
+      'manifest.json: OK',
+    );
+    expect(manifest().parts.map(({ name }) => name)).toEqual([
+      ...['zitadel', 'sallyport', 'access_rules', 'access_rules_prev', 'default_grants'],
+    ]);
+    expect(manifest().left_out.map(({ name }) => name)).toEqual(['openfga', 'tuples']);
+  });
+
+  it('counts every table in the moment that it dumps, names owners and settings, and holds no password', async () => {
+    const { stdout, stderr } = await stage.run('create', '--json');
+    const [zitadel] = manifest().parts;
+    expect(zitadel).toMatchObject({
+      owner: 'zitadel',
+      roles: expect.arrayContaining(['zitadel', 'reader']) as unknown,
+      settings: ['search_path=projections, "$user", public', 'work_mem=5MB'],
+      rows: { 'eventstore.events2': 500, 'projections.users14': 40, 'projections.odd "name': 0 },
+    });
+    const written = readdirSync(folderOf(stage)).map((file) =>
+      readFileSync(join(folderOf(stage), file), 'latin1'),
+    );
+    expect([stdout, stderr, ...written].filter((each) => each.includes(PASSWORD))).toEqual([]);
+  });
+
+  it('is proven by a restore into databases of its own, which are gone afterwards', async () => {
+    const before = await stage.databases();
+    await stage.run('create');
+    const { code, stdout } = await stage.run('verify');
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('zitadel: 540 rows in 3 tables, restored and counted') as unknown,
+    });
+    expect(await stage.databases()).toEqual(before);
+    expect(readProof(stage.dir)).toMatchObject({
+      backup: stage.backups()[0],
+      parts: expect.arrayContaining(['zitadel']) as unknown,
+    });
+    expect(readdirSync(stage.dir).filter((name) => name.startsWith('verify-'))).toEqual([]);
+  });
+
+  it('lists whole and cut-off ones, and which one was proven', async () => {
+    await stage.run('create', '--verify');
+    await cp(folderOf(stage), join(stage.dir, 'backup-20200101000000'), { recursive: true });
+    await rm(join(stage.dir, 'backup-20200101000000/manifest.json'));
+    const { stdout } = await stage.run('list', '--json');
+    expect(JSON.parse(stdout)).toMatchObject([
+      { complete: true, encrypted: false, proven_at: expect.any(String) as unknown },
+      { id: '20200101000000', complete: false, why: expect.stringContaining('incomplete') as unknown },
+    ]);
+  });
+
+  it('keeps the newest, and the last proven one beyond them', async () => {
+    const ids: string[] = [];
+    for (const options of [[], ['--verify'], [], []])
+      ids.push(String((await stage.json('create', ...options))['backup']));
+    const { removed } = await stage.json('create', '--keep', '2');
+    expect(removed).toEqual([ids[2], ids[0]]);
+    expect(stage.backups()).toEqual([expect.any(String), ids[3], ids[1]]);
+  });
+
+  it('says what it would hold, and writes nothing, with --dry-run', async () => {
+    const { stdout } = await stage.run('create', '--dry-run');
+    expect(stdout).toContain('openfga: left out, OPENFGA_DATABASE_URL is not set');
+    expect(() => readdirSync(stage.dir)).toThrow();
+  });
+
+  it('refuses where there is nothing to back up, and names the variables', async () => {
+    const { code, stderr } = await stage.runWith({ ZITADEL_DATABASE_URL: '', DATABASE_URL: '' }, 'create');
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('ZITADEL_DATABASE_URL is not set') as unknown,
+    });
+  });
+
+  it('leaves no part of a dump behind when the database is away, or refuses', async () => {
+    await execute(stage.databaseUrl, 'create table locked (id int); alter table locked owner to zitadel');
+    const lacking = stage.databaseUrl.replace('//postgres:', '//app:');
+    const { code, stderr } = await stage.runWith({ DATABASE_URL: lacking }, 'create');
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/permission denied/) as unknown,
+    });
+    expect(stage.backups()).toEqual([]);
+    const [folder = ''] = readdirSync(stage.dir).filter((name) => /^backup-\d+$/.test(name));
+    expect(readdirSync(join(stage.dir, folder)).sort()).toEqual(['journal.jsonl', 'output.log']);
+    const away = await stage.runWith({ DATABASE_URL: 'postgres://postgres@127.0.0.1:9/app' }, 'create');
+    expect(away.stderr).toContain('127.0.0.1:9');
+  });
+
+  describe('is refused with what is wrong', () => {
+    const broken: readonly (readonly [string, RegExp, (folder: string) => Promise<void>])[] = [
+      [
+        'a file that is cut off',
+        /zitadel\.dump is cut off: 100 of \d+ bytes/,
+        (folder) => truncate(join(folder, 'zitadel.dump'), 100),
+      ],
+      ['a file that is missing', /lacks sallyport\.dump/, (folder) => rm(join(folder, 'sallyport.dump'))],
+      [
+        'a file of which a byte was changed',
+        /zitadel\.dump was changed since/,
+        async (folder) => {
+          const bytes = readFileSync(join(folder, 'zitadel.dump'));
+          bytes[bytes.length >> 1]! ^= 1;
+          await writeFile(join(folder, 'zitadel.dump'), bytes);
+        },
+      ],
+      [
+        'a manifest that was changed',
+        /manifest\.json was changed/,
+        async (folder) => {
+          const text = readFileSync(join(folder, 'manifest.json'), 'utf8');
+          await writeFile(
+            join(folder, 'manifest.json'),
+            text.replace('"eventstore.events2": 500', '"eventstore.events2": 499'),
+          );
+        },
+      ],
+      ['a backup that was cut off', /is incomplete/, (folder) => rm(join(folder, 'manifest.json'))],
+      [
+        'a folder that is none',
+        /is no backup/,
+        async (folder) => {
+          await rm(join(folder, 'manifest.json'));
+          await rm(join(folder, 'journal.jsonl'));
+        },
+      ],
+    ];
+    it.each(broken)('%s', async (_name, message, damage) => {
+      await stage.run('create');
+      const folder = folderOf(stage);
+      await damage(folder);
+      for (const command of [
+        ['verify', folder],
+        ['restore', folder, '--yes'],
+      ]) {
+        const { code, stderr } = await stage.run(...command);
+        expect({ code, stderr }).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(message) as unknown,
+        });
+      }
+      expect(await stage.users()).toBe(40);
+    });
+
+    it('rows that are not those of the manifest, although every checksum is right', async () => {
+      await stage.run('create');
+      const folder = folderOf(stage);
+      const text = readFileSync(join(folder, 'manifest.json'), 'utf8');
+      await writeFile(
+        join(folder, 'manifest.json'),
+        text.replace('"eventstore.events2": 500', '"eventstore.events2": 499'),
+      );
+      execFileSync(
+        'sh',
+        ['-c', 'sed -i "/manifest.json/d" SHA256SUMS && sha256sum manifest.json >> SHA256SUMS'],
+        { cwd: folder },
+      );
+      const { code, stderr } = await stage.run('verify');
+      expect({ code, stderr }).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('eventstore.events2: 499 in the manifest, 500 restored') as unknown,
+      });
+      expect(readProof(stage.dir)).toBeUndefined();
+    });
+
+    it('a manifest of a newer version', async () => {
+      await stage.run('create');
+      const folder = folderOf(stage);
+      const text = readFileSync(join(folder, 'manifest.json'), 'utf8');
+      await writeFile(join(folder, 'manifest.json'), text.replace('"format": 1', '"format": 2'));
+      execFileSync(
+        'sh',
+        ['-c', 'sed -i "/manifest.json/d" SHA256SUMS && sha256sum manifest.json >> SHA256SUMS'],
+        { cwd: folder },
+      );
+      expect((await stage.run('verify')).stderr).toContain('has format 2, and this version reads up to 1');
+    });
+  });
+
+  it('refuses a second backup while one is under way', async () => {
+    // pg_dump waits for the lock, so the first one is at work for as long as this is held.
+    const holder = new Client({ connectionString: stage.databaseUrl });
+    await holder.connect();
+    await holder.query('begin; lock table notes in access exclusive mode');
+    const first = ended(stage.spawn('create'));
+    await recorded(stage, 'backup', 'sallyport');
+    expect((await stage.run('create')).stderr).toContain('another backup is under way');
+    await holder.end();
+    expect(await first).toMatchObject({ code: 0 });
+    expect(stage.backups()).toHaveLength(1);
+  });
+});

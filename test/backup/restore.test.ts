@@ -1,0 +1,217 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { describe, expect, it } from 'vitest';
+import { postgresMissing } from '../services/postgres.ts';
+import { backupStage, ended, execute, PASSWORD, recorded } from './stage.ts';
+
+describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)', () => {
+  const stage = backupStage();
+  const names = () => [stage.zitadelUrl, stage.databaseUrl].map((url) => new URL(url).pathname.slice(1));
+  const notes = async () =>
+    (await execute(stage.databaseUrl, 'select id from notes order by id')).map(({ id }) => id);
+  /** Changes both databases after a backup of 40 users and notes 1 and 2. */
+  const changed = async () => {
+    const id = String((await stage.json('create'))['backup']);
+    await execute(stage.zitadelUrl, "insert into projections.users14 values ('new', 'new', 'i1')");
+    await execute(stage.databaseUrl, 'delete from notes');
+    return id;
+  };
+
+  it('changes nothing until the names of the databases are confirmed', async () => {
+    const id = await changed();
+    const { code, stderr } = await stage.run('restore', id);
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`Add --yes to confirm ${names().join(',')}`) as unknown,
+    });
+    expect([await stage.users(), await notes()]).toEqual([41, []]);
+    expect(stage.backups()).toEqual([id]);
+  });
+
+  it('shows where each part would go, and changes nothing, with --dry-run', async () => {
+    const id = await changed();
+    const { code, stderr } = await stage.run('restore', id, '--dry-run');
+    expect(code).toBe(0);
+    expect(stderr).toContain(`/${names()[0]}, whose database is kept`);
+    expect([await stage.users(), stage.backups()]).toEqual([41, [id]]);
+  });
+
+  it('brings back rows, owners, grants and settings, keeps what was there, and proves a backup of it before', async () => {
+    const id = await changed();
+    const done = await stage.json('restore', id, '--yes');
+    expect(done).toMatchObject({ code: 0, backup: id, store: null });
+    expect([await stage.users(), await notes()]).toEqual([40, [1, 2]]);
+    const [zitadel = '', app = ''] = names();
+    const run = String(done['run']);
+    expect(done['kept']).toEqual([`${zitadel}_before_${run}`, `${app}_before_${run}`]);
+    expect(
+      await stage.query(
+        stage.zitadelUrl,
+        `select tableowner::text, has_table_privilege('reader', 'projections.users14', 'select') as reads,
+        current_setting('work_mem') as mem, current_setting('search_path') as path, (select pg_get_userbyid(datdba)::text from pg_database where datname = current_database()) as owner
+      from pg_tables where tablename = 'users14'`,
+      ),
+    ).toEqual([
+      {
+        tableowner: 'zitadel',
+        reads: true,
+        mem: '5MB',
+        path: 'projections, "$user", public',
+        owner: 'zitadel',
+      },
+    ]);
+    // What was there is in the safety backup too, proven.
+    const kept = await execute(
+      stage.zitadelUrl.replace(zitadel, `${zitadel}_before_${run}`),
+      'select count(*)::int as n from projections.users14',
+    );
+    expect(kept).toEqual([{ n: 41 }]);
+    expect(await stage.run('verify', String(done['safety']))).toMatchObject({ code: 0 });
+  });
+
+  it('goes back to what was there by the backup that it made, and finish removes what it kept', async () => {
+    const id = await changed();
+    const { safety } = await stage.json('restore', id, '--yes');
+    expect(await stage.run('restore', String(safety), '--yes')).toMatchObject({ code: 0 });
+    expect([await stage.users(), await notes()]).toEqual([41, []]);
+    const unconfirmed = await stage.run('finish');
+    expect(unconfirmed).toMatchObject({ code: 1, stderr: expect.stringContaining('Add --yes') as unknown });
+    expect(await stage.run('finish', '--yes')).toMatchObject({ code: 0 });
+    const left = (await stage.databases()).filter((name) =>
+      names().some((each) => name.startsWith(`${each}_before_`)),
+    );
+    // Of the first of both restores.
+    expect(left).toHaveLength(2);
+  });
+
+  it('makes databases that are gone altogether, by their former owner', async () => {
+    const id = await changed();
+    await stage.server.dropDatabase(stage.zitadelUrl);
+    await stage.server.dropDatabase(stage.databaseUrl);
+    expect(await stage.json('restore', id, '--yes')).toMatchObject({ code: 0, kept: [], safety: null });
+    expect([await stage.users(), await notes()]).toEqual([40, [1, 2]]);
+  });
+
+  it('names a role that is missing on the server, and changes nothing', async () => {
+    await execute(stage.databaseUrl, 'create role gone_soon; alter table notes owner to gone_soon');
+    const id = String((await stage.json('create'))['backup']);
+    await execute(stage.databaseUrl, 'alter table notes owner to postgres; drop role gone_soon');
+    const { code, stderr } = await stage.run('restore', id, '--yes');
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('there is no role gone_soon: create role "gone_soon" login') as unknown,
+    });
+    expect(stage.backups()).toEqual([id]);
+  });
+
+  it('names what the connecting role may not do, and changes nothing', async () => {
+    const id = await changed();
+    const lowly = stage.zitadelUrl.replace('//postgres:', '//app:');
+    const { code, stderr } = await stage.runWith(
+      { ZITADEL_DATABASE_URL: lowly },
+      'restore',
+      id,
+      '--only',
+      'zitadel',
+      '--yes',
+    );
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('alter role "app" createdb') as unknown,
+    });
+    expect(stderr).toContain('grant "zitadel" to "app"');
+    expect(await stage.users()).toBe(41);
+  });
+
+  it('names who is still connected, leaves the former database in its place, and goes on when asked', async () => {
+    const id = await changed();
+    const holder = new Client({ connectionString: stage.zitadelUrl, application_name: 'zitadel pod 1' });
+    holder.on('error', () => undefined);
+    await holder.connect();
+    const stopped = await stage.run('restore', id, '--yes', '--wait', '1');
+    expect({ code: stopped.code, stderr: stopped.stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('zitadel pod 1') as unknown,
+    });
+    expect([await stage.users(), await notes()]).toEqual([41, []]);
+    const again = await stage.run('restore', id, '--yes');
+    expect(again.stderr).toContain(`\`sallyport backup restore ${id} --resume\` goes on`);
+    await holder.end();
+    expect(await stage.run('restore', id, '--resume')).toMatchObject({ code: 0 });
+    expect([await stage.users(), await notes()]).toEqual([40, [1, 2]]);
+  });
+
+  it('is taken back before its swap by finish, which removes the copies', async () => {
+    const id = await changed();
+    const holder = new Client({ connectionString: stage.zitadelUrl });
+    holder.on('error', () => undefined);
+    await holder.connect();
+    expect(await stage.run('restore', id, '--yes', '--wait', '1')).toMatchObject({ code: 1 });
+    await holder.end();
+    expect(await stage.run('finish', '--yes')).toMatchObject({ code: 0 });
+    expect((await stage.databases()).filter((name) => name.includes('_restore_'))).toEqual([]);
+    expect(await stage.users()).toBe(41);
+    expect(await stage.run('restore', id, '--resume')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('nothing to go on with') as unknown,
+    });
+  });
+
+  it.each(['run', 'back up', 'restore zitadel', 'restore sallyport', 'swap'])(
+    'killed in the step "%s" it leaves the former databases or the restored ones, whole, and goes on',
+    async (step) => {
+      const id = await changed();
+      const child = stage.spawn('restore', id, '--yes');
+      const over = ended(child);
+      await recorded(stage, 'restore', step);
+      child.kill('SIGKILL');
+      await over;
+      const state = [await stage.users(), await notes()];
+      expect([JSON.stringify([41, []]), JSON.stringify([40, [1, 2]])]).toContain(JSON.stringify(state));
+      const resumed = await stage.run('restore', id, '--resume');
+      // Killed after its last record it had nothing left to do.
+      if (resumed.code !== 0) expect(resumed.stderr).toContain('nothing to go on with');
+      expect([await stage.users(), await notes()]).toEqual([40, [1, 2]]);
+      expect((await stage.databases()).filter((name) => /_restore_|_verify_/.test(name))).toEqual([]);
+    },
+  );
+
+  it('restores chosen parts alone, and names a part that the backup lacks', async () => {
+    const id = await changed();
+    expect(await stage.run('restore', id, '--only', 'openfga', '--yes')).toMatchObject({ code: 2 });
+    expect(await stage.run('restore', id, '--only', 'zitadel', '--yes')).toMatchObject({ code: 0 });
+    expect([await stage.users(), await notes()]).toEqual([40, []]);
+  });
+
+  it('puts access rules back in their file with its mode, and says where one belongs that cannot be written', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-rules-'));
+    const file = join(folder, 'access_rules.json');
+    await writeFile(file, '[]', { mode: 0o640 });
+    const made = await stage.runWith({ ACCESS_RULES: file }, 'create', '--json');
+    const { backup: id } = JSON.parse(made.stdout) as { backup: string };
+    await writeFile(file, '["changed"]');
+    const { stdout } = await stage.runWith(
+      { ACCESS_RULES: file },
+      'restore',
+      id,
+      '--only',
+      'access_rules',
+      '--yes',
+      '--json',
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ texts: [{ name: 'access_rules', file, placed: true }] });
+    expect(readFileSync(file, 'utf8')).toBe('[]');
+    const inline = await stage.run('restore', id, '--only', 'access_rules', '--yes');
+    expect(inline.stderr).toMatch(/put \S+access_rules\.json where access_rules belongs/);
+    await rm(folder, { recursive: true });
+  });
+
+  it('prints no password in any of it', async () => {
+    const id = await changed();
+    const all = [await stage.run('restore', id, '--yes'), await stage.run('finish', '--yes')];
+    expect(all.map(({ stdout, stderr }) => stdout + stderr).join('')).not.toContain(PASSWORD);
+  });
+});
