@@ -22,29 +22,30 @@ const DIFFERS = 1;
 const STATEMENT_TIMEOUT_MS = 30 * 60_000;
 
 /** Prints what the database holds and what differs; exit code 1 where anything does. */
-export async function runVerify({ against, database, instance, json }: VerifyCommand): Promise<void> {
-  const { externalDomain } = configured(OPERATIONS);
-  const verification = await withZitadelDatabase(
-    { database, statementTimeoutMs: STATEMENT_TIMEOUT_MS },
-    async (zitadel) => {
-      const instances = chosenInstances(zitadel, instance);
-      const onStep =
-        json === true
-          ? undefined
-          : (step: string) => {
-              note(colors.dim(`checking ${step}`));
-            };
-      const alone = await verifyDatabase(zitadel, { instances, externalDomain, ...(onStep && { onStep }) });
-      if (against === undefined) return alone;
-      onStep?.(`against ${isUrl(against) ? shownOf(against, '--against') : against}`);
-      const ids = instances.map(({ id }) => id);
-      const findings = await withOther(against, (there) => compareWith(zitadel, there, ids));
-      return withFindings(alone, findings);
-    },
-  );
-  if (json === true) printJson(verification);
+export async function runVerify(options: VerifyCommand): Promise<void> {
+  const verification = await verified(options, (step) => {
+    note(colors.dim(`checking ${step}`));
+  });
+  if (options.json === true) printJson(verification);
   else printVerification(verification);
   if (!verification.ok) process.exitCode = DIFFERS;
+}
+
+/** Verifies the database, and compares it where that is asked for. `onStep`: called before each step. */
+export async function verified(
+  { against, database, instance }: VerifyCommand,
+  onStep: (step: string) => void = () => undefined,
+): Promise<Verification> {
+  const { externalDomain } = configured(OPERATIONS);
+  return withZitadelDatabase({ database, statementTimeoutMs: STATEMENT_TIMEOUT_MS }, async (zitadel) => {
+    const instances = chosenInstances(zitadel, instance);
+    const alone = await verifyDatabase(zitadel, { instances, externalDomain, onStep });
+    if (against === undefined) return alone;
+    onStep(`against ${isUrl(against) ? shownOf(against, '--against') : against}`);
+    const ids = instances.map(({ id }) => id);
+    const findings = await withOther(against, (there) => compareWith(zitadel, there, ids));
+    return withFindings(alone, findings);
+  });
 }
 
 function isUrl(against: string): boolean {
