@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { HANDLED_EVENT_TYPES } from '../functions/webhooks/event.ts';
 import { startDoors, type DoorProvider, type Doors } from './doors.ts';
 import { openInbox, type Inbox } from './inbox.ts';
 import { generateKey } from './keys.ts';
@@ -66,6 +67,7 @@ export async function startStack({ gatewayUrl, provider = 'kanidm', onUp }: Stac
     target: { url: `${gatewayUrl}/webhooks/zitadel`, signingKey },
     applied: async (userId) => inbox?.applied(userId),
   });
+  showTarget(zitadel, `${gatewayUrl}/webhooks/zitadel`, signingKey);
   const announced = <T>(part: string, start: Promise<T>): Promise<T> =>
     start.then((started) => {
       onUp?.(part);
@@ -99,6 +101,17 @@ export async function startStack({ gatewayUrl, provider = 'kanidm', onUp }: Stac
     await close();
     throw error;
   }
+}
+
+/** As if a person had set it up: where events go is one of its targets, called for each. */
+function showTarget({ settings }: Zitadel, endpoint: string, signingKey: string): void {
+  const { targets, executions } = settings.now;
+  targets.push({
+    id: '1',
+    value: { name: 'sallyport', restAsync: {}, timeout: '10s', endpoint, signingKey },
+  });
+  for (const event of HANDLED_EVENT_TYPES)
+    executions.push({ condition: { event: { event } }, targets: ['1'] });
 }
 
 /** The OpenID provider of Zitadel, for the people of the demo and those of the directory. */

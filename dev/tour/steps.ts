@@ -3,6 +3,7 @@ import type { DoorProvider } from '../doors.ts';
 import { crossing } from './crossing.ts';
 import { doors } from './doors.ts';
 import { lifecycle } from './lifecycle.ts';
+import { OPERATIONS } from './operations.ts';
 import type { RequestStep, Step } from './step.ts';
 
 /** How the gateway judges requests. */
@@ -80,5 +81,5 @@ export const REQUESTS: readonly RequestStep[] = [
 
 /** The whole tour, in order: later steps build on earlier ones. `storeId`: of OpenFGA. */
 export function stepsOf({ storeId, provider }: { storeId: string; provider: DoorProvider }): readonly Step[] {
-  return [...REQUESTS, ...doors(provider), ...crossing(provider), ...lifecycle(storeId)];
+  return [...REQUESTS, ...doors(provider), ...crossing(provider), ...lifecycle(storeId), ...OPERATIONS];
 }

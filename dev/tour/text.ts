@@ -9,6 +9,7 @@ import { doors } from './doors.ts';
 import { invitationLines } from './invitation.ts';
 import { LEGACY_PASSWORD } from '../legacy/people.ts';
 import { lifecycle } from './lifecycle.ts';
+import { OPERATIONS } from './operations.ts';
 import {
   isCommand,
   isInvitation,
@@ -130,6 +131,9 @@ export function tour(scene: Scene, colors: Colors): string {
     `   ${RUN_LINE}`,
     `   ${serviceTokenLine(serviceToken)}`,
     ...withTokens(lifecycle(scene.storeId), scene, lines),
+    '',
+    heading('The operator', 'paste any line'),
+    ...lines(OPERATIONS),
     '',
     colors.bold('The figures') +
       ` as a page, where Grace may view them: ${colors.underline(`${places.gateway}/analytics`)}`,

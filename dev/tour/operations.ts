@@ -1,0 +1,20 @@
+import type { Step } from './step.ts';
+
+/** What an operator asks, by the commands of docs/doctor.md and docs/zitadel-setup.md. */
+export const OPERATIONS: readonly Step[] = [
+  {
+    title: 'The doctor looks at all that requests need: one line each, with the cause and the next command',
+    command: ['doctor', '--for', 'requests'],
+    says: '0 red',
+  },
+  {
+    title: 'and asks Zitadel whether its tokens count, and whether every event comes here',
+    command: ['doctor', '--only', 'zitadel-token', '--only', 'webhooks', '--only', 'pat-age'],
+    says: 'takes a signed probe',
+  },
+  {
+    title: 'What a file would make of this Zitadel; nothing is changed',
+    command: ['zitadel', 'setup', '--dry-run', '--file', 'dev/zitadel/setup.json'],
+    says: 'would make   service account gateway-service',
+  },
+];
