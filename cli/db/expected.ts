@@ -51,8 +51,16 @@ function columnDifference(wanted: string, found: string): string {
 }
 
 function without(wanted: readonly string[], found: readonly string[]): string[] {
-  const there = new Set(found);
-  return [...new Set(wanted)].filter((line) => !there.has(line));
+  const there = new Set(found.map(asRestored));
+  return [...new Set(wanted)].filter((line) => !there.has(asRestored(line)));
+}
+
+const CAST_LIST = /\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]/g;
+const ELEMENT = /'(?:[^']|'')*'::character varying/g;
+
+/** Postgres writes the cast of a list as it was declared; once it was dumped and restored, that of each element. */
+function asRestored(line: string): string {
+  return line.replaceAll(CAST_LIST, (_, list: string) => `ARRAY[${list.replaceAll(ELEMENT, '($&)::text')}]`);
 }
 
 function nameOf(column: string): string {

@@ -13,7 +13,7 @@ import { sallyport, spawnSallyport, type Variables } from '../support/sallyport.
 export const WATCHDOG = { timeout: 300_000, interval: 20 };
 
 /** Zitadel's in little: two schemas, a role of their own, rows that are told apart, and a setting of the database. */
-const ZITADEL = `
+export const ZITADEL = `
   create schema eventstore; create schema projections;
   create table eventstore.events2 (instance_id text, aggregate_id text, sequence bigint, payload jsonb, primary key (instance_id, aggregate_id, sequence));
   insert into eventstore.events2 select 'i1', 'a' || n, 1, jsonb_build_object('n', n) from generate_series(1, 500) n;

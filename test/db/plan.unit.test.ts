@@ -143,3 +143,15 @@ describe('comparing schemas', () => {
     ]);
   });
 });
+
+it('a constraint that was dumped and restored is the same one, though Postgres writes its list in another way', () => {
+  const declared =
+    "users CHECK ((a)::text = ANY ((ARRAY['x'::character varying, 'it''s'::character varying])::text[]))";
+  const restored =
+    "users CHECK ((a)::text = ANY (ARRAY[('x'::character varying)::text, ('it''s'::character varying)::text]))";
+  const none = { columns: [], indexes: [], constraints: [], triggers: [], functions: [] };
+  const expected = { legacy: none, current: { ...none, constraints: [declared] } };
+  expect(missingFrom({ ...none, constraints: [restored] }, expected)).toEqual([]);
+  const other = restored.replace("'x'", "'y'");
+  expect(missingFrom({ ...none, constraints: [other] }, expected)).toHaveLength(1);
+});

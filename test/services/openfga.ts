@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
-/** A real OpenFGA of this test alone, in memory, on free loopback ports. */
+/** A real OpenFGA of this test alone, on free loopback ports. */
 export interface OpenFgaService {
   readonly url: string;
   close(): Promise<void>;
@@ -14,14 +15,23 @@ export interface OpenFgaService {
 const START_LIMIT_MS = 300_000;
 const POLL_MS = 25;
 
+export interface OpenFgaOptions {
+  readonly apiToken?: string;
+  /** A Postgres database, whose tables are made where they are missing. Absent: in memory. */
+  readonly databaseUrl?: string;
+}
+
 /** Undefined when the binary is not there; with REQUIRE_SERVICES=1 that is a failure. */
-export async function startRealOpenFga(
-  options: { readonly apiToken?: string } = {},
-): Promise<OpenFgaService | undefined> {
+export async function startRealOpenFga(options: OpenFgaOptions = {}): Promise<OpenFgaService | undefined> {
   const binary = openFgaBinary();
   if (binary === undefined) return undefined;
+  const store =
+    options.databaseUrl === undefined
+      ? ['--datastore-engine', 'memory']
+      : ['--datastore-engine', 'postgres', '--datastore-uri', options.databaseUrl];
+  if (options.databaseUrl !== undefined) await promisify(execFile)(binary, ['migrate', ...store]);
   const [http, grpc] = [await freePort(), await freePort()];
-  const server = spawn(binary, argumentsFor(http, grpc, options.apiToken), { stdio: 'ignore' });
+  const server = spawn(binary, argumentsFor(http, grpc, store, options.apiToken), { stdio: 'ignore' });
   const url = `http://127.0.0.1:${http}`;
   await serving(url, server);
   return { url, close: () => stop(server) };
@@ -39,11 +49,16 @@ export function openFgaBinary(): string | undefined {
   }
 }
 
-function argumentsFor(http: number, grpc: number, apiToken: string | undefined): string[] {
+function argumentsFor(
+  http: number,
+  grpc: number,
+  store: readonly string[],
+  apiToken: string | undefined,
+): string[] {
   const authentication =
     apiToken === undefined ? [] : ['--authn-method', 'preshared', '--authn-preshared-keys', apiToken];
   return [
-    ...['run', '--datastore-engine', 'memory', '--log-level', 'none'],
+    ...['run', ...store, '--log-level', 'none'],
     ...['--http-addr', `127.0.0.1:${http}`, '--grpc-addr', `127.0.0.1:${grpc}`],
     ...['--playground-enabled=false', '--metrics-enabled=false'],
     ...authentication,
