@@ -3,6 +3,7 @@ import { withExamples } from './help.ts';
 import { registerFirstInstance } from './zitadel/first-instance.ts';
 import { registerImport } from './zitadel/import.ts';
 import { registerLoginNames } from './zitadel/login-names.ts';
+import { registerConfig } from './zitadel/config.ts';
 import { registerSetup } from './zitadel/setup.ts';
 import { registerVerify } from './zitadel/verify.ts';
 
@@ -12,6 +13,7 @@ const PARTS: readonly ((zitadel: Command) => void)[] = [
   registerImport,
   registerLoginNames,
   registerSetup,
+  registerConfig,
   registerVerify,
 ];
 

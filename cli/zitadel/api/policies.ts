@@ -107,7 +107,7 @@ export async function unlessUnchanged(work: Promise<unknown>): Promise<void> {
     const unchanged =
       error instanceof Refused &&
       error.status === 400 &&
-      /not(?: been)? changed|NotChanged|no changes/i.test(error.message);
+      /not(?: been)? changed|NotChanged|no ?changes/i.test(error.message);
     if (!unchanged) throw error;
   }
 }

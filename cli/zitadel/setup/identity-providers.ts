@@ -17,16 +17,22 @@ export function nameOf({ type, name }: IdpWanted): string {
   return `${LABELS[type]} ${name === LABELS[type] ? '' : name}`.trim();
 }
 
+export function currentIdps(client: Setup['client']): Promise<readonly IdentityProvider[]> {
+  const types = ['google', 'azure', 'github', 'gitlab', 'oidc', 'oauth'].map(
+    (kind) => `instance.idp.${kind}.added`,
+  );
+  return currentList(
+    () => identityProviders(client),
+    () => newestIds(client, { types, member: 'id' }),
+    () => newestIds(client, { types: ['instance.idp.removed'], member: 'id' }),
+  );
+}
+
 /** Zitadel takes a second one silently, so one is made only where none of this kind and name is. */
 export async function identityProvidersPart({ client, wanted, ids, writeSecrets }: Setup): Promise<Plan> {
   const plan = new Plan();
   if (wanted.identityProviders.length === 0) return plan;
-  const found = await currentList(
-    () => identityProviders(client),
-    () =>
-      newestIds(client, { types: ['instance.idp.google.added', 'instance.idp.azure.added'], member: 'id' }),
-    () => newestIds(client, { types: ['instance.idp.removed'], member: 'id' }),
-  );
+  const found = await currentIdps(client);
   for (const idp of wanted.identityProviders) {
     const what = nameOf(idp);
     const settings = settingsOf(idp);

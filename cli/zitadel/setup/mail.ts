@@ -11,17 +11,21 @@ import {
 import { differences, known, Plan, type Setup } from './plan.ts';
 import { currentList } from './current.ts';
 
+export function currentMail(client: Setup['client']): Promise<readonly EmailProvider[]> {
+  return currentList(
+    () => emailProviders(client),
+    () => newestIds(client, { types: ['instance.smtp.config.added'], member: 'id' }),
+    () => newestIds(client, { types: ['instance.smtp.config.removed'], member: 'id' }),
+  );
+}
+
 /** Zitadel takes a second mail server silently, so the one that is there is changed, and one is made only where there is none. */
 export async function mailPart({ client, wanted, writeSecrets }: Setup): Promise<Plan> {
   const plan = new Plan();
   if (wanted.smtp === undefined) return plan;
   const { password = '', user = '', replyTo, ...rest } = wanted.smtp;
   const smtp: Smtp = { ...rest, user, replyToAddress: replyTo };
-  const providers = await currentList(
-    () => emailProviders(client),
-    () => newestIds(client, { types: ['instance.smtp.config.added'], member: 'id' }),
-    () => newestIds(client, { types: ['instance.smtp.config.removed'], member: 'id' }),
-  );
+  const providers = await currentMail(client);
   const servers = providers.filter((each) => each.smtp !== undefined);
   const found = pick(servers, smtp);
   const what = `mail server ${smtp.host}`;

@@ -3,13 +3,19 @@ import { messageOf } from '../../../shared/errors.ts';
 import { Failure } from '../../failure.ts';
 import { interruption } from '../../terminal.ts';
 import { Refused } from '../api/client.ts';
-import type { Step } from './plan.ts';
-import type { Survey } from './survey.ts';
+import type { OutFile } from './out.ts';
+import type { Branches, Plan, Step } from './plan.ts';
 
 const TOGETHER = 6;
 /** How often what is listed is read again after a conflict, and how long before. */
 const LOOKS = 20;
 const PAUSE_MS = 250;
+
+/** What was found, and what is to be done about it. */
+export interface Found extends Branches {
+  readonly out: OutFile;
+  readonly plans: readonly Plan[];
+}
 
 export interface Progress {
   /** Of all steps, of this survey and of those before. */
@@ -30,11 +36,11 @@ export class Stopped extends Failure {
  * Carries the steps out. Where Zitadel says that something is there already, its lists were behind: everything is read again, and what
  * is left is done. Returns what was done and the last survey; throws Stopped.
  */
-export async function carryOut(
-  first: Survey,
-  again: () => Promise<Survey>,
+export async function carryOut<T extends Found>(
+  first: T,
+  again: () => Promise<T>,
   progress: Progress,
-): Promise<{ readonly done: readonly Step[]; readonly last: Survey }> {
+): Promise<{ readonly done: readonly Step[]; readonly last: T }> {
   const done: Step[] = [];
   let survey = first;
   for (let look = 0; ; look++) {
@@ -48,7 +54,7 @@ export async function carryOut(
 
 /** Returns the conflict that makes another survey necessary. */
 async function once(
-  { setup, plans, branches, last }: Survey,
+  { out, plans, branches, last }: Found,
   done: Step[],
   progress: Progress,
 ): Promise<Refused | undefined> {
@@ -66,8 +72,8 @@ async function once(
       failures.push(named(step, error));
     }
   };
-  await setup.out.begin(new Map(plans.flatMap(({ secrets }) => [...secrets])));
-  for (const value of plans.flatMap(({ values }) => values)) await value(setup.out);
+  await out.begin(new Map(plans.flatMap(({ secrets }) => [...secrets])));
+  for (const value of plans.flatMap(({ values }) => values)) await value(out);
   await Promise.all(branches.map((steps) => inOrder(steps, perform)));
   await inOrder(last, perform);
   const [failure] = failures;

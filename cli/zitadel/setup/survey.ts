@@ -6,16 +6,16 @@ import { accountsPart } from './accounts.ts';
 import { eventsPart } from './events.ts';
 import { identityProvidersPart } from './identity-providers.ts';
 import { mailPart } from './mail.ts';
-import { branchesOf, type Branches, type Plan, type Setup } from './plan.ts';
+import { branchesOf, type Setup } from './plan.ts';
+import type { Found } from './run.ts';
 import { projectPart } from './project.ts';
 import { signInPart } from './sign-in.ts';
 
 export type SetupOf = Omit<Setup, 'own' | 'ids' | 'members'>;
 
-export interface Survey extends Branches {
+export interface Survey extends Found {
   readonly instance: string;
   readonly version: string;
-  readonly plans: readonly Plan[];
   readonly setup: Setup;
 }
 
@@ -40,7 +40,7 @@ export async function survey(of: SetupOf, writes: boolean): Promise<Survey> {
   ]);
   const parts = [[project, accounts], [mail, idps, signIn], [events]];
   return {
-    ...{ instance: instance.name, version: instance.version, setup },
+    ...{ instance: instance.name, version: instance.version, setup, out: of.out },
     plans: parts.flat(),
     ...branchesOf(parts),
   };

@@ -1,0 +1,127 @@
+import { Nothing } from '../api/client.ts';
+import {
+  addIdpToLogin,
+  addMultiFactor,
+  addSecondFactor,
+  unlessThere,
+  unlessUnchanged,
+  writeInstanceLoginPolicy,
+  writeOrganizationLoginPolicy,
+} from '../api/policies.ts';
+import { differences, known } from '../setup/plan.ts';
+import { planOne, type Carrying, type Home } from './carrying.ts';
+import { POLICIES } from './kinds.ts';
+import type { Login, Settings } from './model.ts';
+import { ownPathOf } from './read.ts';
+import { textBase } from './texts.ts';
+
+/** `home` undefined: the instance. */
+export function planLogin(
+  carrying: Carrying,
+  home: Home | undefined,
+  there: Login | undefined,
+  wanted: Login,
+): void {
+  const { client, ids, plan } = carrying;
+  const idOf = (name: string): string => known(ids.get(`idp ${name}`), name);
+  const what = `login policy of ${home?.name ?? 'the instance'}`;
+  if (home !== undefined && there === undefined) {
+    plan.make(what, () =>
+      writeOrganizationLoginPolicy(client, home.id(), {
+        ...wanted,
+        idps: wanted.idps.map(idOf),
+        inherited: true,
+      }),
+    );
+    return;
+  }
+  planOne(carrying, what, there?.settings, wanted.settings, () =>
+    home === undefined
+      ? writeInstanceLoginPolicy(client, wanted.settings)
+      : writeOrganizationLoginPolicy(client, home.id(), { ...wanted, idps: [], inherited: false }),
+  );
+  for (const [list, path, of] of [
+    ['secondFactors', 'second_factors', (type: string) => ({ type })],
+    ['multiFactors', 'multi_factors', (type: string) => ({ type })],
+    ['idps', 'idps', (name: string) => ({ idpId: idOf(name), ownerType: 'IDP_OWNER_TYPE_SYSTEM' })],
+  ] as const)
+    for (const each of wanted[list]) {
+      if (there?.[list].includes(each) === true) continue;
+      plan.make(`${each} in the ${what}`, () => {
+        if (home === undefined && list === 'secondFactors') return addSecondFactor(client, each);
+        if (home === undefined && list === 'multiFactors') return addMultiFactor(client, each);
+        if (home === undefined) return addIdpToLogin(client, idOf(each));
+        const call = {
+          method: 'POST',
+          path: `/management/v1/policies/login/${path}`,
+          right: 'policy.write',
+        } as const;
+        return unlessThere(client.call(Nothing, { ...call, organization: home.id(), body: of(each) }));
+      });
+    }
+}
+
+/** `home` undefined: of the instance. Each is written whole. */
+export function planPolicies(
+  carrying: Carrying,
+  home: Home | undefined,
+  there: Readonly<Record<string, Settings>>,
+  wanted: Readonly<Record<string, Settings>>,
+): void {
+  const { client } = carrying;
+  for (const kind of POLICIES) {
+    const policy = wanted[kind.name];
+    if (policy === undefined) continue;
+    const isOwn = there[kind.name] !== undefined;
+    planOne(
+      carrying,
+      `${kind.name} policy of ${home?.name ?? 'the instance'}`,
+      there[kind.name],
+      policy,
+      async () => {
+        const organization = home?.id();
+        const path =
+          organization === undefined ? `/admin/v1${kind.write}` : (ownPathOf(kind, organization) ?? '');
+        const method = organization === undefined || isOwn ? 'PUT' : 'POST';
+        const call = {
+          method,
+          organization,
+          right: organization === undefined ? 'iam.policy.write' : 'policy.write',
+        } as const;
+        await unlessUnchanged(client.call(Nothing, { ...call, path, body: policy }));
+        if (kind.activated !== true) return;
+        const base = organization === undefined ? '/admin/v1' : '/management/v1';
+        const activate = {
+          ...call,
+          method: 'POST',
+          path: `${base}/policies/label/_activate`,
+          body: {},
+        } as const;
+        await unlessUnchanged(client.call(Nothing, activate));
+      },
+    );
+  }
+}
+
+export function planTexts(
+  carrying: Carrying,
+  home: Home | undefined,
+  there: Readonly<Record<string, Settings>>,
+  wanted: Readonly<Record<string, Settings>>,
+): void {
+  const { client, plan } = carrying;
+  for (const [name, text] of Object.entries(wanted)) {
+    const what = `text ${name} of ${home?.name ?? 'the instance'}`;
+    const differing = differences(there[name] ?? {}, text);
+    if (differing.length === 0) {
+      plan.kept.push(what);
+      continue;
+    }
+    plan.change(what, differing.join(', '), () => {
+      const organization = home?.id();
+      const path = `${textBase(organization)}/${name}`;
+      const call = { method: 'PUT', path, organization, body: text, right: 'policy.write' } as const;
+      return unlessUnchanged(client.call(Nothing, call));
+    });
+  }
+}
