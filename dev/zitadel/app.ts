@@ -3,6 +3,7 @@ import { bearerAuth } from 'hono/bearer-auth';
 import { HTTPException } from 'hono/http-exception';
 import * as z from 'zod';
 import { actionRoutes } from './action-routes.ts';
+import { configurationRoutes } from './configuration-routes.ts';
 import { connectRoutes } from './connect-routes.ts';
 import { CheckFailed, Credentials } from './credentials.ts';
 import { credentialRoutes } from './credential-routes.ts';
@@ -131,6 +132,7 @@ export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelPar
   instanceRoutes(app, parts);
   policyRoutes(app, parts);
   actionRoutes(app, parts);
+  configurationRoutes(app, parts);
   sessionRoutes(app, parts);
   app.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse();

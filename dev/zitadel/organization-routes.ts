@@ -39,7 +39,10 @@ export function organizationRoutes(app: Hono, { organizations, projections }: Zi
   });
   app.post('/v2/organizations/_search', async (c) => {
     const { queries } = Search.parse(await c.req.json());
-    const all = [[ORGANIZATION, 'stand-in'] as const, ...projections.of('organizations').all];
+    const all = [
+      [ORGANIZATION, organizations.nameOf(ORGANIZATION)] as const,
+      ...projections.of('organizations').all,
+    ];
     const found = all.filter(([id, name]) =>
       queries.every(
         ({ idQuery, nameQuery }) => (idQuery?.id ?? id) === id && (nameQuery?.name ?? name) === name,

@@ -10,6 +10,7 @@ export class Organizations {
   readonly #publish: (event: StoredEvent) => void;
   /** Names of the living, by id. */
   readonly #names = new Map<string, string>();
+  #own = 'stand-in';
   #made = 0n;
 
   constructor(store: EventStore, publish: (event: StoredEvent) => void) {
@@ -20,6 +21,22 @@ export class Organizations {
   create(id = String(FIRST_ID + (this.#made += 1n)), name = id): StoredEvent {
     this.#names.set(id, name);
     return this.#push(id, 'org.added');
+  }
+
+  /** Of the stand-in's own organisation, too. */
+  nameOf(id: string): string {
+    return this.#names.get(id) ?? this.#own;
+  }
+
+  rename(id: string, name: string): void {
+    if (this.#names.has(id)) this.#names.set(id, name);
+    else this.#own = name;
+    this.#push(id, 'org.changed', { name });
+  }
+
+  /** What happened to one that has no command of its own here. */
+  happened(id: string, type: string, payload: NonNullable<NewEvent['payload']>): void {
+    this.#push(id, type, payload);
   }
 
   /** Ids and names of those that were made here and not removed. */

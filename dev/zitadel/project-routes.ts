@@ -36,7 +36,7 @@ export function projectRoutes(app: Hono, parts: ZitadelParts): void {
   };
   app.get('/management/v1/orgs/me', (c) => {
     const id = organizationOf(c);
-    const name = organizations.all.get(id) ?? 'stand-in';
+    const name = organizations.nameOf(id);
     const primaryDomain = `${name.toLowerCase()}.localhost`;
     return c.json({
       org: { id, details: settings.details('change', id), state: 'ORG_STATE_ACTIVE', name, primaryDomain },

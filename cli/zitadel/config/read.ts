@@ -3,6 +3,7 @@ import { executionsOf, targetsOf } from '../api/actions.ts';
 import { applicationsOf, settingsOf as oidcSettings } from '../api/applications.ts';
 import { orAbsent, type ZitadelClient } from '../api/client.ts';
 import { emailProviders, isActive } from '../api/email.ts';
+import { instanceOf } from '../api/instance.ts';
 import { organizations as listOrganizations } from '../api/organizations.ts';
 import { instanceLoginPolicy, organizationLoginPolicy, type LoginPolicy } from '../api/policies.ts';
 import { projectsOf, rolesOf } from '../api/projects.ts';
@@ -34,12 +35,14 @@ const TOGETHER = 6;
 export async function readConfiguration(client: ZitadelClient): Promise<Read> {
   const ids: Ids = new Map();
   const notes: string[] = [];
-  const [all, standard, places, idps] = await Promise.all([
+  const [{ domains }, all, standard, places, idps] = await Promise.all([
+    instanceOf(client),
     listOrganizations(client),
     defaultOrganization(client),
     textPlaces(client),
     readIdps(client, ids),
   ]);
+  const hosts = domains.map(({ domain }) => domain);
   const living = all.filter(({ state }) => state !== 'ORGANIZATION_STATE_REMOVED');
   const organizations: Organization[] = [];
   for (let at = 0; at < living.length; at += TOGETHER)
@@ -47,7 +50,13 @@ export async function readConfiguration(client: ZitadelClient): Promise<Read> {
       ...(await Promise.all(
         living.slice(at, at + TOGETHER).map((each) => {
           ids.set(`organisation ${each.name}`, each.id);
-          return readOrganization(client, ids, notes, { ...each, isDefault: each.id === standard }, places);
+          return readOrganization(
+            client,
+            ids,
+            notes,
+            { ...each, isDefault: each.id === standard, hosts },
+            places,
+          );
         }),
       )),
     );
@@ -161,13 +170,17 @@ export async function policyAt(
   };
 }
 
-type Listed = Awaited<ReturnType<typeof listOrganizations>>[number] & { readonly isDefault: boolean };
+type Listed = Awaited<ReturnType<typeof listOrganizations>>[number] & {
+  readonly isDefault: boolean;
+  /** Domains of the instance. */
+  readonly hosts: readonly string[];
+};
 
 async function readOrganization(
   client: ZitadelClient,
   ids: Ids,
   notes: string[],
-  { id, name, isDefault, primaryDomain }: Listed,
+  { id, name, isDefault, hosts }: Listed,
   places: readonly TextPlace[],
 ): Promise<Organization> {
   const [projects, login, policies, texts, domains, { actions, triggers }] = await Promise.all([
@@ -181,7 +194,7 @@ async function readOrganization(
   const own = projects.filter((each) => each.name !== OWN_PROJECT);
   return {
     ...{ name, isDefault, policies, texts, actions, triggers },
-    domains: domains.filter((domain) => !isMade(domain, name, primaryDomain)).sort(),
+    domains: domains.filter((domain) => !isMade(domain, name, hosts)).sort(),
     ...(!login.inherited && { login: loginOf(login, ids) }),
     projects: (
       await Promise.all(own.map((each) => readProject(client, ids, notes, { id, name }, each)))
@@ -189,13 +202,15 @@ async function readOrganization(
   };
 }
 
-/** What Zitadel makes of the organisation's name and its own host. */
-function isMade(domain: string, name: string, primary: string): boolean {
+/** What Zitadel makes of the organisation's name and a domain of its own. */
+function isMade(domain: string, name: string, hosts: readonly string[]): boolean {
   const label = name
     .toLowerCase()
-    .replaceAll(/\s+/g, '-')
-    .replaceAll(/[^\p{L}\p{M}\p{N}-]/gu, '');
-  return domain.startsWith(`${label}.`) || (domain === primary && label === '');
+    .replaceAll(/\s/g, '-')
+    .replaceAll(/[^\p{L}\p{M}\p{N}-]/gu, '')
+    .slice(0, 63)
+    .replaceAll(/^-+|-+$/g, '');
+  return hosts.some((host) => domain === `${label}.${host}`);
 }
 
 const Domain = z.object({ domainName: z.string() });
