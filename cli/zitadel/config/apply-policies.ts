@@ -12,7 +12,7 @@ import { differences, known } from '../setup/plan.ts';
 import { planOne, type Carrying, type Home } from './carrying.ts';
 import { POLICIES } from './kinds.ts';
 import type { Login, Settings } from './model.ts';
-import { ownPathOf } from './read.ts';
+import { ownPathOf } from './read-policies.ts';
 import { textBase } from './texts.ts';
 
 /** `home` undefined: the instance. */

@@ -1,18 +1,16 @@
 import * as z from 'zod';
 import { executionsOf, targetsOf } from '../api/actions.ts';
-import { applicationsOf, settingsOf as oidcSettings } from '../api/applications.ts';
 import { orAbsent, type ZitadelClient } from '../api/client.ts';
 import { emailProviders, isActive } from '../api/email.ts';
 import { instanceOf } from '../api/instance.ts';
 import { organizations as listOrganizations } from '../api/organizations.ts';
-import { instanceLoginPolicy, organizationLoginPolicy, type LoginPolicy } from '../api/policies.ts';
-import { projectsOf, rolesOf } from '../api/projects.ts';
-import { OWN_PROJECT, DOMAIN_POLICY, POLICIES, type PolicyKind } from './kinds.ts';
-import { readActions } from './actions.ts';
+import { instanceLoginPolicy } from '../api/policies.ts';
+import { POLICIES } from './kinds.ts';
 import { readIdps } from './idps.ts';
+import type {
+  Settings} from './model.ts';
 import {
   settingsOf,
-  Settings,
   type Configuration,
   type Ids,
   type Login,
@@ -20,6 +18,8 @@ import {
   type Organization,
 } from './model.ts';
 import { byName } from './order.ts';
+import { readOrganization } from './read-organization.ts';
+import { loginOf, policyAt } from './read-policies.ts';
 import { readTexts, textPlaces, type TextPlace } from './texts.ts';
 
 export interface Read {
@@ -124,18 +124,6 @@ function kindOf({ restAsync }: { readonly restAsync?: object | undefined }): Set
   return restAsync === undefined ? {} : { restAsync: {} };
 }
 
-function loginOf({ settings, secondFactors, multiFactors, idps }: LoginPolicy, ids: Ids): Login {
-  const named = [...ids].flatMap(([name, id]) =>
-    name.startsWith('idp ') && idps.includes(id) ? [name.slice(4)] : [],
-  );
-  return {
-    settings: settingsOf(settings),
-    secondFactors: [...secondFactors].sort(),
-    multiFactors: [...multiFactors].sort(),
-    idps: named.sort(),
-  };
-}
-
 async function readPolicies(client: ZitadelClient): Promise<Record<string, Settings>> {
   const read = await Promise.all(
     POLICIES.map(
@@ -145,148 +133,4 @@ async function readPolicies(client: ZitadelClient): Promise<Record<string, Setti
   return Object.fromEntries(
     read.flatMap(([{ name }, policy]) => (policy === undefined ? [] : [[name, policy.settings]])),
   );
-}
-
-interface PolicyRead {
-  readonly settings: Settings;
-  /** Of an organisation: that it is the instance's. */
-  readonly inherited: boolean;
-}
-
-/** Undefined where this release has none of the kind. */
-export async function policyAt(
-  client: ZitadelClient,
-  { member = 'policy', without = [] }: PolicyKind,
-  path: string,
-  organization: string | undefined,
-): Promise<PolicyRead | undefined> {
-  const call = { method: 'GET', path, organization, right: 'policy.read' } as const;
-  const answer = await orAbsent(client.call(Settings, call));
-  const policy = Settings.safeParse(answer?.[member]).data;
-  if (policy === undefined) return undefined;
-  return {
-    settings: settingsOf(policy, ...without),
-    inherited: policy['isDefault'] === true || answer?.['isDefault'] === true,
-  };
-}
-
-type Listed = Awaited<ReturnType<typeof listOrganizations>>[number] & {
-  readonly isDefault: boolean;
-  /** Domains of the instance. */
-  readonly hosts: readonly string[];
-};
-
-async function readOrganization(
-  client: ZitadelClient,
-  ids: Ids,
-  notes: string[],
-  { id, name, isDefault, hosts }: Listed,
-  places: readonly TextPlace[],
-): Promise<Organization> {
-  const [projects, login, policies, texts, domains, { actions, triggers }] = await Promise.all([
-    projectsOf(client, id),
-    organizationLoginPolicy(client, id),
-    ownPolicies(client, id),
-    readTexts(client, places, id),
-    domainsOf(client, id),
-    readActions(client, ids, { id, name }),
-  ]);
-  const own = projects.filter((each) => each.name !== OWN_PROJECT);
-  return {
-    ...{ name, isDefault, policies, texts, actions, triggers },
-    domains: domains.filter((domain) => !isMade(domain, name, hosts)).sort(),
-    ...(!login.inherited && { login: loginOf(login, ids) }),
-    projects: (
-      await Promise.all(own.map((each) => readProject(client, ids, notes, { id, name }, each)))
-    ).sort(byName),
-  };
-}
-
-/** What Zitadel makes of the organisation's name and a domain of its own. */
-function isMade(domain: string, name: string, hosts: readonly string[]): boolean {
-  const label = name
-    .toLowerCase()
-    .replaceAll(/\s/g, '-')
-    .replaceAll(/[^\p{L}\p{M}\p{N}-]/gu, '')
-    .slice(0, 63)
-    .replaceAll(/^-+|-+$/g, '');
-  return hosts.some((host) => domain === `${label}.${host}`);
-}
-
-const Domain = z.object({ domainName: z.string() });
-
-async function domainsOf(client: ZitadelClient, organization: string): Promise<readonly string[]> {
-  const { result } = await client.call(z.object({ result: z.array(Domain).default([]) }), {
-    method: 'POST',
-    path: '/management/v1/orgs/me/domains/_search',
-    organization,
-    body: {},
-    right: 'org.read',
-  });
-  return result.map(({ domainName }) => domainName);
-}
-
-async function ownPolicies(client: ZitadelClient, organization: string): Promise<Record<string, Settings>> {
-  const read = await Promise.all(
-    POLICIES.flatMap((kind) => {
-      const path = ownPathOf(kind, organization);
-      return path === undefined
-        ? []
-        : [policyAt(client, kind, path, organization).then((policy) => [kind, policy] as const)];
-    }),
-  );
-  return Object.fromEntries(
-    read.flatMap(([{ name }, policy]) =>
-      policy === undefined || policy.inherited ? [] : [[name, policy.settings]],
-    ),
-  );
-}
-
-export function ownPathOf({ name, own }: PolicyKind, organization: string): string | undefined {
-  if (name === DOMAIN_POLICY) return `/admin/v1/orgs/${organization}/policies/domain`;
-  return own === undefined ? undefined : `/management/v1${own}`;
-}
-
-async function readProject(
-  client: ZitadelClient,
-  ids: Ids,
-  notes: string[],
-  organization: { readonly id: string; readonly name: string },
-  {
-    id,
-    name,
-    projectRoleAssertion,
-    projectRoleCheck,
-    hasProjectCheck,
-    privateLabelingSetting,
-  }: Awaited<ReturnType<typeof projectsOf>>[number],
-): Promise<Organization['projects'][number]> {
-  const place = { organization: organization.id, project: id };
-  const path = `${organization.name}/${name}`;
-  ids.set(`project ${path}`, id);
-  const [roles, applications] = await Promise.all([rolesOf(client, place), applicationsOf(client, place)]);
-  const labeling =
-    privateLabelingSetting === 'PRIVATE_LABELING_SETTING_UNSPECIFIED' ? {} : { privateLabelingSetting };
-  return {
-    name,
-    settings: settingsOf({ projectRoleAssertion, projectRoleCheck, hasProjectCheck, ...labeling }),
-    roles: roles
-      .map(({ key, displayName, group }) => ({ key, displayName, group }))
-      .sort((one, other) => (one.key < other.key ? -1 : 1)),
-    applications: applications
-      .flatMap((each): Organization['projects'][number]['applications'] => {
-        ids.set(`application ${path}/${each.name}`, each.id);
-        if (each.apiConfig !== undefined)
-          return [
-            { name: each.name, kind: 'api', settings: { authMethodType: each.apiConfig.authMethodType } },
-          ];
-        if (each.oidcConfig !== undefined)
-          return [{ name: each.name, kind: 'oidc', settings: settingsOf(oidcSettings(each.oidcConfig)) }];
-        notes.push(
-          `application ${path}/${each.name} is of SAML: its certificates are its own, so it is left out`,
-        );
-        return [];
-      })
-      .sort(byName),
-  };
 }
