@@ -7,15 +7,13 @@ import { organizations as listOrganizations } from '../api/organizations.ts';
 import { instanceLoginPolicy } from '../api/policies.ts';
 import { POLICIES } from './kinds.ts';
 import { readIdps } from './idps.ts';
-import type {
-  Settings} from './model.ts';
 import {
   settingsOf,
   type Configuration,
   type Ids,
-  type Login,
   type Mail,
   type Organization,
+  type Settings,
 } from './model.ts';
 import { byName } from './order.ts';
 import { readOrganization } from './read-organization.ts';
