@@ -1,6 +1,7 @@
 import type { Finding } from '../../shared/checks/check.ts';
 import type { CheckName } from '../../shared/checks/registry.ts';
 import type { MaybePromise } from '../../shared/ports/runtime.ts';
+import { backups, restoreProven } from './backups.ts';
 import { configuration, misspelledVariables } from './configuration.ts';
 import { redis } from './counters.ts';
 import { database, migrations, pooler } from './database.ts';
@@ -50,6 +51,8 @@ export const CHECKS: Readonly<Record<CheckName, (ground: DoctorGround) => MaybeP
   'pat-age': patAge,
   'admin-mfa': adminMfa,
   'network-exposure': networkExposure,
+  backups,
+  'restore-proven': restoreProven,
   versions,
   'failed-sign-ins': failedSignIns,
 };

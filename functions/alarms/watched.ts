@@ -1,10 +1,12 @@
-import { NotSetUp, worst, type Finding } from '../../shared/checks/check.ts';
+import { judgeBackups } from '../../shared/checks/backups.ts';
+import { NotSetUp, red, worst, type Finding } from '../../shared/checks/check.ts';
 import { judgeCertificate, judgeTokens } from '../../shared/checks/expiry.ts';
 import { reconcileLag } from '../../shared/checks/reconcile.ts';
 import { readTokens, ZitadelFault } from '../../shared/checks/zitadel.ts';
 import { openZitadel, type Deps } from '../../shared/deps.ts';
 import type { AlarmName } from '../../shared/figures/alarms.ts';
 import type { Database } from '../../shared/ports/database.ts';
+import { systemFault } from '../../shared/system-errors.ts';
 import type { Found } from './conditions.ts';
 import type { AlarmsConfig, WatchedConfig } from './slice.ts';
 
@@ -24,11 +26,19 @@ const HANDSHAKE_MS = 5_000;
 /** What runs out, or stands still unseen. What cannot be judged now stays as it is. Throws as `Database`. */
 export async function findWatched(deps: WatchDeps): Promise<Watched> {
   const { watched } = deps.config.alarms;
-  const found = await Promise.all([tokens(watched, deps), certificates(watched, deps), reconcile(deps)]);
-  const { certificate } = deps.platform;
+  const found = await Promise.all([
+    tokens(watched, deps),
+    certificates(watched, deps),
+    reconcile(deps),
+    backups(watched, deps),
+  ]);
+  const { certificate, backups: files } = deps.platform;
   return {
     found: found.filter((each) => each !== undefined),
-    leftOut: certificate === null && watched.addresses.length > 0 ? ['certificates'] : [],
+    leftOut: [
+      ...(certificate === null && watched.addresses.length > 0 ? ['certificates'] : []),
+      ...(files === null && watched.backupDir !== null ? ['backups'] : []),
+    ],
   };
 }
 
@@ -90,5 +100,25 @@ async function reconcile({ database, config }: WatchDeps): Promise<Found> {
   } catch (error) {
     if (error instanceof NotSetUp) return asAlarm('reconcile-lag', NONE, 'red');
     throw error;
+  }
+}
+
+/** Of BACKUP_DIR alone: a folder that nobody has named may not be meant. */
+function backups({ backupDir }: WatchedConfig, { platform, clock }: WatchDeps): Found | undefined {
+  if (backupDir === null) return asAlarm('backup-age', NONE, 'red');
+  if (platform.backups === null) return undefined;
+  try {
+    const records = platform.backups(backupDir);
+    const found =
+      records === null
+        ? red('there is no folder BACKUP_DIR')
+        : judgeBackups(records, 'BACKUP_DIR', clock.now());
+    return asAlarm('backup-age', found, 'red');
+  } catch (error) {
+    return asAlarm(
+      'backup-age',
+      red(`BACKUP_DIR cannot be read: ${systemFault(error) ?? 'unknown error'}`),
+      'red',
+    );
   }
 }

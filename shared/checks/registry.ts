@@ -143,6 +143,18 @@ const SECURITY = {
     cause: 'a rule with public access and target openfga or zitadel; OpenFGA without authentication',
     next: 'sallyport rules check',
   },
+  backups: {
+    needs: 'BACKUP_DIR, or a folder ./backups',
+    green: 'the newest backup is less than 26 hours old',
+    cause: 'the daily backup did not run, or failed',
+    next: 'sallyport backup create',
+  },
+  'restore-proven': {
+    needs: 'BACKUP_DIR, or a folder ./backups',
+    green: 'a backup was restored and counted within the last 90 days',
+    cause: 'nobody has tried whether backups can be restored',
+    next: 'sallyport backup verify latest',
+  },
   versions: {
     needs: 'something that tells its version',
     green: 'no version that is told is affected by a known advisory',

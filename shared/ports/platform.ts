@@ -2,6 +2,7 @@ import type { AuthorizationModel } from './authorization-models.ts';
 import type { ServerConfig } from '../configuration/server.ts';
 import type { Runtime } from '../configuration/slice.ts';
 import type { DatabaseConfig, StoreOfCounters } from '../configuration/stores.ts';
+import type { ReadBackups } from './backups.ts';
 import type { ReadCertificate } from './certificates.ts';
 import type { Database } from './database.ts';
 import type { Background, Clock, Exchange, MaybePromise, Processes } from './runtime.ts';
@@ -65,6 +66,8 @@ export interface Platform {
   asset(name: string): Promise<Uint8Array>;
   /** Null where the runtime shows no certificates. */
   readonly certificate: ReadCertificate | null;
+  /** Null where the runtime has no files. */
+  readonly backups: ReadBackups | null;
   /** Parses OpenFGA's language; null where the parser is too heavy. Throws UnusableModel. */
   readonly parseModel: ((text: string) => AuthorizationModel) | null;
   /** Calls `changed` after the file's content may have changed; returns the stop function. */

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +11,7 @@ import { createPlatform } from '../../shared/adapters/node/platform.ts';
 import { standingAlarms } from '../../shared/figures/alarms.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { systemClock, webRandom } from '../../shared/runtime.ts';
+import { backup } from '../doctor/stage.ts';
 import { pat, startZitadelAnswers, type ZitadelAnswers } from '../doctor/zitadel-api.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
@@ -98,6 +102,19 @@ describe('the job that watches what runs out', () => {
       sql`insert into sallyport_cron_runs (run_id, job) values (gen_random_uuid(), 'watch')`,
     );
     expect(await run({ zitadel: account() })).toMatchObject({ raised: [] });
+  });
+
+  it('raises backup-age without a backup of the last 26 hours, and clears it with one', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-watched-'));
+    try {
+      expect(await run({ backupDir: join(folder, 'nowhere') })).toMatchObject({ raised: ['backup-age'] });
+      await backup(folder, '20270101030000', 30);
+      expect(await run({ backupDir: folder })).toMatchObject({ raised: [], standing: ['backup-age'] });
+      await backup(folder, '20270102030000', 2);
+      expect(await run({ backupDir: folder })).toMatchObject({ cleared: ['backup-age'] });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('raises certificate-expiry for one with two days left; without certificates it says that they are left out', async () => {

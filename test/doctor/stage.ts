@@ -1,5 +1,8 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import * as z from 'zod';
+import { BACKUP_KIND, MANIFEST_FILE, PROOF_FILE } from '../../shared/backup/records.ts';
 import { sallyport, type Variables } from '../support/sallyport.ts';
 
 const Results = z.array(
@@ -37,3 +40,19 @@ export async function found(variables: Variables, name: string): Promise<Found> 
 /** For `toMatchObject` and its like. */
 export const containing = (text: string): unknown => expect.stringContaining(text);
 export const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+
+const HOUR_MS = 3_600_000;
+
+/** What a whole backup of so many hours ago looks like to whoever watches. */
+export async function backup(folder: string, id: string, hoursAgo: number): Promise<void> {
+  const own = join(folder, `${BACKUP_KIND}-${id}`);
+  await mkdir(own, { recursive: true });
+  const at = new Date(Date.now() - hoursAgo * HOUR_MS).toISOString();
+  await writeFile(join(own, MANIFEST_FILE), JSON.stringify({ format: 1, id, at }));
+}
+
+/** One was restored so many days ago. */
+export async function proven(folder: string, daysAgo: number): Promise<void> {
+  const at = new Date(Date.now() - daysAgo * 24 * HOUR_MS).toISOString();
+  await writeFile(join(folder, PROOF_FILE), JSON.stringify({ backup: '1', made_at: at, at, parts: [] }));
+}

@@ -11,6 +11,7 @@ import { connectionTo } from '../postgres/tls.ts';
 import { prometheusMetrics } from '../prometheus/metrics.ts';
 import { readFolder } from '../../configuration/folder.ts';
 import { nodeAsset } from './assets.ts';
+import { readBackups } from './backups.ts';
 import { readCertificate } from './certificates.ts';
 import { linuxProcesses } from './processes.ts';
 import { cronerSchedule } from './schedule.ts';
@@ -58,6 +59,7 @@ export function createPlatform(siblings?: Siblings): Platform & { readonly metri
     readFolder,
     asset: nodeAsset,
     certificate: readCertificate,
+    backups: readBackups,
     parseModel,
     watchText(path, changed) {
       // Polling, because Kubernetes swaps a mounted ConfigMap by symbolic links, which change events miss.

@@ -53,6 +53,7 @@ export function createPlatform(): Platform {
     asset: workerAsset,
     // A Worker's sockets keep the certificate of the other end to themselves.
     certificate: null,
+    backups: null,
     // 60 KiB for a parser of what a deployment has checked already: docs/deploy.md.
     parseModel: null,
     watchText: () => () => undefined,
