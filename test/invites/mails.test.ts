@@ -1,10 +1,12 @@
 /** Mails of waves, from a real Postgres to a real SMTP server on loopback. */
 import { describe, expect, it } from 'vitest';
+import { invitationToken } from '../../shared/invitations/token.ts';
+import { recordMailEvents } from '../../shared/mail/outcomes.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { field } from '../mail/stage.ts';
 import { DATABASES } from '../support/databases.ts';
 import { kindsOf } from '../support/scale.ts';
-import { emptied, linkIn, PUBLIC_URL, setWaves, waveStage } from './stage.ts';
+import { emptied, keyRing, linkIn, PUBLIC_URL, setWaves, waveStage } from './stage.ts';
 
 describe.each(kindsOf(DATABASES))('mails of a wave on $name', (kind) => {
   describe.skipIf(kind.missing)('', () => {
@@ -42,6 +44,46 @@ describe.each(kindsOf(DATABASES))('mails of a wave on $name', (kind) => {
           sql`select (migration_invited_at is not null and migration_completed_at is null)::text as text from users`,
         ),
       ).toEqual(['true']);
+    });
+
+    it('goes to the stored address alone, letter by letter: what one that looks alike does is not taken for it', async () => {
+      await w.stage.tenant('acme');
+      const people = ['mike@example.org', 'm\u0131ke@example.org', 'mik\u0435@example.org'];
+      for (const email of people) await w.stage.person('acme', email);
+      await w.stage.begin('one', { remind: '7d' });
+      await w.stage.run();
+      expect(w.mailed()).toEqual(people.toSorted());
+      const [, dotless] = people;
+      const theirs = w.smtp.received.find(({ to }) => to.includes(dotless!))!;
+      const lost = { email: null, event: 'bounced', detail: '', at: new Date() } as const;
+      await recordMailEvents(w.db.database, [{ ...lost, messageId: field(theirs.raw, 'Message-ID')! }]);
+      w.cleared();
+      await w.stage.passed('8 days');
+      await w.stage.run();
+      expect(w.mailed()).toEqual(people.filter((email) => email !== dotless).toSorted());
+    });
+
+    it('the token of a mail that waits stands nowhere, and is derived of nothing that stands there', async () => {
+      await w.stage.tenant('acme');
+      await w.stage.person('acme', 'alice@example.org');
+      await w.stage.begin('one');
+      await w.stage.drive();
+      const [invitation] = await w.texts(sql`select invitation_id::text as text from sallyport_invitations`);
+      const { token } = await invitationToken(keyRing, invitation!, 'invite');
+      const tables = await w.texts(sql`select format('%I', relname) as text from pg_class
+        where relnamespace = 'public'::regnamespace and relkind = 'r'`);
+      const rows =
+        await w.texts(sql`select query_to_xml('select * from ' || name, true, false, '')::text as text
+        from unnest(${tables.filter((name) => name !== null)}::text[]) as name`);
+      expect(rows.join()).toContain('alice@example.org');
+      for (const spelling of [
+        token,
+        Buffer.from(token).toString('base64'),
+        Buffer.from(token).toString('hex'),
+      ])
+        expect(rows.join()).not.toContain(spelling);
+      await w.stage.mailing.send();
+      expect(linkIn(w.smtp.received[0]!.raw)).toBe(token);
     });
 
     it('keeps its own pace over all instances: no window has more of its mails, and no mail is lost', async () => {
