@@ -55,6 +55,9 @@ async function keep(cluster: Blob): Promise<void> {
 /** Of the extended protocol: Bind, Close, Describe, Execute, Flush, Parse; Sync ends what they began. */
 const BEFORE_SYNC = new Set(Buffer.from('BCDEHP'));
 
+/** A simple query. */
+const RESET = Buffer.from('Q\0\0\0\x16reset search_path\0', 'latin1');
+
 /**
  * The socket server takes messages of its connections in turns: between the Parse of one and its Bind another's Parse would
  * take the unnamed statement's place (SQLSTATE 26000). It waits for a connection only in a transaction, so an exchange that
@@ -66,7 +69,9 @@ function keepExchangesWhole(db: PGlite): void {
   const exec = db.exec.bind(db);
   let begun = false;
   db.isInTransaction = () => begun || inTransaction();
-  db.execProtocolRawStream = (message, options) => {
+  db.execProtocolRawStream = async (message, options) => {
+    // A startup message has no type (protocol 3.0): settings of a connection before, as pg_dump's empty search_path, are not its own.
+    if (message[0] === 0) await send(RESET, { onRawData: () => undefined });
     begun = BEFORE_SYNC.has(message[0] ?? 0);
     return send(message, options);
   };

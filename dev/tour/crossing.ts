@@ -83,6 +83,13 @@ function seen(provider: DoorProvider): readonly Step[] {
       says: 'the gate is closed',
       exit: 1,
     },
+    {
+      title:
+        'What would go then; `cleanup apply --archive FILE` keeps it, and `cleanup restore FILE` brings it back (docs/clean-up.md)',
+      command: ['migration', 'cleanup', 'apply', '--database', 'postgres', '--dry-run'],
+      says: 'would lose their password',
+      exit: 1,
+    },
   ];
 }
 

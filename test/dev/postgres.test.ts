@@ -21,6 +21,11 @@ it('answers queries over its socket, several connections side by side', async ()
   expect(await query(postgres.url, 'select id from kept')).toEqual(['7']);
 });
 
+it('gives each connection the search path of the database, whatever pg_dump has left of its own', async () => {
+  await query(postgres.url, "select set_config('search_path', '', false)");
+  expect(await query(postgres.url, 'show search_path')).not.toEqual(['']);
+});
+
 it('stops although a client is still connected', async () => {
   const another = await startPostgres();
   const socket = connect(Number(new URL(another.url).port), '127.0.0.1');
