@@ -31,6 +31,7 @@ const GROUPS: Readonly<Record<string, () => Promise<Register>>> = {
   users: async () => (await import('./users.ts')).registerUsers,
   waves: async () => (await import('./waves.ts')).registerWaves,
   migration: async () => (await import('./migration.ts')).registerMigration,
+  access: async () => (await import('./access.ts')).registerAccess,
   audit: async () => (await import('./audit.ts')).registerAudit,
   webhooks: async () => (await import('./webhooks.ts')).registerWebhooks,
   mail: async () => (await import('./mail.ts')).registerMail,

@@ -19,7 +19,7 @@ import { line } from './check.ts';
 import { SUBJECTS } from '../../shared/configuration/issuers.ts';
 import { configured } from '../variables.ts';
 import { knownTargets, readRules } from './source.ts';
-import { userNamed, whoMay, type Verdict } from './who.ts';
+import { userNamed, usualIssuer, whoMay, type Verdict } from './who.ts';
 
 export interface ExplainOptions {
   readonly rules?: string;
@@ -63,10 +63,9 @@ async function verdictOn(
   subject: string,
   { issuer }: ExplainOptions,
 ): Promise<Verdict | undefined> {
-  const kanidmAlone = isSet('KANIDM_ISSUER_URL') && !isSet('ZITADEL_ISSUER_URL');
   const user = userNamed(
     subject,
-    issuer ?? (kanidmAlone ? 'kanidm' : 'zitadel'),
+    issuer ?? usualIssuer(environment),
     configured(SUBJECTS).sharedSubjectIssuers,
   );
   if (explanation.kind !== 'matched' || explanation.object === undefined) return undefined;
@@ -77,10 +76,6 @@ async function verdictOn(
   if (served === undefined) throw new Failure(`store ${settings.storeId} has no model`);
   const deps = { relations: openRelations(settings), tuples: openTuples(settings), model: served.model };
   return orFailure(whoMay(user, access.relation, explanation.object, deps));
-}
-
-function isSet(name: string): boolean {
-  return (environment[name] ?? '').trim() !== '';
 }
 
 function isShadow(explanation: Explanation): boolean {

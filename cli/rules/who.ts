@@ -28,6 +28,12 @@ export function userNamed(subject: string, issuer: string, shared: readonly stri
   return given ?? (shared.includes(issuer) ? `user:${subject}` : `user:${issuer}|${subject}`);
 }
 
+/** Whose subjects are meant where no issuer is named. */
+export function usualIssuer(variables: Readonly<Record<string, string | undefined>>): string {
+  const isSet = (name: string): boolean => (variables[name] ?? '').trim() !== '';
+  return isSet('KANIDM_ISSUER_URL') && !isSet('ZITADEL_ISSUER_URL') ? 'kanidm' : 'zitadel';
+}
+
 /** Checks with OpenFGA, then searches its tuples for the reason. The verdict is OpenFGA's alone. Throws RelationsUnavailable. */
 export async function whoMay(
   user: string,

@@ -1,3 +1,4 @@
+import { csvLine } from '../../shared/csv.ts';
 import type { Page, Rows, Values } from '../../shared/figures/read.ts';
 
 /** A route's figures: one record, or rows that may have further pages. */
@@ -32,7 +33,7 @@ export async function answerCsv(
         }
         rows = next.value;
       }
-      const text = header + rows.map((row) => line(row, columns)).join('');
+      const text = header + rows.map((row) => csvLine(row, columns)).join('');
       header = '';
       rows = undefined;
       // A pull without a chunk is not followed by another one.
@@ -49,21 +50,4 @@ export async function answerCsv(
       'content-disposition': `attachment; filename="${name}.csv"`,
     },
   });
-}
-
-function line(row: object, columns: readonly string[]): string {
-  const values = new Map(Object.entries(row));
-  return `${columns.map((column) => cell(values.get(column))).join(',')}\r\n`;
-}
-
-/** What spreadsheets compute when a text begins with it. */
-const FORMULA = /^[\s]*[=+\-@\t\r\n＝＋－＠|%]/u;
-const QUOTED = /["\r\n,]/;
-
-/** A text that a spreadsheet would compute begins with an apostrophe, which shows it as text. */
-export function cell(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  if (typeof value !== 'string') return JSON.stringify(value);
-  const text = FORMULA.test(value) ? `'${value}` : value;
-  return QUOTED.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
