@@ -1,19 +1,21 @@
 import type { Command } from 'commander';
 import { withExamples } from './help.ts';
+import { registerConfig } from './zitadel/config.ts';
 import { registerFirstInstance } from './zitadel/first-instance.ts';
 import { registerImport } from './zitadel/import.ts';
 import { registerLoginNames } from './zitadel/login-names.ts';
-import { registerConfig } from './zitadel/config.ts';
 import { registerSetup } from './zitadel/setup.ts';
+import { registerTokens } from './zitadel/tokens.ts';
 import { registerVerify } from './zitadel/verify.ts';
 
 /** Registers of the parts, one line each; a part loads its work when it is called. */
 const PARTS: readonly ((zitadel: Command) => void)[] = [
+  registerConfig,
   registerFirstInstance,
   registerImport,
   registerLoginNames,
   registerSetup,
-  registerConfig,
+  registerTokens,
   registerVerify,
 ];
 

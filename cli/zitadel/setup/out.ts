@@ -38,6 +38,11 @@ export class OutFile {
     return this.#kept.belongs.get(variable);
   }
 
+  /** Whether a variable belongs to this. */
+  holds(owner: string): boolean {
+    return [...this.#kept.belongs.values()].includes(owner);
+  }
+
   /** Undefined: no run was cut off while this secret was being made. */
   pending(variable: string): readonly string[] | undefined {
     return this.#kept.pending.get(variable);
