@@ -17,7 +17,7 @@ import type { OpenFgaConfig } from '../shared/configuration/stores.ts';
 import type { StoreCommands } from '../shared/ports/counters.ts';
 import type { Database } from '../shared/ports/database.ts';
 import type { FinaliseSync } from '../shared/ports/directory.ts';
-import type { Exchange, Clock, ProcessGroups, Processes } from '../shared/ports/runtime.ts';
+import type { Clock, ProcessGroups, Processes } from '../shared/ports/runtime.ts';
 import type { Relations } from '../shared/ports/relations.ts';
 import type { Tuples } from '../shared/ports/tuples.ts';
 import type { ZitadelApi } from '../shared/ports/zitadel-api.ts';
@@ -61,8 +61,5 @@ export function openFinaliseSync(url: string): FinaliseSync {
 export function openZitadel(account: { readonly url: string; readonly token: string }): ZitadelApi {
   return openZitadelApi(account, undiciExchange);
 }
-
-/** For one call that no port has. */
-export const exchange: Exchange = undiciExchange;
 
 export const processes: Processes & ProcessGroups = linuxProcesses();

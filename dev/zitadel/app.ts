@@ -21,6 +21,7 @@ import { FormRefused } from './rules.ts';
 import { mayWrite, permissionsOf } from './rights.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { Settings } from './settings.ts';
+import { introspectionRoute, tokenRoutes } from './token-routes.ts';
 import { userRoutes } from './user-routes.ts';
 import { ORGANIZATION, UserRefused, type Users } from './users.ts';
 import { toEventMessage } from './wire.ts';
@@ -83,6 +84,7 @@ export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelPar
   };
   const { instanceId, token, store, settings } = parts;
   const app = new Hono();
+  introspectionRoute(app, parts, (text) => isLiving(parts, text));
   app.use(
     bearerAuth({
       verifyToken: (text) => text === token || isLiving(parts, text),
@@ -129,6 +131,7 @@ export function zitadelApp(given: Pick<ZitadelParts, Least> & Partial<ZitadelPar
   connectRoutes(app, parts);
   projectRoutes(app, parts);
   machineRoutes(app, parts);
+  tokenRoutes(app, parts);
   instanceRoutes(app, parts);
   policyRoutes(app, parts);
   actionRoutes(app, parts);

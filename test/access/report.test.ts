@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as z from 'zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startZitadel, type Zitadel } from '../../dev/zitadel/index.ts';
@@ -205,11 +208,15 @@ describe.each(kindsOf(SERVERS))('sallyport access report: $name', ({ start, miss
 const real = openFgaBinary() === undefined;
 
 describe.skipIf(real)('sallyport access report on a real OpenFGA (needs .tools/openfga)', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'access-'));
   let server: OpenFgaService;
   beforeAll(async () => {
-    server = (await startRealOpenFga())!;
+    server = (await startRealOpenFga({ file: join(folder, 'openfga.db') }))!;
   });
-  afterAll(() => server.close());
+  afterAll(async () => {
+    await server.close();
+    rmSync(folder, { recursive: true });
+  });
 
   it('names the condition under which a grant holds', async () => {
     const store = await StoreClient.with(

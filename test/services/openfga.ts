@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -30,6 +31,11 @@ export async function startRealOpenFga(options: OpenFgaOptions = {}): Promise<Op
       ? ['--datastore-engine', 'memory']
       : ['--datastore-engine', 'postgres', '--datastore-uri', options.databaseUrl];
   if (options.databaseUrl !== undefined) await promisify(execFile)(binary, ['migrate', ...store]);
+export async function startRealOpenFga(
+  options: { readonly apiToken?: string; readonly file?: string } = {},
+): Promise<OpenFgaService | undefined> {
+  const store = storeOf(options.file);
+  if (options.file !== undefined) execFileSync(binary, ['migrate', ...store], { stdio: 'ignore' });
   const [http, grpc] = [await freePort(), await freePort()];
   const server = spawn(binary, argumentsFor(http, grpc, store, options.apiToken), { stdio: 'ignore' });
   const url = `http://127.0.0.1:${http}`;
@@ -47,6 +53,12 @@ export function openFgaBinary(): string | undefined {
     if (process.env['REQUIRE_SERVICES'] !== '1') return undefined;
     throw new Error(`REQUIRE_SERVICES=1: no OpenFGA at ${binary}; OPENFGA_BIN names another place`);
   }
+}
+
+/** `file`: an SQLite database, for many tuples: in memory each write and each page takes as long as there are tuples. */
+function storeOf(file: string | undefined): string[] {
+  if (file === undefined) return ['--datastore-engine', 'memory'];
+  return ['--datastore-engine', 'sqlite', '--datastore-uri', `file:${file}`];
 }
 
 function argumentsFor(
