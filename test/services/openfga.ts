@@ -1,5 +1,4 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -20,22 +19,16 @@ export interface OpenFgaOptions {
   readonly apiToken?: string;
   /** A Postgres database, whose tables are made where they are missing. Absent: in memory. */
   readonly databaseUrl?: string;
+  /** An SQLite database, for many tuples: in memory each write and each page takes as long as there are tuples. */
+  readonly file?: string;
 }
 
 /** Undefined when the binary is not there; with REQUIRE_SERVICES=1 that is a failure. */
 export async function startRealOpenFga(options: OpenFgaOptions = {}): Promise<OpenFgaService | undefined> {
   const binary = openFgaBinary();
   if (binary === undefined) return undefined;
-  const store =
-    options.databaseUrl === undefined
-      ? ['--datastore-engine', 'memory']
-      : ['--datastore-engine', 'postgres', '--datastore-uri', options.databaseUrl];
-  if (options.databaseUrl !== undefined) await promisify(execFile)(binary, ['migrate', ...store]);
-export async function startRealOpenFga(
-  options: { readonly apiToken?: string; readonly file?: string } = {},
-): Promise<OpenFgaService | undefined> {
-  const store = storeOf(options.file);
-  if (options.file !== undefined) execFileSync(binary, ['migrate', ...store], { stdio: 'ignore' });
+  const store = storeOf(options);
+  if (!store.includes('memory')) await promisify(execFile)(binary, ['migrate', ...store]);
   const [http, grpc] = [await freePort(), await freePort()];
   const server = spawn(binary, argumentsFor(http, grpc, store, options.apiToken), { stdio: 'ignore' });
   const url = `http://127.0.0.1:${http}`;
@@ -55,10 +48,10 @@ export function openFgaBinary(): string | undefined {
   }
 }
 
-/** `file`: an SQLite database, for many tuples: in memory each write and each page takes as long as there are tuples. */
-function storeOf(file: string | undefined): string[] {
-  if (file === undefined) return ['--datastore-engine', 'memory'];
-  return ['--datastore-engine', 'sqlite', '--datastore-uri', `file:${file}`];
+function storeOf({ databaseUrl, file }: OpenFgaOptions): string[] {
+  if (databaseUrl !== undefined) return ['--datastore-engine', 'postgres', '--datastore-uri', databaseUrl];
+  if (file !== undefined) return ['--datastore-engine', 'sqlite', '--datastore-uri', `file:${file}`];
+  return ['--datastore-engine', 'memory'];
 }
 
 function argumentsFor(
