@@ -1,3 +1,4 @@
+// Long because every promise of the report is held against one store.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Long because a rotation needs an instance with accounts, tokens and a way to stop it between two writes.
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
