@@ -10,7 +10,6 @@ import { createPlatform } from '../../shared/adapters/node/platform.ts';
 import { standingAlarms } from '../../shared/figures/alarms.ts';
 import { refreshFigures } from '../../shared/figures/refresh.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
-import type { Log } from '../../shared/ports/log.ts';
 import { systemClock, webRandom } from '../../shared/runtime.ts';
 import { makeTenant } from '../auth/people.ts';
 import { instance, invitation, put } from '../mail/stage.ts';
@@ -68,11 +67,10 @@ describe.skipIf(POSTGRES.missing)('alarms (needs the postgresql package)', () =>
     await db.database.execute(sql`truncate sallyport_outbox, sallyport_alarms, sallyport_alarm_events`);
   });
 
-  const log: Log = {
-    debug: () => undefined,
-    info: (message) => void lines.push(message),
-    warn: (message) => void lines.push(message),
-    error: (message) => void lines.push(message),
+  const line = (message: string): void => void lines.push(message);
+  const log = {
+    ...{ debug: () => undefined, info: line, warn: line, error: line },
+    ...{ lines: undefined, flush: () => undefined },
   };
 
   /** One instance, with a pool of its own. */
@@ -83,7 +81,7 @@ describe.skipIf(POSTGRES.missing)('alarms (needs the postgresql package)', () =>
       platform,
       clock: systemClock,
       random: webRandom(),
-      log: { ...platform.log('silent'), ...log },
+      log,
       outbox: { ...instance(database, 1).outbox, nudge: () => undefined },
       config: {
         alarms: {

@@ -4,12 +4,14 @@ import { AUTH } from '../../functions/auth/slice.ts';
 import { parseEnvironment, type Catalogue } from '../../functions/configuration.ts';
 import { starting } from '../../shared/edge/function.ts';
 import { createPlatform } from '../../shared/adapters/node/platform.ts';
+import { openPgDatabase } from '../../shared/adapters/postgres/pg.ts';
 import { createDeps } from '../../shared/deps.ts';
 import { makePrivateKeys } from '../../shared/keys/signing-keys.ts';
 import type { Outbox } from '../../shared/mail/outbox.ts';
 import { json, sql, type Database, type Sql } from '../../shared/ports/database.ts';
 import { compile } from '../../shared/database/sql.ts';
 import type { Platform } from '../../shared/ports/platform.ts';
+import { WATCHDOG_MS } from '../support/databases.ts';
 
 /** Sign-in in this process, where everything it computes and asks of the database is counted. */
 export interface Counted {
@@ -90,8 +92,8 @@ export async function startCounted(
         return node.passwords.hash(password, cost);
       },
     },
-    database(config) {
-      const real = node.database(config);
+    database({ url }) {
+      const real = openPgDatabase({ url, connectTimeoutMs: WATCHDOG_MS, statementTimeoutMs: WATCHDOG_MS });
       ping = () => real.ping();
       const database: Database = {
         ...real,

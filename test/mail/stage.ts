@@ -62,7 +62,7 @@ export function senderOn(
   const own = { debug: write, info: write, warn: write, error: write };
   const random = webRandom();
   const platform = createPlatform();
-  const log = { ...platform.log('silent'), ...own };
+  const log = { ...own, lines: undefined, flush: () => undefined };
   const sender = openSender(mail, {
     database,
     random,

@@ -34,6 +34,7 @@ beforeEach(() => {
   });
 });
 afterEach(() => {
+  process.off('exit', lines.flush);
   vi.useRealTimers();
 });
 

@@ -7,18 +7,18 @@ export class Border {
   calls = 0;
   #at = Infinity;
   #fate: Fate = 'lost';
-  #strike: () => void = () => undefined;
+  #strike: (() => void) | undefined;
 
   /** The `at`th call from now on meets `fate`, and in that moment `strike` is called. */
-  arm(at: number, fate: Fate, strike: () => void): void {
+  arm(at: number, fate: Fate, strike?: () => void): void {
     [this.#at, this.#fate, this.#strike] = [at, fate, strike];
     this.calls = 0;
     this.struck = false;
   }
 
-  /** Everything passes. */
+  /** Everything passes, also while a call that met its fate before is still under way. */
   disarm(): void {
-    this.arm(Infinity, 'lost', () => undefined);
+    this.arm(Infinity, 'lost');
   }
 
   judge(): Fate | 'passes' {
@@ -28,7 +28,7 @@ export class Border {
   }
 
   strike(): void {
-    if (this.struck) return;
+    if (this.struck || this.#strike === undefined) return;
     this.struck = true;
     this.#strike();
   }

@@ -57,7 +57,7 @@ export async function emptyDatabase(): Promise<{ readonly url: string; close(): 
 }
 
 /** Of waits that a busy machine makes long, and that are not the subject of a test. */
-const WATCHDOG_MS = 300_000;
+export const WATCHDOG_MS = 300_000;
 
 /** The name of one that others are copied from. */
 let migrated: Promise<string> | undefined;
