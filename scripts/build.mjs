@@ -1,8 +1,9 @@
-// Bundles the Node entry for `npm start`, and the command line: packages stay in node_modules.
+// Bundles the Node entry for `npm start`, and the command line.
 // An argument names another folder than dist/.
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { BUNDLING } from './bundling.mjs';
 import { writeAssetNames } from './page-assets.mjs';
 
 writeAssetNames();
@@ -14,14 +15,5 @@ await cp('functions/analytics/assets', join(outdir, 'assets'), { recursive: true
 await build({
   entryPoints: { node: 'functions/node.ts', sallyport: 'cli/bin.ts' },
   outdir,
-  bundle: true,
-  // Shared modules are one file; those of one command are loaded by it alone.
-  splitting: true,
-  chunkNames: 'chunks/[name]-[hash]',
-  packages: 'external',
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  sourcemap: true,
-  logLevel: 'warning',
+  ...BUNDLING,
 });

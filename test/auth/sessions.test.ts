@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose';
 import { describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
+import { RUNTIMES } from '../support/gateway/runtimes.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { auditOf, makeUser } from './people.ts';
 import { authSuite, bearer, Pair, signIn, type AuthStage } from './suite.ts';
@@ -46,7 +47,7 @@ const later = (stage: AuthStage, sid: string) =>
     sql`update sallyport_sessions set rotated_at = now() - interval '11 seconds' where session_id = ${sid}`,
   );
 
-authSuite('sessions', {}, (stage) => {
+authSuite('sessions', { on: RUNTIMES }, (stage) => {
   describe('the row of a session', () => {
     it('keeps the columns of the application true: SHA-256 of both tokens, and how long they live', async () => {
       const user = await makeUser(stage.database);

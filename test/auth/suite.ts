@@ -5,6 +5,7 @@ import type { Database } from '../../shared/ports/database.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import type { GatewayVariables } from '../support/gateway/runtime.ts';
+import { FUNCTION_RUNTIMES } from '../support/gateway/runtimes.ts';
 import { gatewaySuite, type Stage, type SuiteOptions } from '../support/suite.ts';
 import { PASSWORD } from './people.ts';
 
@@ -40,7 +41,7 @@ export const SignedIn = z.object({
 
 export const Pair = SignedIn.pick({ access_token: true, refresh_token: true });
 
-/** The gateway with sign-in, on each runtime, over one database. */
+/** The gateway with sign-in, over one database; unless given, on each of FUNCTION_RUNTIMES. */
 export function authSuite(
   name: string,
   options: Omit<SuiteOptions, 'variables'> & { readonly variables?: () => GatewayVariables },
@@ -68,7 +69,7 @@ export function authSuite(
   });
   gatewaySuite(
     name,
-    { ...options, variables, before: (world) => void world.secrets.push(PASSWORD) },
+    { on: FUNCTION_RUNTIMES, ...options, variables, before: (world) => void world.secrets.push(PASSWORD) },
     (stage) => {
       const auth = stage as { -readonly [Key in keyof AuthStage]: AuthStage[Key] };
       beforeAll(() => {

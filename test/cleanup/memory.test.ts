@@ -3,11 +3,12 @@ import * as z from 'zod';
 import { sql } from '../../shared/ports/database.ts';
 import { groundOn } from '../provisioning/ground.ts';
 import { postgresMissing } from '../services/postgres.ts';
+import { times } from '../support/scale.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
 import { openFolder, openGate, type Folder } from './by-hand.ts';
 
-const PEOPLE = 100_000;
-/** MiB. The program itself takes most of it; so many people as objects take twice as much. */
+const PEOPLE = times(100_000, 40_000);
+/** MiB. The program itself takes most of it; so many people as objects take more than is left. */
 const HEAP = 64;
 
 describe.skipIf(postgresMissing)('the clean-up of many (needs the postgresql package)', () => {

@@ -7,10 +7,11 @@ import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { GRACE } from '../../dev/legacy/people.ts';
 import { isInvitation, isRequest } from '../../dev/tour/step.ts';
-import { stepsOf } from '../../dev/tour/steps.ts';
+import { REQUESTS, stepsOf } from '../../dev/tour/steps.ts';
 import { FULL, times } from '../support/scale.ts';
 
-const STEPS = stepsOf({ storeId: 'any', provider: 'kanidm' });
+/** In the small form those before the doors: --once takes all of them every time, and a unit test holds each line to its step. */
+const PASTED = FULL ? stepsOf({ storeId: 'any', provider: 'kanidm' }) : REQUESTS;
 const HEADINGS = ['Set up your new sign-in at Inventory', 'You are all set', 'All tenants'];
 const CURL_MISSING = spawnSync('curl', ['--version']).error !== undefined;
 
@@ -37,20 +38,21 @@ describe('the demo', () => {
   );
 
   it.skipIf(CURL_MISSING)(
-    'prints lines that, pasted as one block into bash, give the answers they name, and again when pasted again; then nothing is left',
+    'prints lines that, pasted into bash, give the answers they name, and again when pasted again; then nothing is left',
     async () => {
       const demo = start();
       const text = await untilPrinted(demo.stdout, 'Ctrl-C');
       const [, envFile = ''] = /--env-file=([^\s;]+)/.exec(text) ?? [];
       expect(existsSync(envFile)).toBe(true);
-      const wanted = STEPS.flatMap((step, index) =>
+      const wanted = PASTED.flatMap((step, index) =>
         isRequest(step) || (isInvitation(step) && step.invitation === 'opened')
           ? [`${index + 1} ${step.title}: ${step.expect.status}`]
           : [],
       );
       for (let pass = 1; pass <= times(3, 2); pass += 1) {
-        const output = await pasted(text);
+        const output = await pasted(FULL ? text : text.slice(0, text.indexOf('# Two doors')));
         expect(answersIn(output)).toEqual(wanted);
+        if (!FULL) continue;
         // Through either door, the same user.
         expect(output.match(/(?<="user": ")[0-9a-f-]{36}/g)).toEqual([GRACE.id, GRACE.id]);
         // Each time another one moves: Olivia and Grace were across before.

@@ -11,7 +11,7 @@ import {
   type Look,
   type WatchedPage,
 } from '../services/chromium.ts';
-import { SOCKETS } from '../support/gateway/runtimes.ts';
+import { FUNCTION_SOCKETS } from '../support/gateway/runtimes.ts';
 import { makeViewer } from './suite.ts';
 
 export const EVIL = '<script>document.title = "taken"</script>';
@@ -43,7 +43,7 @@ export function pagesSuite(name: string, define: (stage: PagesStage) => void): v
     });
     afterAll(() => browser.close());
     // A browser needs a gateway that listens.
-    authSuite(name, { variables, on: SOCKETS }, (auth) => {
+    authSuite(name, { variables, on: FUNCTION_SOCKETS }, (auth) => {
       const stage = auth as { -readonly [Key in keyof PagesStage]: PagesStage[Key] };
       beforeAll(async () => {
         stage.browser = browser;

@@ -5,7 +5,7 @@ import { sql } from '../../shared/ports/database.ts';
 import { makeUser } from '../auth/people.ts';
 import { authSuite } from '../auth/suite.ts';
 import { chromiumMissing, LOOKS, openPage, startChromium, violations } from '../services/chromium.ts';
-import { SOCKETS } from '../support/gateway/runtimes.ts';
+import { FUNCTION_SOCKETS } from '../support/gateway/runtimes.ts';
 import { ALONE, invite, makeWave } from './door.ts';
 
 /** The browser reports each refusal by itself. */
@@ -18,7 +18,7 @@ describe.skipIf(chromiumMissing)('looked at (needs chromium)', () => {
   });
   afterAll(() => browser.close());
 
-  authSuite('the pages of an invitation', { variables: () => ALONE, on: SOCKETS }, (stage) => {
+  authSuite('the pages of an invitation', { variables: () => ALONE, on: FUNCTION_SOCKETS }, (stage) => {
     it.each(LOOKS)(
       'have no serious fault for who cannot see or use a pointer, fit, and fetch nothing elsewhere at $width px, $colorScheme',
       async (look) => {

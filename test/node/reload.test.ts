@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayVariables } from '../support/gateway/runtime.ts';
 import { openRaw } from '../support/raw-socket.ts';
+import { times } from '../support/scale.ts';
 import { openWorld, type World } from '../support/world.ts';
 import { startGroup, type Group } from './group.ts';
 
@@ -85,11 +86,11 @@ function constantLoad(clients: number) {
 describe('SIGHUP', () => {
   it('renews every process with variables and rules read again, and no request fails', async () => {
     await start({ WORKERS: '2', ACCESS_RULES: open('/public/*rest') });
-    const load = constantLoad(8);
+    const load = constantLoad(times(8, 4));
     await expect.poll(load.answered).toBeGreaterThan(50);
     const before = await group.workers();
     const rules = JSON.parse(open('/public/*rest')) as object[];
-    for (let round = 1; round <= 3; round++) {
+    for (let round = 1; round <= times(3, 1); round++) {
       await writeEnv({
         WORKERS: '2',
         ACCESS_RULES: JSON.stringify([...rules, ...(JSON.parse(open(`/round/${round}`)) as object[])]),

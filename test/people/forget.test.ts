@@ -3,8 +3,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { sql, type Sql } from '../../shared/ports/database.ts';
 import { isFailure } from '../../shared/ports/directory.ts';
+import { syncGroups } from '../../shared/provisioning/groups.ts';
+import { provision } from '../../shared/provisioning/provision.ts';
 import { connect } from '../db/support.ts';
-import { groundOn, HASH } from '../provisioning/ground.ts';
+import { ALL, depsOf, groundOn, HASH } from '../provisioning/ground.ts';
 import { PROVIDERS, type Provider } from '../provisioning/stand-ins.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { sallyport, type Variables } from '../support/sallyport.ts';
@@ -29,8 +31,9 @@ describe.each(PROVIDERS)('one person, at %s', (_name, start) => {
     await addTenant('acme');
     id = await addUser({ tenant: 'acme', email: MAIL });
     await addUser({ tenant: 'acme', email: 'bob@acme.example.org' });
-    for (const line of ['tenants sync', 'users provision'])
-      expect(await run(line), line).toMatchObject({ code: 0 });
+    const deps = depsOf(db.database, provider.directory);
+    await syncGroups(null, false, deps);
+    await provision(ALL, deps);
     for (const statement of everywhere(id)) await db.database.execute(statement);
     expect(await account()).toBe(1);
     return () => Promise.all([provider.close(), db.close()]);

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../../shared/ports/database.ts';
 import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
 import { spawnSallyport } from '../support/sallyport.ts';
+import { times } from '../support/scale.ts';
 import { groundOn } from './ground.ts';
 
-const PEOPLE = 100_000;
-/** MiB. The program itself takes half of it; a hundred thousand rows would take twice as much. */
+const PEOPLE = times(100_000, 40_000);
+/** MiB. The program itself takes half of it; forty thousand rows would take more than the other half. */
 const HEAP = 32;
 
 describe('sallyport users export of many', () => {

@@ -21,7 +21,7 @@ import { depsOf, groundOn } from './ground.ts';
 import { kanidmDirectory } from './stand-ins.ts';
 
 /** Of each kind. */
-const KILLS = { provision: times(120, 6), reconcile: times(40, 2), rollback: times(40, 2) };
+const KILLS = { provision: times(120, 3), reconcile: times(40, 1), rollback: times(40, 1) };
 /** Calls that a process lives for, at most. */
 const WITHIN = 40;
 const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];

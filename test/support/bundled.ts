@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 /**
- * `node launcher.cjs FILE ARGUMENT…`: FILE as a program, by what V8 compiled of it in the first process that ended by itself.
- * That is half of what a start costs.
+ * `node launcher.cjs FILE ARGUMENT…`: FILE as a program, by what V8 compiled of it in the first processes that ended by
+ * themselves; each adds what it was the first to call. That is half of what a start costs.
  */
 const LAUNCHER = `
 const { existsSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
@@ -19,17 +19,19 @@ const [, filename] = process.argv;
 // The processes of node:cluster start in the same way; they themselves have no setupPrimary.
 require('node:cluster').setupPrimary?.({ exec: __filename, args: process.argv.slice(1) });
 const cache = filename.replace(/cjs$/, 'compiled');
-const cachedData = existsSync(cache) ? readFileSync(cache) : undefined;
+// Its last byte counts the processes that have added to it.
+const kept = existsSync(cache) ? readFileSync(cache) : Buffer.of(0);
+const [cachedData, added] = [kept.subarray(0, -1), kept[kept.length - 1]];
 // All of it is ASCII: decoding megabytes of UTF-8 would take as long as compiling them.
-const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
+const script = new Script(readFileSync(filename, 'latin1'), { filename, ...(added > 0 && { cachedData }) });
 // Processes may start beside each other: none reads half a file.
 const keep = () => {
   try {
-    writeFileSync(cache + process.pid, script.createCachedData());
+    writeFileSync(cache + process.pid, Buffer.concat([script.createCachedData(), Buffer.of(added + 1)]));
     renameSync(cache + process.pid, cache);
   } catch {}
 };
-if (cachedData === undefined) process.on('exit', keep);
+if (added < 12) process.on('exit', keep);
 const own = { exports: {} };
 script
   .runInThisContext()
@@ -52,6 +54,27 @@ export function launching(folder: string, name: string): readonly string[] {
   return ['--', join(folder, 'launcher.cjs'), join(folder, `${name}.cjs`)];
 }
 
+/** Packages that most processes load and do not call, by what is called of them: loading them takes a fifth of a start. */
+const LAZY: Readonly<Record<string, string>> = {
+  redis: 'export const createClient = (...given) => require("redis").createClient(...given);',
+  unhomoglyph: 'export default (text) => require("unhomoglyph")(text);',
+};
+
+const lazy: Plugin = {
+  name: 'lazy',
+  setup(building) {
+    building.onResolve(
+      { filter: new RegExp(`^(?:${Object.keys(LAZY).join('|')})$`) },
+      ({ path, kind, resolveDir }) =>
+        kind === 'import-statement' ? { path, namespace: 'lazy', pluginData: resolveDir } : undefined,
+    );
+    building.onLoad({ filter: /^/, namespace: 'lazy' }, ({ path, pluginData }) => ({
+      contents: LAZY[path] ?? '',
+      resolveDir: String(pluginData),
+    }));
+  },
+};
+
 /** Writes a program with all its packages as one file. */
 export async function bundle({ folder, name, source, from, url }: Bundle): Promise<void> {
   await writeFile(join(folder, 'launcher.cjs'), LAUNCHER);
@@ -59,6 +82,7 @@ export async function bundle({ folder, name, source, from, url }: Bundle): Promi
     stdin: { contents: source, resolveDir: from, loader: 'ts' },
     write: false,
     bundle: true,
+    plugins: [lazy],
     // The last is native code.
     external: ['pg-native', 'pg-cloudflare', '@node-rs/bcrypt'],
     // A script that is no module of its own has no import().

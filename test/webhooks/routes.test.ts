@@ -4,6 +4,7 @@ import { sql } from '../../shared/ports/database.ts';
 import { startNeonEndpoint, type NeonEndpoint } from '../services/neon.ts';
 import { DATABASE, emptyDatabase, type MigratedDatabase } from '../support/databases.ts';
 import { expectRefusal } from '../support/refusal.ts';
+import { FUNCTION_RUNTIMES } from '../support/gateway/runtimes.ts';
 import { gatewaySuite, type Stage } from '../support/suite.ts';
 import { METRICS_TOKEN } from '../support/world.ts';
 import { hmac, signature } from './sign.ts';
@@ -216,7 +217,7 @@ gatewaySuite(
   },
 );
 
-gatewaySuite('webhooks without secrets, without a database', {}, (stage) => {
+gatewaySuite('webhooks without secrets, without a database', { on: FUNCTION_RUNTIMES }, (stage) => {
   it('nothing is accepted while no secret is configured', async () => {
     const text = JSON.stringify(envelope());
     const headers = { 'zitadel-signature': signature('', text), 'x-webhook-secret': '' };
@@ -229,7 +230,7 @@ gatewaySuite('webhooks without secrets, without a database', {}, (stage) => {
 
 gatewaySuite(
   'webhooks without a database',
-  { variables: () => ({ WEBHOOK_SIGNING_KEYS: KEYS[0] }) },
+  { on: FUNCTION_RUNTIMES, variables: () => ({ WEBHOOK_SIGNING_KEYS: KEYS[0] }) },
   (stage) => {
     it('says that it is not configured, and loses nothing silently', async () => {
       await expectRefusal(await deliver(stage, envelope()), 'not_configured');
@@ -245,6 +246,7 @@ gatewaySuite(
 gatewaySuite(
   'webhooks while the database is away',
   {
+    on: FUNCTION_RUNTIMES,
     variables: () => ({
       WEBHOOK_SIGNING_KEYS: KEYS[0],
       DATABASE_URL: 'postgres://postgres:x@127.0.0.1:1/postgres?sslmode=disable',
@@ -261,6 +263,7 @@ gatewaySuite(
 gatewaySuite(
   'webhooks on a database without migrations',
   {
+    on: FUNCTION_RUNTIMES,
     variables: () => ({
       DATABASE_URL: bare.url,
       DATABASE_HTTP_ENDPOINT: neon.endpoint,
