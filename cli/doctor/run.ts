@@ -33,9 +33,17 @@ export async function runDoctor(options: DoctorCommand): Promise<void> {
     cause: redact(oneLine(result.cause)),
     next: redact(nextOf(result)),
   }));
+  endSoon();
   if (options.json === true) printJson(results);
   else report(results);
   if (results.some(({ status }) => status === 'red')) throw new Failure('');
+}
+
+const LINGER_MS = 1_000;
+
+/** What a check has given up waiting for may hold a connection open: it does not hold the command. */
+function endSoon(): void {
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
 function chosen({ only, for: purpose }: DoctorCommand): readonly CheckName[] {

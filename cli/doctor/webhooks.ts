@@ -11,15 +11,15 @@ import { reconcileLag as lagOf } from '../../shared/checks/reconcile.ts';
 import {
   readExecutions,
   readTargets,
-  ZitadelFault,
   type Execution,
   type Target,
+  type ZitadelReads,
 } from '../../shared/checks/zitadel.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { openZitadel } from '../deps.ts';
 import { environment } from '../terminal.ts';
 import { EXCHANGE_MS, partOf, withDatabase, type DoctorGround } from './ground.ts';
-import { zitadelFault } from './zitadel.ts';
+import { unlessUnread } from './zitadel.ts';
 
 const PATH = '/webhooks/zitadel';
 
@@ -42,18 +42,24 @@ export async function webhooks(ground: DoctorGround): Promise<Finding> {
       );
     return probe(own + PATH, key, ground);
   }
-  const reads = { url: api.url, api: openZitadel(api) };
-  try {
-    const [targets, executions] = await Promise.all([readTargets(reads), readExecutions(reads)]);
-    const ours = targets.filter(({ endpoint }) => leadsHere(endpoint));
-    if (ours.length === 0)
-      return red(`Zitadel has no target that ends in ${PATH}`, 'sallyport zitadel setup');
-    const probes = ours.map(({ endpoint }) => probe(endpoint, key, ground));
-    return worst([called(executions, ours), signed(ours, signingKeys), ...(await Promise.all(probes))], '');
-  } catch (error) {
-    if (error instanceof ZitadelFault) return zitadelFault(error, 'ZITADEL_SERVICE_TOKEN', 'IAM_OWNER');
-    throw error;
-  }
+  return unlessUnread(
+    byTargets({ url: api.url, api: openZitadel(api) }, signingKeys, (endpoint) =>
+      probe(endpoint, key, ground),
+    ),
+    'the right action.target.read, as IAM_OWNER has it',
+  );
+}
+
+async function byTargets(
+  reads: ZitadelReads,
+  signingKeys: readonly string[],
+  probed: (endpoint: string) => Promise<Finding>,
+): Promise<Finding> {
+  const [targets, executions] = await Promise.all([readTargets(reads), readExecutions(reads)]);
+  const ours = targets.filter(({ endpoint }) => leadsHere(endpoint));
+  if (ours.length === 0) return red(`Zitadel has no target that ends in ${PATH}`, 'sallyport zitadel setup');
+  const probes = await Promise.all(ours.map(({ endpoint }) => probed(endpoint)));
+  return worst([called(executions, ours), signed(ours, signingKeys), ...probes], '');
 }
 
 function leadsHere(endpoint: string): boolean {

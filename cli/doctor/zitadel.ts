@@ -57,11 +57,26 @@ export function zitadelFault(
   return red(message);
 }
 
-async function orFinding(work: Promise<Finding>, right = 'IAM_OWNER_VIEWER'): Promise<Finding> {
+/** A token that is refused and a Zitadel that is away are the finding of `zitadel-token`: others only cannot tell. */
+export async function unlessUnread(work: Promise<Finding>, right = 'IAM_OWNER_VIEWER'): Promise<Finding> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof ZitadelFault) return zitadelFault(error, 'ZITADEL_SERVICE_TOKEN', right);
+    if (!(error instanceof ZitadelFault)) throw error;
+    const next =
+      error.status === 403
+        ? `give the account of ZITADEL_SERVICE_TOKEN ${right}`
+        : 'sallyport doctor --only zitadel-token';
+    return yellow(`not known: ${error.message}`, next);
+  }
+}
+
+async function refusalOf(work: Promise<unknown>, variable: string, right: string): Promise<Finding> {
+  try {
+    await work;
+    return green('Zitadel takes the tokens of our service accounts');
+  } catch (error) {
+    if (error instanceof ZitadelFault) return zitadelFault(error, variable, right);
     throw error;
   }
 }
@@ -79,50 +94,59 @@ export async function zitadelToken(): Promise<Finding> {
   const looks = [
     ...(service === null
       ? []
-      : [orFinding(readInstance({ url, api: openZitadel({ url, token: service }) }).then(taken))]),
+      : [
+          refusalOf(
+            readInstance({ url, api: openZitadel({ url, token: service }) }),
+            'ZITADEL_SERVICE_TOKEN',
+            'IAM_OWNER_VIEWER',
+          ),
+        ]),
     ...(provisioning === null || directory === null
       ? []
       : [
-          readOwnUser({ url: directory.url, api: openZitadel({ url: directory.url, token: provisioning }) })
-            .then(taken)
-            .catch((error: unknown) => {
-              if (error instanceof ZitadelFault)
-                return zitadelFault(
-                  error,
-                  'ZITADEL_PROVISIONING_TOKEN',
-                  'the rights of docs/provisioning.md',
-                );
-              throw error;
+          refusalOf(
+            readOwnUser({
+              url: directory.url,
+              api: openZitadel({ url: directory.url, token: provisioning }),
             }),
+            'ZITADEL_PROVISIONING_TOKEN',
+            'the rights of docs/provisioning.md',
+          ),
         ]),
   ];
   return worst(await Promise.all(looks), '');
 }
 
-function taken(): Finding {
-  return green('Zitadel takes the tokens of our service accounts');
-}
-
 export function zitadelInstance(): Promise<Finding> {
   const api = serviceAccount();
-  return orFinding(
-    readInstance(api).then(({ id, domains }) => {
-      const names = domains.map(({ domain }) => domain);
-      const local = api.host !== null && LOOPBACK.test(api.host);
-      if (api.host === null || local || names.length === 0 || names.includes(api.host))
-        return green(`instance ${id} answers at ${api.host ?? api.url}`);
-      return red(
-        `instance ${id} has the domains ${names.join(', ')} and not ${api.host}: people of another instance are "user not found" here`,
-        'let ZITADEL_ISSUER_URL and ZITADEL_API_URL name the same instance; `sallyport zitadel login-names explain INPUT` finds a person',
-      );
-    }),
-  );
+  return unlessUnread(instanceOf(api, api.host));
+}
+
+const SAME_INSTANCE =
+  'let ZITADEL_ISSUER_URL and ZITADEL_API_URL name the same instance; `sallyport zitadel login-names explain INPUT` finds a person';
+
+async function instanceOf(api: ZitadelReads, host: string | null): Promise<Finding> {
+  try {
+    const { id, domains } = await readInstance(api);
+    const names = domains.map(({ domain }) => domain);
+    if (host === null || LOOPBACK.test(host) || names.length === 0 || names.includes(host))
+      return green(`instance ${id} answers at ${host ?? api.url}`);
+    return red(
+      `instance ${id} has the domains ${names.join(', ')} and not ${host}: people of another instance are "user not found" here`,
+      SAME_INSTANCE,
+    );
+  } catch (error) {
+    // How Zitadel answers a host that is a domain of none.
+    if (!(error instanceof ZitadelFault) || error.status !== 404 || !/instance/i.test(error.message))
+      throw error;
+    return red(`no instance has this domain: ${error.message}`, SAME_INSTANCE);
+  }
 }
 
 /** The pages of Login v2, where the instance sends people to them. */
 export function loginV2(ground: DoctorGround): Promise<Finding> {
   const api = serviceAccount();
-  return orFinding(look(api, ground));
+  return unlessUnread(look(api, ground));
 }
 
 async function look(api: ZitadelReads, { platform }: DoctorGround): Promise<Finding> {
@@ -159,7 +183,7 @@ async function look(api: ZitadelReads, { platform }: DoctorGround): Promise<Find
 
 export function patAge(ground: DoctorGround): Promise<Finding> {
   const api = serviceAccount();
-  return orFinding(readTokens(api).then((tokens) => judgeTokens(tokens, ground.clock.now())));
+  return unlessUnread(readTokens(api).then((tokens) => judgeTokens(tokens, ground.clock.now())));
 }
 
 /** Of ListAuthenticationMethodTypes: what is more than a password or another provider's word. */
@@ -168,7 +192,7 @@ const MOST_ASKED = 100;
 
 export function adminMfa(): Promise<Finding> {
   const api = serviceAccount();
-  return orFinding(mfaOf(api));
+  return unlessUnread(mfaOf(api));
 }
 
 async function mfaOf(api: ZitadelReads): Promise<Finding> {

@@ -26,12 +26,10 @@ const HANDSHAKE_MS = 5_000;
 /** What runs out, or stands still unseen. What cannot be judged now stays as it is. Throws as `Database`. */
 export async function findWatched(deps: WatchDeps): Promise<Watched> {
   const { watched } = deps.config.alarms;
-  const found = await Promise.all([
-    tokens(watched, deps),
-    certificates(watched, deps),
-    reconcile(deps),
+  const found = [
+    ...(await Promise.all([tokens(watched, deps), certificates(watched, deps), reconcile(deps)])),
     backups(watched, deps),
-  ]);
+  ];
   const { certificate, backups: files } = deps.platform;
   return {
     found: found.filter((each) => each !== undefined),

@@ -83,13 +83,19 @@ export type PersonalAccessToken = z.output<typeof Token>;
 
 const Tokens = z.object({ result: z.array(Token).default([]) });
 
-export async function readTokens(api: ZitadelReads): Promise<PersonalAccessToken[]> {
-  const all: PersonalAccessToken[] = [];
+export function readTokens(api: ZitadelReads): Promise<PersonalAccessToken[]> {
+  return paged(
+    async (pagination) => (await ask(api, 'POST', '/v2/users/pats/search', Tokens, { pagination })).result,
+  );
+}
+
+/** Pages of a list of the v2 APIs. */
+async function paged<T>(read: (pagination: object) => Promise<readonly T[]>): Promise<T[]> {
+  const all: T[] = [];
   for (let page = 0; page < MOST_PAGES; page++) {
-    const pagination = { offset: page * PAGE, limit: PAGE, asc: true };
-    const { result } = await ask(api, 'POST', '/v2/users/pats/search', Tokens, { pagination });
-    all.push(...result);
-    if (result.length < PAGE) break;
+    const entries = await read({ offset: page * PAGE, limit: PAGE, asc: true });
+    all.push(...entries);
+    if (entries.length < PAGE) break;
   }
   return all;
 }
@@ -134,7 +140,9 @@ export interface Administrator {
 export async function readAdministrators(api: ZitadelReads): Promise<Administrator[]> {
   const path = '/zitadel.internal_permission.v2.InternalPermissionService/ListAdministrators';
   try {
-    const { administrators } = await ask(api, 'POST', path, Administrators, {});
+    const administrators = await paged(
+      async (pagination) => (await ask(api, 'POST', path, Administrators, { pagination })).administrators,
+    );
     return administrators.map(({ user, roles }) => ({ userId: user.id, roles }));
   } catch (error) {
     if (!(error instanceof ZitadelFault) || !error.unknownRoute) throw error;
@@ -199,12 +207,12 @@ export type Target = z.output<typeof Targets>['targets'][number];
 export type Execution = z.output<typeof Executions>['executions'][number];
 
 /** `signingKey` is a secret. */
-export async function readTargets(api: ZitadelReads): Promise<Target[]> {
-  return (await ask(api, 'POST', '/v2/actions/targets/search', Targets, { pagination: { limit: 1_000 } }))
-    .targets;
+export function readTargets(api: ZitadelReads): Promise<Target[]> {
+  const path = '/v2/actions/targets/search';
+  return paged(async (pagination) => (await ask(api, 'POST', path, Targets, { pagination })).targets);
 }
 
-export async function readExecutions(api: ZitadelReads): Promise<Execution[]> {
+export function readExecutions(api: ZitadelReads): Promise<Execution[]> {
   const path = '/v2/actions/executions/search';
-  return (await ask(api, 'POST', path, Executions, { pagination: { limit: 1_000 } })).executions;
+  return paged(async (pagination) => (await ask(api, 'POST', path, Executions, { pagination })).executions);
 }

@@ -5,7 +5,9 @@ import { createServer, type Server } from 'node:tls';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startNeonEndpoint } from '../../dev/neon.ts';
 import { alarmsJobs } from '../../functions/alarms/function.ts';
+import { readStates } from '../../functions/cron/runs.ts';
 import type { WatchedConfig } from '../../functions/alarms/slice.ts';
 import { createPlatform } from '../../shared/adapters/node/platform.ts';
 import { standingAlarms } from '../../shared/figures/alarms.ts';
@@ -14,7 +16,8 @@ import { systemClock, webRandom } from '../../shared/runtime.ts';
 import { backup } from '../doctor/stage.ts';
 import { pat, startZitadelAnswers, type ZitadelAnswers } from '../doctor/zitadel-api.ts';
 import { makeCertificates } from '../support/certificates.ts';
-import { DATABASE, type MigratedDatabase } from '../support/databases.ts';
+import { DATABASE, DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { ENTRY, startInWorkerd } from '../support/in-workerd.ts';
 
 const NOTHING: WatchedConfig = { zitadel: null, addresses: [], backupDir: null };
 
@@ -136,6 +139,45 @@ describe('the job that watches what runs out', () => {
       expect(await run({})).toMatchObject({ cleared: ['certificate-expiry'] });
     } finally {
       server.close();
+    }
+  });
+});
+
+const [, POSTGRES] = DATABASES;
+
+describe.skipIf(POSTGRES.missing)('the same job in workerd (needs the postgresql package)', () => {
+  it('judges tokens and missed events, and says what a Worker cannot see', async () => {
+    const [db, neon, zitadel] = await Promise.all([
+      POSTGRES.start(),
+      startNeonEndpoint(),
+      startZitadelAnswers(),
+    ]);
+    zitadel.set('POST /v2/users/pats/search', { result: [pat('1', 91, 60)] });
+    const worker = await startInWorkerd(ENTRY, {
+      variables: {
+        UPSTREAM_URL: 'https://api.example.org',
+        OPENFGA_URL: 'http://127.0.0.1:1',
+        OPENFGA_STORE_ID: '01J00000000000000000000000',
+        ZITADEL_ISSUER_URL: zitadel.url,
+        ZITADEL_AUDIENCE: 'api',
+        ZITADEL_SERVICE_TOKEN: zitadel.token,
+        BACKUP_DIR: '/backups',
+        DATABASE_URL: `${db.url}?sslmode=disable`,
+        DATABASE_HTTP_ENDPOINT: neon.endpoint,
+      },
+    });
+    try {
+      expect(await worker.trigger('*/10 * * * *', Date.UTC(2030, 0, 1, 10, 10))).toBe('ok');
+      const state = (await readStates(db.database)).find(({ job }) => job === 'watch');
+      expect(state).toMatchObject({
+        last_outcome: 'done',
+        last_detail: { raised: ['pat-expiry'], left_out: ['certificates', 'backups'] },
+      });
+    } finally {
+      await worker.close();
+      await zitadel.close();
+      await neon.close();
+      await db.close();
     }
   });
 });

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openFgaModels, openFgaStores } from '../../shared/adapters/openfga/models.ts';
 import { openFgaClient } from '../../shared/adapters/openfga/client.ts';
@@ -182,6 +184,36 @@ describe.skipIf(POSTGRES.missing)('checks of a real Postgres (needs the postgres
     });
     const away = await found({ DATABASE_URL: 'postgres://u@127.0.0.1:1/d' }, 'database');
     expect([away.status, away.cause]).toEqual(['red', containing('ECONNREFUSED')]);
+  });
+
+  it('a server that falls silent in the middle of a check ends neither the others nor the command', async () => {
+    const { port } = new URL(db.url);
+    const proxy = createServer((client) => {
+      const server = connect(Number(port), '127.0.0.1');
+      let chunks = 0;
+      client.pipe(server);
+      server.on('data', (chunk) => {
+        chunks += 1;
+        if (chunks <= 3) client.write(chunk);
+      });
+      for (const socket of [client, server]) {
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          client.destroy();
+          server.destroy();
+        });
+      }
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    onTestFinished(() => void proxy.close());
+    const silent = new URL(db.url);
+    silent.port = String((proxy.address() as AddressInfo).port);
+    const results = await doctor({ DATABASE_URL: silent.href }, 'migrations', 'misspelled-variables');
+    expect(results['migrations']).toMatchObject({
+      status: 'red',
+      cause: containing('no answer within 20 s'),
+    });
+    expect(results['misspelled-variables']).toMatchObject({ status: 'green' });
   });
 
   it.skipIf(pgBouncerMissing)('pooler is green by transactions, and red by statements', async () => {
