@@ -1,3 +1,4 @@
+// Long because each store of the gateway is turned red on its real server.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
