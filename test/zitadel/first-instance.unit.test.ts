@@ -215,6 +215,27 @@ data:
     ]);
   });
 
+  it('of a container have its arguments, where they overrule', async () => {
+    const manifest = `kind: Deployment
+spec:
+  containers:
+    - name: zitadel
+      image: ghcr.io/zitadel/zitadel:v4.13.1
+      args: [start, --masterkeyFromEnv, --tlsMode, disabled]
+      env:
+        - {name: ZITADEL_MASTERKEY, valueFrom: {secretKeyRef: {name: zitadel, key: masterkey}}}
+        - {name: ZITADEL_EXTERNALDOMAIN, value: auth.example.org}
+        - {name: ZITADEL_EXTERNALPORT, value: "443"}
+        - {name: ZITADEL_EXTERNALSECURE, value: "true"}
+    - name: gateway
+      image: example/sallyport
+      env: [{name: ZITADEL_ISSUER_URL, value: "https://auth.example.org"}]
+`;
+    expect(await faultsIn({ 'zitadel.yaml': manifest })).toEqual([
+      'zitadel.yaml:11 ZITADEL_EXTERNALSECURE is overruled by --tlsMode disabled, which makes it false: use external',
+    ]);
+  });
+
   it('without a setting of Zitadel are refused', async () => {
     await expect(check({ 'values.yaml': 'replicaCount: 1\n' })).rejects.toThrow('has no setting of Zitadel');
   });
@@ -344,6 +365,15 @@ describe('each fault', () => {
       expect.stringMatching(/^docker-compose\.yml:4 the masterkey is to come/),
       'docker-compose.yml:8 ZITADEL_EXTERNALSECURE is overruled by --tlsMode disabled, which makes it false: use external',
     ]);
+  });
+
+  it('is not looked for in other services of a compose file', async () => {
+    const compose = `${service(['ZITADEL_EXTERNALDOMAIN: localhost'])}  gateway:
+    image: example/sallyport
+    environment: {ZITADEL_ISSUER_URL: "https://auth.example.org", ZITADEL_EXTERNALDOMAIN: "auth.example.org"}
+`;
+    const { outcome, faults } = await check({ 'compose.yaml': compose });
+    expect([outcome.org_domain, faults]).toEqual(['zitadel.localhost', []]);
   });
 
   it('passes over variables of Sallyport and of the compose file beside .env', async () => {

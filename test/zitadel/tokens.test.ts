@@ -1,5 +1,5 @@
 // Long because a rotation needs an instance with accounts, tokens and a way to stop it between two writes.
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
@@ -205,7 +205,9 @@ describe('sallyport zitadel tokens', () => {
   });
 
   it('with --include-self replaces the token in use, and removes it only when another one is in use', async () => {
+    writeFileSync(out(), `LOG_LEVEL=info\nZITADEL_SERVICE_TOKEN=${operator.token}\n`);
     const result = await rotated(['--include-self']);
+    expect(readFileSync(out(), 'utf8')).toContain('LOG_LEVEL=info');
     expect(result.rotated.map(({ variable }) => variable)).toEqual([
       'ZITADEL_SERVICE_TOKEN',
       'ZITADEL_PAT_GATEWAY',

@@ -5,10 +5,8 @@ import { systemFault } from '../../../shared/system-errors.ts';
 import { configuration, variable, VARIABLE } from './manifest.ts';
 import { together, type Fault, type Found, type Place, type Setting } from './settings.ts';
 import { substitute, type Lookup, type Substituted } from './substitute.ts';
-import { entry, listAt, textAt, treesOf, type Entry, type Tree } from './tree.ts';
-
-/** Variables that only a service which sets Zitadel up is given. */
-const OF_SET_UP = /^ZITADEL_(?:FIRSTINSTANCE|DEFAULTINSTANCE|EXTERNALDOMAIN|MASTERKEY)/;
+import { flagsIn, isCore, OF_SET_UP, wordsAt, type Mounted } from './flags.ts';
+import { entry, listAt, textAt, treesOf, type Tree } from './tree.ts';
 
 export function isCompose(tree: Tree): boolean {
   return entry(tree, 'services')?.value.kind === 'map';
@@ -27,7 +25,7 @@ export function composeSettings(file: string, tree: Tree, lookup: Lookup): Found
 
 function isZitadel(service: Tree): boolean {
   const image = textAt(service, 'image');
-  if (image !== undefined && /zitadel/i.test(image)) return !/login/i.test(image);
+  if (image !== undefined && /zitadel/i.test(image)) return isCore(image);
   const names = entry(service, 'environment')?.value;
   if (names?.kind === 'map') return names.entries.some(({ key }) => OF_SET_UP.test(key));
   return listAt(service, 'environment').some(
@@ -49,7 +47,8 @@ class Service {
   }
 
   settings(): Found {
-    const flags = this.#flags();
+    const words = wordsAt(this.#tree, 'entrypoint', 'command');
+    const flags = flagsIn(this.#file, words, (text) => this.#put(text));
     if (entry(this.#tree, 'extends') !== undefined)
       this.#notes.push(`${this.#file}: what the service extends was not read`);
     const settings = [
@@ -122,32 +121,6 @@ class Service {
     }
   }
 
-  /** What `command` and `entrypoint` say. */
-  #flags(): { readonly settings: readonly Setting[]; readonly files: readonly Mounted[] } {
-    const settings: Setting[] = [];
-    const files: Mounted[] = [];
-    const words = ['entrypoint', 'command'].flatMap((key) => wordsOf(entry(this.#tree, key)));
-    for (const [at, { text, line }] of words.entries()) {
-      const [, name = '', own] = /^--(\w+)(?:=([^]*))?$/.exec(text) ?? [];
-      const raw = own ?? words[at + 1]?.text ?? '';
-      if (name === 'config' || name === 'steps')
-        files.push({ path: this.#put(raw).text, line, steps: name === 'steps' });
-      const key = FLAGS[name];
-      if (key === undefined) continue;
-      const { text: value, missing } = name === 'masterkeyFromEnv' ? NO_VALUE : this.#put(raw);
-      settings.push({
-        key,
-        written: `--${name}`,
-        value: missing.length > 0 ? null : value,
-        missing,
-        file: this.#file,
-        line,
-        of: 'flag',
-      });
-    }
-    return { settings, files };
-  }
-
   /** A file of --config or --steps, where it is mounted from beside the compose file. */
   #mounted({ path, line, steps }: Mounted, all: readonly Mounted[]): Setting[] {
     const source = listAt(this.#tree, 'volumes')
@@ -175,36 +148,6 @@ class Service {
       });
     return settings.filter(fits);
   }
-}
-
-interface Mounted {
-  readonly path: string;
-  readonly line: number;
-  readonly steps: boolean;
-}
-
-const NO_VALUE: Substituted = { text: '', missing: [] };
-
-/** Flags of `zitadel start…`, by the setting that they overrule. */
-const FLAGS: Readonly<Record<string, string>> = {
-  masterkey: 'MASTERKEY',
-  masterkeyFromEnv: '--masterkeyFromEnv',
-  tlsMode: '--tlsMode',
-  externalDomain: 'EXTERNALDOMAIN',
-  externalPort: 'EXTERNALPORT',
-};
-
-function wordsOf(found: Entry | undefined): { readonly text: string; readonly line: number }[] {
-  if (found === undefined) return [];
-  const { value } = found;
-  if (value.kind === 'list')
-    return value.items.map((item) => ({
-      text: item.kind === 'text' ? (item.value ?? '') : '',
-      line: item.line,
-    }));
-  const text = value.kind === 'text' ? (value.value ?? '') : '';
-  const words = text.match(/"[^"]*"|'[^']*'|\S+/g) ?? [];
-  return words.map((word) => ({ text: word.replace(/^(["'])(.*)\1$/s, '$2'), line: value.line }));
 }
 
 /** `./from:/to:ro`, or a map with source and target. */

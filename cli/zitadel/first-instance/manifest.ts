@@ -1,6 +1,8 @@
 import type { Found, Setting } from './settings.ts';
+import { flagsIn, isCore, OF_SET_UP, wordsAt } from './flags.ts';
 import { TELLING } from './names.ts';
-import { entry, textAt, treesOf, type Entry, type Tree } from './tree.ts';
+import type { Substituted } from './substitute.ts';
+import { entry, listAt, textAt, treesOf, type Entry, type Tree } from './tree.ts';
 
 const PREFIX = 'ZITADEL_';
 export const VARIABLE = /^ZITADEL_\w+$/;
@@ -50,7 +52,21 @@ function* walk(file: string, tree: Tree, parent: string, secret: boolean): Gener
     yield variable(file, tree.line, name, value === undefined ? null : textIn(value));
     return;
   }
+  const image = textAt(tree, 'image');
+  if (image !== undefined && !isCore(image) && !listAt(tree, 'env').some(isOfSetUp)) return;
+  // A container of Kubernetes, whose $(NAME) is not put in here.
+  if (image !== undefined) yield* flagsIn(file, wordsAt(tree, 'command', 'args'), seen).settings;
   for (const each of tree.entries) yield* entrySettings(file, each, parent, secret);
+}
+
+/** For a copy of Zitadel's image under another name. */
+function isOfSetUp(env: Tree): boolean {
+  return OF_SET_UP.test(textAt(env, 'name') ?? '');
+}
+
+function seen(text: string): Substituted {
+  const [, name] = /\$\((\w+)\)/.exec(text) ?? [];
+  return { text, missing: name === undefined ? [] : [name] };
 }
 
 function* entrySettings(

@@ -22,9 +22,22 @@ export async function foundIn(file: string): Promise<Found> {
   const { trees, faults } = treesOf({ file, text });
   const lookup = lookupBeside(file);
   const parts = trees.map((tree) =>
-    isCompose(tree) ? composeSettings(file, tree, lookup) : manifestSettings(file, tree),
+    isCompose(tree) ? composeSettings(file, tree, lookup) : withoutOurs(manifestSettings(file, tree)),
   );
   return together([{ settings: [], faults, notes: [] }, ...parts]);
+}
+
+/** In a ConfigMap or a Secret the gateway's variables may stand beside Zitadel's. */
+function withoutOurs(found: Found): Found {
+  const settings = found.settings.filter(
+    ({ key, written }) => judged(key).kind === 'known' || !isOurs(written),
+  );
+  return { ...found, settings };
+}
+
+/** Read by the gateway or its commands. */
+function isOurs(name: string): boolean {
+  return VARIABLES.has(name) || OPERATIONS.variables.has(name);
 }
 
 function isOfVariables(file: string, text: string): boolean {
@@ -40,8 +53,7 @@ function variablesIn(file: string, text: string): Found {
   const placed = orFailure(() => placedSettingsIn({ file, text }));
   const values = new Map(placed.map(({ name, value }) => [name, value]));
   const lookup: Lookup = (name) => values.get(name) ?? environment[name];
-  const isElsewhere = (name: string): boolean =>
-    VARIABLES.has(name) || OPERATIONS.variables.has(name) || beside.includes(`\${${name}`);
+  const isElsewhere = (name: string): boolean => isOurs(name) || beside.includes(`\${${name}`);
   const settings = placed
     .filter(({ name }) => VARIABLE.test(name))
     .filter(({ name }) => judged(name.slice('ZITADEL_'.length)).kind === 'known' || !isElsewhere(name))

@@ -65,14 +65,24 @@ export function expiryOf({ created, expires }: Token, now: Date, at: number): Da
   return new Date(now.getTime() + Math.min(Math.max(life, DAY_MS), LONGEST_MS) + at);
 }
 
-/** The variable of a new token in --out: that which it had there, else its reader's, else one by the account's name. */
-export function variableFor(token: Token, out: OutFile, taken: ReadonlySet<string>): string {
+/**
+ * The variable of a new token in --out: that which it had there, else its reader's, else one by the account's name. `isOwn`: whether
+ * a text is the token in use.
+ */
+export function variableFor(
+  token: Token,
+  out: OutFile,
+  taken: ReadonlySet<string>,
+  isOwn: (text: string) => boolean,
+): string {
   const { account, kind, id } = token;
   const usual = usualName(token);
   const plain = `ZITADEL_${kind.toUpperCase()}_${nameOf(account)}`;
   const names = [usual, plain, `${plain}_${id.replaceAll(/\W/g, '_')}`].filter((name) => name !== undefined);
   const free = (name: string): boolean => !taken.has(name) && [undefined, id].includes(out.belongsTo(name));
-  const own = names.find((name) => !taken.has(name) && out.belongsTo(name) === id);
+  const isIts = (name: string): boolean =>
+    out.belongsTo(name) === id || (token.inUse !== false && isOwn(out.get(name) ?? ''));
+  const own = names.find((name) => !taken.has(name) && isIts(name));
   return (
     own ??
     names.find((name) => free(name) && out.get(name) === undefined) ??

@@ -37,7 +37,7 @@ export async function rotate(
   const begun: Rotation = { kind, old, new: null, expires: expires.toISOString(), at: null, grace };
   await keepRotations(client, account, [...others, begun]);
   const made = await make(client, account, kind, expires);
-  const variable = variableFor(token, out, taken);
+  const variable = variableFor(token, out, taken, (text) => client.isOwnToken(text));
   taken.add(variable);
   await out.keep(variable, made.text, made.id);
   await keepRotations(client, account, [...others, { ...begun, new: made.id, at: now().toISOString() }]);
