@@ -1,7 +1,9 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import { postgresMissing } from '../services/postgres.ts';
+import { spawnSallyport } from '../support/sallyport.ts';
 import { openImportGround, type Format, type ImportGround } from './import-ground.ts';
 
 const NEW = { people: 3, prefix: 'new' };
@@ -160,10 +162,8 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
 
   it('waits for the sessions of the target, names who holds one, and swaps when they have ended', async () => {
     const dump = await ground.dump('custom', NEW);
-    const { openPgSession } = await import('../../shared/adapters/postgres/session.ts');
     const held = await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!);
     await held.script("set application_name to 'the running zitadel'");
-    const { spawnSallyport } = await import('../support/sallyport.ts');
     const child = spawnSallyport(ground.variables(), 'zitadel', 'import', dump, '--yes');
     let said = '';
     await new Promise<void>((resolve) => {
@@ -182,7 +182,6 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
 
   it('gives up on sessions that do not end in time, and goes on by --resume', async () => {
     const dump = await ground.dump('custom', NEW);
-    const { openPgSession } = await import('../../shared/adapters/postgres/session.ts');
     const held = await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!);
     const gaveUp = await ground.import(ground.variables(), dump, '--yes', '--wait', '1');
     expect(gaveUp.code).toBe(1);

@@ -14,7 +14,7 @@ const LISTS = [
 ];
 
 /**
- * Makes an empty database that is like another one in all that is no table: owner, encoding, locale, privileges, settings, limit.
+ * Makes an empty database that is like another one in all that is no table: owner, encoding, locale, tablespace, privileges, settings, limit.
  * Without one to be like, it belongs to `owner`.
  */
 export async function createLike(server: Server, name: string, like: string, owner: string): Promise<void> {
@@ -35,12 +35,13 @@ function likeStatements(name: string, like: string) {
   return sql`
     with d as (select *, to_jsonb(pg_database.*) as j from pg_database where datname = ${like})
     select text from (
-      select 1 as place, format('create database %I owner %I template template0 encoding %L%s%s', ${name}::text, r.rolname,
+      select 1 as place, format('create database %I owner %I template template0 encoding %L%s%s tablespace %I', ${name}::text, r.rolname,
           pg_encoding_to_char(encoding),
           case when coalesce(datcollate, '') = '' then '' else format(' lc_collate %L lc_ctype %L', datcollate, datctype) end,
           case when j ->> 'datlocprovider' = 'i'
-            then format(' locale_provider icu icu_locale %L', coalesce(j ->> 'datlocale', j ->> 'daticulocale')) else '' end) as text
-        from d join pg_roles r on r.oid = datdba
+            then format(' locale_provider icu icu_locale %L', coalesce(j ->> 'datlocale', j ->> 'daticulocale')) else '' end,
+          t.spcname) as text
+        from d join pg_roles r on r.oid = datdba join pg_tablespace t on t.oid = dattablespace
       union all
       select 2, format('alter database %I connection limit %s', ${name}::text, datconnlimit) from d where datconnlimit <> -1
       union all

@@ -1,0 +1,427 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openPgSession } from '../../shared/adapters/postgres/session.ts';
+import { postgresMissing } from '../services/postgres.ts';
+import { spawnSallyport } from '../support/sallyport.ts';
+import { openImportGround, type ImportGround } from './import-ground.ts';
+
+const run = promisify(execFile);
+const NEW = { people: 3, prefix: 'new', payloadBytes: 3_000 };
+const OLD = { people: 2, prefix: 'old' };
+
+describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql package)', () => {
+  let ground: ImportGround;
+  beforeAll(async () => {
+    ground = await openImportGround();
+    await ground.make('zitadel', OLD);
+  });
+  afterAll(() => ground.close());
+
+  /** Refused before anything was touched: no journal, no database beside, the target as it was. */
+  async function refused(
+    because: RegExp,
+    dump: string,
+    variables: Record<string, string> = {},
+    ...args: readonly string[]
+  ) {
+    const before = await runsIn(ground);
+    const { code, stdout, stderr } = await ground.import(
+      { ...ground.variables(), ...variables },
+      dump,
+      '--yes',
+      ...args,
+    );
+    expect(stderr).toMatch(because);
+    expect(code, stdout).toBe(1);
+    expect(await runsIn(ground)).toEqual(before);
+    expect(await ground.databases()).toEqual(['zitadel']);
+    expect(await ground.people()).toBe('old-1,old-2');
+  }
+
+  it('refuses dumps of other products, and what is no dump', async () => {
+    await ground.query('create database shop');
+    await ground.query('create table orders (id int); insert into orders values (1)', 'shop');
+    const shop = join(ground.folder, 'shop.sql');
+    const url = ground.postgres.url.replace(/\/postgres$/, '/shop');
+    await run('pg_dump', [`--file=${shop}`, url]);
+    await refused(/is no dump of Zitadel's database .*eventstore\.events2/, shop);
+    await run('pg_dump', ['--format=custom', `--file=${shop}.custom`, url]);
+    await refused(/is no dump of Zitadel's database/, `${shop}.custom`);
+    await run('pg_dumpall', [`--file=${shop}.all`, `--dbname=${url}`, '--globals-only']);
+    await refused(/is of pg_dumpall/, `${shop}.all`);
+    const odd = join(ground.folder, 'odd');
+    await writeFile(odd, '-- MySQL dump 10.13\nCREATE TABLE `users` (`id` int);\n');
+    await refused(/is no dump of pg_dump/, odd);
+    await writeFile(odd, '');
+    await refused(/is empty/, odd);
+    await refused(/there is no such file/, join(ground.folder, 'absent.sql'));
+    await refused(/folder without toc\.dat/, ground.folder);
+  });
+
+  it('refuses dumps that were made in a way that could reach another database, or cannot be restored beside', async () => {
+    await refused(/--create/, await ground.dump('plain', NEW, '--create'));
+    await refused(/--clean/, await ground.dump('plain', NEW, '--clean'));
+    await refused(/--inserts/, await ground.dump('plain', NEW, '--inserts'));
+    await refused(
+      /holds no instance|no projections\.instances/,
+      await ground.dump('plain', NEW, '--schema-only'),
+    );
+    const dump = await ground.dump('plain', NEW);
+    const hostile = join(ground.folder, 'hostile.sql');
+    await writeFile(hostile, `${await readFile(dump, 'utf8')}\\! touch ${join(ground.folder, 'owned')}\n`);
+    await refused(/command of psql that pg_dump does not write/, hostile);
+    expect(existsSync(join(ground.folder, 'owned'))).toBe(false);
+  });
+
+  it('refuses a plain dump that was cut anywhere, also between two tables where it is valid SQL', async () => {
+    const dump = await ground.dump('plain', NEW);
+    const text = await readFile(dump, 'utf8');
+    const cuts = [
+      text.indexOf('COPY projections.users14 '),
+      text.indexOf('-- Data for Name: orgs1'),
+      text.indexOf('new-2'),
+      text.indexOf('-- PostgreSQL database dump complete'),
+    ];
+    const cut = join(ground.folder, 'cut.sql');
+    for (const at of cuts) {
+      expect(at).toBeGreaterThan(0);
+      await writeFile(cut, text.slice(0, at));
+      await refused(/is cut: pg_dump's last line is missing/, cut);
+    }
+  });
+
+  it.each(['gzip', 'zstd', 'custom', 'tar'] as const)(
+    'refuses a dump in %s format that was cut',
+    async (format) => {
+      const dump = await ground.dump(format, { ...NEW, people: 300 });
+      const { size } = await stat(dump);
+      for (const share of [0.3, 0.9]) {
+        await run('cp', [dump, `${dump}.cut`]);
+        await truncate(`${dump}.cut`, Math.floor(size * share));
+        await refused(/cut|damaged|unexpected|could not read|premature|corrupt|end of file/i, `${dump}.cut`);
+      }
+    },
+  );
+
+  it('refuses a directory of which a file is missing', async () => {
+    const dump = await ground.dump('directory', NEW);
+    const [data] = (await readdir(dump)).filter((name) => name.endsWith('.gz'));
+    await rm(join(dump, data!));
+    await refused(/could not open|No such file/, dump);
+  });
+
+  it('refuses a dump of a newer Zitadel, by the setup steps of the target and by --target-version', async () => {
+    const newer = await ground.dump('custom', { ...NEW, steps: ['99_of_tomorrow'] });
+    await refused(/newer Zitadel than the target: 99_of_tomorrow/, newer);
+    await refused(
+      /newer Zitadel than Zitadel v4\.0\.0: .*73_/,
+      await ground.dump('custom', NEW),
+      {},
+      '--target-version',
+      'v4.0.0',
+    );
+  });
+
+  it('warns of setup steps that the target has not done and that are not newer', async () => {
+    const dump = await ground.dump('custom', { ...NEW, steps: ['41_of_another_way'] });
+    const { code, stdout } = await ground.import(ground.variables(), dump, '--dry-run');
+    expect(stdout).toContain('warning  setup steps: the target has not done 41_of_another_way');
+    expect(code).toBe(0);
+  });
+
+  it('refuses another masterkey from the dump alone, whatever it is proven by', async () => {
+    const masterkey = 'AnotherMasterkeyOf32Characters!!';
+    for (const proof of ['web key', 'private key', 'signing key'] as const)
+      await refused(
+        /ZITADEL_MASTERKEY is not the one of the dump/,
+        await ground.dump('custom', { ...NEW, proof }),
+        { ZITADEL_MASTERKEY: masterkey },
+      );
+    await refused(/holds no key to prove it by/, await ground.dump('custom', { ...NEW, proof: 'none' }));
+    await refused(/ZITADEL_MASTERKEY has 5 bytes; a masterkey has 32/, await ground.dump('custom', NEW), {
+      ZITADEL_MASTERKEY: 'short',
+    });
+  });
+
+  it('refuses the ExternalDomain of another instance', async () => {
+    await refused(
+      /login\.example\.org \(ZITADEL_EXTERNALDOMAIN\) is no domain of the dump's instances, which have localhost/,
+      await ground.dump('custom', NEW),
+      { ZITADEL_EXTERNALDOMAIN: 'login.example.org' },
+    );
+  });
+
+  it('refuses a target that holds something else', async () => {
+    const dump = await ground.dump('custom', NEW);
+    await ground.query('create database zitadelno; ');
+    await ground.query('create table orders (id int)', 'zitadelno');
+    const { code, stderr } = await ground.import(ground.variables('zitadelno'), dump, '--yes');
+    expect(stderr).toContain("holds 1 tables, and they are not Zitadel's");
+    expect(code).toBe(1);
+    await ground.query('drop database zitadelno');
+  });
+
+  it('names every right that lacks', async () => {
+    await ground.query('create role plain_operator login');
+    const url = ground.variables()['ZITADEL_DATABASE_URL']!.replace('postgres@', 'plain_operator@');
+    await ground.query(
+      'grant usage on schema eventstore, projections, system, cache to plain_operator; grant select on all tables in schema eventstore, projections to plain_operator',
+      'zitadel',
+    );
+    await refused(
+      /plain_operator may not create and drop databases .*plain_operator is no member of zitadel.*may not rename zitadel/,
+      await ground.dump('custom', NEW),
+      { ZITADEL_DATABASE_URL: url },
+    );
+    const dump = await ground.dump('plain', NEW);
+    const strange = join(ground.folder, 'strange.sql');
+    await writeFile(
+      strange,
+      (await readFile(dump, 'utf8')).replaceAll('OWNER TO zitadel', 'OWNER TO absent'),
+    );
+    await refused(/there is no role absent, which the dump names/, strange);
+  });
+
+  it('refuses a server that is away, and a password that is wrong, without showing it', async () => {
+    await refused(/unavailable/, await ground.dump('custom', NEW), {
+      ZITADEL_DATABASE_URL: 'postgres://postgres:Grendel@127.0.0.1:9/zitadel',
+    });
+  });
+
+  it('needs kubectl and a Zitadel in the namespace for --to kubernetes', async () => {
+    const dump = await ground.dump('custom', NEW);
+    const { PATH = '' } = process.env;
+    const without = PATH.split(delimiter).filter((folder) => !existsSync(join(folder, 'kubectl')));
+    // Programs that lie beside kubectl.
+    const few = join(ground.folder, 'few');
+    await mkdir(few);
+    await refused(
+      /kubectl is not in PATH/,
+      dump,
+      { PATH: [few, ...without].join(delimiter) },
+      '--to',
+      'kubernetes',
+    );
+    const shim = join(few, 'kubectl');
+    await writeFile(
+      shim,
+      '#!/bin/sh\necho "The connection to the server 127.0.0.1:6443 was refused" >&2; exit 1\n',
+    );
+    await chmod(shim, 0o755);
+    await refused(
+      /kubectl ended with 1: The connection to the server/,
+      dump,
+      { PATH: `${few}${delimiter}${PATH}` },
+      '--to',
+      'kubernetes',
+    );
+    await writeFile(shim, '#!/bin/sh\necho \'{"items":[]}\'\n');
+    await refused(
+      /kubectl finds no Zitadel in the namespace/,
+      dump,
+      { PATH: `${few}${delimiter}${PATH}` },
+      '--to',
+      'kubernetes',
+    );
+  });
+
+  it('exits 2 without a dump, and for a way that there is not', async () => {
+    const variables = ground.variables();
+    expect((await ground.import(variables)).code).toBe(2);
+    expect((await ground.import(variables, 'dump.sql', '--to', 'docker')).code).toBe(2);
+  });
+
+  it('refuses a second import while one is under way, with the same BACKUP_DIR and with another', async () => {
+    const dump = await ground.dump('custom', NEW);
+    const held = await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!);
+    const first = spawnSallyport(ground.variables(), 'zitadel', 'import', dump, '--yes');
+    await until(first, 'waiting: connected');
+    for (const variables of [
+      ground.variables(),
+      { ...ground.variables(), BACKUP_DIR: join(ground.folder, 'elsewhere') },
+    ]) {
+      const { code, stderr } = await ground.import(variables, dump, '--yes');
+      expect(stderr).toMatch(/another import.* is under way/);
+      expect(code).toBe(1);
+    }
+    await held.close();
+    await once(first, 'close');
+    await ground.import(ground.variables(), 'recover', '--yes');
+    await ground.import(ground.variables(), 'finish', '--yes');
+    expect(await ground.people()).toBe('old-1,old-2');
+  });
+});
+
+describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresql package)', () => {
+  let ground: ImportGround;
+  beforeAll(async () => {
+    ground = await openImportGround();
+  });
+  afterAll(() => ground.close());
+  beforeEach(async () => {
+    for (const name of await ground.databases()) await ground.query(`drop database ${name} with (force)`);
+    await ground.make('zitadel', OLD);
+  });
+
+  it.each(['backup', 'restore', 'verify', 'swap'])(
+    'says what it left and how to go on and back when the connection is lost in %s',
+    async (step) => {
+      const dump = await ground.dump('custom', { ...NEW, people: 2_000 });
+      const before = await runsIn(ground);
+      // A session that is in the way keeps the swap waiting, so that there is a moment to lose the connection in.
+      const held =
+        step === 'swap' ? await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!) : undefined;
+      const child = spawnSallyport(ground.variables(), 'zitadel', 'import', dump, '--yes');
+      const said = until(child, undefined);
+      await journalOf(ground, before, child, `"step":"${step}","state":"begun"`);
+      await ground.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'sallyport%'",
+      );
+      const { code, text } = await said;
+      await held?.close();
+      if (code !== 0) {
+        expect(text).toMatch(/state: zitadel is the former database/);
+        expect(text).toContain('on: sallyport zitadel import --resume');
+        expect(text).toContain('back: sallyport zitadel import recover');
+        expect(await ground.people()).toBe('old-1,old-2');
+      }
+      const resumed = await ground.import(ground.variables(), '--resume');
+      expect(resumed.code, resumed.stderr).toBe(0);
+      expect(await ground.people()).toContain('new-1');
+      expect((await ground.databases()).length).toBe(2);
+    },
+  );
+
+  it('stops at the first error of a restore, drops the part, and leaves the target alone', async () => {
+    const dump = await ground.dump('plain', NEW);
+    const broken = join(ground.folder, 'broken.sql');
+    await writeFile(
+      broken,
+      (await readFile(dump, 'utf8')).replace(
+        'ALTER TABLE ONLY projections.users14_humans',
+        'ALTER TABLE ONLY projections.no_such_table',
+      ),
+    );
+    const { code, stderr } = await ground.import(ground.variables(), broken, '--yes');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/restore: psql ended with 3: .*no_such_table/);
+    expect(stderr).toContain('state: zitadel is the former database, untouched');
+    expect(await ground.databases()).toEqual(['zitadel']);
+    expect(await ground.people()).toBe('old-1,old-2');
+  });
+
+  it('refuses to go on with a dump that has changed since', async () => {
+    const dump = await ground.dump('plain', NEW);
+    const text = await readFile(dump, 'utf8');
+    await writeFile(
+      dump,
+      text.replace(
+        'ALTER TABLE ONLY projections.users14_humans',
+        'ALTER TABLE ONLY projections.no_such_table',
+      ),
+    );
+    await ground.import(ground.variables(), dump, '--yes');
+    await writeFile(dump, `${text}\n`);
+    const { code, stderr } = await ground.import(ground.variables(), '--resume');
+    expect(stderr).toContain('has changed since it was read');
+    expect(code).toBe(1);
+    expect((await ground.import(ground.variables(), 'recover', '--yes')).code).toBe(0);
+    const again = await ground.import(ground.variables(), '--resume');
+    expect(again.stderr).toContain('was recovered from');
+    expect(await ground.people()).toBe('old-1,old-2');
+  });
+
+  it('stops on a full disk, before the backup or within it, and leaves no part of it', async (context) => {
+    const small = join(ground.folder, 'small');
+    await mkdir(small);
+    if (!(await mounted(small, '600k'))) context.skip('a file system of its own cannot be mounted here');
+    try {
+      const variables = { ...ground.variables(), BACKUP_DIR: join(small, 'backups') };
+      const { code, stderr } = await ground.import(variables, await ground.dump('custom', NEW), '--yes');
+      expect(stderr).toMatch(/disk: BACKUP_DIR has .* free/);
+      expect(code).toBe(1);
+      expect(await ground.people()).toBe('old-1,old-2');
+    } finally {
+      await run('umount', [small]);
+    }
+  });
+
+  it('stops when the disk fills up during the restore, drops the part, and goes on once there is room', async (context) => {
+    const small = await mkdtemp(join(tmpdir(), 'sallyport-small-'));
+    await chmod(small, 0o755);
+    if (!(await mounted(small, '24m'))) context.skip('a file system of its own cannot be mounted here');
+    try {
+      await ground.query(`create tablespace small location '${small}'`);
+      await ground.query('alter database zitadel set tablespace small');
+      const dump = await ground.dump('custom', { ...NEW, people: 40_000, payloadBytes: 20 });
+      const { code, stderr } = await ground.import(ground.variables(), dump, '--yes');
+      expect(stderr).toMatch(/restore: pg_restore ended with 1: .*No space left on device/s);
+      expect(stderr).toContain('state: zitadel is the former database, untouched');
+      expect(code).toBe(1);
+      expect(await ground.databases()).toEqual(['zitadel']);
+      expect(await ground.people()).toBe('old-1,old-2');
+      await run('mount', ['-o', 'remount,size=400m', small]);
+      const resumed = await ground.import(ground.variables(), '--resume');
+      expect(resumed.code, resumed.stderr).toBe(0);
+      expect(await ground.people()).toContain('new-40000');
+    } finally {
+      for (const name of await ground.databases()) await ground.query(`drop database ${name} with (force)`);
+      await ground.query('drop tablespace if exists small');
+      await run('umount', ['-l', small]);
+      await rm(small, { recursive: true });
+    }
+  });
+});
+
+/** A file system of this size; false where this user may not mount one. */
+async function mounted(folder: string, size: string): Promise<boolean> {
+  try {
+    const { stdout } = await run('id', ['-u', 'postgres']);
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${size},uid=${stdout.trim()}`, 'tmpfs', folder]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function runsIn({ folder }: ImportGround): Promise<readonly string[]> {
+  const backups = join(folder, 'backups');
+  return existsSync(backups) ? readdirSync(backups).filter((name) => name.startsWith('import-')) : [];
+}
+
+/** Until the child says `words`, or until its end. */
+async function until(child: ReturnType<typeof spawnSallyport>, words: string | undefined) {
+  let text = '';
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  child.stdout!.resume();
+  const said = new Promise<void>((resolve) => {
+    child.stderr!.setEncoding('utf8').on('data', (more: string) => {
+      text += more;
+      if (words !== undefined && text.includes(words)) resolve();
+    });
+  });
+  const [code] = words === undefined ? await closed : await Promise.race([said.then(() => [null]), closed]);
+  return { code, text };
+}
+
+/** Until the journal of the new run holds `words`. */
+async function journalOf(
+  ground: ImportGround,
+  before: readonly string[],
+  child: ReturnType<typeof spawnSallyport>,
+  words: string,
+): Promise<void> {
+  while (child.exitCode === null) {
+    const [run] = (await runsIn(ground)).filter((name) => !before.includes(name));
+    const file = run === undefined ? '' : join(ground.folder, 'backups', run, 'journal.jsonl');
+    if (existsSync(file) && readFileSync(file, 'utf8').includes(words)) return;
+    await setImmediate();
+  }
+}
