@@ -13,6 +13,7 @@ export type Row = (options: OperationsOptions) => Promise<Measured | string>;
 /** One line per command: its name, and its measurement in a file of `bench/operations/`, loaded when its turn comes. */
 const ROWS: readonly (readonly [name: string, load: () => Promise<Row>])[] = [
   ['verify and explain', async () => (await import('../operations/names.ts')).measureNames],
+  ['import', async () => (await import('../operations/import.ts')).measureImport],
 ];
 
 /** What commands of operations cost beside the programs and calls that they cannot do without, each on servers of its own. */

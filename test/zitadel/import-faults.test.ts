@@ -62,6 +62,7 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
     await writeFile(odd, '');
     await refused(/is empty/, odd);
     await refused(/there is no such file/, join(ground.folder, 'absent.sql'));
+    await refused(/is a tar/, await ground.dump('tar', NEW));
     await refused(/folder without toc\.dat/, ground.folder);
   });
 
@@ -97,18 +98,15 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
     }
   });
 
-  it.each(['gzip', 'zstd', 'custom', 'tar'] as const)(
-    'refuses a dump in %s format that was cut',
-    async (format) => {
-      const dump = await ground.dump(format, { ...NEW, people: 300 });
-      const { size } = await stat(dump);
-      for (const share of [0.3, 0.9]) {
-        await run('cp', [dump, `${dump}.cut`]);
-        await truncate(`${dump}.cut`, Math.floor(size * share));
-        await refused(/cut|damaged|unexpected|could not read|premature|corrupt|end of file/i, `${dump}.cut`);
-      }
-    },
-  );
+  it.each(['gzip', 'zstd', 'custom'] as const)('refuses a dump in %s format that was cut', async (format) => {
+    const dump = await ground.dump(format, { ...NEW, people: 300 });
+    const { size } = await stat(dump);
+    for (const share of [0.3, 0.9]) {
+      await run('cp', [dump, `${dump}.cut`]);
+      await truncate(`${dump}.cut`, Math.floor(size * share));
+      await refused(/cut|damaged|unexpected|could not read|premature|corrupt|end of file/i, `${dump}.cut`);
+    }
+  });
 
   it('refuses a directory of which a file is missing', async () => {
     const dump = await ground.dump('directory', NEW);

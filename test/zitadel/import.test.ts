@@ -20,7 +20,7 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     await ground.make('zitadel', OLD);
   });
 
-  it.each(['plain', 'gzip', 'zstd', 'custom', 'directory', 'tar'] satisfies Format[])(
+  it.each(['plain', 'gzip', 'zstd', 'custom', 'directory'] satisfies Format[])(
     'puts a dump in %s format in the place of the database, and keeps the former one until `finish`',
     async (format) => {
       const dump = await ground.dump(format, NEW);

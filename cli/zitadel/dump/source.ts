@@ -10,7 +10,7 @@ import { inPath, postgresProgram } from '../../children/programs.ts';
 import { Failure } from '../../failure.ts';
 
 /** Forms of pg_dump. `plain`, `gzip` and `zstd` are SQL for psql, the others archives for pg_restore. */
-export type DumpFormat = 'plain' | 'gzip' | 'zstd' | 'custom' | 'directory' | 'tar';
+export type DumpFormat = 'plain' | 'gzip' | 'zstd' | 'custom' | 'directory';
 
 export interface DumpSource {
   /** Absolute. */
@@ -49,13 +49,15 @@ async function openFile(
 ): Promise<DumpSource> {
   if (found.size === 0) throw new Failure(`${file} is empty`);
   const head = await headOf(file);
+  // pg_restore reads a tar that was cut for ever.
+  if (isTar(head)) throw new Failure(`${file} is a tar: make it by pg_dump --format=custom`);
   const format = formatOf(head);
   return {
     file,
     format,
     bytes: found.size,
     fingerprint: `${found.size} ${found.mtimeMs}`,
-    pgRestore: format === 'custom' ? versionFor(head) : format === 'tar' ? ANY_RESTORE : 0,
+    pgRestore: format === 'custom' ? versionFor(head) : 0,
   };
 }
 
@@ -88,8 +90,11 @@ function formatOf(head: Buffer): DumpFormat {
   if (begins(0x1f, 0x8b)) return 'gzip';
   if (begins(0x28, 0xb5, 0x2f, 0xfd)) return 'zstd';
   if (head.subarray(0, 5).toString('latin1') === 'PGDMP') return 'custom';
-  if (head.subarray(257, 262).toString('latin1') === 'ustar') return 'tar';
   return 'plain';
+}
+
+function isTar(head: Buffer): boolean {
+  return head.subarray(257, 262).toString('latin1') === 'ustar';
 }
 
 const ANY_RESTORE = 12;

@@ -89,7 +89,7 @@ function childOf(run: Run, program: Program, { into, owner, ownerless }: Restori
 async function byPgRestore(run: Run, restoring: Restoring): Promise<void> {
   const { source, into } = restoring;
   const program = await postgresProgram('pg_restore', Math.max(source.pgRestore, run.server.major));
-  const jobs = source.format === 'tar' ? 1 : Math.min(MOST_JOBS, Math.max(2, availableParallelism()));
+  const jobs = Math.min(MOST_JOBS, Math.max(2, availableParallelism()));
   await runChild({
     ...childOf(run, program, restoring),
     args: [

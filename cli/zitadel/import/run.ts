@@ -28,7 +28,7 @@ export const RunFacts = z.object({
   to: z.enum(['kubernetes', 'postgres']),
   dump: z.object({
     file: z.string(),
-    format: z.enum(['plain', 'gzip', 'zstd', 'custom', 'directory', 'tar']),
+    format: z.enum(['plain', 'gzip', 'zstd', 'custom', 'directory']),
     bytes: z.number(),
     fingerprint: z.string(),
     pgRestore: z.number(),
