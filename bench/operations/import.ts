@@ -8,7 +8,7 @@ import { race, timed, type Laps, type Side } from '../lifecycle/sides.ts';
 import { path } from '../programs.ts';
 import type { Measured, OperationsOptions } from '../sections/operations.ts';
 import { postgresFolder, startPostgresServer, type PostgresServer } from '../servers/stores.ts';
-import { zitadelTables } from './zitadel-tables.ts';
+import { EVENTS_OF_USER, fillZitadel } from './zitadel-people.ts';
 
 const run = promisify(execFile);
 /** Of the users that are asked for: each turn restores all of them, several times a round. */
@@ -69,7 +69,7 @@ function resultOf(laps: Laps<string>, people: number): Measured {
   return {
     tables: [
       {
-        title: `Import of a Zitadel with ${people} users and ${people * 10} events`,
+        title: `Import of a Zitadel with ${people} users and ${people * EVENTS_OF_USER} events`,
         columns: ['by', 'seconds', `of ${BASE}`],
         rows,
       },
@@ -84,7 +84,7 @@ function resultOf(laps: Laps<string>, people: number): Measured {
 
 async function dumpAll(bench: Bench): Promise<void> {
   const url = bench.postgres.createDatabase('source');
-  await psqlOn(bench, url, ['-c', zitadelTables(bench.people)]);
+  fillZitadel(bench.folder, url, bench.people);
   for (const format of FORMATS)
     await run(join(bench.folder, 'pg_dump'), [`--format=${format}`, `--file=${fileOf(bench, format)}`, url]);
   await psqlOn(bench, url.replace(/\/source$/, '/postgres'), ['-c', 'drop database source']);
