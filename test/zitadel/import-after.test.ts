@@ -42,6 +42,7 @@ const CLUSTER = {
   secrets: [] as { name: string; data: Record<string, string> }[],
 };
 
+// Long because the steps after the swap share one server, one stand-in and one cluster.
 describe.skipIf(postgresMissing)(
   'what follows the swap (stand-in of Zitadel; needs the postgresql package)',
   () => {
