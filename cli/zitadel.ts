@@ -6,6 +6,7 @@ import { registerImport } from './zitadel/import.ts';
 import { registerLoginNames } from './zitadel/login-names.ts';
 import { registerSetup } from './zitadel/setup.ts';
 import { registerTokens } from './zitadel/tokens.ts';
+import { registerUsers } from './zitadel/users.ts';
 import { registerVerify } from './zitadel/verify.ts';
 
 /** Registers of the parts, one line each; a part loads its work when it is called. */
@@ -16,6 +17,7 @@ const PARTS: readonly ((zitadel: Command) => void)[] = [
   registerLoginNames,
   registerSetup,
   registerTokens,
+  registerUsers,
   registerVerify,
 ];
 
