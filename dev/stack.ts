@@ -15,6 +15,7 @@ import { seed } from './seed.ts';
 import { startSmtpSink, type SmtpSink } from './smtp/index.ts';
 import { startUpstream } from './upstream/index.ts';
 import type { Kanidm } from './kanidm/index.ts';
+import { makeZitadelDatabase } from './zitadel/database/index.ts';
 import { startZitadel, type Zitadel } from './zitadel/index.ts';
 import { directoryOf } from './zitadel/sign-in.ts';
 
@@ -125,6 +126,7 @@ async function startDatabase(): Promise<Postgres> {
   try {
     await makeLegacyDatabase(postgres.url);
     await adopt(postgres.url);
+    await makeZitadelDatabase(postgres.url);
     return postgres;
   } catch (error) {
     await postgres.close();
@@ -146,6 +148,7 @@ async function variablesOf(parts: Parts, signingKey: string): Promise<StackVaria
     ZITADEL_CLIENT_ID: oidc.clientId,
     ZITADEL_CLIENT_SECRET: oidc.clientSecret,
     ZITADEL_API_URL: zitadel.url,
+    ZITADEL_DATABASE_URL: postgres.url,
     ZITADEL_SERVICE_TOKEN: zitadel.token,
     WEBHOOK_SIGNING_KEYS: signingKey,
     DATABASE_URL: postgres.url,

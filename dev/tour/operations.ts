@@ -17,4 +17,10 @@ export const OPERATIONS: readonly Step[] = [
     command: ['zitadel', 'setup', '--dry-run', '--file', 'dev/zitadel/setup.json'],
     says: 'would make   service account gateway-service',
   },
+  {
+    title:
+      'Why Olga still gets in by the name that was changed: her e-mail was changed by hand, in one table of two',
+    command: ['zitadel', 'login-names', 'explain', 'admin@acme.id.example.org', '--login', 'v1'],
+    says: 'olga',
+  },
 ];
