@@ -14,6 +14,7 @@ export type Row = (options: OperationsOptions) => Promise<Measured | string>;
 const ROWS: readonly (readonly [name: string, load: () => Promise<Row>])[] = [
   ['verify and explain', async () => (await import('../operations/names.ts')).measureNames],
   ['import', async () => (await import('../operations/import.ts')).measureImport],
+  ['setup', async () => (await import('../operations/setup.ts')).measureSetup],
 ];
 
 /** What commands of operations cost beside the programs and calls that they cannot do without, each on servers of its own. */

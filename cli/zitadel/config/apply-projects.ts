@@ -83,7 +83,12 @@ function planApplication(
       plan.notes.push(`the client secret of ${key} is not kept: without --out it goes nowhere`);
     else plan.secrets.set(secret, []);
   }
-  if (there !== undefined && secret !== undefined && out.pending(secret) !== undefined) {
+  if (
+    there !== undefined &&
+    secret !== undefined &&
+    out.get(secret) === undefined &&
+    out.pending(secret) !== undefined
+  ) {
     plan.secrets.set(secret, []);
     plan.change(`client secret of ${key}`, 'that of a run that was cut off never arrived', async () => {
       const id = known(ids.get(key), key);

@@ -12,7 +12,7 @@ import {
   type NewMachine,
   type Pat,
 } from '../api/machines.ts';
-import { differences, known, Plan, type Setup } from './plan.ts';
+import { differences, known, Plan, RENEWED, type Setup } from './plan.ts';
 
 /** What Zitadel's sign-in container reads, beside the gateway's own variables. */
 export const LOGIN_TOKEN = 'LOGIN_CLIENT_PAT';
@@ -145,7 +145,7 @@ async function planToken(
   wasThere: boolean,
 ): Promise<void> {
   const what = `personal access token of ${userName}`;
-  const there = wasThere ? await patsOf(client, user()) : [];
+  const there = wasThere ? await currentPats(client, user()) : [];
   const before = out.pending(variable);
   const make = async (): Promise<void> => {
     if (before !== undefined && wasThere) await removeLost(client, user(), before);
@@ -155,10 +155,13 @@ async function planToken(
   const reason = whyMade({ there, variable, before, wasThere, ownsToken }, out, now());
   if (reason === undefined && !renew.has(variable)) {
     plan.kept.push(what);
+    const value = out.get(variable);
+    if (value !== undefined && before !== undefined) plan.values.push((to) => to.keep(variable, value));
     plan.unchecked.push(uncheckedToken(out, variable, userName));
     return;
   }
-  plan.secrets.set(variable, before ?? there.map(({ id }) => id));
+  const held = out.get(variable) === undefined ? [] : [RENEWED];
+  plan.secrets.set(variable, before ?? [...there.map(({ id }) => id), ...held]);
   if (!wasThere) plan.make(what, make);
   else
     plan.change(what, reason ?? 'a new one; the old ones stay until `zitadel tokens rotate --finish`', make);
@@ -179,11 +182,14 @@ function whyMade(
   now: number,
 ): string | undefined {
   if (!wasThere) return '';
-  if (before !== undefined) return 'that of a run that was cut off never arrived';
   const living = there.filter(({ expires }) => expires === '' || Date.parse(expires) > now);
   const id = out.belongsTo(variable);
-  if (out.get(variable) !== undefined && id !== undefined) {
-    if (living.some((each) => each.id === id)) return undefined;
+  const isHeld = out.get(variable) !== undefined && id !== undefined;
+  const lives = isHeld && living.some((each) => each.id === id);
+  if (before !== undefined && !(lives && !before.includes(RENEWED)))
+    return 'that of a run that was cut off never arrived';
+  if (isHeld) {
+    if (lives) return undefined;
     return there.some((each) => each.id === id) ? 'it has expired' : 'it was removed';
   }
   if (living.length > 0 || !ownsToken) return undefined;
@@ -198,13 +204,27 @@ async function removeLost(
   user: { readonly id: string; readonly organization: string },
   before: readonly string[],
 ): Promise<void> {
-  const ofUser = { member: 'tokenId', aggregate: user.id };
+  for (const id of await madeOf(client, user.id)) if (!before.includes(id)) await removePat(client, user, id);
+}
+
+/** Ids of the tokens that the newest events have made and not removed. */
+async function madeOf(client: Setup['client'], aggregate: string): Promise<readonly string[]> {
+  const of = { member: 'tokenId', aggregate };
   const [added, removed] = await Promise.all([
-    newestIds(client, { types: ['user.pat.added'], ...ofUser }),
-    newestIds(client, { types: ['user.pat.removed'], ...ofUser }),
+    newestIds(client, { types: ['user.pat.added'], ...of }),
+    newestIds(client, { types: ['user.pat.removed'], ...of }),
   ]);
-  for (const id of added)
-    if (!before.includes(id) && !removed.includes(id)) await removePat(client, user, id);
+  return added.filter((id) => !removed.includes(id));
+}
+
+/** Those that are listed, and those that the list does not show yet. */
+async function currentPats(
+  client: Setup['client'],
+  user: Parameters<typeof patsOf>[1],
+): Promise<readonly Pat[]> {
+  const [listed, made] = await Promise.all([patsOf(client, user), madeOf(client, user.id)]);
+  const unlisted = made.filter((id) => !listed.some((each) => each.id === id));
+  return [...listed, ...unlisted.map((id) => ({ id, userId: user.id, created: '', expires: '' }))];
 }
 
 function uncheckedToken(out: Setup['out'], variable: string, userName: string): string {

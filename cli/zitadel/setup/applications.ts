@@ -13,7 +13,7 @@ import {
 import type { ProjectPlace } from '../api/projects.ts';
 import type { Wanted } from './file.ts';
 import type { OutFile } from './out.ts';
-import { differences, type Plan, type Setup } from './plan.ts';
+import { differences, RENEWED, type Plan, type Setup } from './plan.ts';
 
 const BASIC = 'API_AUTH_METHOD_TYPE_BASIC';
 const OIDC_BASIC = 'OIDC_AUTH_METHOD_TYPE_BASIC';
@@ -76,9 +76,10 @@ function planApplication(
   else plan.change(what, differing.join(', '), () => kind.update(placed(), found));
   const clientId = (found.apiConfig ?? found.oidcConfig)?.clientId ?? '';
   plan.values.push((to) => keepClient(to, kind, clientId));
-  const lost = out.pending(variables.secret) !== undefined;
+  const held = out.get(variables.secret);
+  const lost = isLost(out, variables.secret, clientId);
   if (lost || renew.has(variables.secret) || kind.hasNoSecret(found)) {
-    plan.secrets.set(variables.secret, []);
+    plan.secrets.set(variables.secret, held === undefined ? [] : [RENEWED]);
     const why = lost ? 'that of a run that was cut off never arrived' : 'a new one, which ends the old';
     plan.change(`client secret of ${name}`, why, async () => {
       const secret = await renewClientSecret(client, placed(), { id: found.id, kind: kind.kind });
@@ -86,7 +87,16 @@ function planApplication(
     });
     return;
   }
+  if (held !== undefined && out.pending(variables.secret) !== undefined)
+    plan.values.push((to) => to.keep(variables.secret, held, clientId));
   plan.unchecked.push(uncheckedSecret(out, variables, clientId));
+}
+
+/** A run was cut off while it made the secret, and the one that is held is none that the application still has. */
+function isLost(out: OutFile, secret: string, clientId: string): boolean {
+  const pending = out.pending(secret);
+  if (pending === undefined) return false;
+  return pending.includes(RENEWED) || out.get(secret) === undefined || out.belongsTo(secret) !== clientId;
 }
 
 /** Zitadel keeps a hash of it. */

@@ -46,6 +46,9 @@ export interface Step {
   readonly run: () => Promise<void>;
 }
 
+/** Among what was there before: that a secret which is held is being replaced. */
+export const RENEWED = 'renewed';
+
 /** What one part of the file comes to, beside what is there. */
 export class Plan {
   readonly steps: Step[] = [];

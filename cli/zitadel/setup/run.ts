@@ -45,10 +45,22 @@ export async function carryOut<T extends Found>(
   let survey = first;
   for (let look = 0; ; look++) {
     const conflict = await once(survey, done, progress);
-    if (conflict === undefined) return { done, last: survey };
+    if (conflict === undefined) {
+      if (done.length > 0 && !interruption().aborted) await settled(again);
+      return { done, last: survey };
+    }
     if (look === LOOKS) throw new Stopped(conflict.message, done, conflict);
     await pause(PAUSE_MS);
     survey = await again();
+  }
+}
+
+/** Waits until lists show what was done, so that whoever looks next finds nothing left to do. */
+async function settled(again: () => Promise<Found>): Promise<void> {
+  for (let look = 0; look < LOOKS; look++) {
+    const { branches, last } = await again();
+    if (branches.flat().length + last.length === 0) return;
+    await pause(PAUSE_MS);
   }
 }
 
