@@ -1,4 +1,4 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import type { ZitadelParts } from './app.ts';
 import { proto, type Json } from './settings.ts';
@@ -41,30 +41,37 @@ export function policyRoutes(app: Hono, { settings }: ZitadelParts): void {
   app.put('/admin/v1/policies/login', async (c) =>
     c.json(put('login', Body.parse(await c.req.json()), 'INSTANCE-5M9vdd')),
   );
-  const add = (member: string, value: unknown, refusal: readonly [string, string]): Json => {
-    const policy = policies.get('login') ?? {};
+  const ownOf = (organization: string | undefined): string => `login ${organization ?? ORGANIZATION}`;
+  const add = (key: string, member: string, value: unknown, refusal: readonly [string, string]): Json => {
+    const policy = policies.get(key) ?? {};
     const list = z.array(z.unknown()).default([]).parse(policy[member]);
     if (list.some((each) => JSON.stringify(each) === JSON.stringify(value)))
       throw new UserRefused(409, ...refusal);
-    policies.set('login', { ...policy, [member]: [...list, value] });
+    policies.set(key, { ...policy, [member]: [...list, value] });
     return { details: settings.details('creation') };
   };
   const there = 'Errors.Instance.MFA.AlreadyExists';
-  app.post('/admin/v1/policies/login/second_factors', async (c) =>
-    c.json(add('secondFactors', Factor.parse(await c.req.json()).type, [there, 'INSTANCE-2B0ps'])),
-  );
-  app.post('/admin/v1/policies/login/multi_factors', async (c) =>
-    c.json(add('multiFactors', Factor.parse(await c.req.json()).type, [there, 'INSTANCE-3M9od'])),
-  );
-  app.post('/admin/v1/policies/login/idps', async (c) => {
-    const { idpId } = Idp.parse(await c.req.json());
-    const found = idps.find(({ id }) => id === idpId);
-    if (found === undefined)
-      throw new UserRefused(400, "Identity Provider Configuration doesn't exist", 'INSTANCE-m8fsd');
-    const value = { idpId, idpName: found.value['name'] };
-    return c.json(add('idps', value, ['Identity provider already exists', 'INSTANCE-2B0ps']));
-  });
-  const ownOf = (organization: string | undefined): string => `login ${organization ?? ORGANIZATION}`;
+  for (const [base, keyOf] of [
+    ['/admin/v1', () => 'login'],
+    ['/management/v1', (c: Context) => ownOf(c.req.header('x-zitadel-orgid'))],
+  ] as const) {
+    app.post(`${base}/policies/login/second_factors`, async (c) =>
+      c.json(
+        add(keyOf(c), 'secondFactors', Factor.parse(await c.req.json()).type, [there, 'INSTANCE-2B0ps']),
+      ),
+    );
+    app.post(`${base}/policies/login/multi_factors`, async (c) =>
+      c.json(add(keyOf(c), 'multiFactors', Factor.parse(await c.req.json()).type, [there, 'INSTANCE-3M9od'])),
+    );
+    app.post(`${base}/policies/login/idps`, async (c) => {
+      const { idpId } = Idp.parse(await c.req.json());
+      const found = idps.find(({ id }) => id === idpId);
+      if (found === undefined)
+        throw new UserRefused(400, "Identity Provider Configuration doesn't exist", 'INSTANCE-m8fsd');
+      const value = { idpId, idpName: found.value['name'] };
+      return c.json(add(keyOf(c), 'idps', value, ['Identity provider already exists', 'INSTANCE-2B0ps']));
+    });
+  }
   app.get('/management/v1/policies/login', (c) => {
     const all = settings.view('policies');
     const own = all.get(ownOf(c.req.header('x-zitadel-orgid')));

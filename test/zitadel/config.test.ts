@@ -161,6 +161,13 @@ describe('zitadel config', () => {
     expect(now.policies.get('login')?.['idps'] ?? []).toEqual([]);
     for (const name of ['ZITADEL_IDP_GOOGLE_SECRET', 'ZITADEL_IDP_MICROSOFT_SECRET', 'ZITADEL_SMTP_PASSWORD'])
       expect(result.notes.join('\n')).toContain(name);
+    expect((await other.run(['config', 'import', folder])).result.done).toEqual([]);
+    const mended = await other.run(['config', 'import', folder], IDP_SECRETS);
+    expect(mended.code).toBe(0);
+    expect(now.email.map(({ value }) => value['state'])).toEqual(['EMAIL_PROVIDER_ACTIVE']);
+    const copy = other.file('copy');
+    await other.run(['config', 'export', copy]);
+    expect(filesIn(copy)).toEqual(filesIn(folder));
   });
 
   it('import --dry-run shows the diff and changes nothing', async () => {

@@ -8,23 +8,26 @@ import { known } from '../setup/plan.ts';
 import { planOne, type Carrying } from './carrying.ts';
 import { planLogin, planPolicies, planTexts } from './apply-policies.ts';
 import { IDPS } from './kinds.ts';
-import type { Idp, Instance, Mail } from './model.ts';
+import type { Idp, Instance, Login, Mail } from './model.ts';
 
-export function planInstance(carrying: Carrying, there: Instance, wanted: Instance): void {
+/** Returns the identity providers that stay off sign-in pages, because they have no secret. */
+export function planInstance(carrying: Carrying, there: Instance, wanted: Instance): ReadonlySet<string> {
   const silent = new Set<string>();
-  for (const idp of wanted.idps)
-    planIdp(
-      carrying,
-      there.idps.find((each) => each.kind === idp.kind && each.name === idp.name),
-      idp,
-      silent,
-    );
+  for (const idp of wanted.idps) {
+    const name = `${idp.kind} ${idp.name}`;
+    const found = there.idps.find((each) => each.kind === idp.kind && each.name === idp.name);
+    if (!planIdp(carrying, found, idp, there.login.idps.includes(name))) silent.add(name);
+  }
   planPolicies(carrying, undefined, there.policies, wanted.policies);
-  const idps = wanted.login.idps.filter((name) => !silent.has(name));
-  planLogin(carrying, undefined, there.login, { ...wanted.login, idps });
+  planLogin(carrying, undefined, there.login, shownOf(wanted.login, silent));
   planTexts(carrying, undefined, there.texts, wanted.texts);
   for (const mail of wanted.mail) planMail(carrying, there.mail, mail);
   planTargets(carrying, there, wanted);
+  return silent;
+}
+
+export function shownOf(login: Login, silent: ReadonlySet<string>): Login {
+  return { ...login, idps: login.idps.filter((name) => !silent.has(name)) };
 }
 
 /** The value of a reference; undefined where the file names none, or its variable is not set. */
@@ -35,48 +38,40 @@ function secretOf(reference: { readonly env: string } | undefined): string | und
 
 const Made = z.object({ id: z.string() });
 
+/** Returns false where it has no secret, so that it belongs on no sign-in page. `isShown`: it is on the instance's. */
 function planIdp(
-  { client, ids, plan, ...rest }: Carrying,
+  carrying: Carrying,
   there: Idp | undefined,
   { kind, name, settings, secret }: Idp,
-  silent: Set<string>,
-): void {
+  isShown: boolean,
+): boolean {
+  const { client, ids, plan } = carrying;
   const key = `idp ${kind} ${name}`;
   const member = Object.values(IDPS).find((each) => each.kind === kind)?.secret;
-  const value = secretOf(secret);
-  const lacks = there === undefined && member !== undefined && value === undefined;
-  if (lacks) {
-    silent.add(`${kind} ${name}`);
+  const value = secretOf(secret) ?? '';
+  const isReady = isShown || member === undefined || value !== '';
+  if (!isReady)
     plan.notes.push(
-      `identity provider ${name}: ${secret?.env ?? 'its secret'} is not set, so it is made without its secret and is on no sign-in page; set the variable, write the secret and import again`,
+      `identity provider ${name}: ${secret?.env ?? 'its secret'} is not set, so it has no secret and is on no sign-in page; set the variable, and import again`,
     );
-  }
+  const call = { secrets: [value], right: 'iam.idp.write' };
   const path = `/admin/v1/idps/${kind}`;
-  const body = { name, ...settings };
-  planOne({ client, ids, plan, ...rest }, key, there?.settings, settings, async () => {
-    const right = 'iam.idp.write';
-    if (there !== undefined) {
-      const call = { method: 'PUT', path: `${path}/${known(ids.get(key), key)}`, right } as const;
-      await unlessUnchanged(
-        client.call(Nothing, {
-          ...call,
-          body: { ...body, ...(member !== undefined && value !== undefined && { [member]: value }) },
-          secrets: [value ?? ''],
-        }),
-      );
-      return;
-    }
+  const make = async (): Promise<void> => {
     // Zitadel takes none without a secret.
-    const filled = member === undefined ? {} : { [member]: value ?? 'to-be-set' };
-    const call = {
-      method: 'POST',
-      path,
-      body: { ...body, ...filled },
-      secrets: [value ?? ''],
-      right,
-    } as const;
-    ids.set(key, (await client.call(Made, call)).id);
-  });
+    const filled = member === undefined ? {} : { [member]: value === '' ? 'to-be-set' : value };
+    const body = { name, ...settings, ...filled };
+    ids.set(key, (await client.call(Made, { ...call, method: 'POST', path, body })).id);
+  };
+  const change = async (): Promise<void> => {
+    const body = { name, ...settings, ...(member !== undefined && value !== '' && { [member]: value }) };
+    const at = `${path}/${known(ids.get(key), key)}`;
+    await unlessUnchanged(client.call(Nothing, { ...call, method: 'PUT', path: at, body }));
+  };
+  planOne(carrying, key, there?.settings, settings, there === undefined ? make : change);
+  // Made by an import without its secret, which is there now.
+  if (there !== undefined && !isShown && member !== undefined && value !== '')
+    plan.change(`secret of ${key}`, 'it is on no sign-in page yet', change);
+  return isReady;
 }
 
 /** Zitadel takes a second one silently; one of the same host and sender is the same. */
@@ -97,23 +92,26 @@ function planMail(
     ...{ senderAddress: textOf(smtp['senderAddress']), senderName: textOf(smtp['senderName']) },
     ...{ user: textOf(smtp['user']), replyToAddress: textOf(smtp['replyToAddress']) },
   };
+  const write = async (): Promise<void> => {
+    if (there === undefined) ids.set(key, await createSmtp(client, whole, value));
+    else await updateSmtp(client, known(ids.get(key), key), whole, value);
+  };
   planOne(
     carrying,
     key,
     there && { ...there.smtp, description: there.description },
     { ...smtp, description },
-    async () => {
-      if (there === undefined) ids.set(key, await createSmtp(client, whole, value));
-      else await updateSmtp(client, known(ids.get(key), key), whole, value);
-    },
+    write,
   );
-  const lacks = there === undefined && password !== undefined && value === '';
-  if (lacks)
-    plan.notes.push(
-      `${key}: ${password.env} is not set, so it is made without its password and is not active`,
-    );
-  if (active && !lacks && there?.active !== true)
-    plan.make(`${key}, active`, () => activateEmail(client, known(ids.get(key), key)));
+  if (!active || there?.active === true) return;
+  if (password !== undefined && value === '') {
+    plan.notes.push(`${key}: ${password.env} is not set, so it has no password and is not active`);
+    return;
+  }
+  // Made by an import without its password, which is there now.
+  if (there !== undefined && password !== undefined)
+    plan.change(`password of ${key}`, 'it is not active yet', write);
+  plan.make(`${key}, active`, () => activateEmail(client, known(ids.get(key), key)));
 }
 
 function textOf(value: unknown): string {

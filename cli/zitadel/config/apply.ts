@@ -1,7 +1,7 @@
 import { Nothing } from '../api/client.ts';
 import { createOrganization } from '../api/organizations.ts';
 import { known, Plan } from '../setup/plan.ts';
-import { planInstance } from './apply-instance.ts';
+import { planInstance, shownOf } from './apply-instance.ts';
 import { planActions } from './apply-actions.ts';
 import { planLogin, planPolicies, planTexts } from './apply-policies.ts';
 import { planProjects } from './apply-projects.ts';
@@ -17,9 +17,12 @@ export function planImport(
 ): Plan {
   const plan = new Plan();
   const carrying: Carrying = { client, out, ids, plan };
-  planInstance(carrying, there.instance, wanted.instance);
+  const silent = planInstance(carrying, there.instance, wanted.instance);
   for (const organization of wanted.organizations)
-    planOrganization(carrying, organizationThere(there, organization), organization);
+    planOrganization(carrying, organizationThere(there, organization), {
+      ...organization,
+      ...(organization.login !== undefined && { login: shownOf(organization.login, silent) }),
+    });
   return plan;
 }
 
