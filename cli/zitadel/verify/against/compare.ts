@@ -4,15 +4,15 @@ import type { ZitadelDatabase } from '../../database/open.ts';
 import { SAMPLES, type Finding } from '../findings.ts';
 import { isLess } from '../projections.ts';
 import { databaseSide } from './database-side.ts';
-import { differing, rowsIn, type Fingerprint } from './fingerprint.ts';
+import { differing, isSame, totalOf, type Fingerprint } from './fingerprint.ts';
 import type { HashedRow, Selection, Side } from './side.ts';
 import { EVENTS, fullName, pairsOf, type ComparedTable, type Pair } from './tables.ts';
 
 /** Parts of a table whose rows are listed; more differ in much. */
 const LISTED_PARTS = 64;
 const LISTED_ROWS = 20_000;
-/** Above this, payloads are compared by sample. */
-const ALL_PAYLOADS = 1_000_000;
+/** Above this, events are compared as a whole by sample. */
+const WHOLE_EVENTS = 1_000_000;
 /** Aggregates with newer events; more are not set aside. */
 const CHANGED = 100_000;
 
@@ -33,29 +33,51 @@ export async function compareWith(
     instances,
     upTo: head,
     changed,
-    allPayloads: (await eventsOf(zitadel)) <= ALL_PAYLOADS,
+    wholeEvents: (await eventsOf(zitadel)) <= WHOLE_EVENTS,
   };
   const pairs = pairsOf(here, there);
   const present = pairs.filter((pair): pair is Both => pair.there !== null);
-  const own = await here.fingerprints(
-    present.map((pair) => pair.here),
-    selection,
-  );
-  const others = await there.fingerprints(
-    present.map((pair) => pair.there),
-    selection,
-  );
-  const differs = present.flatMap((pair) => {
-    const [one, other] = [own.get(fullName(pair.here)), others.get(fullName(pair.there))];
-    if (one === undefined || other === undefined) return [];
-    const parts = differing(one, other);
-    return parts.length === 0 ? [] : [{ pair, one, other, parts }];
-  });
+  const differs = await differences(here, there, present, selection);
   return [
     ...newerNotes({ newer, changed, head, ownHead }),
     ...pairs.flatMap(({ here: table, there: other }) => (other === null ? [onlyHere(table)] : [])),
     ...(await listed(here, there, differs, selection)),
   ];
+}
+
+const NONE: Fingerprint = new Map();
+
+/** First whole tables, on both sides at the same time, then the parts of those that differ. */
+async function differences(
+  here: Side,
+  there: Side,
+  pairs: readonly Both[],
+  selection: Selection,
+): Promise<readonly Difference[]> {
+  const both = <T>(
+    of: readonly Both[],
+    take: (side: Side, tables: readonly ComparedTable[]) => Promise<ReadonlyMap<string, T>>,
+  ) =>
+    Promise.all([
+      take(
+        here,
+        of.map((pair) => pair.here),
+      ),
+      take(
+        there,
+        of.map((pair) => pair.there),
+      ),
+    ]);
+  const [own, others] = await both(pairs, (side, tables) => side.totals(tables, selection));
+  const different = pairs.filter(
+    (pair) => !isSame(own.get(fullName(pair.here)), others.get(fullName(pair.there))),
+  );
+  const [ones, theirs] = await both(different, (side, tables) => side.fingerprints(tables, selection));
+  return different.map((pair) => {
+    const one = ones.get(fullName(pair.here)) ?? NONE;
+    const other = theirs.get(fullName(pair.there)) ?? NONE;
+    return { pair, one, other, parts: differing(one, other) };
+  });
 }
 
 interface Both extends Pair {
@@ -87,7 +109,7 @@ async function changedSince(
 
 async function eventsOf(zitadel: ZitadelDatabase): Promise<number> {
   const [row] = await zitadel.query(
-    sql`select count(*) as events from (select 1 from eventstore.events2 limit ${ALL_PAYLOADS + 1}::int) as few`,
+    sql`select count(*) as events from (select 1 from eventstore.events2 limit ${WHOLE_EVENTS + 1}::int) as few`,
     z.object({ events: z.number() }),
   );
   return row?.events ?? 0;
@@ -166,8 +188,8 @@ function findingOf(
   return {
     check: 'against',
     what: fullName(pair.here),
-    expected: `${rowsIn(other)} ${sampled}`,
-    found: `${rowsIn(one)} ${sampled}: ${what.length === 0 ? 'they differ' : what.join(', ')}`,
+    expected: `${totalOf(other).rows} ${sampled}`,
+    found: `${totalOf(one).rows} ${sampled}: ${what.length === 0 ? 'they differ' : what.join(', ')}`,
     samples: [...missing, ...extra, ...changed].slice(0, SAMPLES),
     fault: true,
   };

@@ -2,8 +2,8 @@ import { catalogueOf } from '../../database/catalogue.ts';
 import { inspectDump, type Dump, type Further } from '../../dump/inspect.ts';
 import { openDump } from '../../dump/source.ts';
 import { isLess } from '../projections.ts';
-import { FingerprintBuilder, hashOf, HEX_OF_PART } from './fingerprint.ts';
-import { SAMPLED_DIGIT, type HashedRow, type Selection, type Side } from './side.ts';
+import { FingerprintBuilder, hashOf, HEX_OF_PART, totalOf, type Fingerprint } from './fingerprint.ts';
+import { isSampled, SAMPLED, type HashedRow, type Selection, type Side } from './side.ts';
 import { EVENTS, fullName, type ComparedTable } from './tables.ts';
 
 type Values = readonly (string | null)[];
@@ -27,6 +27,19 @@ export async function dumpSide(file: string): Promise<Side> {
   });
   const relations = [...columns].flatMap(([table, names]) => relationOf(table, names));
   const read = (further: Further): Promise<Dump> => inspectDump(source, {}, further);
+  // One pass makes both: totals, and the parts of the tables that differ.
+  let made: { readonly of: Selection; readonly found: ReadonlyMap<string, Fingerprint> } | undefined;
+  const fingerprints: Side['fingerprints'] = async (tables, selection) => {
+    if (made?.of === selection) return made.found;
+    const builders = new Map(tables.map((table) => [fullName(table), new FingerprintBuilder()]));
+    await read(
+      eachRow(tables, selection, (table, hash) => {
+        builders.get(fullName(table))?.add(hash);
+      }),
+    );
+    made = { of: selection, found: new Map([...builders].map(([name, builder]) => [name, builder.done()])) };
+    return made.found;
+  };
   return {
     shown: dump.source.file,
     catalogue: catalogueOf(relations, () => false),
@@ -41,15 +54,11 @@ export async function dumpSide(file: string): Promise<Side> {
         (head, [instance, at]) => ((instances?.includes(instance) ?? true) && isLess(head, at) ? at : head),
         '0',
       ),
-    fingerprints: async (tables, selection) => {
-      const builders = new Map(tables.map((table) => [fullName(table), new FingerprintBuilder()]));
-      await read(
-        eachRow(tables, selection, (table, hash) => {
-          builders.get(fullName(table))?.add(hash);
-        }),
-      );
-      return new Map([...builders].map(([name, builder]) => [name, builder.done()]));
+    totals: async (tables, selection) => {
+      const found = await fingerprints(tables, selection);
+      return new Map([...found].map(([name, each]) => [name, totalOf(each)]));
     },
+    fingerprints,
     rows: async (parts, selection, limit) => {
       const found = new Map<string, HashedRow[]>();
       await read(
@@ -79,7 +88,7 @@ function eachRow(tables: readonly ComparedTable[], selection: Selection, take: T
     const table = wanted.get(name);
     if (table === undefined) return null;
     const at = (column: string): number => names.indexOf(column);
-    const normalise = table.columns.map((column) => normaliser(table, column, selection, at('position')));
+    const normalise = table.columns.map((column) => normaliser(table, column, selection, at('aggregate_id')));
     const places = table.columns.map((column) => at(column.name));
     const isSelected = selector(table, names, selection);
     return (values) => {
@@ -95,12 +104,14 @@ type Normalise = (value: string | null, row: Values) => string | null;
 function normaliser(
   table: ComparedTable,
   { name, type }: ComparedTable['columns'][number],
-  { allPayloads }: Selection,
-  position: number,
+  selection: Selection,
+  aggregate: number,
 ): Normalise {
-  if (fullName(table) === EVENTS && name === 'payload' && !allPayloads)
-    return (value, row) => (row[position]?.endsWith(SAMPLED_DIGIT) === true ? value : null);
-  return type === 'timestamp with time zone' ? (value) => value && inUtc(value) : (value) => value;
+  const utc = type === 'timestamp with time zone';
+  const written: Normalise = (value) => (value !== null && utc ? inUtc(value) : value);
+  return isSampled(table, name, selection)
+    ? (value, row) => (row[aggregate]?.endsWith(SAMPLED) === true ? written(value, row) : null)
+    : written;
 }
 
 const ZONED = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-])(\d\d)(?::?(\d\d))?$/;

@@ -49,18 +49,18 @@ export class FingerprintBuilder {
   }
 }
 
-export function rowsIn(fingerprint: Fingerprint): number {
-  let rows = 0;
-  for (const part of fingerprint.values()) rows += part.rows;
-  return rows;
+export function totalOf(fingerprint: Fingerprint): Part {
+  let [rows, sum] = [0, 0n];
+  for (const part of fingerprint.values()) [rows, sum] = [rows + part.rows, sum + part.sum];
+  return { rows, sum };
+}
+
+export function isSame(one: Part | undefined, other: Part | undefined): boolean {
+  return one?.rows === other?.rows && one?.sum === other?.sum;
 }
 
 /** Parts that differ, in their order. */
 export function differing(one: Fingerprint, other: Fingerprint): readonly string[] {
   const parts = [...new Set([...one.keys(), ...other.keys()])];
-  return parts
-    .filter(
-      (part) => one.get(part)?.sum !== other.get(part)?.sum || one.get(part)?.rows !== other.get(part)?.rows,
-    )
-    .sort();
+  return parts.filter((part) => !isSame(one.get(part), other.get(part))).sort();
 }
