@@ -56,8 +56,9 @@ function registerRotate(tokens: Command): void {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds of 90d, 12h, 30m, 0s. Throws InvalidArgumentError. */
+/** Milliseconds of 90d, 12h, 30m, 0. Throws InvalidArgumentError. */
 function age(value: string): number {
+  if (value === '0') return 0;
   const [, count = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
   const ms = UNITS[unit];
   if (ms === undefined) throw new InvalidArgumentError('Write a time such as 90d, 12h or 30m.');

@@ -188,7 +188,7 @@ describe('sallyport zitadel tokens', () => {
     expect(await finished()).toEqual({ removed: [], kept: [] });
   });
 
-  it('changes nothing without --out, without confirmation, with --dry-run, or without the right', async () => {
+  it('changes nothing without --out, without confirmation, with --dry-run, without the right, or where nothing can be written', async () => {
     const before = await there('gateway');
     expect((await tokens(['rotate', '--yes'])).code).toBe(2);
     const unconfirmed = await tokens(['rotate', '--out', out()]);
@@ -200,6 +200,8 @@ describe('sallyport zitadel tokens', () => {
       ZITADEL_SERVICE_TOKEN: viewer.token,
     });
     expect(refused.code).toBe(1);
+    const unwritable = await tokens(['rotate', '--out', join(folder, 'none', 'x.env'), '--yes']);
+    expect([unwritable.code, unwritable.stderr]).toEqual([1, expect.stringContaining('cannot write')]);
     expect(refused.stderr).toContain('lacks the right user.write');
     expect(await there('gateway')).toEqual(before);
   });

@@ -22,7 +22,17 @@ export async function checked(file: string, now: Date): Promise<Checked> {
   if (settings.length === 0 && broken.length === 0) throw new Failure(`${file} has no setting of Zitadel`);
   const values = new Values(settings);
   const faults = inOrder([...broken, ...faultsOf(values, settings, now)], file);
-  return { outcome: outcomeOf(values), faults, notes };
+  return { outcome: outcomeOf(values), faults, notes: [...notes, ...unseen(values)] };
+}
+
+/** Secrets that come from elsewhere. */
+function unseen(values: Values): string[] {
+  const secrets = [values.setting('MASTERKEY'), values.setting('FIRSTINSTANCE_ORG_HUMAN_PASSWORD')];
+  return secrets.flatMap((setting) =>
+    setting?.value === null
+      ? [`${setting.file}:${setting.line} ${setting.written} comes from elsewhere, and was not checked`]
+      : [],
+  );
 }
 
 /** Prints what the first instance will be, and every fault. Throws Failure where there is one. */

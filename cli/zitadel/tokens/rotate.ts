@@ -39,7 +39,14 @@ export async function rotate(
   const made = await make(client, account, kind, expires);
   const variable = variableFor(token, out, taken, (text) => client.isOwnToken(text));
   taken.add(variable);
-  await out.keep(variable, made.text, made.id);
+  try {
+    await out.keep(variable, made.text, made.id);
+  } catch (error) {
+    // Nobody has its text.
+    await remove(client, account, kind, made.id);
+    await keepRotations(client, account, others);
+    throw error;
+  }
   await keepRotations(client, account, [...others, { ...begun, new: made.id, at: now().toISOString() }]);
   return { token, id: made.id, expires, variable };
 }
