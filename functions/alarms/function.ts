@@ -1,10 +1,11 @@
 import type { AlertsConfig } from '../../shared/configuration/alerts.ts';
-import type { Deps } from '../../shared/deps.ts';
+import { openZitadel, type Deps } from '../../shared/deps.ts';
 import type { Brought } from '../../shared/edge/function.ts';
 import { ALARMS, standingAlarms } from '../../shared/figures/alarms.ts';
 import type { Outbox } from '../../shared/mail/outbox.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import type { Job, JobDetail } from '../../shared/runs/job.ts';
+import { finishRotations } from '../../shared/service-tokens/finish.ts';
 import { findAlarms, type Found } from './conditions.ts';
 import { reportJob } from './report.ts';
 import type { ALARMING, AlarmsConfig } from './slice.ts';
@@ -57,13 +58,23 @@ function alarmsJob(deps: JobDeps): Job {
   };
 }
 
-/** Judges what runs out, or stands still unseen: tokens, certificates, backups, missed events. */
+/**
+ * Judges what runs out, or stands still unseen: tokens, certificates, backups, missed events. Removes tokens that were replaced, when
+ * their time is over.
+ */
 function watchJob(deps: JobDeps): Job {
+  const { zitadel } = deps.config.alarms.watched;
   return {
     async run({ signal, dryRun }) {
       const { found, leftOut } = await findWatched(deps);
       const report = await turned(deps, { found, signal, dryRun });
-      return leftOut.length === 0 ? report : { ...report, left_out: leftOut };
+      const now = new Date(deps.clock.now());
+      const tokens = zitadel && (await finishRotations(openZitadel(zitadel, deps), now, dryRun));
+      return {
+        ...report,
+        ...(leftOut.length > 0 && { left_out: leftOut }),
+        ...(tokens !== null && tokens.removed.length > 0 && { removed_tokens: tokens.removed }),
+      };
     },
   };
 }

@@ -6,6 +6,9 @@ import { once } from 'node:events';
 import * as z from 'zod';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startZitadel, type Zitadel } from '../../dev/zitadel/index.ts';
+import { undiciExchange } from '../../shared/adapters/undici/exchange.ts';
+import { openZitadelApi } from '../../shared/adapters/zitadel/api.ts';
+import { finishRotations } from '../../shared/service-tokens/finish.ts';
 import { FULL } from '../support/scale.ts';
 import { sallyport, spawnSallyport, type Variables } from '../support/sallyport.ts';
 
@@ -224,6 +227,18 @@ describe('sallyport zitadel tokens', () => {
     const late = await finished(['--grace', '0d'], { ZITADEL_SERVICE_TOKEN: own });
     expect(late.removed.map(({ id }) => id)).toEqual([operator.tokenId]);
     expect(await works(operator.token)).toBe(false);
+  });
+
+  it('leaves the old ones to the job as well, but those of the account in use and of the login client', async () => {
+    const result = await rotated(['--include-self', '--grace', '0d']);
+    const api = openZitadelApi({ url: zitadel.url, token: operator.token }, undiciExchange);
+    const old = result.rotated.filter(({ username }) => username === 'gateway').map(({ id }) => id);
+    expect(await finishRotations(api, new Date(0), false)).toEqual({ removed: [], stopped: null });
+    expect(await finishRotations(api, new Date(), true)).toEqual({ removed: old, stopped: null });
+    expect(await works(gateway.token)).toBe(true);
+    expect(await finishRotations(api, new Date(), false)).toEqual({ removed: old, stopped: null });
+    expect([await works(gateway.token), await works(login.token)]).toEqual([false, true]);
+    expect((await finished()).kept.map(({ id }) => id)).toEqual([operator.tokenId, login.tokenId]);
   });
 
   it('without a client that may ask leaves out every token of its own account', async () => {

@@ -1,5 +1,6 @@
+import { staysFor } from '../../../shared/service-tokens/rotations.ts';
 import type { ZitadelClient } from '../api/client.ts';
-import { keepRotations, present, untilOf, type Rotation } from './record.ts';
+import { keepRotations, present, type Rotation } from './record.ts';
 import { remove } from './rotate.ts';
 import type { Account, Kind, Token } from './survey.ts';
 
@@ -43,13 +44,9 @@ function reasonAgainst(
   there: ReadonlyMap<string, number>,
   { tokens, includeSelf, grace, now }: FinishChoice,
 ): string | undefined {
-  const { old, new: made } = rotation;
-  const until = untilOf(rotation, grace);
-  if (made === null || until === null) return 'its rotation was cut off: rotate again';
-  if (until > now) return `waits until ${until.toISOString()}`;
-  const expiry = there.get(made);
-  if (expiry === undefined) return `what replaces it, ${made}, is gone: rotate again`;
-  if (expiry <= now.getTime()) return `what replaces it, ${made}, has expired: rotate again`;
+  const stays = staysFor(rotation, there, now, grace);
+  if (stays !== undefined) return stays;
+  const { old } = rotation;
   const token = tokens.find(({ id }) => id === old);
   if (token?.inUse === true) return 'is the token in use: put the new one into ZITADEL_SERVICE_TOKEN first';
   if (includeSelf) return undefined;
