@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { BACKUP_KIND } from '../../shared/backup/records.ts';
 import { OPERATIONS } from '../../shared/configuration/operations.ts';
+import { systemCode } from '../../shared/system-errors.ts';
 import { openModels, openTuples, processes } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { orFailure } from '../fga/connect.ts';
@@ -52,7 +53,7 @@ export async function createBackup(
   backupDir: string,
   wanted: Wanted,
 ): Promise<{ readonly backup: Backup; readonly seal: Seal | null }> {
-  mkdirSync(backupDir, { recursive: true, mode: 0o700 });
+  makePrivate(backupDir);
   const now = new Date();
   const journal = beginRun({ folder: backupDir, kind: BACKUP_KIND, processes }, now);
   const files: string[] = [];
@@ -86,6 +87,16 @@ export async function createBackup(
     throw error;
   } finally {
     journal.close();
+  }
+}
+
+/** Readable by its owner alone, also where it was there before; a volume of another owner stays as it is. */
+function makePrivate(dir: string): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  try {
+    chmodSync(dir, 0o700);
+  } catch (error) {
+    if (systemCode(error) !== 'EPERM') throw error;
   }
 }
 

@@ -48,6 +48,8 @@ export async function withTarget<T>(
     };
     signal.addEventListener('abort', cancel);
     try {
+      // It may have come while the session was opened.
+      signal.throwIfAborted();
       return await work(session);
     } finally {
       signal.removeEventListener('abort', cancel);
@@ -98,7 +100,9 @@ export function dumpDatabase(
   take: (dump: Readable) => Promise<void>,
 ): Promise<Dumped> {
   return withTarget(target, async (session) => {
-    await session.script('begin isolation level repeatable read, read only');
+    await session.script(
+      `begin isolation level repeatable read, read only; set local lock_timeout = '${LOCK_WAIT}'`,
+    );
     const { major, ...facts } = await factsOf(session);
     const program = await postgresProgram('pg_dump', major);
     const snapshot = await exportedSnapshot(session);
@@ -119,7 +123,16 @@ export function dumpDatabase(
       },
       take,
     );
-    const [counted, dumped] = await Promise.allSettled([countTables(session), dumping]);
+    const counting = new AbortController();
+    // Counting ends with the dump that it is for.
+    dumping.catch(() => {
+      counting.abort();
+      session.cancel().catch(() => undefined);
+    });
+    const [counted, dumped] = await Promise.allSettled([
+      countTables(until(counting.signal, session)),
+      dumping,
+    ]);
     if (dumped.status === 'rejected') throw dumped.reason;
     if (counted.status === 'rejected') throw counted.reason;
     return {
@@ -129,6 +142,16 @@ export function dumpDatabase(
       rows: Object.fromEntries(counted.value),
     };
   });
+}
+
+/** The same session, which begins no further query once it is aborted. */
+function until(signal: AbortSignal, session: DatabaseSession): Pick<DatabaseSession, 'query'> {
+  return {
+    query: (statement, row) => {
+      signal.throwIfAborted();
+      return session.query(statement, row);
+    },
+  };
 }
 
 async function exportedSnapshot(session: DatabaseSession): Promise<string> {

@@ -10,7 +10,9 @@ import type { Journal } from '../journal.ts';
 import { interruption, note } from '../terminal.ts';
 import { dropDatabase, findDatabase } from '../zitadel/import/server.ts';
 import { renameWhenFree } from '../zitadel/import/swap.ts';
+import { sql } from '../../shared/ports/database.ts';
 import { checkText, openRelations } from './contents.ts';
+import { inDatabase, withTarget } from './database.ts';
 import type { Seal } from './file.ts';
 import type { Backup } from './layout.ts';
 import { onServer, rebuild } from './rebuild.ts';
@@ -50,6 +52,8 @@ export async function restoreBeside(restoring: Restoring): Promise<void> {
       await onServer(target, (server) => dropDatabase(server, copy));
       const { log, onStart } = journal;
       await rebuild({ target, part, folder: backup.folder, seal, database: copy, owner, log, onStart });
+      // A dump has no statistics: without them the first queries would read whole tables.
+      await withTarget(inDatabase(target, copy), (session) => session.execute(sql`analyze`));
       return { copy };
     });
 }

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { truncate, writeFile, rm, cp } from 'node:fs/promises';
+import { cp, mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { readProof } from '../../cli/backup/layout.ts';
 import { postgresMissing } from '../services/postgres.ts';
-import { backupStage, ended, execute, folderOf, modeOf, PASSWORD, recorded } from './stage.ts';
+import { backupStage, ended, execute, folderOf, modeOf, PASSWORD, recorded, WATCHDOG } from './stage.ts';
 
 describe.skipIf(postgresMissing)('backup create, list and verify (needs the postgresql package)', () => {
   const stage = backupStage();
@@ -200,6 +200,30 @@ describe.skipIf(postgresMissing)('backup create, list and verify (needs the post
       );
       expect((await stage.run('verify')).stderr).toContain('has format 2, and this version reads up to 1');
     });
+  });
+
+  it('ends with 130 on Ctrl-C, without a part of a dump', async () => {
+    const holder = new Client({ connectionString: stage.databaseUrl });
+    await holder.connect();
+    await holder.query('begin; lock table notes in access exclusive mode');
+    const child = stage.spawn('create');
+    const over = ended(child);
+    await vi.waitUntil(async () => {
+      const waiting =
+        "select 1 from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'sallyport backup'";
+      return (await stage.query(stage.databaseUrl, waiting)).length > 0;
+    }, WATCHDOG);
+    child.kill('SIGINT');
+    expect(await over).toMatchObject({ code: 130 });
+    await holder.end();
+    const [folder = ''] = readdirSync(stage.dir).filter((name) => /^backup-\d+$/.test(name));
+    expect(readdirSync(join(stage.dir, folder)).sort()).toEqual(['journal.jsonl', 'output.log']);
+  });
+
+  it('makes a folder that was there before its owner’s alone', async () => {
+    await mkdir(stage.dir, { mode: 0o755 });
+    expect(await stage.run('create')).toMatchObject({ code: 0 });
+    expect(modeOf(stage.dir)).toBe(0o700);
   });
 
   it('refuses a second backup while one is under way', async () => {

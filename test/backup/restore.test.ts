@@ -5,20 +5,12 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { postgresMissing } from '../services/postgres.ts';
-import { backupStage, ended, execute, PASSWORD, recorded } from './stage.ts';
+import { backupStage, execute, PASSWORD } from './stage.ts';
 
 describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)', () => {
   const stage = backupStage();
   const names = () => [stage.zitadelUrl, stage.databaseUrl].map((url) => new URL(url).pathname.slice(1));
-  const notes = async () =>
-    (await execute(stage.databaseUrl, 'select id from notes order by id')).map(({ id }) => id);
-  /** Changes both databases after a backup of 40 users and notes 1 and 2. */
-  const changed = async () => {
-    const id = String((await stage.json('create'))['backup']);
-    await execute(stage.zitadelUrl, "insert into projections.users14 values ('new', 'new', 'i1')");
-    await execute(stage.databaseUrl, 'delete from notes');
-    return id;
-  };
+  const { notes, changed } = stage;
 
   it('changes nothing until the names of the databases are confirmed', async () => {
     const id = await changed();
@@ -63,6 +55,12 @@ describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)'
         owner: 'zitadel',
       },
     ]);
+    expect(
+      await stage.query(
+        stage.zitadelUrl,
+        "select count(*) > 0 as known from pg_stats where tablename = 'users14'",
+      ),
+    ).toEqual([{ known: true }]);
     // What was there is in the safety backup too, proven.
     const kept = await execute(
       stage.zitadelUrl.replace(zitadel, `${zitadel}_before_${run}`),
@@ -159,25 +157,6 @@ describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)'
       stderr: expect.stringContaining('nothing to go on with') as unknown,
     });
   });
-
-  it.each(['run', 'back up', 'restore zitadel', 'restore sallyport', 'swap'])(
-    'killed in the step "%s" it leaves the former databases or the restored ones, whole, and goes on',
-    async (step) => {
-      const id = await changed();
-      const child = stage.spawn('restore', id, '--yes');
-      const over = ended(child);
-      await recorded(stage, 'restore', step);
-      child.kill('SIGKILL');
-      await over;
-      const state = [await stage.users(), await notes()];
-      expect([JSON.stringify([41, []]), JSON.stringify([40, [1, 2]])]).toContain(JSON.stringify(state));
-      const resumed = await stage.run('restore', id, '--resume');
-      // Killed after its last record it had nothing left to do.
-      if (resumed.code !== 0) expect(resumed.stderr).toContain('nothing to go on with');
-      expect([await stage.users(), await notes()]).toEqual([40, [1, 2]]);
-      expect((await stage.databases()).filter((name) => /_restore_|_verify_/.test(name))).toEqual([]);
-    },
-  );
 
   it('restores chosen parts alone, and names a part that the backup lacks', async () => {
     const id = await changed();

@@ -41,6 +41,9 @@ export interface BackupStage {
   query(url: string, statement: string): Promise<Record<string, unknown>[]>;
   databases(): Promise<readonly string[]>;
   users(): Promise<number>;
+  readonly notes: () => Promise<unknown[]>;
+  /** A backup of 40 users and notes 1 and 2, after which there are 41 users and no notes; its id. */
+  readonly changed: () => Promise<string>;
 }
 
 export const PASSWORD = 'a-password-that-nothing-prints';
@@ -108,6 +111,14 @@ export function backupStage(): BackupStage {
       (await execute(stage.server.url, 'select datname::text from pg_database order by 1')).map(
         ({ datname }) => String(datname),
       ),
+    notes: async () =>
+      (await execute(stage.databaseUrl, 'select id from notes order by id')).map(({ id }) => id),
+    changed: async () => {
+      const id = String((await stage.json('create'))['backup']);
+      await execute(stage.zitadelUrl, "insert into projections.users14 values ('new', 'new', 'i1')");
+      await execute(stage.databaseUrl, 'delete from notes');
+      return id;
+    },
     users: async () => {
       const [row] = await execute(stage.zitadelUrl, 'select count(*)::int as n from projections.users14');
       return Number(row?.['n']);

@@ -41,7 +41,14 @@ const OPEN = [
 ].flatMap((line) => line.split(' '));
 
 /** Not of the configuration: the masterkey, and what the container of login UI v2 reads. */
-const BESIDE = ['MASTERKEY', 'API_URL', 'SERVICE_USER_TOKEN', 'SERVICE_USER_TOKEN_FILE', 'SERVICE_USER_ID'];
+const BESIDE = [
+  'MASTERKEY',
+  'API_URL',
+  'SERVICE_USER_TOKEN',
+  'SERVICE_USER_TOKEN_FILE',
+  'SERVICE_USER_ID',
+  'LOGINCLIENT_KEYFILE',
+];
 
 const LEAVES: ReadonlySet<string> = new Set([
   ...Object.entries({ ...LISTS, FIRSTINSTANCE_ORG: ORG, DEFAULTINSTANCE_ORG: ORG }).flatMap(
