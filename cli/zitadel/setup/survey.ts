@@ -38,7 +38,8 @@ export async function survey(of: SetupOf, writes: boolean): Promise<Survey> {
     identityProvidersPart(setup).then(async (part) => [part, await signInPart(setup)] as const),
     eventsPart(setup),
   ]);
-  const parts = [[project, accounts], [mail, idps, signIn], [events]];
+  // What is written to the instance itself is written one after another.
+  const parts = [[project], [accounts], [mail, idps, signIn], [events]];
   return {
     ...{ instance: instance.name, version: instance.version, setup, out: of.out },
     plans: parts.flat(),
