@@ -22,7 +22,10 @@ describe.skipIf(postgres.missing)(
       await reader.query('select from users limit 1');
       const applying = stage.run(line);
       await vi.waitUntil(() => there(archive), WATCHDOG);
-      await expect(reader.query('update sessions set revoked = true')).rejects.toThrow('canceling statement');
+      // By the command, or by Postgres where a busy machine lets a second pass before.
+      await expect(reader.query('update sessions set revoked = true')).rejects.toThrow(
+        /canceling statement|deadlock detected/,
+      );
       await reader.end();
       expect(await applying).toMatchObject({ code: 0 });
     });

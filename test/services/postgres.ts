@@ -1,9 +1,9 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { chmod, mkdtemp, rename, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { freemem, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -51,16 +51,20 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
     if (required) throw new Error('REQUIRE_SERVICES=1, but no Postgres is installed');
     return undefined;
   }
-  const data = await mkdtemp(join(tmpdir(), 'sallyport-pg-'));
+  const place = await dataPlace();
+  await removeOrphans(place);
+  const data = await mkdtemp(join(place, `${FOLDERS}${process.pid}-`));
   await chmod(data, 0o777);
   const cluster = join(data, 'cluster');
-  await run(...asPostgres('cp', ['-a', await emptyCluster(folder), cluster]));
+  const { stdout: version } = await run(join(folder, 'initdb'), ['--version']);
+  await run(...asPostgres('cp', ['-a', await emptyCluster(folder, version), cluster]));
   const port = await freePort();
   const launch = (): ChildProcess => serve(join(folder, 'postgres'), cluster, data, port);
   let server = launch();
   const orphaned = (): void => {
     server.kill('SIGQUIT');
-    rmSync(data, { recursive: true, force: true });
+    // Its processes write until they have seen the signal.
+    rmSync(data, { recursive: true, force: true, maxRetries: 40, retryDelay: 50 });
   };
   process.once('exit', orphaned);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
@@ -76,7 +80,7 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
   return {
     url,
     createDatabase: async (name, template = 'template1') => {
-      await psql(`create database ${name} template ${template}`);
+      await psql(`create database ${name} template ${template}${asFiles(version)}`);
       return url.replace(/\/postgres$/, `/${name}`);
     },
     dropDatabase: (dropped) => psql(`drop database ${new URL(dropped).pathname.slice(1)} with (force)`),
@@ -93,12 +97,35 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
   };
 }
 
+const FOLDERS = 'sallyport-pg-';
+const SHARED_MEMORY = '/dev/shm';
+const GIB = 2 ** 30;
+
+/** Memory where there is plenty: on a disk that others write to, making a database takes ten times as long, and more of the processor. */
+async function dataPlace(): Promise<string> {
+  const { bavail, bsize } = await statfs(SHARED_MEMORY).catch(() => ({ bavail: 0, bsize: 0 }));
+  return bavail * bsize > 4 * GIB && freemem() > 6 * GIB ? SHARED_MEMORY : tmpdir();
+}
+
+/** What processes left that could not end their server themselves. */
+async function removeOrphans(place: string): Promise<void> {
+  for (const name of await readdir(place)) {
+    const pid = name.startsWith(FOLDERS) ? /^\d+(?=-)/.exec(name.slice(FOLDERS.length)) : null;
+    if (pid !== null && !existsSync(`/proc/${pid[0]}`))
+      await rm(join(place, name), { recursive: true, force: true });
+  }
+}
+
+/** From 15 on a template is copied through the log of the server unless told, which takes four times as long. */
+function asFiles(version: string): string {
+  return Number(/\d+/.exec(version)) < 15 ? '' : ' strategy file_copy';
+}
+
 /** A cluster that no server has used yet. Making one takes longer than all else of a start, so the first is kept. */
-async function emptyCluster(programs: string): Promise<string> {
-  const { stdout } = await run(join(programs, 'initdb'), ['--version']);
+async function emptyCluster(programs: string, version: string): Promise<string> {
   const kept = join(
     tmpdir(),
-    `sallyport-cluster-${process.getuid?.() ?? 0}-${stdout.replace(/[^\w.]+/g, '-')}`,
+    `sallyport-cluster-${process.getuid?.() ?? 0}-${version.replace(/[^\w.]+/g, '-')}`,
   );
   if (existsSync(kept)) return kept;
   const draft = await mkdtemp(join(tmpdir(), 'sallyport-cluster-'));
