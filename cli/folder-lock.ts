@@ -1,4 +1,15 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Processes } from '../shared/ports/runtime.ts';
 import { systemCode } from '../shared/system-errors.ts';
@@ -33,8 +44,9 @@ export function lockFolder(folder: string, name: string, processes: Processes): 
   if (!isFree(newest, fileOf(newest.number), processes)) return fileOf(newest.number);
   const number = newest.number + 1;
   const file = fileOf(number);
+  const mark = processes.own ?? `pid ${process.pid}`;
   try {
-    writeFileSync(file, processes.own ?? `pid ${process.pid}`, { flag: 'wx', mode: 0o600 });
+    writeFileSync(file, mark, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return file;
     throw error;
@@ -53,7 +65,7 @@ export function lockFolder(folder: string, name: string, processes: Processes): 
   return {
     release() {
       clearInterval(beat);
-      writeFileSync(file, RELEASED);
+      overwrite(file, RELEASED.padEnd(mark.length));
     },
   };
 }
@@ -70,7 +82,7 @@ function holders(folder: string, name: string): Holder[] {
 /** A file that is gone was overtaken. */
 function read(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8').trim();
   } catch {
     return '';
   }
@@ -88,6 +100,17 @@ function silentMs(file: string): number {
     return Date.now() - statSync(file).mtimeMs;
   } catch {
     return 0;
+  }
+}
+
+/** In place: a full disk has room for it. */
+function overwrite(file: string, text: string): void {
+  try {
+    const handle = openSync(file, 'r+');
+    writeSync(handle, text);
+    closeSync(handle);
+  } catch {
+    // Whoever comes next sees by the mark that this process is gone.
   }
 }
 

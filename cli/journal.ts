@@ -160,7 +160,11 @@ function open(place: JournalPlace, run: string, folder: string, lock: FolderLock
       record,
       find: (step, state) => entries.findLast((each) => each.step === step && each.state === state)?.facts,
       log: (line) => {
-        writeSync(output, `${line}\n`);
+        try {
+          writeSync(output, `${line}\n`);
+        } catch {
+          // A full disk: what failed says so itself, with its last lines.
+        }
       },
       onStart: (pid) => {
         record('child', 'child', { mark: place.processes.mark(pid) });

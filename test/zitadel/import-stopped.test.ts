@@ -72,6 +72,32 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
     expect(await ground.people()).toBe('old-1,old-2');
   });
 
+  it('begins anew with --resume and a dump where there is nothing to go on with, and removes the part of one that was cut off', async () => {
+    const dump = await ground.dump('plain', NEW);
+    const broken = join(ground.folder, 'cut-off.sql');
+    const text = await readFile(dump, 'utf8');
+    await writeFile(broken, text);
+    const child = spawnSallyport(ground.variables(), 'zitadel', 'import', broken, '--yes');
+    const before = await runsIn(ground);
+    await journalOf(ground, before, child, '"step":"verify","state":"begun"');
+    child.kill('SIGKILL');
+    await until(child, undefined);
+    const other = await ground.import(ground.variables(), dump, '--resume', '--yes');
+    expect(other.stderr).toMatch(/is of .*cut-off\.sql, not of/);
+    const { code, stderr } = await ground.import(ground.variables(), dump, '--yes');
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/was cut off before its swap: its part zitadel_import_\d{14} is removed/);
+    const again = await ground.import(
+      ground.variables(),
+      await ground.dump('custom', NEW),
+      '--resume',
+      '--yes',
+    );
+    expect(again.code, again.stderr).toBe(0);
+    expect(again.stderr).toContain('there is no import to go on with: a new one begins');
+    expect((await ground.databases()).filter((name) => name.includes('_import_'))).toEqual([]);
+  });
+
   it('refuses to go on with a dump that has changed since', async () => {
     const dump = await ground.dump('plain', NEW);
     const text = await readFile(dump, 'utf8');
@@ -90,23 +116,40 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
     expect((await ground.import(ground.variables(), 'recover', '--yes')).code).toBe(0);
     const again = await ground.import(ground.variables(), '--resume');
     expect(again.stderr).toContain('was recovered from');
+    expect(again.code).toBe(1);
     expect(await ground.people()).toBe('old-1,old-2');
   });
 
-  it('stops on a full disk, before the backup or within it, and leaves no part of it', async (context) => {
-    const small = join(ground.folder, 'small');
-    await mkdir(small);
-    if (!(await mounted(small, '600k'))) context.skip('a file system of its own cannot be mounted here');
-    try {
-      const variables = { ...ground.variables(), BACKUP_DIR: join(small, 'backups') };
-      const { code, stderr } = await ground.import(variables, await ground.dump('custom', NEW), '--yes');
-      expect(stderr).toMatch(/disk: BACKUP_DIR has .* free/);
-      expect(code).toBe(1);
-      expect(await ground.people()).toBe('old-1,old-2');
-    } finally {
-      await run('umount', [small]);
-    }
-  });
+  it.each(['before', 'within'] as const)(
+    'stops on a full disk %s the backup, and leaves no part of it',
+    async (when) => {
+      const small = join(ground.folder, `small-${when}`);
+      await mkdir(small);
+      if (!(await mounted(small, when === 'before' ? '100k' : '2m'))) return;
+      try {
+        if (when === 'within')
+          await ground.make('zitadel', { ...OLD, people: 3_000, payloadBytes: 3_000, noise: true });
+        const before = await ground.people();
+        const variables = { ...ground.variables(), BACKUP_DIR: join(small, 'backups') };
+        const dump = await ground.dump('custom', NEW);
+        const { code, stderr } = await ground.import(variables, dump, '--yes');
+        expect(stderr).toMatch(
+          when === 'before'
+            ? /disk: BACKUP_DIR has .* free/
+            : /backup: pg_dump ended with 1: .*No space left/s,
+        );
+        expect(code).toBe(1);
+        expect(await ground.people()).toBe(before);
+        expect(await ground.databases()).toEqual(['zitadel']);
+        if (when === 'before') return;
+        await run('mount', ['-o', 'remount,size=100m', small]);
+        const resumed = await ground.import(variables, '--resume');
+        expect(resumed.code, resumed.stderr).toBe(0);
+      } finally {
+        await run('umount', [small]);
+      }
+    },
+  );
 
   it('stops when the disk fills up during the restore, drops the part, and goes on once there is room', async (context) => {
     const small = await mkdtemp(join(tmpdir(), 'sallyport-small-'));

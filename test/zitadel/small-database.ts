@@ -12,6 +12,8 @@ export interface SmallZitadel {
   readonly proof?: 'web key' | 'private key' | 'signing key' | 'none';
   /** Bytes of payload of each event, for a database of some size. */
   readonly payloadBytes?: number;
+  /** Payloads that no compression makes smaller than by half. */
+  readonly noise?: boolean;
 }
 
 export const MASTERKEY = 'MasterkeyOfTheTests32Characters!';
@@ -67,7 +69,7 @@ insert into projections.orgs1 values ('${ORGANIZATION}', '${INSTANCE}', 'Acme');
 insert into projections.users14 select 'u' || n, '${INSTANCE}', '${prefix}-' || n || E'\\ttab and \\\\ and\\nline', 1 from generate_series(1, ${people}) n;
 insert into projections.users14_humans select 'u' || n, '${INSTANCE}', '${prefix}-' || n || '@example.org' from generate_series(1, ${people}) n;
 insert into eventstore.events2 select '${INSTANCE}', 'user', 'u' || n, 'user.human.added', 1, 2, now(),
-  jsonb_build_object('userName', '${prefix}-' || n, 'pad', repeat('x', ${payloadBytes})), '', '${ORGANIZATION}', 100 + n, 0 from generate_series(1, ${people}) n;
+  jsonb_build_object('userName', '${prefix}-' || n, 'pad', ${options.noise === true ? `(select string_agg(md5(random()::text || m), '') from generate_series(1 + n * 0, ${Math.ceil(payloadBytes / 32)}) m)` : `repeat('x', ${payloadBytes})`}), '', '${ORGANIZATION}', 100 + n, 0 from generate_series(1, ${people}) n;
 insert into projections.current_states (projection_name, instance_id, "position") values ('projections.users14', '${INSTANCE}', ${100 + people});
 ${steps.map((step, at) => `insert into eventstore.events2 values ('', 'system', 'SYSTEM', 'system.migration.done', ${at + 1}, 1, now(), ${text(JSON.stringify({ name: step }))}, 'system', 'SYSTEM', ${at + 1}, 0);`).join('\n')}
 ${proofOf(options.proof ?? 'web key', dataKey)}

@@ -1,6 +1,4 @@
-import * as z from 'zod';
 import { OPERATIONS, type Operations } from '../../../shared/configuration/operations.ts';
-import { slice } from '../../../shared/configuration/slice.ts';
 import { openKubectl, type Kubectl } from '../../children/kubectl.ts';
 import { confirmed } from '../../confirm.ts';
 import { Failure, UsageError } from '../../failure.ts';
@@ -10,11 +8,13 @@ import { interruption, note, print, printJson } from '../../terminal.ts';
 import { configured } from '../../variables.ts';
 import { inspectDump, type Dump } from '../dump/inspect.ts';
 import { openDump } from '../dump/source.ts';
+import { apiOf } from './access.ts';
 import { findWorkloads } from './cluster.ts';
+import { earlierRuns, refuseWhileStopped, removeParts, type Earlier } from './earlier.ts';
 import { keepPlan, planLines, planOf, type Plan } from './plan.ts';
 import { judge } from './preflight/judge.ts';
 import { report } from './report.ts';
-import { chosenRun, factsOf, hasDone, importPlace, RUN, type Run, type RunFacts } from './run.ts';
+import { importPlace, RUN, type Run, type RunFacts } from './run.ts';
 import {
   findDatabase,
   lockTarget,
@@ -43,12 +43,6 @@ export interface ImportCommand {
 
 const DATABASE = 'ZITADEL_DATABASE_URL';
 
-/** Where the API is set for itself: an issuer alone names the domain, and says nothing of whether it can be reached. */
-const API_URL = slice({
-  variables: { ZITADEL_API_URL: z.string().optional() },
-  read: (v) => ({ isSet: v.ZITADEL_API_URL !== undefined }),
-});
-
 /** Imports a dump, or goes on with an import. Throws Failure before anything is changed, or with the state that is left. */
 export async function runImport(file: string | undefined, options: ImportCommand): Promise<void> {
   if (file === undefined && options.resume !== true)
@@ -76,6 +70,9 @@ async function begin(
   config: Operations,
   server: Server,
 ): Promise<void> {
+  const earlier = earlierRuns(config.backupDir, server);
+  if (options.dryRun !== true) refuseWhileStopped(earlier);
+  namesOf(server, LIKE_A_RUN);
   const to =
     options.to ??
     (config.kube.namespace === null && config.kube.context === null ? 'postgres' : 'kubernetes');
@@ -110,6 +107,7 @@ async function begin(
     options.yes,
   );
   const journal = beginRun(importPlace(backupDir), new Date());
+  await removeParts(server, earlier);
   const complete = {
     ...facts,
     ...namesOf(server, journal.run),
@@ -160,6 +158,7 @@ function dumpFacts({ source, restrictKey, tables }: Dump): RunFacts['dump'] {
 }
 
 const LONGEST_NAME_BYTES = 63;
+const LIKE_A_RUN = '20260101000000';
 
 function namesOf({ target }: Server, run: string): Pick<RunFacts, 'copy' | 'kept'> {
   const names = { copy: `${target}_import_${run}`, kept: `${target}_before_${run}` };
@@ -171,26 +170,37 @@ function namesOf({ target }: Server, run: string): Pick<RunFacts, 'copy' | 'kept
   return names;
 }
 
+/** Goes on with the newest import into this database; where there is none to go on with and a dump is named, begins one. */
 async function resume(
   file: string | undefined,
   options: ImportCommand,
   config: Operations,
   server: Server,
 ): Promise<void> {
-  const run = chosenRun(config.backupDir, undefined);
-  if (hasDone(config.backupDir, run, 'recover'))
-    throw new Failure(`import ${run} was recovered from: begin a new one`);
-  const journal = continueRun(importPlace(config.backupDir), run);
-  const facts = factsOf(journal);
-  if (facts.server !== server.shown)
-    throw new Failure(`import ${run} is into ${facts.server}, and ${DATABASE} leads to ${server.shown}`);
-  if (file !== undefined && (await openDump(file)).file !== facts.dump.file)
+  const [newest] = earlierRuns(config.backupDir, server);
+  const source = file === undefined ? undefined : await openDump(file);
+  const isAnother = source !== undefined && source.file !== newest?.facts.dump.file;
+  if (newest === undefined || newest.state === 'recovered' || (newest.state === 'swapped' && isAnother)) {
+    if (file === undefined) throw new Failure(nothingToResume(newest, config, server));
+    note('there is no import to go on with: a new one begins');
+    await begin(file, options, config, server);
+    return;
+  }
+  const { run, facts } = newest;
+  if (isAnother)
     throw new Failure(
-      `import ${run} is of ${facts.dump.file}, not of ${file}: leave the name out, or finish that import first`,
+      `import ${run} is of ${facts.dump.file}, not of ${source.file}: leave the name out, or recover from that import first`,
     );
-  const kubectl = facts.to === 'kubernetes' ? openKubectl(config.kube, { signal: interruption() }) : null;
+  const kubectl = facts.to === 'kubernetes' ? openKubectl(config.kube) : null;
+  const journal = continueRun(importPlace(config.backupDir), run);
   note(`import ${run}: going on`);
   await goOn({ journal, facts, server, options, config, kubectl: journalled(kubectl, config, journal) });
+}
+
+function nothingToResume(newest: Earlier | undefined, { backupDir }: Operations, { shown }: Server): string {
+  return newest === undefined
+    ? `no import into ${shown} in ${backupDir} (BACKUP_DIR) to go on with`
+    : `import ${newest.run} was recovered from: begin a new one`;
 }
 
 interface Going {
@@ -208,11 +218,6 @@ function journalled(
   { log, onStart }: Journal,
 ): Kubectl | null {
   return kubectl && openKubectl(kube, { signal: interruption(), log, onStart });
-}
-
-function apiOf({ zitadelUrl, zitadelToken }: Operations, to: RunFacts['to']): Run['api'] {
-  const usable = to === 'kubernetes' || configured(API_URL).isSet;
-  return zitadelUrl === null || !usable ? null : { url: zitadelUrl, token: zitadelToken };
 }
 
 async function goOn({ journal, facts, server, options, config, kubectl }: Going): Promise<void> {

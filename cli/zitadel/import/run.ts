@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Journal, JournalPlace } from '../../journal.ts';
-import { listRuns, readRun } from '../../journal.ts';
+import { listRuns } from '../../journal.ts';
 import { openZitadel, processes } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
 import type { Kubectl } from '../../children/kubectl.ts';
@@ -96,13 +96,6 @@ export function chosenRun(backupDir: string, wanted: string | undefined): string
   const known = runs.length === 0 ? 'there is none' : `there are ${runs.join(', ')}`;
   throw new Failure(
     `no import ${wanted ?? ''} in ${backupDir} (BACKUP_DIR): ${known}`.replace('import  in', 'import in'),
-  );
-}
-
-/** Whether a run has come to this point, without taking its lock. */
-export function hasDone(backupDir: string, run: string, step: string): boolean {
-  return readRun({ folder: backupDir, kind: IMPORT }, run).some(
-    (each) => each.step === step && each.state === 'done',
   );
 }
 

@@ -84,31 +84,36 @@ export async function programs({ dump, server }: Preflight): Promise<Check> {
   };
 }
 
-/** A copy with its indexes is about this much larger than the rows in the dump. */
-const GROWTH = 3;
+/** Of the rows in a dump: a copy with its indexes has about five times as many bytes, and never less than these. */
+const GROWTH = { usual: 5, least: 1.5 };
+/** Of a database: its backup, which is compressed and without indexes, has less than its size, and hardly less than this part. */
+const BACKUP = { most: 1, least: 0.05 };
 
 export async function disk({ dump, server, former, backupDir }: Preflight): Promise<Check> {
-  const name = 'disk';
-  const backup = former?.bytes ?? 0;
-  const here = await freeAt(nearest(resolve(backupDir)));
-  const faults: string[] = [];
-  if (here !== null && here < backup)
-    faults.push(`BACKUP_DIR has ${sizeOf(here)} free, and the backup of ${sizeOf(backup)} may need as much`);
-  const data = await dataFolder(server);
-  const there = data === null ? null : await freeAt(data);
-  const needed = dump.scriptBytes * GROWTH;
-  if (there !== null && there < needed)
-    faults.push(
-      `the server's disk has ${sizeOf(there)} free, and the restored copy needs about ${sizeOf(needed)}`,
-    );
-  if (faults.length > 0) return { name, verdict: 'no', says: faults.join('; ') };
-  const unseen =
-    there === null ? `; the server's disk is not seen from here: the copy needs about ${sizeOf(needed)}` : '';
-  return {
-    name,
-    verdict: there === null ? 'warning' : 'ok',
-    says: `BACKUP_DIR has ${here === null ? 'an unknown amount' : sizeOf(here)} free${unseen}`,
-  };
+  const size = former?.bytes ?? 0;
+  const folder = await dataFolder(server);
+  const spaces = [
+    {
+      where: 'BACKUP_DIR',
+      free: await freeAt(nearest(resolve(backupDir))),
+      most: size * BACKUP.most,
+      least: size * BACKUP.least,
+    },
+    {
+      where: "the server's disk",
+      free: folder === null ? null : await freeAt(folder),
+      most: dump.scriptBytes * GROWTH.usual,
+      least: dump.scriptBytes * GROWTH.least,
+    },
+  ];
+  const says = spaces.map(({ where, free, most }) =>
+    free === null
+      ? `${where} is not seen from here, and needs about ${sizeOf(most)}`
+      : `${where} has ${sizeOf(free)} free, and needs up to ${sizeOf(most)}`,
+  );
+  const lacks = spaces.some(({ free, least }) => free !== null && free < least);
+  const isTight = spaces.some(({ free, most }) => free === null || free < most);
+  return { name: 'disk', verdict: lacks ? 'no' : isTight ? 'warning' : 'ok', says: says.join('; ') };
 }
 
 /** Where BACKUP_DIR does not exist yet, the folder in which it will be made. */
