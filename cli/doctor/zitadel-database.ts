@@ -73,7 +73,9 @@ const Session = z.object({
   from: z.string(),
   minutes: z.number(),
 });
-const Taken = z.object({ taken: z.number(), most: z.number(), here: z.number() });
+const Taken = z.object({ taken: z.number(), most: z.number() });
+const Holder = z.object({ name: z.string(), user: z.string(), from: z.string(), sessions: z.number() });
+const MOST_NAMED = 5;
 
 const LONG_MINUTES = 10;
 
@@ -88,8 +90,7 @@ export async function sessionsOf(
   longMinutes: number,
 ): Promise<Finding> {
   const [count] = await database.query(
-    sql`select count(*)::int as taken, current_setting('max_connections')::int as most,
-          (count(*) filter (where datname = current_database() and pid <> pg_backend_pid()))::int as here
+    sql`select count(*)::int as taken, current_setting('max_connections')::int as most
         from pg_stat_activity where backend_type = 'client backend'`,
     Taken,
   );
@@ -102,7 +103,7 @@ export async function sessionsOf(
         order by xact_start limit 5`,
     Session,
   );
-  const { taken = 0, most = Infinity, here = 0 } = count ?? {};
+  const { taken = 0, most = Infinity } = count ?? {};
   const found = long.map(({ name, user, from, minutes }) =>
     red(
       `${shown}: database is being accessed by ${name} as ${user} from ${from}, with a transaction open for ${Math.floor(minutes)} minutes`,
@@ -116,5 +117,20 @@ export async function sessionsOf(
         'raise max_connections, or lower Database.Postgres.MaxOpenConns of Zitadel',
       ),
     );
-  return worst([green(`${here} sessions are open there, none for long`), ...found], '');
+  return worst([green(await holders(database)), ...found], '');
+}
+
+/** Whom an import would wait for. */
+async function holders(database: Pick<Database, 'query'>): Promise<string> {
+  const open = await database.query(
+    sql`select coalesce(nullif(application_name, ''), 'a program without a name') as name, coalesce(usename, '?') as "user",
+          coalesce(host(client_addr), 'this machine') as "from", count(*)::int as sessions
+        from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+        group by 1, 2, 3 order by 4 desc, 1 limit ${MOST_NAMED}::int`,
+    Holder,
+  );
+  if (open.length === 0) return 'nobody else is connected';
+  const named = open.map(({ name, user, from, sessions }) => `${name} as ${user} from ${from} (${sessions})`);
+  return `no transaction is open for long; the database is accessed by ${named.join(', ')}`;
 }

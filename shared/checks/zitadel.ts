@@ -116,10 +116,14 @@ const Users = z.object({
 
 export type ZitadelUser = z.output<typeof Users>['result'][number];
 
+/** Zitadel returns at most 1,000. */
+const MOST_USERS = 500;
+
+/** The first of them, where there are more. */
 export async function readUsers(api: ZitadelReads, ids: readonly string[]): Promise<ZitadelUser[]> {
   if (ids.length === 0) return [];
-  const queries = [{ inUserIdsQuery: { userIds: ids } }];
-  return (await ask(api, 'POST', '/v2/users', Users, { query: { limit: 1_000 }, queries })).result;
+  const queries = [{ inUserIdsQuery: { userIds: ids.slice(0, MOST_USERS) } }];
+  return (await ask(api, 'POST', '/v2/users', Users, { query: { limit: MOST_USERS }, queries })).result;
 }
 
 const Administrators = z.object({

@@ -77,7 +77,10 @@ describe.skipIf(postgresMissing)("checks of Zitadel's database (needs the postgr
     const holder = await openPgSession(url);
     onTestFinished(() => holder.close());
     await holder.script("set application_name = 'a forgotten console'; begin; select 1");
-    expect(await found({ ZITADEL_DATABASE_URL: url }, NAMES[1])).toMatchObject({ status: 'green' });
+    expect(await found({ ZITADEL_DATABASE_URL: url }, NAMES[1])).toMatchObject({
+      status: 'green',
+      cause: containing('a forgotten console as postgres from 127.0.0.1 (1)'),
+    });
     const database = openPgDatabase({ url });
     onTestFinished(() => database.close());
     expect(await sessionsOf(database, 'here', 0)).toMatchObject({
