@@ -26,7 +26,7 @@ export { undiciExchange as exchange } from '../shared/adapters/undici/exchange.t
 export { qrCode } from '../shared/adapters/qr/qr-code.ts';
 export { skeleton } from '../shared/adapters/unhomoglyph/skeleton.ts';
 export { parseModel } from '../shared/adapters/openfga/model-file.ts';
-export { openPgSession as openSession } from '../shared/adapters/postgres/session.ts';
+export { openSession } from './session.ts';
 
 export function openStores(config: Pick<OpenFgaConfig, 'url' | 'apiToken'>): AuthorizationStores {
   return openFgaStores(config, undiciExchange);

@@ -2,8 +2,7 @@ import { Option, type Command } from 'commander';
 import { withExamples } from '../help.ts';
 import { JSON_OPTION } from '../input.ts';
 import { printJson } from '../terminal.ts';
-import { INSTANCE_OPTION } from './database/instances.ts';
-import { DATABASE_OPTION } from './database/open.ts';
+import { DATABASE_OPTION, INSTANCE_OPTION } from './database/options.ts';
 import type { ExplainOptions } from './names/explain.ts';
 import type { ListOptions } from './names/list.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { withExamples } from '../help.ts';
 import { JSON_OPTION } from '../input.ts';
-import { DATABASE_OPTION } from './database/open.ts';
+import { DATABASE_OPTION } from './database/options.ts';
 import type { VerifyCommand } from './verify/command.ts';
 
 export function registerVerify(zitadel: Command): void {

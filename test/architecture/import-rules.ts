@@ -32,8 +32,8 @@ export const toolsKnowNoTest = forbid(
   (from, { to }) => inside(from, 'dev', 'bench', 'scripts') && inside(to, 'test', 'cli'),
 );
 
-/** cli/deps.ts wires what only commands need, so that no bundle carries it; functions/node/deps.ts what a process needs that serves nothing. */
-const COMPOSITION_ROOTS = ['shared/deps.ts', 'cli/deps.ts', 'functions/node/deps.ts'];
+/** cli/deps.ts wires what only commands need, so that no bundle carries it, cli/session.ts a database session alone; functions/node/deps.ts what a process needs that serves nothing. */
+const COMPOSITION_ROOTS = ['shared/deps.ts', 'cli/deps.ts', 'cli/session.ts', 'functions/node/deps.ts'];
 
 export const adaptersAreWiredInOnePlace = forbid(
   (from, { to }) => inside(to, ADAPTERS) && !inside(from, ADAPTERS, 'test', ...COMPOSITION_ROOTS),

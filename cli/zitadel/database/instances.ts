@@ -3,12 +3,6 @@ import { sql } from '../../../shared/ports/database.ts';
 import { Failure, UsageError } from '../../failure.ts';
 import type { Catalogue, Reader } from './catalogue.ts';
 
-/** Option of every command that reads Zitadel's database. */
-export const INSTANCE_OPTION = [
-  '--instance <id|domain>',
-  'which instance, where the database holds several',
-] as const;
-
 const Instance = z.object({
   id: z.string(),
   name: z.string(),

@@ -2,19 +2,13 @@ import { DatabaseError, DatabaseUnavailable } from '../../../shared/ports/databa
 import type { DatabaseSession } from '../../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../../shared/database/url.ts';
 import { OPERATIONS } from '../../../shared/configuration/operations.ts';
-import { openSession } from '../../deps.ts';
+import { openSession } from '../../session.ts';
 import { Failure } from '../../failure.ts';
 import { needed } from '../../operations.ts';
 import { interruption } from '../../terminal.ts';
 import { configured } from '../../variables.ts';
 import { readCatalogue, type Catalogue, type Reader } from './catalogue.ts';
 import { readInstances, type Instance } from './instances.ts';
-
-/** Option of every command that reads Zitadel's database. */
-export const DATABASE_OPTION = [
-  '--database <url>',
-  "Zitadel's own database (default: ZITADEL_DATABASE_URL)",
-] as const;
 
 /** A database of Zitadel as it was at one moment. Nothing can be written through it. */
 export interface ZitadelDatabase extends Reader {

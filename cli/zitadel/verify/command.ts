@@ -1,7 +1,7 @@
 import { OPERATIONS } from '../../../shared/configuration/operations.ts';
 import { chosenInstance, type Instance } from '../database/instances.ts';
 import { shownOf, withZitadelDatabase, type ZitadelDatabase } from '../database/open.ts';
-import { colors, note, print, printJson } from '../../terminal.ts';
+import { colors, environment, note, print, printJson } from '../../terminal.ts';
 import { configured } from '../../variables.ts';
 import { compareWith } from './against/compare.ts';
 import { databaseSide } from './against/database-side.ts';
@@ -39,7 +39,8 @@ export async function verified(
   const { externalDomain } = configured(OPERATIONS);
   return withZitadelDatabase({ database, statementTimeoutMs: STATEMENT_TIMEOUT_MS }, async (zitadel) => {
     const instances = chosenInstances(zitadel, instance);
-    const alone = await verifyDatabase(zitadel, { instances, externalDomain, onStep });
+    const stated = (environment['ZITADEL_EXTERNALDOMAIN'] ?? '') !== '';
+    const alone = await verifyDatabase(zitadel, { instances, externalDomain, stated, onStep });
     if (against === undefined) return alone;
     onStep(`against ${isUrl(against) ? shownOf(against, '--against') : against}`);
     const ids = instances.map(({ id }) => id);

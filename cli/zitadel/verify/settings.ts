@@ -32,7 +32,7 @@ const LoginClients = z.object({ instance: z.string(), clients: z.number() });
 export async function settingsOf(
   zitadel: ZitadelDatabase,
   instances: readonly Instance[],
-  externalDomain: string | null,
+  external: External,
 ): Promise<{ readonly settings: readonly InstanceSettings[]; readonly findings: readonly Finding[] }> {
   const { catalogue } = zitadel;
   const keys = catalogue.nameOf('web_keys') === null ? [] : await webKeys(zitadel);
@@ -65,7 +65,7 @@ export async function settingsOf(
     ...domainFaults(each),
     ...loginFaults(each, clients.find(({ instance }) => instance === each.id)?.clients ?? 0),
   ]);
-  return { settings, findings: [...findings, ...externalFaults(settings, externalDomain)] };
+  return { settings, findings: [...findings, ...externalFaults(settings, external)] };
 }
 
 /** domain.WebKeyState: 1 initial, 2 active, 3 inactive. */
@@ -115,18 +115,26 @@ function loginFaults({ id, login_v2 }: InstanceSettings, clients: number): Findi
   ];
 }
 
-function externalFaults(settings: readonly InstanceSettings[], external: string | null): Finding[] {
+interface External {
+  readonly domain: string | null;
+  readonly stated: boolean;
+}
+
+function externalFaults(
+  settings: readonly InstanceSettings[],
+  { domain: external, stated }: External,
+): Finding[] {
   if (external === null) return [];
   const domains = settings.flatMap((each) => each.domains);
   if (domains.some((domain) => domain.toLowerCase() === external.toLowerCase())) return [];
   return [
     {
       check: 'domains',
-      what: 'ZITADEL_EXTERNALDOMAIN',
+      what: stated ? 'ZITADEL_EXTERNALDOMAIN' : 'host of ZITADEL_ISSUER_URL',
       expected: external,
       found: domains.join(', '),
       samples: [],
-      fault: true,
+      fault: stated,
     },
   ];
 }

@@ -29,6 +29,8 @@ export interface VerifyOptions {
   readonly instances?: readonly Instance[];
   /** Null: not compared. */
   readonly externalDomain?: string | null;
+  /** Whether it was named as such; one that is only the issuer's host gives a note. */
+  readonly stated?: boolean;
   /** Called before each step, with its name. */
   readonly onStep?: (step: string) => void;
 }
@@ -38,7 +40,8 @@ export async function verifyDatabase(
   zitadel: ZitadelDatabase,
   options: VerifyOptions = {},
 ): Promise<Verification> {
-  const { instances = zitadel.instances, externalDomain = null, onStep = () => undefined } = options;
+  const { instances = zitadel.instances, externalDomain = null, stated = true } = options;
+  const { onStep = () => undefined } = options;
   const ids = instances.map(({ id }) => id);
   onStep('events');
   const types = await eventTypes(zitadel, ids);
@@ -51,7 +54,10 @@ export async function verifyDatabase(
   onStep('names and addresses');
   findings.push(...(await changedByHand(zitadel, ids)));
   onStep('settings');
-  const { settings, findings: ofSettings } = await settingsOf(zitadel, instances, externalDomain);
+  const { settings, findings: ofSettings } = await settingsOf(zitadel, instances, {
+    domain: externalDomain,
+    stated,
+  });
   const proof = await provedMasterkey(zitadel);
   const all = [...findings, ...ofSettings, ...proof.findings];
   onStep('counts');

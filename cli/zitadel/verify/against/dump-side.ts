@@ -60,12 +60,14 @@ export async function dumpSide(file: string): Promise<Side> {
     },
     fingerprints,
     rows: async (parts, selection, limit) => {
-      const found = new Map<string, HashedRow[]>();
+      const found = new Map<string, HashedRow[]>([...parts.keys()].map((table) => [fullName(table), []]));
+      const wanted = new Map([...parts].map(([table, of]) => [fullName(table), new Set(of)]));
       await read(
         eachRow([...parts.keys()], selection, (table, hash, key) => {
           const rows = found.get(fullName(table)) ?? [];
-          if (rows.length >= limit || parts.get(table)?.includes(hash.slice(0, HEX_OF_PART)) !== true) return;
-          found.set(fullName(table), [...rows, { key: key(), hash }]);
+          if (rows.length >= limit || wanted.get(fullName(table))?.has(hash.slice(0, HEX_OF_PART)) !== true)
+            return;
+          rows.push({ key: key(), hash });
         }),
       );
       return found;
