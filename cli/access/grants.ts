@@ -15,6 +15,12 @@ export interface Grant {
   readonly conditions: readonly string[];
 }
 
+/** `sure`: by the tuples alone; else `Grants.holds` has to say so. */
+export interface Candidate {
+  readonly grant: Grant;
+  readonly sure: boolean;
+}
+
 export interface GrantDeps {
   readonly tuples: Pick<Tuples, 'read'>;
   readonly relations: Pick<Relations, 'check'>;
@@ -43,20 +49,24 @@ export class Grants {
    * Everything that one tuple brings a person, whose own it is or everybody's; undefined where the model gives it no meaning.
    * Throws RelationsUnavailable.
    */
-  of(tuple: Tuple, person: string): AsyncGenerator<Grant> | undefined {
+  of(tuple: Tuple, person: string): AsyncGenerator<Candidate> | undefined {
     const direct = this.#deps.upward.direct(typeOf(tuple.object), tuple.relation, tuple.user);
     return direct && this.#climb(person, [tuple], tuple.relation, direct.sure);
   }
 
-  async *#climb(user: string, chain: readonly Tuple[], held: string, surely: boolean): AsyncGenerator<Grant> {
+  async *#climb(
+    user: string,
+    chain: readonly Tuple[],
+    held: string,
+    surely: boolean,
+  ): AsyncGenerator<Candidate> {
     const object = chain.at(-1)?.object ?? '';
     const type = typeOf(object);
     const { upward } = this.#deps;
     for (const { relation, sure } of upward.closure(type, held)) {
       const isSure = surely && sure;
       const grant = { user, relation, object, tuples: chain, conditions: conditionsIn(chain) };
-      if (!isSure && !(await this.#holds(grant))) continue;
-      yield grant;
+      yield { grant, sure: isSure };
       if (chain.length >= DEEPEST) continue;
       const further = [
         ...upward.parents(type, relation).map((each) => ({ ...each, user: object })),
@@ -70,7 +80,7 @@ export class Grants {
   }
 
   /** OpenFGA's own answer. What hangs on a condition has none without its values, and stands with the condition's name. */
-  async #holds({ user, relation, object, conditions }: Grant): Promise<boolean> {
+  async holds({ user, relation, object, conditions }: Grant): Promise<boolean> {
     if (conditions.length > 0) return true;
     try {
       return await this.#deps.relations.check({ user, relation, object, consistency: 'fresh' });

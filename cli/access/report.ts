@@ -11,7 +11,7 @@ import { orFailure, storeSettings } from '../fga/connect.ts';
 import { userNamed, usualIssuer } from '../rules/who.ts';
 import { environment, note, progressBar, write } from '../terminal.ts';
 import { configured } from '../variables.ts';
-import { allTuples, Grants, type Grant } from './grants.ts';
+import { allTuples, Grants, type Candidate, type Grant } from './grants.ts';
 import { upwardOf, type Upward } from './model.ts';
 import { configuredSources, Providers, type Existence } from './providers.ts';
 
@@ -71,6 +71,11 @@ async function report(
   const object = feature === undefined ? undefined : feature.includes(':') ? feature : `feature:${feature}`;
   const rows = json === true || format === 'json' ? new JsonRows() : new CsvRows();
   const sum: Sum = { grants: 0, stale: 0, idle: 0, asked: sources.length > 0 };
+  const window = new Window(grants, async (grant, stale) => {
+    sum.grants += 1;
+    if (stale === true) sum.stale += 1;
+    await rows.add(grant, stale);
+  });
   let read = 0;
   await rows.begin();
   for await (const page of pagesOf(tuples, upward, whose)) {
@@ -79,18 +84,16 @@ async function report(
     for (const tuple of people) {
       const person = personIn(tuple, whose);
       const found = grants.of(tuple, person);
+      const stale = staleOf(existing.get(person) ?? null);
       if (found === undefined) sum.idle += 1;
       else
-        for await (const grant of found) {
-          if (object !== undefined && grant.object !== object) continue;
-          const stale = staleOf(existing.get(person) ?? null);
-          sum.grants += 1;
-          if (stale === true) sum.stale += 1;
-          await rows.add(grant, stale);
-        }
+        for await (const candidate of found)
+          if (object === undefined || candidate.grant.object === object)
+            await window.add({ ...candidate, stale });
     }
     onRead((read += page.length));
   }
+  await window.end();
   await rows.end();
   return sum;
 }
@@ -132,6 +135,42 @@ function personIn({ user }: Tuple, whose: string | undefined): string {
 
 function staleOf(existence: Existence): boolean | null {
   return existence === null ? null : !existence;
+}
+
+/** Questions to OpenFGA on the way at a time. */
+const WIDEST = 32;
+
+interface Pending extends Candidate {
+  readonly stale: boolean | null;
+}
+
+/** Asks OpenFGA about several grants at a time, and prints them in their order. */
+class Window {
+  readonly #grants: Grants;
+  readonly #print: (grant: Grant, stale: boolean | null) => Promise<void>;
+  readonly #pending: { readonly each: Pending; readonly holds: Promise<boolean> }[] = [];
+
+  constructor(grants: Grants, print: (grant: Grant, stale: boolean | null) => Promise<void>) {
+    this.#grants = grants;
+    this.#print = print;
+  }
+
+  async add(each: Pending): Promise<void> {
+    const holds = each.sure ? Promise.resolve(true) : this.#grants.holds(each.grant);
+    // Awaited later, in its turn; until then its failure is nobody's.
+    holds.catch(() => undefined);
+    this.#pending.push({ each, holds });
+    if (this.#pending.length >= WIDEST) await this.#shift();
+  }
+
+  async end(): Promise<void> {
+    while (this.#pending.length > 0) await this.#shift();
+  }
+
+  async #shift(): Promise<void> {
+    const first = this.#pending.shift();
+    if (first !== undefined && (await first.holds)) await this.#print(first.each.grant, first.each.stale);
+  }
 }
 
 interface Rows {

@@ -33,6 +33,18 @@ type feature
     define read: viewer but not blocked
     define sign: manager and trained
 `;
+/** Without what OpenFGA has to be asked of, person by person. */
+const SIMPLE = `model
+  schema 1.1
+type user
+type team
+  relations
+    define member: [user]
+type feature
+  relations
+    define admin: [user, team#member]
+    define manager: [user] or admin
+`;
 const FACTS: readonly Fact[] = [
   ['user:alice', 'member', 'team:x'],
   ['team:x#member', 'member', 'team:y'],
@@ -252,7 +264,7 @@ condition in_office(at: string) {
 
   it('takes the same memory for any number of tuples', async () => {
     const people = FULL ? 100_000 : 2_000;
-    const store = await StoreClient.with(server.url, DSL, [['team:x#member', 'admin', 'feature:reports']]);
+    const store = await StoreClient.with(server.url, SIMPLE, [['team:x#member', 'admin', 'feature:reports']]);
     const facts = Array.from({ length: people }, (_, at): Fact => [`user:u${at}`, 'member', 'team:x']);
     await store.writeAll(facts);
     const child = spawnSallyport(
@@ -262,7 +274,7 @@ condition in_office(at: string) {
     let lines = 0;
     for await (const chunk of child.stdout!.setEncoding('utf8'))
       lines += String(chunk).split('\n').length - 1;
-    // admin, manager, viewer, view and read; the header.
-    expect(lines).toBe(people * 5 + 1);
+    // admin and manager; the header.
+    expect(lines).toBe(people * 2 + 1);
   });
 });
