@@ -8,7 +8,10 @@ import { YES_OPTION } from './confirm.ts';
 import { withExamples } from './help.ts';
 import { DRY_RUN, JSON_OPTION, wholeNumber } from './input.ts';
 
-const KEY = ['--key <file>', 'private key (JWK) of the one that the backup was encrypted to'] as const;
+const KEY = [
+  '--key <file>',
+  'private half (PEM or JWK) of the key that the backup was encrypted to',
+] as const;
 const FILE = 'its folder, its id in BACKUP_DIR, or latest';
 
 export function registerBackup(program: Command): void {
@@ -58,7 +61,7 @@ function registerCreate(backup: Command): void {
     backup
       .command('create')
       .description('Back up all that variables lead to into one folder with a manifest and checksums.')
-      .option('--recipient <file>', 'encrypt to this public key (JWK)')
+      .option('--recipient <file>', 'encrypt to this public key (PEM or JWK)')
       .option('--verify', 'restore what was written into databases of its own, and count')
       .option(
         '--keep <n>',
@@ -71,7 +74,7 @@ function registerCreate(backup: Command): void {
     [
       ['sallyport backup create', 'a new folder in BACKUP_DIR'],
       [
-        'sallyport backup create --recipient backup.pub.json --verify',
+        'sallyport backup create --recipient backup.pub.pem --verify',
         'encrypted, and proven before the key is gone',
       ],
       ['sallyport backup create --dry-run', 'what it would hold, and what is left out'],
@@ -87,13 +90,14 @@ function registerVerify(backup: Command): void {
       .argument('[file]', FILE, 'latest')
       .option(...KEY)
       .option('--checksums', 'only hold the files against the manifest; restore nothing')
+      .option('--dry-run', 'print what would be restored, and on which server; restore nothing')
       .option(...JSON_OPTION)
       .action(async (file: string, options: VerifyCommand) =>
         (await import('./backup/verify.ts')).runVerify(file, options),
       ),
     [
       ['sallyport backup verify', 'the newest one'],
-      ['sallyport backup verify backups/backup-20261128021500 --key backup.json', 'an encrypted one'],
+      ['sallyport backup verify backups/backup-20261128021500 --key backup.pem', 'an encrypted one'],
     ],
   );
 }

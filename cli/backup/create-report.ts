@@ -48,6 +48,7 @@ export function reportCreated(
       encrypted: manifest.encryption !== null,
       proven: verify,
       removed,
+      next: verify ? 'copy it to another place' : `sallyport backup verify ${manifest.id}`,
     });
     return;
   }

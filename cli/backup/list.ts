@@ -27,6 +27,7 @@ export async function runList({ json }: { readonly json?: boolean }): Promise<vo
   for (const entry of entries) print(lineOf(entry, proof?.backup === entry.id ? proof.at : null));
   if (entries.length === 0) note(`no backup in ${backupDir}: \`sallyport backup create\` makes one`);
   else if (proof === undefined) note('none was ever restored: sallyport backup verify latest');
+  else note('bring one back with: sallyport backup restore <id>; what it would do: --dry-run');
 }
 
 async function entryOf(dir: string, id: string): Promise<Entry> {

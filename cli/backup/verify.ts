@@ -6,7 +6,7 @@ import { beginRun, continueRun, listRuns, type Journal, type JournalPlace } from
 import { note, print, printJson } from '../terminal.ts';
 import { configured } from '../variables.ts';
 import { dropDatabase } from '../zitadel/import/server.ts';
-import { totalOf, type Target } from './database.ts';
+import { shownOf, totalOf, type Target } from './database.ts';
 import type { Seal } from './file.ts';
 import {
   backupFolder,
@@ -25,6 +25,7 @@ export interface VerifyCommand {
   /** A file with the private key. */
   readonly key?: string;
   readonly checksums?: boolean;
+  readonly dryRun?: boolean;
   readonly json?: boolean;
 }
 
@@ -32,6 +33,10 @@ export interface VerifyCommand {
 export async function runVerify(named: string, options: VerifyCommand): Promise<void> {
   const { backupDir } = configured(OPERATIONS);
   const backup = await readBackup(backupFolder(named, backupDir));
+  if (options.dryRun === true) {
+    reportPlan(backup, options);
+    return;
+  }
   if (options.checksums === true) await checkFiles(backup);
   else await prove(backup, await openSeal(backup, options.key), backupDir);
   report(backup, options);
@@ -107,6 +112,17 @@ async function sweep(place: JournalPlace): Promise<void> {
   }
 }
 
+function reportPlan({ manifest }: Backup, { json }: VerifyCommand): void {
+  const plan = manifest.parts.map((part) => ({
+    name: part.name,
+    on: part.kind === 'database' ? shownOf(serverFor(part)) : null,
+  }));
+  if (json === true) printJson({ dry_run: true, backup: manifest.id, parts: plan });
+  else
+    for (const { name, on } of plan)
+      print(on === null ? `${name}: read and counted` : `${name}: into a database of its own beside ${on}`);
+}
+
 function report({ folder, manifest }: Backup, { json, checksums = false }: VerifyCommand): void {
   if (json === true) {
     printJson({
@@ -114,6 +130,7 @@ function report({ folder, manifest }: Backup, { json, checksums = false }: Verif
       folder,
       at: manifest.at,
       proven: !checksums,
+      next: checksums ? `sallyport backup verify ${manifest.id}` : `sallyport backup restore ${manifest.id}`,
       parts: manifest.parts.map((part) => ({
         name: part.name,
         ...(part.kind === 'database' && { tables: Object.keys(part.rows).length, rows: totalOf(part.rows) }),

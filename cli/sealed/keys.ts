@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose';
 import * as z from 'zod';
 import { Failure } from '../failure.ts';
@@ -44,10 +45,20 @@ export async function readOpener(file: string): Promise<SealingKey> {
 async function read(file: string, kind: string): Promise<z.output<typeof Key>> {
   const text = await readText(file);
   try {
-    return Text.parse(JSON.parse(text));
+    return Text.parse(jwkOf(text));
   } catch {
-    throw new Failure(`${file} is no ${kind} JWK: a key of P-256, P-384, P-521, X25519 or RSA, as JSON`);
+    throw new Failure(
+      `${file} is no ${kind} JWK or PEM: a key of P-256, P-384, P-521, X25519 or RSA, without a passphrase`,
+    );
   }
+}
+
+/** Of JSON, or of PEM as openssl writes it. A private PEM stays private: it is not taken for its public half. */
+function jwkOf(text: string): unknown {
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text))
+    return createPrivateKey(text).export({ format: 'jwk' });
+  if (/-----BEGIN [A-Z ]*PUBLIC KEY-----/.test(text)) return createPublicKey(text).export({ format: 'jwk' });
+  return JSON.parse(text);
 }
 
 /** What a key was made for elsewhere does not matter here. */

@@ -50,6 +50,8 @@ describe.skipIf(postgresMissing)('backup create, list and verify (needs the post
   it('is proven by a restore into databases of its own, which are gone afterwards', async () => {
     const before = await stage.databases();
     await stage.run('create');
+    expect((await stage.run('verify', '--dry-run')).stdout).toContain('into a database of its own beside');
+    expect(readProof(stage.dir)).toBeUndefined();
     const { code, stdout } = await stage.run('verify');
     expect({ code, stdout }).toMatchObject({
       code: 0,

@@ -63,6 +63,17 @@ describe.skipIf(postgresMissing)('an encrypted backup (needs the postgresql pack
     expect((await stage.run('create', '--recipient', `${ours}.json`)).stderr).toContain('is a private key');
   });
 
+  it('takes keys as openssl writes them', async () => {
+    const pem = `${await ready()}.pem`;
+    execFileSync('openssl', [
+      ...['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', pem],
+    ]);
+    execFileSync('openssl', ['pkey', '-in', pem, '-pubout', '-out', `${pem}.pub`]);
+    const { backup } = await stage.json('create', '--recipient', `${pem}.pub`);
+    expect(await stage.run('verify', String(backup), '--key', pem)).toMatchObject({ code: 0 });
+    expect((await stage.run('create', '--recipient', pem)).stderr).toContain('is a private key');
+  });
+
   it('has checksums that anybody can hold it against, without a key', async () => {
     const id = await created();
     expect(await stage.run('verify', id, '--checksums')).toMatchObject({ code: 0 });

@@ -55,7 +55,9 @@ const fish: Offer = async (words) => {
 };
 
 const GROUPS =
-  'audit completion cron db fga help keys mail migration rules tenants users waves webhooks'.split(' ');
+  'access audit backup completion cron db doctor fga help keys mail migration rules tenants users waves webhooks zitadel'.split(
+    ' ',
+  );
 
 const shells = [
   ['bash', bash],
