@@ -5,9 +5,9 @@ import { systemFault } from '../../shared/system-errors.ts';
 import { Failure } from '../failure.ts';
 import { orUnwritable } from '../input.ts';
 
-/** Lines of a file, or of stdin (`-`). Throws Failure when it cannot be read. */
-export async function* linesOf(file: string): AsyncGenerator<string> {
-  const input = file === '-' ? process.stdin : createReadStream(file);
+/** Lines of a file, or of stdin (`-`); `start`: from this byte on. Throws Failure when it cannot be read. */
+export async function* linesOf(file: string, start = 0): AsyncGenerator<string> {
+  const input = file === '-' ? process.stdin : createReadStream(file, { start });
   try {
     yield* splitLines(input.setEncoding('utf8'));
   } catch (error) {

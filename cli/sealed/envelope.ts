@@ -73,13 +73,17 @@ export class BrokenSeal extends Error {
 
 const Numbered = z.object({ seq: z.number(), last: z.boolean() });
 
-/** The parts of `lines` in their order, each whole before it is handed on. Throws BrokenSeal. */
+/**
+ * The parts of `lines` in their order, each whole before it is handed on. `from`: the number of the first one; `underWay`: they may end before
+ * the last. Throws BrokenSeal.
+ */
 export async function* opened(
   lines: AsyncIterable<string>,
   { bytes }: ContentKey,
   isOurs: Expected,
+  { from = 0, underWay = false }: { readonly from?: number; readonly underWay?: boolean } = {},
 ): AsyncGenerator<Uint8Array> {
-  let seq = 0;
+  let seq = from;
   let ended = false;
   for await (const line of lines) {
     const { plaintext, protectedHeader } = await compactDecrypt(line, bytes, {
@@ -94,5 +98,5 @@ export async function* opened(
     [seq, ended] = [seq + 1, header.data.last];
     yield plaintext;
   }
-  if (!ended) throw new BrokenSeal(`is cut off after part ${seq}`, seq);
+  if (!ended && !underWay) throw new BrokenSeal(`is cut off after part ${seq}`, seq);
 }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from 'vitest';
 import * as z from 'zod';
 import { sql, type Database } from '../../shared/ports/database.ts';
 import { groundOn, type NewUser } from '../provisioning/ground.ts';
@@ -84,6 +84,20 @@ export function cleanupStage(): CleanupStage {
   });
   afterEach(() => stage.db.close());
   return stage;
+}
+
+/** Of what takes seconds. */
+export const WATCHDOG = { timeout: 300_000, interval: 20 };
+
+/** Resolves once somebody waits for a lock on a table. */
+export async function awaited({ database }: Pick<CleanupStage, 'database'>, table: string): Promise<void> {
+  await vi.waitUntil(
+    async () =>
+      (await database.execute(
+        sql`select from pg_locks where not granted and relation = ${table}::text::regclass`,
+      )) > 0,
+    WATCHDOG,
+  );
 }
 
 function name(url: string): string {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { link, lstat, open, rm, type FileHandle } from 'node:fs/promises';
+import { link, lstat, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { linesOf } from '../../fga/lines.ts';
 import { Failure } from '../../failure.ts';
@@ -22,10 +22,23 @@ import type { SealingKey } from '../../sealed/keys.ts';
 const CHUNK = 256 * 1024;
 const TYPE = 'sallyport-cleanup-1';
 
+/** A place in an archive under way. */
+export interface Mark {
+  readonly bytes: number;
+  readonly seq: number;
+  /** Over the records, and over the file. */
+  readonly plain: Hash;
+  readonly whole: Hash;
+}
+
 export interface ArchiveWriter {
   /** Writes one record. `text`: its JSON. */
   write(text: string): Promise<void>;
-  /** Syncs the file and reads it back. Returns its SHA-256 as hex; throws Failure where it differs from what was written. */
+  /** Syncs the file, and reads what came since the last mark back. Throws Failure where that differs from what was written. */
+  mark(): Promise<Mark>;
+  /** Cuts off what came since. */
+  rewind(mark: Mark): Promise<void>;
+  /** As `mark`, at the end. Returns the file's SHA-256 as hex. */
   finish(): Promise<string>;
   /** Gives the file its name. Throws Failure where that exists by now. */
   keep(): Promise<void>;
@@ -40,31 +53,49 @@ export async function openArchive(file: string, recipient: SealingKey): Promise<
   await rm(partial, { force: true });
   const handle = await orUnwritable(partial, () => open(partial, 'wx', 0o600));
   const key = await newContentKey();
-  const out = hashed(partial, handle);
   let kept = false;
   let pending: string[] = [];
   let size = 0;
-  let seq = 0;
-  const plain = createHash('sha256');
+  let at: Mark = { bytes: 0, seq: 0, plain: createHash('sha256'), whole: createHash('sha256') };
+  let seen = copyOf(at);
+  const line = async (text: string): Promise<void> => {
+    const bytes = Buffer.from(`${text}\n`);
+    at.whole.update(bytes);
+    await orUnwritable(partial, () => handle.write(bytes, 0, bytes.length, at.bytes));
+    at = { ...at, bytes: at.bytes + bytes.length };
+  };
   const flush = async (last: boolean): Promise<void> => {
     const text = pending.join('');
-    plain.update(text);
-    await out.line(await sealed(Buffer.from(text), { typ: TYPE, seq, last }, key));
-    [pending, size, seq] = [[], 0, seq + 1];
+    at.plain.update(text);
+    await line(await sealed(Buffer.from(text), { typ: TYPE, seq: at.seq, last }, key));
+    [pending, size, at] = [[], 0, { ...at, seq: at.seq + 1 }];
   };
-  await out.line(await wrapped(key, recipient, TYPE));
+  const synced = async (): Promise<Mark> => {
+    await orUnwritable(partial, () => handle.sync());
+    await readBack(partial, key, seen, at);
+    seen = copyOf(at);
+    return seen;
+  };
+  await line(await wrapped(key, recipient, TYPE));
   return {
     async write(text) {
       pending.push(text, '\n');
       size += text.length + 1;
       if (size >= CHUNK) await flush(false);
     },
+    async mark() {
+      if (size > 0) await flush(false);
+      return synced();
+    },
+    async rewind(mark) {
+      await orUnwritable(partial, () => handle.truncate(mark.bytes));
+      [pending, size, at, seen] = [[], 0, copyOf(mark), mark];
+    },
     async finish() {
       await flush(true);
-      await orUnwritable(partial, () => handle.sync());
+      const { whole } = await synced();
       await handle.close();
-      await readBack(partial, key, plain.digest('hex'), out.digest());
-      return out.digest();
+      return digestOf(whole);
     },
     async keep() {
       await orUnwritable(file, () => linked(partial, file));
@@ -78,6 +109,14 @@ export async function openArchive(file: string, recipient: SealingKey): Promise<
       if (kept) await rm(file, { force: true });
     },
   };
+}
+
+function copyOf({ plain, whole, ...where }: Mark): Mark {
+  return { ...where, plain: plain.copy(), whole: whole.copy() };
+}
+
+function digestOf(hash: Hash): string {
+  return hash.copy().digest('hex');
 }
 
 async function refuseTaken(file: string): Promise<void> {
@@ -98,24 +137,14 @@ async function linked(partial: string, file: string): Promise<void> {
   }
 }
 
-function hashed(name: string, handle: FileHandle): { line(text: string): Promise<void>; digest(): string } {
-  const hash: Hash = createHash('sha256');
-  return {
-    async line(text) {
-      hash.update(`${text}\n`);
-      await orUnwritable(name, () => handle.appendFile(`${text}\n`));
-    },
-    digest: () => hash.copy().digest('hex'),
-  };
-}
-
-/** Compares the file with what was written. Throws Failure. */
-async function readBack(file: string, key: ContentKey, plain: string, digest: string): Promise<void> {
-  const [found, whole] = [createHash('sha256'), createHash('sha256')];
-  const lines = linesOf(file);
-  whole.update(`${await firstOf(lines)}\n`);
-  for await (const text of chunks(file, lines, key, whole)) found.update(text);
-  if (found.digest('hex') !== plain || whole.digest('hex') !== digest)
+/** Compares what the file has from one mark to another with what was written. Throws Failure. */
+async function readBack(file: string, key: ContentKey, from: Mark, to: Mark): Promise<void> {
+  const { plain, whole } = copyOf(from);
+  const lines = linesOf(file, from.bytes);
+  if (from.bytes === 0) whole.update(`${await firstOf(lines)}\n`);
+  for await (const text of chunks(file, lines, { key, digest: whole, from: from.seq, underWay: true }))
+    plain.update(text);
+  if (digestOf(plain) !== digestOf(to.plain) || digestOf(whole) !== digestOf(to.whole))
     throw new Failure(`${file} does not read back as it was written: nothing was dropped`);
 }
 
@@ -131,7 +160,7 @@ export async function* readArchive(file: string, opener: SealingKey, digest: Has
   const first = await firstOf(lines);
   digest.update(`${first}\n`);
   const key = await contentKeyOf(file, first, opener);
-  for await (const text of chunks(file, lines, key, digest))
+  for await (const text of chunks(file, lines, { key, digest }))
     for (const line of text.split('\n')) if (line !== '') yield line;
 }
 
@@ -149,14 +178,20 @@ async function contentKeyOf(file: string, first: string, opener: SealingKey): Pr
   );
 }
 
+interface Reading {
+  readonly key: ContentKey;
+  readonly digest: Hash;
+  readonly from?: number;
+  readonly underWay?: boolean;
+}
+
 async function* chunks(
   file: string,
   lines: AsyncIterable<string>,
-  key: ContentKey,
-  digest: Hash,
+  { key, digest, ...range }: Reading,
 ): AsyncGenerator<string> {
   try {
-    for await (const part of opened(noted(lines, digest), key, ({ typ }) => typ === TYPE))
+    for await (const part of opened(noted(lines, digest), key, ({ typ }) => typ === TYPE, range))
       yield new TextDecoder().decode(part);
   } catch (error) {
     throw error instanceof BrokenSeal ? new Failure(`${file} ${error.message}`, { cause: error }) : error;

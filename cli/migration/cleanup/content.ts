@@ -41,18 +41,33 @@ export const Head = z.object({
   database: z.string(),
   at: z.string(),
   shape: Shape,
+});
+
+/** The last one: `records` are those of people and of removed people before it. */
+export const Tail = z.object({
+  kind: z.literal('tail'),
   counts: Counts,
+  records: z.object({ person: z.number(), removed: z.number() }),
 });
 export type Head = z.output<typeof Head>;
+export type Tail = z.output<typeof Tail>;
 export type Shape = z.output<typeof Shape>;
 
 /** Tables whose rows go with a person, in the order in which they come back. */
 export const TABLES = ['sallyport_people', 'sessions', 'sallyport_sessions'] as const;
 
-/** `person`: the columns of someone who stays. `removed`, `row`: rows that are removed. */
+/**
+ * `person`: the columns of somebody; of one person the last counts, and those that were written `again` are of what came meanwhile. `removed`,
+ * `row`: rows that are removed.
+ */
 export const Record_ = z.discriminatedUnion('kind', [
   Head,
-  z.object({ kind: z.literal('person') }),
+  Tail,
+  z.object({
+    kind: z.literal('person'),
+    again: z.literal(true).optional(),
+    row: z.object({ user_id: z.string() }),
+  }),
   z.object({ kind: z.literal('removed') }),
   z.object({ kind: z.literal('row'), table: z.enum(TABLES) }),
 ]);
@@ -106,45 +121,84 @@ export async function readCounts(session: Pick<DatabaseSession, 'query'>, leavin
 }
 
 const PAGE = 1_000;
-/** The same in SQL: FETCH takes no parameter. */
-const PAGE_SQL = sql`1000`;
-const TextRow = z.object({ text: z.string() });
+const FIRST = '00000000-0000-0000-0000-000000000000';
+const PersonRow = z.object({ id: z.string(), text: z.string() });
 
-/** Records of everything that goes, over the rows of `sallyport_leaving`; a page in memory at a time. */
-export async function* contentOf(session: DatabaseSession): AsyncGenerator<string> {
-  const leaving = (key: Sql): Sql => sql`${key} in (select user_id from sallyport_leaving)`;
-  yield* texts(
-    session,
-    sql`select '{"kind": "person", "row": ' || row_to_json(r)::text || '}' as text from (
-          select u.user_id, u.kanidm_user_id, u.password_hash, u.password_changed_at, u.failed_login_attempts, u.locked_until,
-            u.auth_method, u.migration_invited_at, u.migration_completed_at
-          from users u where not ${leaving(sql`u.user_id`)}) r`,
-  );
-  yield* texts(
-    session,
-    sql`select jsonb_build_object('kind', 'removed', 'row', to_jsonb(u))::text as text from users u where ${leaving(sql`u.user_id`)}`,
-  );
-  yield* texts(session, rowsOf('sallyport_people', sql`sallyport_people r where ${leaving(sql`r.user_id`)}`));
-  yield* texts(session, rowsOf('sessions', sql`sessions r where ${leaving(sql`r.user_id`)}`));
-  yield* texts(
-    session,
-    rowsOf(
-      'sallyport_sessions',
-      sql`sallyport_sessions r join sessions s on s.session_id = r.session_id where ${leaving(sql`s.user_id`)}`,
-    ),
-  );
+/** `account`: kanidm_user_id, as it was before this transaction. */
+function personOf(account: Sql, which: Sql): Sql {
+  return sql`select u.user_id, ${account} as kanidm_user_id, u.password_hash, u.password_changed_at, u.failed_login_attempts, u.locked_until,
+      u.auth_method, u.migration_invited_at, u.migration_completed_at
+    from users u where ${which} order by u.user_id limit ${PAGE}::int`;
+}
+
+/** Records of everybody, page by page, without a lock: who changes meanwhile is archived again. */
+export function peopleOf(session: DatabaseSession): AsyncGenerator<string> {
+  return people(session, sql`{"kind": "person", "row": `, sql`true`, sql`u.kanidm_user_id`);
+}
+
+/** Records of people of `ids`, a query, as they are now. */
+export function peopleAgain(
+  session: DatabaseSession,
+  ids: Sql,
+  account: Sql = sql`u.kanidm_user_id`,
+): AsyncGenerator<string> {
+  return people(session, sql`{"kind": "person", "again": true, "row": `, sql`u.user_id in (${ids})`, account);
+}
+
+async function* people(
+  session: DatabaseSession,
+  head: Sql,
+  which: Sql,
+  account: Sql,
+): AsyncGenerator<string> {
+  for (let after = FIRST, more = true; more;) {
+    const rows = personOf(account, sql`${which} and u.user_id > ${after}::uuid`);
+    const page: z.output<typeof PersonRow>[] = await session.query(
+      sql`select r.user_id as id, '${head}' || row_to_json(r)::text || '}' as text from (${rows}) r`,
+      PersonRow,
+    );
+    for (const { text } of page) yield text;
+    after = page.at(-1)?.id ?? after;
+    more = page.length === PAGE;
+  }
+}
+
+const TextRow = z.object({ text: z.string() });
+const IdRow = z.object({ id: z.string() });
+
+/**
+ * Removes those of `ids` (a query) of whom `holds` is true still, some hundred at a time, and hands out their rows: that of `users` first. In a
+ * transaction, in which nobody else changes them.
+ */
+export async function* removalsOf(session: DatabaseSession, ids: Sql, holds: Sql): AsyncGenerator<string> {
+  for (let after = FIRST, more = true; more;) {
+    const page: z.output<typeof IdRow>[] = await session.query(
+      sql`select user_id::text as id from (${ids}) as going where user_id > ${after}::uuid order by user_id limit ${PAGE}::int`,
+      IdRow,
+    );
+    const leaving = sql`any(${(
+      await session.query(
+        sql`select u.user_id::text as id from users u where u.user_id = any(${page.map(({ id }) => id)}::uuid[])
+            and u.user_id in (${holds}) for update`,
+        IdRow,
+      )
+    ).map(({ id }) => id)}::uuid[])`;
+    const rows = [
+      sql`select '{"kind": "removed", "row": ' || to_jsonb(u)::text || '}' as text from users u where u.user_id = ${leaving}`,
+      rowsOf('sallyport_people', sql`sallyport_people r where r.user_id = ${leaving}`),
+      rowsOf('sessions', sql`sessions r where r.user_id = ${leaving}`),
+      rowsOf(
+        'sallyport_sessions',
+        sql`sallyport_sessions r join sessions s on s.session_id = r.session_id where s.user_id = ${leaving}`,
+      ),
+    ];
+    for (const each of rows) for (const { text } of await session.query(each, TextRow)) yield text;
+    await session.execute(sql`delete from users where user_id = ${leaving}`);
+    after = page.at(-1)?.id ?? after;
+    more = page.length === PAGE;
+  }
 }
 
 function rowsOf(table: (typeof TABLES)[number], from: Sql): Sql {
   return sql`select jsonb_build_object('kind', 'row', 'table', ${table}::text, 'row', to_jsonb(r))::text as text from ${from}`;
-}
-
-async function* texts(session: DatabaseSession, rows: Sql): AsyncGenerator<string> {
-  await session.execute(sql`declare sallyport_content no scroll cursor for ${rows}`);
-  for (;;) {
-    const page = await session.query(sql`fetch forward ${PAGE_SQL} from sallyport_content`, TextRow);
-    for (const { text } of page) yield text;
-    if (page.length < PAGE) break;
-  }
-  await session.execute(sql`close sallyport_content`);
 }

@@ -48,17 +48,34 @@ const REMOVABLE = sql`(u.status <> 'active' or u.deleted_at is not null or t.sta
 /** Ids of the users without an account that `--remove-without-account` removes. */
 export const LEAVING = sql`select u.user_id from ${USERS} where ${WITHOUT_ACCOUNT} and ${REMOVABLE}`;
 
-/** The conditions that the database decides, by its own clock; `removing`: with --remove-without-account. Throws as `Database`. */
-export async function readGate(database: Reads, removing: boolean): Promise<GateLine[]> {
+/** Of what changed since all was read: ids of users and of sessions, as queries. */
+export interface Changed {
+  readonly people: Sql;
+  readonly sessions: Sql;
+}
+
+/**
+ * The conditions that the database decides, by its own clock; `removing`: with --remove-without-account; `changed`: only what has changed
+ * is read, where there may be millions of it. Throws as `Database`.
+ */
+export async function readGate(
+  database: Reads,
+  removing: boolean,
+  changed: Changed | null = null,
+): Promise<GateLine[]> {
   return [
-    await people(database),
-    await passwordSignIns(database),
+    await people(database, changed),
+    await passwordSignIns(database, changed),
     await tenants(database),
     await runs(database),
     await waves(database),
-    await accounts(database, removing),
+    await accounts(database, removing, changed),
     await dependents(database),
   ];
+}
+
+function amongPeople(changed: Changed | null): Sql {
+  return changed === null ? sql`` : sql`and u.user_id in (${changed.people})`;
 }
 
 const EXAMPLES = 10;
@@ -77,11 +94,12 @@ async function counted(database: Reads, rows: Sql, total: Sql = sql`0`): Promise
 
 const WHO = sql`t.slug || ' ' || u.email`;
 
-async function people(database: Reads): Promise<GateLine> {
+async function people(database: Reads, changed: Changed | null): Promise<GateLine> {
+  const among = amongPeople(changed);
   const found = await counted(
     database,
-    sql`select ${WHO} as example from ${USERS} where ${ACTIVE} and not ${SETTLED}`,
-    sql`(select count(*) from ${USERS} where ${ACTIVE})`,
+    sql`select ${WHO} as example from ${USERS} where ${ACTIVE} and not ${SETTLED} ${among}`,
+    sql`(select count(*) from ${USERS} where ${ACTIVE} ${among})`,
   );
   const { total, missing } = found;
   return line(
@@ -97,12 +115,13 @@ function percent(part: number, whole: number): string {
 }
 
 /** Ended ones too: they are kept for 31 days. */
-async function passwordSignIns(database: Reads): Promise<GateLine> {
+async function passwordSignIns(database: Reads, changed: Changed | null): Promise<GateLine> {
+  const among = changed === null ? sql`` : sql`and s.session_id in (${changed.sessions})`;
   const found = await counted(
     database,
     sql`select ${WHO} || ' at ' || to_char(max(s.created_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as example
         from sessions s join users u on u.user_id = s.user_id join tenants t on t.tenant_id = u.tenant_id
-        where s.auth_method = 'jwt' and s.created_at > now() - interval '30 days' group by t.slug, u.email`,
+        where s.auth_method = 'jwt' and s.created_at > now() - interval '30 days' ${among} group by t.slug, u.email`,
   );
   return line(
     'password_sign_ins',
@@ -150,11 +169,12 @@ async function waves(database: Reads): Promise<GateLine> {
   return line('waves', found, `${found.missing} waves are running or paused (\`sallyport waves list\`)`);
 }
 
-async function accounts(database: Reads, removing: boolean): Promise<GateLine> {
+async function accounts(database: Reads, removing: boolean, changed: Changed | null): Promise<GateLine> {
+  const among = amongPeople(changed);
   const found = await counted(
     database,
-    sql`select ${WHO} as example from ${USERS} where ${WITHOUT_ACCOUNT} ${removing ? sql`and not ${REMOVABLE}` : sql``}`,
-    sql`(select count(*) from ${USERS} where ${WITHOUT_ACCOUNT} and ${REMOVABLE})`,
+    sql`select ${WHO} as example from ${USERS} where ${WITHOUT_ACCOUNT} ${removing ? sql`and not ${REMOVABLE}` : sql``} ${among}`,
+    sql`(select count(*) from ${USERS} where ${WITHOUT_ACCOUNT} and ${REMOVABLE} ${among})`,
   );
   const rows = `${found.missing} rows of users have no account at the provider`;
   const { total } = found;

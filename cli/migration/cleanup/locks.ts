@@ -1,9 +1,7 @@
-import * as z from 'zod';
 import { DatabaseError, sql, type Sql } from '../../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../../shared/database/session.ts';
 import type { Waiting } from '../../db/run-lock.ts';
 import { Failure } from '../../failure.ts';
-import { note } from '../../terminal.ts';
 
 const PAUSE_MS = 500;
 /**
@@ -42,44 +40,30 @@ export async function beginAlone(session: DatabaseSession, mode: Sql, patience: 
 export const NO_WRITES = sql`share row exclusive`;
 export const NOTHING_ELSE = sql`access exclusive`;
 
+/** Begins a transaction without such locks. */
+export async function beginPlain(session: DatabaseSession): Promise<void> {
+  await session.script(BEGIN);
+}
+
 /**
- * Within that transaction: locks `users` against reads too, as DROP COLUMN needs. A transaction that has read `users` and waits for our
- * locks to write is a deadlock: its statement is cancelled. Throws Failure after `waitMs`.
+ * Within that transaction: locks `users` against reads too, as DROP COLUMN needs, and then the others against writes; so nobody who holds a
+ * lock on `users` waits for one of these. Throws Failure after `waitMs`.
  */
 export async function alone(session: DatabaseSession, patience: Patience): Promise<void> {
   await patiently(patience, async () => {
     await session.execute(sql`savepoint alone`);
     try {
       await session.execute(sql`lock table users in access exclusive mode`);
+      await session.execute(sql`lock table ${WRITTEN} in share row exclusive mode`);
     } catch (error) {
       await session.execute(sql`rollback to savepoint alone`);
-      await cancelWaiting(session);
       throw error;
     }
   });
 }
 
-const PidRow = z.object({ pid: z.number() });
-
-/** Cancels statements of backends that hold a lock on `users` and wait for us; prints the pid where the role may not cancel one. */
-async function cancelWaiting(session: DatabaseSession): Promise<void> {
-  const waiting = await session.query(
-    sql`select distinct l.pid from pg_locks l where l.relation = 'users'::regclass and l.granted and l.pid <> pg_backend_pid()
-        and pg_backend_pid() = any(pg_blocking_pids(l.pid))`,
-    PidRow,
-  );
-  for (const { pid } of waiting) {
-    try {
-      await session.execute(sql`select pg_cancel_backend(${pid})`);
-    } catch (error) {
-      if (!(error instanceof DatabaseError)) throw error;
-      await session.execute(sql`rollback to savepoint alone`);
-      note(`connection ${pid} of the database has read users and waits for this: cancel it`);
-    }
-  }
-}
-
-async function patiently(patience: Patience, work: () => Promise<void>): Promise<void> {
+/** Repeats what meets a lock or a deadlock. Throws Failure after `waitMs`. */
+export async function patiently(patience: Patience, work: () => Promise<void>): Promise<void> {
   const { clock, waitMs } = patience;
   const deadline = clock.now() + waitMs;
   for (;;) {

@@ -12,7 +12,7 @@ import { operator } from '../../people/ground.ts';
 import { print, printJson } from '../../terminal.ts';
 import { readArchive } from './archive.ts';
 import { addColumns, finishColumns, withoutTriggers } from './columns.ts';
-import { Record_, type Head } from './content.ts';
+import { Record_, type Counts, type Head, type Tail } from './content.ts';
 import { readOpener, type SealingKey } from '../../sealed/keys.ts';
 import { beginAlone, NOTHING_ELSE } from './locks.ts';
 import { openReturn, type Returned } from './return.ts';
@@ -28,12 +28,12 @@ export interface RestoreCommand {
 /** Restores what a clean-up dropped. The whole archive is read before anything is changed. Throws Failure. */
 export async function runRestore(archive: string, options: RestoreCommand): Promise<void> {
   const opener = await readOpener(options.key);
-  const { head, sha256 } = await whole(archive, opener);
+  const { head, counts, sha256 } = await whole(archive, opener);
   await withSession(async ({ session, waiting }) => {
     const waitMs = options.wait * 1_000;
     const before = await stateOf(session, head, sha256);
     if (options.dryRun === true || before === 'restored') {
-      report(options, head, before);
+      report(options, { ...head, counts }, before);
       return;
     }
     await lockRun(session, waitMs, waiting);
@@ -42,7 +42,7 @@ export async function runRestore(archive: string, options: RestoreCommand): Prom
       const state = await stateOf(session, head, sha256);
       const returned = state === 'done' ? await restore(session, archive, opener, head) : undefined;
       await session.execute(sql`commit`);
-      report(options, head, state, returned);
+      report(options, { ...head, counts }, state, returned);
     } catch (error) {
       await session.execute(sql`rollback`).catch(() => 0);
       throw error;
@@ -52,6 +52,7 @@ export async function runRestore(archive: string, options: RestoreCommand): Prom
 
 interface Whole {
   readonly head: Head;
+  readonly counts: Counts;
   readonly sha256: string;
 }
 
@@ -60,14 +61,22 @@ async function whole(archive: string, opener: SealingKey): Promise<Whole> {
   const digest = createHash('sha256');
   const found = { person: 0, removed: 0 };
   let head: Head | undefined;
+  let tail: Tail | undefined;
   for await (const text of readArchive(archive, opener, digest)) {
     const record = Record_.parse(JSON.parse(text));
     if (record.kind === 'head') head = record;
+    else if (record.kind === 'tail') tail = record;
     else if (record.kind !== 'row') found[record.kind] += 1;
   }
-  if (head === undefined || head.counts.people !== found.person || head.counts.removed !== found.removed)
+  const { records } = tail ?? {};
+  if (
+    head === undefined ||
+    tail === undefined ||
+    records?.person !== found.person ||
+    records.removed !== found.removed
+  )
     throw new Failure(`${archive} does not hold what it says`);
-  return { head, sha256: digest.digest('hex') };
+  return { head, counts: tail.counts, sha256: digest.digest('hex') };
 }
 
 const StateRow = z.object({ state: z.enum(['done', 'restored']), archive: z.string() });
@@ -124,7 +133,7 @@ async function restore(
 
 function report(
   { json, dryRun = false }: RestoreCommand,
-  { id, at, counts }: Head,
+  { id, at, counts }: Pick<Head, 'id' | 'at'> & Pick<Whole, 'counts'>,
   state: State,
   returned?: Returned,
 ): void {

@@ -23,24 +23,30 @@ export async function openReturn(session: DatabaseSession) {
   const counts = { people: 0, removed: 0, tried: 0 };
   let batch: string[] = [];
   let of = '';
+  /** People of the batch: of one of them the last record counts, so that each is there once. */
+  const people = new Set<string>();
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
     const rows = `[${batch.join(',')}]`;
     if (of === 'person') counts.people += await session.execute(valuesOf(rows));
+    else if (of === 'again') await session.execute(valuesOf(rows));
     else {
       const back = await insert(session, of as Table, rows);
       if (of === 'users')
         [counts.removed, counts.tried] = [counts.removed + back, counts.tried + batch.length];
     }
     batch = [];
+    people.clear();
   };
   return {
     async take(text: string): Promise<void> {
       const record = Record_.parse(JSON.parse(text));
-      if (record.kind === 'head') return;
-      const next = record.kind === 'row' ? record.table : record.kind === 'removed' ? 'users' : 'person';
-      if (next !== of || batch.length >= BATCH) await flush();
+      if (record.kind === 'head' || record.kind === 'tail') return;
+      const next = placeOf(record);
+      const id = record.kind === 'person' ? record.row.user_id : undefined;
+      if (next !== of || batch.length >= BATCH || (id !== undefined && people.has(id))) await flush();
       of = next;
+      if (id !== undefined) people.add(id);
       batch.push(text);
     },
     async end(): Promise<Returned> {
@@ -49,6 +55,14 @@ export async function openReturn(session: DatabaseSession) {
       return { people: counts.people, removed: counts.removed, left: counts.tried - counts.removed, since };
     },
   };
+}
+
+type Kept = Exclude<z.output<typeof Record_>, { readonly kind: 'head' | 'tail' }>;
+
+function placeOf(record: Kept): string {
+  if (record.kind === 'row') return record.table;
+  if (record.kind === 'removed') return 'users';
+  return record.again === true ? 'again' : 'person';
 }
 
 const FORGOTTEN: AuditedAct = 'forgotten';
