@@ -10,7 +10,7 @@ import { fieldsOf } from './counters.ts';
 import { partOf, withDatabase, type DoctorGround } from './ground.ts';
 import { serviceAccount } from './zitadel.ts';
 
-/** Older than that the list says little. */
+/** An older list proves little. */
 const LIST_DAYS = 180;
 const DAY_MS = 86_400_000;
 

@@ -1,4 +1,4 @@
-import { judgeBackups } from '../../shared/checks/backups.ts';
+import { judgeBackups, judgeProof } from '../../shared/checks/backups.ts';
 import { NotSetUp, red, worst, type Finding } from '../../shared/checks/check.ts';
 import { judgeCertificate, judgeTokens } from '../../shared/checks/expiry.ts';
 import { reconcileLag } from '../../shared/checks/reconcile.ts';
@@ -107,10 +107,11 @@ function backups({ backupDir }: WatchedConfig, { platform, clock }: WatchDeps): 
   if (platform.backups === null) return undefined;
   try {
     const records = platform.backups(backupDir);
+    const now = clock.now();
     const found =
       records === null
         ? red('there is no folder BACKUP_DIR')
-        : judgeBackups(records, 'BACKUP_DIR', clock.now());
+        : worst([judgeBackups(records, 'BACKUP_DIR', now), judgeProof(records, now)], '');
     return asAlarm('backup-age', found, 'red');
   } catch (error) {
     return asAlarm(

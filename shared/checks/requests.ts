@@ -1,4 +1,4 @@
-/** What is told of a check wherever one is shown. */
+/** The texts of a check, for wherever one is shown. */
 export interface Described {
   /** Without it the check is skipped. */
   readonly needs: string;

@@ -78,7 +78,7 @@ const Token = z.object({
   expirationDate: z.coerce.date().optional(),
 });
 
-/** Of a service account; the text of the token is told to nobody. */
+/** Of a service account; without the text of the token, which Zitadel shows once. */
 export type PersonalAccessToken = z.output<typeof Token>;
 
 const Tokens = z.object({ result: z.array(Token).default([]) });

@@ -24,7 +24,7 @@ export const ALARM_TITLES: Readonly<Record<AlarmName, string>> = {
   'provider-away': 'an identity provider does not answer',
   'pat-expiry': 'a personal access token is to be rotated',
   'certificate-expiry': 'a certificate is about to run out',
-  'backup-age': 'there is no backup of the last day',
+  'backup-age': 'there is no backup of the last day, or none that was proven',
   'reconcile-lag': 'missed events are not fetched',
 };
 

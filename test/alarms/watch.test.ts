@@ -13,7 +13,7 @@ import { createPlatform } from '../../shared/adapters/node/platform.ts';
 import { standingAlarms } from '../../shared/figures/alarms.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { systemClock, webRandom } from '../../shared/runtime.ts';
-import { backup } from '../doctor/stage.ts';
+import { backup, proven } from '../doctor/stage.ts';
 import { pat, startZitadelAnswers, type ZitadelAnswers } from '../doctor/zitadel-api.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { DATABASE, DATABASES, type MigratedDatabase } from '../support/databases.ts';
@@ -107,13 +107,16 @@ describe('the job that watches what runs out', () => {
     expect(await run({ zitadel: account() })).toMatchObject({ raised: [] });
   });
 
-  it('raises backup-age without a backup of the last 26 hours, and clears it with one', async () => {
+  it('raises backup-age without a backup of the last 26 hours or one that was restored, and clears it with both', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sallyport-watched-'));
     try {
       expect(await run({ backupDir: join(folder, 'nowhere') })).toMatchObject({ raised: ['backup-age'] });
       await backup(folder, '20270101030000', 30);
       expect(await run({ backupDir: folder })).toMatchObject({ raised: [], standing: ['backup-age'] });
       await backup(folder, '20270102030000', 2);
+      expect(await run({ backupDir: folder })).toMatchObject({ standing: ['backup-age'] });
+      expect((await standingAlarms(db.database))[0]?.detail).toContain('no backup was ever restored');
+      await proven(folder, 3);
       expect(await run({ backupDir: folder })).toMatchObject({ cleared: ['backup-age'] });
     } finally {
       await rm(folder, { recursive: true });
