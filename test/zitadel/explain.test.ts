@@ -149,6 +149,15 @@ describe('the built-in pages', () => {
     expect((await ask('idle')).outcome).toBe('inactive');
   });
 
+  it('find nobody whose row was removed by SQL, and name it', async () => {
+    await zitadel.run(`select made.human('i1', 'acme', 'lost', 'lost', 'lost@mail.example');
+      delete from projections.users14 where id = 'lost'; select made.caught_up('i1')`);
+    const answer = await ask('lost');
+    expect(answer.signs_in_as).toEqual([]);
+    expect(answer.traps).toMatchObject([{ trap: 'changed_by_hand' }]);
+    expect(answer.traps[0]?.text).toContain('no row in the projection of users');
+  });
+
   it('refuse a machine', async () => {
     const answer = await ask('robot');
     expect(answer.outcome).toBe('machine');

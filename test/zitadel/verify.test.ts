@@ -230,22 +230,22 @@ describe.skipIf(recordedMissing)(
     });
     afterAll(() => zitadel.close());
 
-    it.each([RECORDED_DUMP, RECORDED_ARCHIVE])(
-      'finds nothing that differs from %s, and proves the masterkey',
-      async (dump) => {
-        const variables = { ZITADEL_DATABASE_URL: zitadel.url, ZITADEL_MASTERKEY: RECORDED_MASTERKEY };
-        const { code, report } = await verifyAs(variables, '--against', dump);
-        expect(report).toMatchObject({
-          ok: true,
-          masterkey: 'fits',
-          counts: { users: 959, humans: 941, machines: 18, events: 3442 },
-        });
-        expect(code).toBe(0);
-        expect(report.notes).toMatchObject([
-          { what: 'projections.users14_humans.email', found: '2 changed by SQL' },
-        ]);
-      },
-    );
+    it.each([
+      ['plain and gzipped', RECORDED_DUMP],
+      ['custom', RECORDED_ARCHIVE],
+    ])('finds nothing that differs from its dump, %s, and proves the masterkey', async (_form, dump) => {
+      const variables = { ZITADEL_DATABASE_URL: zitadel.url, ZITADEL_MASTERKEY: RECORDED_MASTERKEY };
+      const { code, report } = await verifyAs(variables, '--against', dump);
+      expect(report).toMatchObject({
+        ok: true,
+        masterkey: 'fits',
+        counts: { users: 959, humans: 941, machines: 18, events: 3442 },
+      });
+      expect(code).toBe(0);
+      expect(report.notes).toMatchObject([
+        { what: 'projections.users14_humans.email', found: '2 changed by SQL' },
+      ]);
+    });
 
     it('refuses a masterkey of another database', async () => {
       const variables = { ZITADEL_DATABASE_URL: zitadel.url, ZITADEL_MASTERKEY: 'x'.repeat(32) };

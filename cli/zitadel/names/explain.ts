@@ -91,6 +91,8 @@ async function readFacts(zitadel: ZitadelDatabase, instance: Instance, question:
   const former = await formerOwners(zitadel, id, input, options.history === true);
   const ids = [...new Set([...near, ...inScope, ...former.ids])];
   const people = await readPeople(zitadel, id, ids);
+  const present = new Set(people.map((person) => person.id));
+  const lost = [...new Set([...near, ...inScope])].filter((each) => !present.has(each));
   const [domainOwner = null] =
     input.domain === null ? [] : await findOrgs(zitadel, id, input.domain, 'domain');
   const defaultOrg = login === 'v2' || features.loginDefaultOrg ? instance.default_org_id : null;
@@ -100,7 +102,7 @@ async function readFacts(zitadel: ZitadelDatabase, instance: Instance, question:
   const mustBeDomain = await readDomainPolicies(zitadel, id, known);
   const events = await nameEvents(zitadel, id, ids);
   return {
-    facts: { instance: id, input, scope, people, policyOf, mustBeDomain, defaultOrg, domainOwner },
+    facts: { instance: id, input, scope, people, lost, policyOf, mustBeDomain, defaultOrg, domainOwner },
     formers: formersOf(events).filter((each) => concerns(each, input)),
     historyComplete: former.complete,
     removedDomains: input.domain === null ? [] : await removedDomain(zitadel, id, input.domain),

@@ -17,6 +17,8 @@ export interface Facts {
   readonly input: LoginInput;
   readonly scope: OrgScope | null;
   readonly people: readonly Person[];
+  /** Ids that the projection of login names or of addresses has for this input, and that of users has not. */
+  readonly lost: readonly string[];
   readonly policyOf: LoginPolicies;
   readonly mustBeDomain: (org: string | null) => boolean;
   /** Whose policies hold before a user is found, without a scope; null: the instance's. */

@@ -135,6 +135,11 @@ function byInput({ facts, login, resolution }: Known): Trap[] {
       'must_be_domain',
       `${nameOfOrg(person)} has must_be_domain: the only names of ${person.id} are ${person.loginNames.join(', ') || 'none, as no domain is verified'}. Both forms are never taken at once`,
     );
+  for (const id of facts.lost)
+    add(
+      'changed_by_hand',
+      `${id} has this name, but no row in the projection of users, so that nobody signs in: one was removed by SQL. \`sallyport zitadel verify\` finds all of them`,
+    );
   if (login === 'v2')
     add(
       'release',

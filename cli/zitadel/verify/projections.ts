@@ -29,8 +29,8 @@ export async function eventTypes(
 
 const State = z.object({ name: z.string(), instance: z.string(), position: z.string() });
 
-/** An event this young may still be on its way into a projection. */
-const GRACE_MS = 30_000;
+/** An event this young may still be on its way into a projection: each looks for itself once a minute. */
+const GRACE_MS = 120_000;
 
 /**
  * Projections that have not reduced the newest event of the types that they reduce. The head of the whole store says nothing: an
