@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +52,31 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
       expect(resumed.code, resumed.stderr).toBe(0);
       expect(await ground.people()).toContain('new-1');
       expect((await ground.databases()).length).toBe(2);
+    },
+  );
+
+  it.each(['reading', '✓ backup', '✓ restore'])(
+    'ends with 130 on Ctrl-C at "%s", says what it left, and goes on',
+    async (moment) => {
+      const dump = await ground.dump('plain', { ...NEW, people: 3_000 });
+      const child = spawnSallyport(ground.variables(), 'zitadel', 'import', dump, '--yes');
+      let said = '';
+      child.stdout!.resume();
+      child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+        if (!said.includes(moment) && (said + text).includes(moment)) child.kill('SIGINT');
+        said += text;
+      });
+      const [code] = (await once(child, 'close')) as [number];
+      expect(code, said).toBe(130);
+      expect(said).toMatch(
+        moment === 'reading'
+          ? /interrupted|AbortError|aborted/
+          : /interrupted[^]*on: sallyport zitadel import --resume/,
+      );
+      expect(await ground.people()).toBe('old-1,old-2');
+      const resumed = await ground.import(ground.variables(), dump, '--resume', '--yes');
+      expect(resumed.code, resumed.stderr).toBe(0);
+      expect(await ground.people()).toContain('new-3000');
     },
   );
 

@@ -115,12 +115,16 @@ export async function readScript<T>(
   options: ReadOptions,
   read: (script: Readable) => Promise<T>,
 ): Promise<T> {
-  if (format === 'plain') return read(createReadStream(file, { highWaterMark: CHUNK_BYTES }));
-  if (format === 'gzip') return through(file, zlib.createGunzip({ chunkSize: CHUNK_BYTES }), read);
+  if (format === 'plain') return read(streamOf(file, options));
+  if (format === 'gzip') return through(file, options, zlib.createGunzip({ chunkSize: CHUNK_BYTES }), read);
   if (format === 'zstd') return readZstd(file, options, read);
   const { path } = await postgresProgram('pg_restore', pgRestore);
   const args = ['--file=-', `--format=${format}`, file];
   return readChild({ ...options, program: path, args, timeoutMs: READ_MS }, read);
+}
+
+function streamOf(file: string, { signal }: ReadOptions): Readable {
+  return createReadStream(file, { highWaterMark: CHUNK_BYTES, ...(signal && { signal }) });
 }
 
 async function readZstd<T>(
@@ -129,7 +133,7 @@ async function readZstd<T>(
   read: (script: Readable) => Promise<T>,
 ): Promise<T> {
   const own = (zlib as { createZstdDecompress?: () => zlib.Gunzip }).createZstdDecompress;
-  if (own !== undefined) return through(file, own(), read);
+  if (own !== undefined) return through(file, options, own(), read);
   const program = inPath('zstd');
   if (program === undefined)
     throw new Failure(
@@ -141,11 +145,12 @@ async function readZstd<T>(
 /** The error of the unpacking comes first: what was read until then is a part. */
 async function through<T>(
   file: string,
+  options: ReadOptions,
   unpack: zlib.Gunzip,
   read: (script: Readable) => Promise<T>,
 ): Promise<T> {
   const script = new PassThrough({ highWaterMark: CHUNK_BYTES });
-  const unpacked = pipeline(createReadStream(file, { highWaterMark: CHUNK_BYTES }), unpack, script);
+  const unpacked = pipeline(streamOf(file, options), unpack, script);
   const [taken, ended] = await Promise.allSettled([
     read(script).catch((error: unknown) => {
       script.destroy();
@@ -153,6 +158,7 @@ async function through<T>(
     }),
     unpacked,
   ]);
+  if (options.signal?.aborted === true) throw new Failure('interrupted');
   if (ended.status === 'rejected' && !isClosedEarly(ended.reason))
     throw new Failure(`${file} cannot be unpacked: it is cut or damaged (${codeOf(ended.reason)})`, {
       cause: ended.reason,

@@ -80,6 +80,7 @@ async function begin(
   const source = await openDump(file);
   note(`reading ${source.file} …`);
   const dump = await inspectDump(source, { signal: interruption() });
+  if (interruption().aborted) throw new Failure('interrupted: nothing was changed');
   const former = await findDatabase(server, server.target);
   const state = former && (await withDatabaseOf(server, former.name, readTarget));
   const kubectl = to === 'kubernetes' ? openKubectl(config.kube, { signal: interruption() }) : null;

@@ -150,6 +150,7 @@ export async function carryOut(run: Run, api: boolean): Promise<Outcome> {
     if (step.needsApi && !api) break;
     note(`${step.name}: ${step.does} …`);
     try {
+      if (run.signal.aborted) throw new Failure('interrupted');
       journal.record(step.name, 'begun');
       const result = (await step.work(run)) ?? {};
       journal.record(step.name, 'done', result);
@@ -170,7 +171,7 @@ function saysOf(result: Readonly<Record<string, unknown>>): string {
 
 async function stopped(run: Run, step: Step, error: unknown): Promise<Error> {
   const { facts, journal } = run;
-  const cause = error instanceof Error ? error.message : 'unknown error';
+  const cause = run.signal.aborted ? 'interrupted' : error instanceof Error ? error.message : 'unknown error';
   const swapped = journal.find(SWAP, 'done') !== undefined;
   const down =
     facts.to === 'kubernetes' &&
