@@ -376,6 +376,14 @@ describe('each fault', () => {
     expect([outcome.org_domain, faults]).toEqual(['zitadel.localhost', []]);
   });
 
+  it('of a port is not looked for in .env where the compose file beside has it', async () => {
+    const files = {
+      ...env('EXTERNALDOMAIN=auth.example.org'),
+      'compose.yaml': service(['ZITADEL_EXTERNALPORT: 443']),
+    };
+    expect(await faultsIn(files)).toEqual([]);
+  });
+
   it('passes over variables of Sallyport and of the compose file beside .env', async () => {
     const files = {
       '.env':

@@ -61,7 +61,13 @@ function variablesIn(file: string, text: string): Found {
       const { text: full, missing } = substitute(value, lookup);
       return variable(file, line, name, missing.length > 0 ? null : full, missing);
     });
-  return { settings, faults: [], notes: [] };
+  // How it is reached may be written there, whatever of it stands here.
+  const elsewhere = ['EXTERNALPORT', 'EXTERNALSECURE'].flatMap((key) =>
+    beside.includes(`ZITADEL_${key}`) && settings.every((each) => each.key !== key)
+      ? [variable(file, 1, `ZITADEL_${key}`, null)]
+      : [],
+  );
+  return { settings: settings.length === 0 ? [] : [...settings, ...elsewhere], faults: [], notes: [] };
 }
 
 function composeBeside(file: string): string {
