@@ -140,11 +140,11 @@ async function finishing(ground: Ground, planOf: () => Promise<RestorePlan>): Pr
     journal.record(ENDED, 'done');
     report(ground, plan, { safety: typeof safety === 'string' ? safety : null, store, texts });
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    throw new Failure(
-      `${error.message}\nrestore ${journal.run} stopped; each database is the former one or the restored one, whole. Go on: sallyport backup restore ${backup.manifest.id} --resume. Take it back: sallyport backup finish ${journal.run}`,
-      { cause: error },
-    );
+    const left = `restore ${journal.run} stopped; each database is the former one or the restored one, whole. Go on: sallyport backup restore ${backup.manifest.id} --resume. Take it back: sallyport backup finish ${journal.run}`;
+    if (error instanceof Failure) throw new Failure(`${error.message}\n${left}`, { cause: error });
+    // Ctrl-C, whose error is not shown.
+    note(left);
+    throw error;
   } finally {
     journal.close();
   }

@@ -26,6 +26,24 @@ describe.skipIf(postgresMissing)('a restore that is cut off (needs the postgresq
     },
   );
 
+  it('ended by Ctrl-C it says how to go on', async () => {
+    const id = await changed();
+    const holder = new Client({ connectionString: stage.zitadelUrl });
+    await holder.connect();
+    const child = stage.spawn('restore', id, '--yes');
+    const over = ended(child);
+    await recorded(stage, 'restore', 'swap');
+    child.kill('SIGINT');
+    expect(await over).toMatchObject({
+      code: 130,
+      stderr: expect.stringContaining(`sallyport backup restore ${id} --resume`) as unknown,
+    });
+    await holder.end();
+    expect([await stage.users(), await notes()]).toEqual([41, []]);
+    expect(await stage.run('restore', id, '--resume')).toMatchObject({ code: 0 });
+    expect([await stage.users(), await notes()]).toEqual([40, [1, 2]]);
+  });
+
   it('stops when the server goes away while it restores, with the former databases in place, and goes on', async () => {
     const id = await changed();
     const over = ended(stage.spawn('restore', id, '--yes'));
