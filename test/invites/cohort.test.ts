@@ -1,5 +1,6 @@
-/** Who is in a wave, and when it starts: on a real Postgres. */
+/** Who is in a wave, and when it starts: on a real Postgres. Long because one database serves all of it. */
 import { describe, expect, it } from 'vitest';
+import { isMailAddress } from '../../shared/configuration/mail.ts';
 import { startWave } from '../../shared/invitations/start.ts';
 import { cancelWave, findWave } from '../../shared/invitations/waves.ts';
 import { DatabaseUnavailable, sql } from '../../shared/ports/database.ts';
@@ -217,6 +218,40 @@ describe.each(kindsOf(DATABASES))('the people of a wave on $name', (kind) => {
       await w.db.database.execute(sql`update sallyport_waves set cut = null where state = 'starting'`);
       const starting = (await findWave(w.db.database, 'late'))!;
       expect(await startWave(w.db.database, starting, BY, { pageSize: 7 })).toBe(5);
+    });
+
+    it('get no mail where SMTP takes no such address, as the configuration judges addresses', async () => {
+      await w.stage.tenant('acme');
+      const local = [
+        'a',
+        'a.b',
+        '.a',
+        'a.',
+        'a..b',
+        'a b',
+        'a"b',
+        'ü',
+        '',
+        'x'.repeat(64),
+        'x'.repeat(65),
+        'a@b',
+        'a\\b',
+      ];
+      const emails = [
+        ...local.map((each) => `${each}@example.org`),
+        'a',
+        'a@',
+        'a@.org',
+        'a@org.',
+        `a@${'d'.repeat(190)}`,
+      ];
+      for (const email of emails) await w.stage.person('acme', email);
+      const usable = emails.filter(isMailAddress);
+      expect(usable).toHaveLength(5);
+      expect(await w.counted()).toMatchObject({
+        people: emails.length,
+        unmailable: emails.length - usable.length,
+      });
     });
 
     it('nobody is in two waves, also when both start at the same moment', async () => {

@@ -6,6 +6,7 @@ import type { MigrationFile } from '../../db/files.ts';
 import { filesFor, readGated } from '../../db/gated.ts';
 import { planRun } from '../../db/migrate.ts';
 import { lockRun } from '../../db/run-lock.ts';
+import { processes } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
 import { withDatabase } from '../../people/ground.ts';
 import { readRecipient, type SealingKey } from '../../sealed/keys.ts';
@@ -61,7 +62,7 @@ const ROLLUP_WAIT_MS = 60_000;
 /** Runs `work` while the job figures-rollup does not, which takes the notes of what changes. */
 function withoutRollups<T>(patience: Patience, work: () => Promise<T>): Promise<T> {
   return withDatabase(({ database, random }) => {
-    const rollups = openLease(database, { name: 'figures-rollup' });
+    const rollups = openLease(database, { name: 'figures-rollup', processes });
     return withLease(rollups, random.uuid(), { ...patience, waitMs: ROLLUP_WAIT_MS }, work);
   });
 }
