@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { listed, Nothing, type ZitadelClient } from './client.ts';
+import { createByConnect, listByConnect, secretByConnect, updateByConnect } from './applications-connect.ts';
+import { either, listed, Nothing, type ZitadelClient } from './client.ts';
 import type { ProjectPlace } from './projects.ts';
 
 /** What a list leaves out because it is the first of an enumeration. */
@@ -49,12 +50,13 @@ export function settingsOf(config: NonNullable<Application['oidcConfig']>): Oidc
 
 const RIGHT = { read: 'project.app.read', write: 'project.app.write' };
 
-export function applicationsOf(
-  client: ZitadelClient,
-  { organization, project }: ProjectPlace,
-): Promise<readonly Application[]> {
+export function applicationsOf(client: ZitadelClient, place: ProjectPlace): Promise<readonly Application[]> {
+  const { organization, project } = place;
   const path = `/management/v1/projects/${project}/apps/_search`;
-  return listed(client, Application, { path, organization, right: RIGHT.read });
+  return either(
+    () => listed(client, Application, { path, organization, right: RIGHT.read }),
+    async () => z.array(Application).parse(await listByConnect(client, place)),
+  );
 }
 
 const Made = z.object({
@@ -69,60 +71,84 @@ export type MadeApplication = z.infer<typeof Made>;
 /** The client secret is in this answer alone. */
 export function createApiApplication(
   client: ZitadelClient,
-  { organization, project }: ProjectPlace,
+  place: ProjectPlace,
   body: { readonly name: string; readonly authMethodType: string },
 ): Promise<MadeApplication> {
-  const path = `/management/v1/projects/${project}/apps/api`;
-  return client.call(Made, { method: 'POST', path, organization, body, right: RIGHT.write });
+  return create(client, place, body, 'api');
 }
 
 /** The client secret is in this answer alone. */
 export function createOidcApplication(
   client: ZitadelClient,
-  { organization, project }: ProjectPlace,
+  place: ProjectPlace,
   name: string,
   settings: OidcSettings,
 ): Promise<MadeApplication> {
-  const path = `/management/v1/projects/${project}/apps/oidc`;
-  const body = { name, ...settings };
-  return client.call(Made, { method: 'POST', path, organization, body, right: RIGHT.write });
+  return create(client, place, { ...settings, name }, 'oidc');
+}
+
+function create(
+  client: ZitadelClient,
+  place: ProjectPlace,
+  body: OidcSettings & { readonly name: string },
+  kind: 'api' | 'oidc',
+): Promise<MadeApplication> {
+  const { organization, project } = place;
+  const path = `/management/v1/projects/${project}/apps/${kind}`;
+  return either(
+    () => client.call(Made, { method: 'POST', path, organization, body, right: RIGHT.write }),
+    async () => Made.parse(await createByConnect(client, place, body, kind)),
+  );
 }
 
 /** Replaces all settings. */
-export async function updateOidcApplication(
+export function updateOidcApplication(
   client: ZitadelClient,
-  { organization, project }: ProjectPlace,
+  place: ProjectPlace,
   id: string,
   settings: OidcSettings,
 ): Promise<void> {
-  const path = `/management/v1/projects/${project}/apps/${id}/oidc_config`;
-  await client.call(Nothing, { method: 'PUT', path, organization, body: settings, right: RIGHT.write });
+  return update(client, place, id, settings, 'oidc');
 }
 
-export async function updateApiApplication(
+export function updateApiApplication(
   client: ZitadelClient,
-  { organization, project }: ProjectPlace,
+  place: ProjectPlace,
   id: string,
   authMethodType: string,
 ): Promise<void> {
-  const path = `/management/v1/projects/${project}/apps/${id}/api_config`;
-  await client.call(Nothing, {
-    method: 'PUT',
-    path,
-    organization,
-    body: { authMethodType },
-    right: RIGHT.write,
-  });
+  return update(client, place, id, { authMethodType }, 'api');
 }
+
+async function update(
+  client: ZitadelClient,
+  place: ProjectPlace,
+  id: string,
+  body: OidcSettings,
+  kind: 'api' | 'oidc',
+): Promise<void> {
+  const { organization, project } = place;
+  const path = `/management/v1/projects/${project}/apps/${id}/${kind}_config`;
+  await either(
+    () => client.call(Nothing, { method: 'PUT', path, organization, body, right: RIGHT.write }),
+    () => updateByConnect(client, place, id, body, kind),
+  );
+}
+
+const NewSecret = z.object({ clientSecret: z.string().min(1) });
 
 /** The one before stops working at once. */
 export async function renewClientSecret(
   client: ZitadelClient,
-  { organization, project }: ProjectPlace,
+  place: ProjectPlace,
   { id, kind }: { readonly id: string; readonly kind: 'api' | 'oidc' },
 ): Promise<string> {
+  const { organization, project } = place;
   const path = `/management/v1/projects/${project}/apps/${id}/${kind}_config/_generate_client_secret`;
-  const shape = z.object({ clientSecret: z.string().min(1) });
   const call = { method: 'POST', path, organization, body: {}, right: RIGHT.write } as const;
-  return (await client.call(shape, call)).clientSecret;
+  const { clientSecret } = await either(
+    () => client.call(NewSecret, call),
+    async () => NewSecret.parse(await secretByConnect(client, place, id)),
+  );
+  return clientSecret;
 }

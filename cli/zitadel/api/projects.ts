@@ -40,6 +40,7 @@ const ConnectProjects = z.object({
     .array(
       z.object({
         projectId: z.string(),
+        organizationId: z.string().default(''),
         name: z.string(),
         state: z.string().default(''),
         projectRoleAssertion: z.boolean().default(false),
@@ -55,7 +56,8 @@ async function projectsByConnect(client: ZitadelClient, organization: string): P
   const body = { filters: [{ organizationIdFilter: { organizationId: organization } }] };
   const call = { method: 'POST', path: `${CONNECT}/ListProjects`, body, right: 'project.read' } as const;
   const { projects } = await client.call(ConnectProjects, call);
-  return projects.map(({ projectId, authorizationRequired, projectAccessRequired, ...rest }) => ({
+  const owned = projects.filter((each) => each.organizationId === '' || each.organizationId === organization);
+  return owned.map(({ projectId, authorizationRequired, projectAccessRequired, ...rest }) => ({
     ...rest,
     id: projectId,
     projectRoleCheck: authorizationRequired,
@@ -101,7 +103,7 @@ export async function updateProject(
     },
     () => {
       const { projectRoleCheck, hasProjectCheck, ...rest } = settings;
-      const checks = { projectRoleCheck, projectAccessRequired: hasProjectCheck };
+      const checks = { authorizationRequired: projectRoleCheck, projectAccessRequired: hasProjectCheck };
       const body = { projectId: project, name, ...rest, ...checks };
       return client.call(Nothing, { method: 'POST', path: `${CONNECT}/UpdateProject`, body, right });
     },

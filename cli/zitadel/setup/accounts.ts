@@ -164,7 +164,7 @@ async function planToken(
   plan.secrets.set(variable, before ?? [...there.map(({ id }) => id), ...held]);
   if (!wasThere) plan.make(what, make);
   else
-    plan.change(what, reason ?? 'a new one; the old ones stay until `zitadel tokens rotate --finish`', make);
+    plan.change(what, reason ?? 'a new one; the old ones stay until they expire or are removed', make);
 }
 
 interface TokenState {
