@@ -163,8 +163,7 @@ async function planToken(
   const held = out.get(variable) === undefined ? [] : [RENEWED];
   plan.secrets.set(variable, before ?? [...there.map(({ id }) => id), ...held]);
   if (!wasThere) plan.make(what, make);
-  else
-    plan.change(what, reason ?? 'a new one; the old ones stay until they expire or are removed', make);
+  else plan.change(what, reason ?? 'a new one; the old ones stay until they expire or are removed', make);
 }
 
 interface TokenState {
