@@ -144,3 +144,11 @@ export function shapeOf({ settings, users, organizations, grants }: Zitadel): un
 function withoutIds(name: string, value: unknown): unknown {
   return name === 'clientId' || name === 'idpId' ? typeof value : value;
 }
+
+/** Variables of an env file. */
+export function variables(text: string): Readonly<Record<string, string>> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return Object.fromEntries(
+    lines.map((line): [string, string] => [line.split('=')[0]!, line.slice(line.indexOf('=') + 1)]),
+  );
+}

@@ -1,0 +1,51 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { openSetupGround, variables, type SetupGround } from './setup-ground.ts';
+
+let ground: SetupGround;
+afterEach(() => ground.close());
+
+const toFile = (): readonly string[] => [
+  ...['setup', '--file', ground.file('setup.json')],
+  ...['--out', ground.file('out.env')],
+];
+
+describe('zitadel setup, of tokens', () => {
+  it('makes a token anew that was removed, and no other', async () => {
+    ground = await openSetupGround();
+    await ground.run(toFile());
+    const { pats } = ground.zitadel.settings.now;
+    const before = variables(ground.read('out.env'));
+    const [pat] = pats.filter(({ token }) => token === before['ZITADEL_SERVICE_TOKEN']);
+    await fetch(`${ground.zitadel.url}/v2/users/${pat!.userId}/pats/${pat!.id}`, {
+      ...{ method: 'DELETE', headers: { authorization: `Bearer ${ground.zitadel.token}` } },
+    });
+    const check = await ground.run([...toFile(), '--check']);
+    expect([check.code, check.result.planned.map(({ why }) => why)]).toEqual([1, ['it was removed']]);
+    await ground.run(toFile());
+    const after = variables(ground.read('out.env'));
+    expect(after['ZITADEL_SERVICE_TOKEN']).not.toBe(before['ZITADEL_SERVICE_TOKEN']);
+    expect({ ...after, ZITADEL_SERVICE_TOKEN: '' }).toEqual({ ...before, ZITADEL_SERVICE_TOKEN: '' });
+    expect(pats).toHaveLength(2);
+  });
+
+  it('refuses an --out that holds the token it runs with: that of the service account belongs there', async () => {
+    ground = await openSetupGround();
+    ground.write('out.env', `ZITADEL_SERVICE_TOKEN=${ground.zitadel.token}\n`);
+    const { code, result } = await ground.run(toFile());
+    expect([code, ground.zitadel.organizations.all.size]).toEqual([1, 0]);
+    expect(result.error).toContain('holds the token that this command runs with');
+  });
+
+  it('takes neither rights nor the role from the account it runs with', async () => {
+    ground = await openSetupGround();
+    const { now } = ground.zitadel.settings;
+    const { id } = ground.zitadel.users.createMachine({ userName: 'gateway-service' });
+    const member = { userType: 'TYPE_MACHINE', userResourceOwner: '', preferredLoginName: 'gateway-service' };
+    now.members.push({ userId: id, roles: ['IAM_OWNER'], ...member });
+    now.pats.push({ id: '1', userId: id, created: '', expires: '2099-01-01T00:00:00Z', token: 'own-token' });
+    const { code, result } = await ground.run(toFile(), { ZITADEL_SERVICE_TOKEN: 'own-token' });
+    expect(code).toBe(1);
+    expect(result.error).toContain('with a token of another administrator');
+    expect(now.members.find(({ userId }) => userId === id)?.roles).toEqual(['IAM_OWNER']);
+  });
+});
