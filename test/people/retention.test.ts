@@ -4,8 +4,9 @@ import * as z from 'zod';
 import { authJobs } from '../../functions/auth/jobs.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { DATABASES, type MigratedDatabase } from '../support/databases.ts';
+import { kindsOf } from '../support/scale.ts';
 
-describe.each(DATABASES)('records-prune on $name', ({ missing, start }) => {
+describe.each(kindsOf(DATABASES))('records-prune on $name', ({ missing, start }) => {
   let db: MigratedDatabase;
   beforeAll(async () => {
     if (!missing) db = await start();

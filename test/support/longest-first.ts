@@ -3,10 +3,18 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** What takes ten times as long as most files, the longest first: begun late, each would go on when all others are done. */
 const LONG = [
   'test/dev/demo.test.ts',
+  'test/webhooks/two-gateways.test.ts',
+  'test/invites/cli.test.ts',
   'test/node/reload.test.ts',
+  'test/cleanup/gate.test.ts',
   'test/node/deaths.test.ts',
+  'test/cleanup/apply.test.ts',
+  'test/cleanup/gateways.test.ts',
   'test/provisioning/cli.test.ts',
+  'test/people/forget.test.ts',
+  'test/provisioning/least-rights.test.ts',
   'test/gateway/authorization.test.ts',
+  'test/auth/login.test.ts',
   'test/shared/bounds.test.ts',
 ];
 
