@@ -56,9 +56,17 @@ export function launching(folder: string, name: string): readonly string[] {
 
 /** Packages that most processes load and do not call, by what is called of them: loading them takes a fifth of a start. */
 const LAZY: Readonly<Record<string, string>> = {
-  redis: 'export const createClient = (...given) => require("redis").createClient(...given);',
+  '@openfga/sdk': byName('@openfga/sdk'),
+  pg: byName('pg'),
+  redis: byName('redis'),
   unhomoglyph: 'export default (text) => require("unhomoglyph")(text);',
+  qr: 'export default (...given) => require("qr").default(...given);',
 };
+
+function byName(name: string): string {
+  const get = `(_, key) => key === '__esModule' || require('${name}')[key]`;
+  return `Object.setPrototypeOf(exports, new Proxy({}, { get: ${get} }));`;
+}
 
 const lazy: Plugin = {
   name: 'lazy',
@@ -93,7 +101,9 @@ export async function bundle({ folder, name, source, from, url }: Bundle): Promi
     minifyWhitespace: true,
     banner: {
       js: `(function (exports, require, module, __filename, __dirname) {
-        const bundleUrl = require("node:url").pathToFileURL(__filename).href;`,
+        const bundleUrl = require("node:url").pathToFileURL(__filename).href;
+        // Without it pg loads all of fetch to see that it is not on Workers; from Node 21 on it is there.
+        const navigator = { userAgent: 'Node.js' };`,
     },
     footer: { js: '})' },
     // CommonJS has none; this one also finds the packages that are loaded when they are needed.
