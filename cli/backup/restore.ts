@@ -65,6 +65,11 @@ export async function runRestore(named: string, options: RestoreCommand): Promis
   await checkFiles(backup);
   if (before === undefined && options.resume === true)
     throw new Failure('no restore was cut off: there is nothing to go on with');
+  if (before !== undefined && options.dryRun === true) {
+    if (options.json === true) printJson({ dry_run: true, backup: backup.manifest.id, run: before });
+    else note(`restore ${before} would go on where it stopped; nothing was changed`);
+    return;
+  }
   if (before !== undefined) {
     const journal = continueRun(place, before);
     await finishing({ journal, backup, seal, options, backupDir }, planned(journal, backup));
@@ -105,6 +110,7 @@ function replacedBy({ databases, texts }: RestorePlan): string {
 function planned(journal: Journal, backup: Backup): () => Promise<RestorePlan> {
   return async () => {
     const { backup: id, parts, oids } = journal.find(RUN, 'begun') ?? {};
+    if (id === undefined) throw new Failure(`restore ${journal.run} ended before anything was done`);
     if (id !== backup.manifest.id)
       throw new Failure(
         `restore ${journal.run} is of backup ${String(id)}, and this is ${backup.manifest.id}`,

@@ -39,6 +39,7 @@ describe.skipIf(postgresMissing)('a restore that is cut off (needs the postgresq
       stderr: expect.stringContaining(`sallyport backup restore ${id} --resume`) as unknown,
     });
     await holder.end();
+    expect(await stage.run('restore', id, '--resume', '--dry-run')).toMatchObject({ code: 0 });
     expect([await stage.users(), await notes()]).toEqual([41, []]);
     expect(await stage.run('restore', id, '--resume')).toMatchObject({ code: 0 });
     expect([await stage.users(), await notes()]).toEqual([40, [1, 2]]);
