@@ -31,6 +31,8 @@ export async function startInWorkerd(
   vi.stubEnv('CLOUDFLARE_CF_FETCH_ENABLED', 'false');
   vi.stubEnv('WRANGLER_SEND_METRICS', 'false');
   const bindings = textBindings(variables);
+  // Beside wrangler's own, which routes no triggers; none of these tests asks for a file.
+  bindings['ASSETS'] = { type: 'fetcher', fetcher: () => new Response(null, { status: 404 }) };
   for (const [name, url] of Object.entries(hyperdrives)) {
     bindings[name] = { type: 'hyperdrive', id: name, localConnectionString: withPassword(url) };
   }
