@@ -97,7 +97,7 @@ export const ADVISORIES: readonly Advisory[] = [
     id: 'CVE-2026-55170 (GHSA-cf98-j28v-49v6)',
     what: 'improper policy enforcement',
     affected: [['0.0.0', '1.18.0']],
-    severity: 'high',
+    severity: 'moderate',
   },
   {
     product: 'openfga',
@@ -125,7 +125,7 @@ export const ADVISORIES: readonly Advisory[] = [
     id: 'CVE-2025-48371',
     what: 'authorization can be bypassed',
     affected: [['1.8.0', '1.8.13']],
-    severity: 'high',
+    severity: 'moderate',
   },
   {
     product: 'redis',
@@ -138,7 +138,7 @@ export const ADVISORIES: readonly Advisory[] = [
       ['8.0.0', '8.0.4'],
       ['8.2.0', '8.2.2'],
     ],
-    severity: 'moderate',
+    severity: 'high',
   },
   {
     product: 'postgres',
@@ -164,7 +164,7 @@ export const ADVISORIES: readonly Advisory[] = [
       ['17.0', '17.8'],
       ['18.0', '18.2'],
     ],
-    severity: 'moderate',
+    severity: 'high',
   },
   {
     product: 'postgres',
@@ -177,7 +177,7 @@ export const ADVISORIES: readonly Advisory[] = [
       ['16.0', '16.10'],
       ['17.0', '17.6'],
     ],
-    severity: 'moderate',
+    severity: 'high',
   },
 ];
 
