@@ -25,10 +25,7 @@ const VERSION = /\(PostgreSQL\) ((\d+)(?:\.\d+|devel|beta\d+|rc\d+)?)/;
  * newer ones write settings that an older server refuses. Throws Failure when there is none.
  */
 export async function postgresProgram(name: PostgresProgram, least: number): Promise<Program> {
-  const found = await Promise.all(candidates(name).map((path) => programAt(path)));
-  const usable = found
-    .filter((each) => each !== undefined)
-    .sort((one, other) => one.major - other.major || compareVersions(other.version, one.version));
+  const usable = await installed(name);
   const chosen = usable.find(({ major }) => major >= least);
   if (chosen !== undefined) return chosen;
   const newest = usable.at(-1);
@@ -36,6 +33,21 @@ export async function postgresProgram(name: PostgresProgram, least: number): Pro
   throw new Failure(
     `${name} of PostgreSQL ${least} or newer is needed, and ${here}: install the client programs (on Debian postgresql-client-${least})`,
   );
+}
+
+const found = new Map<PostgresProgram, Promise<readonly Program[]>>();
+
+/** By their versions, the oldest major first. Asked once: those in PATH may be scripts that look for a cluster first. */
+function installed(name: PostgresProgram): Promise<readonly Program[]> {
+  const before = found.get(name);
+  if (before !== undefined) return before;
+  const asked = Promise.all(candidates(name).map((path) => programAt(path))).then((all) =>
+    all
+      .filter((each) => each !== undefined)
+      .sort((one, other) => one.major - other.major || compareVersions(other.version, one.version)),
+  );
+  found.set(name, asked);
+  return asked;
 }
 
 /** The first program of this name in PATH; undefined where there is none. */

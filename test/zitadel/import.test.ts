@@ -180,6 +180,27 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     expect(await ground.people()).toBe('new-1,new-2,new-3');
   });
 
+  it('swaps although short sessions come and go all the time', async () => {
+    const dump = await ground.dump('custom', NEW);
+    const child = spawnSallyport(ground.variables(), 'zitadel', 'import', dump, '--yes');
+    child.stdout!.resume();
+    let said = '';
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (said += text));
+    let isOver = false;
+    const closed = new Promise((resolve) =>
+      child.once('close', (code) => {
+        isOver = true;
+        resolve(code);
+      }),
+    );
+    const visitor = async (): Promise<void> => {
+      while (!isOver) await ground.people().catch(() => undefined);
+    };
+    const [code] = await Promise.all([closed, visitor(), visitor(), visitor()]);
+    expect(code, said).toBe(0);
+    expect(await ground.people()).toBe('new-1,new-2,new-3');
+  });
+
   it('gives up on sessions that do not end in time, and goes on by --resume', async () => {
     const dump = await ground.dump('custom', NEW);
     const held = await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!);

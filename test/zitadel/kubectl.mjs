@@ -50,10 +50,9 @@ if (verb === 'get' && what === 'deployments,statefulsets') {
   if (!(found?.replicas > 0)) process.exit(1);
 } else if (verb === 'apply') {
   const { metadata, data } = JSON.parse(readFileSync(0, 'utf8'));
-  state.secrets = [
-    ...state.secrets.filter(({ name }) => name !== metadata.name),
-    { name: metadata.name, data },
-  ];
+  const others = state.secrets.filter(({ name }) => name !== metadata.name);
+  const before = state.secrets.find(({ name }) => name === metadata.name);
+  state.secrets = [...others, { name: metadata.name, data: { ...before?.data, ...data } }];
 } else {
   process.stderr.write(`unknown: ${args.join(' ')}\n`);
   process.exitCode = 1;

@@ -49,9 +49,12 @@ export async function secrets({ api, kubectl, journal }: Run): Promise<Readonly<
     kind: 'Secret',
     metadata: { name: SECRET },
     type: 'Opaque',
-    data: { ...found.data, [KEY]: Buffer.from(made.token).toString('base64') },
+    data: { [KEY]: Buffer.from(made.token).toString('base64') },
   };
-  await kubectl.run(['apply', '--filename=-'], { input: JSON.stringify(manifest) });
+  // On the server: it leaves other keys and labels as they are, and no copy of the token in an annotation.
+  await kubectl.run(['apply', '--server-side', '--force-conflicts', '--filename=-'], {
+    input: JSON.stringify(manifest),
+  });
   journal.record('secrets', 'note', { secret: SECRET, user: made.user });
   return {
     says: `${SECRET} was refused by the imported Zitadel: a new token of ${made.user} is in it`,

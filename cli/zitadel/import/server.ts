@@ -48,11 +48,21 @@ export async function openServer(url: string, variable: string): Promise<Server>
   const { shown } = parseDatabaseUrl(url);
   const target = databaseOf(url);
   const session = await besides(url, target, variable);
-  const [row] = await session.query(
-    sql`select current_setting('server_version_num')::int / 10000 as major`,
-    z.object({ major: z.number() }),
-  );
-  return { shown, url, target, major: row?.major ?? 0, session, close: () => session.close() };
+  try {
+    // Its lock would belong to whoever comes next, and its snapshot to nobody.
+    if (!(await session.direct()))
+      throw new Failure(
+        `${shown}: a connection pooler stands in between: ${variable} needs the address of the database itself`,
+      );
+    const [row] = await session.query(
+      sql`select current_setting('server_version_num')::int / 10000 as major`,
+      z.object({ major: z.number() }),
+    );
+    return { shown, url, target, major: row?.major ?? 0, session, close: () => session.close() };
+  } catch (error) {
+    await session.close().catch(() => undefined);
+    throw serverFailure(error, shown, variable);
+  }
 }
 
 async function besides(url: string, target: string, variable: string): Promise<DatabaseSession> {

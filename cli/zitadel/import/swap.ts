@@ -9,7 +9,7 @@ import {
   renameDatabases,
   sessionsOf,
   type Rename,
-  type Server,
+  type SessionHolder,
 } from './server.ts';
 
 const LOOK_MS = 250;
@@ -41,23 +41,27 @@ export async function renameWhenFree(
 ): Promise<void> {
   const names = renames.map(({ from }) => from);
   const until = Date.now() + waitMs;
+  let before: ReadonlySet<number> | undefined;
   for (let told = ''; ;) {
-    const holders = await heldBy(server, names);
-    if (holders === '' && (await renameDatabases(server, renames))) return;
-    if (holders !== '' && holders !== told)
-      note(`  waiting: connected to ${names.join(' or ')}: ${holders}. Stop Zitadel`);
-    told = holders;
+    const holders = await sessionsOf(server, names);
+    // Short sessions of a monitor, say, come and go: Postgres lets them end, and keeps new ones waiting meanwhile.
+    const isFleeting = before !== undefined && !holders.some(({ pid }) => before?.has(pid));
+    if ((holders.length === 0 || isFleeting) && (await renameDatabases(server, renames))) return;
+    const shown = describeHolders(holders);
+    if (shown !== '' && shown !== told)
+      note(`  waiting: connected to ${names.join(' or ')}: ${shown}. Stop Zitadel`);
+    told = shown;
+    before = new Set(holders.map(({ pid }) => pid));
     if (Date.now() > until)
       throw new Failure(
-        `sessions are still connected to ${names.join(' or ')}: ${holders === '' ? 'they come and go' : holders}. Stop Zitadel and whatever else uses the database`,
+        `sessions are still connected to ${names.join(' or ')}: ${shown === '' ? 'they come and go' : shown}. Stop Zitadel and whatever else uses the database`,
       );
     await pause(LOOK_MS, signal);
     signal.throwIfAborted();
   }
 }
 
-async function heldBy(server: Server, names: readonly string[]): Promise<string> {
-  const holders = await sessionsOf(server, names);
+function describeHolders(holders: readonly SessionHolder[]): string {
   const shown = holders.slice(0, 5).map(describeHolder).join(', ');
   return holders.length > 5 ? `${shown} and ${holders.length - 5} more` : shown;
 }
