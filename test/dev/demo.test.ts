@@ -49,7 +49,7 @@ describe('the demo', () => {
           ? [`${index + 1} ${step.title}: ${step.expect.status}`]
           : [],
       );
-      for (let pass = 1; pass <= times(3, 2); pass += 1) {
+      for (let pass = 1; pass <= 2; pass += 1) {
         const output = await pasted(FULL ? text : text.slice(0, text.indexOf('# Two doors')));
         expect(answersIn(output)).toEqual(wanted);
         if (!FULL) continue;
