@@ -124,15 +124,18 @@ export function dumpDatabase(
       take,
     );
     const counting = new AbortController();
+    const counts = countTables(until(counting.signal, session));
+    const failed: ('dump' | 'counts')[] = [];
     // Counting ends with the dump that it is for.
     dumping.catch(() => {
+      failed.push('dump');
       counting.abort();
       session.cancel().catch(() => undefined);
     });
-    const [counted, dumped] = await Promise.allSettled([
-      countTables(until(counting.signal, session)),
-      dumping,
-    ]);
+    // A transaction that fails takes its snapshot along, which the dump may not have begun to read: its own fault would say less.
+    counts.catch(() => failed.push('counts'));
+    const [counted, dumped] = await Promise.allSettled([counts, dumping]);
+    if (counted.status === 'rejected' && failed[0] === 'counts') throw counted.reason;
     if (dumped.status === 'rejected') throw dumped.reason;
     if (counted.status === 'rejected') throw counted.reason;
     return {
