@@ -110,11 +110,9 @@ function replacedBy({ databases, texts }: RestorePlan): string {
 function planned(journal: Journal, backup: Backup): () => Promise<RestorePlan> {
   return async () => {
     const { backup: id, parts, oids } = journal.find(RUN, 'begun') ?? {};
-    if (id === undefined) throw new Failure(`restore ${journal.run} ended before anything was done`);
+    if (typeof id !== 'string') throw new Failure(`restore ${journal.run} ended before anything was done`);
     if (id !== backup.manifest.id)
-      throw new Failure(
-        `restore ${journal.run} is of backup ${String(id)}, and this is ${backup.manifest.id}`,
-      );
+      throw new Failure(`restore ${journal.run} is of backup ${id}, and this is ${backup.manifest.id}`);
     const plan = await planRestore(backup, parts as readonly PartName[]);
     const then = (oids ?? {}) as Readonly<Record<string, number | null>>;
     const databases = plan.databases.map((each) => {

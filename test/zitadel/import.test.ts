@@ -1,3 +1,4 @@
+// Long because the promises of an import that goes well are shown on one database.
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
