@@ -55,8 +55,15 @@ function* walk(file: string, tree: Tree, parent: string, secret: boolean): Gener
   const image = textAt(tree, 'image');
   if (image !== undefined && !isCore(image) && !listAt(tree, 'env').some(isOfSetUp)) return;
   // A container of Kubernetes, whose $(NAME) is not put in here.
-  if (image !== undefined) yield* flagsIn(file, wordsAt(tree, 'command', 'args'), seen).settings;
+  if (image !== undefined) yield* flagsOf(file, tree);
   for (const each of tree.entries) yield* entrySettings(file, each, parent, secret);
+}
+
+/** What `envFrom` brings stands elsewhere, and the masterkey may be among it. */
+function flagsOf(file: string, container: Tree): readonly Setting[] {
+  const { settings } = flagsIn(file, wordsAt(container, 'command', 'args'), seen);
+  if (entry(container, 'envFrom') === undefined) return settings;
+  return settings.filter(({ key }) => key !== '--masterkeyFromEnv');
 }
 
 /** For a copy of Zitadel's image under another name. */
