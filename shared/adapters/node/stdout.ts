@@ -23,7 +23,7 @@ const LINE_FEED = 10;
 export interface Lines {
   write(line: string): void;
   /** Waits for a reader, a second at most; then what is left is lost. */
-  flush(): void;
+  readonly flush: () => void;
 }
 
 export interface LineOptions {
