@@ -21,7 +21,10 @@ async function script(url: string, text: string): Promise<void> {
   await client.end();
 }
 
-describe.each(PROVIDERS)('one person, at %s', (_name, start) => {
+/** One mode of each provider: what is erased there is an account by its id, in any mode. */
+const EACH = PROVIDERS.filter((_, at) => at % 2 === 0);
+
+describe.each(EACH)('one person, at %s', (_name, start) => {
   let provider: Provider;
   let db: MigratedDatabase;
   let id = '';

@@ -3,7 +3,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** What takes ten times as long as most files, the longest first: begun late, each would go on when all others are done. */
 const LONG = [
   'test/dev/demo.test.ts',
+  'test/mail/killed.test.ts',
+  'test/invites/killed.test.ts',
+  'test/invites/scale.test.ts',
+  'test/zitadel/import-killed.test.ts',
+  'test/feature-sync/killed.test.ts',
+  'test/provisioning/kill-nine.test.ts',
+  'test/auth/explain.test.ts',
+  'test/zitadel/setup-faults.test.ts',
   'test/webhooks/two-gateways.test.ts',
+  'test/zitadel/import.test.ts',
+  'test/zitadel/import-faults.test.ts',
   'test/invites/cli.test.ts',
   'test/node/reload.test.ts',
   'test/cleanup/gate.test.ts',

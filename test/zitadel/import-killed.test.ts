@@ -20,8 +20,8 @@ const NEW = { people: 400, prefix: 'new', payloadBytes: 2_000 };
 const OLD = { people: 300, prefix: 'old', payloadBytes: 2_000 };
 /** A real one, where the recordings are; its masterkey is Zitadel's example. */
 const REAL = fileURLToPath(new URL('../../../shared/recordings/zitadel/dump.custom', import.meta.url));
-const KILLS = times(24, 3);
-const REAL_KILLS = times(10, 2);
+const KILLS = times(16, 3);
+const REAL_KILLS = times(6, 2);
 
 describe.skipIf(postgresMissing)('kill -9 of an import (needs the postgresql package)', () => {
   const random = seeded(20_260_131);
