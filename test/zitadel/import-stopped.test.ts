@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import { postgresMissing } from '../services/postgres.ts';
 import { spawnSallyport } from '../support/sallyport.ts';
+import { times } from '../support/scale.ts';
 import { openImportGround, type ImportGround } from './import-ground.ts';
 import { journalOf, runsIn, until } from './import-runs.ts';
 
@@ -26,7 +27,7 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
     await ground.make('zitadel', OLD);
   });
 
-  it.each(['backup', 'restore', 'verify', 'swap'])(
+  it.each(['backup', 'restore', 'verify', 'swap'].slice(times(0, 3)))(
     'says what it left and how to go on and back when the connection is lost in %s',
     async (step) => {
       const dump = await ground.dump('custom', { ...NEW, people: 2_000 });
@@ -55,7 +56,7 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
     },
   );
 
-  it.each(['reading', '✓ backup', '✓ restore'])(
+  it.each(['reading', '✓ backup', '✓ restore'].slice(times(0, 2)))(
     'ends with 130 on Ctrl-C at "%s", says what it left, and goes on',
     async (moment) => {
       const dump = await ground.dump('plain', { ...NEW, people: 3_000 });
@@ -146,7 +147,7 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
     expect(await ground.people()).toBe('old-1,old-2');
   });
 
-  it.each(['before', 'within'] as const)(
+  it.each((['before', 'within'] as const).slice(times(0, 1)))(
     'stops on a full disk %s the backup, and leaves no part of it',
     async (when) => {
       const small = join(ground.folder, `small-${when}`);
