@@ -11,7 +11,7 @@ import { postgresFolder, startPostgresServer, type PostgresServer } from '../ser
 import { EVENTS_OF_USER, fillZitadel } from './zitadel-people.ts';
 
 const run = promisify(execFile);
-/** Of the users that are asked for: each turn restores all of them, several times a round. */
+/** Share of `--users`: each turn restores all of them, several times a round. */
 const SHARE = 0.1;
 const LEAST = 1_000;
 

@@ -14,7 +14,7 @@ const run = promisify(execFile);
 
 /** A tenth of the users, for the memory that must not grow with them. */
 const SMALL = 0.1;
-/** Of an explanation: names, an e-mail, an input of nobody. */
+/** Inputs to explain: names, an e-mail, and one that no user has. */
 const INPUTS = ['user777@org78.example', 'user500@mail.example', 'user1', 'nobody@nowhere.example'];
 
 interface Lap {
@@ -68,7 +68,7 @@ async function lap(program: string, args: readonly string[]): Promise<Lap> {
   });
   const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')]);
   const memory = Number(/maxrss (\d+)/.exec(stderr)?.[1]);
-  // An explanation of nobody ends with 1.
+  // Exit code 1: the input signs in no user.
   if (child.exitCode !== 0 && child.exitCode !== 1) throw new Error(`sallyport ${args.join(' ')}: ${stderr}`);
   return { ms: performance.now() - from, memory };
 }

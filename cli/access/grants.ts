@@ -4,7 +4,7 @@ import type { Relations } from '../../shared/ports/relations.ts';
 import type { Tuple, TupleFilter, Tuples } from '../../shared/ports/tuples.ts';
 import type { Upward } from './model.ts';
 
-/** What somebody may do, and why. */
+/** One grant of a user: relation, object, and the tuples that bring it. */
 export interface Grant {
   readonly user: string;
   readonly relation: string;

@@ -16,7 +16,7 @@ import { connected } from '../zitadel/api/connect.ts';
 /** Whether the provider has a user; null where it cannot be said. */
 export type Existence = boolean | null;
 
-/** One provider's accounts by their ids. Throws Failure when it does not answer: nobody is taken for gone then. */
+/** One provider's accounts by their ids. Throws Failure when it does not answer, so that no account counts as removed. */
 export interface Source {
   /** As in `<issuer>|<subject>`. */
   readonly issuer: string;

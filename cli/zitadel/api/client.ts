@@ -1,6 +1,11 @@
 import * as z from 'zod';
 import { pause } from '../../../shared/ports/runtime.ts';
-import type { ZitadelAnswer, ZitadelApi, ZitadelRefusal } from '../../../shared/ports/zitadel-api.ts';
+import type {
+  ZitadelAnswer,
+  ZitadelApi,
+  ZitadelCall,
+  ZitadelRefusal,
+} from '../../../shared/ports/zitadel-api.ts';
 import { Failure } from '../../failure.ts';
 
 /** Zitadel took the token and refused the call. */
@@ -21,14 +26,7 @@ export class Refused extends Failure {
 /** Whether a command was carried out is unknown: its answer did not come. */
 export class Unanswered extends Failure {}
 
-export interface ApiCall {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly path: string;
-  readonly body?: unknown;
-  /** Id; absent: the organisation of the service account. */
-  readonly organization?: string | undefined;
-  /** Values in the body that no message may quote. */
-  readonly secrets?: readonly string[];
+export interface ApiCall extends Omit<ZitadelCall, 'timeoutMs'> {
   /** The permission it needs, as Zitadel names it: `iam.policy.write`. */
   readonly right: string;
   /** POST that only reads: it may be sent again. Searches count as such anyway. */

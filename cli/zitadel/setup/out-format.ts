@@ -16,7 +16,7 @@ export interface OutFormat {
   write(before: string, kept: Kept): string;
 }
 
-/** Refuses values that a line cannot hold; none of Zitadel's has any. */
+/** Throws Failure for a value with a line break, which an env file cannot hold; Zitadel's ids and secrets have none. */
 export function onOneLine(variable: string, value: string): string {
   if (/[\r\n\0]/.test(value)) throw new Failure(`${variable}: Zitadel returned a value of several lines`);
   return value;
