@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
+import { listed } from '../../shared/zitadel/reader.ts';
 import { OPERATIONS } from '../../shared/configuration/operations.ts';
 import { SUBJECTS } from '../../shared/configuration/issuers.ts';
 import { slice } from '../../shared/configuration/slice.ts';
@@ -10,7 +11,6 @@ import { isFailure } from '../../shared/ports/directory.ts';
 import { uuidOf } from '../../shared/uuid.ts';
 import { Failure } from '../failure.ts';
 import { configured } from '../variables.ts';
-import { listed } from '../zitadel/api/client.ts';
 import { connected } from '../zitadel/api/connect.ts';
 
 /** Whether the provider has a user; null where it cannot be said. */

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { COUNTERS } from '../../shared/configuration/stores.ts';
 import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
-import { readInstance } from '../../shared/checks/zitadel.ts';
 import { messageOf } from '../../shared/errors.ts';
+import { instanceOf } from '../../shared/zitadel/instance.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { openStoreCommands } from '../deps.ts';
 import { advisoriesFor, ADVISORIES_DATE, type Product } from './advisories.ts';
@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 /** What services say that they are, beside the advisories of this release. OpenFGA tells its version to nobody. */
 export async function versions(ground: DoctorGround): Promise<Finding> {
   const told = await Promise.all([
-    telling('zitadel', async () => (await readInstance(serviceAccount())).version),
+    telling('zitadel', async () => (await instanceOf(serviceAccount())).version),
     telling('postgres', () =>
       withDatabase(async (database) => {
         const [row] = await database.query(sql`select current_setting('server_version') as version`, Version);

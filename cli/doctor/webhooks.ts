@@ -8,14 +8,10 @@ import { ZITADEL } from '../../shared/configuration/issuers.ts';
 import { publicUrl } from '../../shared/configuration/sessions.ts';
 import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
 import { reconcileLag as lagOf } from '../../shared/checks/reconcile.ts';
-import {
-  readExecutions,
-  readTargets,
-  type Execution,
-  type Target,
-  type ZitadelReads,
-} from '../../shared/checks/zitadel.ts';
 import { messageOf } from '../../shared/errors.ts';
+import { executionsOf, targetsOf, type Execution, type Target } from '../../shared/zitadel/actions.ts';
+import { readsOnce } from '../../shared/zitadel/once.ts';
+import type { ZitadelReader } from '../../shared/zitadel/reader.ts';
 import { openZitadel } from '../deps.ts';
 import { environment } from '../terminal.ts';
 import { EXCHANGE_MS, partOf, withDatabase, type DoctorGround } from './ground.ts';
@@ -43,7 +39,7 @@ export async function webhooks(ground: DoctorGround): Promise<Finding> {
     return probe(own + PATH, key, ground);
   }
   return unlessUnread(
-    byTargets({ url: api.url, api: openZitadel(api) }, signingKeys, (endpoint) =>
+    byTargets(readsOnce({ url: api.url, api: openZitadel(api) }), signingKeys, (endpoint) =>
       probe(endpoint, key, ground),
     ),
     'the right action.target.read, as IAM_OWNER has it',
@@ -51,11 +47,11 @@ export async function webhooks(ground: DoctorGround): Promise<Finding> {
 }
 
 async function byTargets(
-  reads: ZitadelReads,
+  reads: ZitadelReader,
   signingKeys: readonly string[],
   probed: (endpoint: string) => Promise<Finding>,
 ): Promise<Finding> {
-  const [targets, executions] = await Promise.all([readTargets(reads), readExecutions(reads)]);
+  const [targets, executions] = await Promise.all([targetsOf(reads), executionsOf(reads)]);
   const ours = targets.filter(({ endpoint }) => leadsHere(endpoint));
   if (ours.length === 0) return red(`Zitadel has no target that ends in ${PATH}`, 'sallyport zitadel setup');
   const probes = await Promise.all(ours.map(({ endpoint }) => probed(endpoint)));
@@ -90,7 +86,7 @@ function rankOf(on: NonNullable<Execution['condition']['event']>, type: string):
 }
 
 function signed(ours: readonly Target[], keys: readonly string[]): Finding {
-  const foreign = ours.filter(({ signingKey }) => signingKey !== undefined && !keys.includes(signingKey));
+  const foreign = ours.filter(({ signingKey }) => signingKey !== '' && !keys.includes(signingKey));
   return foreign.length === 0
     ? green('Zitadel calls the gateway for every event that is handled')
     : red(

@@ -3,23 +3,17 @@ import { LOOPBACK } from '../../shared/configuration/sessions.ts';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
 import { judgeTokens } from '../../shared/checks/expiry.ts';
-import {
-  forcesMfa,
-  readAdministrators,
-  readInstance,
-  readLoginV2,
-  readMethods,
-  readOwnUser,
-  readTokens,
-  readUsers,
-  ZitadelFault,
-  type ZitadelReads,
-} from '../../shared/checks/zitadel.ts';
+import { methodsOf, ownUser, rightsByUser, usersOf } from '../../shared/zitadel/accounts.ts';
+import { allPats } from '../../shared/zitadel/credentials.ts';
+import { instanceOf, loginV2Of } from '../../shared/zitadel/instance.ts';
+import { forcesMfa, instanceLoginPolicy } from '../../shared/zitadel/login-policy.ts';
+import { readsOnce, ZitadelFault } from '../../shared/zitadel/once.ts';
+import type { ZitadelReader } from '../../shared/zitadel/reader.ts';
 import { openZitadel } from '../deps.ts';
 import { EXCHANGE_MS, partOf, type DoctorGround } from './ground.ts';
 
 /** The service account's view. Throws NotSetUp without its token. */
-export function serviceAccount(): ZitadelReads & { readonly host: string | null } {
+export function serviceAccount(): ZitadelReader & { readonly host: string | null } {
   const { zitadelUrl: url, zitadelToken: token, externalDomain } = partOf(OPERATIONS);
   if (url === null) throw new NotSetUp('Zitadel is not configured (ZITADEL_API_URL, ZITADEL_ISSUER_URL)');
   if (token === null)
@@ -27,7 +21,7 @@ export function serviceAccount(): ZitadelReads & { readonly host: string | null 
       'Zitadel is not looked into (ZITADEL_SERVICE_TOKEN is not set)',
       'sallyport zitadel setup',
     );
-  return { url, api: openZitadel({ url, token }), host: externalDomain };
+  return { ...readsOnce({ url, api: openZitadel({ url, token }) }), host: externalDomain };
 }
 
 /** Zitadel's refusals by what an operator does about them. `right`: what the call needs. */
@@ -96,7 +90,7 @@ export async function zitadelToken(): Promise<Finding> {
       ? []
       : [
           refusalOf(
-            readInstance({ url, api: openZitadel({ url, token: service }) }),
+            instanceOf(readsOnce({ url, api: openZitadel({ url, token: service }) })),
             'ZITADEL_SERVICE_TOKEN',
             'IAM_OWNER_VIEWER',
           ),
@@ -105,10 +99,12 @@ export async function zitadelToken(): Promise<Finding> {
       ? []
       : [
           refusalOf(
-            readOwnUser({
-              url: directory.url,
-              api: openZitadel({ url: directory.url, token: provisioning }),
-            }),
+            ownUser(
+              readsOnce({
+                url: directory.url,
+                api: openZitadel({ url: directory.url, token: provisioning }),
+              }),
+            ),
             'ZITADEL_PROVISIONING_TOKEN',
             'the rights of docs/provisioning.md',
           ),
@@ -119,15 +115,15 @@ export async function zitadelToken(): Promise<Finding> {
 
 export function zitadelInstance(): Promise<Finding> {
   const api = serviceAccount();
-  return unlessUnread(instanceOf(api, api.host));
+  return unlessUnread(sameInstance(api, api.host));
 }
 
 const SAME_INSTANCE =
   'let ZITADEL_ISSUER_URL and ZITADEL_API_URL name the same instance; `sallyport zitadel login-names explain INPUT` finds a person';
 
-async function instanceOf(api: ZitadelReads, host: string | null): Promise<Finding> {
+async function sameInstance(api: ZitadelReader, host: string | null): Promise<Finding> {
   try {
-    const { id, domains } = await readInstance(api);
+    const { id, domains } = await instanceOf(api);
     const names = domains.map(({ domain }) => domain);
     if (host === null || LOOPBACK.test(host) || names.length === 0 || names.includes(host))
       return green(`instance ${id} answers at ${host ?? api.url}`);
@@ -149,10 +145,10 @@ export function loginV2(ground: DoctorGround): Promise<Finding> {
   return unlessUnread(look(api, ground));
 }
 
-async function look(api: ZitadelReads, { platform }: DoctorGround): Promise<Finding> {
-  const { required, baseUri } = await readLoginV2(api);
+async function look(api: ZitadelReader, { platform }: DoctorGround): Promise<Finding> {
+  const { required, baseUri } = await loginV2Of(api);
   if (!required) return green('people sign in at the pages within Zitadel: Login v2 is not required');
-  const named = baseUri !== undefined && baseUri !== '';
+  const named = baseUri !== '';
   const page = named ? baseUri : `${api.url}/ui/v2/login`;
   try {
     const { status } = await platform.exchange({
@@ -183,7 +179,7 @@ async function look(api: ZitadelReads, { platform }: DoctorGround): Promise<Find
 
 export function patAge(ground: DoctorGround): Promise<Finding> {
   const api = serviceAccount();
-  return unlessUnread(readTokens(api).then((tokens) => judgeTokens(tokens, ground.clock.now())));
+  return unlessUnread(allPats(api).then((tokens) => judgeTokens(tokens, ground.clock.now())));
 }
 
 /** Of ListAuthenticationMethodTypes: what is more than a password or another provider's word. */
@@ -195,21 +191,20 @@ export function adminMfa(): Promise<Finding> {
   return unlessUnread(mfaOf(api));
 }
 
-async function mfaOf(api: ZitadelReads): Promise<Finding> {
-  const administrators = await readAdministrators(api);
-  const ids = [...new Set(administrators.map(({ userId }) => userId))];
-  const people = (await readUsers(api, ids)).filter(
+async function mfaOf(api: ZitadelReader): Promise<Finding> {
+  const { byUser } = await rightsByUser(api);
+  const people = (await usersOf(api, [...byUser.keys()])).filter(
     ({ human, state }) => human !== undefined && !/INACTIVE|DELETED/.test(state),
   );
   const without: string[] = [];
   for (const { userId, username, preferredLoginName } of people.slice(0, MOST_ASKED)) {
-    const methods = await readMethods(api, userId);
-    if (!methods.some((method) => SECOND_FACTOR.test(method))) without.push(preferredLoginName ?? username);
+    const methods = await methodsOf(api, userId);
+    if (!methods.some((method) => SECOND_FACTOR.test(method))) without.push(preferredLoginName || username);
   }
   if (without.length === 0)
     return green(`all ${people.length} people who administer Zitadel have a second factor`);
   const who = `${without.slice(0, 5).join(', ')}${without.length > 5 ? ` and ${without.length - 5} more` : ''}`;
-  return (await forcesMfa(api))
+  return forcesMfa(await instanceLoginPolicy(api))
     ? green(`a second factor is demanded at the next sign-in of ${who}`)
     : red(
         `without a second factor: ${who}`,

@@ -2,10 +2,11 @@ import { judgeBackups, judgeProof } from '../../shared/checks/backups.ts';
 import { NotSetUp, red, worst, type Finding } from '../../shared/checks/check.ts';
 import { judgeCertificate, judgeTokens } from '../../shared/checks/expiry.ts';
 import { reconcileLag } from '../../shared/checks/reconcile.ts';
-import { readTokens, ZitadelFault } from '../../shared/checks/zitadel.ts';
 import { openZitadel, type Deps } from '../../shared/deps.ts';
 import type { AlarmName } from '../../shared/figures/alarms.ts';
 import type { Database } from '../../shared/ports/database.ts';
+import { allPats } from '../../shared/zitadel/credentials.ts';
+import { readsOnce, ZitadelFault } from '../../shared/zitadel/once.ts';
 import { systemFault } from '../../shared/system-errors.ts';
 import type { Found } from './conditions.ts';
 import type { AlarmsConfig, WatchedConfig } from './slice.ts';
@@ -56,7 +57,7 @@ async function tokens(
 ): Promise<Found | undefined> {
   if (zitadel === null) return asAlarm('pat-expiry', NONE, 'yellow');
   try {
-    const all = await readTokens({ url: zitadel.url, api: openZitadel(zitadel, { platform }) });
+    const all = await allPats(readsOnce({ url: zitadel.url, api: openZitadel(zitadel, { platform }) }));
     return asAlarm('pat-expiry', judgeTokens(all, clock.now()), 'yellow');
   } catch (error) {
     if (!(error instanceof ZitadelFault)) throw error;

@@ -1,6 +1,6 @@
 import type { Certificate } from '../ports/certificates.ts';
 import { green, red, worst, yellow, type Finding } from './check.ts';
-import type { PersonalAccessToken } from './zitadel.ts';
+import type { Credential } from '../zitadel/credentials.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -11,12 +11,12 @@ const TOKEN_ENDS_SOON = 14;
 const TOKEN_ENDS_NOW = 3;
 
 /** By age and end; a token that has run out harms nobody. Ids and days, no names. */
-export function judgeTokens(tokens: readonly PersonalAccessToken[], now: number): Finding {
+export function judgeTokens(tokens: readonly Credential[], now: number): Finding {
   const days = (ms: number): number => Math.floor(ms / DAY_MS);
-  const alive = tokens.filter(({ expirationDate: end }) => end === undefined || end.getTime() > now);
-  const found = alive.map(({ id, userId, creationDate, expirationDate }): Finding => {
-    const age = days(now - creationDate.getTime());
-    const left = expirationDate === undefined ? Infinity : days(expirationDate.getTime() - now);
+  const alive = tokens.filter(({ expires }) => expires === null || expires.getTime() > now);
+  const found = alive.map(({ id, userId, created, expires }): Finding => {
+    const age = created === null ? 0 : days(now - created.getTime());
+    const left = expires === null ? Infinity : days(expires.getTime() - now);
     const which = `token ${id} of account ${userId}`;
     if (left < TOKEN_ENDS_NOW) return red(`${which} runs out in ${left} days`, ROTATE);
     if (age >= TOKEN_DAYS) return red(`${which} is ${age} days old`, ROTATE);

@@ -57,6 +57,13 @@ export async function startZitadelAnswers(): Promise<ZitadelAnswers> {
     'GET /auth/v1/users/me': { user: { id: '1' } },
     'GET /v2/features/instance': { loginV2: { source: 'SOURCE_INSTANCE' } },
     'POST /v2/users/pats/search': { pagination: { totalResult: '1' }, result: [pat('1', 3, 60)] },
+    'POST /admin/v1/members/_search': {
+      details: { totalResult: '2' },
+      result: [
+        { userId: '7', roles: ['IAM_OWNER'] },
+        { userId: '8', roles: ['IAM_OWNER_VIEWER'] },
+      ],
+    },
     'POST /zitadel.internal_permission.v2.InternalPermissionService/ListAdministrators': {
       administrators: [
         { user: { id: '7', preferredLoginName: 'alice' }, instance: true, roles: ['IAM_OWNER'] },

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { either, listed, orAbsent, paginated } from '../../shared/zitadel/reader.ts';
 import type { ZitadelAnswer, ZitadelCall, ZitadelRefusal } from '../../shared/ports/zitadel-api.ts';
-import { either, orAbsent, Refused, Unanswered, zitadelClient } from '../../cli/zitadel/api/client.ts';
+import { Refused, Unanswered, zitadelClient } from '../../cli/zitadel/api/client.ts';
 import {
   applicationsOf,
   createOidcApplication,
@@ -110,6 +111,46 @@ describe('a call of Zitadel’s API', () => {
     await expect(unlessUnchanged(invalid.send('POST'))).rejects.toThrow('Member is invalid');
     await expect(unlessThere(clientOf(refusal(400, 'x')).send('POST'))).rejects.toThrow(Refused);
     await expect(unlessThere(clientOf(refusal(409, 'x')).send('POST'))).resolves.toBeUndefined();
+  });
+});
+
+describe('a list', () => {
+  const Entry = z.object({ id: z.string() });
+  const entries = (from: number, count: number): object[] =>
+    Array.from({ length: count }, (_, at) => ({ id: String(from + at) }));
+  const offsets = (calls: readonly ZitadelCall[]): unknown[] =>
+    calls.map(
+      ({ body }) => z.looseObject({}).parse(body)['query'] ?? z.looseObject({}).parse(body)['pagination'],
+    );
+  const path = '/admin/v1/members/_search';
+
+  it('is read to its end, also where a page lacks what the account may not see', async () => {
+    const details = { totalResult: '1100' };
+    const { client, calls } = clientOf(
+      { outcome: 'ok', body: { details, result: entries(0, 490) } },
+      { outcome: 'ok', body: { details, result: entries(500, 500) } },
+      { outcome: 'ok', body: { details, result: entries(1000, 100) } },
+    );
+    expect(await listed(client, Entry, { path, right: 'iam.member.read' })).toHaveLength(1_090);
+    expect(offsets(calls)).toMatchObject([{ offset: '0' }, { offset: '500' }, { offset: '1000' }]);
+  });
+
+  it('goes on by the limit that the server applied', async () => {
+    const pagination = { totalResult: '3', appliedLimit: '2' };
+    const { client, calls } = clientOf(
+      { outcome: 'ok', body: { pagination, projects: entries(0, 2) } },
+      { outcome: 'ok', body: { pagination, projects: entries(2, 1) } },
+    );
+    const call = { path, member: 'projects', right: 'project.read' };
+    expect(await paginated(client, Entry, call)).toHaveLength(3);
+    expect(offsets(calls)).toMatchObject([{ offset: '0' }, { offset: '2' }]);
+  });
+
+  it('that has no end is given up', async () => {
+    const { client } = clientOf({ outcome: 'ok', body: { result: entries(0, 500) } });
+    await expect(listed(client, Entry, { path, right: 'iam.member.read' })).rejects.toThrow(
+      /more than 100000/,
+    );
   });
 });
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { paginated } from '../../../shared/zitadel/reader.ts';
 import { Nothing, type ZitadelClient } from './client.ts';
 import type { ProjectPlace } from './projects.ts';
 
@@ -14,18 +15,12 @@ type Json = Readonly<Record<string, unknown>>;
 const Json = z.record(z.string(), z.unknown());
 
 const Listed = z.object({
-  applications: z
-    .array(
-      z.object({
-        applicationId: z.string(),
-        name: z.string(),
-        state: z.string().default(''),
-        apiConfiguration: Json.optional(),
-        oidcConfiguration: Json.optional(),
-        samlConfiguration: Json.optional(),
-      }),
-    )
-    .default([]),
+  applicationId: z.string(),
+  name: z.string(),
+  state: z.string().default(''),
+  apiConfiguration: Json.optional(),
+  oidcConfiguration: Json.optional(),
+  samlConfiguration: Json.optional(),
 });
 
 /** As the management API lists them. */
@@ -33,20 +28,16 @@ export async function listByConnect(
   client: ZitadelClient,
   { project }: ProjectPlace,
 ): Promise<readonly object[]> {
-  const body = { pagination: { limit: 100 }, filters: [{ projectIdFilter: { projectId: project } }] };
-  const call = {
-    method: 'POST',
+  const found = await paginated(client, Listed, {
     path: `${SERVICE}/ListApplications`,
-    body,
+    body: { filters: [{ projectIdFilter: { projectId: project } }] },
+    member: 'applications',
     right: 'project.app.read',
-  } as const;
-  const { applications } = await client.call(Listed, call);
-  return applications.map(
-    ({ applicationId, apiConfiguration, oidcConfiguration, samlConfiguration, ...rest }) => ({
-      ...{ ...rest, id: applicationId, apiConfig: apiConfiguration, samlConfig: samlConfiguration },
-      oidcConfig: oidcConfiguration && named(oidcConfiguration, (old) => oldNameOf(old)),
-    }),
-  );
+  });
+  return found.map(({ applicationId, apiConfiguration, oidcConfiguration, samlConfiguration, ...rest }) => ({
+    ...{ ...rest, id: applicationId, apiConfig: apiConfiguration, samlConfig: samlConfiguration },
+    oidcConfig: oidcConfiguration && named(oidcConfiguration, (old) => oldNameOf(old)),
+  }));
 }
 
 const Secret = z.object({ clientId: z.string(), clientSecret: z.string().default('') });

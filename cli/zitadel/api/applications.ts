@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { either, listed } from '../../../shared/zitadel/reader.ts';
 import { createByConnect, listByConnect, secretByConnect, updateByConnect } from './applications-connect.ts';
-import { either, listed, Nothing, type ZitadelClient } from './client.ts';
+import { Nothing, type ZitadelClient } from './client.ts';
 import type { ProjectPlace } from './projects.ts';
 
 /** What a list leaves out because it is the first of an enumeration. */

@@ -6,6 +6,7 @@ import type {
   ZitadelCall,
   ZitadelRefusal,
 } from '../../../shared/ports/zitadel-api.ts';
+import type { ZitadelReader } from '../../../shared/zitadel/reader.ts';
 import { Failure } from '../../failure.ts';
 
 /** Zitadel took the token and refused the call. */
@@ -33,9 +34,7 @@ export interface ApiCall extends Omit<ZitadelCall, 'timeoutMs'> {
   readonly reads?: boolean;
 }
 
-export interface ZitadelClient {
-  /** Base of the API, without a secret. */
-  readonly url: string;
+export interface ZitadelClient extends ZitadelReader {
   /** Whether a token is the one that is used here. */
   isOwnToken(token: string): boolean;
   /** Returns the answer's body as `shape` reads it. Throws Refused, Unanswered, Failure; no message has a secret. */
@@ -79,6 +78,7 @@ export function zitadelClient(
   return {
     url,
     isOwnToken: (other) => other === token,
+    fault: (message) => new Failure(message),
     async call(shape, call) {
       const parsed = shape.safeParse(await answered(call));
       if (parsed.success) return parsed.data;
@@ -130,44 +130,5 @@ function nameOf({ method, path }: ApiCall): string {
   return `${method} ${path.split('?')[0] ?? ''}`;
 }
 
-/** `first`, else `second` where this release does not know the call of the first. */
-export async function either<T>(first: () => Promise<T>, second: () => Promise<T>): Promise<T> {
-  try {
-    return await first();
-  } catch (error) {
-    if (error instanceof Refused && error.unknownRoute) return second();
-    throw error;
-  }
-}
-
-/** What `work` returns; undefined where Zitadel answers that it has no such thing. */
-export async function orAbsent<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof Refused && error.status === 404) return undefined;
-    throw error;
-  }
-}
-
 /** Answers of commands, of which nothing is read. */
 export const Nothing = z.unknown();
-
-/** Lists come in pages of this size. */
-export const PAGE = 500;
-
-/** Every entry of a list of the admin, management and v2 user APIs, page after page. */
-export async function listed<T>(
-  client: ZitadelClient,
-  entry: z.ZodType<T>,
-  call: Omit<ApiCall, 'method'> & { readonly body?: object },
-): Promise<readonly T[]> {
-  const page = z.object({ result: z.array(entry).default([]) });
-  const all: T[] = [];
-  for (;;) {
-    const body = { query: { offset: String(all.length), limit: PAGE, asc: true }, ...call.body };
-    const { result } = await client.call(page, { ...call, method: 'POST', body });
-    all.push(...result);
-    if (result.length < PAGE) return all;
-  }
-}

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { listed, Nothing, type ZitadelClient } from './client.ts';
+import { listed } from '../../../shared/zitadel/reader.ts';
+import { Nothing, type ZitadelClient } from './client.ts';
 import { unlessUnchanged } from './policies.ts';
 
 const Options = z.object({

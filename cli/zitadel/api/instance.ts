@@ -1,34 +1,5 @@
 import * as z from 'zod';
-import { listed, Nothing, type ZitadelClient } from './client.ts';
-
-const Instance = z.object({
-  instance: z.object({
-    id: z.string(),
-    name: z.string().default(''),
-    /** As the release calls itself; newer ones alone. */
-    version: z.string().default(''),
-    domains: z
-      .array(
-        z.object({
-          domain: z.string(),
-          primary: z.boolean().default(false),
-          generated: z.boolean().default(false),
-        }),
-      )
-      .default([]),
-  }),
-});
-
-export type Instance = z.infer<typeof Instance>['instance'];
-
-export async function instanceOf(client: ZitadelClient): Promise<Instance> {
-  const { instance } = await client.call(Instance, {
-    method: 'GET',
-    path: '/admin/v1/instances/me',
-    right: 'iam.read',
-  });
-  return instance;
-}
+import { Nothing, type ZitadelClient } from './client.ts';
 
 const Permissions = z.object({ result: z.array(z.string()).default([]) });
 
@@ -42,22 +13,6 @@ export async function permissionsOf(client: ZitadelClient): Promise<readonly str
     reads: true,
   });
   return result;
-}
-
-const Member = z.object({
-  userId: z.string(),
-  roles: z.array(z.string()).default([]),
-  preferredLoginName: z.string().default(''),
-  userType: z.string().default(''),
-  /** The organisation that the user is in; empty where the release does not say. */
-  userResourceOwner: z.string().default(''),
-});
-
-export type Member = z.infer<typeof Member>;
-
-/** Administrators of the instance. */
-export function instanceMembers(client: ZitadelClient): Promise<readonly Member[]> {
-  return listed(client, Member, { path: '/admin/v1/members/_search', right: 'iam.member.read' });
 }
 
 /** Gives exactly these roles of the instance. */

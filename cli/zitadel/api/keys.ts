@@ -1,72 +1,7 @@
 import * as z from 'zod';
-import { either, listed, Nothing, orAbsent, type ZitadelClient } from './client.ts';
-
-/** A service account's key, never its private part. */
-export interface MachineKey {
-  readonly id: string;
-  /** RFC 3339; empty where the release does not say. */
-  readonly created: string;
-  readonly expires: string;
-}
-
-interface Account {
-  readonly id: string;
-  readonly organization: string;
-}
-
-const PAGE = 100;
-
-const Keys = z.object({
-  pagination: z.object({ totalResult: z.string().default('0') }).default({ totalResult: '0' }),
-  result: z
-    .array(
-      z.object({
-        id: z.string(),
-        creationDate: z.string().default(''),
-        expirationDate: z.string().default(''),
-      }),
-    )
-    .default([]),
-});
-
-const OldKey = z.object({
-  id: z.string(),
-  expirationDate: z.string().default(''),
-  details: z.object({ creationDate: z.string().default('') }).default({ creationDate: '' }),
-});
-
-/** Keys of one service account. */
-export function keysOf(client: ZitadelClient, { id, organization }: Account): Promise<readonly MachineKey[]> {
-  const right = 'user.read';
-  return either(
-    async () => {
-      const all: MachineKey[] = [];
-      for (;;) {
-        const { result, pagination } = await client.call(Keys, {
-          method: 'POST',
-          path: '/v2/users/keys/search',
-          body: {
-            pagination: { offset: String(all.length), limit: PAGE },
-            filters: [{ userIdFilter: { id } }],
-          },
-          right,
-        });
-        for (const each of result)
-          all.push({ id: each.id, created: each.creationDate, expires: each.expirationDate });
-        if (result.length === 0 || all.length >= Number(pagination.totalResult)) return all;
-      }
-    },
-    async () => {
-      const path = `/management/v1/users/${encodeURIComponent(id)}/keys/_search`;
-      const found = await listed(client, OldKey, { path, organization, right });
-      return found.map((each) => ({
-        id: each.id,
-        created: each.details.creationDate,
-        expires: each.expirationDate,
-      }));
-    },
-  );
-}
+import type { Account } from '../../../shared/zitadel/credentials.ts';
+import { either, orAbsent } from '../../../shared/zitadel/reader.ts';
+import { Nothing, type ZitadelClient } from './client.ts';
 
 const NewKey = z.object({ keyId: z.string(), keyContent: z.string().min(1) });
 const NewOldKey = z.object({ keyId: z.string(), keyDetails: z.string().min(1) });

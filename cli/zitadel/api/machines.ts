@@ -1,30 +1,7 @@
 import * as z from 'zod';
-import { either, listed, Nothing, orAbsent, type ZitadelClient } from './client.ts';
-
-const Machine = z.object({
-  userId: z.string(),
-  state: z.string().default(''),
-  username: z.string(),
-  details: z.object({ resourceOwner: z.string() }),
-  machine: z
-    .object({
-      name: z.string().default(''),
-      description: z.string().default(''),
-      accessTokenType: z.string().default('ACCESS_TOKEN_TYPE_BEARER'),
-    })
-    .optional(),
-});
-
-export type ListedUser = z.infer<typeof Machine>;
-
-/** Every service account, or those of one organisation. */
-export function machines(client: ZitadelClient, organization?: string): Promise<readonly ListedUser[]> {
-  const queries = [
-    { typeQuery: { type: 'TYPE_MACHINE' } },
-    ...(organization === undefined ? [] : [{ organizationIdQuery: { organizationId: organization } }]),
-  ];
-  return listed(client, Machine, { path: '/v2/users', body: { queries }, right: 'user.read' });
-}
+import type { Account } from '../../../shared/zitadel/credentials.ts';
+import { either, orAbsent } from '../../../shared/zitadel/reader.ts';
+import { Nothing, type ZitadelClient } from './client.ts';
 
 export interface NewMachine {
   readonly userName: string;
@@ -60,7 +37,7 @@ export async function createMachine(
 
 export async function updateMachine(
   client: ZitadelClient,
-  user: { readonly id: string; readonly organization: string },
+  user: Account,
   body: { readonly name: string; readonly description: string; readonly accessTokenType: string },
 ): Promise<void> {
   const path = `/management/v1/users/${encodeURIComponent(user.id)}/machine`;
@@ -73,82 +50,12 @@ export async function updateMachine(
   });
 }
 
-/** A personal access token, never its text. */
-export interface Pat {
-  readonly id: string;
-  readonly userId: string;
-  /** RFC 3339; empty where the release does not say. */
-  readonly created: string;
-  readonly expires: string;
-}
-
-const Pats = z.object({
-  pagination: z.object({ totalResult: z.string().default('0') }).default({ totalResult: '0' }),
-  result: z
-    .array(
-      z.object({
-        id: z.string(),
-        userId: z.string().default(''),
-        creationDate: z.string().default(''),
-        expirationDate: z.string().default(''),
-      }),
-    )
-    .default([]),
-});
-
-const OldPat = z.object({
-  id: z.string(),
-  expirationDate: z.string().default(''),
-  details: z.object({ creationDate: z.string().default('') }).default({ creationDate: '' }),
-});
-
-/** Tokens of one service account. */
-export async function patsOf(
-  client: ZitadelClient,
-  { id, organization }: { readonly id: string; readonly organization: string },
-): Promise<readonly Pat[]> {
-  return either(
-    async () => {
-      const all: Pat[] = [];
-      for (;;) {
-        const { result, pagination } = await client.call(Pats, {
-          method: 'POST',
-          path: '/v2/users/pats/search',
-          body: {
-            pagination: { offset: String(all.length), limit: 100 },
-            filters: [{ userIdFilter: { id } }],
-          },
-          right: 'user.read',
-        });
-        for (const each of result)
-          all.push({
-            id: each.id,
-            userId: each.userId,
-            created: each.creationDate,
-            expires: each.expirationDate,
-          });
-        if (result.length === 0 || all.length >= Number(pagination.totalResult)) return all;
-      }
-    },
-    async () => {
-      const path = `/management/v1/users/${encodeURIComponent(id)}/pats/_search`;
-      const found = await listed(client, OldPat, { path, organization, right: 'user.read' });
-      return found.map((each) => ({
-        id: each.id,
-        userId: id,
-        created: each.details.creationDate,
-        expires: each.expirationDate,
-      }));
-    },
-  );
-}
-
 const NewPat = z.object({ tokenId: z.string(), token: z.string().min(1) });
 
 /** Its text is in this answer alone. */
 export async function createPat(
   client: ZitadelClient,
-  { id, organization }: { readonly id: string; readonly organization: string },
+  { id, organization }: Account,
   expires: Date,
 ): Promise<{ readonly tokenId: string; readonly token: string }> {
   const call = {
@@ -166,7 +73,7 @@ export async function createPat(
 /** A token that is gone already counts as removed. */
 export async function removePat(
   client: ZitadelClient,
-  { id, organization }: { readonly id: string; readonly organization: string },
+  { id, organization }: Account,
   tokenId: string,
 ): Promise<void> {
   const call = { method: 'DELETE', right: 'user.write' } as const;
@@ -177,18 +84,4 @@ export async function removePat(
       () => client.call(Nothing, { ...call, path: `/management/v1/users/${rest}`, organization }),
     ),
   );
-}
-
-/** Service accounts and people of this username, whatever organisation they are in. */
-export async function usersNamed(client: ZitadelClient, userName: string): Promise<readonly ListedUser[]> {
-  const queries = [{ userNameQuery: { userName, method: 'TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE' } }];
-  const found = await listed(client, Machine, { path: '/v2/users', body: { queries }, right: 'user.read' });
-  return found.filter(({ username }) => username.toLowerCase() === userName.toLowerCase());
-}
-
-/** Id of the account whose token is used. */
-export async function ownUser(client: ZitadelClient): Promise<string> {
-  const shape = z.object({ user: z.object({ id: z.string() }) });
-  const call = { method: 'GET', path: '/auth/v1/users/me', right: 'a valid token' } as const;
-  return (await client.call(shape, call)).user.id;
 }

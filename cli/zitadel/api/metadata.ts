@@ -1,4 +1,5 @@
-import { either, Nothing, orAbsent, type ZitadelClient } from './client.ts';
+import { either, orAbsent } from '../../../shared/zitadel/reader.ts';
+import { Nothing, type ZitadelClient } from './client.ts';
 
 interface User {
   readonly id: string;

@@ -1,59 +1,10 @@
 import * as z from 'zod';
-import { listed, Nothing, orAbsent, Refused, type ZitadelClient } from './client.ts';
+import type { LoginPolicy } from '../../../shared/zitadel/login-policy.ts';
+import { listed, orAbsent } from '../../../shared/zitadel/reader.ts';
+import { Nothing, Refused, type ZitadelClient } from './client.ts';
 
-const RIGHT = { read: 'iam.policy.read', write: 'iam.policy.write' };
-const ORG_RIGHT = { read: 'policy.read', write: 'policy.write' };
-
-const Login = z.looseObject({
-  isDefault: z.boolean().default(false),
-  secondFactors: z.array(z.string()).default([]),
-  multiFactors: z.array(z.string()).default([]),
-  idps: z.array(z.looseObject({ idpId: z.string() })).default([]),
-});
-
-export interface LoginPolicy {
-  /** What a PUT replaces, whole: a value that is left out becomes false, or a lifetime of 0. */
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly secondFactors: readonly string[];
-  readonly multiFactors: readonly string[];
-  /** Ids of the identity providers on its sign-in page. */
-  readonly idps: readonly string[];
-  /** Of an organisation: that it has none of its own. */
-  readonly inherited: boolean;
-}
-
-function loginPolicy({
-  secondFactors,
-  multiFactors,
-  idps,
-  isDefault,
-  ...rest
-}: z.infer<typeof Login>): LoginPolicy {
-  const settings = Object.fromEntries(Object.entries(rest).filter(([name]) => name !== 'details'));
-  return {
-    ...{ settings, secondFactors, multiFactors },
-    idps: idps.map(({ idpId }) => idpId),
-    inherited: isDefault,
-  };
-}
-
-/** Of the instance. */
-export async function instanceLoginPolicy(client: ZitadelClient): Promise<LoginPolicy> {
-  const call = { method: 'GET', path: '/admin/v1/policies/login', right: RIGHT.read } as const;
-  return loginPolicy((await client.call(z.object({ policy: Login }), call)).policy);
-}
-
-/** What counts in an organisation: its own, else the instance's. */
-export async function organizationLoginPolicy(
-  client: ZitadelClient,
-  organization: string,
-): Promise<LoginPolicy> {
-  const shape = z.object({ policy: Login, isDefault: z.boolean().default(false) });
-  const path = '/management/v1/policies/login';
-  const call = { method: 'GET', path, organization, right: ORG_RIGHT.read } as const;
-  const { policy, isDefault } = await client.call(shape, call);
-  return loginPolicy({ ...policy, isDefault: isDefault || policy.isDefault });
-}
+const RIGHT = 'iam.policy.write';
+const ORG_RIGHT = 'policy.write';
 
 /** Replaces all settings; one that changes nothing is refused by Zitadel, and counts as done. */
 export async function writeInstanceLoginPolicy(
@@ -61,7 +12,7 @@ export async function writeInstanceLoginPolicy(
   settings: LoginPolicy['settings'],
 ): Promise<void> {
   const path = '/admin/v1/policies/login';
-  await unlessUnchanged(client.call(Nothing, { method: 'PUT', path, body: settings, right: RIGHT.write }));
+  await unlessUnchanged(client.call(Nothing, { method: 'PUT', path, body: settings, right: RIGHT }));
 }
 
 /** `whole`: as the instance's, with the factors and identity providers that an own policy begins with. */
@@ -78,7 +29,7 @@ export async function writeOrganizationLoginPolicy(
   const [method, body] = inherited
     ? (['POST', { ...settings, ...begin }] as const)
     : (['PUT', settings] as const);
-  await unlessUnchanged(client.call(Nothing, { method, path, organization, body, right: ORG_RIGHT.write }));
+  await unlessUnchanged(client.call(Nothing, { method, path, organization, body, right: ORG_RIGHT }));
 }
 
 export async function addSecondFactor(client: ZitadelClient, type: string): Promise<void> {
@@ -96,7 +47,7 @@ export async function addIdpToLogin(client: ZitadelClient, idpId: string): Promi
 
 async function addFactor(client: ZitadelClient, kind: string, body: object): Promise<void> {
   const path = `/admin/v1/policies/login/${kind}`;
-  await unlessThere(client.call(Nothing, { method: 'POST', path, body, right: RIGHT.write }));
+  await unlessThere(client.call(Nothing, { method: 'POST', path, body, right: RIGHT }));
 }
 
 /** gRPC's FAILED_PRECONDITION: what is written is there already. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { either, listed, Nothing, type ZitadelClient } from './client.ts';
+import { either, listed, paginated } from '../../../shared/zitadel/reader.ts';
+import { Nothing, type ZitadelClient } from './client.ts';
 
 /** Where a project and its applications are. */
 export interface ProjectPlace {
@@ -35,27 +36,24 @@ export function projectsOf(client: ZitadelClient, organization: string): Promise
 
 const CONNECT = '/zitadel.project.v2.ProjectService';
 
-const ConnectProjects = z.object({
-  projects: z
-    .array(
-      z.object({
-        projectId: z.string(),
-        organizationId: z.string().default(''),
-        name: z.string(),
-        state: z.string().default(''),
-        projectRoleAssertion: z.boolean().default(false),
-        authorizationRequired: z.boolean().default(false),
-        projectAccessRequired: z.boolean().default(false),
-        privateLabelingSetting: z.string().default('PRIVATE_LABELING_SETTING_UNSPECIFIED'),
-      }),
-    )
-    .default([]),
+const ConnectProject = z.object({
+  projectId: z.string(),
+  organizationId: z.string().default(''),
+  name: z.string(),
+  state: z.string().default(''),
+  projectRoleAssertion: z.boolean().default(false),
+  authorizationRequired: z.boolean().default(false),
+  projectAccessRequired: z.boolean().default(false),
+  privateLabelingSetting: z.string().default('PRIVATE_LABELING_SETTING_UNSPECIFIED'),
 });
 
 async function projectsByConnect(client: ZitadelClient, organization: string): Promise<readonly Project[]> {
-  const body = { filters: [{ organizationIdFilter: { organizationId: organization } }] };
-  const call = { method: 'POST', path: `${CONNECT}/ListProjects`, body, right: 'project.read' } as const;
-  const { projects } = await client.call(ConnectProjects, call);
+  const projects = await paginated(client, ConnectProject, {
+    path: `${CONNECT}/ListProjects`,
+    body: { filters: [{ organizationIdFilter: { organizationId: organization } }] },
+    member: 'projects',
+    right: 'project.read',
+  });
   const owned = projects.filter((each) => each.organizationId === '' || each.organizationId === organization);
   return owned.map(({ projectId, authorizationRequired, projectAccessRequired, ...rest }) => ({
     ...rest,
@@ -126,16 +124,12 @@ export function rolesOf(
   return either(
     () =>
       listed(client, Role, { path: `/management/v1/projects/${project}/roles/_search`, organization, right }),
-    async () => {
-      const shape = z.object({ projectRoles: z.array(Role).default([]) });
-      const call = {
-        method: 'POST',
+    () =>
+      paginated(client, Role, {
         path: `${CONNECT}/ListProjectRoles`,
         body: { projectId: project },
-        right,
-      } as const;
-      return (await client.call(shape, call)).projectRoles;
-    },
+        ...{ member: 'projectRoles', right },
+      }),
   );
 }
 

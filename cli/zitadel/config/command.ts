@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { orAbsent } from '../../../shared/zitadel/reader.ts';
 import { Failure } from '../../failure.ts';
 import { colors, note, print, printJson, progressBar } from '../../terminal.ts';
-import { orAbsent, type ZitadelClient } from '../api/client.ts';
+import { type ZitadelClient } from '../api/client.ts';
 import { connected } from '../api/connect.ts';
 import { takeLock } from '../lock.ts';
 import { currentIdps } from '../setup/identity-providers.ts';

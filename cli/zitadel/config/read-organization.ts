@@ -1,8 +1,8 @@
 import * as z from 'zod';
+import { organizationLoginPolicy } from '../../../shared/zitadel/login-policy.ts';
 import { applicationsOf, settingsOf as oidcSettings } from '../api/applications.ts';
 import type { ZitadelClient } from '../api/client.ts';
 import type { organizations } from '../api/organizations.ts';
-import { organizationLoginPolicy } from '../api/policies.ts';
 import { projectsOf, rolesOf } from '../api/projects.ts';
 import { readActions } from './actions.ts';
 import { OWN_PROJECT, POLICIES } from './kinds.ts';

@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import { executionsOf, targetsOf } from '../api/actions.ts';
-import { orAbsent, type ZitadelClient } from '../api/client.ts';
+import { executionsOf, targetsOf } from '../../../shared/zitadel/actions.ts';
+import { instanceOf } from '../../../shared/zitadel/instance.ts';
+import { instanceLoginPolicy } from '../../../shared/zitadel/login-policy.ts';
+import { orAbsent } from '../../../shared/zitadel/reader.ts';
+import { type ZitadelClient } from '../api/client.ts';
 import { emailProviders, isActive } from '../api/email.ts';
-import { instanceOf } from '../api/instance.ts';
 import { organizations as listOrganizations } from '../api/organizations.ts';
-import { instanceLoginPolicy } from '../api/policies.ts';
 import { POLICIES } from './kinds.ts';
 import { readIdps } from './idps.ts';
 import {

@@ -1,11 +1,11 @@
-import * as z from 'zod';
+import { instanceMembers, machines } from '../../../shared/zitadel/accounts.ts';
+import { patsOf } from '../../../shared/zitadel/credentials.ts';
+import { instanceOf, loginV2Of } from '../../../shared/zitadel/instance.ts';
 import { pause } from '../../../shared/ports/runtime.ts';
 import { exchange } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
 import { note } from '../../terminal.ts';
 import { Refused, type ZitadelClient } from '../api/client.ts';
-import { instanceMembers, instanceOf } from '../api/instance.ts';
-import { machines, patsOf } from '../api/machines.ts';
 import { scaleUp } from './cluster.ts';
 import { clientFor, type Run, type ZitadelAccess } from './run.ts';
 
@@ -66,7 +66,7 @@ export async function tokens(run: Run): Promise<Result> {
   let [valid, expired] = [0, 0];
   for (const { userId, details } of accounts)
     for (const { expires } of await patsOf(client, { id: userId, organization: details.resourceOwner }))
-      if (expires !== '' && Date.parse(expires) <= now) expired += 1;
+      if (expires !== null && expires.getTime() <= now) expired += 1;
       else valid += 1;
   const members = await instanceMembers(client);
   const login = members.filter(({ roles }) => roles.includes('IAM_LOGIN_CLIENT')).length;
@@ -85,22 +85,12 @@ function foreignToken(error: unknown): unknown {
   );
 }
 
-const Features = z.object({
-  loginV2: z
-    .object({ required: z.boolean().default(false), baseUri: z.string().default('') })
-    .default({ required: false, baseUri: '' }),
-});
-
 /** Login v2 where it is required: its page has to answer. */
 export async function loginV2(run: Run): Promise<Result> {
   await scaleUp(run, run.facts.login);
   const client = clientOf(run);
   if (client === undefined) return { says: NO_TOKEN };
-  const { loginV2: feature } = await client.call(Features, {
-    method: 'GET',
-    path: '/v2/features/instance',
-    right: 'iam.feature.read',
-  });
+  const feature = await loginV2Of(client);
   if (!feature.required)
     return { says: 'Login v2 is not required: the sign-in pages are those of Zitadel itself' };
   const base = (feature.baseUri === '' ? `${client.url}/ui/v2/login` : feature.baseUri).replace(/\/$/, '');

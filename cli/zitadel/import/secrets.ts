@@ -1,8 +1,9 @@
 import * as z from 'zod';
+import { instanceMembers, machines, ownUser } from '../../../shared/zitadel/accounts.ts';
 import { Failure } from '../../failure.ts';
 import { Refused, type ZitadelClient } from '../api/client.ts';
-import { instanceMembers, setInstanceMember } from '../api/instance.ts';
-import { createMachine, createPat, machines, ownUser } from '../api/machines.ts';
+import { setInstanceMember } from '../api/instance.ts';
+import { createMachine, createPat } from '../api/machines.ts';
 import { ownOrganization } from '../api/organizations.ts';
 import { clientFor, type Run } from './run.ts';
 

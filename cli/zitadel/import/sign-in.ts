@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { orAbsent } from '../../../shared/zitadel/reader.ts';
 import { webRandom } from '../../../shared/runtime.ts';
 import { Failure } from '../../failure.ts';
-import { Nothing, orAbsent, type ZitadelClient } from '../api/client.ts';
+import { Nothing, type ZitadelClient } from '../api/client.ts';
 import { ownOrganization } from '../api/organizations.ts';
 import { clientFor, type Run } from './run.ts';
 

@@ -1,12 +1,7 @@
+import { type ListedUser, type Member, usersNamed } from '../../../shared/zitadel/accounts.ts';
 import { Failure } from '../../failure.ts';
-import { setInstanceMember, type Member } from '../api/instance.ts';
-import {
-  createMachine,
-  updateMachine,
-  usersNamed,
-  type ListedUser,
-  type NewMachine,
-} from '../api/machines.ts';
+import { setInstanceMember } from '../api/instance.ts';
+import { createMachine, updateMachine, type NewMachine } from '../api/machines.ts';
 import { differences, known, Plan, type Setup } from './plan.ts';
 import { planToken, type TokenWanted } from './tokens.ts';
 

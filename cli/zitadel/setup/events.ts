@@ -1,12 +1,5 @@
-import {
-  createTarget,
-  executionsOf,
-  setExecution,
-  targetsOf,
-  updateTarget,
-  type Execution,
-  type Target,
-} from '../api/actions.ts';
+import { type Execution, type Target, executionsOf, targetsOf } from '../../../shared/zitadel/actions.ts';
+import { createTarget, setExecution, updateTarget } from '../api/actions.ts';
 import { Failure } from '../../failure.ts';
 import { Refused } from '../api/client.ts';
 import type { TargetWanted } from './file.ts';

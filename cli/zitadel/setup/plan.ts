@@ -1,6 +1,6 @@
+import type { Member } from '../../../shared/zitadel/accounts.ts';
 import { Failure } from '../../failure.ts';
 import type { ZitadelClient } from '../api/client.ts';
-import type { Member } from '../api/instance.ts';
 import type { Wanted } from './file.ts';
 import type { OutFile } from './out.ts';
 

@@ -1,13 +1,15 @@
 import {
+  type LoginPolicy,
+  instanceLoginPolicy,
+  organizationLoginPolicy,
+} from '../../../shared/zitadel/login-policy.ts';
+import {
   addIdpToLogin,
   addMultiFactor,
   addSecondFactor,
-  instanceLoginPolicy,
-  organizationLoginPolicy,
   sendsSms,
   writeInstanceLoginPolicy,
   writeOrganizationLoginPolicy,
-  type LoginPolicy,
 } from '../api/policies.ts';
 import { nameOf } from './identity-providers.ts';
 import { differences, known, Plan, type Setup } from './plan.ts';

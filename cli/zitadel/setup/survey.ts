@@ -1,5 +1,6 @@
-import { instanceMembers, instanceOf, permissionsOf } from '../api/instance.ts';
-import { ownUser } from '../api/machines.ts';
+import { instanceMembers, ownUser } from '../../../shared/zitadel/accounts.ts';
+import { instanceOf } from '../../../shared/zitadel/instance.ts';
+import { permissionsOf } from '../api/instance.ts';
 import { ownOrganization } from '../api/organizations.ts';
 import { Failure } from '../../failure.ts';
 import { accountsPart } from './accounts.ts';

@@ -1,5 +1,6 @@
+import { type Credential, patsOf } from '../../../shared/zitadel/credentials.ts';
 import { newestIds } from '../api/events.ts';
-import { createPat, patsOf, removePat, type Pat } from '../api/machines.ts';
+import { createPat, removePat } from '../api/machines.ts';
 import { RENEWED, type Plan, type Setup } from './plan.ts';
 
 const DAY_MS = 86_400_000;
@@ -44,7 +45,7 @@ export async function planToken(
 }
 
 interface TokenState {
-  readonly there: readonly Pat[];
+  readonly there: readonly Credential[];
   readonly variable: string;
   readonly before: readonly string[] | undefined;
   readonly wasThere: boolean;
@@ -58,7 +59,7 @@ function whyMade(
   now: number,
 ): string | undefined {
   if (!wasThere) return '';
-  const living = there.filter(({ expires }) => expires === '' || Date.parse(expires) > now);
+  const living = there.filter(({ expires }) => expires === null || expires.getTime() > now);
   const id = out.belongsTo(variable);
   const isHeld = out.get(variable) !== undefined && id !== undefined;
   const lives = isHeld && living.some((each) => each.id === id);
@@ -97,10 +98,10 @@ async function madeOf(client: Setup['client'], aggregate: string): Promise<reado
 async function currentPats(
   client: Setup['client'],
   user: Parameters<typeof patsOf>[1],
-): Promise<readonly Pat[]> {
+): Promise<readonly Credential[]> {
   const [listed, made] = await Promise.all([patsOf(client, user), madeOf(client, user.id)]);
   const unlisted = made.filter((id) => !listed.some((each) => each.id === id));
-  return [...listed, ...unlisted.map((id) => ({ id, userId: user.id, created: '', expires: '' }))];
+  return [...listed, ...unlisted.map((id) => ({ id, userId: user.id, created: null, expires: null }))];
 }
 
 function uncheckedToken(out: Setup['out'], variable: string, userName: string): string {

@@ -1,7 +1,6 @@
-import { rightsByUser } from '../api/administrators.ts';
+import { type ListedUser, machines, ownUser, rightsByUser } from '../../../shared/zitadel/accounts.ts';
+import { keysOf, patsOf, type Credential } from '../../../shared/zitadel/credentials.ts';
 import type { ZitadelClient } from '../api/client.ts';
-import { keysOf } from '../api/keys.ts';
-import { machines, ownUser, patsOf, type ListedUser } from '../api/machines.ts';
 
 export type Kind = 'pat' | 'key';
 
@@ -79,25 +78,18 @@ async function tokensOf(
   now: Date,
 ): Promise<Token[]> {
   const [pats, keys] = await Promise.all([patsOf(client, account), keysOf(client, account)]);
-  const living = pats.filter(({ expires }) => !isPast(dateOf(expires), now));
+  const living = pats.filter(({ expires }) => !isPast(expires, now));
   const isInUse = (id: string): boolean | null => {
     if (!account.isOwn) return false;
     if (inUse !== null) return id === inUse;
     const alive = living.some((each) => each.id === id);
     return alive && living.length > 1 ? null : alive;
   };
-  const shown = (kind: Kind, { id, created, expires }: (typeof pats | typeof keys)[number]): Token => ({
-    ...{ id, kind, account },
-    created: dateOf(created),
-    expires: dateOf(expires),
+  const shown = (kind: Kind, { id, created, expires }: Credential): Token => ({
+    ...{ id, kind, account, created, expires },
     inUse: kind === 'pat' ? isInUse(id) : false,
   });
   return [...pats.map((pat) => shown('pat', pat)), ...keys.map((key) => shown('key', key))];
-}
-
-function dateOf(text: string): Date | null {
-  const date = new Date(text);
-  return text === '' || Number.isNaN(date.getTime()) ? null : date;
 }
 
 export function isPast(date: Date | null, now: Date): boolean {

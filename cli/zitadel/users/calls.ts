@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { either, listed, Nothing, orAbsent, type ZitadelClient } from '../api/client.ts';
+import { either, listed, orAbsent } from '../../../shared/zitadel/reader.ts';
+import { Nothing, type ZitadelClient } from '../api/client.ts';
 import { Failure } from '../../failure.ts';
 
 const User = z.object({
