@@ -1,4 +1,4 @@
-/** `sallyport waves`, as a process, on a real Postgres and a real SMTP server on loopback. */
+/** `sallyport waves`, on a real Postgres and a real SMTP server on loopback. */
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -35,7 +35,7 @@ if (added < 12) process.on('exit', keep);
 const own = { exports: {} };
 script
   .runInThisContext()
-  .call(own.exports, own.exports, createRequire(filename), own, filename, dirname(filename));
+  .call(own.exports, own.exports, createRequire(filename), own, filename, dirname(filename), process);
 `;
 
 export interface Bundle {
@@ -100,7 +100,7 @@ export async function bundle({ folder, name, source, from, url }: Bundle): Promi
     legalComments: 'none',
     minifyWhitespace: true,
     banner: {
-      js: `(function (exports, require, module, __filename, __dirname) {
+      js: `(function (exports, require, module, __filename, __dirname, process) {
         const bundleUrl = require("node:url").pathToFileURL(__filename).href;
         // Without it pg loads all of fetch to see that it is not on Workers; from Node 21 on it is there.
         const navigator = { userAgent: 'Node.js' };`,

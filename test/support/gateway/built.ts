@@ -33,7 +33,7 @@ async function quickBuild(folder: string): Promise<void> {
   const [functions, cli] = [join(ROOT, 'functions'), join(ROOT, 'cli')];
   const node = (await readFile(join(functions, 'node.ts'), 'utf8')).replace('  await main(', '  void main(');
   const sallyport = `import { main } from './main.ts';
-    void main(process.argv).then((code) => { if (code !== 0) process.exitCode = code; });`;
+    export const ended = main(process.argv).then((code) => { if (code !== 0) process.exitCode = code; });`;
   await bundle({ folder, name: 'node', source: node, from: functions });
   await bundle({ folder, name: 'sallyport', source: sallyport, from: cli });
 }
