@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { identifier, sql } from '../../shared/ports/database.ts';
 import { runChild } from '../children/child.ts';
-import { postgresVariables } from '../children/postgres.ts';
+import { connectionTo, postgresVariables } from '../children/postgres.ts';
 import { postgresProgram } from '../children/programs.ts';
 import { Failure } from '../failure.ts';
 import { interruption } from '../terminal.ts';
@@ -78,11 +78,6 @@ async function restoreInto(work: Rebuilding, least: number): Promise<void> {
     onStart,
     input: seal === null ? undefined : readPart(folder, part.file, seal),
   });
-}
-
-/** As a connection string: libpq would take a bare name with `=` in it for one. */
-function connectionTo(database: string): string {
-  return `dbname='${database.replaceAll(/[\\']/g, (character) => `\\${character}`)}'`;
 }
 
 /** Settings that are lists of names, which Postgres keeps quoted as they have to be written. */

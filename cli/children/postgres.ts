@@ -77,3 +77,8 @@ export function withDatabase(url: string, database: string): string {
   changed.pathname = `/${encodeURIComponent(database)}`;
   return changed.href;
 }
+
+/** For `--dbname`: libpq takes a bare name with `=` in it for a connection string. */
+export function connectionTo(database: string): string {
+  return `dbname='${database.replaceAll(/[\\']/g, (character) => `\\${character}`)}'`;
+}

@@ -1,5 +1,5 @@
-import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, delimiter, join } from 'node:path';
 import { Failure } from '../failure.ts';
 import { environment } from '../terminal.ts';
 import { runChild } from './child.ts';
@@ -16,6 +16,8 @@ export interface Program {
 
 /** Debian keeps the programs of each version in a folder of its own; those in PATH are of the newest. */
 const DEBIAN = '/usr/lib/postgresql';
+/** What Debian has in PATH: it looks for a cluster, and calls one of the programs in those folders. */
+const WRAPPER = 'pg_wrapper';
 const VERSION_MS = 10_000;
 /** As in `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, `17devel`, `18beta1`. */
 const VERSION = /\(PostgreSQL\) ((\d+)(?:\.\d+|devel|beta\d+|rc\d+)?)/;
@@ -37,7 +39,7 @@ export async function postgresProgram(name: PostgresProgram, least: number): Pro
 
 const found = new Map<PostgresProgram, Promise<readonly Program[]>>();
 
-/** By their versions, the oldest major first. Asked once: those in PATH may be scripts that look for a cluster first. */
+/** By their versions, the oldest major first. Asked once. */
 function installed(name: PostgresProgram): Promise<readonly Program[]> {
   const before = found.get(name);
   if (before !== undefined) return before;
@@ -60,7 +62,10 @@ export function inPath(name: string): string | undefined {
 function candidates(name: PostgresProgram): readonly string[] {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN) : [];
   const folders = [...versions.map((version) => join(DEBIAN, version, 'bin')), ...pathFolders()];
-  return folders.map((folder) => join(folder, name)).filter(isProgram);
+  const programs = folders.map((folder) => join(folder, name)).filter(isProgram);
+  return [...new Set(programs.map((path) => realpathSync(path)))].filter(
+    (path) => basename(path) !== WRAPPER,
+  );
 }
 
 function pathFolders(): readonly string[] {

@@ -74,8 +74,7 @@ describe.skipIf(postgresMissing)(
     beforeEach(async () => {
       asked.length = 0;
       instead = (path) => (path === '/ui/v2/login/loginname' ? new Response('sign in') : undefined);
-      for (const name of await ground.databases()) await ground.query(`drop database ${name} with (force)`);
-      await ground.make('zitadel', OLD);
+      await ground.reset(OLD);
     });
 
     const variables = () => ({
@@ -92,12 +91,20 @@ describe.skipIf(postgresMissing)(
       );
 
     it('waits for 401 of an admin route, checks tokens and Login v2, and signs a person in who is gone afterwards', async () => {
-      let starting = 2;
+      let [starting, unknown, unchecked] = [2, 1, 1];
       instead = (path, request) => {
         if (path === '/ui/v2/login/loginname') return new Response('sign in');
         // As Zitadel answers for a second after it reports ready.
         if (path === '/admin/v1/instances/me' && !request.headers.has('authorization') && starting-- > 0)
           return Response.json({ code: 14, message: 'connection error' }, { status: 503 });
+        // As it answers until its projections have what was just written.
+        if (path === '/v2/sessions' && unknown-- > 0)
+          return Response.json(
+            { code: 5, message: 'User could not be found (QUERY-Dfbg2)' },
+            { status: 404 },
+          );
+        if (path.startsWith('/v2/sessions/') && request.method === 'GET' && unchecked-- > 0)
+          return Response.json({ session: {} });
         return undefined;
       };
       const { code, stdout, stderr } = await ground.import(

@@ -20,7 +20,7 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
   let ground: ImportGround;
   beforeAll(async () => {
     ground = await openImportGround();
-    await ground.make('zitadel', OLD);
+    await ground.reset(OLD);
   });
   afterAll(() => ground.close());
 
@@ -161,7 +161,7 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
     await ground.query('create database zitadelno; ');
     await ground.query('create table orders (id int)', 'zitadelno');
     const { code, stderr } = await ground.import(ground.variables('zitadelno'), dump, '--yes');
-    expect(stderr).toContain("holds 1 tables, and they are not Zitadel's");
+    expect(stderr).toContain("holds 1 table that are not Zitadel's");
     expect(code).toBe(1);
     await ground.query('drop database zitadelno');
   });
@@ -178,13 +178,22 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
       await ground.dump('custom', NEW),
       { ZITADEL_DATABASE_URL: url },
     );
+    await ground.query('create role stranger login');
+    await refused(
+      /stranger may not create and drop databases .*stranger is no member of zitadel.*may not rename zitadel.*stranger may not read zitadel/,
+      await ground.dump('custom', NEW),
+      { ZITADEL_DATABASE_URL: ground.variables()['ZITADEL_DATABASE_URL']!.replace('postgres@', 'stranger@') },
+    );
     const dump = await ground.dump('plain', NEW);
     const strange = join(ground.folder, 'strange.sql');
     await writeFile(
       strange,
-      (await readFile(dump, 'utf8')).replaceAll('OWNER TO zitadel', 'OWNER TO absent'),
+      (await readFile(dump, 'utf8')).replaceAll('OWNER TO zitadel', 'OWNER TO "ab""sent"'),
     );
-    await refused(/there is no role absent, which the dump names/, strange);
+    await refused(
+      /there is no role ab"sent, which the dump names \(create role "ab""sent" login;\)/,
+      strange,
+    );
   });
 
   it('refuses a server that is away, and a password that is wrong, without showing it', async () => {

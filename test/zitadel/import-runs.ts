@@ -26,14 +26,14 @@ export async function until(child: ReturnType<typeof spawnSallyport>, words: str
   return { code, text };
 }
 
-/** Until the journal of the new run holds `words`. */
+/** Until the journal of the new run holds `words`, or the import is over. */
 export async function journalOf(
   ground: ImportGround,
   before: readonly string[],
-  child: ReturnType<typeof spawnSallyport>,
+  isOver: () => boolean,
   words: string,
 ): Promise<void> {
-  while (child.exitCode === null) {
+  while (!isOver()) {
     const [run] = (await runsIn(ground)).filter((name) => !before.includes(name));
     const file = run === undefined ? '' : join(ground.folder, 'backups', run, 'journal.jsonl');
     if (existsSync(file) && readFileSync(file, 'utf8').includes(words)) return;

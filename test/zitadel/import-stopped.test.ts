@@ -22,10 +22,7 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
     ground = await openImportGround();
   });
   afterAll(() => ground.close());
-  beforeEach(async () => {
-    for (const name of await ground.databases()) await ground.query(`drop database ${name} with (force)`);
-    await ground.make('zitadel', OLD);
-  });
+  beforeEach(() => ground.reset(OLD));
 
   it.each(['backup', 'restore', 'verify', 'swap'].slice(times(0, 3)))(
     'says what it left and how to go on and back when the connection is lost in %s',
@@ -35,13 +32,13 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
       // A session that is in the way keeps the swap waiting, so that there is a moment to lose the connection in.
       const held =
         step === 'swap' ? await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!) : undefined;
-      const child = spawnSallyport(ground.variables(), 'zitadel', 'import', dump, '--yes');
-      const said = until(child, undefined);
-      await journalOf(ground, before, child, `"step":"${step}","state":"begun"`);
+      let isOver = false;
+      const going = ground.import(ground.variables(), dump, '--yes').finally(() => (isOver = true));
+      await journalOf(ground, before, () => isOver, `"step":"${step}","state":"begun"`);
       await ground.query(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'sallyport%'",
       );
-      const { code, text } = await said;
+      const { code, stderr: text } = await going;
       await held?.close();
       if (code !== 0) {
         expect(text).toMatch(/state: zitadel is the former database/);
@@ -106,7 +103,7 @@ describe.skipIf(postgresMissing)('an import that is stopped (needs the postgresq
     await writeFile(broken, text);
     const child = spawnSallyport(ground.variables(), 'zitadel', 'import', broken, '--yes');
     const before = await runsIn(ground);
-    await journalOf(ground, before, child, '"step":"verify","state":"begun"');
+    await journalOf(ground, before, () => child.exitCode !== null, '"step":"verify","state":"begun"');
     child.kill('SIGKILL');
     await until(child, undefined);
     const other = await ground.import(ground.variables(), dump, '--resume', '--yes');

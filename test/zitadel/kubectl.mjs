@@ -33,9 +33,12 @@ if (verb === 'get' && what === 'deployments,statefulsets') {
   );
 } else if (verb === 'get' && what === 'pods') {
   const found = state.workloads.find(({ name }) => option('selector') === `app=${name}`);
-  answer(
-    Array.from({ length: found?.replicas ?? 0 }, (_, at) => ({ metadata: { name: `${found.name}-${at}` } })),
-  );
+  const running = Array.from({ length: found?.replicas ?? 0 }, (_, at) => ({
+    metadata: { name: `${found.name}-${at}` },
+    status: { phase: 'Running' },
+  }));
+  // A Job of the same labels, as charts have one for the set-up: its pod stays.
+  answer([...running, { metadata: { name: `${found?.name}-setup` }, status: { phase: 'Succeeded' } }]);
 } else if (verb === 'get' && what === 'secrets') {
   answer(state.secrets.map(({ name, data }) => ({ metadata: { name }, data })));
 } else if (verb === 'scale') {

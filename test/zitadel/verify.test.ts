@@ -11,7 +11,8 @@ import { verified, type VerifyCommand } from '../../cli/zitadel/verify/command.t
 import type { Verification } from '../../cli/zitadel/verify/verification.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { postgresBinaries, postgresMissing } from '../services/postgres.ts';
-import { sallyport, type Variables } from '../support/sallyport.ts';
+import type { Variables } from '../support/sallyport.ts';
+import { sallyportHere } from '../support/sallyport-here.ts';
 import { madeZitadel, type MadeZitadel } from './made.ts';
 import {
   RECORDED_ARCHIVE,
@@ -23,12 +24,11 @@ import {
 
 const run = promisify(execFile);
 
-/** In this process; variables of an operator need one of its own. */
 const verify = (database: string, options: VerifyCommand = {}): Promise<Verification> =>
   verified({ database, ...options });
 
 async function verifyAs(variables: Variables, ...args: readonly string[]) {
-  const { code, stdout, stderr } = await sallyport(variables, 'zitadel', 'verify', '--json', ...args);
+  const { code, stdout, stderr } = await sallyportHere(variables, 'zitadel', 'verify', '--json', ...args);
   return { code, stderr, report: JSON.parse(stdout) as Verification };
 }
 
@@ -87,6 +87,56 @@ describe('verify', () => {
       delete from projections.users14 where id = 'g1'; delete from projections.login_names3_users where id = 'g1';
       delete from projections.orgs1 where id = 'gone'; select made.caught_up('i1')`);
     expect(found(await verify(zitadel.url))).toEqual([]);
+  });
+
+  it('names memberships that were removed by hand, but none that ended with its person or its organisation', async () => {
+    await zitadel.run(`
+      create table projections.org_members4 (user_id text, user_resource_owner text, instance_id text, org_id text, primary key (instance_id, org_id, user_id));
+      select made.event('i1', 'instance', 'i1', 'instance.member.added', 'i1', jsonb_build_object('userId', 'u' || n)) from generate_series(1, 3) n;
+      select made.event('i1', 'org', 'acme', 'org.member.added', 'acme', jsonb_build_object('userId', 'u' || n)) from generate_series(1, 4) n;
+      select made.event('i1', 'org', 'acme', 'org.member.cascade.removed', 'acme', '{"userId": "u4"}');
+      select made.org('i1', 'gone', 'gone.example'); select made.human('i1', 'gone', 'g1', 'g1', 'g1@mail.example');
+      select made.event('i1', 'instance', 'i1', 'instance.member.added', 'i1', '{"userId": "g1"}');
+      select made.event('i1', 'org', 'gone', 'org.member.added', 'gone', '{"userId": "u1"}');
+      select made.event('i1', 'org', 'gone', 'org.removed', 'gone'), made.event('i1', 'user', 'u3', 'user.removed', 'acme');
+      delete from projections.users14 where id in ('u3', 'g1'); delete from projections.login_names3_users where id in ('u3', 'g1');
+      delete from projections.orgs1 where id = 'gone';
+      insert into projections.instance_members4 select now(), now(), 'u' || n, 'acme', '{}', 1, 'i1', 'i1', 'i1' from generate_series(1, 2) n;
+      insert into projections.org_members4 select 'u' || n, 'acme', 'i1', 'acme' from generate_series(1, 2) n;
+      select made.caught_up('i1'); insert into projections.current_states (projection_name, instance_id, position) values ('projections.org_members4', 'i1', 2000000000)`);
+    expect(found(await verify(zitadel.url))).toEqual([]);
+    await zitadel.run(
+      "delete from projections.instance_members4 where user_id = 'u1'; delete from projections.org_members4 where user_id = 'u2'; insert into projections.org_members4 values ('u9', 'acme', 'i1', 'acme')",
+    );
+    expect(found(await verify(zitadel.url))).toEqual([
+      'projections.instance_members4: 1 missing (i1 u1)',
+      'projections.org_members4: 1 missing (acme u2)',
+      'projections.org_members4: 1 too many (acme u9)',
+    ]);
+  });
+
+  it('names events that a projection has passed over, and notes those that failed for a time', async () => {
+    await zitadel.run(`
+      create table projections.failed_events (projection_name text);
+      create table projections.failed_events2 (projection_name text, instance_id text, aggregate_type text, aggregate_id text,
+        event_creation_date timestamptz, failed_sequence bigint, failure_count smallint, error text, last_failed timestamptz);
+      insert into projections.failed_events2 values ('projections.users14', 'i1', 'user', 'u1', now(), 3, 5, 'no', now()),
+        ('projections.orgs1', 'i1', 'org', 'acme', now(), 1, 2, 'no', now()),
+        ('projections.notifications', 'i1', 'user', 'u2', now(), 4, 5, 'no mail server', now())`);
+    const { ok, differs, notes } = await verify(zitadel.url);
+    expect(ok).toBe(false);
+    expect(differs).toMatchObject([
+      {
+        check: 'projections',
+        what: 'projections.users14 of instance i1',
+        found: '1 passed over after 5 attempts or more',
+        samples: ['user u1 3'],
+      },
+    ]);
+    expect(notes.filter(({ check }) => check === 'projections').map(({ what }) => what)).toEqual([
+      'projections.notifications of instance i1',
+      'projections.orgs1 of instance i1',
+    ]);
   });
 
   it('finds rows that no event accounts for', async () => {
@@ -149,7 +199,7 @@ describe('verify', () => {
     await zitadel.run(`select made.instance('i2', 'second.example.org', 'org2'); select made.org('i2', 'org2', 'org2.example.org');
       select made.human('i2', 'org2', 'u1', 'user1', 'user1@mail.example'); select made.caught_up('i2')`);
     for (const args of [['verify'], ['login-names', 'explain', 'user1'], ['login-names', 'list']]) {
-      const { code, stderr } = await sallyport({ ZITADEL_DATABASE_URL: zitadel.url }, 'zitadel', ...args);
+      const { code, stderr } = await sallyportHere({ ZITADEL_DATABASE_URL: zitadel.url }, 'zitadel', ...args);
       expect(code, args.join(' ')).toBe(2);
       expect(stderr).toMatch(/i1 .*id\.example\.org[^]*i2 .*second\.example\.org/);
     }

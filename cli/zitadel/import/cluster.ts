@@ -68,7 +68,16 @@ function workloadOf(item: Item): Workload {
   return { name: nameOf(item), selector: selector.join(','), replicas: item.spec.replicas };
 }
 
-const Pods = z.object({ items: z.array(z.object({ metadata: z.object({ name: z.string() }) })) });
+const Pods = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string() }),
+      status: z.object({ phase: z.string().default('') }).default({ phase: '' }),
+    }),
+  ),
+});
+/** Pods of Jobs with the same labels stay behind: nothing runs in them. */
+const ENDED = ['Succeeded', 'Failed'];
 const LOOK_MS = 1_000;
 
 /** Scales to 0, and waits until the pods are gone. Throws Failure with those that are not, in time. */
@@ -81,7 +90,8 @@ export async function scaleDown({ kubectl, facts, waitMs, signal }: Run): Promis
     const left: string[] = [];
     for (const { selector } of all) {
       const { items } = await kubectl.read(['get', 'pods', `--selector=${selector}`], Pods);
-      left.push(...items.map(({ metadata }) => metadata.name));
+      const running = items.filter(({ status }) => !ENDED.includes(status.phase));
+      left.push(...running.map(({ metadata }) => metadata.name));
     }
     if (left.length === 0) return;
     if (Date.now() > until) throw new Failure(`pods do not end: ${left.slice(0, 5).join(', ')}`);

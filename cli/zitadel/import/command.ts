@@ -25,7 +25,7 @@ import {
   type Server,
 } from './server.ts';
 import { carryOut } from './steps.ts';
-import { readTarget, withDatabaseOf, type TargetState } from './target.ts';
+import { stateOf, type TargetState } from './target.ts';
 
 export interface ImportCommand {
   readonly to?: 'kubernetes' | 'postgres';
@@ -82,7 +82,7 @@ async function begin(
   const dump = await inspectDump(source, { signal: interruption() });
   if (interruption().aborted) throw new Failure('interrupted: nothing was changed');
   const former = await findDatabase(server, server.target);
-  const state = former && (await withDatabaseOf(server, former.name, readTarget));
+  const state = former && (await stateOf(server, former.name));
   const kubectl = to === 'kubernetes' ? openKubectl(config.kube, { signal: interruption() }) : null;
   const workloads = kubectl === null ? { zitadel: [], login: [] } : await findWorkloads(kubectl, options);
   const owner = await ownerOf(server, dump, former, state);
@@ -98,8 +98,9 @@ async function begin(
   refuse(plan, options);
   if (options.plan !== undefined) await keepPlan(options.plan, plan);
   if (options.dryRun === true) {
-    if (options.json === true) printJson({ ok: true, dry_run: true, ...plan });
-    else for (const line of [...planLines(plan), 'nothing was changed']) print(line);
+    const next = 'the same without --dry-run';
+    if (options.json === true) printJson({ ok: true, dry_run: true, ...plan, next });
+    else for (const line of [...planLines(plan), `nothing was changed. next: ${next}`]) print(line);
     return;
   }
   for (const line of planLines(plan)) note(line);

@@ -1,6 +1,6 @@
 import { confirmed } from '../../confirm.ts';
 import { Failure } from '../../failure.ts';
-import { note, print, printJson } from '../../terminal.ts';
+import { print, printJson } from '../../terminal.ts';
 import { withRun, type RunCommand } from './recover.ts';
 import { factsOf } from './run.ts';
 import { dropDatabase, findDatabase, type Found } from './server.ts';
@@ -32,6 +32,7 @@ export async function runFinish(wanted: string | undefined, options: RunCommand)
         options,
         { dry_run: true, run: journal.run, removes: found.name },
         `${describe(found)} would be removed${stays}`,
+        `sallyport zitadel import finish ${journal.run}`,
       );
       return;
     }
@@ -44,7 +45,6 @@ export async function runFinish(wanted: string | undefined, options: RunCommand)
       { run: journal.run, removed: found.name, backup: backup ?? null },
       `${found.name} is removed${stays}`,
     );
-    note('next: sallyport backup create');
   });
 }
 
@@ -52,7 +52,9 @@ function describe({ name, bytes }: Found): string {
   return `${name} (${sizeOf(bytes)})`;
 }
 
-function report({ json }: RunCommand, machine: object, line: string): void {
-  if (json === true) printJson({ ok: true, ...machine });
-  else print(line);
+const AFTER = 'sallyport backup create';
+
+function report({ json }: RunCommand, machine: object, line: string, next = AFTER): void {
+  if (json === true) printJson({ ok: true, ...machine, next });
+  else for (const each of [line, `next: ${next}`]) print(each);
 }

@@ -4,7 +4,7 @@ import { readText } from '../../input.ts';
 import { writePrivately } from '../../private-file.ts';
 import { Failure } from '../../failure.ts';
 import { rowsOf, type Dump } from '../dump/inspect.ts';
-import type { Check } from './preflight/check.ts';
+import { numbered, type Check } from './preflight/check.ts';
 import type { RunFacts } from './run.ts';
 import { sizeOf } from './size.ts';
 import { STEPS } from './steps.ts';
@@ -20,7 +20,11 @@ const Identity = z.object({
 export interface Plan {
   readonly identity: z.output<typeof Identity>;
   readonly dump: Readonly<Record<string, unknown>>;
-  readonly target: Readonly<Record<string, unknown>>;
+  readonly target: {
+    readonly database: string;
+    readonly server: string;
+    readonly workloads: readonly { readonly name: string; readonly replicas: number }[];
+  };
   readonly checks: readonly Check[];
   readonly steps: readonly { readonly name: string; readonly does: string }[];
 }
@@ -73,11 +77,14 @@ export function planOf({ dump, checks, facts, api }: Planned): Plan {
 }
 
 /** For people. */
-export function planLines({ identity, dump, checks, steps }: Plan): readonly string[] {
+export function planLines({ identity, dump, target, checks, steps }: Plan): readonly string[] {
   const mark = { ok: 'ok', warning: 'warning', skipped: 'skipped', no: 'NO' };
   return [
     `${identity.dump.file} (${String(dump['format'])}, ${sizeOf(Number(dump['bytes']))}) into ${identity.server}`,
     ...checks.map(({ name, verdict, says }) => `  ${mark[verdict].padEnd(8)} ${name}: ${says}`),
+    ...target.workloads.map(
+      ({ name, replicas }) => `  in the cluster: ${name}, ${numbered(replicas, 'replica')}`,
+    ),
     'what will be done:',
     ...steps.map(({ name, does }, at) => `  ${String(at + 1).padStart(2)}. ${name}: ${does}`),
   ];

@@ -73,7 +73,11 @@ export async function runRecover(wanted: string | undefined, options: RunCommand
     const way = await wayBack(server, journal);
     const { by, says } = way;
     if (options.dryRun === true) {
-      show(options, { dry_run: true, run: journal.run, by, says }, [says, 'nothing was changed']);
+      const next = `sallyport zitadel import recover ${journal.run}`;
+      show(options, { dry_run: true, run: journal.run, by, says, next }, [
+        says,
+        `nothing was changed. next: ${next}`,
+      ]);
       return;
     }
     await confirmed({ what: `import ${journal.run}: ${says}`, name: facts.target }, options.yes);

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { pause } from '../../../shared/ports/runtime.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import { runChild, type ChildCall } from '../../children/child.ts';
-import { postgresVariables } from '../../children/postgres.ts';
+import { connectionTo, postgresVariables } from '../../children/postgres.ts';
 import { postgresProgram, type Program } from '../../children/programs.ts';
 import { Failure } from '../../failure.ts';
 import { note } from '../../terminal.ts';
@@ -97,7 +97,7 @@ async function byPgRestore(run: Run, restoring: Restoring): Promise<void> {
       '--no-password',
       `--jobs=${jobs}`,
       `--format=${source.format}`,
-      `--dbname=${into}`,
+      `--dbname=${connectionTo(into)}`,
       source.file,
     ],
   });

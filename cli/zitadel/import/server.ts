@@ -120,7 +120,7 @@ const HolderRow = z.object({
   state: z.string(),
 });
 
-/** Who is connected to any of the databases. */
+/** Who is connected to any of the databases. Of the sessions of other roles a role without pg_read_all_stats sees hardly more than the user. */
 export async function sessionsOf(
   { session }: Server,
   names: readonly string[],
@@ -129,7 +129,8 @@ export async function sessionsOf(
     sql`select pid, coalesce(usename::text, '') as user, coalesce(application_name, '') as application,
           coalesce(host(client_addr), 'local') as address, coalesce(state, '') as state
         from pg_stat_activity
-        where datname = any(${names}::text[]) and backend_type in ('client backend', 'walsender', 'logical replication worker')
+        where datname = any(${names}::text[])
+          and coalesce(backend_type, 'client backend') in ('client backend', 'walsender', 'logical replication worker')
         order by backend_start`,
     HolderRow,
   );
@@ -151,13 +152,14 @@ export async function ownRole({ session }: Server): Promise<Role> {
   return row;
 }
 
-/** Of these roles: which exist, and whether the session's role may act as them. */
+/** Of these roles: which exist, and whether the session's role may act as them; since 16 membership alone does not say so. */
 export async function rolesAmong(
   { session }: Server,
   names: readonly string[],
 ): Promise<readonly { readonly name: string; readonly member: boolean }[]> {
   return session.query(
-    sql`select rolname::text as name, pg_has_role(current_user, oid, 'member') as member
+    sql`select rolname::text as name,
+          pg_has_role(current_user, oid, case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end) as member
         from pg_roles where rolname = any(${names}::text[])`,
     z.object({ name: z.string(), member: z.boolean() }),
   );

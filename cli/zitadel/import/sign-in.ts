@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { pause } from '../../../shared/ports/runtime.ts';
 import { orAbsent } from '../../../shared/zitadel/reader.ts';
 import { webRandom } from '../../../shared/runtime.ts';
 import { Failure } from '../../failure.ts';
@@ -10,18 +11,24 @@ const Made = z.object({ id: z.string() });
 const Session = z.object({ sessionId: z.string(), sessionToken: z.string() });
 const Checked = z.object({
   session: z.object({
-    factors: z.object({
-      user: z.object({ id: z.string() }).optional(),
-      password: z.object({ verifiedAt: z.string() }).optional(),
-    }),
+    factors: z
+      .object({
+        user: z.object({ id: z.string() }).optional(),
+        password: z.object({ verifiedAt: z.string() }).optional(),
+      })
+      .default({}),
   }),
 });
+
+/** What was just written comes into Zitadel's projections a moment later; until then it answers 404, or without it. */
+const SETTLE_MS = 15_000;
+const LOOK_MS = 250;
 
 /**
  * Signs a person in with a password, as Login v2 does, and removes that person again: nobody's own password is needed, and nobody is
  * left behind, also when the check fails. Throws Failure.
  */
-export async function signIn({ api, journal }: Run): Promise<Readonly<Record<string, unknown>>> {
+export async function signIn({ api, journal, signal }: Run): Promise<Readonly<Record<string, unknown>>> {
   if (api?.token == null) return { says: 'skipped: ZITADEL_SERVICE_TOKEN is not set' };
   const { url, token } = api;
   const client = clientFor({ url, token });
@@ -32,7 +39,7 @@ export async function signIn({ api, journal }: Run): Promise<Readonly<Record<str
   const password = `Aa1!${random.hex(16)}`;
   const userId = await create(client, { organization, username, password });
   try {
-    await check(client, userId, password);
+    await check(client, { userId, password, signal });
   } finally {
     await orAbsent(
       client.call(Nothing, { method: 'DELETE', path: `/v2/users/${userId}`, right: 'user.delete' }),
@@ -85,7 +92,13 @@ async function create(
   return (await client.call(Made, call)).id;
 }
 
-async function check(client: ZitadelClient, userId: string, password: string): Promise<void> {
+interface Checking {
+  readonly userId: string;
+  readonly password: string;
+  readonly signal: AbortSignal;
+}
+
+async function check(client: ZitadelClient, { userId, password, signal }: Checking): Promise<void> {
   const body = { checks: { user: { userId }, password: { password } } };
   const call = {
     method: 'POST',
@@ -94,14 +107,16 @@ async function check(client: ZitadelClient, userId: string, password: string): P
     secrets: [password],
     right: 'session.write',
   } as const;
-  const { sessionId, sessionToken } = await client.call(Session, call);
-  const { session } = await client.call(Checked, {
-    method: 'GET',
-    path: `/v2/sessions/${sessionId}`,
-    right: 'session.read',
+  const begun = await settled(signal, () => orAbsent(client.call(Session, call)));
+  if (begun === undefined) throw new Failure('Zitadel does not find the person that it has just made');
+  const { sessionId, sessionToken } = begun;
+  const isSignedIn = await settled(signal, async () => {
+    const path = `/v2/sessions/${sessionId}`;
+    const found = await orAbsent(client.call(Checked, { method: 'GET', path, right: 'session.read' }));
+    const { user, password: factor } = found?.session.factors ?? {};
+    return user?.id === userId && factor !== undefined ? true : undefined;
   });
-  const { user, password: factor } = session.factors;
-  if (user?.id !== userId || factor === undefined)
+  if (isSignedIn !== true)
     throw new Failure('the session does not hold the person and the password that were checked');
   const end = {
     method: 'DELETE',
@@ -110,4 +125,15 @@ async function check(client: ZitadelClient, userId: string, password: string): P
     right: 'session.delete',
   } as const;
   await orAbsent(client.call(Nothing, end));
+}
+
+/** What `look` returns as soon as it returns something; undefined when it does not in time. */
+async function settled<T>(signal: AbortSignal, look: () => Promise<T | undefined>): Promise<T | undefined> {
+  const until = Date.now() + SETTLE_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined || Date.now() > until) return found;
+    await pause(LOOK_MS, signal);
+    signal.throwIfAborted();
+  }
 }

@@ -1,8 +1,9 @@
 import * as z from 'zod';
-import { identifier, sql } from '../../../shared/ports/database.ts';
+import { DatabaseError, identifier, sql } from '../../../shared/ports/database.ts';
 import type { DatabaseSession } from '../../../shared/database/session.ts';
 import { withDatabase } from '../../children/postgres.ts';
 import { openSession } from '../../deps.ts';
+import { Failure } from '../../failure.ts';
 import { serverFailure, type Server } from './server.ts';
 
 export type Reads = Pick<DatabaseSession, 'query'>;
@@ -27,6 +28,8 @@ export async function withDatabaseOf<T>(
 
 /** What the target database holds now. */
 export interface TargetState {
+  /** False: the role may not look, and nothing else here says anything. */
+  readonly isReadable: boolean;
   /** Tables of its own, whatever they are. */
   readonly tables: number;
   /** Null: it is none of Zitadel's. */
@@ -35,11 +38,25 @@ export interface TargetState {
     readonly owner: string;
     /** Names of the setup steps that are done. */
     readonly steps: readonly string[];
-    readonly domains: readonly string[];
   } | null;
 }
 
-export async function readTarget(session: Reads): Promise<TargetState> {
+const UNREADABLE: TargetState = { isReadable: false, tables: 0, zitadel: null };
+/** SQLSTATE insufficient_privilege. */
+const FORBIDDEN = '42501';
+
+/** Throws Failure where the server is away; a role that may not read the database is no failure here. */
+export async function stateOf(server: Server, name: string): Promise<TargetState> {
+  try {
+    return await withDatabaseOf(server, name, readTarget);
+  } catch (error) {
+    const cause = error instanceof Failure ? error.cause : undefined;
+    if (cause instanceof DatabaseError && cause.code === FORBIDDEN) return UNREADABLE;
+    throw error;
+  }
+}
+
+async function readTarget(session: Reads): Promise<TargetState> {
   const [found] = await session.query(
     sql`select (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
              where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema')::int as tables,
@@ -48,21 +65,14 @@ export async function readTarget(session: Reads): Promise<TargetState> {
     z.object({ tables: z.number(), owner: z.string().nullable() }),
   );
   const { tables = 0, owner = null } = found ?? {};
-  if (owner === null) return { tables, zitadel: null };
+  if (owner === null) return { isReadable: true, tables, zitadel: null };
   const steps = await session.query(
     sql`select distinct payload ->> 'name' as name from eventstore.events2
         where instance_id = '' and aggregate_type = 'system' and payload ->> 'name' is not null
           and event_type in ('system.migration.done', 'system.migration.repeatable.done')`,
     z.object({ name: z.string() }),
   );
-  const domains = await session.query(
-    sql`select domain from projections.instance_domains`,
-    z.object({ domain: z.string() }),
-  );
-  return {
-    tables,
-    zitadel: { owner, steps: steps.map(({ name }) => name), domains: domains.map(({ domain }) => domain) },
-  };
+  return { isReadable: true, tables, zitadel: { owner, steps: steps.map(({ name }) => name) } };
 }
 
 const Table = z.object({ schema: z.string(), name: z.string() });

@@ -71,6 +71,7 @@ function printVerification({
   differs,
   notes,
   ok,
+  next,
 }: Verification): void {
   print(database);
   for (const { id, name, domains, web_keys, login_v2 } of instances)
@@ -81,11 +82,9 @@ function printVerification({
   for (const [name, count] of Object.entries(counts)) print(`  ${name.padEnd(width)} ${count}`);
   print(`masterkey: ${masterkey}`);
   for (const finding of notes) print(`${colors.yellow('note')} ${lineOf(finding)}`);
-  if (ok)
-    print(
-      `${colors.green('nothing differs')}. next: \`sallyport zitadel login-names list\` prints who may sign in`,
-    );
+  if (ok) print(colors.green('nothing differs'));
   else printTable(differs);
+  print(`next: ${next}`);
 }
 
 function lineOf({ check, what, expected, found, samples }: Finding): string {
@@ -107,7 +106,4 @@ function printTable(differs: readonly Finding[]): void {
     );
     if ('samples' in row && row.samples.length > 0) print(colors.dim(`  such as ${row.samples.join(', ')}`));
   }
-  print(
-    'next: rows and names come back when a projection is built anew: `zitadel setup --init-projections`, or a restore; then run this again',
-  );
 }

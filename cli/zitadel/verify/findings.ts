@@ -1,7 +1,15 @@
 /** One line of what differs, or of what is worth knowing. */
 export interface Finding {
   readonly check:
-    'projections' | 'people' | 'entities' | 'web keys' | 'domains' | 'login v2' | 'masterkey' | 'against';
+    | 'projections'
+    | 'people'
+    | 'entities'
+    | 'memberships'
+    | 'web keys'
+    | 'domains'
+    | 'login v2'
+    | 'masterkey'
+    | 'against';
   /** What it is about: a table, a projection, an instance. */
   readonly what: string;
   readonly expected: string;

@@ -7,8 +7,10 @@ import { SAMPLES, type Finding } from './findings.ts';
 interface Kind {
   readonly check: Finding['check'];
   readonly aggregate: string;
-  /** Where the id is: absent for that of the aggregate. */
-  readonly key?: string;
+  /** Of an event; it names one thing within the instance. */
+  readonly id: Sql;
+  /** Where an event has the person to whom the thing belongs: it ends with that person. */
+  readonly person?: string;
   readonly added: readonly string[];
   readonly removed: readonly string[];
   /** Ends all things below the aggregate. */
@@ -19,60 +21,83 @@ interface Kind {
 interface TableOf {
   readonly projection: string;
   readonly part?: string;
-  readonly id: string;
+  /** Of a row `t`. */
+  readonly id: Sql;
   /** Events that put something into this table; absent: all that add. */
   readonly by?: readonly string[];
 }
 
 const HUMANS = ['user.human.added', 'user.human.selfregistered', 'user.added', 'user.selfregistered'];
 const MACHINES = ['user.machine.added'];
+const AGGREGATE = sql`aggregate_id`;
+
+/** Members of an aggregate: one person may be a member of many. */
+function members(aggregate: string, owner: Sql): Kind {
+  const type = (change: string): string => `${aggregate}.member.${change}`;
+  return {
+    check: 'memberships',
+    aggregate,
+    id: sql`aggregate_id || ' ' || (payload ->> 'userId')`,
+    person: 'userId',
+    added: [type('added')],
+    removed: [type('removed'), type('cascade.removed')],
+    ended: `${aggregate}.removed`,
+    tables: [{ projection: `${aggregate}_members`, id: sql`${owner} || ' ' || t.user_id` }],
+  };
+}
 
 export const KINDS: readonly Kind[] = [
   {
     check: 'people',
     aggregate: 'user',
+    id: AGGREGATE,
     added: [...HUMANS, ...MACHINES],
     removed: ['user.removed'],
     tables: [
-      { projection: 'users', id: 'id' },
-      { projection: 'login_names', part: 'users', id: 'id' },
-      { projection: 'users', part: 'humans', id: 'user_id', by: HUMANS },
-      { projection: 'users', part: 'notifications', id: 'user_id', by: HUMANS },
-      { projection: 'users', part: 'machines', id: 'user_id', by: MACHINES },
+      { projection: 'users', id: sql`t.id` },
+      { projection: 'login_names', part: 'users', id: sql`t.id` },
+      { projection: 'users', part: 'humans', id: sql`t.user_id`, by: HUMANS },
+      { projection: 'users', part: 'notifications', id: sql`t.user_id`, by: HUMANS },
+      { projection: 'users', part: 'machines', id: sql`t.user_id`, by: MACHINES },
     ],
   },
   {
     check: 'entities',
     aggregate: 'org',
+    id: AGGREGATE,
     added: ['org.added'],
     removed: ['org.removed'],
-    tables: [{ projection: 'orgs', id: 'id' }],
+    tables: [{ projection: 'orgs', id: sql`t.id` }],
   },
   {
     check: 'entities',
     aggregate: 'project',
+    id: AGGREGATE,
     added: ['project.added'],
     removed: ['project.removed'],
-    tables: [{ projection: 'projects', id: 'id' }],
+    tables: [{ projection: 'projects', id: sql`t.id` }],
   },
   {
     check: 'entities',
     aggregate: 'project',
-    key: 'appId',
+    id: sql`payload ->> 'appId'`,
     added: ['project.application.added'],
     removed: ['project.application.removed'],
     ended: 'project.removed',
-    tables: [{ projection: 'apps', id: 'id' }],
+    tables: [{ projection: 'apps', id: sql`t.id` }],
   },
   {
     check: 'entities',
     aggregate: 'user',
-    key: 'tokenId',
+    id: sql`payload ->> 'tokenId'`,
     added: ['user.pat.added'],
     removed: ['user.pat.removed'],
     ended: 'user.removed',
-    tables: [{ projection: 'personal_access_tokens', id: 'id' }],
+    tables: [{ projection: 'personal_access_tokens', id: sql`t.id` }],
   },
+  members('instance', sql`t.id`),
+  members('org', sql`t.org_id`),
+  members('project', sql`t.project_id`),
 ];
 
 const Row = z.object({
@@ -89,7 +114,10 @@ export async function foldedAway(
   instances: readonly string[],
   kind: Kind,
 ): Promise<readonly Finding[]> {
-  const arms = kind.tables.map((table) => comparison(zitadel, table, instances));
+  const arms = kind.tables
+    .filter(({ projection }) => kind.check !== 'memberships' || zitadel.catalogue.nameOf(projection) !== null)
+    .map((table) => comparison(zitadel, table, instances));
+  if (arms.length === 0) return [];
   const rows = await zitadel.query(sql`${alive(kind, instances)} ${join(arms, sql` union all `)}`, Row);
   return rows.flatMap(({ what, missing, missing_ids, extra, extra_ids }) => [
     ...(missing === 0
@@ -111,10 +139,9 @@ function finding(
   return { check: kind.check, what, expected, found, samples, fault: true };
 }
 
-/** What was added and not removed since, nor its aggregate or organisation; `type`: what added it last. */
-function alive(kind: Kind, instances: readonly string[]): Sql {
-  const { aggregate, key, added, removed, ended } = kind;
-  const id = key === undefined ? sql`aggregate_id` : sql`payload ->> ${key}::text`;
+/** What was added and not removed since, nor its aggregate, organisation or person; `type`: what added it last. */
+function alive({ aggregate, id, person, added, removed, ended }: Kind, instances: readonly string[]): Sql {
+  const whose = person === undefined ? sql`null::text` : sql`max(payload ->> ${person}::text)`;
   const above =
     ended === undefined
       ? empty
@@ -126,7 +153,7 @@ function alive(kind: Kind, instances: readonly string[]): Sql {
       select instance_id, aggregate_id as id, max(position) as at from eventstore.events2
       where aggregate_type = 'org' and event_type = 'org.removed' and instance_id = any(${instances}) group by 1, 2),
     folded as (
-      select instance_id, ${id} as id, aggregate_id, max(owner) as org,
+      select instance_id, ${id} as id, aggregate_id, max(owner) as org, ${whose} as person,
         max(position) filter (where event_type = any(${added})) as at,
         max(position) filter (where event_type = any(${removed})) as removed_at,
         max(event_type) filter (where event_type = any(${added})) as type
@@ -136,8 +163,14 @@ function alive(kind: Kind, instances: readonly string[]): Sql {
     alive as materialized (
       select f.instance_id, f.id, f.type from folded f
       where f.at is not null and (f.removed_at is null or f.removed_at < f.at)
-        and not exists (select 1 from gone g where g.instance_id = f.instance_id and g.id = f.org and g.at >= f.at)${above})`;
+        and not exists (select 1 from gone g where g.instance_id = f.instance_id and g.id = f.org and g.at >= f.at)${above}${person === undefined ? empty : PERSON_LIVES})`;
 }
+
+/** Not removed since, nor the organisation that the person is in. */
+const PERSON_LIVES = sql` and not exists (select 1 from eventstore.events2 p
+    where p.instance_id = f.instance_id and p.aggregate_type = 'user' and p.aggregate_id = f.person
+      and ((p.event_type = 'user.removed' and p.position > f.at)
+        or exists (select 1 from gone g where g.instance_id = p.instance_id and g.id = p.owner and g.at >= f.at)))`;
 
 function comparison(
   { catalogue }: ZitadelDatabase,
@@ -146,14 +179,13 @@ function comparison(
 ): Sql {
   const table = catalogue.table(projection, part);
   const name = `projections.${catalogue.nameOf(projection, part) ?? ''}`;
-  const column = id === 'id' ? sql`t.id` : sql`t.user_id`;
   const which = by === undefined ? empty : sql` where type = any(${by})`;
   return sql`select ${name}::text as what,
       count(*) filter (where t.instance_id is null) as missing,
       coalesce((array_agg(a.id order by a.id) filter (where t.instance_id is null))[1:${SAMPLES}::int], '{}') as missing_ids,
       count(*) filter (where a.instance_id is null) as extra,
-      coalesce((array_agg(${column} order by ${column}) filter (where a.instance_id is null))[1:${SAMPLES}::int], '{}') as extra_ids
+      coalesce((array_agg(${id} order by ${id}) filter (where a.instance_id is null))[1:${SAMPLES}::int], '{}') as extra_ids
     from (select * from alive${which}) a
     full join (select * from ${table} where instance_id = any(${instances})) t
-      on t.instance_id = a.instance_id and ${column} = a.id`;
+      on t.instance_id = a.instance_id and ${id} = a.id`;
 }

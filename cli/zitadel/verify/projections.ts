@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { sql } from '../../../shared/ports/database.ts';
 import type { ZitadelDatabase } from '../database/open.ts';
-import type { Finding } from './findings.ts';
+import { SAMPLES, type Finding } from './findings.ts';
 import { REDUCES, reduces } from './reducers.ts';
 
 const EventType = z.object({
@@ -77,6 +77,50 @@ function behind(name: string, instance: string, position: string, missed: readon
     samples: missed.map(({ type }) => type),
     fault: true,
   };
+}
+
+/** As often as Zitadel tries before it passes over an event, unless Projections.MaxFailureCount says otherwise. */
+const GIVEN_UP = 5;
+const Failed = z.object({
+  name: z.string(),
+  instance: z.string(),
+  given_up: z.number(),
+  tried: z.number(),
+  ids: z.array(z.string()),
+});
+
+/**
+ * Events that a projection could not reduce. It goes on without one after some attempts, so that its position says nothing; one that
+ * succeeded later leaves its line behind, below that number. A fault where rows may be lacking by it, else a note.
+ */
+export async function eventsFailed(
+  zitadel: ZitadelDatabase,
+  instances: readonly string[],
+): Promise<readonly Finding[]> {
+  const { catalogue } = zitadel;
+  if (catalogue.nameOf('failed_events') === null) return [];
+  const rows = await zitadel.query(
+    sql`select projection_name as name, instance_id as instance,
+          count(*) filter (where failure_count >= ${GIVEN_UP}::int) as given_up, count(*) as tried,
+          (array_agg(concat_ws(' ', aggregate_type, aggregate_id, failed_sequence)
+            order by failure_count desc, failed_sequence))[1:${SAMPLES}::int] as ids
+        from ${catalogue.table('failed_events')} where instance_id = any(${instances}) group by 1, 2 order by 1, 2`,
+    Failed,
+  );
+  const reducing = new Set(
+    Object.keys(REDUCES).map((projection) => `projections.${catalogue.versionOf(projection) ?? ''}`),
+  );
+  return rows.map(({ name, instance, given_up, tried, ids }) => ({
+    check: 'projections',
+    what: `${name} of instance ${instance}`,
+    expected: 'every event reduced',
+    found:
+      given_up > 0
+        ? `${given_up} passed over after ${GIVEN_UP} attempts or more`
+        : `${tried} failed for a time`,
+    samples: ids,
+    fault: given_up > 0 && reducing.has(name),
+  }));
 }
 
 /** Of decimals as Postgres writes them, which a number would round. */

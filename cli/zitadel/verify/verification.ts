@@ -6,7 +6,7 @@ import { countsOf, patsOf, type Counts, type Pat } from './counts.ts';
 import type { Finding } from './findings.ts';
 import { foldedAway, KINDS } from './folding.ts';
 import { proveFor } from './masterkey.ts';
-import { eventTypes, projectionsBehind } from './projections.ts';
+import { eventsFailed, eventTypes, projectionsBehind } from './projections.ts';
 import { REDUCES } from './reducers.ts';
 import { settingsOf, type InstanceSettings } from './settings.ts';
 
@@ -22,7 +22,15 @@ export interface Verification {
   readonly masterkey: 'fits' | 'foreign' | 'not proven' | 'not checked';
   readonly differs: readonly Finding[];
   readonly notes: readonly Finding[];
+  /** What to do. */
+  readonly next: string;
 }
+
+const NEXT = {
+  ok: '`sallyport zitadel login-names list` prints who may sign in',
+  differs:
+    'rows and names come back when a projection is built anew: `zitadel setup --init-projections`, or a restore; then run this again',
+};
 
 export interface VerifyOptions {
   /** Absent: all. */
@@ -46,7 +54,10 @@ export async function verifyDatabase(
   onStep('events');
   const types = await eventTypes(zitadel, ids);
   onStep('projections');
-  const findings: Finding[] = [...(await projectionsBehind(zitadel, ids, types))];
+  const findings: Finding[] = [
+    ...(await projectionsBehind(zitadel, ids, types)),
+    ...(await eventsFailed(zitadel, ids)),
+  ];
   for (const kind of KINDS) {
     onStep(`life of ${kind.tables[0]?.projection ?? kind.aggregate}`);
     findings.push(...(await foldedAway(zitadel, ids, kind)));
@@ -65,17 +76,15 @@ export async function verifyDatabase(
     ...(await countsOf(zitadel, ids)),
     events: types.reduce((sum, each) => sum + each.events, 0),
   };
-  return {
-    ok: !all.some((each) => each.fault),
+  const report = {
     database: zitadel.shown,
     instances: settings,
     counts,
     projections: projectionsOf(zitadel),
     pats: await patsOf(zitadel, ids),
     masterkey: proof.masterkey,
-    differs: all.filter((each) => each.fault),
-    notes: all.filter((each) => !each.fault),
   };
+  return judged(report, all);
 }
 
 function projectionsOf({ catalogue }: ZitadelDatabase): Record<string, string> {
@@ -87,15 +96,18 @@ function projectionsOf({ catalogue }: ZitadelDatabase): Record<string, string> {
   );
 }
 
+type Report = Omit<Verification, 'ok' | 'differs' | 'notes' | 'next'>;
+
+function judged(report: Report, findings: readonly Finding[]): Verification {
+  const differs = findings.filter(({ fault }) => fault);
+  const ok = differs.length === 0;
+  const notes = findings.filter(({ fault }) => !fault);
+  return { ...report, ok, differs, notes, next: ok ? NEXT.ok : NEXT.differs };
+}
+
 /** The same with more findings. */
 export function withFindings(verification: Verification, findings: readonly Finding[]): Verification {
-  const faults = findings.filter(({ fault }) => fault);
-  return {
-    ...verification,
-    ok: verification.ok && faults.length === 0,
-    differs: [...verification.differs, ...faults],
-    notes: [...verification.notes, ...findings.filter(({ fault }) => !fault)],
-  };
+  return judged(verification, [...verification.differs, ...verification.notes, ...findings]);
 }
 
 async function provedMasterkey(

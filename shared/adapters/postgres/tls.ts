@@ -8,6 +8,8 @@ import type { ClientConfig } from 'pg';
  */
 export async function connectionTo(text: string, timeoutMs: number): Promise<ClientConfig> {
   const url = new URL(text);
+  // The driver decodes by decodeURI, which leaves `%2F` and `%3D`, say, as they are.
+  url.pathname = encodeURI(decodeURIComponent(url.pathname));
   const mode = url.searchParams.get('sslmode');
   if (mode === 'require') url.searchParams.set('sslmode', 'verify-full');
   if (mode !== 'prefer' && mode !== 'allow') return { connectionString: url.href };

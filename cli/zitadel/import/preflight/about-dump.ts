@@ -2,11 +2,18 @@ import { rowsOf } from '../../dump/inspect.ts';
 import { proveMasterkey } from '../../dump/masterkey.ts';
 import { sizeOf } from '../size.ts';
 import { stepsAgainst, stepsAgainstVersion, type StepsVerdict } from '../versions.ts';
-import { some, type Check, type Preflight } from './check.ts';
+import { numbered, some, type Check, type Preflight } from './check.ts';
 
 export function product({ dump }: Preflight): Check {
-  const users = rowsOf(dump, 'users');
-  const says = `${dump.instances.length} instances, ${rowsOf(dump, 'orgs')} organisations, ${users} users, ${dump.tables.get('eventstore.events2') ?? 0} events`;
+  const domains = some(dump.domains.map(({ domain: each }) => each));
+  const owner = dump.owners.length === 0 ? 'made with --no-owner' : `owned by ${some(dump.owners)}`;
+  const says = [
+    `${numbered(dump.instances.length, 'instance')} (${domains})`,
+    numbered(rowsOf(dump, 'orgs'), 'organisation'),
+    numbered(rowsOf(dump, 'users'), 'user'),
+    numbered(dump.tables.get('eventstore.events2') ?? 0, 'event'),
+    owner,
+  ].join(', ');
   if (dump.instances.length === 0)
     return {
       name: 'dump',
@@ -20,11 +27,13 @@ export function target({ server, former, state }: Preflight): Check {
   const name = 'target';
   if (former === undefined)
     return { name, verdict: 'warning', says: `there is no database ${server.target} yet: it will be made` };
+  if (state?.isReadable === false)
+    return { name, verdict: 'warning', says: `${server.shown} is not readable for this role` };
   if (state !== undefined && state.zitadel === null && state.tables > 0)
     return {
       name,
       verdict: 'no',
-      says: `${server.target} holds ${state.tables} tables, and they are not Zitadel's: is ZITADEL_DATABASE_URL right?`,
+      says: `${server.target} holds ${numbered(state.tables, 'table')} that are not Zitadel's: is ZITADEL_DATABASE_URL right?`,
     };
   const empty = state?.zitadel == null ? ', empty' : '';
   return { name, verdict: 'ok', says: `${server.shown}, ${sizeOf(former.bytes)}${empty}` };

@@ -10,53 +10,72 @@ import {
   ownRole,
   rolesAmong,
   sessionsOf,
+  type Role,
   type Server,
 } from '../server.ts';
 import { sizeOf } from '../size.ts';
 import type { Check, Preflight } from './check.ts';
 
-export async function rights({ dump, server, former, owner }: Preflight): Promise<Check> {
+/** Every right that lacks, each with the statement that grants it. */
+export async function rights({ dump, server, former, state, owner }: Preflight): Promise<Check> {
   const role = await ownRole(server);
-  const wanted = [...new Set([...dump.roles, ...(owner === '' ? [] : [owner])])];
+  const owners = [...new Set([...dump.owners, ...(owner === '' ? [] : [owner])])];
+  const wanted = [...new Set([...dump.roles, ...owners, ...(former === undefined ? [] : [former.owner])])];
   const there = new Map((await rolesAmong(server, wanted)).map(({ name, member }) => [name, member]));
   const missing = wanted.filter((name) => !there.has(name));
-  const owners = [...dump.owners, ...(owner === '' ? [] : [owner])];
-  const foreign = [...new Set(owners)].filter((name) => there.get(name) === false);
   const faults = [
-    ...(missing.length === 0
-      ? []
-      : [
-          `there is no role ${missing.join(', ')}, which the dump names (create role ${missing[0] ?? ''} login;)`,
-        ]),
+    ...missing.map(
+      (name) => `there is no role ${name}, which the dump names (create role ${quoted(name)} login;)`,
+    ),
     ...(owner === ''
       ? [
           'the dump was made with --no-owner, and nothing says who shall own it: make the database, with its owner, first',
         ]
       : []),
-    ...(role.superuser || role.createDatabase
+    ...(role.superuser
       ? []
-      : [`${role.name} may not create and drop databases (alter role ${role.name} createdb;)`]),
-    ...(role.superuser || foreign.length === 0
-      ? []
-      : [
-          `${role.name} is no member of ${foreign.join(', ')}, whose things it has to make (grant ${foreign[0] ?? ''} to ${role.name};)`,
-        ]),
-    ...(role.superuser || former === undefined || (await mayAlter(server, former.owner))
-      ? []
-      : [`${role.name} may not rename ${former.name}, which belongs to ${former.owner}`]),
+      : lackedBy(role, { owners, former, state, isMember: (name) => there.get(name) !== false })),
   ];
-  if (faults.length > 0)
-    return {
-      name: 'rights',
-      verdict: 'no',
-      says: `${faults.join('; ')}. A superuser has all of these rights`,
-    };
-  return { name: 'rights', verdict: 'ok', says: `${role.name}${role.superuser ? ', superuser' : ''}` };
+  if (faults.length === 0)
+    return { name: 'rights', verdict: 'ok', says: `${role.name}${role.superuser ? ', superuser' : ''}` };
+  return { name: 'rights', verdict: 'no', says: `${faults.join('; ')}. A superuser has all of these rights` };
 }
 
-async function mayAlter(server: Server, owner: string): Promise<boolean> {
-  const [found] = await rolesAmong(server, [owner]);
-  return found?.member === true;
+interface Needs extends Pick<Preflight, 'former' | 'state'> {
+  readonly owners: readonly string[];
+  readonly isMember: (role: string) => boolean;
+}
+
+/** Of a role that is no superuser. */
+function lackedBy(
+  { name, createDatabase }: Role,
+  { owners, former, state, isMember }: Needs,
+): readonly string[] {
+  const foreign = owners.filter((owner) => !isMember(owner));
+  return [
+    ...(createDatabase
+      ? []
+      : [`${name} may not create and drop databases (alter role ${quoted(name)} createdb;)`]),
+    ...foreign.map(
+      (owner) =>
+        `${name} is no member of ${owner}, whose things it has to make (grant ${quoted(owner)} to ${quoted(name)};)`,
+    ),
+    ...(former === undefined || isMember(former.owner)
+      ? []
+      : [
+          `${name} may not rename ${former.name}, which belongs to ${former.owner} (grant ${quoted(former.owner)} to ${quoted(name)};)`,
+        ]),
+    ...(state?.isReadable === false
+      ? [
+          `${name} may not read ${former?.name ?? ''}, so that it cannot be backed up (grant pg_read_all_data to ${quoted(name)};)`,
+        ]
+      : []),
+  ];
+}
+
+/** As it is written in a statement. */
+function quoted(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 export async function extensions({ dump, server }: Preflight): Promise<Check> {

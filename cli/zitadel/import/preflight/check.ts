@@ -23,6 +23,11 @@ export interface Preflight {
   readonly owner: string;
 }
 
+/** As in `1 user`, `959 users`. */
+export function numbered(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 /** A few of many. */
 export function some(names: readonly string[]): string {
   if (names.length === 0) return 'none';
