@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { median, ratios, verdict } from '../figures.ts';
@@ -40,6 +40,7 @@ export async function measureImport({ rounds, users }: OperationsOptions): Promi
     const laps = await race<string>(
       [
         [BASE, byPsql(bench)],
+        ['pg_restore --jobs', byPgRestore(bench)],
         ['import, custom format', imported(bench, 'custom')],
         ['import, directory format', imported(bench, 'directory')],
         ['import, plain SQL', imported(bench, 'plain')],
@@ -112,6 +113,16 @@ async function onTarget(bench: Bench, work: (url: string) => Promise<void>): Pro
 
 function byPsql(bench: Bench): Side {
   return () => onTarget(bench, (url) => psqlOn(bench, url, ['-f', fileOf(bench, 'plain')]));
+}
+
+/** What an import of a custom dump cannot be faster than. */
+function byPgRestore(bench: Bench): Side {
+  const { folder } = bench;
+  const jobs = `--jobs=${availableParallelism()}`;
+  return () =>
+    onTarget(bench, async (url) => {
+      await run(join(folder, 'pg_restore'), [jobs, `--dbname=${url}`, fileOf(bench, 'custom')]);
+    });
 }
 
 function imported(bench: Bench, format: Format): Side {
