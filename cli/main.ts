@@ -54,11 +54,6 @@ const packageFile = z.object({ version: z.string() });
 export async function main(argv: readonly string[]): Promise<number> {
   handleInterrupts();
   endWithoutReader();
-  return carriedOut(argv);
-}
-
-/** The same without what belongs to a process: signals, and readers that go away. */
-export async function carriedOut(argv: readonly string[]): Promise<number> {
   const root = await program(argv);
   try {
     await root.parseAsync(argv);

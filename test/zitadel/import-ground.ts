@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { postgresBinaries, sharedPostgres, type PostgresService } from '../services/postgres.ts';
-import type { Variables } from '../support/sallyport.ts';
-import { sallyportHere } from '../support/sallyport-here.ts';
+import { sallyport, type Variables } from '../support/sallyport.ts';
 import { MASTERKEY, smallZitadel, type SmallZitadel } from './small-database.ts';
 
 const run = promisify(execFile);
@@ -27,8 +26,8 @@ export interface ImportGround {
   reset(small: SmallZitadel): Promise<void>;
   /** A dump of such a database, in a file that the test may change. */
   dump(format: Format, small?: SmallZitadel, ...options: readonly string[]): Promise<string>;
-  /** `sallyport zitadel import …`, in this process. */
-  import(variables: Variables, ...args: readonly string[]): ReturnType<typeof sallyportHere>;
+  /** `sallyport zitadel import …` */
+  import(variables: Variables, ...args: readonly string[]): ReturnType<typeof sallyport>;
   /** Databases whose names begin with that of the target. */
   databases(target?: string): Promise<readonly string[]>;
   /** Login names in a database, joined: what tells the databases of a test apart. */
@@ -102,7 +101,7 @@ export async function openImportGround(): Promise<ImportGround> {
       await cp(kept, file, { recursive: true });
       return file;
     },
-    import: (variables, ...args) => sallyportHere(variables, 'zitadel', 'import', ...args),
+    import: (variables, ...args) => sallyport(variables, 'zitadel', 'import', ...args),
     people: (database = 'zitadel') =>
       query(
         `select string_agg(split_part(username, E'\\t', 1), ',' order by id) from projections.users14`,

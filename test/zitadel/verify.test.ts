@@ -11,8 +11,7 @@ import { verified, type VerifyCommand } from '../../cli/zitadel/verify/command.t
 import type { Verification } from '../../cli/zitadel/verify/verification.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { postgresBinaries, postgresMissing } from '../services/postgres.ts';
-import type { Variables } from '../support/sallyport.ts';
-import { sallyportHere } from '../support/sallyport-here.ts';
+import { sallyport, type Variables } from '../support/sallyport.ts';
 import { madeZitadel, type MadeZitadel } from './made.ts';
 import {
   RECORDED_ARCHIVE,
@@ -28,7 +27,7 @@ const verify = (database: string, options: VerifyCommand = {}): Promise<Verifica
   verified({ database, ...options });
 
 async function verifyAs(variables: Variables, ...args: readonly string[]) {
-  const { code, stdout, stderr } = await sallyportHere(variables, 'zitadel', 'verify', '--json', ...args);
+  const { code, stdout, stderr } = await sallyport(variables, 'zitadel', 'verify', '--json', ...args);
   return { code, stderr, report: JSON.parse(stdout) as Verification };
 }
 
@@ -199,7 +198,7 @@ describe('verify', () => {
     await zitadel.run(`select made.instance('i2', 'second.example.org', 'org2'); select made.org('i2', 'org2', 'org2.example.org');
       select made.human('i2', 'org2', 'u1', 'user1', 'user1@mail.example'); select made.caught_up('i2')`);
     for (const args of [['verify'], ['login-names', 'explain', 'user1'], ['login-names', 'list']]) {
-      const { code, stderr } = await sallyportHere({ ZITADEL_DATABASE_URL: zitadel.url }, 'zitadel', ...args);
+      const { code, stderr } = await sallyport({ ZITADEL_DATABASE_URL: zitadel.url }, 'zitadel', ...args);
       expect(code, args.join(' ')).toBe(2);
       expect(stderr).toMatch(/i1 .*id\.example\.org[^]*i2 .*second\.example\.org/);
     }
