@@ -33,6 +33,10 @@ const Project = z.strictObject({
   roleCheck: z.boolean().default(false).describe('only people with a role may sign in'),
   projectCheck: z.boolean().default(false).describe('only people of organisations with a grant may sign in'),
   roles: z.array(Role).default([]).describe('made or renamed; others stay'),
+  audience: z
+    .boolean()
+    .default(true)
+    .describe('tokens that were asked for the project are accepted: its id goes to ZITADEL_AUDIENCE'),
 });
 
 const Api = z.strictObject({ name }).describe('introspects tokens: ZITADEL_CLIENT_ID and _SECRET');

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import type { ZitadelReader } from './reader.ts';
 
 const Login = z.looseObject({
+  /** The first of its enumeration is left out of answers. */
+  passwordlessType: z.string().default('PASSWORDLESS_TYPE_NOT_ALLOWED'),
   isDefault: z.boolean().default(false),
   secondFactors: z.array(z.string()).default([]),
   multiFactors: z.array(z.string()).default([]),

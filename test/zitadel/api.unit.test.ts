@@ -8,6 +8,9 @@ import {
   createOidcApplication,
   renewClientSecret,
 } from '../../cli/zitadel/api/applications.ts';
+import { differences } from '../../cli/zitadel/setup/plan.ts';
+import { openZitadelApi } from '../../shared/adapters/zitadel/api.ts';
+import { instanceLoginPolicy } from '../../shared/zitadel/login-policy.ts';
 import { projectsOf, updateProject } from '../../cli/zitadel/api/projects.ts';
 import { unlessThere, unlessUnchanged } from '../../cli/zitadel/api/policies.ts';
 
@@ -111,6 +114,29 @@ describe('a call of Zitadel’s API', () => {
     await expect(unlessUnchanged(invalid.send('POST'))).rejects.toThrow('Member is invalid');
     await expect(unlessThere(clientOf(refusal(400, 'x')).send('POST'))).rejects.toThrow(Refused);
     await expect(unlessThere(clientOf(refusal(409, 'x')).send('POST'))).resolves.toBeUndefined();
+  });
+});
+
+describe('what is read of Zitadel', () => {
+  it('has the first of an enumeration, which answers leave out', async () => {
+    const { settings } = await instanceLoginPolicy(clientOf({ outcome: 'ok', body: { policy: {} } }).client);
+    const wanted = { passwordlessType: 'PASSWORDLESS_TYPE_NOT_ALLOWED' };
+    expect(differences(settings, wanted)).toEqual([]);
+  });
+
+  it('differs in a message without members, as that says which kind is meant', () => {
+    expect(differences({ restWebhook: {} }, { restAsync: {} })).toEqual(['restAsync']);
+    expect(differences({ options: { a: false } }, { options: {} })).toEqual([]);
+  });
+
+  it('is asked for in English, whatever the language of the instance', async () => {
+    const sent: Readonly<Record<string, unknown>>[] = [];
+    const api = openZitadelApi({ url: 'https://auth.example.org', token: 't' }, ({ headers }) => {
+      sent.push(headers);
+      return Promise.resolve({ status: 200, headers: {}, text: '{}' });
+    });
+    await api({ method: 'GET', path: '/x', organization: '7', timeoutMs: 1_000 });
+    expect(sent).toMatchObject([{ 'accept-language': 'en', 'x-zitadel-orgid': '7' }]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { spawnSallyport } from '../support/sallyport.ts';
-import { openSetupGround, SECRETS, shapeOf, WANTED, type SetupGround } from './setup-ground.ts';
+import { isCommand, openSetupGround, SECRETS, shapeOf, WANTED, type SetupGround } from './setup-ground.ts';
 
 const LONG = process.env['SALLYPORT_LONG'] === '1';
 
@@ -11,12 +11,6 @@ const setup = (...more: readonly string[]): readonly string[] => [
   ...['setup', '--file', ground.file('setup.json'), '--out', ground.file('out.env')],
   ...more,
 ];
-
-const READS = /\/_?search$|\/List\w+$|^\/v2\/users$/;
-
-function isCommand(request: Request): boolean {
-  return request.method !== 'GET' && !READS.test(new URL(request.url).pathname);
-}
 
 /** The instance after an undisturbed set-up, and how many commands that took. */
 async function undisturbed(): Promise<{ readonly shape: unknown; readonly commands: number }> {

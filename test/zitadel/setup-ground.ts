@@ -145,6 +145,13 @@ function withoutIds(name: string, value: unknown): unknown {
   return name === 'clientId' || name === 'idpId' ? typeof value : value;
 }
 
+const READS = /\/_?search$|\/List\w+$|^\/v2\/users$/;
+
+/** Whether a request changes something. */
+export function isCommand({ method, url }: Request): boolean {
+  return method !== 'GET' && !READS.test(new URL(url).pathname);
+}
+
 /** Variables of an env file. */
 export function variables(text: string): Readonly<Record<string, string>> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));

@@ -4,7 +4,15 @@ import { parse } from 'yaml';
 import * as z from 'zod';
 import { EVENTS } from '../../shared/configuration/zitadel-setup.ts';
 import { without } from '../../dev/zitadel/settings.ts';
-import { openSetupGround, SECRETS, shapeOf, WANTED, variables, type SetupGround } from './setup-ground.ts';
+import {
+  isCommand,
+  openSetupGround,
+  SECRETS,
+  shapeOf,
+  WANTED,
+  variables,
+  type SetupGround,
+} from './setup-ground.ts';
 
 let ground: SetupGround;
 afterEach(() => ground.close());
@@ -17,9 +25,13 @@ const toFile = (): readonly string[] => setup('--out', ground.file('out.env'));
 
 describe('zitadel setup', () => {
   it('makes everything that the file names, and a second run changes nothing', async () => {
-    ground = await openSetupGround();
+    const calls: Request[] = [];
+    ground = await openSetupGround({ intercept: (request) => void calls.push(request) });
     const first = await ground.run(toFile());
     expect([first.code, first.result.error]).toEqual([0, undefined]);
+    // One command a step; the others read, before and after.
+    expect(calls.filter(isCommand)).toHaveLength(first.result.done.length);
+    expect(calls.length).toBeLessThanOrEqual(70);
     const shape = shapeOf(ground.zitadel);
     const { settings } = ground.zitadel;
     expect(settings.now.executions.map(({ condition }) => JSON.stringify(condition)).sort()).toEqual(
@@ -30,6 +42,7 @@ describe('zitadel setup', () => {
     const file = ground.read('out.env');
     const second = await ground.run(toFile());
     expect([second.code, second.result.changed, second.result.done]).toEqual([0, 0, []]);
+    expect(calls.filter(isCommand)).toHaveLength(first.result.done.length);
     expect(shapeOf(ground.zitadel)).toEqual(shape);
     expect(ground.read('out.env')).toBe(file);
   });
@@ -46,8 +59,11 @@ describe('zitadel setup', () => {
     ]);
     const [target] = ground.zitadel.settings.now.targets;
     expect(values['WEBHOOK_SIGNING_KEYS']).toBe(target!.value['signingKey']);
-    // Introspection adds the ids of the API application and of the project to every token of the instance.
-    expect(values['ZITADEL_AUDIENCE']).toBe(values['ZITADEL_OAUTH_CLIENT_ID']);
+    // Tokens of service accounts name the project alone, those of people the web application as well.
+    const [project] = ground.zitadel.settings.now.projects.keys();
+    expect(values['ZITADEL_AUDIENCE']!.split(',').sort()).toEqual(
+      [project, values['ZITADEL_OAUTH_CLIENT_ID']].sort(),
+    );
     const secret = [
       'LOGIN_CLIENT_PAT',
       'WEBHOOK_SIGNING_KEYS',
@@ -64,6 +80,18 @@ describe('zitadel setup', () => {
       expect(stderr).not.toContain(each);
     }
     for (const each of Object.values(SECRETS)) expect(ground.read('out.env')).not.toContain(each);
+  });
+
+  it('accepts what is meant for the project where no web application is, and not where the file says so', async () => {
+    ground = await openSetupGround();
+    const { api, project } = WANTED;
+    ground.write('setup.json', { project, api });
+    expect((await ground.run(toFile())).code).toBe(0);
+    const [id] = ground.zitadel.settings.now.projects.keys();
+    expect(variables(ground.read('out.env'))['ZITADEL_AUDIENCE']).toBe(id);
+    ground.write('setup.json', { project: { ...project, audience: false }, api });
+    await ground.run(setup('--out', ground.file('other.env')));
+    expect(variables(ground.read('other.env'))).not.toHaveProperty('ZITADEL_AUDIENCE');
   });
 
   it('gives the service account and the login client exactly their rights', async () => {
@@ -174,15 +202,27 @@ describe('zitadel setup', () => {
   });
 
   it('keeps what --out holds, says what it could not check, and makes nothing anew unasked', async () => {
-    ground = await openSetupGround();
+    let calls = 0;
+    ground = await openSetupGround({ intercept: () => void (calls += 1) });
     await ground.run(toFile());
     const elsewhere = await ground.run(setup('--out', ground.file('other.env')));
     expect([elsewhere.code, elsewhere.result.changed]).toEqual([0, 0]);
     for (const name of ['ZITADEL_CLIENT_SECRET', 'ZITADEL_OAUTH_CLIENT_SECRET', 'ZITADEL_SERVICE_TOKEN'])
       expect(elsewhere.result.unchecked.join('\n')).toContain(`--renew ${name}`);
     const before = variables(ground.read('out.env'));
-    const renewed = await ground.run([...toFile(), '--renew', 'ZITADEL_CLIENT_SECRET']);
-    expect(renewed.result.done.map(({ what }) => what)).toEqual(['client secret of auth-gateway']);
+    calls = 0;
+    const asked = ['--renew', 'ZITADEL_CLIENT_SECRET', '--write-secrets'];
+    const renewed = await ground.run([...toFile(), ...asked]);
+    expect(renewed.result.done.map(({ what }) => what).sort()).toEqual(
+      [
+        'Google',
+        'Azure AD Microsoft',
+        'client secret of auth-gateway',
+        'mail server smtp.example.org:587',
+      ].sort(),
+    );
+    // One survey before and one after: what is done once is not to do any more.
+    expect(calls).toBeLessThanOrEqual(50);
     const after = variables(ground.read('out.env'));
     expect(after['ZITADEL_CLIENT_SECRET']).not.toBe(before['ZITADEL_CLIENT_SECRET']);
     expect({ ...after, ZITADEL_CLIENT_SECRET: '' }).toEqual({ ...before, ZITADEL_CLIENT_SECRET: '' });

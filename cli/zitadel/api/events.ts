@@ -1,38 +1,6 @@
 import * as z from 'zod';
 import type { ZitadelClient } from './client.ts';
 
-const Events = z.object({
-  events: z
-    .array(z.object({ aggregate: z.object({ id: z.string() }), payload: z.looseObject({}).prefault({}) }))
-    .default([]),
-});
-
-const LOOKED_AT = 50;
-
-/**
- * Ids in the newest events of these types. The event store is always current, while lists are projected from it and may lag behind.
- * `member`: of the payload.
- */
-export async function newestIds(
-  client: ZitadelClient,
-  {
-    types,
-    member,
-    aggregate,
-  }: { readonly types: readonly string[]; readonly member: string; readonly aggregate?: string },
-): Promise<readonly string[]> {
-  const { events } = await client.call(Events, {
-    method: 'POST',
-    path: '/admin/v1/events/_search',
-    body: { limit: LOOKED_AT, eventTypes: types, ...(aggregate !== undefined && { aggregateId: aggregate }) },
-    right: 'events.read',
-  });
-  return events.flatMap(({ payload }) => {
-    const id = payload[member];
-    return typeof id === 'string' ? [id] : [];
-  });
-}
-
 const Typed = z.object({
   events: z
     .array(
@@ -44,6 +12,39 @@ const Typed = z.object({
     )
     .default([]),
 });
+
+export interface Made {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  /** Of the payload: the id. */
+  readonly member: string;
+  readonly aggregate?: string;
+}
+
+const LOOKED_AT = 100;
+
+/**
+ * Ids that the newest events of some types have made and not removed. The event store is always current, while lists are projected from
+ * it and may lag behind.
+ */
+export async function madeIds(
+  client: ZitadelClient,
+  { added, removed, member, aggregate }: Made,
+): Promise<readonly string[]> {
+  const { events } = await client.call(Typed, {
+    method: 'POST',
+    path: '/admin/v1/events/_search',
+    body: {
+      ...{ limit: LOOKED_AT, eventTypes: [...added, ...removed] },
+      ...(aggregate !== undefined && { aggregateId: aggregate }),
+    },
+    right: 'events.read',
+  });
+  const idsOf = (types: readonly string[]): readonly unknown[] =>
+    events.flatMap(({ type, payload }) => (types.includes(type.type) ? [payload[member]] : []));
+  const gone = idsOf(removed);
+  return idsOf(added).flatMap((id) => (typeof id === 'string' && !gone.includes(id) ? [id] : []));
+}
 
 /** As many as Zitadel returns at once. */
 const MOST = 1_000;

@@ -7,7 +7,7 @@ import { environment } from '../../terminal.ts';
 import { known } from '../setup/plan.ts';
 import { planOne, type Carrying } from './carrying.ts';
 import { planLogin, planPolicies, planTexts } from './apply-policies.ts';
-import { IDPS } from './kinds.ts';
+import { IDPS, mailKey } from './kinds.ts';
 import type { Idp, Instance, Login, Mail } from './model.ts';
 
 /** Returns the identity providers that stay off sign-in pages, because they have no secret. */
@@ -38,6 +38,9 @@ function secretOf(reference: { readonly env: string } | undefined): string | und
 
 const Made = z.object({ id: z.string() });
 
+/** Also Base64, as a private key has to be. */
+const NOT_SET = 'dG8gYmUgc2V0';
+
 /** Returns false where it has no secret, so that it belongs on no sign-in page. `isShown`: it is on the instance's. */
 function planIdp(
   carrying: Carrying,
@@ -47,7 +50,7 @@ function planIdp(
 ): boolean {
   const { client, ids, plan } = carrying;
   const key = `idp ${kind} ${name}`;
-  const member = Object.values(IDPS).find((each) => each.kind === kind)?.secret;
+  const { secret: member, changedBy = 'PUT' } = Object.values(IDPS).find((each) => each.kind === kind) ?? {};
   const value = secretOf(secret) ?? '';
   const isReady = isShown || member === undefined || value !== '';
   if (!isReady)
@@ -58,14 +61,14 @@ function planIdp(
   const path = `/admin/v1/idps/${kind}`;
   const make = async (): Promise<void> => {
     // Zitadel takes none without a secret.
-    const filled = member === undefined ? {} : { [member]: value === '' ? 'to-be-set' : value };
+    const filled = member === undefined ? {} : { [member]: value === '' ? NOT_SET : value };
     const body = { name, ...settings, ...filled };
     ids.set(key, (await client.call(Made, { ...call, method: 'POST', path, body })).id);
   };
   const change = async (): Promise<void> => {
     const body = { name, ...settings, ...(member !== undefined && value !== '' && { [member]: value }) };
     const at = `${path}/${known(ids.get(key), key)}`;
-    await unlessUnchanged(client.call(Nothing, { ...call, method: 'PUT', path: at, body }));
+    await unlessUnchanged(client.call(Nothing, { ...call, method: changedBy, path: at, body }));
   };
   planOne(carrying, key, there?.settings, settings, there === undefined ? make : change);
   // Made by an import without its secret, which is there now.
@@ -74,21 +77,17 @@ function planIdp(
   return isReady;
 }
 
-/** Zitadel takes a second one silently; one of the same host and sender is the same. */
 function planMail(
   carrying: Carrying,
   all: readonly Mail[],
   { description, active, smtp, password }: Mail,
 ): void {
   const { client, ids, plan } = carrying;
-  const host = String(smtp['host']);
-  const key = `mail server ${host}`;
-  const there = all.find(
-    (each) => each.smtp['host'] === host && each.smtp['senderAddress'] === smtp['senderAddress'],
-  );
+  const key = mailKey(smtp);
+  const there = all.find((each) => mailKey(each.smtp) === key);
   const value = secretOf(password) ?? '';
   const whole: Smtp = {
-    ...{ description, host, tls: smtp['tls'] === true },
+    ...{ description, host: textOf(smtp['host']), tls: smtp['tls'] === true },
     ...{ senderAddress: textOf(smtp['senderAddress']), senderName: textOf(smtp['senderName']) },
     ...{ user: textOf(smtp['user']), replyToAddress: textOf(smtp['replyToAddress']) },
   };

@@ -8,7 +8,7 @@ import {
   writeInstanceLoginPolicy,
   writeOrganizationLoginPolicy,
 } from '../api/policies.ts';
-import { differences, known } from '../setup/plan.ts';
+import { known } from '../setup/plan.ts';
 import { planOne, type Carrying, type Home } from './carrying.ts';
 import { POLICIES } from './kinds.ts';
 import type { Login, Settings } from './model.ts';
@@ -109,15 +109,10 @@ export function planTexts(
   there: Readonly<Record<string, Settings>>,
   wanted: Readonly<Record<string, Settings>>,
 ): void {
-  const { client, plan } = carrying;
+  const { client } = carrying;
   for (const [name, text] of Object.entries(wanted)) {
     const what = `text ${name} of ${home?.name ?? 'the instance'}`;
-    const differing = differences(there[name] ?? {}, text);
-    if (differing.length === 0) {
-      plan.kept.push(what);
-      continue;
-    }
-    plan.change(what, differing.join(', '), () => {
+    planOne(carrying, what, there[name], text, () => {
       const organization = home?.id();
       const path = `${textBase(organization)}/${name}`;
       const call = { method: 'PUT', path, organization, body: text, right: 'policy.write' } as const;

@@ -10,7 +10,7 @@ import { takeLock } from '../lock.ts';
 import { currentIdps } from '../setup/identity-providers.ts';
 import { currentMail } from '../setup/mail.ts';
 import { OutFile } from '../setup/out.ts';
-import { carryOut, Stopped, type Found } from '../setup/run.ts';
+import { carryOut, Stopped, unseenNotes, type Found } from '../setup/run.ts';
 import { planImport } from './apply.ts';
 import { readFolder, toFiles, writeFolder } from './files.ts';
 import type { Configuration, Ids } from './model.ts';
@@ -68,19 +68,34 @@ export async function runImport(folder: string, options: ImportCommand): Promise
     );
   const client = connected('IAM_OWNER');
   const wanted = await readFolder(folder, await originOf(client));
-  const out = await OutFile.open(options.out);
-  const look = (): Promise<Surveyed> => surveyed(client, out, wanted);
-  const found = await look();
   if (options.dryRun === true) {
+    const found = await surveyed(client, await OutFile.open(options.out), wanted);
     report(folder, options, found, { done: [], planned: found.branches.flat() });
     return;
   }
+  // What is read before the lock is held, --out included, may be what another run is about to change.
   const lock = takeLock('config-import');
+  try {
+    await carriedIn(folder, options, client, wanted);
+  } finally {
+    lock.release();
+  }
+}
+
+async function carriedIn(
+  folder: string,
+  options: ImportCommand,
+  client: ZitadelClient,
+  wanted: Configuration,
+): Promise<void> {
+  const out = await OutFile.open(options.out);
+  const look = (): Promise<Surveyed> => surveyed(client, out, wanted);
+  const found = await look();
   const bar = progressBar('importing', { long: true });
   try {
-    const { done, last } = await carryOut(found, look, bar);
+    const { done, last, unseen } = await carryOut(found, look, bar);
     bar.end();
-    report(folder, options, last, { done, planned: [] });
+    report(folder, options, last, { done, planned: [], unseen });
   } catch (error) {
     bar.end();
     if (!(error instanceof Stopped)) throw error;
@@ -88,8 +103,6 @@ export async function runImport(folder: string, options: ImportCommand): Promise
       `${error.message}\n${error.done.length} of ${found.branches.flat().length} steps are done, and stay. Run the same command again: it goes on where this one stopped`,
       { cause: error },
     );
-  } finally {
-    lock.release();
   }
 }
 
@@ -107,10 +120,18 @@ function report(
   folder: string,
   options: ImportCommand,
   { plans, ids }: Surveyed,
-  { done, planned }: { readonly done: readonly Step[]; readonly planned: readonly Step[] },
+  {
+    done,
+    planned,
+    unseen = [],
+  }: {
+    readonly done: readonly Step[];
+    readonly planned: readonly Step[];
+    readonly unseen?: readonly string[];
+  },
 ): void {
   const shown = ({ action, what, why }: Step): object => ({ action, what, ...(why !== '' && { why }) });
-  const notes = plans.flatMap((plan) => plan.notes);
+  const notes = [...plans.flatMap((plan) => plan.notes), ...unseenNotes(unseen)];
   const kept = plans.flatMap((plan) => plan.kept);
   const next =
     planned.length > 0

@@ -40,8 +40,9 @@ export function toFiles(
       `${folder}/actions.json`,
       actions.map(({ name, timeout, allowedToFail }) => ({ name, timeout, allowedToFail })),
     );
+    const scripts = new Set<string>();
     for (const { name, script } of actions)
-      files.set(`${folder}/actions/${fileName(name)}.js`, script.replaceAll(originIn(origin), OWN));
+      files.set(`${folder}/actions/${free(scripts, name)}.js`, script.replaceAll(originIn(origin), OWN));
   }
   return files;
 }
@@ -67,12 +68,19 @@ function free(taken: Set<string>, name: string): string {
   return chosen;
 }
 
+/** 60 characters at most, which are 240 bytes: file systems take 255. */
 function fileName(name: string): string {
-  return name.replaceAll(/[^\p{L}\p{N}._ -]+/gu, '_').replace(/^\.+/, '_');
+  const plain = name.replaceAll(/[^\p{L}\p{N}._ -]+/gu, '_').replace(/^\.+/, '_');
+  return plain.replace(/^(.{60}).*$/su, '$1').trim() || '_';
 }
 
 /** Files of an earlier export that are no longer there go; whatever else is in the folder stays. Throws Failure. */
 export async function writeFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  const foreign = FOLDERS.filter((each) => existsSync(join(folder, each)));
+  if (foreign.length > 0 && !existsSync(join(folder, 'instance.json')))
+    throw new Failure(
+      `${folder} has ${foreign.join(' and ')} and no instance.json, so they are not of an earlier export, which would be replaced: name another folder`,
+    );
   await orUnwritable(folder, async () => {
     for (const each of FOLDERS) await rm(join(folder, each), { recursive: true, force: true });
     for (const [path, text] of files) {
@@ -104,9 +112,10 @@ export async function readFolder(folder: string, origin: string): Promise<Config
     for (const file of await entriesOf(join(folder, at, 'projects')))
       projects.push(await read(join(at, 'projects', file), Project));
     const actions: Action[] = [];
+    const scripts = new Set<string>();
     if (existsSync(join(folder, at, 'actions.json')))
       for (const action of await read(join(at, 'actions.json'), ActionFile)) {
-        const script = await readText(join(folder, at, 'actions', `${fileName(action.name)}.js`));
+        const script = await readText(join(folder, at, 'actions', `${free(scripts, action.name)}.js`));
         actions.push({ ...action, script: script.replaceAll(OWN, origin) });
       }
     organizations.push({ ...own, texts: await texts(join(at, 'texts')), projects, actions });

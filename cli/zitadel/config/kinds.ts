@@ -64,21 +64,33 @@ export const TEXTS: Readonly<Record<string, string>> = {
   Login: 'login',
 };
 
+interface IdpKind {
+  readonly kind: string;
+  readonly secret?: string;
+  /** How it is changed; PUT where it is not named. */
+  readonly changedBy?: 'POST';
+}
+
 /** An identity provider's path by the member of its configuration, and the name of its secret. */
-export const IDPS: Readonly<Record<string, { readonly kind: string; readonly secret?: string }>> = {
+export const IDPS: Readonly<Record<string, IdpKind>> = {
   google: { kind: 'google', secret: 'clientSecret' },
   azureAd: { kind: 'azure', secret: 'clientSecret' },
   oidc: { kind: 'generic_oidc', secret: 'clientSecret' },
   oauth: { kind: 'oauth', secret: 'clientSecret' },
   github: { kind: 'github', secret: 'clientSecret' },
   githubEs: { kind: 'github_es', secret: 'clientSecret' },
-  gitlab: { kind: 'gitlab', secret: 'clientSecret' },
-  gitlabSelfHosted: { kind: 'gitlab_self_hosted', secret: 'clientSecret' },
+  gitlab: { kind: 'gitlab', secret: 'clientSecret', changedBy: 'POST' },
+  gitlabSelfHosted: { kind: 'gitlab_self_hosted', secret: 'clientSecret', changedBy: 'POST' },
   apple: { kind: 'apple', secret: 'privateKey' },
   ldap: { kind: 'ldap', secret: 'bindPassword' },
   jwt: { kind: 'generic_jwt' },
   saml: { kind: 'saml' },
 };
+
+/** Zitadel takes a second mail server of the same values silently; one of the same host and sender is the same. */
+export function mailKey({ host, senderAddress }: Readonly<Record<string, unknown>>): string {
+  return `mail server ${String(host)} of ${String(senderAddress)}`;
+}
 
 /** Of Actions v1: external authentication, complement token, internal authentication, complement SAML response. */
 export const FLOWS = ['1', '2', '3', '4'];

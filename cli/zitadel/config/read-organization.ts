@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { organizationLoginPolicy } from '../../../shared/zitadel/login-policy.ts';
+import { listed } from '../../../shared/zitadel/reader.ts';
 import { applicationsOf, settingsOf as oidcSettings } from '../api/applications.ts';
 import type { ZitadelClient } from '../api/client.ts';
 import type { organizations } from '../api/organizations.ts';
@@ -57,14 +58,9 @@ function isMade(domain: string, name: string, hosts: readonly string[]): boolean
 const Domain = z.object({ domainName: z.string() });
 
 async function domainsOf(client: ZitadelClient, organization: string): Promise<readonly string[]> {
-  const { result } = await client.call(z.object({ result: z.array(Domain).default([]) }), {
-    method: 'POST',
-    path: '/management/v1/orgs/me/domains/_search',
-    organization,
-    body: {},
-    right: 'org.read',
-  });
-  return result.map(({ domainName }) => domainName);
+  const path = '/management/v1/orgs/me/domains/_search';
+  const found = await listed(client, Domain, { path, organization, right: 'org.read' });
+  return found.map(({ domainName }) => domainName);
 }
 
 async function ownPolicies(client: ZitadelClient, organization: string): Promise<Record<string, Settings>> {

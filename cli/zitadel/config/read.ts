@@ -6,7 +6,7 @@ import { orAbsent } from '../../../shared/zitadel/reader.ts';
 import { type ZitadelClient } from '../api/client.ts';
 import { emailProviders, isActive } from '../api/email.ts';
 import { organizations as listOrganizations } from '../api/organizations.ts';
-import { POLICIES } from './kinds.ts';
+import { mailKey, POLICIES } from './kinds.ts';
 import { readIdps } from './idps.ts';
 import {
   settingsOf,
@@ -85,12 +85,17 @@ async function readInstance(
     readPolicies(client),
   ]);
   for (const { id, name } of targets) ids.set(`target ${name}`, id);
-  const mail = mails.flatMap((each): Mail[] => {
-    if (each.smtp === undefined) return [];
-    ids.set(`mail server ${each.smtp.host}`, each.id);
-    const user = each.smtp.user === '' ? {} : { password: { env: 'ZITADEL_SMTP_PASSWORD' } };
-    return [{ description: each.description, active: isActive(each), smtp: settingsOf(each.smtp), ...user }];
-  });
+  // Of several of one host and sender that which is active counts.
+  const mail = [...mails]
+    .sort((one, other) => Number(isActive(other)) - Number(isActive(one)))
+    .flatMap((each): Mail[] => {
+      if (each.smtp === undefined || ids.has(mailKey(each.smtp))) return [];
+      ids.set(mailKey(each.smtp), each.id);
+      const user = each.smtp.user === '' ? {} : { password: { env: 'ZITADEL_SMTP_PASSWORD' } };
+      return [
+        { description: each.description, active: isActive(each), smtp: settingsOf(each.smtp), ...user },
+      ];
+    });
   const targetName = (id: string): string => targets.find((each) => each.id === id)?.name ?? '';
   return {
     ...{ login: loginOf(login, ids), policies, texts, idps },

@@ -78,11 +78,20 @@ export async function readTexts(
         client.call(shape, { method: 'GET', path, organization, right: 'policy.read' }),
       );
       const text = read?.customText ?? {};
-      return [name, text['isDefault'] === true ? {} : settingsOf(text)] as const;
+      return [name, text['isDefault'] === true ? {} : written(text)] as const;
     }),
   );
   return Object.fromEntries(
     texts.filter(([, text]) => Object.keys(text).length > 0).sort(([one], [other]) => (one < other ? -1 : 1)),
+  );
+}
+
+/** A page of which nothing is written is there all the same, without members. */
+function written(text: Settings): Settings {
+  return Object.fromEntries(
+    Object.entries(settingsOf(text)).filter(
+      ([, each]) => typeof each !== 'object' || Object.keys(settingsOf(Settings.parse(each))).length > 0,
+    ),
   );
 }
 

@@ -44,8 +44,9 @@ export async function accountsPart(setup: Setup): Promise<Plan> {
 }
 
 async function planAccount(setup: Setup, plan: Plan, account: Account): Promise<void> {
-  const { client, own, members } = setup;
-  const found = pick(await usersNamed(client, account.userName), account.userName, own.organization.id);
+  const { client, own } = setup;
+  const [users, members] = await Promise.all([usersNamed(client, account.userName), setup.members]);
+  const found = pick(users, account.userName, own.organization.id);
   const other = members.find(({ roles }) => roles.includes(LOGIN_ROLE));
   if (found === undefined && account.variable === LOGIN_TOKEN && other !== undefined) {
     plan.kept.push(`login client ${other.preferredLoginName || other.userId}`);

@@ -52,7 +52,7 @@ export function planApplications(
 }
 
 function planApplication(
-  { client, out, renew }: Setup,
+  { client, out, asked }: Setup,
   plan: Plan,
   kind: Kind,
   found: Application | undefined,
@@ -78,12 +78,13 @@ function planApplication(
   plan.values.push((to) => keepClient(to, kind, clientId));
   const held = out.get(variables.secret);
   const lost = isLost(out, variables.secret, clientId);
-  if (lost || renew.has(variables.secret) || kind.hasNoSecret(found)) {
+  if (lost || asked.renews(variables.secret) || kind.hasNoSecret(found)) {
     plan.secrets.set(variables.secret, held === undefined ? [] : [RENEWED]);
     const why = lost ? 'that of a run that was cut off never arrived' : 'a new one, which ends the old';
     plan.change(`client secret of ${name}`, why, async () => {
       const secret = await renewClientSecret(client, placed(), { id: found.id, kind: kind.kind });
       await out.keep(variables.secret, secret, clientId);
+      asked.carriedOut(variables.secret);
     });
     return;
   }
@@ -110,8 +111,7 @@ function uncheckedSecret(out: OutFile, { id, secret }: Kind['variables'], client
 
 async function keepClient(out: OutFile, { variables, kind }: Kind, clientId: string): Promise<void> {
   await out.keep(variables.id, clientId);
-  // Tokens of people name the web application. The project's id is no audience: introspection adds it to every
-  // personal access token of the instance.
+  // Tokens of the people who sign in at it.
   if (kind === 'oidc') await out.keepAmong('ZITADEL_AUDIENCE', clientId);
 }
 

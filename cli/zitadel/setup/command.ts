@@ -4,9 +4,9 @@ import { connected } from '../api/connect.ts';
 import { takeLock } from '../lock.ts';
 import { readSetupFile } from './file.ts';
 import { OutFile } from './out.ts';
-import type { Plan, Step } from './plan.ts';
-import { carryOut, Stopped } from './run.ts';
-import { survey, type Survey, type SetupOf } from './survey.ts';
+import { Asked, type Plan, type Step } from './plan.ts';
+import { carryOut, Stopped, unseenNotes, type Found } from './run.ts';
+import { placeOf, survey, type Place, type SetupOf } from './survey.ts';
 
 export interface SetupCommand {
   readonly file: string;
@@ -19,35 +19,42 @@ export interface SetupCommand {
 }
 
 export async function runSetup(options: SetupCommand): Promise<void> {
-  const writes = options.check !== true && options.dryRun !== true;
-  const of: SetupOf = {
-    wanted: await readSetupFile(options.file),
-    client: connected('IAM_OWNER'),
-    out: await OutFile.open(options.out),
-    renew: new Set(options.renew),
-    writeSecrets: options.writeSecrets === true,
-    now: Date.now,
-  };
-  const found = await survey(of, writes);
-  if (!writes) {
-    shownOnly(found, options);
+  const wanted = await readSetupFile(options.file);
+  const client = connected('IAM_OWNER');
+  if (options.check === true || options.dryRun === true) {
+    const of = setupOf(options, wanted, client, await OutFile.open(options.out));
+    const place = await placeOf(of, false);
+    shownOnly(await survey(of, place), place, options);
     return;
   }
-  await mustKeep(found, of.out);
+  // What is read before the lock is held, --out included, may be what another run is about to change.
   const lock = takeLock('setup');
   try {
-    await carriedOut(found, of, options);
+    await carriedOut(setupOf(options, wanted, client, await OutFile.open(options.out)), options);
   } finally {
     lock.release();
   }
 }
 
-async function carriedOut(found: Survey, of: SetupOf, options: SetupCommand): Promise<void> {
+function setupOf(
+  { renew, writeSecrets }: SetupCommand,
+  wanted: SetupOf['wanted'],
+  client: SetupOf['client'],
+  out: OutFile,
+): SetupOf {
+  return { wanted, client, out, asked: new Asked(renew, writeSecrets === true), now: Date.now };
+}
+
+async function carriedOut(of: SetupOf, options: SetupCommand): Promise<void> {
+  const place = await placeOf(of, true);
+  const found = await survey(of, place);
+  mustKeep(found, of);
   const bar = progressBar('setting up', { long: true });
   try {
-    const { done, last } = await carryOut(found, () => survey(of, true), bar);
+    const { done, last, unseen } = await carryOut(found, () => survey(of, place), bar);
     bar.end();
-    report(options, last, { done, planned: [], ok: true, next: nextAfter(done, of.out, options) });
+    const next = nextAfter(done, of.out, options);
+    report(options, last, place, { done, planned: [], ok: true, next, unseen });
   } catch (error) {
     bar.end();
     if (!(error instanceof Stopped)) throw error;
@@ -55,18 +62,18 @@ async function carriedOut(found: Survey, of: SetupOf, options: SetupCommand): Pr
   }
 }
 
-/** What is made must not be lost: refuses before anything is made. */
-async function mustKeep({ plans, setup }: Survey, out: OutFile): Promise<void> {
+/** What is made must not be lost: throws Failure before anything is made. */
+function mustKeep({ plans }: Found, { out, wanted, client }: SetupOf): void {
   const secrets = plans.flatMap((plan) => [...plan.secrets.keys()]);
   if (out.path === null && secrets.length > 0)
     throw new Failure(
       `${[...new Set(secrets)].join(', ')} would be made, and are shown once: add --out FILE (an env file, or .yaml for the manifest of a Kubernetes Secret). Nothing was changed`,
     );
   const token = out.get('ZITADEL_SERVICE_TOKEN');
-  if (token === undefined || setup.wanted.serviceAccount === undefined) return;
-  if (setup.client.isOwnToken(token))
+  if (token === undefined || wanted.serviceAccount === undefined) return;
+  if (client.isOwnToken(token))
     throw new Failure(
-      `${out.path ?? ''} holds the token that this command runs with, where that of ${setup.wanted.serviceAccount.username} belongs: name another file. Nothing was changed`,
+      `${out.path ?? ''} holds the token that this command runs with, where that of ${wanted.serviceAccount.username} belongs: name another file. Nothing was changed`,
     );
 }
 
@@ -75,21 +82,23 @@ interface Outcome {
   readonly planned: readonly Step[];
   readonly ok: boolean;
   readonly next: string;
+  /** Done, and not shown by Zitadel's lists. */
+  readonly unseen?: readonly string[];
 }
 
 /** Of --dry-run and --check. */
-function shownOnly(found: Survey, options: SetupCommand): void {
+function shownOnly(found: Found, place: Place, options: SetupCommand): void {
   const planned = [...found.branches.flat(), ...found.last];
   const drifted = options.check === true && planned.length > 0;
   const next =
     planned.length === 0
       ? 'nothing to do'
       : `\`sallyport zitadel setup --file ${options.file}${options.out === undefined ? '' : ` --out ${options.out}`}\` makes it so`;
-  report(options, found, { done: [], planned, ok: !drifted, next });
+  report(options, found, place, { done: [], planned, ok: !drifted, next });
   if (drifted) throw new Failure('');
 }
 
-function stopped(options: SetupCommand, found: Survey, error: Stopped): never {
+function stopped(options: SetupCommand, found: Found, error: Stopped): never {
   const left = [...found.branches.flat(), ...found.last].filter(
     ({ what }) => !error.done.some((each) => each.what === what),
   );
@@ -118,13 +127,14 @@ function all(plans: readonly Plan[], key: 'kept' | 'notes' | 'unchecked'): reado
   return plans.flatMap((plan) => plan[key]);
 }
 
-function report(options: SetupCommand, { plans, instance, version }: Survey, outcome: Outcome): void {
-  const { done, planned, ok, next } = outcome;
-  const [notes, unchecked] = [all(plans, 'notes'), all(plans, 'unchecked')];
+function report(options: SetupCommand, { plans }: Found, { instance }: Place, outcome: Outcome): void {
+  const { done, planned, ok, next, unseen = [] } = outcome;
+  const notes = [...all(plans, 'notes'), ...unseenNotes(unseen)];
+  const unchecked = all(plans, 'unchecked');
   if (options.json === true) {
     printJson({
       ok,
-      ...{ instance, version },
+      ...{ instance: instance.name, version: instance.version },
       changed: done.length,
       ...{ done: done.map(shown), planned: planned.map(shown), kept: all(plans, 'kept') },
       ...{ notes, unchecked, out: options.out ?? null, next },

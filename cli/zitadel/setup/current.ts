@@ -1,5 +1,7 @@
 import { pause } from '../../../shared/ports/runtime.ts';
 import { Failure } from '../../failure.ts';
+import type { ZitadelClient } from '../api/client.ts';
+import { madeIds, type Made } from '../api/events.ts';
 
 const LOOKS = 20;
 const PAUSE_MS = 250;
@@ -9,15 +11,14 @@ const PAUSE_MS = 250;
  * silently a list that is old would make a double, so it is read again until it shows what the newest events have made.
  */
 export async function currentList<T extends { readonly id: string }>(
+  client: ZitadelClient,
   list: () => Promise<readonly T[]>,
-  made: () => Promise<readonly string[]>,
-  removed: () => Promise<readonly string[]>,
+  types: Pick<Made, 'added' | 'removed'>,
 ): Promise<readonly T[]> {
-  const [added, gone, first] = await Promise.all([made(), removed(), list()]);
+  const [made, first] = await Promise.all([madeIds(client, { ...types, member: 'id' }), list()]);
   let shown = first;
   for (let look = 0; look < LOOKS; look++) {
-    const lacking = added.filter((id) => !gone.includes(id) && !shown.some((each) => each.id === id));
-    if (lacking.length === 0) return shown;
+    if (made.every((id) => shown.some((each) => each.id === id))) return shown;
     await pause(PAUSE_MS);
     shown = await list();
   }

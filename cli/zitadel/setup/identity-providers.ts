@@ -1,4 +1,3 @@
-import { newestIds } from '../api/events.ts';
 import {
   createIdp,
   identityProviders,
@@ -18,23 +17,24 @@ export function nameOf({ type, name }: IdpWanted): string {
 }
 
 export function currentIdps(client: Setup['client']): Promise<readonly IdentityProvider[]> {
-  const types = ['google', 'azure', 'github', 'gitlab', 'oidc', 'oauth'].map(
-    (kind) => `instance.idp.${kind}.added`,
-  );
-  return currentList(
-    () => identityProviders(client),
-    () => newestIds(client, { types, member: 'id' }),
-    () => newestIds(client, { types: ['instance.idp.removed'], member: 'id' }),
-  );
+  const types = [
+    ...['google', 'azure', 'github', 'github_enterprise', 'gitlab', 'gitlab_self_hosted'],
+    ...['oidc', 'oauth', 'jwt', 'saml', 'apple', 'ldap', 'ldap.v2'],
+  ].map((kind) => `instance.idp.${kind}.added`);
+  return currentList(client, () => identityProviders(client), {
+    added: types,
+    removed: ['instance.idp.removed'],
+  });
 }
 
 /** Zitadel takes a second one silently, so one is made only where none of this kind and name is. */
-export async function identityProvidersPart({ client, wanted, ids, writeSecrets }: Setup): Promise<Plan> {
+export async function identityProvidersPart({ client, wanted, ids, asked }: Setup): Promise<Plan> {
   const plan = new Plan();
   if (wanted.identityProviders.length === 0) return plan;
   const found = await currentIdps(client);
   for (const idp of wanted.identityProviders) {
     const what = nameOf(idp);
+    const secret = `client secret of ${what}`;
     const settings = settingsOf(idp);
     const same = found.filter(({ type, name }) => type === TYPES[idp.type] && name === idp.name);
     const [first] = same;
@@ -49,17 +49,16 @@ export async function identityProvidersPart({ client, wanted, ids, writeSecrets 
     ids.idps.set(what, first.id);
     const differing = [
       ...differences(settingsIn(first), settings),
-      ...(writeSecrets ? ['clientSecret'] : []),
+      ...(asked.writes(secret) ? ['clientSecret'] : []),
     ];
     if (differing.length > 0)
-      plan.change(what, differing.join(', '), () =>
-        updateIdp(client, idp.type, first.id, settings, idp.clientSecret),
-      );
+      plan.change(what, differing.join(', '), async () => {
+        await updateIdp(client, idp.type, first.id, settings, idp.clientSecret);
+        asked.carriedOut(secret);
+      });
     else {
       plan.kept.push(what);
-      plan.unchecked.push(
-        `client secret of ${what}: Zitadel does not show it; --write-secrets writes it again`,
-      );
+      plan.unchecked.push(`${secret}: Zitadel does not show it; --write-secrets writes it again`);
     }
   }
   return plan;

@@ -1,4 +1,3 @@
-import { newestIds } from '../api/events.ts';
 import {
   activateEmail,
   createSmtp,
@@ -12,15 +11,16 @@ import { differences, known, Plan, type Setup } from './plan.ts';
 import { currentList } from './current.ts';
 
 export function currentMail(client: Setup['client']): Promise<readonly EmailProvider[]> {
-  return currentList(
-    () => emailProviders(client),
-    () => newestIds(client, { types: ['instance.smtp.config.added'], member: 'id' }),
-    () => newestIds(client, { types: ['instance.smtp.config.removed'], member: 'id' }),
-  );
+  return currentList(client, () => emailProviders(client), {
+    added: ['instance.smtp.config.added'],
+    removed: ['instance.smtp.config.removed'],
+  });
 }
 
+const SECRET = 'smtp.password';
+
 /** Zitadel takes a second mail server silently, so the one that is there is changed, and one is made only where there is none. */
-export async function mailPart({ client, wanted, writeSecrets }: Setup): Promise<Plan> {
+export async function mailPart({ client, wanted, asked }: Setup): Promise<Plan> {
   const plan = new Plan();
   if (wanted.smtp === undefined) return plan;
   const { password = '', user = '', replyTo, ...rest } = wanted.smtp;
@@ -36,12 +36,16 @@ export async function mailPart({ client, wanted, writeSecrets }: Setup): Promise
     });
   else {
     const differing = differences({ ...found.smtp, description: found.description }, smtp);
-    const secret = writeSecrets && password !== '' ? ['password'] : [];
+    const secret = password !== '' && asked.writes(SECRET) ? ['password'] : [];
     const all = [...differing, ...secret];
     if (all.length === 0) plan.kept.push(what);
-    else plan.change(what, all.join(', '), () => updateSmtp(client, found.id, smtp, password));
+    else
+      plan.change(what, all.join(', '), async () => {
+        await updateSmtp(client, found.id, smtp, password);
+        asked.carriedOut(SECRET);
+      });
     if (password !== '' && all.length === 0)
-      plan.unchecked.push('smtp.password: Zitadel does not show it; --write-secrets writes it again');
+      plan.unchecked.push(`${SECRET}: Zitadel does not show it; --write-secrets writes it again`);
   }
   if (found === undefined || !isActive(found))
     plan.make(`${what}, active`, () => activateEmail(client, known(id, what)));

@@ -17,20 +17,43 @@ export interface Setup {
   readonly client: ZitadelClient;
   readonly wanted: Wanted;
   readonly out: OutFile;
-  /** Variables whose secrets are made anew, though they are there. */
-  readonly renew: ReadonlySet<string>;
-  /** Secrets that Zitadel keeps to itself are written again. */
-  readonly writeSecrets: boolean;
+  readonly asked: Asked;
   /** The account whose token is used. */
   readonly own: {
     readonly user: string;
     readonly organization: { readonly id: string; readonly name: string };
   };
   /** Administrators of the instance. */
-  readonly members: readonly Member[];
+  readonly members: Promise<readonly Member[]>;
   readonly ids: Ids;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+}
+
+/** What is made or written anew though it is there: once, however often the instance is surveyed. */
+export class Asked {
+  readonly #renew: ReadonlySet<string>;
+  readonly #writeSecrets: boolean;
+  readonly #done = new Set<string>();
+
+  constructor(renew: readonly string[], writeSecrets: boolean) {
+    this.#renew = new Set(renew);
+    this.#writeSecrets = writeSecrets;
+  }
+
+  /** Whether the secret of a variable is to be made anew. */
+  renews(variable: string): boolean {
+    return this.#renew.has(variable) && !this.#done.has(variable);
+  }
+
+  /** Whether a secret of the file that Zitadel does not show is to be written again. */
+  writes(secret: string): boolean {
+    return this.#writeSecrets && !this.#done.has(secret);
+  }
+
+  carriedOut(what: string): void {
+    this.#done.add(what);
+  }
 }
 
 export interface Step {
@@ -102,12 +125,16 @@ export function differences(
   );
 }
 
-/** Protobuf's JSON leaves out what is false, 0 or empty, and the order of a list means nothing in what is compared. */
+/**
+ * Protobuf's JSON leaves out what is false, 0 or empty, and the order of a list means nothing in what is compared. A message without
+ * members is something: it may say which of several kinds is meant, as `restAsync: {}` does.
+ */
 function canonical(value: unknown): string {
-  if (Array.isArray(value)) return JSON.stringify(value.map(canonical).sort());
+  if (Array.isArray(value)) return value.length === 0 ? '' : JSON.stringify(value.map(canonical).sort());
   if (value === undefined || value === null || value === false || value === '' || value === '0s') return '';
+  if (value === 0 || value === '0') return '';
   if (typeof value !== 'object') return JSON.stringify(value);
   const members = Object.entries(value).map(([name, each]): [string, string] => [name, canonical(each)]);
-  const said = members.filter(([, each]) => each !== '' && each !== '[]');
-  return said.length === 0 ? '' : JSON.stringify(said.sort(([a], [b]) => (a < b ? -1 : 1)));
+  const said = members.filter(([, each]) => each !== '');
+  return JSON.stringify(said.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

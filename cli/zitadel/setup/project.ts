@@ -70,9 +70,9 @@ async function planOrganization({ client, wanted, own, ids }: Setup, plan: Plan)
 }
 
 async function planProject(
-  { client, ids }: Setup,
+  { client, ids, out }: Setup,
   plan: Plan,
-  { name, roleAssertion, roleCheck, projectCheck }: ProjectWanted,
+  { name, roleAssertion, roleCheck, projectCheck, audience }: ProjectWanted,
 ): Promise<Project | undefined> {
   const wanted = {
     projectRoleAssertion: roleAssertion,
@@ -82,14 +82,20 @@ async function planProject(
   const what = `project ${name}`;
   const projects = ids.organization === undefined ? [] : await projectsOf(client, ids.organization);
   const found = projects.find((each) => each.name === name);
+  // Tokens of service accounts name the project and no application of it; those of people name both. Personal access
+  // tokens, whose `aud` introspection makes up, count by their organisation alone.
+  const keep = (id: string, to = out): Promise<void> =>
+    audience ? to.keepAmong('ZITADEL_AUDIENCE', id) : Promise.resolve();
   if (found === undefined) {
     const settings = { ...wanted, privateLabelingSetting: 'PRIVATE_LABELING_SETTING_UNSPECIFIED' };
     plan.make(what, async () => {
       ids.project = await createProject(client, known(ids.organization, 'the organisation'), name, settings);
+      await keep(ids.project);
     });
     return undefined;
   }
   ids.project = found.id;
+  plan.values.push((to) => keep(found.id, to));
   const differing = differences(found, wanted);
   const settings = { ...wanted, privateLabelingSetting: found.privateLabelingSetting };
   if (differing.length === 0) plan.kept.push(what);

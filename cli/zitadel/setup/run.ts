@@ -34,20 +34,20 @@ export class Stopped extends Failure {
 
 /**
  * Carries the steps out. Where Zitadel says that something is there already, its lists were behind: everything is read again, and what
- * is left is done. Returns what was done and the last survey; throws Stopped.
+ * is left is done. Returns what was done, the last survey, and what lists still did not show in the end; throws Stopped.
  */
 export async function carryOut<T extends Found>(
   first: T,
   again: () => Promise<T>,
   progress: Progress,
-): Promise<{ readonly done: readonly Step[]; readonly last: T }> {
+): Promise<{ readonly done: readonly Step[]; readonly last: T; readonly unseen: readonly string[] }> {
   const done: Step[] = [];
   let survey = first;
   for (let look = 0; ; look++) {
     const conflict = await once(survey, done, progress);
     if (conflict === undefined) {
-      if (done.length > 0 && !interruption().aborted) await settled(again);
-      return { done, last: survey };
+      const looks = done.length > 0 && !interruption().aborted;
+      return { done, last: survey, unseen: looks ? await settled(again) : [] };
     }
     if (look === LOOKS) throw new Stopped(conflict.message, done, conflict);
     await pause(PAUSE_MS);
@@ -55,13 +55,20 @@ export async function carryOut<T extends Found>(
   }
 }
 
-/** Waits until lists show what was done, so that whoever looks next finds nothing left to do. */
-async function settled(again: () => Promise<Found>): Promise<void> {
-  for (let look = 0; look < LOOKS; look++) {
+/** Waits until lists show what was done, so that whoever looks next finds nothing left to do. Returns what they do not show. */
+async function settled(again: () => Promise<Found>): Promise<readonly string[]> {
+  for (let look = 1; ; look++) {
     const { branches, last } = await again();
-    if (branches.flat().length + last.length === 0) return;
+    const left = [...branches.flat(), ...last];
+    if (left.length === 0 || look === LOOKS) return left.map(({ what }) => what);
     await pause(PAUSE_MS);
   }
+}
+
+export function unseenNotes(unseen: readonly string[]): readonly string[] {
+  return unseen.length === 0
+    ? []
+    : [`Zitadel took it and its lists do not show it: ${unseen.join(', ')}. Look again with --check`];
 }
 
 /** Returns the conflict that makes another survey necessary. */

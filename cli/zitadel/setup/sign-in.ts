@@ -76,11 +76,14 @@ function planFactors({ client }: Setup, plan: Plan, mfa: Mfa, policy: LoginPolic
 
 /** Zitadel forces a second factor by organisation, not by role: those that the instance's administrators are in. */
 async function planAdministrators(
-  { client, own, ids, members }: Setup,
+  { client, own, ids, members: all }: Setup,
   plan: Plan,
   instance: LoginPolicy,
 ): Promise<void> {
+  const members = await all;
   const people = members.filter(({ userType }) => userType !== 'TYPE_MACHINE');
+  if (people.length === 0)
+    plan.notes.push('nobody but service accounts administers the instance: no organisation is forced');
   const homes = [...new Set(people.map((each) => each.userResourceOwner || own.organization.id))];
   const policies = await Promise.all(
     homes.map(async (home) => [home, await organizationLoginPolicy(client, home)] as const),

@@ -12,40 +12,41 @@ import type { Found } from './run.ts';
 import { projectPart } from './project.ts';
 import { signInPart } from './sign-in.ts';
 
+/** What a set-up is given. */
 export type SetupOf = Omit<Setup, 'own' | 'ids' | 'members'>;
 
-export interface Survey extends Found {
-  readonly instance: string;
-  readonly version: string;
-  readonly setup: Setup;
+/** Where it is carried out, and as whom: it stays as it is. */
+export interface Place extends Pick<Setup, 'own'> {
+  readonly instance: { readonly name: string; readonly version: string };
 }
 
-/** Reads everything, changes nothing. Throws Failure when a right is missing, before anything is changed. */
-export async function survey(of: SetupOf, writes: boolean): Promise<Survey> {
-  const { client } = of;
-  const [instance, user, organization, members, permissions] = await Promise.all([
+/** Throws Failure when a right is missing that `writes` needs, before anything is changed. */
+export async function placeOf({ client }: SetupOf, writes: boolean): Promise<Place> {
+  const [instance, user, organization, permissions] = await Promise.all([
     instanceOf(client),
     ownUser(client),
     ownOrganization(client),
-    instanceMembers(client),
     permissionsOf(client),
   ]);
   if (writes) mustWrite(permissions);
-  const setup: Setup = { ...of, members, own: { user, organization }, ids: { idps: new Map() } };
+  return { instance, own: { user, organization } };
+}
+
+/** Reads everything that the file is about, changes nothing. */
+export async function survey(of: SetupOf, { own }: Place): Promise<Found> {
+  const members = instanceMembers(of.client);
+  const setup: Setup = { ...of, members, own, ids: { idps: new Map() } };
   const [project, accounts, mail, [idps, signIn], events] = await Promise.all([
     projectPart(setup),
     accountsPart(setup),
     mailPart(setup),
     identityProvidersPart(setup).then(async (part) => [part, await signInPart(setup)] as const),
     eventsPart(setup),
+    members,
   ]);
   // What is written to the instance itself is written one after another.
   const parts = [[project], [accounts], [mail, idps, signIn], [events]];
-  return {
-    ...{ instance: instance.name, version: instance.version, setup, out: of.out },
-    plans: parts.flat(),
-    ...branchesOf(parts),
-  };
+  return { out: of.out, plans: parts.flat(), ...branchesOf(parts) };
 }
 
 /** Of IAM_OWNER, and not of IAM_OWNER_VIEWER. */

@@ -1,5 +1,5 @@
 import { type Credential, patsOf } from '../../../shared/zitadel/credentials.ts';
-import { newestIds } from '../api/events.ts';
+import { madeIds } from '../api/events.ts';
 import { createPat, removePat } from '../api/machines.ts';
 import { RENEWED, type Plan, type Setup } from './plan.ts';
 
@@ -16,7 +16,7 @@ export interface TokenWanted {
 }
 
 export async function planToken(
-  { client, out, renew, now }: Setup,
+  { client, out, asked, now }: Setup,
   plan: Plan,
   { userName, variable, days, ownsToken }: TokenWanted,
   user: () => { readonly id: string; readonly organization: string },
@@ -29,9 +29,10 @@ export async function planToken(
     if (before !== undefined && wasThere) await removeLost(client, user(), before);
     const { token, tokenId } = await createPat(client, user(), new Date(now() + days * DAY_MS));
     await out.keep(variable, token, tokenId);
+    asked.carriedOut(variable);
   };
   const reason = whyMade({ there, variable, before, wasThere, ownsToken }, out, now());
-  if (reason === undefined && !renew.has(variable)) {
+  if (reason === undefined && !asked.renews(variable)) {
     plan.kept.push(what);
     const value = out.get(variable);
     if (value !== undefined && before !== undefined) plan.values.push((to) => to.keep(variable, value));
@@ -86,12 +87,10 @@ async function removeLost(
 
 /** Ids of the tokens that the newest events have made and not removed. */
 async function madeOf(client: Setup['client'], aggregate: string): Promise<readonly string[]> {
-  const of = { member: 'tokenId', aggregate };
-  const [added, removed] = await Promise.all([
-    newestIds(client, { types: ['user.pat.added'], ...of }),
-    newestIds(client, { types: ['user.pat.removed'], ...of }),
-  ]);
-  return added.filter((id) => !removed.includes(id));
+  return madeIds(client, {
+    ...{ added: ['user.pat.added'], removed: ['user.pat.removed'] },
+    ...{ member: 'tokenId', aggregate },
+  });
 }
 
 /** Those that are listed, and those that the list does not show yet. */

@@ -3,6 +3,9 @@ import type { ZitadelApi, ZitadelRefusal } from '../../ports/zitadel-api.ts';
 import { providerCaller, reasonOf, type ProviderAnswer } from '../provider-call.ts';
 import { problemIn } from './client.ts';
 
+/** Refusals are written in the instance's language otherwise, and what says that nothing changes is known by its words alone. */
+const ENGLISH = { 'accept-language': 'en' };
+
 /** `url`: base of Zitadel's API. `token`: of a service account. */
 export function openZitadelApi(
   { url, token }: { readonly url: string; readonly token: string },
@@ -12,7 +15,7 @@ export function openZitadelApi(
   return async ({ organization, ...call }) => {
     const answer = await caller({
       ...call,
-      ...(organization !== undefined && { headers: { 'x-zitadel-orgid': organization } }),
+      headers: { ...ENGLISH, ...(organization !== undefined && { 'x-zitadel-orgid': organization }) },
     });
     if (answer.outcome !== 'answered') return answer;
     if (answer.status === 200 || answer.status === 201) return { outcome: 'ok', body: answer.body };
