@@ -289,6 +289,25 @@ describe.skipIf(postgresMissing)(
         for (const said of [stdout, stderr, calls.join('\n')]) expect(said).not.toContain(token);
       });
 
+      it('starts Login v2 too where the API is not known, and restarts it for a new token once it is', async () => {
+        const refused = [
+          { name: 'login-client', data: { pat: Buffer.from('of-the-former').toString('base64') } },
+        ];
+        await set({ secrets: [...refused, { ...refused[0]!, name: 'zitadel-k8s-admin-sa' }] });
+        const withoutApi = { ...inCluster(), ZITADEL_API_URL: '' };
+        const swapped = await ground.import(withoutApi, await ground.dump('custom', NEW), '--yes', '--json');
+        expect(swapped.code, swapped.stderr).toBe(0);
+        expect(await replicas()).toEqual(RUNNING);
+        const { code, stdout, stderr } = await ground.import(inCluster(), '--resume', '--json');
+        expect(code, stderr).toBe(0);
+        expect(stepsOf(stdout)['secrets']).toMatch(
+          /login-client was refused .*a new token of .* is in it; warning: zitadel-k8s-admin-sa is refused/,
+        );
+        expect((await cluster()).calls.join('\n')).toMatch(
+          /apply[^]*rollout restart deployment\/zitadel-login-v2/,
+        );
+      });
+
       it('changes nothing in the cluster with --dry-run, and names what kubectl is refused', async () => {
         await set({});
         const dump = await ground.dump('custom', NEW);

@@ -39,6 +39,7 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
       ...args,
     );
     expect(stderr).toMatch(because);
+    expect(stderr).toMatch(/state: nothing was changed\n +on: the same command again/);
     expect(code, stdout).toBe(1);
     expect(await runsIn(ground)).toEqual(before);
     expect(await ground.databases()).toEqual(['zitadel']);
@@ -89,7 +90,8 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
       text.indexOf('-- Data for Name: orgs1'),
       text.indexOf('new-2'),
       text.indexOf('-- PostgreSQL database dump complete'),
-    ];
+      text.indexOf('\\unrestrict') + 20,
+    ].filter((at) => at > 19);
     const cut = join(ground.folder, 'cut.sql');
     for (const at of cuts) {
       expect(at).toBeGreaterThan(0);
@@ -104,7 +106,10 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
     for (const share of [0.3, 0.9]) {
       await run('cp', [dump, `${dump}.cut`]);
       await truncate(`${dump}.cut`, Math.floor(size * share));
-      await refused(/cut|damaged|unexpected|could not read|premature|corrupt|end of file/i, `${dump}.cut`);
+      await refused(
+        /\.cut (?:cannot be read to its end|cannot be unpacked): it is cut or damaged/,
+        `${dump}.cut`,
+      );
     }
   });
 

@@ -232,6 +232,12 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     expect(gaveUp.stderr).toContain('sessions are still connected to zitadel');
     expect(gaveUp.stderr).toContain('sallyport zitadel import recover');
     await held.close();
+    const planned = await ground.import(ground.variables(), '--resume', '--dry-run', '--json');
+    expect(JSON.parse(planned.stdout)).toMatchObject({
+      dry_run: true,
+      remaining: [{ name: 'swap' }, {}, {}, {}, {}, {}],
+    });
+    expect(await ground.people()).toBe('old-1,old-2');
     const { code, stderr } = await ground.import(ground.variables(), '--resume');
     expect(code, stderr).toBe(0);
     expect(await ground.people()).toBe('new-1,new-2,new-3');

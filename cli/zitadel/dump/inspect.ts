@@ -68,7 +68,7 @@ export async function inspectDump(
   const refusal = refusalOf(statements.facts(), scanned.complete);
   const lacking = NEEDED.filter((table) => !rows.counts.has(table) && !statements.made.has(table));
   if (refusal !== undefined) throw new Failure(`${file} ${refusal}`);
-  if (!scanned.complete)
+  if (!scanned.complete || !statements.isClosed)
     throw new Failure(
       `${file} is cut: pg_dump's last line is missing${scanned.cutIn === null ? '' : `, and it ends within the data of ${scanned.cutIn}`}. Copy or make it anew`,
     );

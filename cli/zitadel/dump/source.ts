@@ -5,7 +5,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { systemFault } from '../../../shared/system-errors.ts';
-import { readChild, type ChildCall } from '../../children/child.ts';
+import { ChildFailed, readChild, type ChildCall } from '../../children/child.ts';
 import { inPath, postgresProgram } from '../../children/programs.ts';
 import { Failure } from '../../failure.ts';
 
@@ -120,7 +120,19 @@ export async function readScript<T>(
   if (format === 'zstd') return readZstd(file, options, read);
   const { path } = await postgresProgram('pg_restore', pgRestore);
   const args = ['--file=-', `--format=${format}`, file];
-  return readChild({ ...options, program: path, args, timeoutMs: READ_MS }, read);
+  return byChild(file, { ...options, program: path, args, timeoutMs: READ_MS }, read);
+}
+
+/** A program that ends by itself could not read the file to its end. */
+async function byChild<T>(file: string, call: ChildCall, read: (script: Readable) => Promise<T>): Promise<T> {
+  try {
+    return await readChild(call, read);
+  } catch (error) {
+    if (!(error instanceof ChildFailed) || error.exitCode === null) throw error;
+    throw new Failure(`${file} cannot be read to its end: it is cut or damaged (${error.message})`, {
+      cause: error,
+    });
+  }
 }
 
 function streamOf(file: string, { signal }: ReadOptions): Readable {
@@ -139,7 +151,7 @@ async function readZstd<T>(
     throw new Failure(
       `${file} is compressed by zstd: install the program zstd, or run this with Node 22.15 or newer, or unpack it`,
     );
-  return readChild({ ...options, program, args: ['-dcq', '--', file], timeoutMs: READ_MS }, read);
+  return byChild(file, { ...options, program, args: ['-dcq', '--', file], timeoutMs: READ_MS }, read);
 }
 
 /** The error of the unpacking comes first: what was read until then is a part. */

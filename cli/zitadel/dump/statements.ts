@@ -35,6 +35,7 @@ export class Statements {
   #server: string | null = null;
   #pgDump: string | null = null;
   #restrictKey: string | null = null;
+  #isReleased = false;
   /** What makes it unfit; the first one. */
   refusal: string | undefined;
   /** The dollar quote that is open: the body of a function follows. */
@@ -72,6 +73,11 @@ export class Statements {
     };
   }
 
+  /** Whether \unrestrict, which follows the trailer, is there where \restrict is. */
+  get isClosed(): boolean {
+    return this.#restrictKey === null || this.#isReleased;
+  }
+
   #statement(text: string): void {
     if (text.startsWith('INSERT INTO ')) this.refusal ??= INSERTS;
     if (/^DROP (?!.* IF EXISTS )/.test(text)) this.refusal ??= CLEAN;
@@ -96,6 +102,7 @@ export class Statements {
     else if (key === undefined)
       this.refusal ??= `holds a command of psql that pg_dump does not write: ${text.slice(0, 40)}`;
     else if (un === undefined) this.#restrictKey ??= key;
+    else this.#isReleased = key === this.#restrictKey;
   }
 }
 

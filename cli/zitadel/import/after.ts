@@ -6,13 +6,14 @@ import { exchange } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
 import { note } from '../../terminal.ts';
 import { Refused, type ZitadelClient } from '../api/client.ts';
-import { scaleUp } from './cluster.ts';
+import { restart, scaleUp } from './cluster.ts';
 import { clientFor, type Run, type ZitadelAccess } from './run.ts';
 
 type Result = Readonly<Record<string, unknown>>;
 
 const LOOK_MS = 500;
 const CALL_MS = 10_000;
+const NOT_FOUND = 404;
 const NO_TOKEN = 'skipped: ZITADEL_SERVICE_TOKEN is not set';
 
 /**
@@ -27,7 +28,7 @@ export async function ready({ api, facts, waitMs, signal }: Run): Promise<Result
     if (answer === 401) return { says: `${url} answers` };
     if (Date.now() > until)
       throw new Failure(
-        `${url} does not answer as Zitadel does (${answer === null ? 'no answer' : `status ${answer}`}): look at its log`,
+        `${url} does not answer as Zitadel does (${answer === null ? 'no answer' : `status ${answer}`}): ${answer === NOT_FOUND ? 'is its host a domain of the instance?' : 'look at its log'}`,
       );
     await pause(LOOK_MS, signal);
     signal.throwIfAborted();
@@ -88,6 +89,9 @@ function foreignToken(error: unknown): unknown {
 /** Login v2 where it is required: its page has to answer. */
 export async function loginV2(run: Run): Promise<Result> {
   await scaleUp(run, run.facts.login);
+  const { journal, facts } = run;
+  const isRenewed = journal.find('secrets', 'done')?.['renewed'] === true;
+  if (isRenewed && journal.find('start', 'done')?.['login_started'] === true) await restart(run, facts.login);
   const client = clientOf(run);
   if (client === undefined) return { says: NO_TOKEN };
   const feature = await loginV2Of(client);

@@ -107,8 +107,21 @@ export async function scaleUp({ kubectl, waitMs }: Run, workloads: readonly Work
     // Whoever stopped it beforehand wants it back too.
     if (replicas === 0) note(`  ${name} had no replicas before: starting one`);
     await kubectl.run(['scale', name, `--replicas=${Math.max(1, replicas)}`]);
-    await kubectl.run(['rollout', 'status', name, `--timeout=${Math.round(waitMs / 1_000)}s`], {
-      timeoutMs: waitMs + 30_000,
-    });
+    await rolledOut(kubectl, name, waitMs);
   }
+}
+
+/** Pods take a changed secret when they start. */
+export async function restart({ kubectl, waitMs }: Run, workloads: readonly Workload[]): Promise<void> {
+  if (kubectl === null) return;
+  for (const { name } of workloads) {
+    await kubectl.run(['rollout', 'restart', name]);
+    await rolledOut(kubectl, name, waitMs);
+  }
+}
+
+async function rolledOut(kubectl: Kubectl, name: string, waitMs: number): Promise<void> {
+  await kubectl.run(['rollout', 'status', name, `--timeout=${Math.round(waitMs / 1_000)}s`], {
+    timeoutMs: waitMs + 30_000,
+  });
 }

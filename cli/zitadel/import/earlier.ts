@@ -3,7 +3,7 @@ import { listRuns, readRun, type Entry } from '../../journal.ts';
 import { note } from '../../terminal.ts';
 import { IMPORT, RUN, RunFacts } from './run.ts';
 import { dropDatabase, findDatabase, type Server } from './server.ts';
-import { RECOVER, SWAP } from './steps.ts';
+import { RECOVER, STEPS, SWAP, type Step } from './steps.ts';
 
 /** A former import into the same database, by its journal. */
 export interface Earlier {
@@ -13,6 +13,7 @@ export interface Earlier {
   readonly state: 'open' | 'swapped' | 'recovered';
   /** It has scaled Zitadel to 0, and not up again. */
   readonly isStopped: boolean;
+  readonly remaining: readonly Pick<Step, 'name' | 'does'>[];
 }
 
 /** The newest first. One that was cut off before anything was done is none. */
@@ -35,6 +36,9 @@ function describe(run: string, facts: RunFacts, entries: readonly Entry[]): Earl
     ...{ run, facts },
     state: isBack ? 'recovered' : has(SWAP, 'done') ? 'swapped' : 'open',
     isStopped: !isBack && has('stop', 'begun') && !has('start', 'done'),
+    remaining: STEPS.filter((step) => step.isMeant(facts.to) && !has(step.name, 'done')).map(
+      ({ name, does }) => ({ name, does }),
+    ),
   };
 }
 

@@ -29,7 +29,7 @@ export function report(
   print(`import ${journal.run}: ${facts.target} is the imported database`);
   for (const { name, says } of steps) print(`  ${name}${says === '' ? '' : `: ${says}`}`);
   if (remaining.length > 0) {
-    print('start Zitadel on it; what remains:');
+    print(`${facts.to === 'postgres' ? 'start Zitadel on it; what' : 'what'} remains:`);
     for (const { name, does } of remaining) print(`  ${name}: ${does}`);
     print(`next: ${CONTINUE}`);
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { instanceMembers, machines, ownUser } from '../../../shared/zitadel/accounts.ts';
+import type { Kubectl } from '../../children/kubectl.ts';
 import { Failure } from '../../failure.ts';
 import { Refused, type ZitadelClient } from '../api/client.ts';
 import { setInstanceMember } from '../api/instance.ts';
@@ -7,8 +8,10 @@ import { createMachine, createPat } from '../api/machines.ts';
 import { ownOrganization } from '../api/organizations.ts';
 import { clientFor, type Run } from './run.ts';
 
-/** Where charts and manifests of Zitadel keep the token of Login v2. */
-const SECRET = 'zitadel-login-client';
+/** Where manifests and the chart of Zitadel keep the token of Login v2. */
+const LOGIN = ['zitadel-login-client', 'login-client'];
+/** Tokens of other accounts: whose, no secret says. */
+const OTHERS = ['zitadel-k8s-admin-sa', 'iam-admin-pat'];
 const KEY = 'pat';
 const ROLE = 'IAM_LOGIN_CLIENT';
 const LIFETIME_MS = 365 * 86_400_000;
@@ -23,32 +26,55 @@ const Secrets = z.object({
 });
 
 /**
- * The login client's token in the cluster: kept while the imported Zitadel takes it, else a new one is made and written. Without the
- * secret Login v2 signs in by a key pair, which no import touches.
+ * Tokens in the cluster: kept while the imported Zitadel takes them. The login client's is made anew where it is refused; without one
+ * Login v2 signs in by a key pair, which no import touches. Throws Failure where a new one is needed and cannot be made.
  */
-export async function secrets({ api, kubectl, journal }: Run): Promise<Readonly<Record<string, unknown>>> {
+export async function secrets(run: Run): Promise<Readonly<Record<string, unknown>>> {
+  const { api, kubectl } = run;
   if (kubectl === null || api === null) return {};
-  const { items } = await kubectl.read(
-    ['get', 'secrets', `--field-selector=metadata.name=${SECRET}`],
-    Secrets,
-  );
-  const found = items.find(({ metadata }) => metadata.name === SECRET);
-  if (found === undefined) return { says: `there is no secret ${SECRET}: Login v2 signs in by its key pair` };
-  const { url, token } = api;
-  const kept = Buffer.from(found.data[KEY] ?? '', 'base64')
-    .toString('utf8')
-    .trim();
-  if (kept !== '' && (await isTaken(url, kept)))
-    return { says: `${SECRET} is taken by the imported Zitadel: kept` };
-  if (token === null)
+  const says: string[] = [];
+  let [isThere, renewed, warning] = [false, false, false];
+  for (const name of [...LOGIN, ...OTHERS]) {
+    const kept = await tokenIn(kubectl, name);
+    if (kept === undefined) continue;
+    isThere ||= LOGIN.includes(name);
+    if (kept !== '' && (await isTaken(api.url, kept)))
+      says.push(`${name} is taken by the imported Zitadel: kept`);
+    else if (LOGIN.includes(name)) {
+      renewed = true;
+      says.push(
+        `${name} was refused by the imported Zitadel: a new token of ${await renew(run, kubectl, name)} is in it`,
+      );
+    } else {
+      warning = true;
+      says.push(
+        `warning: ${name} is refused by the imported Zitadel: make a token for its account there, and put it into the secret`,
+      );
+    }
+  }
+  if (!isThere)
+    says.push(`there is no token in a secret ${LOGIN[0] ?? ''}: Login v2 signs in by its key pair`);
+  return { says: says.join('; '), renewed, warning };
+}
+
+/** Undefined where there is no such secret, or no token in it. */
+async function tokenIn(kubectl: Kubectl, name: string): Promise<string | undefined> {
+  const { items } = await kubectl.read(['get', 'secrets', `--field-selector=metadata.name=${name}`], Secrets);
+  const value = items.find(({ metadata }) => metadata.name === name)?.data[KEY];
+  return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8').trim();
+}
+
+/** Returns the name of the account whose token it is now. */
+async function renew({ api, journal }: Run, kubectl: Kubectl, name: string): Promise<string> {
+  if (api?.token == null)
     throw new Failure(
-      `${SECRET} is refused by the imported Zitadel, and ZITADEL_SERVICE_TOKEN is not set, which a new one is made with`,
+      `${name} is refused by the imported Zitadel, and ZITADEL_SERVICE_TOKEN is not set, which a new one is made with`,
     );
-  const made = await newToken(clientFor({ url, token }));
+  const made = await newToken(clientFor({ url: api.url, token: api.token }));
   const manifest = {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name: SECRET },
+    metadata: { name },
     type: 'Opaque',
     data: { [KEY]: Buffer.from(made.token).toString('base64') },
   };
@@ -56,11 +82,8 @@ export async function secrets({ api, kubectl, journal }: Run): Promise<Readonly<
   await kubectl.run(['apply', '--server-side', '--force-conflicts', '--filename=-'], {
     input: JSON.stringify(manifest),
   });
-  journal.record('secrets', 'note', { secret: SECRET, user: made.user });
-  return {
-    says: `${SECRET} was refused by the imported Zitadel: a new token of ${made.user} is in it`,
-    renewed: true,
-  };
+  journal.record('secrets', 'note', { secret: name, user: made.user });
+  return made.user;
 }
 
 async function isTaken(url: string, token: string): Promise<boolean> {

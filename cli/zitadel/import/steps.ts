@@ -76,8 +76,10 @@ export const STEPS: readonly Step[] = [
     isMeant: inKubernetes,
     needsApi: false,
     work: async (run) => {
-      await scaleUp(run, run.facts.zitadel);
-      return undefined;
+      const { zitadel, login } = run.facts;
+      // Without the API nothing more is done: people shall sign in all the same.
+      await scaleUp(run, run.api === null ? [...zitadel, ...login] : zitadel);
+      return { login_started: run.api === null };
     },
   },
   {

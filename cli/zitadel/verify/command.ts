@@ -63,10 +63,14 @@ function chosenInstances({ instances }: ZitadelDatabase, wanted: string | undefi
   return wanted === 'all' ? instances : [chosenInstance(instances, wanted)];
 }
 
+/** Of many; those that expire first. */
+const SHOWN_PATS = 5;
+
 function printVerification({
   database,
   instances,
   counts,
+  pats,
   masterkey,
   differs,
   notes,
@@ -80,6 +84,9 @@ function printVerification({
     );
   const width = Math.max(...Object.keys(counts).map((name) => name.length));
   for (const [name, count] of Object.entries(counts)) print(`  ${name.padEnd(width)} ${count}`);
+  for (const { id, user_id, expiration } of pats.slice(0, SHOWN_PATS))
+    print(`personal access token ${id} of user ${user_id}: until ${expiration.toISOString()}`);
+  if (pats.length > SHOWN_PATS) print(`and ${pats.length - SHOWN_PATS} that expire later: --json lists them`);
   print(`masterkey: ${masterkey}`);
   for (const finding of notes) print(`${colors.yellow('note')} ${lineOf(finding)}`);
   if (ok) print(colors.green('nothing differs'));
