@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { YES_OPTION } from '../confirm.ts';
 import { withExamples } from '../help.ts';
 import { DRY_RUN, JSON_OPTION, wholeNumber } from '../input.ts';
-import type { ImportCommand } from './import/command.ts';
+import type { ImportCommand } from './import/prepare.ts';
 import type { RunCommand } from './import/recover.ts';
 
 const MOST_WAIT_SECONDS = 86_400;

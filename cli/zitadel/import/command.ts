@@ -10,25 +10,11 @@ import { openDump } from '../dump/source.ts';
 import { apiOf } from './access.ts';
 import { earlierRuns, refuseWhileStopped, removeParts, type Earlier } from './earlier.ts';
 import { keepPlan, planLines } from './plan.ts';
-import { prepare, untouched } from './prepare.ts';
+import { prepare, untouched, type ImportCommand } from './prepare.ts';
 import { report } from './report.ts';
 import { importPlace, RUN, type Run, type RunFacts } from './run.ts';
 import { lockTarget, openServer, serverFailure, type Server } from './server.ts';
 import { carryOut } from './steps.ts';
-
-export interface ImportCommand {
-  readonly to?: 'kubernetes' | 'postgres';
-  readonly plan?: string;
-  readonly resume?: boolean;
-  readonly targetVersion?: string;
-  /** Seconds. */
-  readonly wait: number;
-  readonly zitadel?: string;
-  readonly login?: string;
-  readonly yes?: boolean;
-  readonly dryRun?: boolean;
-  readonly json?: boolean;
-}
 
 const DATABASE = 'ZITADEL_DATABASE_URL';
 const RESUME = 'sallyport zitadel import --resume';

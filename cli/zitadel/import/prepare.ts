@@ -7,12 +7,25 @@ import { inspectDump, type Dump } from '../dump/inspect.ts';
 import { openDump } from '../dump/source.ts';
 import { apiOf } from './access.ts';
 import { findWorkloads } from './cluster.ts';
-import type { ImportCommand } from './command.ts';
 import { planLines, planOf, type Plan } from './plan.ts';
 import { judge } from './preflight/judge.ts';
 import type { RunFacts } from './run.ts';
 import { findDatabase, rolesAmong, serverFailure, type Found, type Server } from './server.ts';
 import { stateOf, type TargetState } from './target.ts';
+
+export interface ImportCommand {
+  readonly to?: 'kubernetes' | 'postgres';
+  readonly plan?: string;
+  readonly resume?: boolean;
+  readonly targetVersion?: string;
+  /** Seconds. */
+  readonly wait: number;
+  readonly zitadel?: string;
+  readonly login?: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
 
 /** An import that can be begun. */
 export interface Prepared {
