@@ -12,6 +12,12 @@ const KEY = [
   '--key <file>',
   'private half (PEM or JWK) of the key that the backup was encrypted to',
 ] as const;
+const WAIT = [
+  '--wait <seconds>',
+  'how long to wait for sessions of the databases to end',
+  wholeNumber(1, 86_400),
+  600,
+] as const;
 const FILE = 'its folder, its id in BACKUP_DIR, or latest';
 
 export function registerBackup(program: Command): void {
@@ -43,9 +49,10 @@ export function registerBackup(program: Command): void {
     backup
       .command('finish')
       .description(
-        'Remove the databases that a restore has kept, or take back one that was cut off before its swap.',
+        'Remove the databases that a restore has kept, or take back one that was cut off: the former databases have their names again.',
       )
       .argument('[run]', 'the restore (default: the newest)')
+      .option(...WAIT)
       .option(...YES_OPTION)
       .option(...DRY_RUN)
       .option(...JSON_OPTION)
@@ -62,6 +69,7 @@ function registerCreate(backup: Command): void {
       .command('create')
       .description('Back up all that variables lead to into one folder with a manifest and checksums.')
       .option('--recipient <file>', 'encrypt to this public key (PEM or JWK)')
+      .option('--resume', 'go on with the one that was cut off: parts of it that are whole stay')
       .option('--verify', 'restore what was written into databases of its own, and count')
       .option(
         '--keep <n>',
@@ -113,12 +121,7 @@ function registerRestore(backup: Command): void {
       .option(...KEY)
       .option('--only <parts>', `some of ${PART_NAMES.join(', ')}, with commas`, partNames)
       .option('--resume', 'go on with the restore that was cut off')
-      .option(
-        '--wait <seconds>',
-        'how long to wait for sessions of the replaced databases to end',
-        wholeNumber(1, 86_400),
-        600,
-      )
+      .option(...WAIT)
       .option(...YES_OPTION)
       .option(...DRY_RUN)
       .option(...JSON_OPTION)

@@ -15,7 +15,18 @@ export const DATABASE_URL = slice({
 
 const WHERE = ' (environment, .env or --env-file)';
 
-/** What a slice comes to for one command; variables of other slices may be missing or malformed. Throws Failure with every fault. */
+/** Variables of a slice are missing or malformed. */
+export class Misconfigured extends Failure {
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    const lines = faults.map(({ variable, problem }) => `${variable} ${problem}`);
+    super(lines.map((line) => (/^\S+ is missing/.test(line) ? line + WHERE : line)).join('\n'));
+    this.faults = faults;
+  }
+}
+
+/** What a slice comes to for one command; variables of other slices may be missing or malformed. Throws Misconfigured with every fault. */
 export function configured<Part extends object>(slice: Slice<Part>): Part {
   const parsed = configure(slice, environment, 'node', VARIABLES);
   const files = {
@@ -26,8 +37,7 @@ export function configured<Part extends object>(slice: Slice<Part>): Part {
   } as const;
   const faults = [...(parsed.ok ? [] : parsed.faults), ...parsed.texts(files)];
   if (parsed.ok && faults.length === 0) return parsed.config;
-  const lines = faults.map(({ variable, problem }) => `${variable} ${problem}`);
-  throw new Failure(lines.map((line) => (/^\S+ is missing/.test(line) ? line + WHERE : line)).join('\n'));
+  throw new Misconfigured(faults);
 }
 
 /** `todo`: its purpose or the source of its value. */

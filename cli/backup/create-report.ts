@@ -7,6 +7,7 @@ import type { Sources } from './sources.ts';
 export interface CreateCommand {
   /** A file with a public key. */
   readonly recipient?: string;
+  readonly resume?: boolean;
   readonly verify?: boolean;
   /** Number of backups to keep. */
   readonly keep?: number;

@@ -8,15 +8,14 @@ import { importLines } from '../fga/import.ts';
 import { exportTo } from '../fga/export.ts';
 import type { Journal } from '../journal.ts';
 import { interruption, note } from '../terminal.ts';
-import { dropDatabase, findDatabase } from '../zitadel/import/server.ts';
-import { renameWhenFree } from '../zitadel/import/swap.ts';
+import { dropDatabase } from '../zitadel/import/server.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { checkText, openRelations } from './contents.ts';
 import { inDatabase, withTarget } from './database.ts';
 import type { Seal } from './file.ts';
 import type { Backup } from './layout.ts';
 import { onServer, rebuild } from './rebuild.ts';
-import { copyOf, keptOf, type DatabaseRestore, type RestorePlan } from './restore-plan.ts';
+import { copyOf, type RestorePlan } from './restore-plan.ts';
 
 export interface Restoring {
   readonly backup: Backup;
@@ -56,45 +55,6 @@ export async function restoreBeside(restoring: Restoring): Promise<void> {
       await withTarget(inDatabase(target, copy), (session) => session.execute(sql`analyze`));
       return { copy };
     });
-}
-
-/** Puts the restored databases in their places: those of one server in one transaction, so that no moment has a part of them. */
-export async function swapAll(restoring: Restoring): Promise<void> {
-  const { plan, journal, waitMs } = restoring;
-  for (const [server, restores] of byServer(plan.databases))
-    await once(restoring, `swap ${server}`, async () => {
-      const [first] = restores;
-      if (first === undefined) return {};
-      await onServer(first.target, async (on) => {
-        // Gone: this transaction was committed, and its record was not.
-        if ((await findDatabase(on, copyOf(first.database, journal.run))) === undefined) return;
-        const renames = [];
-        for (const { database, replaces } of restores) {
-          const former = await findDatabase(on, database);
-          if ((former?.oid ?? null) !== (replaces?.oid ?? null))
-            throw new Failure(
-              `${database} is not the database that was backed up before this restore: take it back with \`sallyport backup finish ${journal.run}\`, and begin anew`,
-            );
-          if (former !== undefined) renames.push({ from: database, to: keptOf(database, journal.run) });
-          renames.push({ from: copyOf(database, journal.run), to: database });
-        }
-        await renameWhenFree({ server: on, signal: interruption(), waitMs }, renames);
-      });
-      return { swapped: restores.map(({ part }) => part.name) };
-    });
-}
-
-/** By host, port and role. */
-export function byServer(
-  databases: readonly DatabaseRestore[],
-): ReadonlyMap<string, readonly DatabaseRestore[]> {
-  const groups = new Map<string, DatabaseRestore[]>();
-  for (const each of databases) {
-    const { host, username } = new URL(each.target.url);
-    const server = `${username}@${host}`;
-    groups.set(server, [...(groups.get(server) ?? []), each]);
-  }
-  return groups;
 }
 
 /** Writes model and tuples into a new store; the one in use stays as it is. Returns the new store's id. */

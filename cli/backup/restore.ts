@@ -17,10 +17,10 @@ import {
   restoreBeside,
   restoreRelations,
   restoreTexts,
-  swapAll,
   type Restoring,
   type TextOutcome,
 } from './restore-steps.ts';
+import { swapAll } from './restore-swap.ts';
 import { prove } from './verify.ts';
 
 export interface RestoreCommand {
@@ -44,7 +44,9 @@ export const restorePlace = (backupDir: string): JournalPlace => ({
 
 /** The step that ends a run, whichever way. */
 export const ENDED = 'ended';
-const RUN = 'run';
+/** From here on a run goes back, and on by `backup finish` alone. */
+export const TAKEN_BACK = 'take back';
+export const RUN = 'run';
 
 /** The newest run that did not end. */
 export function unfinished(place: JournalPlace): string | undefined {
@@ -57,6 +59,8 @@ export async function runRestore(named: string, options: RestoreCommand): Promis
   const backup = await readBackup(backupFolder(named, backupDir));
   const place = restorePlace(backupDir);
   const before = unfinished(place);
+  if (before !== undefined && readRun(place, before).some(({ step }) => step === TAKEN_BACK))
+    throw new Failure(`restore ${before} is being taken back: \`sallyport backup finish ${before}\` goes on`);
   if (before !== undefined && options.resume !== true)
     throw new Failure(
       `restore ${before} was cut off: \`sallyport backup restore ${backup.manifest.id} --resume\` goes on, \`sallyport backup finish ${before}\` takes it back`,

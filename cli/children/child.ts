@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { systemCode, systemFault } from '../../shared/system-errors.ts';
@@ -16,6 +17,8 @@ export interface ChildCall {
   readonly variables?: Readonly<Record<string, string>>;
   /** Milliseconds, for all of it. */
   readonly timeoutMs: number;
+  /** Milliseconds without a byte of stdout, for one that writes as long as it works. */
+  readonly stallMs?: number | undefined;
   /** Ends the child, and those that it started, when aborted. */
   readonly signal?: AbortSignal | undefined;
   /** Its stdin; absent: an empty one. */
@@ -144,7 +147,7 @@ function endAllAtExit(): void {
   });
 }
 
-function watchOver(child: ChildProcess, { timeoutMs, signal }: ChildCall): Watch {
+function watchOver(child: ChildProcess, { timeoutMs, stallMs, signal }: ChildCall): Watch {
   const { pid } = child;
   let reason: Error | string | undefined;
   let last: NodeJS.Timeout | undefined;
@@ -162,6 +165,9 @@ function watchOver(child: ChildProcess, { timeoutMs, signal }: ChildCall): Watch
   const timer = setTimeout(() => {
     end(`was ended: it took longer than ${Math.round(timeoutMs / 1_000)} s`);
   }, timeoutMs);
+  const stopLooking = whenSilent(child.stdout, stallMs, () => {
+    end(`was ended: it wrote nothing for ${Math.round((stallMs ?? 0) / 1_000)} s`);
+  });
   const aborted = (): void => {
     end(new Failure('interrupted'));
   };
@@ -174,9 +180,23 @@ function watchOver(child: ChildProcess, { timeoutMs, signal }: ChildCall): Watch
     over() {
       clearTimeout(timer);
       clearTimeout(last);
+      stopLooking();
       signal?.removeEventListener('abort', aborted);
       if (pid !== undefined) running.delete(pid);
     },
+  };
+}
+
+/** Calls back when a pipe has brought nothing for `ms`, or twice as long at most. Returns what ends the watch. */
+function whenSilent(pipe: Readable | null, ms: number | undefined, silent: () => void): () => void {
+  if (ms === undefined || !(pipe instanceof Socket)) return () => undefined;
+  let before = -1;
+  const timer = setInterval(() => {
+    if (pipe.bytesRead === before) silent();
+    before = pipe.bytesRead;
+  }, ms);
+  return () => {
+    clearInterval(timer);
   };
 }
 

@@ -1,3 +1,4 @@
+// Long because it lists what others have published.
 /** Of which product, as `versions` reads it. */
 export type Product = 'zitadel' | 'openfga' | 'redis' | 'postgres';
 
@@ -16,6 +17,67 @@ export const ADVISORIES_DATE = '2026-11-28';
 
 /** Published advisories of what stands around the gateway, as far as a version number tells who is affected. */
 export const ADVISORIES: readonly Advisory[] = [
+  {
+    product: 'zitadel',
+    id: 'CVE-2026-135175',
+    what: 'a field of a request redirects links of mails, which then reset passwords',
+    affected: [['4.19.5', '4.20.3']],
+    severity: 'high',
+  },
+  {
+    product: 'zitadel',
+    id: 'CVE-2026-119128',
+    what: 'Login v2 lets anyone set the first credential of a user without one',
+    affected: [['4.0.0', '4.19.5']],
+    severity: 'high',
+  },
+  {
+    product: 'zitadel',
+    id: 'CVE-2026-109372',
+    what: 'who administers an organisation can sign in as users of another SAML provider',
+    affected: [
+      ['3.0.0', '3.4.16'],
+      ['4.0.0', '4.19.2'],
+    ],
+    severity: 'high',
+  },
+  {
+    product: 'zitadel',
+    id: 'CVE-2026-105207',
+    what: 'whoever knows a login name can link an account of another provider to it',
+    affected: [
+      ['3.0.0', '3.4.16'],
+      ['4.0.0', '4.17.3'],
+    ],
+    severity: 'high',
+  },
+  {
+    product: 'zitadel',
+    id: 'CVE-2026-105209',
+    what: 'passkeys can be enrolled for users of another organisation',
+    affected: [
+      ['3.0.0', '3.4.15'],
+      ['4.0.0', '4.17.1'],
+    ],
+    severity: 'high',
+  },
+  {
+    product: 'zitadel',
+    id: 'CVE-2026-105211',
+    what: 'Login v2 hands out codes of the second factor',
+    affected: [['4.0.0', '4.17.1']],
+    severity: 'high',
+  },
+  {
+    product: 'zitadel',
+    id: 'CVE-2026-105215',
+    what: 'accounts of another provider can be taken beforehand by a forged answer',
+    affected: [
+      ['3.0.0', '3.4.14'],
+      ['4.0.0', '4.16.2'],
+    ],
+    severity: 'high',
+  },
   {
     product: 'zitadel',
     id: 'CVE-2026-55671 (GHSA-29jh-8cfq-rr8x)',
@@ -62,6 +124,20 @@ export const ADVISORIES: readonly Advisory[] = [
   },
   {
     product: 'zitadel',
+    id: 'CVE-2026-29191 (GHSA-pr34-2v5x-6qjq)',
+    what: 'a link to Login v2 runs a script of another site in it',
+    affected: [['4.0.0', '4.12.0']],
+    severity: 'high',
+  },
+  {
+    product: 'zitadel',
+    id: 'CVE-2026-29067 (GHSA-pfrf-9r5f-73f5)',
+    what: 'Login v2 mails links that lead to another host',
+    affected: [['4.0.0', '4.7.1']],
+    severity: 'high',
+  },
+  {
+    product: 'zitadel',
     id: 'CVE-2025-64717 (GHSA-j4g7-v4m4-77px)',
     what: 'accounts can be taken over through a deactivated identity provider',
     affected: [
@@ -95,8 +171,15 @@ export const ADVISORIES: readonly Advisory[] = [
   {
     product: 'openfga',
     id: 'CVE-2026-55170 (GHSA-cf98-j28v-49v6)',
-    what: 'improper policy enforcement',
+    what: 'on MySQL, users whose names differ in case alone get one answer',
     affected: [['0.0.0', '1.18.0']],
+    severity: 'moderate',
+  },
+  {
+    product: 'openfga',
+    id: 'CVE-2026-41131 (GHSA-57j5-qwp2-vqp6)',
+    what: 'with caching, checks with conditions can get the answer of another',
+    affected: [['0.0.0', '1.14.1']],
     severity: 'moderate',
   },
   {
@@ -126,6 +209,22 @@ export const ADVISORIES: readonly Advisory[] = [
     what: 'authorization can be bypassed',
     affected: [['1.8.0', '1.8.13']],
     severity: 'moderate',
+  },
+  {
+    product: 'redis',
+    id: 'CVE-2026-81934',
+    what: 'with TLS, a connection can run code in the server',
+    affected: [
+      ['6.2.0', '6.2.24'],
+      ['7.0.0', '7.2.16'],
+      ['7.4.0', '7.4.11'],
+      ['8.0.0', '8.2.9'],
+      ['8.4.0', '8.4.6'],
+      ['8.6.0', '8.6.6'],
+      ['8.8.0', '8.8.2'],
+      ['8.10.0', '8.10.1'],
+    ],
+    severity: 'high',
   },
   {
     product: 'redis',
@@ -181,15 +280,30 @@ export const ADVISORIES: readonly Advisory[] = [
   },
 ];
 
-/** Those that affect a version as `4.13.1`, `v4.13.1` or `15.9 (Debian 15.9-0)`; undefined for a text that is no version. */
+/** Those that affect a version as `4.13.1`, `v4.13.1` or `15.9 (Debian 15.9-0)`, the grave ones first; undefined for a text that is no version. */
 export function advisoriesFor(product: Product, text: string): readonly Advisory[] | undefined {
   const version = parts(text);
   if (version === undefined) return undefined;
-  return ADVISORIES.filter(
-    (each) =>
-      each.product === product &&
-      each.affected.some(([from, fixed]) => compare(version, from) >= 0 && compare(version, fixed) < 0),
-  );
+  const found = ADVISORIES.filter((each) => each.product === product && rangeOf(each, version) !== undefined);
+  const grave = found.filter(({ severity }) => severity === 'high');
+  return [...grave, ...found.filter(({ severity }) => severity !== 'high')];
+}
+
+/** The first version of the same line that none of them affects. */
+export function mendedIn(product: Product, text: string): string {
+  let version = text;
+  for (;;) {
+    const now = parts(version) ?? [];
+    const fixed = ADVISORIES.flatMap((each) =>
+      each.product === product ? (rangeOf(each, now)?.[1] ?? []) : [],
+    );
+    if (fixed.length === 0) return version;
+    version = fixed.reduce((most, each) => (compare(parts(most) ?? [], each) < 0 ? each : most));
+  }
+}
+
+function rangeOf({ affected }: Advisory, version: readonly number[]) {
+  return affected.find(([from, fixed]) => compare(version, from) >= 0 && compare(version, fixed) < 0);
 }
 
 function parts(text: string): readonly number[] | undefined {

@@ -1,4 +1,4 @@
-import { OPERATIONS } from '../../shared/configuration/operations.ts';
+import { BACKUPS } from '../../shared/configuration/operations.ts';
 import { NotSetUp, red, type Finding } from '../../shared/checks/check.ts';
 import { judgeBackups, judgeProof } from '../../shared/checks/backups.ts';
 import type { BackupRecords } from '../../shared/ports/backups.ts';
@@ -18,7 +18,7 @@ function judged(
   { platform }: DoctorGround,
   judge: (records: BackupRecords, folder: string) => Finding,
 ): Finding {
-  const { backupDir: folder } = partOf(OPERATIONS);
+  const { backupDir: folder } = partOf(BACKUPS);
   try {
     const records = platform.backups?.(folder) ?? null;
     if (records !== null) return judge(records, folder);

@@ -1,15 +1,32 @@
 import { VARIABLES } from '../../functions/catalogue.ts';
 import { parseEnvironment } from '../../functions/configuration.ts';
 import { nearestVariable, type Fault } from '../../shared/configuration/names.ts';
-import { green, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
+import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
 import { environment } from '../terminal.ts';
 import { slips } from '../variables.ts';
 import { isSet, type DoctorGround } from './ground.ts';
 
 const SHOWN = 5;
 
+/** What only a gateway reads. Without any of them there is none to start, as where commands alone run. */
+const SERVING = [
+  'UPSTREAM_URL',
+  'ACCESS_RULES',
+  'ASSERTION_KEYS',
+  'FUNCTIONS',
+  'ZITADEL_AUDIENCE',
+  'KANIDM_AUDIENCE',
+  'REDIS_URL',
+  'UPSTASH_REDIS_REST_URL',
+];
+
 /** What a start on Node would refuse, and what it would warn of. */
 export function configuration({ platform }: DoctorGround): Finding {
+  if (!SERVING.some(isSet))
+    throw new NotSetUp(
+      `no gateway is configured here (none of ${SERVING.join(', ')} is set)`,
+      'docs/reference/variables.md',
+    );
   const parsed = parseEnvironment(environment, 'node');
   const misspelled = new Set(slips().map(({ variable }) => variable));
   const own = ({ variable }: Fault): boolean => !misspelled.has(variable);

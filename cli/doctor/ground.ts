@@ -1,11 +1,10 @@
 import type { Slice } from '../../shared/configuration/slice.ts';
-import { NotSetUp } from '../../shared/checks/check.ts';
+import { NotSetUp, red, Stopped } from '../../shared/checks/check.ts';
 import { openGround, type Ground } from '../../shared/deps.ts';
 import { openDatabase } from '../deps.ts';
 import type { Database } from '../../shared/ports/database.ts';
-import { Failure } from '../failure.ts';
 import { environment } from '../terminal.ts';
-import { configured, DATABASE_URL } from '../variables.ts';
+import { configured, DATABASE_URL, Misconfigured } from '../variables.ts';
 
 /** Milliseconds for one exchange of a check; below what a whole check gets. */
 export const EXCHANGE_MS = 5_000;
@@ -16,13 +15,16 @@ export function openDoctorGround(): DoctorGround {
   return openGround({ logLevel: 'silent' });
 }
 
-/** What a slice comes to. Throws NotSetUp where a variable of it is missing or malformed, which `configuration` reports. */
+/** What a slice comes to. Throws NotSetUp where variables of it are missing, and Stopped, which is red, where one that is set is malformed. */
 export function partOf<Part extends object>(slice: Slice<Part>): Part {
   try {
     return configured(slice);
   } catch (error) {
-    if (error instanceof Failure) throw new NotSetUp(error.message.split('\n').join('; '));
-    throw error;
+    if (!(error instanceof Misconfigured)) throw error;
+    const cause = error.message.split('\n').join('; ');
+    const [malformed] = error.faults.filter(({ variable }) => isSet(variable));
+    if (malformed === undefined) throw new NotSetUp(cause);
+    throw new Stopped(red(cause, `write ${malformed.variable} anew (docs/reference/variables.md)`));
   }
 }
 

@@ -24,19 +24,24 @@ const CHECK_MS = 20_000;
 
 /** Prints every finding. Throws Failure with any red, UsageError for an unknown name. */
 export async function runDoctor(options: DoctorCommand): Promise<void> {
+  const results = await examine(chosen(options));
+  endSoon();
+  if (options.json === true) printJson(results);
+  else report(results);
+  if (results.some(({ status }) => status === 'red')) throw new Failure('');
+}
+
+/** What checks find, without a secret in it. */
+export async function examine(names: readonly CheckName[], withinMs = CHECK_MS): Promise<readonly Result[]> {
   const ground = openDoctorGround();
-  const checks = chosen(options).map((name): Check => ({ name, run: () => CHECKS[name](ground) }));
+  const checks = names.map((name): Check => ({ name, run: () => CHECKS[name](ground) }));
   const redact = redactor(environment);
-  const results = (await runChecks(checks, CHECK_MS)).map((result) => ({
+  return (await runChecks(checks, withinMs)).map((result) => ({
     name: result.name,
     status: result.status,
     cause: redact(oneLine(result.cause)),
     next: redact(nextOf(result)),
   }));
-  endSoon();
-  if (options.json === true) printJson(results);
-  else report(results);
-  if (results.some(({ status }) => status === 'red')) throw new Failure('');
 }
 
 const LINGER_MS = 1_000;

@@ -5,16 +5,17 @@ import { messageOf } from '../../shared/errors.ts';
 import { instanceOf } from '../../shared/zitadel/instance.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { openStoreCommands } from '../deps.ts';
-import { advisoriesFor, ADVISORIES_DATE, type Product } from './advisories.ts';
+import { advisoriesFor, ADVISORIES_DATE, mendedIn, type Product } from './advisories.ts';
 import { fieldsOf } from './counters.ts';
-import { partOf, withDatabase, type DoctorGround } from './ground.ts';
+import { isSet, partOf, withDatabase, type DoctorGround } from './ground.ts';
+import { openFgaVersions } from './openfga-version.ts';
 import { serviceAccount } from './zitadel.ts';
 
 /** An older list proves little. */
 const LIST_DAYS = 180;
 const DAY_MS = 86_400_000;
 
-/** What services say that they are, beside the advisories of this release. OpenFGA tells its version to nobody. */
+/** What services say that they are, beside the advisories of this release. */
 export async function versions(ground: DoctorGround): Promise<Finding> {
   const told = await Promise.all([
     telling('zitadel', async () => (await instanceOf(serviceAccount())).version),
@@ -26,11 +27,16 @@ export async function versions(ground: DoctorGround): Promise<Finding> {
     ),
     telling('redis', () => redisVersion(ground)),
   ]);
-  const found = told.flatMap((each) => each ?? []);
-  if (found.length === 0) throw new NotSetUp('nothing that tells its version is configured');
-  return worst([...found, ofList(ground.clock.now())], '');
+  const found = [...told.flatMap((each) => each ?? []), ...(await ofOpenFga())];
+  const untold = 'OpenFGA tells its version to nobody: compare its image with docs/doctor.md#advisories';
+  const silent = isSet('OPENFGA_URL') && !found.some(({ cause }) => cause.includes('openfga'));
+  if (found.length === 0)
+    throw new NotSetUp(silent ? untold : 'nothing that tells its version is configured');
+  return worst([...found, ...(silent ? [green(untold)] : []), ofList(ground.clock.now())], '');
 }
 
+/** Of the advisories that affect one product. */
+const SHOWN = 2;
 const Version = z.object({ version: z.string() });
 
 async function redisVersion({ clock }: DoctorGround): Promise<string> {
@@ -47,6 +53,16 @@ async function redisVersion({ clock }: DoctorGround): Promise<string> {
   }
 }
 
+/** By the images of its pods, where there are any to look at. */
+async function ofOpenFga(): Promise<Finding[]> {
+  if (!isSet('OPENFGA_URL')) return [];
+  try {
+    return (await openFgaVersions()).map((version) => compared('openfga', version));
+  } catch (error) {
+    return [yellow(`the version of openfga is not known: ${messageOf(error)}`)];
+  }
+}
+
 /** Undefined where it is not set up. A service that does not answer is the business of another check. */
 async function telling(product: Product, read: () => Promise<string>): Promise<Finding[] | undefined> {
   let version: string;
@@ -57,20 +73,24 @@ async function telling(product: Product, read: () => Promise<string>): Promise<F
       ? undefined
       : [yellow(`${product} does not tell its version: ${messageOf(error)}`)];
   }
+  return [compared(product, version)];
+}
+
+function compared(product: Product, version: string): Finding {
   const advisories = advisoriesFor(product, version);
   if (advisories === undefined)
-    return [
-      yellow(
-        `${product} calls itself ${version.slice(0, 40) || 'nothing'}, which cannot be compared`,
-        'compare it with docs/doctor.md#advisories',
-      ),
-    ];
-  if (advisories.length === 0) return [green(`no known advisory affects ${product} ${version}`)];
-  const cause = `${product} ${version} is affected by ${advisories.map(({ id, what }) => `${id}: ${what}`).join(', ')}`;
-  const next = `update ${product}`;
+    return yellow(
+      `${product} calls itself ${version.slice(0, 40) || 'nothing'}, which cannot be compared`,
+      'compare it with docs/doctor.md#advisories',
+    );
+  if (advisories.length === 0) return green(`no known advisory affects ${product} ${version}`);
+  const named = advisories.slice(0, SHOWN).map(({ id, what }) => `${id}: ${what}`);
+  const more = advisories.length > SHOWN ? ` and ${advisories.length - SHOWN} more` : '';
+  const cause = `${product} ${version} is affected by ${named.join(', ')}${more} (docs/doctor.md#advisories)`;
+  const next = `update ${product} to ${mendedIn(product, version)}`;
   // Distributions carry fixes into old versions of Postgres and Redis and leave the number.
   const proven = product === 'zitadel' && advisories.some(({ severity }) => severity === 'high');
-  return [proven ? red(cause, next) : yellow(cause, next)];
+  return proven ? red(cause, next) : yellow(cause, next);
 }
 
 function ofList(now: number): Finding {

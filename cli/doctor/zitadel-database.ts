@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { OPERATIONS } from '../../shared/configuration/operations.ts';
+import { ZITADEL_DATABASE } from '../../shared/configuration/operations.ts';
 import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
@@ -10,7 +10,7 @@ import { partOf } from './ground.ts';
 const VARIABLE = 'ZITADEL_DATABASE_URL';
 
 async function withZitadel(work: (database: Database, shown: string) => Promise<Finding>): Promise<Finding> {
-  const { zitadelDatabaseUrl: url } = partOf(OPERATIONS);
+  const { zitadelDatabaseUrl: url } = partOf(ZITADEL_DATABASE);
   if (url === null) throw new NotSetUp(`${VARIABLE} is not set`, 'set it for import, verify and login-names');
   const { shown } = parseDatabaseUrl(url);
   const database = openDatabase(url);

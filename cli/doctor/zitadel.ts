@@ -1,4 +1,4 @@
-import { OPERATIONS } from '../../shared/configuration/operations.ts';
+import { ZITADEL_ACCOUNT } from '../../shared/configuration/operations.ts';
 import { LOOPBACK } from '../../shared/configuration/sessions.ts';
 import { MIGRATION } from '../../shared/configuration/providers.ts';
 import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
@@ -14,7 +14,7 @@ import { EXCHANGE_MS, partOf, type DoctorGround } from './ground.ts';
 
 /** The service account's view. Throws NotSetUp without its token. */
 export function serviceAccount(): ZitadelReader & { readonly host: string | null } {
-  const { zitadelUrl: url, zitadelToken: token, externalDomain } = partOf(OPERATIONS);
+  const { zitadelUrl: url, zitadelToken: token, externalDomain } = partOf(ZITADEL_ACCOUNT);
   if (url === null) throw new NotSetUp('Zitadel is not configured (ZITADEL_API_URL, ZITADEL_ISSUER_URL)');
   if (token === null)
     throw new NotSetUp(
@@ -77,7 +77,7 @@ async function refusalOf(work: Promise<unknown>, variable: string, right: string
 
 /** AUTH-7fs1e is what a token that is none any more is answered with. */
 export async function zitadelToken(): Promise<Finding> {
-  const { zitadelUrl: url, zitadelToken: service } = partOf(OPERATIONS);
+  const { zitadelUrl: url, zitadelToken: service } = partOf(ZITADEL_ACCOUNT);
   const { directory } = partOf(MIGRATION).migration;
   const provisioning = directory?.provider === 'zitadel' ? directory.token : null;
   if (url === null || (service === null && provisioning === null))
@@ -184,7 +184,7 @@ export function patAge(ground: DoctorGround): Promise<Finding> {
 
 /** Of ListAuthenticationMethodTypes: what is more than a password or another provider's word. */
 const SECOND_FACTOR = /PASSKEY|TOTP|U2F|OTP_SMS|OTP_EMAIL/;
-const MOST_ASKED = 100;
+const AT_ONCE = 10;
 
 export function adminMfa(): Promise<Finding> {
   const api = serviceAccount();
@@ -197,12 +197,17 @@ async function mfaOf(api: ZitadelReader): Promise<Finding> {
     ({ human, state }) => human !== undefined && !/INACTIVE|DELETED/.test(state),
   );
   const without: string[] = [];
-  for (const { userId, username, preferredLoginName } of people.slice(0, MOST_ASKED)) {
-    const methods = await methodsOf(api, userId);
-    if (!methods.some((method) => SECOND_FACTOR.test(method))) without.push(preferredLoginName || username);
-  }
+  for (let at = 0; at < people.length; at += AT_ONCE)
+    await Promise.all(
+      people.slice(at, at + AT_ONCE).map(async ({ userId, username, preferredLoginName }) => {
+        const methods = await methodsOf(api, userId);
+        if (!methods.some((method) => SECOND_FACTOR.test(method)))
+          without.push(preferredLoginName || username);
+      }),
+    );
   if (without.length === 0)
     return green(`all ${people.length} people who administer Zitadel have a second factor`);
+  without.sort();
   const who = `${without.slice(0, 5).join(', ')}${without.length > 5 ? ` and ${without.length - 5} more` : ''}`;
   return forcesMfa(await instanceLoginPolicy(api))
     ? green(`a second factor is demanded at the next sign-in of ${who}`)

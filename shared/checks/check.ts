@@ -18,7 +18,7 @@ export interface Result extends Finding {
 
 export interface Check<Name extends string = string> {
   readonly name: Name;
-  /** A rejection is red, one with NotSetUp skipped. */
+  /** A rejection is red, one with NotSetUp skipped, one with Stopped what it says. */
   run(): MaybePromise<Finding>;
 }
 
@@ -31,6 +31,17 @@ export class NotSetUp extends Error {
   constructor(cause: string, next = '') {
     super(cause);
     this.next = next;
+  }
+}
+
+/** A finding that a check cannot go on from. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+  readonly finding: Finding;
+
+  constructor(finding: Finding) {
+    super(finding.cause);
+    this.finding = finding;
   }
 }
 
@@ -67,6 +78,7 @@ async function foundBy(check: Check, withinMs: number): Promise<Finding> {
     return await inTime(withinMs, begun, () => red(`no answer within ${Math.round(withinMs / 1_000)} s`));
   } catch (error) {
     if (error instanceof NotSetUp) return skipped(error.message, error.next);
+    if (error instanceof Stopped) return error.finding;
     return red(messageOf(error));
   }
 }

@@ -13,7 +13,7 @@ export interface Described {
 /** What requests need: the checks behind /ready. */
 export const REQUESTS = {
   configuration: {
-    needs: 'nothing',
+    needs: 'a variable that only a gateway reads, as UPSTREAM_URL',
     green: 'the gateway would start: every variable, and every text that one names, can be used',
     cause: 'a variable is missing or malformed, or a rule of the access rules is wrong',
     next: 'docs/reference/variables.md has every variable; `sallyport rules check` every fault of the rules',

@@ -2,6 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod';
+import { advisoriesFor, type Product } from '../../cli/doctor/advisories.ts';
+import { URGENT } from '../../shared/figures/alarms.ts';
 
 const FOLDER = 'deploy/kubernetes';
 const Named = z.looseObject({
@@ -163,6 +165,35 @@ describe('deploy/kubernetes', () => {
     const [, installed] = /OPENFGA=\S+@(\S+)/.exec(readFileSync('scripts/install-services.sh', 'utf8')) ?? [];
     expect([...versions('openfga/openfga:')]).toEqual([installed]);
   });
+
+  it('alerts on every alarm of the gateway once, urgently on those that something stands still for', () => {
+    const rules = readFileSync(`${FOLDER}/monitoring.yaml`, 'utf8');
+    const [urgent, others] = ['=~', '!~'].map(
+      (operator) => rules.split(`sallyport_alarm{alarm${operator}"`)[1]?.split('"})')[0],
+    );
+    expect(new Set(urgent?.split('|'))).toEqual(URGENT);
+    expect(others).toBe(urgent);
+  });
+
+  it.each(['deploy/kubernetes', 'deploy/compose'])(
+    'runs nothing in %s that a known advisory affects',
+    (folder) => {
+      const images = readdirSync(folder)
+        .filter((name) => name.endsWith('.yaml'))
+        .flatMap((name) => [
+          ...readFileSync(`${folder}/${name}`, 'utf8').matchAll(
+            /\b(zitadel|zitadel-login|openfga|redis|postgres|postgresql):v?(\d+(?:\.\d+)+)/g,
+          ),
+        ]);
+      const PRODUCTS = { 'zitadel-login': 'zitadel', postgresql: 'postgres' } as const;
+      expect(images.length).toBeGreaterThan(5);
+      const affected = images.flatMap(([image, name = '', version = '']) => {
+        const product = name in PRODUCTS ? PRODUCTS[name as keyof typeof PRODUCTS] : (name as Product);
+        return (advisoriesFor(product, version) ?? []).map(({ id }) => `${image}: ${id}`);
+      });
+      expect(affected).toEqual([]);
+    },
+  );
 
   it('alerts on a backup that is late by the name of the CronJob that makes it', () => {
     const rules = readFileSync(`${FOLDER}/monitoring.yaml`, 'utf8');

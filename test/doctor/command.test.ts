@@ -5,19 +5,44 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHECK_NAMES, DEPLOYMENT, REGISTRY } from '../../shared/checks/registry.ts';
 import { REQUESTS } from '../../shared/checks/requests.ts';
 import { sallyport } from '../support/sallyport.ts';
-import { containing, doctor, found } from './stage.ts';
+import { FULL } from '../support/scale.ts';
+import { containing, doctor, doctorProcess, found } from './stage.ts';
 
 describe('sallyport doctor', () => {
-  it('skips what is not set up, and only tells what a start lacks', async () => {
-    const results = await doctor({});
+  it('skips what is not set up: without a variable there is nothing red, and it ends well', async () => {
+    const results = await doctorProcess({});
     expect(Object.keys(results)).toEqual(CHECK_NAMES);
-    const { configuration, 'misspelled-variables': misspelled, ...rest } = results;
-    expect(configuration).toMatchObject({
-      status: 'red',
-      cause: containing('UPSTREAM_URL is missing'),
-    });
+    const { 'misspelled-variables': misspelled, ...rest } = results;
     expect(misspelled?.status).toBe('green');
     expect(new Set(Object.values(rest).map(({ status }) => status))).toEqual(new Set(['skipped']));
+  });
+
+  it('takes a gateway that lacks a variable for broken, and what commands alone read for no gateway', async () => {
+    const lacking = await found({ ZITADEL_AUDIENCE: 'api' }, 'configuration');
+    expect([lacking.status, lacking.cause]).toEqual(['red', containing('UPSTREAM_URL is missing')]);
+    const commands = { BACKUP_DIR: '/nowhere', OPENFGA_URL: 'http://127.0.0.1:1', ENVIRONMENT: 'production' };
+    expect(await found(commands, 'configuration')).toMatchObject({ status: 'skipped' });
+  });
+
+  it('calls what is set and malformed red, in each check that reads it and in no other', async () => {
+    const broken = {
+      REDIS_URL: 'nonsense',
+      DATABASE_URL: 'nonsense',
+      ZITADEL_DATABASE_URL: 'nonsense',
+      MAIL_URL: 'nonsense',
+      ZITADEL_ISSUER_URL: 'nonsense',
+      OPENFGA_URL: 'nonsense',
+      OPENFGA_STORE_ID: 'x',
+    };
+    const results = await doctor(broken);
+    for (const name of [
+      ...['configuration', 'redis', 'database', 'migrations', 'pooler', 'mail', 'openfga', 'openfga-model'],
+      ...['zitadel-token', 'zitadel-database', 'cron', 'alarms'],
+    ])
+      expect([name, results[name]?.status]).toEqual([name, 'red']);
+    expect(results['redis']?.next).toContain('write REDIS_URL anew');
+    for (const name of ['backups', 'restore-proven', 'misspelled-variables'])
+      expect(results[name]?.status, name).not.toBe('red');
   });
 
   it('prints one line for each check without --json, with the next command', async () => {
@@ -127,8 +152,8 @@ describe('servers that never answer', () => {
       FUNCTIONS: 'auth',
       PUBLIC_URL: url,
     };
-    const results = await doctor(variables);
-    expect(Object.keys(results)).toEqual(CHECK_NAMES);
+    // In the small form each check ends before its own waits do.
+    const results = await (FULL ? doctorProcess(variables) : doctor(variables, CHECK_NAMES, 1_500));
     for (const name of ['keys', 'openfga', 'redis', 'database', 'mail', 'zitadel-token', 'zitadel-database'])
       expect(results[name], name).toMatchObject({ status: 'red' });
     expect(results['misspelled-variables']?.status).toBe('green');

@@ -26,7 +26,7 @@ describe('checks of issuers', () => {
   });
 
   it('are green where a provider serves what it has to', async () => {
-    const results = await doctor(variables, 'issuer-discovery', 'keys', 'clock-skew', 'introspection');
+    const results = await doctor(variables, ['issuer-discovery', 'keys', 'clock-skew', 'introspection']);
     expect(Object.values(results).map(({ status }) => status)).toEqual(['green', 'green', 'green', 'green']);
   });
 

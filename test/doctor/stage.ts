@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import * as z from 'zod';
 import { BACKUP_KIND, MANIFEST_FILE, PROOF_FILE } from '../../shared/backup/records.ts';
+import { examine } from '../../cli/doctor/run.ts';
+import { CHECK_NAMES } from '../../shared/checks/registry.ts';
+import { withVariables } from '../support/in-process.ts';
 import { sallyport, type Variables } from '../support/sallyport.ts';
 
 const Results = z.array(
@@ -16,8 +19,21 @@ const Results = z.array(
 
 export type Found = z.output<typeof Results>[number];
 
-/** What `doctor --json` finds, by the names of the checks; its exit code is 1 exactly with any red. */
+/** What checks find, by their names; all of them without any. `withinMs`: what one check gets. */
 export async function doctor(
+  variables: Variables,
+  only: readonly string[] = CHECK_NAMES,
+  withinMs?: number,
+): Promise<Readonly<Record<string, Found>>> {
+  const names = CHECK_NAMES.filter((name) => only.includes(name));
+  const results = Results.parse(await withVariables(variables, () => examine(names, withinMs)));
+  expect(results.map(({ name }) => name)).toEqual(names);
+  for (const { status, next } of results) if (status === 'red') expect(next).not.toBe('');
+  return Object.fromEntries(results.map((result) => [result.name, result]));
+}
+
+/** The same of `sallyport doctor --json`; its exit code is 1 exactly with any red, and stdout has nothing else. */
+export async function doctorProcess(
   variables: Variables,
   ...only: readonly string[]
 ): Promise<Readonly<Record<string, Found>>> {
@@ -26,13 +42,12 @@ export async function doctor(
   expect(stderr.replaceAll(/^warning: .*\n/gm, '')).toBe('');
   const results = Results.parse(JSON.parse(stdout));
   expect(code).toBe(results.some(({ status }) => status === 'red') ? 1 : 0);
-  for (const { status, next } of results) if (status === 'red') expect(next).not.toBe('');
   return Object.fromEntries(results.map((result) => [result.name, result]));
 }
 
 /** One check of them. */
 export async function found(variables: Variables, name: string): Promise<Found> {
-  const result = (await doctor(variables, name))[name];
+  const result = (await doctor(variables, [name]))[name];
   if (result === undefined) throw new Error(`there is no check ${name}`);
   return result;
 }

@@ -50,7 +50,7 @@ export async function startZitadelAnswers(): Promise<ZitadelAnswers> {
       instance: {
         id: '401533973655718950',
         state: 'STATE_RUNNING',
-        version: 'v4.17.1',
+        version: 'v4.20.3',
         domains: [{ domain: 'localhost', primary: true }, { domain: '127.0.0.1' }],
       },
     },

@@ -37,7 +37,7 @@ describe.skipIf(postgresMissing)("checks of Zitadel's database (needs the postgr
   };
 
   it('are green where the role may read what Zitadel keeps', async () => {
-    const results = await doctor({ ZITADEL_DATABASE_URL: url }, ...NAMES);
+    const results = await doctor({ ZITADEL_DATABASE_URL: url }, NAMES);
     expect(Object.values(results).map(({ status }) => status)).toEqual(['green', 'green']);
   });
 

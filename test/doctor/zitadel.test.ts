@@ -19,7 +19,7 @@ describe('checks of Zitadel by its API', () => {
   afterEach(() => zitadel.close());
 
   it('are green where all is well', async () => {
-    const results = await doctor(variables, ...ALL);
+    const results = await doctor(variables, ALL);
     expect(
       Object.values(results)
         .map(({ name, status }) => `${name} ${status}`)
@@ -141,12 +141,15 @@ describe('checks of Zitadel by its API', () => {
     version('v4.5.0');
     expect(await found(variables, 'versions')).toMatchObject({
       status: 'red',
-      cause: containing('CVE-2025-64103'),
+      cause: containing('CVE-2026-119128'),
+      // 4.19.5, which mends what affects this one, has a fault of its own.
+      next: 'update zitadel to 4.20.3',
     });
-    version('v4.13.1');
+    version('v4.19.5');
     expect(await found(variables, 'versions')).toMatchObject({
-      status: 'yellow',
-      cause: containing('CVE-2026-55671'),
+      status: 'red',
+      cause: containing('CVE-2026-135175'),
+      next: 'update zitadel to 4.20.3',
     });
     version('4.x-02d07e951');
     expect(await found(variables, 'versions')).toMatchObject({

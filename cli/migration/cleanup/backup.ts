@@ -1,13 +1,16 @@
-import { spawn } from 'node:child_process';
-import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import * as z from 'zod';
+import { messageOf } from '../../../shared/errors.ts';
 import { sql, type Database } from '../../../shared/ports/database.ts';
 import { systemFault } from '../../../shared/system-errors.ts';
+import { readChild } from '../../children/child.ts';
+import { postgresProgram } from '../../children/programs.ts';
+import { Failure } from '../../failure.ts';
 import { splitLines } from '../../fga/lines.ts';
+import { openDump, READ_MS, readScript, versionFor } from '../../zitadel/dump/source.ts';
 import type { GateLine } from './gate.ts';
+import { cutIn, isTar } from './tar.ts';
 
 const TABLES = ['tenants', 'users', 'sessions'] as const;
 const DAY_MS = 86_400_000;
@@ -35,9 +38,8 @@ export async function judgeBackup(
   try {
     return backupLine(await faultOf(file, database), file);
   } catch (error) {
-    return backupLine(
-      `${file}: ${systemFault(error) ?? (error instanceof Error ? error.message : 'cannot be read')}`,
-    );
+    const why = systemFault(error) ?? messageOf(error);
+    return backupLine(why.includes(file) ? why : `${file}: ${why}`);
   }
 }
 
@@ -73,50 +75,40 @@ async function faultOf(file: string, database: Pick<Database, 'query'>): Promise
   return undefined;
 }
 
+/** All of it is read, so that a cut or a flipped bit in compressed data is found. */
 async function read(file: string, schema: string): Promise<Dump> {
-  const magic = await firstBytes(file);
-  if (magic.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])))
-    return readScript(
-      pipeline(createReadStream(file), createGunzip(), () => undefined),
-      schema,
-    );
-  if (
-    magic.length === 0 ||
-    magic.subarray(0, 5).toString() === 'PGDMP' ||
-    magic.subarray(257, 262).toString() === 'ustar'
-  )
-    return restored(file, schema);
-  return readScript(createReadStream(file), schema);
+  const counted = (script: Readable): Promise<Dump> => countScript(script, schema);
+  const head = await headOf(file);
+  if (!isTar(head)) return readScript(await openDump(file), { stallMs: STALL_MS }, counted);
+  const cut = await cutIn(file);
+  if (cut !== undefined) throw new Failure(`it is a tar that is cut off: ${cut}`);
+  const { path } = await postgresProgram('pg_restore', versionFor(head.subarray(TAR_BLOCK)));
+  return readChild(
+    {
+      program: path,
+      args: ['--file=-', '--format=tar', '--', file],
+      timeoutMs: READ_MS,
+      stallMs: STALL_MS,
+    },
+    counted,
+  );
 }
 
+/** pg_restore writes as it reads: without a byte for so long it is stuck. */
+const STALL_MS = 600_000;
+/** In a tar the head of the archive follows the first header. */
+const TAR_BLOCK = 512;
+
 /** Empty for a folder. */
-async function firstBytes(file: string): Promise<Buffer> {
+async function headOf(file: string): Promise<Buffer> {
   if ((await stat(file)).isDirectory()) return Buffer.alloc(0);
   const handle = await open(file);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(512), 0, 512, 0);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2 * TAR_BLOCK), 0, 2 * TAR_BLOCK, 0);
     return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }
-}
-
-/** As pg_restore writes it: it reads all of the dump, so that a cut or a flipped bit in compressed data is found. */
-async function restored(file: string, schema: string): Promise<Dump> {
-  const child = spawn('pg_restore', ['--file=-', '--', file], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let complaint = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    complaint = (complaint + text).slice(0, 500);
-  });
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', () => {
-      reject(new Error('pg_restore is needed to read it: install the client programs of PostgreSQL'));
-    });
-    child.once('close', resolve);
-  });
-  const [dump, code] = await Promise.all([readScript(child.stdout, schema), ended]);
-  if (code !== 0) throw new Error(`pg_restore cannot read it: ${complaint.trim().split('\n')[0] ?? ''}`);
-  return dump;
 }
 
 const COPY = /^COPY (?:("?[^"\s.]+"?)\.)?"?([^"\s.(]+)"? \(([^)]*)\) FROM stdin;$/;
@@ -126,7 +118,7 @@ const HEADING = /^-- (?:Data for )?Name: ([^;\s]+); Type: TABLE DATA; Schema: ([
 const END = '-- PostgreSQL database dump complete';
 
 /** Counts rows of one schema without keeping any. */
-async function readScript(source: NodeJS.ReadableStream, schema: string): Promise<Dump> {
+async function countScript(source: Readable, schema: string): Promise<Dump> {
   const rows = new Map<string, number>();
   const bare = schema.replaceAll('"', '');
   const add = (of: string | undefined, table: string, more: number): void => {

@@ -24,7 +24,7 @@ export interface DumpSource {
   readonly pgRestore: number;
 }
 
-export type ReadOptions = Pick<ChildCall, 'signal' | 'log' | 'onStart'>;
+export type ReadOptions = Pick<ChildCall, 'signal' | 'log' | 'onStart' | 'stallMs'>;
 
 const HEAD_BYTES = 512;
 /** Of whole reads by a child: dumps of hundreds of gigabytes are read within. */
@@ -101,7 +101,8 @@ const ANY_RESTORE = 12;
 /** Versions of the archive's form, and the releases of PostgreSQL that brought them: 1.14 with 12, 1.15 with 16, 1.16 with 17. */
 const RELEASES: Readonly<Record<number, number>> = { 15: 16, 16: 17 };
 
-function versionFor(head: Buffer): number {
+/** The oldest major version of pg_restore that reads an archive with this head. */
+export function versionFor(head: Buffer): number {
   const minor = head[6] ?? 0;
   return RELEASES[minor] ?? (minor > 16 ? 18 : ANY_RESTORE);
 }
