@@ -152,19 +152,22 @@ describe.skipIf(postgresMissing)('backup create, list and verify (needs the post
         },
       ],
     ];
-    it.each(broken)('%s', async (_name, message, damage) => {
+    it('by verify and by restore alike', async () => {
       await stage.run('create');
-      const folder = folderOf(stage);
-      await damage(folder);
-      for (const command of [
-        ['verify', folder],
-        ['restore', folder, '--yes'],
-      ]) {
-        const { code, stderr } = await stage.run(...command);
-        expect({ code, stderr }).toMatchObject({
-          code: 1,
-          stderr: expect.stringMatching(message) as unknown,
-        });
+      for (const [at, [name, message, damage]] of broken.entries()) {
+        const folder = join(stage.dir, `backup-2020010100000${at}`);
+        await cp(folderOf(stage), folder, { recursive: true });
+        await damage(folder);
+        for (const command of [
+          ['verify', folder],
+          ['restore', folder, '--yes'],
+        ]) {
+          const { code, stderr } = await stage.run(...command);
+          expect({ name, code, stderr }).toMatchObject({
+            code: 1,
+            stderr: expect.stringMatching(message) as unknown,
+          });
+        }
       }
       expect(await stage.users()).toBe(40);
     });
@@ -220,6 +223,50 @@ describe.skipIf(postgresMissing)('backup create, list and verify (needs the post
     await holder.end();
     const [folder = ''] = readdirSync(stage.dir).filter((name) => /^backup-\d+$/.test(name));
     expect(readdirSync(join(stage.dir, folder)).sort()).toEqual(['journal.jsonl', 'output.log']);
+  });
+
+  /** As a kill leaves it while the second database is dumped. */
+  const cutOff = async (id: string): Promise<string> => {
+    const folder = folderOf(stage, id);
+    for (const file of ['manifest.json', 'SHA256SUMS']) await rm(join(folder, file));
+    await truncate(join(folder, 'sallyport.dump'), 100);
+    const journal = join(folder, 'journal.jsonl');
+    const lines = readFileSync(journal, 'utf8').split('\n');
+    const last = lines.findIndex((line) => line.includes('"step":"sallyport","state":"begun"'));
+    await writeFile(journal, lines.slice(0, last + 1).join('\n') + '\n');
+    return folder;
+  };
+
+  it('goes on with --resume where it was cut off: what is whole stays, what was half is made anew', async () => {
+    const { backup: id } = await stage.json('create');
+    await cutOff(String(id));
+    await execute(stage.zitadelUrl, 'delete from projections.users14');
+    await execute(stage.databaseUrl, 'delete from notes');
+    expect((await stage.run('create', '--resume')).stderr).toContain('zitadel: is there already');
+    expect(stage.backups()).toEqual([id]);
+    expect(manifest().parts).toMatchObject([
+      { name: 'zitadel', rows: { 'projections.users14': 40 } },
+      { name: 'sallyport', rows: { 'public.notes': 0 } },
+      {},
+      {},
+      {},
+    ]);
+    expect(await stage.run('verify')).toMatchObject({ code: 0 });
+    expect(await stage.run('create', '--resume')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no backup was cut off') as unknown,
+    });
+  });
+
+  it('makes anew with --resume what was changed since, or is of another database', async () => {
+    const { backup: id } = await stage.json('create');
+    const folder = await cutOff(String(id));
+    await truncate(join(folder, 'zitadel.dump'), 50);
+    expect((await stage.run('create', '--resume')).stderr).not.toContain('is there already');
+    expect(await stage.run('verify')).toMatchObject({ code: 0 });
+    await cutOff(String(id));
+    const elsewhere = { ZITADEL_DATABASE_URL: stage.databaseUrl };
+    expect((await stage.runWith(elsewhere, 'create', '--resume')).stderr).not.toContain('is there already');
   });
 
   it('makes a folder that was there before its owner’s alone', async () => {

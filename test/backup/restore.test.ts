@@ -158,6 +158,70 @@ describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)'
     });
   });
 
+  describe('of databases on two servers', () => {
+    // To the command another host is another server: nothing binds both swaps together.
+    const apart = () => ({ DATABASE_URL: stage.databaseUrl.replace('@127.0.0.1:', '@localhost:') });
+    const notesOf = async () => [await stage.users(), await notes()];
+    /** Both are restored beside, and who is connected to the second one has kept both swaps from beginning. */
+    const waiting = async (id: string): Promise<string> => {
+      const holder = new Client({ connectionString: stage.databaseUrl, application_name: 'gateway pod 1' });
+      holder.on('error', () => undefined);
+      await holder.connect();
+      const { code, stderr } = await stage.runWith(apart(), 'restore', id, '--yes', '--wait', '1');
+      await holder.end();
+      expect({ code, stderr }).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('gateway pod 1') as unknown,
+      });
+      return /sallyport backup finish (\d+)/.exec(stderr)?.[1] ?? '';
+    };
+    /** As after a kill between the two, before the first was recorded. */
+    const halfSwapped = async (run: string): Promise<void> => {
+      const [zitadel = ''] = names();
+      await execute(
+        stage.server.url,
+        `alter database ${zitadel} rename to ${zitadel}_before_${run};
+         alter database ${zitadel}_restore_${run} rename to ${zitadel}`,
+      );
+      expect(await notesOf()).toEqual([40, []]);
+    };
+
+    it('changes neither while somebody is connected to one, and then goes on', async () => {
+      const id = await changed();
+      await waiting(id);
+      expect(await notesOf()).toEqual([41, []]);
+      expect(await stage.runWith(apart(), 'restore', id, '--resume')).toMatchObject({ code: 0 });
+      expect(await notesOf()).toEqual([40, [1, 2]]);
+    });
+
+    it('goes on where the first has changed places and the second has not', async () => {
+      const id = await changed();
+      await halfSwapped(await waiting(id));
+      expect(await stage.runWith(apart(), 'restore', id, '--resume')).toMatchObject({ code: 0 });
+      expect(await notesOf()).toEqual([40, [1, 2]]);
+    });
+
+    it('is taken back by finish as well then: the former database has its name again', async () => {
+      const id = await changed();
+      await halfSwapped(await waiting(id));
+      const [zitadel] = names();
+      const dry = await stage.runWith(apart(), 'finish', '--dry-run');
+      expect(dry.stdout).toContain(`would put the former ${zitadel} back`);
+      expect(await stage.runWith(apart(), 'finish')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(`Add --yes to confirm ${zitadel}`) as unknown,
+      });
+      expect(await notesOf()).toEqual([40, []]);
+      const { stdout } = await stage.runWith(apart(), 'finish', '--yes', '--json');
+      expect(JSON.parse(stdout)).toMatchObject({ put_back: [zitadel] });
+      expect(await notesOf()).toEqual([41, []]);
+      expect((await stage.databases()).filter((name) => /_restore_|_before_/.test(name))).toEqual(
+        expect.not.arrayContaining([expect.stringContaining(`${zitadel}_`)]),
+      );
+      expect(await stage.runWith(apart(), 'restore', id, '--resume')).toMatchObject({ code: 1 });
+    });
+  });
+
   it('restores chosen parts alone, and names a part that the backup lacks', async () => {
     const id = await changed();
     expect(await stage.run('restore', id, '--only', 'openfga', '--yes')).toMatchObject({ code: 2 });

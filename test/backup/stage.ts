@@ -8,7 +8,8 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
 import { MANIFEST_FILE } from '../../shared/backup/records.ts';
 import { startPostgres, type PostgresService } from '../services/postgres.ts';
-import { sallyport, spawnSallyport, type Variables } from '../support/sallyport.ts';
+import { inProcess } from '../support/in-process.ts';
+import { spawnSallyport, type Variables } from '../support/sallyport.ts';
 
 export const WATCHDOG = { timeout: 300_000, interval: 20 };
 
@@ -32,8 +33,9 @@ export interface BackupStage {
   zitadelUrl: string;
   databaseUrl: string;
   variables: Variables;
-  run(...args: readonly string[]): ReturnType<typeof sallyport>;
-  runWith(variables: Variables, ...args: readonly string[]): ReturnType<typeof sallyport>;
+  /** In this process: nothing else of it may run meanwhile. */
+  run(...args: readonly string[]): ReturnType<typeof inProcess>;
+  runWith(variables: Variables, ...args: readonly string[]): ReturnType<typeof inProcess>;
   spawn(...args: readonly string[]): ReturnType<typeof spawnSallyport>;
   json(...args: readonly string[]): Promise<Record<string, unknown>>;
   /** Ids of whole backups, the newest first. */
@@ -58,6 +60,13 @@ export function backupStage(): BackupStage {
     stage.server = server;
     parent = await mkdtemp(join(tmpdir(), 'sallyport-backup-'));
     await execute(server.url, 'create role zitadel login; create role reader; create role app login');
+    const likeZitadel = await server.createDatabase('like_zitadel');
+    await execute(likeZitadel, 'alter database like_zitadel owner to zitadel');
+    await execute(likeZitadel, `set role zitadel; ${ZITADEL}`);
+    await execute(
+      await server.createDatabase('like_app'),
+      'create table notes (id int primary key); insert into notes values (1), (2)',
+    );
   });
   afterAll(async () => {
     await stage.server.close();
@@ -69,16 +78,14 @@ export function backupStage(): BackupStage {
     made += 1;
     stage.dir = join(parent, `backups-${made}`);
     const zitadel = `zitadel${made}`;
-    stage.zitadelUrl = withPassword(await server.createDatabase(zitadel));
-    await execute(server.url, `alter database ${zitadel} owner to zitadel`);
-    await execute(server.url, `alter database ${zitadel} set search_path to projections, "$user", public`);
-    await execute(server.url, `alter database ${zitadel} set work_mem to '5MB'`);
-    await execute(stage.zitadelUrl, `set role zitadel; ${ZITADEL}`);
-    stage.databaseUrl = withPassword(await server.createDatabase(`app${made}`));
+    stage.zitadelUrl = withPassword(await server.createDatabase(zitadel, 'like_zitadel'));
     await execute(
-      stage.databaseUrl,
-      'create table notes (id int primary key); insert into notes values (1), (2)',
+      server.url,
+      `alter database ${zitadel} owner to zitadel;
+       alter database ${zitadel} set search_path to projections, "$user", public;
+       alter database ${zitadel} set work_mem to '5MB'`,
     );
+    stage.databaseUrl = withPassword(await server.createDatabase(`app${made}`, 'like_app'));
     stage.variables = {
       BACKUP_DIR: stage.dir,
       ZITADEL_DATABASE_URL: stage.zitadelUrl,
@@ -89,9 +96,9 @@ export function backupStage(): BackupStage {
     };
   });
   return Object.assign(stage, {
-    run: (...args: readonly string[]) => sallyport(stage.variables, 'backup', ...args),
+    run: (...args: readonly string[]) => inProcess(stage.variables, 'backup', ...args),
     runWith: (more: Variables, ...args: readonly string[]) =>
-      sallyport({ ...stage.variables, ...more }, 'backup', ...args),
+      inProcess({ ...stage.variables, ...more }, 'backup', ...args),
     spawn: (...args: readonly string[]) => spawnSallyport(stage.variables, 'backup', ...args),
     json: async (...args: readonly string[]) => {
       const { code, stdout, stderr } = await stage.run(...args, '--json');

@@ -158,6 +158,10 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
     await utimes(old, yesterday, yesterday);
     const cut = await stage.dump('cut.dump', '--format=custom');
     await truncate(cut, (await readFile(cut)).length - 200);
+    const tar = await stage.dump('cut.tar', '--format=tar');
+    await truncate(tar, (await readFile(tar)).length - 512 * 40);
+    const ends = await stage.dump('ends.tar', '--format=tar');
+    await truncate(ends, (await readFile(ends)).length - 1024);
     const plain = await stage.dump('cut.sql');
     await truncate(plain, (await readFile(plain)).length - 200);
     const text = `${stage.folder}/notes.txt`;
@@ -172,7 +176,10 @@ describe.skipIf(postgres.missing)('sallyport migration cleanup check (needs the 
     const other = await stage.dump('other.sql', '--exclude-table-data=public.users');
     for (const [backup, why] of [
       [old, /older than a day/],
-      [cut, /pg_restore cannot read it|ends before the dump does/],
+      [cut, /pg_restore ended with 1|ends before the dump does/],
+      // pg_restore itself would read these for ever.
+      [tar, /cut\.tar: it is a tar that is cut off: it ends within \w+\.(?:dat|sql)/],
+      [ends, /ends\.tar: it is a tar that is cut off: it lacks the block that ends a tar/],
       [plain, /ends before the dump does/],
       [await stage.dump('schema.dump', '--schema-only'), /has no data of tenants, users, sessions/],
       [await stage.dump('part.dump', '--exclude-table=users', '--format=custom'), /has no data of users/],

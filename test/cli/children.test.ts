@@ -90,6 +90,14 @@ describe('a child process', () => {
     }
   });
 
+  it('is ended when it writes nothing for as long as one may that writes while it works', async () => {
+    await expect(runChild(node('setInterval(() => 0, 1000)', { stallMs: 50 }))).rejects.toThrow(
+      /was ended: it wrote nothing for/,
+    );
+    const busy = 'let n = 0; setInterval(() => ++n > 3 ? process.exit() : console.log(n), 1)';
+    expect(await runChild(node(busy, { stallMs: LONG_MS }))).toBe('1\n2\n3\n');
+  });
+
   it('is fed what it reads; an input that breaks off ends it with the error of the input', async () => {
     const input = Readable.from([Buffer.from('one'), Buffer.from('two')]);
     expect(await runChild(node('process.stdin.pipe(process.stdout)', { input }))).toBe('onetwo');
