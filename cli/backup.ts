@@ -15,7 +15,7 @@ const KEY = [
 const WAIT = [
   '--wait <seconds>',
   'how long to wait for sessions of the databases to end',
-  wholeNumber(1, 86_400),
+  wholeNumber(0, 86_400),
   600,
 ] as const;
 const FILE = 'its folder, its id in BACKUP_DIR, or latest';

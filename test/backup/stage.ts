@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Client } from 'pg';
-import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, vi } from 'vitest';
 import { MANIFEST_FILE } from '../../shared/backup/records.ts';
 import { startPostgres, type PostgresService } from '../services/postgres.ts';
 import { inProcess } from '../support/in-process.ts';
@@ -44,6 +44,8 @@ export interface BackupStage {
   databases(): Promise<readonly string[]>;
   users(): Promise<number>;
   readonly notes: () => Promise<unknown[]>;
+  /** A backup of 40 users and notes 1 and 2, without making one; its id. `as`: its folder has this one. */
+  readonly prepared: (as?: string) => Promise<string>;
   /** A backup of 40 users and notes 1 and 2, after which there are 41 users and no notes; its id. */
   readonly changed: () => Promise<string>;
 }
@@ -73,6 +75,14 @@ export function backupStage(): BackupStage {
     await rm(parent, { recursive: true, force: true });
   });
   let made = 0;
+  /** One for all tests: a backup goes where the variables lead, whatever database it is of. */
+  let prepared: { readonly id: string; readonly folder: string } | undefined;
+  const prepare = async () => {
+    const variables = { ...stage.variables, BACKUP_DIR: join(parent, 'prepared') };
+    const { stdout } = await inProcess(variables, 'backup', 'create', '--json');
+    const { backup: id, folder } = JSON.parse(stdout) as { backup: string; folder: string };
+    return { id, folder };
+  };
   beforeEach(async () => {
     const { server } = stage;
     made += 1;
@@ -120,8 +130,14 @@ export function backupStage(): BackupStage {
       ),
     notes: async () =>
       (await execute(stage.databaseUrl, 'select id from notes order by id')).map(({ id }) => id),
+    prepared: async (as?: string) => {
+      prepared ??= await prepare();
+      const { id, folder } = prepared;
+      await cp(folder, join(stage.dir, `backup-${as ?? id}`), { recursive: true });
+      return as ?? id;
+    },
     changed: async () => {
-      const id = String((await stage.json('create'))['backup']);
+      const id = await stage.prepared();
       await execute(stage.zitadelUrl, "insert into projections.users14 values ('new', 'new', 'i1')");
       await execute(stage.databaseUrl, 'delete from notes');
       return id;
@@ -149,6 +165,9 @@ export async function execute(url: string, statement: string): Promise<Record<st
     await client.end();
   }
 }
+
+/** For `toMatchObject` and its like. */
+export const containing = (text: string): unknown => expect.stringContaining(text);
 
 export const folderOf = (stage: BackupStage, id = stage.backups()[0] ?? ''): string =>
   join(stage.dir, `backup-${id}`);

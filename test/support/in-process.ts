@@ -1,3 +1,4 @@
+import { vi } from 'vitest';
 import { VARIABLES } from '../../functions/catalogue.ts';
 import { run } from '../../cli/main.ts';
 import type { Variables } from './sallyport.ts';
@@ -10,7 +11,7 @@ export async function withVariables<T>(variables: Variables, work: () => Promise
   const { env } = process;
   const before = { ...env };
   const replace = (by: NodeJS.ProcessEnv): void => {
-    for (const name of Object.keys(env)) if (!(name in by)) delete env[name];
+    for (const name of Object.keys(env)) if (!(name in by)) Reflect.deleteProperty(env, name);
     Object.assign(env, by);
   };
   const others = Object.entries(before).filter(([name]) => !VARIABLES.has(name) && !NAMED.test(name));
@@ -37,16 +38,15 @@ export function inProcess(variables: Variables, ...args: readonly string[]) {
 }
 
 function captured(stream: NodeJS.WriteStream): { text(): string; end(): void } {
-  const { write } = stream;
   const chunks: string[] = [];
-  stream.write = (chunk: string | Uint8Array): boolean => {
+  const spy = vi.spyOn(stream, 'write').mockImplementation((chunk) => {
     chunks.push(typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk));
     return true;
-  };
+  });
   return {
     text: () => chunks.join(''),
     end() {
-      stream.write = write;
+      spy.mockRestore();
     },
   };
 }
