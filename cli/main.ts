@@ -9,7 +9,6 @@ import { elsewhere, registerHelp, withExamples } from './help.ts';
 import { handleInterrupts, interruptedWith } from './terminal.ts';
 import { PROJECT } from './input.ts';
 import {
-  beginResult,
   colors,
   endWithoutReader,
   environment,
@@ -51,16 +50,10 @@ const HELP_HINT = '(add --help for usage)';
 
 const packageFile = z.object({ version: z.string() });
 
-/** Runs the one command of this process; returns its exit code: 0 done, 1 refused or failed, 2 usage, 130 interrupted. */
-export function main(argv: readonly string[]): Promise<number> {
+/** Runs one command; returns its exit code: 0 done, 1 refused or failed, 2 usage, 130 interrupted. */
+export async function main(argv: readonly string[]): Promise<number> {
   handleInterrupts();
   endWithoutReader();
-  return run(argv);
-}
-
-/** Runs a command within a process that others share; returns its exit code. */
-export async function run(argv: readonly string[]): Promise<number> {
-  beginResult();
   const root = await program(argv);
   try {
     await root.parseAsync(argv);

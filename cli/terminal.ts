@@ -22,11 +22,6 @@ export function takeVariables(more: Readonly<Record<string, string | undefined>>
 
 let begun = false;
 
-/** Nothing of the result of this command has been printed yet. */
-export function beginResult(): void {
-  begun = false;
-}
-
 /** Whether a part of the result has been printed. */
 export function resultBegun(): boolean {
   return begun;

@@ -8,8 +8,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, vi } from 'vitest';
 import { MANIFEST_FILE } from '../../shared/backup/records.ts';
 import { startPostgres, type PostgresService } from '../services/postgres.ts';
-import { inProcess } from '../support/in-process.ts';
-import { spawnSallyport, type Variables } from '../support/sallyport.ts';
+import { sallyport, spawnSallyport, type Variables } from '../support/sallyport.ts';
 
 export const WATCHDOG = { timeout: 300_000, interval: 20 };
 
@@ -33,9 +32,8 @@ export interface BackupStage {
   zitadelUrl: string;
   databaseUrl: string;
   variables: Variables;
-  /** In this process: nothing else of it may run meanwhile. */
-  run(...args: readonly string[]): ReturnType<typeof inProcess>;
-  runWith(variables: Variables, ...args: readonly string[]): ReturnType<typeof inProcess>;
+  run(...args: readonly string[]): ReturnType<typeof sallyport>;
+  runWith(variables: Variables, ...args: readonly string[]): ReturnType<typeof sallyport>;
   spawn(...args: readonly string[]): ReturnType<typeof spawnSallyport>;
   json(...args: readonly string[]): Promise<Record<string, unknown>>;
   /** Ids of whole backups, the newest first. */
@@ -79,7 +77,7 @@ export function backupStage(): BackupStage {
   let prepared: { readonly id: string; readonly folder: string } | undefined;
   const prepare = async () => {
     const variables = { ...stage.variables, BACKUP_DIR: join(parent, 'prepared') };
-    const { stdout } = await inProcess(variables, 'backup', 'create', '--json');
+    const { stdout } = await sallyport(variables, 'backup', 'create', '--json');
     const { backup: id, folder } = JSON.parse(stdout) as { backup: string; folder: string };
     return { id, folder };
   };
@@ -106,9 +104,9 @@ export function backupStage(): BackupStage {
     };
   });
   return Object.assign(stage, {
-    run: (...args: readonly string[]) => inProcess(stage.variables, 'backup', ...args),
+    run: (...args: readonly string[]) => sallyport(stage.variables, 'backup', ...args),
     runWith: (more: Variables, ...args: readonly string[]) =>
-      inProcess({ ...stage.variables, ...more }, 'backup', ...args),
+      sallyport({ ...stage.variables, ...more }, 'backup', ...args),
     spawn: (...args: readonly string[]) => spawnSallyport(stage.variables, 'backup', ...args),
     json: async (...args: readonly string[]) => {
       const { code, stdout, stderr } = await stage.run(...args, '--json');

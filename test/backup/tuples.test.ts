@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_TUPLES, seed } from '../../dev/seed.ts';
 import { openFgaBinary, startRealOpenFga, type OpenFgaService } from '../services/openfga.ts';
-import { inProcess } from '../support/in-process.ts';
+import { sallyport } from '../support/sallyport.ts';
 
 describe.skipIf(openFgaBinary() === undefined)('tuples of a backup (needs OpenFGA)', () => {
   let folder: string;
@@ -24,7 +24,7 @@ describe.skipIf(openFgaBinary() === undefined)('tuples of a backup (needs OpenFG
     await rm(folder, { recursive: true, force: true });
   });
   const run = async (url: string, ...args: readonly string[]) => {
-    const { code, stdout, stderr } = await inProcess(
+    const { code, stdout, stderr } = await sallyport(
       {
         BACKUP_DIR: folder,
         OPENFGA_URL: url,

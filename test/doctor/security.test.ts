@@ -13,7 +13,7 @@ import { judgeCertificate } from '../../shared/checks/expiry.ts';
 import { startRealOpenFga } from '../services/openfga.ts';
 import { makeCertificates, type Certificate } from '../support/certificates.ts';
 import { serve } from '../support/serve.ts';
-import { containing, doctorProcess, found } from './stage.ts';
+import { containing, doctorCommand, found } from './stage.ts';
 
 const certificates = makeCertificates();
 const NOW = Date.UTC(2027, 0, 1);
@@ -32,7 +32,7 @@ describe('the check of certificates', () => {
 
   /** Node reads NODE_EXTRA_CA_CERTS as it starts. */
   const inItsProcess = async (variables: Record<string, string>, name: string) =>
-    (await doctorProcess(variables, name))[name];
+    (await doctorCommand(variables, name))[name];
 
   async function presenting({ cert, key }: Certificate): Promise<number> {
     const server: Server = createServer({ cert, key }, (socket) => socket.end());

@@ -16,7 +16,7 @@ import { withAdmin } from '../services/redis-time.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { DATABASES, emptyDatabase, type MigratedDatabase } from '../support/databases.ts';
 import { FULL } from '../support/scale.ts';
-import { containing, matching, doctor, doctorProcess, found } from './stage.ts';
+import { containing, doctor, doctorWaiting, found, matching } from './stage.ts';
 
 const [, POSTGRES] = DATABASES;
 const TOKEN = 'preshared-key-of-openfga';
@@ -207,10 +207,7 @@ describe.skipIf(POSTGRES.missing)('checks of a real Postgres (needs the postgres
     onTestFinished(() => void proxy.close());
     const silent = new URL(db.url);
     silent.port = String((proxy.address() as AddressInfo).port);
-    const names = ['migrations', 'misspelled-variables'];
-    const results = FULL
-      ? await doctorProcess({ DATABASE_URL: silent.href }, ...names)
-      : await doctor({ DATABASE_URL: silent.href }, names, 1_000);
+    const results = await doctorWaiting({ DATABASE_URL: silent.href }, 'migrations', 'misspelled-variables');
     expect(results['migrations']).toMatchObject({
       status: 'red',
       cause: containing(`no answer within ${FULL ? 20 : 1} s`),
