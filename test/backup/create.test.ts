@@ -1,3 +1,4 @@
+// Long because what is made, listed and verified shares one server and one backup.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { cp, mkdir, rm, truncate, writeFile } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+// Long because each way of a restore shares one server and one backup.
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
