@@ -59,7 +59,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await root.parseAsync(argv);
     return interruptedWith() ?? DONE;
   } catch (error) {
-    return interruptedWith() ?? printError(error, root, argv);
+    return interruptedWith() ?? (await printError(error, root, argv));
   }
 }
 
@@ -112,7 +112,7 @@ async function readVariables({ envFile }: { readonly envFile?: readonly string[]
 }
 
 /** Prints the error as text and, with --json, as JSON too; returns the exit code. */
-function printError(error: unknown, root: Command, argv: readonly string[]): number {
+async function printError(error: unknown, root: Command, argv: readonly string[]): Promise<number> {
   if (error instanceof CommanderError && error.exitCode === 0) return DONE;
   const usage = error instanceof UsageError || error instanceof CommanderError;
   const message = systemMessage(error) ?? messageOf(error);
@@ -126,7 +126,10 @@ function printError(error: unknown, root: Command, argv: readonly string[]): num
   }
   if (message !== '') note(`${colors.red('error:')} ${message}`);
   if (usage) note(HELP_HINT);
-  else if (isDefect(error) && error.stack !== undefined) note(colors.dim(error.stack));
+  else if (isDefect(error) && error.stack !== undefined) {
+    const { inSources } = await import('./stack.ts');
+    note(colors.dim(inSources(error.stack)));
+  }
   return usage ? USAGE : FAILED;
 }
 

@@ -5,5 +5,4 @@ import { currentCli } from '../scripts/current-cli.mjs';
 
 const program = await currentCli();
 if (program === undefined) (await import('tsx/esm/api')).register();
-process.setSourceMapsEnabled(true);
 await import(program ?? './bin.ts');

@@ -3,7 +3,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { BUNDLING } from './bundling.mjs';
+import { BUNDLING, COMMANDS } from './bundling.mjs';
 import { writeAssetNames } from './page-assets.mjs';
 
 writeAssetNames();
@@ -12,8 +12,5 @@ const outdir = process.argv[2] ?? 'dist';
 await rm(join(outdir, 'chunks'), { recursive: true, force: true });
 // Of pages: served as they are.
 await cp('functions/analytics/assets', join(outdir, 'assets'), { recursive: true });
-await build({
-  entryPoints: { node: 'functions/node.ts', sallyport: 'cli/bin.ts' },
-  outdir,
-  ...BUNDLING,
-});
+await build({ ...BUNDLING, entryPoints: { node: 'functions/node.ts' }, outdir });
+await build({ ...COMMANDS, entryPoints: { sallyport: 'cli/bin.ts' }, outdir });

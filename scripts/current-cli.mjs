@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 export async function currentCli() {
   try {
     const folder = join(KEPT, NAME + fingerprint());
-    const program = join(folder, 'sallyport.js');
+    const program = join(folder, 'sallyport.mjs');
     if (!existsSync(program)) await make(folder);
     return program;
   } catch {
@@ -27,27 +27,36 @@ export async function currentCli() {
 
 function fingerprint() {
   const hash = createHash('sha256');
-  for (const source of SOURCES) addTo(hash, join(ROOT, source));
+  hash.update(
+    SOURCES.flatMap((source) => statesBelow(join(ROOT, source)))
+      .sort()
+      .join('\n'),
+  );
   return hash.digest('hex').slice(0, 32);
 }
 
-function addTo(hash, path) {
-  const { mtimeNs, size, isFolder } = stateOf(path);
-  if (!isFolder) hash.update(`${path} ${size} ${mtimeNs}\n`);
-  else for (const name of readdirSync(path).sort()) addTo(hash, join(path, name));
-}
-
-function stateOf(path) {
-  const state = statSync(path, { bigint: true });
-  return { mtimeNs: state.mtimeNs, size: state.size, isFolder: state.isDirectory() };
+function statesBelow(path, isFolder = statSync(path).isDirectory()) {
+  if (isFolder)
+    return readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
+      statesBelow(`${path}/${entry.name}`, entry.isDirectory()),
+    );
+  const { mtimeMs, size } = statSync(path);
+  return [`${path} ${size} ${mtimeMs}`];
 }
 
 /** Several may make one at the same time: whoever renames first wins, and all are alike. */
 async function make(folder) {
-  const [{ build }, { BUNDLING }] = await Promise.all([import('esbuild'), import('./bundling.mjs')]);
+  const [{ build }, { COMMANDS }] = await Promise.all([import('esbuild'), import('./bundling.mjs')]);
   const draft = `${folder}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
-  await build({ ...BUNDLING, absWorkingDir: ROOT, entryPoints: { sallyport: 'cli/bin.ts' }, outdir: draft });
+  await build({
+    ...COMMANDS,
+    absWorkingDir: ROOT,
+    entryPoints: { sallyport: 'cli/bin.ts' },
+    outdir: draft,
+    // Of .js the next package.json above is looked for, file by file.
+    outExtension: { '.js': '.mjs' },
+  });
   try {
     renameSync(draft, folder);
   } catch (error) {

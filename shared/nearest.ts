@@ -1,8 +1,9 @@
 /** Returns the candidate nearest to a mistyped word: one edit away, from twelve letters on two; else undefined. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
-    .filter((candidate) => Math.abs(candidate.length - word.length) <= 2)
-    .map((candidate) => ({ candidate, far: distance(word, candidate), most: candidate.length < 12 ? 1 : 2 }))
+    .map((candidate) => ({ candidate, most: candidate.length < 12 ? 1 : 2 }))
+    .filter(({ candidate, most }) => Math.abs(candidate.length - word.length) <= most)
+    .map(({ candidate, most }) => ({ candidate, far: distance(word, candidate), most }))
     .filter(({ far, most }) => far <= most)
     .sort((a, b) => a.far - b.far);
   return near[0]?.candidate;

@@ -34,9 +34,9 @@ export function registerLoginNames(zitadel: Command): void {
       .option(...JSON_OPTION)
       .action(async (input: string, options: ExplainOptions & { readonly json?: boolean }) => {
         const { explain } = await import('./names/explain.ts');
-        const { printExplanation } = await import('./names/print.ts');
+        const { explanationJson, printExplanation } = await import('./names/print.ts');
         const explained = await explain(input, options);
-        if (options.json === true) printJson(explained);
+        if (options.json === true) printJson(explanationJson(explained));
         else printExplanation(explained);
         if (explained.signs_in_as.length === 0) process.exitCode = NOBODY;
       }),

@@ -90,7 +90,8 @@ export function nearestVariable(name: string, known: Known): string | undefined 
   const ofMany = targetSlip(upper) ?? issuerSlip(upper);
   if (ofMany !== undefined || upper.length < SHORTEST - 1) return ofMany;
   const candidates = [...known.keys(), BINDING].filter((each) => each.length >= SHORTEST);
-  const same = candidates.find((each) => bare(each) === bare(upper));
+  const wanted = bare(upper);
+  const same = candidates.find((each) => bare(each) === wanted);
   return same ?? withoutLastWord(upper, candidates) ?? closest(upper, candidates);
 }
 

@@ -1,6 +1,7 @@
 // Long because each trap of a login name has its case.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { explain, type Explanation, type ExplainOptions } from '../../cli/zitadel/names/explain.ts';
+import { explanationJson } from '../../cli/zitadel/names/print.ts';
 import { sallyport } from '../support/sallyport.ts';
 import { madeZitadel, type MadeZitadel } from './made.ts';
 
@@ -251,6 +252,30 @@ describe('the command', () => {
     expect(JSON.parse(nobody.stdout)).toMatchObject({ signs_in_as: [], candidates: [] });
   });
 
+  it.each([
+    ['ann', 'v1'],
+    ['locked@acme.example.org', 'v1'],
+    ['gone@former.example', 'v1'],
+    ['twin@mail.example', 'v1'],
+    ['new@mail.example', 'v2'],
+  ] as const)('as JSON has no other keys, and loses no trap: %s, %s', async (input, login) => {
+    const explained = await ask(input, { login });
+    const json = explanationJson(explained);
+    expect(Object.keys(json)).toEqual(['signs_in_as', 'policy', 'candidates']);
+    for (const each of json.candidates)
+      expect(Object.keys(each)).toEqual(['id', 'instance', 'org', 'rule', 'matched', 'why']);
+    const text = JSON.stringify(json);
+    for (const trap of explained.traps) expect(text).toContain(JSON.stringify(trap.text).slice(1, -1));
+  });
+
+  it('as JSON says by what the pages find somebody', async () => {
+    const takes = async (input: string, options: ExplainOptions) =>
+      explanationJson(await ask(input, options)).policy.takes;
+    expect(await takes('ann', { login: 'v1' })).toEqual(['login_name', 'verified_email', 'phone']);
+    expect(await takes('ann', { login: 'v2' })).toEqual(['login_name', 'email', 'phone']);
+    expect(await takes('nomail', { login: 'v1' })).toEqual(['login_name', 'phone']);
+  });
+
   it('refuses a scope without an organisation, and an organisation that is not there', async () => {
     expect((await login('explain', 'ann', '--org-scope', 'id')).code).toBe(2);
     const unknown = await login('explain', 'ann', '--org', 'nowhere');
@@ -260,9 +285,7 @@ describe('the command', () => {
 
   it('lists every name of a user, the primary one first', async () => {
     const listed = await login('list', 'alice', '--json');
-    expect(JSON.parse(listed.stdout)).toMatchObject({
-      names: ['alice@beta.example', 'alice@second.example'],
-    });
+    expect(JSON.parse(listed.stdout)).toEqual({ names: ['alice@beta.example', 'alice@second.example'] });
     expect((await login('list', 'ann@mail.example')).stdout).toContain('Ann (primary)');
     expect(await login('list', 'nobody')).toMatchObject({ code: 1 });
     const all = JSON.parse((await login('list', '--json')).stdout) as { names: string[]; users: unknown[] };

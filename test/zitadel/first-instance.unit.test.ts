@@ -1,7 +1,8 @@
 // Long because each fault has its case, with the file that shows it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checked, type Checked } from '../../cli/zitadel/first-instance/check.ts';
 
@@ -149,6 +150,20 @@ services:
     await expect(check({ 'compose.yaml': text })).rejects.toThrow('grows without end');
   });
 
+  it('comes to the defaults where nothing is set', async () => {
+    const { outcome, faults } = await check({
+      'compose.yaml': 'services: {zitadel: {image: "ghcr.io/zitadel/zitadel:v4.13.1"}}\n',
+    });
+    expect(outcome).toEqual({
+      username: 'zitadel-admin@zitadel.localhost',
+      email: 'zitadel-admin@zitadel.localhost',
+      email_verified: true,
+      org_domain: 'zitadel.localhost',
+      login_names: ['zitadel-admin@zitadel.localhost'],
+    });
+    expect(faults).toEqual([]);
+  });
+
   it('that is no YAML has its fault by line', async () => {
     expect(await faultsIn({ 'compose.yaml': 'services:\n  zitadel: [\n' })).toEqual([
       expect.stringMatching(/^compose\.yaml:[23] /),
@@ -249,6 +264,26 @@ describe('each fault', () => {
       [/^\.env:1 .*SHOESIZE is no setting of Zitadel: it has no effect$/],
     ],
     ['misspelled', ['FIRST_INSTANCE_ORG_NAME=Acme'], [/is ZITADEL_FIRSTINSTANCE_ORG_NAME meant\?$/]],
+    [
+      'misspelled in two letters',
+      ['FIRSTINSTANCE_ORG_HUMAN_PASWROD=Password1!'],
+      [/is ZITADEL_FIRSTINSTANCE_ORG_HUMAN_PASSWORD meant\?$/],
+    ],
+    [
+      'misspelled in one level',
+      ['FIRSTINSTANCE_ORG_HUMAN_MAIL=a@example.org'],
+      [/is ZITADEL_FIRSTINSTANCE_ORG_HUMAN_EMAIL_ADDRESS meant\?$/],
+    ],
+    [
+      'with a level left out',
+      ['FIRSTINSTANCE_HUMAN_USERNAME=alice'],
+      [/is ZITADEL_FIRSTINSTANCE_ORG_HUMAN_USERNAME meant\?$/],
+    ],
+    [
+      'in the wrong section',
+      ['FIRSTINSTANCE_DOMAINPOLICY_USERLOGINMUSTBEDOMAIN=true'],
+      [/is ZITADEL_DEFAULTINSTANCE_DOMAINPOLICY_USERLOGINMUSTBEDOMAIN meant\?$/],
+    ],
     [
       'of a group, which hides what is below it',
       ['FIRSTINSTANCE_ORG=Acme'],
@@ -400,5 +435,41 @@ describe('each fault', () => {
     );
     expect(faults).toHaveLength(2);
     for (const secret of secrets) expect(JSON.stringify(faults)).not.toContain(secret);
+  });
+});
+
+const RECORDED = new URL(
+  '../../../shared/recordings/zitadel/00-first-instance-variables.txt',
+  import.meta.url,
+);
+const Human = z.looseObject({ userName: z.string(), email: z.string() });
+const Domain = z.object({ domain: z.string() });
+
+/** Cases of the recording: the variables of each, and what the first start of a real Zitadel made of them. */
+function recordedStarts(): { readonly name: string; readonly lines: string[]; readonly made: object }[] {
+  const text = existsSync(RECORDED) ? readFileSync(RECORDED, 'utf8') : '';
+  return text.split(/^== /m).flatMap((part) => {
+    const [head = '', ...events] = part.trimEnd().split('\n');
+    const [, name = '', variables = ''] = /^(\w+): (.*)$/.exec(head) ?? [];
+    const payload = (type: string): unknown =>
+      JSON.parse(events.find((event) => event.startsWith(`${type}|`))?.slice(type.length + 1) ?? 'null');
+    if (name === '') return [];
+    const { userName, email } = Human.parse(payload('user.human.added'));
+    const names = events.flatMap((event) => /^login_name\|(.*)\|t$/.exec(event)?.[1] ?? []);
+    const made = {
+      username: userName,
+      email,
+      email_verified: events.some((event) => event.startsWith('user.human.email.verified')),
+      org_domain: Domain.parse(payload('org.domain.added')).domain,
+      login_names: [names.at(-1)],
+    };
+    return [{ name, lines: variables.split(/ (?=ZITADEL_)/), made }];
+  });
+}
+
+describe.skipIf(!existsSync(RECORDED))('a recorded first start (needs ../shared/recordings)', () => {
+  it.each(recordedStarts())('$name comes out as it did', async ({ lines, made }) => {
+    const text = lines.map((line) => `${line.replace('=', '="')}"\n`).join('');
+    expect((await check({ '.env': text })).outcome).toEqual(made);
   });
 });

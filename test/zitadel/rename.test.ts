@@ -1,10 +1,17 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import * as z from 'zod';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startZitadel, type Zitadel } from '../../dev/zitadel/index.ts';
 import { sallyport } from '../support/sallyport.ts';
 
 let zitadel: Zitadel;
+/** Called with every request that is not forwarded by a test; what it returns is the answer. */
+let onRequest: (request: Request) => Promise<Response | undefined>;
+const FORWARDED = 'x-test-forwarded';
 beforeEach(async () => {
-  zitadel = await startZitadel();
+  onRequest = () => Promise.resolve(undefined);
+  zitadel = await startZitadel({
+    intercept: async (request) => (request.headers.has(FORWARDED) ? undefined : onRequest(request)),
+  });
 });
 afterEach(() => zitadel.close());
 
@@ -100,4 +107,69 @@ it('says who is not there, and that --verified needs an e-mail', async () => {
   );
   await human('alice', 'alice@example.org');
   expect((await rename('alice', 'carol', '--verified')).code).toBe(2);
+});
+
+describe('a release that cannot change a user by PATCH', () => {
+  const NewName = z.object({ username: z.string().optional(), email: z.looseObject({}).optional() });
+  const OldName = z.object({ userName: z.string() });
+  let sent: string[];
+
+  /** Carries out what older releases have, by what the stand-in has. */
+  const carryOut = (id: string, body: object): Promise<Response> =>
+    fetch(`${zitadel.url}/v2/users/${id}`, {
+      method: 'PATCH',
+      headers: {
+        ...{ authorization: `Bearer ${zitadel.token}`, 'content-type': 'application/json' },
+        [FORWARDED]: '1',
+      },
+      body: JSON.stringify(body),
+    });
+
+  beforeEach(() => {
+    sent = [];
+    onRequest = async (request) => {
+      const { pathname } = new URL(request.url);
+      if (request.method === 'PATCH')
+        return Response.json({ code: 12, message: 'Method Not Allowed' }, { status: 501 });
+      if (request.method !== 'PUT') return undefined;
+      sent.push(pathname.replaceAll(/\d{6,}/g, 'ID'));
+      const id = /\/(\d{6,})/.exec(pathname)?.[1] ?? '';
+      const body: unknown = await request.json();
+      if (pathname.startsWith('/management/'))
+        return carryOut(id, { username: OldName.parse(body).userName, machine: {} });
+      const { username, email } = NewName.parse(body);
+      return carryOut(id, { username, human: { email } });
+    };
+  });
+
+  it('renames people with their e-mail in one call of the former kind', async () => {
+    const id = await human('alice', 'alice@example.org');
+    const args = ['alice', 'carol', '--email', 'carol@example.org', '--verified', '--yes'];
+    const { code, stdout, stderr } = await rename(...args);
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ from: 'alice', to: 'carol', done: 'renamed' });
+    expect(sent).toEqual(['/v2/users/human/ID']);
+    expect(await call(`/v2/users/${id}`)).toMatchObject({
+      user: { username: 'carol', human: { email: { email: 'carol@example.org', isVerified: true } } },
+    });
+  });
+
+  it('renames machines by the management API', async () => {
+    const made = (await call('/v2/users/new', {
+      username: 'robot',
+      machine: { name: 'robot' },
+    })) as { id: string };
+    expect((await rename('robot', 'android', '--yes')).code).toBe(0);
+    expect(sent).toEqual(['/management/v1/users/ID/username']);
+    expect(await nameOf(made.id)).toBe('android');
+  });
+});
+
+it('run again after its answer was lost, finds the user by the new name and says that it is done', async () => {
+  const id = await human('alice', 'alice@example.org');
+  expect((await rename('alice', 'carol', '--yes')).code).toBe(0);
+  const { code, stdout, stderr } = await rename('alice', 'carol', '--yes');
+  expect(code, stderr).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ id, from: 'alice', to: 'carol', done: 'is renamed already' });
+  expect((await rename('bob', 'carol', '--yes')).code).toBe(1);
 });

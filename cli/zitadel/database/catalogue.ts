@@ -43,9 +43,9 @@ const Relation = z.object({
  */
 export async function readCatalogue(session: Reader): Promise<Catalogue> {
   const relations = await session.query(
-    sql`select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns,
-          array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum) as types,
-          array_agg(a.attgenerated <> '' order by a.attnum) as generated
+    sql`select c.relname as name, json_agg(a.attname order by a.attnum) as columns,
+          json_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum) as types,
+          json_agg(a.attgenerated <> '' order by a.attnum) as generated
         from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         where c.relnamespace = to_regnamespace(${SCHEMA}) and c.relkind in ('r', 'p', 'v', 'm')
         group by c.relname`,

@@ -18,8 +18,9 @@ export interface Checked {
 
 /** What comes of a first start, and what is wrong. Throws Failure for a file without a setting of Zitadel. */
 export async function checked(file: string, now: Date): Promise<Checked> {
-  const { settings, faults: broken, notes } = await foundIn(file);
-  if (settings.length === 0 && broken.length === 0) throw new Failure(`${file} has no setting of Zitadel`);
+  const { settings, faults: broken, notes, isZitadel = false } = await foundIn(file);
+  if (settings.length === 0 && broken.length === 0 && !isZitadel)
+    throw new Failure(`${file} has no setting of Zitadel`);
   const values = new Values(settings);
   const faults = inOrder([...broken, ...faultsOf(values, settings, now)], file);
   return { outcome: outcomeOf(values), faults, notes: [...notes, ...unseen(values)] };

@@ -57,7 +57,7 @@ class Service {
       ...this.#environment(),
       ...flags.settings,
     ];
-    return { settings, faults: this.#faults, notes: this.#notes };
+    return { settings, faults: this.#faults, notes: this.#notes, isZitadel: true };
   }
 
   #put(text: string): Substituted {

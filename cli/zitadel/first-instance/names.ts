@@ -88,8 +88,40 @@ function meantBy(key: string): string | undefined {
   const candidates = [...LEAVES, ...BESIDE];
   const near = closest(bare(key), candidates.map(bare));
   return (
-    candidates.find((each) => bare(each) === bare(key)) ?? candidates.find((each) => bare(each) === near)
+    candidates.find((each) => bare(each) === bare(key)) ??
+    candidates.find((each) => bare(each) === near) ??
+    twinOf(key) ??
+    byLevels(key.split('_')) ??
+    withLevelsLeftOut(key)
   );
+}
+
+/** FIRSTINSTANCE_DOMAINPOLICY_…, DEFAULTINSTANCE_PATPATH. */
+function twinOf(key: string): string | undefined {
+  const twins = [
+    key.replace(/^FIRST(?=INSTANCE_)/, 'DEFAULT'),
+    key.replace(/^DEFAULT(?=INSTANCE_)/, 'FIRST'),
+  ];
+  return twins.find((each) => LEAVES.has(each));
+}
+
+/** FIRSTINSTANCE_ORG_HUMAN_MAIL: each level by its nearest name; of a group its first setting. */
+function byLevels([level, ...rest]: readonly string[], above = ''): string | undefined {
+  if (level === undefined) return [...LEAVES].find((leaf) => `${leaf}_`.startsWith(above));
+  const below = [...LEAVES].filter((leaf) => leaf.startsWith(above)).map((leaf) => leaf.slice(above.length));
+  const names = [...new Set(below.map((leaf) => leaf.split('_')[0] ?? ''))];
+  const name = names.includes(level) ? level : closest(level, names);
+  return name === undefined ? undefined : byLevels(rest, `${above}${name}_`);
+}
+
+/** FIRSTINSTANCE_HUMAN_USERNAME, FIRSTINSTANCE_ORG_USERNAME. */
+function withLevelsLeftOut(key: string): string | undefined {
+  const [section = '', ...rest] = key.split('_');
+  const end = rest.length === 0 ? undefined : `_${rest.at(-1)}`;
+  const candidates = [...LEAVES].filter(
+    (leaf) => end !== undefined && leaf.startsWith(`${section}_`) && leaf.endsWith(end),
+  );
+  return candidates.find((leaf) => rest.every((level) => leaf.split('_').includes(level)));
 }
 
 function bare(key: string): string {

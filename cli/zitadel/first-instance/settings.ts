@@ -30,10 +30,13 @@ export interface Found {
   readonly faults: readonly Fault[];
   /** What was not looked at. */
   readonly notes: readonly string[];
+  /** Whether Zitadel is there, whatever is set. */
+  readonly isZitadel?: boolean;
 }
 
 export function together(parts: readonly Found[]): Found {
   return {
+    isZitadel: parts.some(({ isZitadel }) => isZitadel === true),
     settings: parts.flatMap(({ settings }) => settings),
     faults: parts.flatMap(({ faults }) => faults),
     notes: parts.flatMap(({ notes }) => notes),

@@ -172,15 +172,18 @@ function formerCandidate({ instance }: Facts, former: Former, { signsInAs }: Res
     'policy changed': `was written anew as ${now ?? ''}, since must_be_domain was switched`,
     removed: 'ended, as the user was removed',
   }[how];
-  const still = signsInAs.includes(id)
-    ? '. A former name opens nothing; what signs in is the line marked +'
-    : '. A former name opens nothing from that moment on';
+  const opens =
+    kind === 'former_email'
+      ? '. The built-in pages go on taking an e-mail until another one is verified, Login v2 takes that of the profile'
+      : signsInAs.includes(id)
+        ? '. A former name opens nothing; what signs in is the line marked +'
+        : '. A former name opens nothing from that moment on';
   return {
     id,
     instance,
     org,
     rule: kind,
     matched: false,
-    why: `its ${what} ${text} ${ended} at ${until.toISOString()}${still}`,
+    why: `its ${what} ${text} ${ended} at ${until.toISOString()}${opens}`,
   };
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { sql } from '../../../shared/ports/database.ts';
+import { sql, type Sql } from '../../../shared/ports/database.ts';
 import type { ZitadelDatabase } from '../database/open.ts';
 import type { LoginInput } from './input.ts';
 
@@ -75,14 +75,19 @@ export async function formerOwners(
     z.object({ changes: z.number() }),
   );
   if (!all && (counted[0]?.changes ?? 0) > SEARCHED) return { ids: [], complete: false };
+  // The first event of a user is that of its creation, whose name is the first one to be former.
+  const fits = (payload: Sql): Sql =>
+    sql`(lower(${payload} ->> 'userName') = any(${[whole, name]}) or lower(${payload} ->> 'email') = ${whole})`;
   const rows = await zitadel.query(
-    sql`with changed as (
-          select distinct aggregate_id from eventstore.events2
+    sql`with changed as materialized (
+          select aggregate_id as id, payload from eventstore.events2
           where instance_id = ${instance} and aggregate_type = 'user' and event_type = any(${changes}))
-        select distinct e.aggregate_id as id from changed c
-        join eventstore.events2 e on e.instance_id = ${instance} and e.aggregate_type = 'user' and e.aggregate_id = c.aggregate_id
-        where e.event_type = any(${[...ADDED, ...RENAMED, ...MAILED]})
-          and (lower(e.payload ->> 'userName') = any(${[whole, name]}) or lower(e.payload ->> 'email') = ${whole})
+        select id from changed where ${fits(sql`payload`)}
+        union
+        select c.id from (select distinct id from changed) c cross join lateral (
+          select e.payload from eventstore.events2 e
+          where e.instance_id = ${instance} and e.aggregate_type = 'user' and e.aggregate_id = c.id
+          order by e.sequence limit 1) first where ${fits(sql`first.payload`)}
         limit ${FOUND}::int`,
     z.object({ id: z.string() }),
   );

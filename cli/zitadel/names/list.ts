@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import * as z from 'zod';
 import { sql, type Sql } from '../../../shared/ports/database.ts';
 import { Failure } from '../../failure.ts';
-import { colors, print, printJson, write } from '../../terminal.ts';
+import { colors, note, print, printJson, write } from '../../terminal.ts';
 import { rowsOf } from '../database/cursor.ts';
 import { chosenInstance } from '../database/instances.ts';
 import { withZitadelDatabase, type ZitadelDatabase } from '../database/open.ts';
@@ -32,22 +32,23 @@ async function onlyOne(zitadel: ZitadelDatabase, instance: string, user: string)
   throw new Failure(`several users have it: name one by its id, ${ids}`);
 }
 
-function listOne(person: Person, json: boolean): void {
-  const { id, org, human, state, loginNames: names, must_be_domain, verified_email, verified_phone } = person;
-  if (json) printJson({ names, id, org, human, state, must_be_domain, verified_email, verified_phone });
-  else {
-    names.forEach((name, at) => {
-      print(at === 0 ? `${name} ${colors.dim('(primary)')}` : name);
-    });
-    if (names.length === 0) print(`${id} has no login name: its organisation has no verified domain`);
-    for (const address of [verified_email, verified_phone])
-      if (address !== null)
-        print(
-          colors.dim(
-            `${address} (verified: at sign-in pages only, where no login name is the same and the policy permits)`,
-          ),
-        );
+function listOne({ id, loginNames: names, verified_email, verified_phone }: Person, json: boolean): void {
+  if (json) {
+    printJson({ names });
+    return;
   }
+  names.forEach((name, at) => {
+    print(at === 0 ? `${name} ${colors.dim('(primary)')}` : name);
+  });
+  if (names.length === 0) print(`${id} has no login name: its organisation has no verified domain`);
+  for (const address of [verified_email, verified_phone])
+    if (address !== null)
+      print(
+        colors.dim(
+          `${address} (verified: at sign-in pages only, where no login name is the same and the policy permits)`,
+        ),
+      );
+  note(`next: sallyport zitadel login-names explain ${names[0] ?? id}`);
 }
 
 const Row = z.object({ id: z.string(), org: z.string(), names: z.array(z.string()) });

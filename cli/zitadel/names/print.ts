@@ -1,6 +1,7 @@
 import { colors, print } from '../../terminal.ts';
 import type { Explanation } from './explain.ts';
-import type { Outcome } from './resolution.ts';
+import type { Login, Outcome } from './resolution.ts';
+import type { Trap } from './traps.ts';
 
 const OUTCOMES: Readonly<Record<Outcome, string>> = {
   signs_in: 'the password is asked for',
@@ -13,6 +14,54 @@ const OUTCOMES: Readonly<Record<Outcome, string>> = {
   refused: "the user's own login policy does not take this input",
   not_found: 'the page says that the user is not found',
 };
+
+/** By what a user may be found, where the policy permits it. */
+const RULES: Readonly<Record<Login, readonly [string, string, string]>> = {
+  v1: ['login_name', 'verified_email', 'phone'],
+  v2: ['login_name', 'email', 'phone'],
+};
+
+/**
+ * What --json prints. Traps stand in the `why` of the first candidate of their user, and as candidates of their own where there is
+ * none; those of the release beside the policy.
+ */
+export function explanationJson(explained: Explanation) {
+  const { instance, login, signs_in_as, policy, traps, history_complete } = explained;
+  const [name, mail, phone] = RULES[login];
+  const takes = [
+    name,
+    ...(policy.disable_login_with_email ? [] : [mail]),
+    ...(policy.disable_login_with_phone ? [] : [phone]),
+  ];
+  const release = traps.find(({ trap }) => trap === 'release');
+  const alone = (rule: string, why: string, id: string | null = null) => ({
+    ...{ id, instance, org: null, rule, matched: false, why },
+  });
+  const told = new Set<Trap>();
+  const candidates = explained.candidates.map((candidate) => {
+    const its = traps.filter(
+      (trap) => candidate.id !== null && trap.about === candidate.id && !told.has(trap),
+    );
+    for (const trap of its) told.add(trap);
+    return {
+      ...candidate,
+      why: [candidate.why, ...its.map(({ trap, text }) => `[${trap}] ${text}`)].join('. '),
+    };
+  });
+  const others = traps.filter((trap) => trap !== release && !told.has(trap));
+  return {
+    signs_in_as,
+    policy: { login, takes, ...policy, ...(release !== undefined && { release: release.text }) },
+    candidates: [
+      ...candidates,
+      ...others.map(({ trap, text, about }) => alone(trap, text, about)),
+      ...(history_complete ? [] : [alone('former_login_name', NOT_SEARCHED)]),
+    ],
+  };
+}
+
+const NOT_SEARCHED =
+  'Former names were not searched, as there are too many changes: add --history to do so all the same.';
 
 /** Prints an explanation for people. */
 export function printExplanation(explained: Explanation): void {
@@ -32,10 +81,7 @@ export function printExplanation(explained: Explanation): void {
       `${matched ? colors.green('+') : colors.dim('-')} ${id ?? `organisation ${org ?? ''}`} by ${rule}: ${why}`,
     );
   for (const { trap, text } of traps) print(`${colors.yellow('!')} ${trap}: ${text}`);
-  if (!explained.history_complete)
-    print(
-      'Former names were not searched, as there are too many changes: add --history to do so all the same.',
-    );
+  if (!explained.history_complete) print(NOT_SEARCHED);
   print(
     `login ${other.login}: ${other.signs_in_as.length === 0 ? OUTCOMES[other.outcome] : `signs in as ${other.signs_in_as.join(', ')}`}`,
   );

@@ -1,4 +1,4 @@
-import type { LoginInput } from './input.ts';
+import { loginInput, type LoginInput } from './input.ts';
 import type { Person } from './people.ts';
 import type { LoginPolicies, Org } from './policies.ts';
 
@@ -65,7 +65,7 @@ export interface Resolution {
   readonly candidates: readonly Candidate[];
 }
 
-/** What a login name is compared with: the input, with the domain of the scope where the sign-in page appends it. */
+/** Whether this is a login name of the user. `loginName`: in lower case, with the domain that a scope appends. */
 export function fits(person: Person, loginName: string): boolean {
   return person.loginNames.some((name) => name.toLowerCase() === loginName);
 }
@@ -117,7 +117,10 @@ export function nearMiss(person: Person, loginName: string): string {
     return `the policy of ${nameOfOrg(person)} demands a domain after the username, and it has no verified one: nothing signs this user in`;
   if (must_be_domain && same(user_name, loginName))
     return `the policy of ${nameOfOrg(person)} demands the domain after the username: it is ${loginNames.join(' or ')}`;
-  if (must_be_domain)
-    return `its login name is ${loginNames.join(' or ')}; verified domains are ${domains.join(', ')}`;
+  if (must_be_domain) {
+    const { name, domain } = loginInput(loginName);
+    const parts = domain === null ? '' : `cut at its last @ this is ${name} and ${domain}, but `;
+    return `${parts}its login name is ${loginNames.join(' or ')}; verified domains are ${domains.join(', ')}`;
+  }
   return `without must_be_domain the login name is the username as it is stored, ${primary}; no domain is appended or taken off`;
 }

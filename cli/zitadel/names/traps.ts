@@ -1,5 +1,5 @@
 import type { Former } from './history.ts';
-import { nameOfOrg, same, type Facts, type Login, type Resolution } from './resolution.ts';
+import { fits, nameOfOrg, same, type Facts, type Login, type Resolution } from './resolution.ts';
 import type { Person } from './people.ts';
 
 /** What surprises people, as far as this input meets it. */
@@ -21,6 +21,8 @@ export interface Trap {
     | 'machine'
     | 'password_login_off'
     | 'release';
+  /** The user whom it is about; null: the input alone. */
+  readonly about: string | null;
   readonly text: string;
 }
 
@@ -45,7 +47,7 @@ function aboutPerson({ input, policyOf }: Facts, person: Person): Trap[] {
   const { id, email, email_verified, verified_email, last_email, user_name, username } = person;
   const traps: Trap[] = [];
   const add = (trap: Trap['trap'], text: string): void => {
-    traps.push({ trap, text });
+    traps.push({ trap, about: id, text });
   };
   const byHand = last_email !== null && email !== null && last_email !== email;
   if (byHand)
@@ -95,57 +97,67 @@ function aboutPerson({ input, policyOf }: Facts, person: Person): Trap[] {
 }
 
 function byInput({ facts, login, resolution }: Known): Trap[] {
-  const { input, people } = facts;
+  const named = facts.people.filter((person) => fits(person, facts.input.whole));
+  return [
+    ...aboutMails(facts, named, resolution),
+    ...aboutForms(facts, named),
+    ...facts.lost.map((id): Trap => {
+      const text = `${id} has this name, but no row in the projection of users, so that nobody signs in: one was removed by SQL. \`sallyport zitadel verify\` finds all of them`;
+      return { trap: 'changed_by_hand', about: id, text };
+    }),
+    ...(login === 'v2' ? [RELEASE] : []),
+  ];
+}
+
+const RELEASE: Trap = {
+  trap: 'release',
+  about: null,
+  text: 'Login v2 takes login names, and as released with 4.0 and later e-mail and phone too, verified or not; its betas took login names alone. Some releases refuse everybody of an organisation that has switched off only one of the two',
+};
+
+/** `named`: whose login name the input is. */
+function aboutMails({ input, people }: Facts, named: readonly Person[], { outcome }: Resolution): Trap[] {
   const traps: Trap[] = [];
-  const add = (trap: Trap['trap'], text: string): void => {
-    traps.push({ trap, text });
-  };
-  const named = people.filter(({ loginNames }) =>
-    loginNames.some((name) => name.toLowerCase() === input.whole),
-  );
   const mailed = people.filter(
     (person) => same(person.verified_email, input.whole) || same(person.email, input.whole),
   );
   for (const { id } of named)
     for (const other of mailed.filter((each) => each.id !== id))
-      add(
-        'another_users_email',
-        `${input.whole} is the login name of ${id} and an e-mail of ${other.id}: the login name wins, so ${other.id} cannot sign in by that e-mail`,
-      );
+      traps.push({
+        trap: 'another_users_email',
+        about: other.id,
+        text: `${input.whole} is the login name of ${id} and an e-mail of ${other.id}: the login name wins, so ${other.id} cannot sign in by that e-mail`,
+      });
   const verified = people.filter((person) => same(person.verified_email, input.whole)).length;
-  if (resolution.outcome === 'several' || verified > 1)
-    add(
-      'several_hits',
-      `several users fit ${input.text}: e-mails are not unique in Zitadel, and where several have one it signs in nobody`,
-    );
-  const stored = people
-    .flatMap(({ loginNames }) => loginNames)
-    .filter((name) => name.toLowerCase() === input.whole);
-  if (stored.some((name) => name !== input.text) && !stored.includes(input.text))
-    add(
-      'case',
-      `it is stored as ${stored.join(', ')}: sign-in and sessions compare in lower case, the API's TEXT_QUERY_METHOD_EQUALS does not`,
-    );
-  const needs = people.filter(
-    (person) =>
-      person.must_be_domain && [input.whole, input.name].some((text) => same(person.user_name, text)),
-  );
-  for (const person of needs)
-    add(
-      'must_be_domain',
-      `${nameOfOrg(person)} has must_be_domain: the only names of ${person.id} are ${person.loginNames.join(', ') || 'none, as no domain is verified'}. Both forms are never taken at once`,
-    );
-  for (const id of facts.lost)
-    add(
-      'changed_by_hand',
-      `${id} has this name, but no row in the projection of users, so that nobody signs in: one was removed by SQL. \`sallyport zitadel verify\` finds all of them`,
-    );
-  if (login === 'v2')
-    add(
-      'release',
-      'Login v2 takes login names, and as released with 4.0 and later e-mail and phone too, verified or not; its betas took login names alone. Some releases refuse everybody of an organisation that has switched off only one of the two',
-    );
+  if (outcome === 'several' || verified > 1)
+    traps.push({
+      trap: 'several_hits',
+      about: null,
+      text: `several users fit ${input.text}: e-mails are not unique in Zitadel, and where several have one it signs in nobody`,
+    });
   return traps;
+}
+
+function aboutForms({ input, people }: Facts, named: readonly Person[]): Trap[] {
+  const inCase = named.flatMap(({ id, loginNames }): Trap[] => {
+    if (loginNames.includes(input.text)) return [];
+    const stored = loginNames.find((name) => name.toLowerCase() === input.whole) ?? '';
+    const text = `it is stored as ${stored}: sign-in and sessions compare in lower case, the API's TEXT_QUERY_METHOD_EQUALS does not`;
+    return [{ trap: 'case', about: id, text }];
+  });
+  const isItsUsername = ({ user_name }: Person): boolean =>
+    [input.whole, input.name].some((text) => same(user_name, text));
+  const needs = people.filter(
+    (person) => person.must_be_domain && !named.includes(person) && isItsUsername(person),
+  );
+  return [
+    ...inCase,
+    ...needs.map((person): Trap => {
+      const names = person.loginNames.join(', ') || 'none, as no domain is verified';
+      const text = `${nameOfOrg(person)} has must_be_domain: the only names of ${person.id} are ${names}. Both forms are never taken at once`;
+      return { trap: 'must_be_domain', about: person.id, text };
+    }),
+  ];
 }
 
 function byHistory({ facts, formers, removedDomains }: Known): Trap[] {
@@ -155,6 +167,7 @@ function byHistory({ facts, formers, removedDomains }: Known): Trap[] {
     if (how === 'domain claimed')
       traps.push({
         trap: 'domain_claimed',
+        about: id,
         text: `${id} was ${text} until ${until.toISOString()}: an organisation verified that domain, and Zitadel renamed the user to ${now ?? ''}`,
       });
     const holder = people.find(
@@ -163,6 +176,7 @@ function byHistory({ facts, formers, removedDomains }: Known): Trap[] {
     if (kind === 'former_login_name' && text.toLowerCase() === input.whole && holder !== undefined)
       traps.push({
         trap: 'old_name_taken',
+        about: id,
         text: `${text} was the name of ${id} until ${until.toISOString()}; now it is that of ${holder.id}`,
       });
   }
@@ -170,6 +184,7 @@ function byHistory({ facts, formers, removedDomains }: Known): Trap[] {
     if (facts.domainOwner?.id !== org)
       traps.push({
         trap: 'removed_domain',
+        about: null,
         text: `${input.domain ?? ''} was a verified domain of organisation ${org} until ${at.toISOString()}: names that end in it are taken no more`,
       });
   return traps;

@@ -39,8 +39,8 @@ export async function userById(client: ZitadelClient, id: string): Promise<User 
   return found?.user;
 }
 
-/** By id, login name, username or e-mail. Throws Failure when there is none, or several. */
-export async function userNamed(client: ZitadelClient, wanted: string): Promise<User> {
+/** By id, login name, username or e-mail; undefined when there is none. Throws Failure when there are several. */
+export async function userNamed(client: ZitadelClient, wanted: string): Promise<User | undefined> {
   const byId = /[@\s/]/.test(wanted) ? undefined : await userById(client, wanted);
   if (byId !== undefined) return byId;
   const byUserName = { userNameQuery: { userName: wanted, method: IGNORE_CASE } };
@@ -56,7 +56,7 @@ export async function userNamed(client: ZitadelClient, wanted: string): Promise<
     const ids = [user, ...others].map(({ userId }) => userId).join(', ');
     throw new Failure(`several users have ${wanted}: name one by its id, ${ids}. Nothing was changed`);
   }
-  throw new Failure(`no user has the id, login name or e-mail ${wanted}. Nothing was changed`);
+  return undefined;
 }
 
 export interface NewName {

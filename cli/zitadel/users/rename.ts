@@ -42,10 +42,14 @@ export async function runRename(who: string, to: string, options: RenameCommand)
   if (options.email !== undefined && !z.email().safeParse(options.email).success)
     throw new UsageError(`--email takes an address, not ${options.email}`);
   const client = connected('IAM_OWNER');
-  const user = await userNamed(client, who);
+  const named = await userNamed(client, who);
+  const user = named ?? (await renamedBefore(client, who, username));
+  if (user === undefined)
+    throw new Failure(`no user has the id, login name or e-mail ${who}. Nothing was changed`);
   const renaming = await planned(client, user, username, options);
   if (renaming.from === renaming.to && renaming.email === undefined) {
-    report(renaming, [], options, 'nothing to change');
+    if (named === undefined) report({ ...renaming, from: who }, [], options, 'is renamed already');
+    else report(renaming, [], options, 'nothing to change');
     return;
   }
   if (options.dryRun === true) {
@@ -67,6 +71,18 @@ export async function runRename(who: string, to: string, options: RenameCommand)
       `Zitadel took the change, but calls ${user.userId} ${after?.username ?? 'nothing'}: look at it by \`sallyport zitadel login-names list ${user.userId}\``,
     );
   report({ ...renaming, login_names: primaryFirst(after) }, events, options, 'renamed');
+}
+
+/** The user of the new name, whose events say that it had the other one before: an earlier run whose answer was lost. */
+async function renamedBefore(
+  client: ZitadelClient,
+  who: string,
+  username: string,
+): Promise<User | undefined> {
+  const user = await userNamed(client, username);
+  if (user?.username !== username) return undefined;
+  const names = (await eventsAfter(client, user.userId, 0)).flatMap(({ user_name }) => user_name ?? []);
+  return names.at(-2)?.toLowerCase() === who.toLowerCase() ? user : undefined;
 }
 
 async function planned(
