@@ -81,6 +81,7 @@ async function carried(there: Instance, wanted: Instance, ids: Readonly<Record<s
   const read = {
     configuration: { instance: there, organizations: [] },
     ids: new Map(Object.entries(ids)),
+    signingKeys: new Map(),
     notes: [],
   };
   const { steps } = planImport({ client, out: await OutFile.open(undefined) }, read, {

@@ -1,6 +1,16 @@
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { spawnSallyport } from '../support/sallyport.ts';
-import { isCommand, openSetupGround, SECRETS, shapeOf, WANTED, type SetupGround } from './setup-ground.ts';
+import {
+  isCommand,
+  openSetupGround,
+  Result,
+  SECRETS,
+  shapeOf,
+  WANTED,
+  type SetupGround,
+} from './setup-ground.ts';
 
 const LONG = process.env['SALLYPORT_LONG'] === '1';
 
@@ -103,6 +113,35 @@ describe('zitadel setup, disturbed', () => {
       await ground.close();
     }
     ground = await openSetupGround();
+  });
+
+  it('interrupted in the middle says what is done and what is left, and goes on when it is run again', async () => {
+    let seen = 0;
+    const pids: number[] = [];
+    ground = await openSetupGround({
+      intercept: (request) => {
+        if (isCommand(request)) seen += 1;
+        if (seen === 10) for (const pid of pids.splice(0)) process.kill(pid, 'SIGINT');
+        return undefined;
+      },
+    });
+    const { zitadel } = ground;
+    const variables = {
+      ...SECRETS,
+      ZITADEL_API_URL: zitadel.url,
+      ZITADEL_SERVICE_TOKEN: zitadel.token,
+      BACKUP_DIR: ground.file('backups'),
+    };
+    const child = spawnSallyport(variables, 'zitadel', ...setup('--json'));
+    pids.push(child.pid!);
+    const [stdout] = await Promise.all([text(child.stdout!), once(child, 'close')]);
+    expect(child.exitCode).toBe(130);
+    const result = Result.parse(JSON.parse(stdout));
+    expect([result.ok, result.error]).toEqual([false, expect.stringContaining('interrupted')]);
+    expect([result.done.length > 5, result.left.length > 5]).toEqual([true, true]);
+    const again = await ground.run(setup());
+    expect([again.code, again.result.error]).toEqual([0, undefined]);
+    expect(again.result.done.length).toBeLessThanOrEqual(result.left.length);
   });
 
   it('makes no doubles where lists lag behind, and ends', async () => {

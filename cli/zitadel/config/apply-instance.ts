@@ -118,9 +118,11 @@ function textOf(value: unknown): string {
 }
 
 function planTargets(carrying: Carrying, there: Instance, wanted: Instance): void {
-  const { client, ids, plan, out } = carrying;
+  const { client, ids, plan, out, signingKeys } = carrying;
   for (const { name, settings } of wanted.targets) {
     const key = `target ${name}`;
+    const signingKey = signingKeys.get(name);
+    if (signingKey !== undefined) plan.values.push((to) => to.keepAmong('WEBHOOK_SIGNING_KEYS', signingKey));
     const found = there.targets.find((each) => each.name === name);
     planOne(carrying, key, found?.settings, settings, async () => {
       if (found !== undefined) {
@@ -129,8 +131,7 @@ function planTargets(carrying: Carrying, there: Instance, wanted: Instance): voi
       }
       const made = await createTarget(client, { name, ...settings });
       ids.set(key, made.id);
-      if (out.path !== null && made.signingKey !== '')
-        await out.keepAmong('WEBHOOK_SIGNING_KEYS', made.signingKey);
+      if (made.signingKey !== '') await out.keepAmong('WEBHOOK_SIGNING_KEYS', made.signingKey);
     });
   }
   for (const { condition, targets } of wanted.executions) {

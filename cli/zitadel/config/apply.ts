@@ -12,11 +12,11 @@ import type { Read } from './read.ts';
 /** What is to be made and changed so that the instance is as the files say. What is only there stays. */
 export function planImport(
   { client, out }: Pick<Carrying, 'client' | 'out'>,
-  { configuration: there, ids }: Read,
+  { configuration: there, ids, signingKeys }: Read,
   wanted: Configuration,
 ): Plan {
   const plan = new Plan();
-  const carrying: Carrying = { client, out, ids, plan };
+  const carrying: Carrying = { client, out, ids, signingKeys, plan };
   const silent = planInstance(carrying, there.instance, wanted.instance);
   for (const organization of wanted.organizations)
     planOrganization(carrying, organizationThere(there, organization), {

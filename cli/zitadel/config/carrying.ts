@@ -9,6 +9,8 @@ export interface Carrying {
   readonly out: OutFile;
   /** Of the target; steps add what they make. */
   readonly ids: Ids;
+  /** Of the target's, by the names of those that Zitadel calls. */
+  readonly signingKeys: ReadonlyMap<string, string>;
   readonly plan: Plan;
 }
 

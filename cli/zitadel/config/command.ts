@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { orAbsent } from '../../../shared/zitadel/reader.ts';
 import { Failure } from '../../failure.ts';
-import { colors, note, print, printJson, progressBar } from '../../terminal.ts';
+import { colors, interruption, note, print, printJson, progressBar } from '../../terminal.ts';
 import { type ZitadelClient } from '../api/client.ts';
 import { connected } from '../api/connect.ts';
 import { takeLock } from '../lock.ts';
@@ -99,10 +99,11 @@ async function carriedIn(
   } catch (error) {
     bar.end();
     if (!(error instanceof Stopped)) throw error;
-    throw new Failure(
-      `${error.message}\n${error.done.length} of ${found.branches.flat().length} steps are done, and stay. Run the same command again: it goes on where this one stopped`,
-      { cause: error },
-    );
+    const message = `${error.message}\n${error.done.length} of ${found.branches.flat().length} steps are done, and stay. Run the same command again: it goes on where this one stopped`;
+    if (options.json === true) printJson({ ok: false, error: message });
+    // Of an interruption nothing is said but what is said here.
+    if (interruption().aborted) note(message);
+    throw new Failure(message, { cause: error });
   }
 }
 

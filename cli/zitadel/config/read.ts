@@ -24,6 +24,8 @@ import { readTexts, textPlaces, type TextPlace } from './texts.ts';
 export interface Read {
   readonly configuration: Configuration;
   readonly ids: Ids;
+  /** Secrets. Of targets, by their names. */
+  readonly signingKeys: ReadonlyMap<string, string>;
   /** What there is and no file can carry. */
   readonly notes: readonly string[];
 }
@@ -59,9 +61,10 @@ export async function readConfiguration(client: ZitadelClient): Promise<Read> {
         }),
       )),
     );
-  const instance = await readInstance(client, ids, places, idps);
+  const signingKeys = new Map<string, string>();
+  const instance = await readInstance(client, ids, signingKeys, places, idps);
   organizations.sort((one, other) => (one.name < other.name ? -1 : 1));
-  return { configuration: { instance, organizations }, ids, notes };
+  return { configuration: { instance, organizations }, ids, signingKeys, notes };
 }
 
 async function defaultOrganization(client: ZitadelClient): Promise<string | undefined> {
@@ -73,6 +76,7 @@ async function defaultOrganization(client: ZitadelClient): Promise<string | unde
 async function readInstance(
   client: ZitadelClient,
   ids: Ids,
+  signingKeys: Map<string, string>,
   places: readonly TextPlace[],
   idps: Configuration['instance']['idps'],
 ): Promise<Configuration['instance']> {
@@ -84,7 +88,10 @@ async function readInstance(
     readTexts(client, places, undefined),
     readPolicies(client),
   ]);
-  for (const { id, name } of targets) ids.set(`target ${name}`, id);
+  for (const { id, name, signingKey } of targets) {
+    ids.set(`target ${name}`, id);
+    if (signingKey !== '') signingKeys.set(name, signingKey);
+  }
   // Of several of one host and sender that which is active counts.
   const mail = [...mails]
     .sort((one, other) => Number(isActive(other)) - Number(isActive(one)))

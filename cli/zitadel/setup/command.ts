@@ -1,5 +1,5 @@
 import { Failure } from '../../failure.ts';
-import { colors, note, print, printJson, progressBar } from '../../terminal.ts';
+import { colors, interruption, note, print, printJson, progressBar } from '../../terminal.ts';
 import { connected } from '../api/connect.ts';
 import { takeLock } from '../lock.ts';
 import { readSetupFile } from './file.ts';
@@ -105,6 +105,8 @@ function stopped(options: SetupCommand, found: Found, error: Stopped): never {
   const message = `${error.message}\n${error.done.length} steps are done, ${left.length} are left; what is done stays. Run the same command again: it goes on where this one stopped`;
   if (options.json === true)
     printJson({ ok: false, error: message, done: error.done.map(shown), left: left.map(shown) });
+  // Of an interruption nothing is said but what is said here.
+  if (interruption().aborted) note(message);
   throw new Failure(message, { cause: error });
 }
 

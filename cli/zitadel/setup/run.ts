@@ -46,8 +46,7 @@ export async function carryOut<T extends Found>(
   for (let look = 0; ; look++) {
     const conflict = await once(survey, done, progress);
     if (conflict === undefined) {
-      const looks = done.length > 0 && !interruption().aborted;
-      return { done, last: survey, unseen: looks ? await settled(again) : [] };
+      return { done, last: survey, unseen: done.length > 0 ? await settled(again) : [] };
     }
     if (look === LOOKS) throw new Stopped(conflict.message, done, conflict);
     await pause(PAUSE_MS);
@@ -60,7 +59,7 @@ async function settled(again: () => Promise<Found>): Promise<readonly string[]> 
   for (let look = 1; ; look++) {
     const { branches, last } = await again();
     const left = [...branches.flat(), ...last];
-    if (left.length === 0 || look === LOOKS) return left.map(({ what }) => what);
+    if (left.length === 0 || look === LOOKS || interruption().aborted) return left.map(({ what }) => what);
     await pause(PAUSE_MS);
   }
 }
@@ -96,6 +95,7 @@ async function once(
   await Promise.all(branches.map((steps) => inOrder(steps, perform)));
   await inOrder(last, perform);
   const [failure] = failures;
+  if (failure === undefined && done.length < total) throw new Stopped('interrupted', done, undefined);
   if (failure === undefined) return undefined;
   if (failure instanceof Refused && failure.status === 409) return failure;
   throw new Stopped(messageOf(failure), done, failure);
