@@ -48,4 +48,35 @@ describe('zitadel setup, of tokens', () => {
     expect(result.error).toContain('with a token of another administrator');
     expect(now.members.find(({ userId }) => userId === id)?.roles).toEqual(['IAM_OWNER']);
   });
+
+  it('says which right a viewer lacks, and changes nothing', async () => {
+    ground = await openSetupGround();
+    const { settings, users } = ground.zitadel;
+    const { id } = users.createMachine({ userName: 'viewer' });
+    const viewer = { userType: 'TYPE_MACHINE', userResourceOwner: '', preferredLoginName: 'viewer' };
+    settings.now.members.push({ userId: id, roles: ['IAM_OWNER_VIEWER'], ...viewer });
+    settings.now.pats.push({
+      id: '1',
+      userId: id,
+      created: '',
+      expires: '2099-01-01T00:00:00Z',
+      token: 'viewer-token',
+    });
+    const { code, result } = await ground.run(toFile(), { ZITADEL_SERVICE_TOKEN: 'viewer-token' });
+    expect(code).toBe(1);
+    expect(result.error).toContain('lacks iam.write');
+    expect(result.error).toContain('IAM_OWNER');
+    expect(ground.zitadel.organizations.all.size).toBe(0);
+    expect(
+      (await ground.run([...toFile(), '--dry-run'], { ZITADEL_SERVICE_TOKEN: 'viewer-token' })).code,
+    ).toBe(0);
+  });
+
+  it('says what is wrong with a token that is not accepted', async () => {
+    ground = await openSetupGround();
+    const { code, result, stderr } = await ground.run(toFile(), { ZITADEL_SERVICE_TOKEN: 'nothing-of-ours' });
+    expect(code).toBe(1);
+    expect(result.error).toContain('ZITADEL_SERVICE_TOKEN is not accepted');
+    expect(stderr).not.toContain('nothing-of-ours');
+  });
 });

@@ -30,8 +30,6 @@ export class Unanswered extends Failure {}
 export interface ApiCall extends Omit<ZitadelCall, 'timeoutMs'> {
   /** The permission it needs, as Zitadel names it: `iam.policy.write`. */
   readonly right: string;
-  /** POST that only reads: it may be sent again. Searches count as such anyway. */
-  readonly reads?: boolean;
 }
 
 export interface ZitadelClient extends ZitadelReader {
@@ -53,7 +51,7 @@ const LONGEST_PAUSE_MS = 2_000;
 /** A server that has just started answers 503 up to a second after it reports ready. */
 const ATTEMPTS = 8;
 
-/** Of POST; all other commands change something. */
+/** POSTs that only read, and may be sent again. */
 const SEARCH = /\/_?search$|\/List\w+$|^\/v2\/users$/;
 
 export function zitadelClient(
@@ -62,7 +60,7 @@ export function zitadelClient(
 ): ZitadelClient {
   const answered = async (call: ApiCall): Promise<unknown> => {
     const { method, path, body, organization, secrets = [] } = call;
-    const reads = call.reads ?? (method === 'GET' || SEARCH.test(path));
+    const reads = method === 'GET' || SEARCH.test(path);
     let pauseMs = FIRST_PAUSE_MS;
     for (let attempt = 1; ; attempt++) {
       const answer = await api({ method, path, body, organization, secrets, timeoutMs: TIMEOUT_MS });

@@ -10,7 +10,6 @@ export async function permissionsOf(client: ZitadelClient): Promise<readonly str
     path: '/auth/v1/permissions/zitadel/me/_search',
     body: {},
     right: 'a valid token',
-    reads: true,
   });
   return result;
 }
