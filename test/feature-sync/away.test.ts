@@ -81,7 +81,7 @@ describe(`feature sync when a service goes away, on ${PAIR.name}`, () => {
       expect(undisturbed.calls).toBeGreaterThan(LEAST_CALLS[service]);
       expect(undisturbed.end).toMatchObject({ tuples: END, runs: [{ state: 'done' }] });
       const unavailable = service === 'Postgres' ? DatabaseUnavailable : RelationsUnavailable;
-      for (let at = 1; at <= undisturbed.calls; at += times(1, 6)) {
+      for (let at = 1; at <= undisturbed.calls; at += times(1, 15)) {
         const { thrown, outcome, end } = await carryOver(service, at, fate);
         // Giving the lease back may fail: it runs out by itself.
         if (thrown !== undefined) expect(thrown, `call ${at}`).toBeInstanceOf(unavailable);

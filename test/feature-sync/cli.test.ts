@@ -14,7 +14,7 @@ import { DATABASES, type TestDatabase } from './stores.ts';
 const PAIR = { fga: SERVERS[0]!, postgres: DATABASES[1]! };
 const ANOTHER = '00000000-0000-4000-8000-000000000000';
 
-describe.skipIf(PAIR.postgres.missing)('sallyport rules sync, as a process', () => {
+describe.skipIf(PAIR.postgres.missing)('sallyport rules sync', () => {
   let server: OpenFgaService;
   let tables: TestDatabase;
   let ground: Ground;

@@ -26,7 +26,7 @@ import { rulesFile } from './rules.ts';
 import { setStage } from './stage.ts';
 import { PAIR } from './stores.ts';
 
-const KILLS = times(200, 8);
+const KILLS = times(200, 3);
 /** Calls that a process lives for, at most: the plan and its snapshot take some 20 and are begun anew each time. */
 const WITHIN = 28;
 const RESTORE_KILLS = times(20, 1);

@@ -17,7 +17,7 @@ const Status = z.object({
   alarms: z.array(z.looseObject({ name: z.string() })),
 });
 
-describe('sallyport migration status, as a process', () => {
+describe('sallyport migration status', () => {
   let db: MigratedDatabase;
   beforeAll(async () => {
     db = await DATABASE.start();

@@ -12,7 +12,7 @@ import { dueNow, instance, invitation, put, RESET, rowsOf, setMail } from './sta
 const Flags = z.object({ flags: z.record(z.string(), z.unknown()) });
 const says = (part: string) => expect.stringContaining(part) as unknown as string;
 
-describe('sallyport mail, as a process', () => {
+describe('sallyport mail', () => {
   const at = setMail(DATABASE);
   /** One sent, one that was refused, one whose answer is missing twice, one that waits while the migration is paused. */
   beforeEach(async () => {

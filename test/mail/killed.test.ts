@@ -17,7 +17,7 @@ import { times } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';
 import { field, instance, invitation, put, rowsOf } from './stage.ts';
 
-const KILLS = times(200, 12);
+const KILLS = times(200, 3);
 const PER_KILL = 4;
 /** Statements that a process lives for, at most: each mail takes some three. */
 const WITHIN = 24;

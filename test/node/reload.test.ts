@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayVariables } from '../support/gateway/runtime.ts';
 import { openRaw } from '../support/raw-socket.ts';
-import { times } from '../support/scale.ts';
+import { FULL, times } from '../support/scale.ts';
 import { openWorld, type World } from '../support/world.ts';
 import { startGroup, type Group } from './group.ts';
 
@@ -86,7 +86,7 @@ function constantLoad(clients: number) {
 describe('SIGHUP', () => {
   it('renews every process with variables and rules read again, and no request fails', async () => {
     await start({ WORKERS: '2', ACCESS_RULES: open('/public/*rest') });
-    const load = constantLoad(times(8, 4));
+    const load = constantLoad(times(8, 2));
     await expect.poll(load.answered).toBeGreaterThan(50);
     const before = await group.workers();
     const rules = JSON.parse(open('/public/*rest')) as object[];
@@ -107,7 +107,7 @@ describe('SIGHUP', () => {
     expect(group.said('worker process died')).toEqual([]);
   });
 
-  it('never leaves fewer processes serving, and counts on', async () => {
+  it.skipIf(!FULL)('never leaves fewer processes serving, and counts on', async () => {
     await start({ WORKERS: '3' });
     const line = /^sallyport_requests_total\{rule="\/public\/\*rest"/;
     for (let n = 0; n < 6; n++) await group.client.fetch('/public/x');
@@ -148,7 +148,7 @@ describe('SIGHUP', () => {
     expect(await long.closed).toContain('last');
   });
 
-  it('takes up another number of processes', async () => {
+  it.skipIf(!FULL)('takes up another number of processes', async () => {
     await start({ WORKERS: '2' });
     for (const [round, size] of [3, 1].entries()) {
       await writeEnv({ WORKERS: String(size) });

@@ -16,7 +16,7 @@ import { ALL, depsOf, setGround } from './ground.ts';
 
 const PEOPLE = 7;
 /** Of the calls, in a small form. */
-const EACH = FULL ? 1 : 6;
+const EACH = FULL ? 1 : 9;
 
 class Killed extends Error {}
 
@@ -129,7 +129,7 @@ describe('processes that are killed', () => {
         expect(open).toEqual([]);
       },
     );
-    expect(points).toBeGreaterThan(FULL ? 30 : 5);
+    expect(points).toBeGreaterThan(FULL ? 30 : 3);
   });
 
   it('provision, resumed after a deletion: nobody deleted has an account', async () => {

@@ -6,6 +6,7 @@ import { createConnection, createServer } from 'node:net';
 import { freemem, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 
 export interface PostgresService {
   /** Superuser `postgres` on loopback TCP, database `postgres`. */
@@ -69,8 +70,10 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
   process.once('exit', orphaned);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   await answering(port, server);
-  const psql = async (statement: string): Promise<void> => {
-    await run(join(folder, 'psql'), ['-q', '-c', statement, url]);
+  const execute = async (statement: string): Promise<void> => {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    await client.query(statement).finally(() => client.end());
   };
   const kill = async (): Promise<void> => {
     const gone = once(server, 'exit');
@@ -80,10 +83,10 @@ export async function startPostgres(): Promise<PostgresService | undefined> {
   return {
     url,
     createDatabase: async (name, template = 'template1') => {
-      await psql(`create database ${name} template ${template}${asFiles(version)}`);
+      await execute(`create database ${name} template ${template}${asFiles(version)}`);
       return url.replace(/\/postgres$/, `/${name}`);
     },
-    dropDatabase: (dropped) => psql(`drop database ${new URL(dropped).pathname.slice(1)} with (force)`),
+    dropDatabase: (dropped) => execute(`drop database ${new URL(dropped).pathname.slice(1)} with (force)`),
     kill,
     start: async () => {
       server = launch();

@@ -12,7 +12,7 @@ interface Requeued {
 /** The text of a stream that must contain this. */
 const says = (part: string) => expect.stringContaining(part) as unknown as string;
 
-describe('sallyport webhooks, as a process', () => {
+describe('sallyport webhooks', () => {
   let db: MigratedDatabase;
   let env: Variables;
   let engine: Engine;

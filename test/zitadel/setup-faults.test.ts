@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { spawnSallyport } from '../support/sallyport.ts';
+import { FULL } from '../support/scale.ts';
 import {
   isCommand,
   openSetupGround,
@@ -11,8 +12,6 @@ import {
   WANTED,
   type SetupGround,
 } from './setup-ground.ts';
-
-const LONG = process.env['SALLYPORT_LONG'] === '1';
 
 let ground: SetupGround;
 afterEach(() => ground.close());
@@ -37,10 +36,11 @@ async function undisturbed(): Promise<{ readonly shape: unknown; readonly comman
   return { shape, commands };
 }
 
-/** In full every step is disturbed, in one of two ways by turns; else a sample of them. */
+/** In full every step is disturbed, in one of two ways by turns; else one step in each way. */
 function sampled(commands: number, way: 'lost' | 'killed'): readonly number[] {
+  const one = way === 'lost' ? 7 : 18;
   const all = Array.from({ length: commands }, (_, at) => at + 1);
-  return all.filter((at) => at % (LONG ? 2 : 12) === (way === 'lost' ? 1 : 0));
+  return FULL ? all.filter((at) => at % 2 === one % 2) : [one];
 }
 
 /** Opens the ground, and sends a set-up the signal when it gives its `at`th command. */

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { bundle, launching } from '../bundled.ts';
@@ -16,6 +17,7 @@ const SOURCES = [
   'test/support/bundled.ts',
 ];
 const KEEP_MS = 3_600_000;
+const LOOK_MS = 50;
 
 /** `node` and `worker` are what production runs; `quick` is `node` in a form that starts in half the time. */
 const BUILDS = {
@@ -36,19 +38,57 @@ async function quickBuild(folder: string): Promise<void> {
     export const ended = main(process.argv).then((code) => { if (code !== 0) process.exitCode = code; });`;
   await bundle({ folder, name: 'node', source: node, from: functions });
   await bundle({ folder, name: 'sallyport', source: sallyport, from: cli });
+  // Most of its processes are killed before they could keep what was compiled.
+  await run(process.execPath, [...launching(folder, 'sallyport'), '--env-file=/dev/null', '--help']);
 }
 
+const found = new Map<keyof typeof BUILDS, Promise<string>>();
+
 /** The folder with a build, made once per state of the sources: `node.js` and `sallyport.js`, or `index.js` of the Worker. */
-export async function built(artifact: keyof typeof BUILDS): Promise<string> {
+export function built(artifact: keyof typeof BUILDS): Promise<string> {
+  const folder = found.get(artifact) ?? findOrMake(artifact);
+  found.set(artifact, folder);
+  return folder;
+}
+
+async function findOrMake(artifact: keyof typeof BUILDS): Promise<string> {
   const folder = join(FOLDER, `${artifact}-${await fingerprint()}`);
-  if (existsSync(folder)) return folder;
+  await mkdir(FOLDER, { recursive: true });
+  const lock = `${folder}.lock`;
+  // All processes of a run begin at the same time: one builds, the others wait for it.
+  while (!existsSync(folder)) {
+    if (!taken(lock)) {
+      await setTimeout(LOOK_MS);
+      continue;
+    }
+    try {
+      if (!existsSync(folder)) await make(artifact, folder);
+    } finally {
+      await rm(lock, { force: true });
+    }
+  }
+  return folder;
+}
+
+async function make(artifact: keyof typeof BUILDS, folder: string): Promise<void> {
   const draft = join(FOLDER, `draft-${process.pid}-${artifact}`);
   await mkdir(draft, { recursive: true });
   await BUILDS[artifact](draft);
-  // Two test files may build at the same time: whoever renames first wins, and both results are alike.
+  // Where the lock of a process that was thought dead was taken: whoever renames first wins, and both results are alike.
   await rename(draft, folder).catch(() => rm(draft, { recursive: true, force: true }));
   await removeOld(artifact);
-  return folder;
+}
+
+/** False while another process holds it. One that died holds nothing. */
+function taken(lock: string): boolean {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch {
+    const holder = existsSync(lock) ? readFileSync(lock, 'latin1') : '';
+    if (holder !== '' && !existsSync(`/proc/${holder}`)) rmSync(lock, { force: true });
+    return false;
+  }
 }
 
 /** What `node` starts the Node entry or the command line by, in the form that starts quickly. */
