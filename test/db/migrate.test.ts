@@ -11,6 +11,7 @@ import { startPostgres as startPglite } from '../../dev/postgres.ts';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { postgresMissing, sharedPostgres, type PostgresService } from '../services/postgres.ts';
+import { FULL } from '../support/scale.ts';
 import { connect, dump, makeLegacy, MIGRATIONS, options } from './support.ts';
 
 const STALE = 'after a new migration: npx tsx scripts/migrations-schema.ts';
@@ -180,7 +181,8 @@ describe.skipIf(postgresMissing)('migrating a Postgres (needs the postgresql pac
   });
 });
 
-describe('migrating a PGlite', () => {
+// The demo migrates one each time.
+describe.skipIf(!FULL)('migrating a PGlite (in the full form alone)', () => {
   it('gives the same schema as a Postgres, without any extension', async () => {
     const pglite = await startPglite();
     const session = await openPgSession(pglite.url);

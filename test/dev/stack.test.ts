@@ -11,12 +11,6 @@ import { FULL } from '../support/scale.ts';
 
 let stack: Stack;
 
-beforeAll(async () => {
-  stack = await startStack({ gatewayUrl: 'http://127.0.0.1:9' });
-});
-
-afterAll(() => stack.close());
-
 async function check(user: string, relation: string, object: string): Promise<unknown> {
   const { OPENFGA_URL, OPENFGA_STORE_ID } = stack.variables;
   const answer = await fetch(`${OPENFGA_URL}/stores/${OPENFGA_STORE_ID}/check`, {
@@ -27,7 +21,13 @@ async function check(user: string, relation: string, object: string): Promise<un
   return ((await answer.json()) as { allowed?: boolean }).allowed;
 }
 
-describe('the embedded stack', () => {
+// The demo with --once, in test/dev/demo.test.ts, goes through all of it each time.
+describe.skipIf(!FULL)('the embedded stack (in the full form alone)', () => {
+  beforeAll(async () => {
+    stack = await startStack({ gatewayUrl: 'http://127.0.0.1:9' });
+  });
+  afterAll(() => stack.close());
+
   it('gives variables that the gateway accepts', () => {
     const parsed = parseEnvironment(stack.variables, 'node');
     expect(parsed.ok ? [] : parsed.faults).toEqual([]);

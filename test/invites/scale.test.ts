@@ -8,10 +8,10 @@ import { DATABASE } from '../support/databases.ts';
 import { times } from '../support/scale.ts';
 import { BY, setWaves } from './stage.ts';
 
-const PEOPLE = times(100_000, 2_000);
+const PEOPLE = times(100_000, 500);
 
 /** Pages are of one size, so that more people are only more of them. */
-const TAKEN = times(200_000, 25_000);
+const TAKEN = times(200_000, 12_000);
 const PAGES = Math.floor(TAKEN / PAGE) + 1;
 
 describe('a wave of many people', () => {
