@@ -1,11 +1,11 @@
 /**
- * 100 processes of `sallyport rules sync`, and 10 of `rules restore`, die by SIGKILL at a random call to OpenFGA or
+ * 200 processes of `sallyport rules sync`, and 20 of `rules restore`, die by SIGKILL at a random call to OpenFGA or
  * Postgres. All their calls go through this process, which counts them and kills at the chosen one: before it is passed
  * on, when it was carried out but not answered, or with its answer. Nothing waits for a time, so a seed kills at the same
  * calls each time. It goes on until processes have died in every state of a run.
  *
  * One change of rules takes more calls than a process here lives to make: so each change is killed and gone on with
- * some seven times before it is done, instead of 100 changes that are killed once each. The command is bundled, and
+ * some seven times before it is done, instead of 200 changes that are killed once each. The command is bundled, and
  * compiled once, so that a process costs about 0.15 s of computing; what is left is Node's own start. The next one takes
  * the lease over at once, as it sees that its holder is dead; on a system that does not tell it is ended by hand.
  */
@@ -26,10 +26,10 @@ import { rulesFile } from './rules.ts';
 import { setStage } from './stage.ts';
 import { PAIR } from './stores.ts';
 
-const KILLS = 100;
+const KILLS = 200;
 /** Calls that a process lives for, at most: the plan and its snapshot take some 20 and are begun anew each time. */
 const WITHIN = 28;
-const RESTORE_KILLS = 10;
+const RESTORE_KILLS = 20;
 /** A restore takes some 50, and brings all tuples back again as long as it has not brought back the last. */
 const RESTORE_WITHIN = 52;
 const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];

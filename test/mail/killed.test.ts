@@ -1,5 +1,5 @@
 /**
- * 100 processes that send mails (fewer unless run in full) die by SIGKILL: at a random statement to Postgres (before it is carried out,
+ * 200 processes that send mails (fewer unless run in full) die by SIGKILL: at a random statement to Postgres (before it is carried out,
  * after it without its answer, or with it), or when the mail server has a whole mail and has not answered yet. Nothing waits
  * for a time, so a seed kills at the same places each time.
  */
@@ -17,7 +17,7 @@ import { times } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';
 import { field, instance, invitation, put, rowsOf } from './stage.ts';
 
-const KILLS = times(100, 3);
+const KILLS = times(200, 3);
 const PER_KILL = 4;
 /** Statements that a process lives for, at most: each mail takes some three. */
 const WITHIN = 24;

@@ -21,7 +21,7 @@ import { depsOf, groundOn } from './ground.ts';
 import { kanidmDirectory } from './stand-ins.ts';
 
 /** Of each kind. */
-const KILLS = { provision: 60, reconcile: 20, rollback: 20 };
+const KILLS = { provision: 120, reconcile: 40, rollback: 40 };
 /** Calls that a process lives for, at most. */
 const WITHIN = 40;
 const FATES: readonly Fate[] = ['lost', 'unanswered', 'answered'];
@@ -110,7 +110,7 @@ describe.skipIf(!FULL)('kill -9 (in the full form alone; stand-in of Kanidm)', (
     return open === undefined ? ['provision'] : ['resume', open];
   };
 
-  // A hundred processes are started and killed: more than the usual watchdog lets a busy machine do.
+  // 200 processes are started and killed: more than the usual watchdog lets a busy machine do.
   it(
     'everybody is there exactly once; a rollback takes away exactly them; reconcile --fix ends with both sides equal',
     { timeout: 3_600_000 },

@@ -10,7 +10,7 @@ import { seeded } from '../support/seeded.ts';
 import { serve, type Served } from '../support/serve.ts';
 import { createEngine, type Engine } from './engine.ts';
 
-const KILLS = times(100, 4);
+const KILLS = times(200, 4);
 /** Instances at the same time: what one leaves behind, others find. */
 const INSTANCES = 4;
 const USERS_PER_ROUND = 12;
