@@ -1,3 +1,4 @@
+// Long because each trap is made in a real database, beside the exchanges of the recordings.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { explain, type ExplainOptions } from '../../cli/zitadel/names/explain.ts';
@@ -69,6 +70,184 @@ describe.skipIf(recordedMissing)(
       (await ask(input)).candidates.flatMap(({ id, rule, matched }) =>
         matched && rule === 'login_name' && id ? [id] : [],
       );
+
+    describe('with each trap made by SQL', () => {
+      const INSTANCE = '401533973655718950';
+      const GADGETBOT = '401533973655784486';
+      const ONE_B = '401534933094370342';
+      const [one, two, machine] = ['401535333180640294', '401535333180771366', '401533973656308774'];
+      const mail = (id: string, address: string, verified = address): string =>
+        `update projections.users14_humans set email = '${address}', is_email_verified = ${verified === address} where user_id = '${id}';
+         update projections.users14_notifications set last_email = '${address}', verified_email = nullif('${verified}', '') where user_id = '${id}';`;
+      const name = (id: string, to: string): string =>
+        `update projections.users14 set username = '${to}' where id = '${id}';
+         update projections.login_names3_users set user_name = '${to}' where id = '${id}';`;
+      const state = (id: string, to: number): string =>
+        `update projections.users14 set state = ${to} where id = '${id}';`;
+      const event = (type: string, aggregate: string, id: string, payload: object): string =>
+        `insert into eventstore.events2 select '${INSTANCE}', '${aggregate}', '${id}', '${type}', 900, 2, now(), '${JSON.stringify(payload)}', 'made', '${GADGETBOT}',
+           (select max("position") + 1 from eventstore.events2), 0;`;
+      const policy = (columns: string, values: string): string =>
+        `insert into projections.login_policies5 (aggregate_id, instance_id, creation_date, change_date, sequence, is_default, allow_register, allow_username_password,
+           allow_external_idps, force_mfa, force_mfa_local_only, passwordless_type, hide_password_reset, ignore_unknown_usernames, allow_domain_discovery,
+           password_check_lifetime, external_login_check_lifetime, mfa_init_skip_lifetime, second_factor_check_lifetime, multi_factor_check_lifetime, default_redirect_uri, ${columns})
+         values ('${GADGETBOT}', '${INSTANCE}', now(), now(), 1, false, true, true, true, false, false, 1, false, false, true, 0, 0, 0, 0, 0, '', ${values});`;
+      const BACK = `${name(one, 'mass.672200.0')} ${mail(one, 'mass.672200.0@example.com')} ${state(one, 1)}
+        ${name(two, 'mass.672200.1')} ${mail(two, 'mass.672200.1@example.com')} ${state(two, 1)}
+        delete from projections.login_policies5 where not is_default; delete from projections.login_names3_policies where not is_default;
+        delete from eventstore.events2 where sequence = 900;`;
+      const MUST_BE_DOMAIN = `insert into projections.login_names3_policies (must_be_domain, is_default, resource_owner, instance_id) values (true, false, '${GADGETBOT}', '${INSTANCE}');`;
+
+      type Case = readonly [string, string, string, ExplainOptions, readonly string[], string | null];
+      const CASES: readonly Case[] = [
+        ['a verified e-mail', '', 'MASS.672200.0@Example.com', {}, [one], null],
+        [
+          'an e-mail of another user that is a username',
+          name(two, 'mass.672200.0@example.com'),
+          'mass.672200.0@example.com',
+          {},
+          [two],
+          'another_users_email',
+        ],
+        ['an unverified e-mail', mail(one, 'new@x.example', ''), 'new@x.example', {}, [], 'unverified_email'],
+        [
+          'an unverified e-mail at Login v2',
+          mail(one, 'new@x.example', ''),
+          'new@x.example',
+          { login: 'v2' },
+          [one],
+          'unverified_email',
+        ],
+        [
+          'the old e-mail while a new one is not verified',
+          mail(one, 'new@x.example', 'old@x.example'),
+          'old@x.example',
+          {},
+          [one],
+          'old_email_still_works',
+        ],
+        [
+          'the new e-mail that is not verified',
+          mail(one, 'new@x.example', 'old@x.example'),
+          'new@x.example',
+          {},
+          [],
+          'old_email_still_works',
+        ],
+        [
+          'an e-mail that several have',
+          mail(one, 'same@x.example') + mail(two, 'same@x.example'),
+          'same@x.example',
+          {},
+          [],
+          'several_hits',
+        ],
+        ['another case', name(one, 'Mass.Zero'), 'mass.zero', {}, [one], 'case'],
+        ['the bare name under must_be_domain', MUST_BE_DOMAIN, 'mass.672200.0', {}, [], 'must_be_domain'],
+        [
+          'the whole name under must_be_domain',
+          MUST_BE_DOMAIN,
+          'mass.672200.0@gadgetbot.localhost',
+          {},
+          [one],
+          null,
+        ],
+        [
+          'the bare name in the scope of a domain',
+          MUST_BE_DOMAIN,
+          'mass.672200.0',
+          { org: GADGETBOT, orgScope: 'domain' },
+          [one],
+          null,
+        ],
+        [
+          'the whole name in the scope of a domain',
+          MUST_BE_DOMAIN,
+          'mass.672200.0@gadgetbot.localhost',
+          { org: 'gadgetbot.localhost', orgScope: 'domain' },
+          [],
+          null,
+        ],
+        [
+          'the bare name in the scope of an id',
+          MUST_BE_DOMAIN,
+          'mass.672200.0',
+          { org: GADGETBOT, orgScope: 'id' },
+          [],
+          'must_be_domain',
+        ],
+        [
+          'the whole name in the scope of an id',
+          MUST_BE_DOMAIN,
+          'mass.672200.0@gadgetbot.localhost',
+          { org: GADGETBOT },
+          [one],
+          null,
+        ],
+        ['a name in the scope of another organisation', '', 'mass.672200.0', { org: ONE_B }, [], null],
+        [
+          'a name whose domain was claimed',
+          '',
+          '401534957354224678@temporary.localhost',
+          {},
+          ['401534957320670246'],
+          'domain_claimed',
+        ],
+        [
+          'a former name that somebody else has now',
+          event('user.username.changed', 'user', two, { userName: 'elsewhere' }) +
+            name(two, 'elsewhere') +
+            name(one, 'mass.672200.1'),
+          'mass.672200.1',
+          {},
+          [one],
+          'old_name_taken',
+        ],
+        [
+          'an e-mail where one organisation has switched that off',
+          policy('disable_login_with_email, disable_login_with_phone', 'true, false'),
+          'mass.672200.0@example.com',
+          {},
+          [],
+          'email_login_off',
+        ],
+        [
+          'a domain that was removed',
+          event('org.domain.removed', 'org', GADGETBOT, { domain: 'gone.example' }),
+          'mass.672200.0@gone.example',
+          {},
+          [],
+          'removed_domain',
+        ],
+        [
+          'a locked user whose suffix leads to registration',
+          name(one, 'zero@gadgetbot.localhost') + state(one, 4),
+          'zero@gadgetbot.localhost',
+          {},
+          [],
+          'locked',
+        ],
+        ['a machine', '', 'sallyport-admin', {}, [], 'machine'],
+      ];
+
+      it.each(CASES)('%s', async (_name, change, input, options, ids, trap) => {
+        await zitadel.run(change);
+        try {
+          const answer = await ask(input, options);
+          expect(answer.signs_in_as, JSON.stringify(answer.candidates)).toEqual(ids);
+          const traps = answer.traps.map((each) => each.trap).filter((each) => each !== 'release');
+          expect(traps).toEqual(trap === null ? [] : [trap]);
+        } finally {
+          await zitadel.run(BACK);
+        }
+      });
+
+      it('says that a machine passes the session and not the page', async () => {
+        const { candidates } = await ask('sallyport-admin');
+        expect(candidates).toMatchObject([{ id: machine, rule: 'login_name', matched: true }]);
+        expect(candidates[0]?.why).toContain('sessions find it, but no page signs it in');
+      });
+    });
 
     it('finds by e-mail whom the API found, before and after one was changed by SQL', async () => {
       const Query = z.object({

@@ -41,6 +41,8 @@ export interface Explanation {
   };
   readonly candidates: readonly Candidate[];
   readonly traps: readonly Trap[];
+  /** Ids of users that were looked at and are there: a former name may be of one who was removed. */
+  readonly present: readonly string[];
   /** What the other sign-in pages make of the same input. */
   readonly other: {
     readonly login: Login;
@@ -149,6 +151,7 @@ function explanationOf({ facts, formers, historyComplete, removedDomains }: Read
       ...formers.map((former) => formerCandidate(facts, former, resolution)),
     ],
     traps: trapsOf({ facts, login, resolution, formers, removedDomains }),
+    present: facts.people.map(({ id }) => id),
     other: { login: otherLogin, signs_in_as: other.signsInAs, outcome: other.outcome },
     history_complete: historyComplete,
   };

@@ -67,7 +67,7 @@ const NOT_SEARCHED =
 export function printExplanation(explained: Explanation): void {
   const { input, parts, instance, login, signs_in_as: ids, policy, candidates, traps, other } = explained;
   const split = parts.domain === null ? 'no domain in it' : `name ${parts.name}, domain ${parts.domain}`;
-  print(`${input} (${split}) at the pages of login ${login}, instance ${instance}`);
+  print(`${plain(input)} (${plain(split)}) at the pages of login ${login}, instance ${instance}`);
   print(
     ids.length === 0
       ? `${colors.red('signs in nobody')}: ${OUTCOMES[explained.outcome]}`
@@ -78,14 +78,19 @@ export function printExplanation(explained: Explanation): void {
   );
   for (const { id, org, rule, matched, why } of candidates)
     print(
-      `${matched ? colors.green('+') : colors.dim('-')} ${id ?? `organisation ${org ?? ''}`} by ${rule}: ${why}`,
+      `${matched ? colors.green('+') : colors.dim('-')} ${id ?? `organisation ${org ?? ''}`} by ${rule}: ${plain(why)}`,
     );
-  for (const { trap, text } of traps) print(`${colors.yellow('!')} ${trap}: ${text}`);
+  for (const { trap, text } of traps) print(`${colors.yellow('!')} ${trap}: ${plain(text)}`);
   if (!explained.history_complete) print(NOT_SEARCHED);
   print(
     `login ${other.login}: ${other.signs_in_as.length === 0 ? OUTCOMES[other.outcome] : `signs in as ${other.signs_in_as.join(', ')}`}`,
   );
   print(`next: ${nextOf(explained)}`);
+}
+
+/** A name may hold what a terminal would carry out. */
+function plain(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, ' ');
 }
 
 function switches(policy: Explanation['policy']): string {
@@ -97,11 +102,16 @@ function switches(policy: Explanation['policy']): string {
 }
 
 /** The command that helps on. */
-function nextOf({ signs_in_as: [id], candidates, traps }: Explanation): string {
+function nextOf({ signs_in_as: [id], candidates, traps, present }: Explanation): string {
   const hand = traps.find(({ trap }) => trap === 'changed_by_hand');
   if (hand !== undefined) return 'change names and e-mails by `sallyport zitadel users rename`, never by SQL';
-  const user = id ?? candidates.find((each) => each.id !== null)?.id;
-  return user === undefined || user === null
+  const user = id ?? present.find((each) => candidates.some((candidate) => candidate.id === each));
+  return user === undefined
     ? 'nobody has this name: `sallyport zitadel login-names list` prints all that are taken'
-    : `\`sallyport zitadel login-names list ${user}\` prints every name of this user`;
+    : `\`sallyport zitadel login-names list ${argument(user)}\` prints every name of this user`;
+}
+
+/** As a shell takes it for one word; an imported user's id may hold blanks. */
+function argument(text: string): string {
+  return /^[\w.@:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -100,7 +100,7 @@ function byInput({ facts, login, resolution }: Known): Trap[] {
   const named = facts.people.filter((person) => fits(person, facts.input.whole));
   return [
     ...aboutMails(facts, named, resolution),
-    ...aboutForms(facts, named),
+    ...aboutForms(facts, named, resolution),
     ...facts.lost.map((id): Trap => {
       const text = `${id} has this name, but no row in the projection of users, so that nobody signs in: one was removed by SQL. \`sallyport zitadel verify\` finds all of them`;
       return { trap: 'changed_by_hand', about: id, text };
@@ -138,7 +138,7 @@ function aboutMails({ input, people }: Facts, named: readonly Person[], { outcom
   return traps;
 }
 
-function aboutForms({ input, people }: Facts, named: readonly Person[]): Trap[] {
+function aboutForms({ input, people }: Facts, named: readonly Person[], { signsInAs }: Resolution): Trap[] {
   const inCase = named.flatMap(({ id, loginNames }): Trap[] => {
     if (loginNames.includes(input.text)) return [];
     const stored = loginNames.find((name) => name.toLowerCase() === input.whole) ?? '';
@@ -148,7 +148,11 @@ function aboutForms({ input, people }: Facts, named: readonly Person[]): Trap[] 
   const isItsUsername = ({ user_name }: Person): boolean =>
     [input.whole, input.name].some((text) => same(user_name, text));
   const needs = people.filter(
-    (person) => person.must_be_domain && !named.includes(person) && isItsUsername(person),
+    (person) =>
+      person.must_be_domain &&
+      !named.includes(person) &&
+      !signsInAs.includes(person.id) &&
+      isItsUsername(person),
   );
   return [
     ...inCase,
