@@ -1,12 +1,28 @@
 /** Returns the candidate nearest to a mistyped word: one edit away, from twelve letters on two; else undefined. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
-  const near = candidates
-    .map((candidate) => ({ candidate, most: candidate.length < 12 ? 1 : 2 }))
-    .filter(({ candidate, most }) => Math.abs(candidate.length - word.length) <= most)
-    .map(({ candidate, most }) => ({ candidate, far: distance(word, candidate), most }))
-    .filter(({ far, most }) => far <= most)
-    .sort((a, b) => a.far - b.far);
-  return near[0]?.candidate;
+  const letters = lettersOf(word);
+  let nearest: { readonly candidate: string; readonly far: number } | undefined;
+  for (const candidate of candidates) {
+    const most = candidate.length < 12 ? 1 : 2;
+    if (Math.abs(candidate.length - word.length) > most) continue;
+    if (ones(letters ^ lettersOf(candidate)) > 2 * most) continue;
+    const far = distance(word, candidate);
+    if (far <= most && far < (nearest?.far ?? Infinity)) nearest = { candidate, far };
+  }
+  return nearest?.candidate;
+}
+
+/** Which letters are in a word, as bits: an edit changes two of them at most. Most words are told apart by this alone. */
+function lettersOf(word: string): number {
+  let bits = 0;
+  for (let at = 0; at < word.length; at++) bits |= 1 << (word.charCodeAt(at) & 31);
+  return bits;
+}
+
+function ones(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }
 
 /** Optimal string alignment distance: insertions, deletions, substitutions, adjacent swaps. */

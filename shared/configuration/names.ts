@@ -89,10 +89,28 @@ export function nearestVariable(name: string, known: Known): string | undefined 
     .replaceAll(/[-.]/g, '_');
   const ofMany = targetSlip(upper) ?? issuerSlip(upper);
   if (ofMany !== undefined || upper.length < SHORTEST - 1) return ofMany;
+  const { candidates, byBare } = neighboursIn(known);
+  return byBare.get(bare(upper)) ?? withoutLastWord(upper, candidates) ?? closest(upper, candidates);
+}
+
+interface Neighbours {
+  readonly candidates: readonly string[];
+  /** Without underscores, and singular. */
+  readonly byBare: ReadonlyMap<string, string>;
+}
+
+const neighbours = new WeakMap<Known, Neighbours>();
+
+/** Made once for a list: every command holds every variable that is set against it. */
+function neighboursIn(known: Known): Neighbours {
+  const made = neighbours.get(known);
+  if (made !== undefined) return made;
   const candidates = [...known.keys(), BINDING].filter((each) => each.length >= SHORTEST);
-  const wanted = bare(upper);
-  const same = candidates.find((each) => bare(each) === wanted);
-  return same ?? withoutLastWord(upper, candidates) ?? closest(upper, candidates);
+  // Of several the first one.
+  const byBare = new Map(candidates.toReversed().map((each) => [bare(each), each]));
+  const fresh = { candidates, byBare };
+  neighbours.set(known, fresh);
+  return fresh;
 }
 
 /** TARGET_BILLING_URI, TARGETS_BILLING_URL, target_billing_url. */
