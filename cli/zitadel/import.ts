@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { YES_OPTION } from '../confirm.ts';
 import { withExamples } from '../help.ts';
 import { DRY_RUN, JSON_OPTION, wholeNumber } from '../input.ts';
@@ -24,7 +24,7 @@ export function registerImport(zitadel: Command): void {
     )
     .option('--plan <file>', 'keep the plan in this file; one that is there must still be the same')
     .option('--resume', 'go on with the import that was cut off')
-    .option('--target-version <version>', 'of the Zitadel that will run on it, as in 4.13.1')
+    .option('--target-version <version>', 'of the Zitadel that will run on it, as in 4.13.1', version)
     .option(
       '--wait <seconds>',
       'how long to wait for sessions to end, and for Zitadel to start',
@@ -57,6 +57,11 @@ export function registerImport(zitadel: Command): void {
   ]);
   registerFinish(command);
   registerRecover(command);
+}
+
+function version(text: string): string {
+  if (/^v?\d+(?:\.\d+){0,2}(?:[-+].*)?$/.test(text)) return text;
+  throw new InvalidArgumentError('write it as 4.13.1.');
 }
 
 function registerFinish(group: Command): void {

@@ -50,7 +50,18 @@ export function whole(minimum: number, maximum: number, unit: string) {
 }
 
 /** Accepted by Node's pool, Neon's driver and Hyperdrive. */
-export const postgresUrl = url(['postgres:', 'postgresql:']);
+export const postgresUrl = url(['postgres:', 'postgresql:']).refine(
+  isDecodable,
+  'write % as %25: it stands for an encoded character',
+);
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== '';
+  } catch {
+    return false;
+  }
+}
 
 /** RFC 8414 §2 lets issuers carry a path; they are compared byte for byte, so nothing is normalised here. */
 export const issuerUrl = url(['https:', 'http:']).refine(

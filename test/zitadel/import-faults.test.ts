@@ -248,6 +248,7 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
     const variables = ground.variables();
     expect((await ground.import(variables)).code).toBe(2);
     expect((await ground.import(variables, 'dump.sql', '--to', 'docker')).code).toBe(2);
+    expect((await ground.import(variables, 'dump.sql', '--target-version', 'newest')).code).toBe(2);
   });
 
   it('refuses a second import while one is under way, with the same BACKUP_DIR and with another', async () => {

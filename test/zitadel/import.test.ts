@@ -136,6 +136,19 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     expect((await ground.databases()).filter((each) => each === name)).toHaveLength(1);
   });
 
+  it('needs no superuser: a role that may create databases, read, and act as the owner', async () => {
+    await ground.query(
+      'create role import_operator login createdb; grant zitadel, pg_read_all_data to import_operator',
+    );
+    const url = ground.variables()['ZITADEL_DATABASE_URL']!.replace('postgres@', 'import_operator@');
+    const variables = { ...ground.variables(), ZITADEL_DATABASE_URL: url };
+    const { code, stderr } = await ground.import(variables, await ground.dump('custom', NEW), '--yes');
+    expect(code, stderr).toBe(0);
+    const back = await ground.import(variables, 'recover', '--yes');
+    expect(back.code, back.stderr).toBe(0);
+    expect(await ground.people()).toBe('old-1,old-2');
+  });
+
   it('gives what a --no-owner dump holds to the owner of the former tables', async () => {
     const dump = await ground.dump('plain', NEW, '--no-owner');
     const { code, stderr } = await ground.import(ground.variables(), dump, '--yes');

@@ -169,7 +169,8 @@ async function restored(
   }
 }
 
-function stoppedAt({ facts, journal }: Run, error: unknown): Failure {
+function stoppedAt({ facts, journal, server }: Run, thrown: unknown): Failure {
+  const error = serverFailure(thrown, server.shown, DATABASE);
   const cause = error instanceof Error ? error.message : 'unknown error';
   return new Failure(
     [

@@ -6,6 +6,7 @@ import { scaleDown, scaleUp } from './cluster.ts';
 import { projections } from './projections.ts';
 import { restoreCopy, verifyCopy } from './restore.ts';
 import type { Run, RunFacts } from './run.ts';
+import { serverFailure } from './server.ts';
 import { secrets } from './secrets.ts';
 import { signIn } from './sign-in.ts';
 import { swapIn } from './swap.ts';
@@ -158,7 +159,7 @@ export async function carryOut(run: Run, api: boolean): Promise<Outcome> {
       journal.record(step.name, 'done', result);
       done.push({ name: step.name, says: saysOf(result) });
     } catch (error) {
-      throw await stopped(run, step, error);
+      throw stopped(run, step, error);
     }
     const says = done.at(-1)?.says ?? '';
     note(`${colors.green('✓')} ${step.name}${says === '' ? '' : `: ${says}`}`);
@@ -171,8 +172,9 @@ function saysOf(result: Readonly<Record<string, unknown>>): string {
   return typeof says === 'string' ? says : '';
 }
 
-async function stopped(run: Run, step: Step, error: unknown): Promise<Error> {
-  const { facts, journal } = run;
+function stopped(run: Run, step: Step, thrown: unknown): Failure {
+  const { facts, journal, server } = run;
+  const error = serverFailure(thrown, server.shown, 'ZITADEL_DATABASE_URL');
   const cause = run.signal.aborted ? 'interrupted' : error instanceof Error ? error.message : 'unknown error';
   const swapped = journal.find(SWAP, 'done') !== undefined;
   const down =
@@ -190,6 +192,5 @@ async function stopped(run: Run, step: Step, error: unknown): Promise<Error> {
     `  on: sallyport zitadel import --resume`,
     `  back: sallyport zitadel import recover ${journal.run}`,
   ].join('\n');
-  if (error instanceof Failure || error instanceof Error) return new Failure(message, { cause: error });
-  return new Failure(message);
+  return new Failure(message, { cause: error });
 }

@@ -30,17 +30,18 @@ export async function createLike(server: Server, name: string, like: string, own
   for (const { text } of statements) await session.script(text);
 }
 
-/** Postgres quotes the names. Its columns for an ICU locale were renamed twice, so they are read as JSON. */
+/** Postgres quotes the names. A tablespace that is named has to be granted, the one of the template has not. Its columns for an ICU locale were renamed twice, so they are read as JSON. */
 function likeStatements(name: string, like: string) {
   return sql`
     with d as (select *, to_jsonb(pg_database.*) as j from pg_database where datname = ${like})
     select text from (
-      select 1 as place, format('create database %I owner %I template template0 encoding %L%s%s tablespace %I', ${name}::text, r.rolname,
+      select 1 as place, format('create database %I owner %I template template0 encoding %L%s%s%s', ${name}::text, r.rolname,
           pg_encoding_to_char(encoding),
           case when coalesce(datcollate, '') = '' then '' else format(' lc_collate %L lc_ctype %L', datcollate, datctype) end,
           case when j ->> 'datlocprovider' = 'i'
             then format(' locale_provider icu icu_locale %L', coalesce(j ->> 'datlocale', j ->> 'daticulocale')) else '' end,
-          t.spcname) as text
+          case when dattablespace = (select b.dattablespace from pg_database b where b.datname = 'template0') then ''
+            else format(' tablespace %I', t.spcname) end) as text
         from d join pg_roles r on r.oid = datdba join pg_tablespace t on t.oid = dattablespace
       union all
       select 2, format('alter database %I connection limit %s', ${name}::text, datconnlimit) from d where datconnlimit <> -1

@@ -36,7 +36,10 @@ function highest(steps: readonly string[]): number {
 export function stepsAgainst(dump: readonly string[], target: readonly string[]): StepsVerdict {
   const done = new Set(target);
   const top = highest(target);
-  const strange = dump.filter((step) => numberOf(step) > 0 && !done.has(step));
+  // A release may only make a projection anew, under another number.
+  const strange = dump.filter(
+    (step) => (numberOf(step) > 0 || step.startsWith('projections.')) && !done.has(step),
+  );
   const newer = strange.filter((step) => numberOf(step) > top);
   if (newer.length > 0) return { outcome: 'newer', steps: newer };
   return strange.length > 0 ? { outcome: 'unlike', steps: strange } : { outcome: 'known' };
