@@ -84,8 +84,11 @@ const LoginClient = z.strictObject({
   pat: Pat.prefault({}),
 });
 
+/** Zitadel takes none without a port. */
+export const HOST = /^[^\s/]+:\d{1,5}$/;
+
 const Smtp = z.strictObject({
-  host: z.union([text.regex(/^[^\s/]+:\d{1,5}$/, 'with the port: smtp.example.org:587'), Reference]),
+  host: z.union([text.regex(HOST, 'with the port: smtp.example.org:587'), Reference]),
   tls: z.boolean().default(true),
   user: value.optional(),
   password: secret.optional(),

@@ -194,6 +194,6 @@ describe('zitadel config', () => {
     ground.write('exported/instance.json', '{"login": 7}');
     const broken = await ground.run(['config', 'import', folder]);
     expect(broken.code).toBe(1);
-    expect(broken.result.error).toContain('instance.json: login');
+    expect(broken.result.error).toContain('instance.json:1:2 login');
   });
 });

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { Failure } from '../../failure.ts';
 import { orUnwritable, readText } from '../../input.ts';
+import { place, readJson } from '../../../shared/json.ts';
 import { Instance, Organization, Project, Settings, type Action, type Configuration } from './model.ts';
 
 /** Stands for the origin of the instance itself, in whatever text it is. */
@@ -124,15 +125,15 @@ export async function readFolder(folder: string, origin: string): Promise<Config
 }
 
 function parsed<T>(path: string, text: string, shape: z.ZodType<T>): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new Failure(`${path} is not JSON`, { cause: error });
-  }
-  const result = shape.safeParse(value);
+  const read = readJson(text);
+  if (!read.ok) throw new Failure(`${path}:${place({ ...read.position, message: read.problem })}`);
+  const { json } = read;
+  const result = shape.safeParse(json.value);
   if (result.success) return result.data;
-  const faults = result.error.issues.map(({ path: at, message }) => `${path}: ${at.join('.')} ${message}`);
+  const faults = result.error.issues.map(({ path: at, message }) => {
+    const steps = at.filter((each) => typeof each !== 'symbol');
+    return `${path}:${place({ ...json.locate(steps), message: `${steps.join('.')} ${message}` })}`;
+  });
   throw new Failure(faults.join('\n'));
 }
 

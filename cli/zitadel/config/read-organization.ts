@@ -22,7 +22,7 @@ export async function readOrganization(
   client: ZitadelClient,
   ids: Ids,
   notes: string[],
-  { id, name, isDefault, hosts }: Listed,
+  { id, name, state, isDefault, hosts }: Listed,
   places: readonly TextPlace[],
 ): Promise<Organization> {
   const [projects, login, policies, texts, domains, { actions, triggers }] = await Promise.all([
@@ -34,6 +34,7 @@ export async function readOrganization(
     readActions(client, ids, { id, name }),
   ]);
   const own = projects.filter((each) => each.name !== OWN_PROJECT);
+  noteInactive(notes, state, `organisation ${name}`);
   return {
     ...{ name, isDefault, policies, texts, actions, triggers },
     domains: domains.filter((domain) => !isMade(domain, name, hosts)).sort(),
@@ -42,6 +43,11 @@ export async function readOrganization(
       await Promise.all(own.map((each) => readProject(client, ids, notes, { id, name }, each)))
     ).sort(byName),
   };
+}
+
+/** Files have no states, so that an import makes it active. */
+function noteInactive(notes: string[], state: string, what: string): void {
+  if (state.endsWith('_INACTIVE')) notes.push(`${what} is deactivated, and an import makes it active`);
 }
 
 /** What Zitadel makes of the organisation's name and a domain of its own. */
@@ -87,6 +93,7 @@ async function readProject(
   {
     id,
     name,
+    state,
     projectRoleAssertion,
     projectRoleCheck,
     hasProjectCheck,
@@ -96,6 +103,7 @@ async function readProject(
   const place = { organization: organization.id, project: id };
   const path = `${organization.name}/${name}`;
   ids.set(`project ${path}`, id);
+  noteInactive(notes, state, `project ${path}`);
   const [roles, applications] = await Promise.all([rolesOf(client, place), applicationsOf(client, place)]);
   const labeling =
     privateLabelingSetting === 'PRIVATE_LABELING_SETTING_UNSPECIFIED' ? {} : { privateLabelingSetting };
@@ -108,6 +116,7 @@ async function readProject(
     applications: applications
       .flatMap((each): Organization['projects'][number]['applications'] => {
         ids.set(`application ${path}/${each.name}`, each.id);
+        noteInactive(notes, each.state, `application ${path}/${each.name}`);
         if (each.apiConfig !== undefined)
           return [
             { name: each.name, kind: 'api', settings: { authMethodType: each.apiConfig.authMethodType } },

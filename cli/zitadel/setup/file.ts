@@ -2,7 +2,13 @@ import type * as z from 'zod';
 import { Failure } from '../../failure.ts';
 import { readText } from '../../input.ts';
 import { environment } from '../../terminal.ts';
-import { setupFile, type Reference, type SetupFile } from '../../../shared/configuration/zitadel-setup.ts';
+import { readJson, type JsonPath, type Position } from '../../../shared/json.ts';
+import {
+  HOST,
+  setupFile,
+  type Reference,
+  type SetupFile,
+} from '../../../shared/configuration/zitadel-setup.ts';
 
 /** The file with every reference replaced by its value. */
 export type Wanted = Resolved<SetupFile>;
@@ -17,35 +23,54 @@ type Resolved<T> = T extends Reference
 export type IdpWanted = Wanted['identityProviders'][number];
 export type TargetWanted = Wanted['targets'][number];
 
-/** Throws Failure with every fault, and with every missing variable. */
+/** Throws Failure with every fault, and with every missing variable; never with a value of the file. */
 export async function readSetupFile(file: string): Promise<Wanted> {
-  const parsed = setupFile.safeParse(parse(await readText(file), file));
-  if (!parsed.success) throw new Failure(faultsOf(parsed.error, file).join('\n'));
-  const faults = faultsBetween(parsed.data).map((fault) => `${file}: ${fault}`);
+  const read = readJson(await readText(file));
+  const place = ({ line, column }: Position): string => `${file}:${line}:${column}`;
+  if (!read.ok) throw new Failure(`${place(read.position)} ${read.problem}`);
+  const { json } = read;
+  const parsed = setupFile.safeParse(json.value);
+  const twice = json.duplicates.map(
+    ({ position }) => `${place(position)} this name stands twice in one object`,
+  );
+  const faults = [...twice, ...faultsOf(parsed.error, (path) => place(json.locate(path)))];
+  if (!parsed.success || faults.length > 0) throw new Failure(faults.join('\n'));
+  const between = faultsBetween(parsed.data).map((fault) => `${file}: ${fault}`);
   const missing = referencesIn(parsed.data).filter((name) => (environment[name] ?? '') === '');
   if (missing.length > 0)
-    faults.push(`${file} refers to variables that are not set: ${[...new Set(missing)].join(', ')}`);
-  if (faults.length > 0) throw new Failure(faults.join('\n'));
-  return resolved(parsed.data);
+    between.push(`${file} refers to variables that are not set: ${[...new Set(missing)].join(', ')}`);
+  if (between.length > 0) throw new Failure(between.join('\n'));
+  const wanted = resolved(parsed.data);
+  const values = faultsOfValues(wanted).map((fault) => `${file}: ${fault}`);
+  if (values.length > 0) throw new Failure(values.join('\n'));
+  return wanted;
 }
 
-function parse(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Failure(`${file} is not JSON: ${error instanceof Error ? error.message : ''}`, {
-      cause: error,
-    });
-  }
-}
-
-function faultsOf({ issues }: z.ZodError, file: string): string[] {
-  return issues.map((issue) => {
-    const where = issue.path.length === 0 ? '' : ` ${issue.path.join('.')}`;
-    const isSecret = /password|Secret/.test(String(issue.path.at(-1)));
+function faultsOf(error: z.ZodError | undefined, placeOf: (path: JsonPath) => string): string[] {
+  return (error?.issues ?? []).flatMap((issue) => {
+    const path = issue.path.filter((each) => typeof each !== 'symbol');
+    const where = path.length === 0 ? '' : ` ${path.join('.')}:`;
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => `${placeOf([...path, key])}${where} there is no ${key}`);
+    const isSecret = /password|Secret/.test(String(path.at(-1)));
     const hint = isSecret ? ': write { "env": "NAME" }; a secret does not belong in the file' : '';
-    return `${file}:${where} ${issue.message}${hint}`;
+    return [`${placeOf(path)}${where} ${issue.message}${hint}`];
   });
+}
+
+/** What variables have to be, as the file itself does not say it. */
+function faultsOfValues({ publicUrl, smtp, targets }: Wanted): string[] {
+  const isAddress = (text: string): boolean => /^https?:\/\//.test(text) && URL.canParse(text);
+  const faults: string[] = [];
+  if (publicUrl !== undefined && (!isAddress(publicUrl) || /[?#]/.test(publicUrl)))
+    faults.push('publicUrl is no origin: https://gateway.example.org');
+  if (smtp !== undefined && !HOST.test(smtp.host)) faults.push('smtp.host has no port: smtp.example.org:587');
+  if (smtp !== undefined && !/^[^@\s]+@[^@\s]+$/.test(smtp.senderAddress))
+    faults.push('smtp.senderAddress is no address');
+  targets.forEach(({ endpoint }, at) => {
+    if (endpoint !== undefined && !isAddress(endpoint)) faults.push(`targets.${at}.endpoint is no URL`);
+  });
+  return faults;
 }
 
 /** What no single member is wrong about. */
