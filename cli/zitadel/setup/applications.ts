@@ -66,6 +66,7 @@ function planApplication(
       const made = await kind.create(placed());
       await keepClient(out, kind, made.clientId);
       await out.keep(variables.secret, made.clientSecret, made.clientId);
+      asked.carriedOut(variables.secret);
     });
     return;
   }

@@ -43,6 +43,7 @@ export async function identityProvidersPart({ client, wanted, ids, asked }: Setu
     if (first === undefined) {
       plan.make(what, async () => {
         ids.idps.set(what, await createIdp(client, idp.type, settings, idp.clientSecret));
+        asked.carriedOut(secret);
       });
       continue;
     }

@@ -33,6 +33,7 @@ export async function mailPart({ client, wanted, asked }: Setup): Promise<Plan> 
   if (found?.smtp === undefined)
     plan.make(what, async () => {
       id = await createSmtp(client, smtp, password);
+      asked.carriedOut(SECRET);
     });
   else {
     const differing = differences({ ...found.smtp, description: found.description }, smtp);
