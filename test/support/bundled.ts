@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { build } from 'esbuild';
+import { LAZY_PACKAGES } from '../../scripts/bundling.mjs';
 
 /**
  * `node launcher.cjs FILE ARGUMENT…`: FILE as a program, by what V8 compiled of it in the first processes that ended by
@@ -54,35 +55,6 @@ export function launching(folder: string, name: string): readonly string[] {
   return ['--', join(folder, 'launcher.cjs'), join(folder, `${name}.cjs`)];
 }
 
-/** Packages that most processes load and do not call, by what is called of them: loading them takes a fifth of a start. */
-const LAZY: Readonly<Record<string, string>> = {
-  '@openfga/sdk': byName('@openfga/sdk'),
-  pg: byName('pg'),
-  redis: byName('redis'),
-  unhomoglyph: 'export default (text) => require("unhomoglyph")(text);',
-  qr: 'export default (...given) => require("qr").default(...given);',
-};
-
-function byName(name: string): string {
-  const get = `(_, key) => key === '__esModule' || require('${name}')[key]`;
-  return `Object.setPrototypeOf(exports, new Proxy({}, { get: ${get} }));`;
-}
-
-const lazy: Plugin = {
-  name: 'lazy',
-  setup(building) {
-    building.onResolve(
-      { filter: new RegExp(`^(?:${Object.keys(LAZY).join('|')})$`) },
-      ({ path, kind, resolveDir }) =>
-        kind === 'import-statement' ? { path, namespace: 'lazy', pluginData: resolveDir } : undefined,
-    );
-    building.onLoad({ filter: /^/, namespace: 'lazy' }, ({ path, pluginData }) => ({
-      contents: LAZY[path] ?? '',
-      resolveDir: String(pluginData),
-    }));
-  },
-};
-
 /** Writes a program with all its packages as one file. */
 export async function bundle({ folder, name, source, from, url }: Bundle): Promise<void> {
   await writeFile(join(folder, 'launcher.cjs'), LAUNCHER);
@@ -90,7 +62,7 @@ export async function bundle({ folder, name, source, from, url }: Bundle): Promi
     stdin: { contents: source, resolveDir: from, loader: 'ts' },
     write: false,
     bundle: true,
-    plugins: [lazy],
+    plugins: [LAZY_PACKAGES],
     // The last is native code.
     external: ['pg-native', 'pg-cloudflare', '@node-rs/bcrypt'],
     // A script that is no module of its own has no import().
