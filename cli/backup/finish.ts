@@ -9,8 +9,8 @@ import { dropDatabase, findDatabase } from '../zitadel/import/server.ts';
 import type { Target } from './database.ts';
 import { DATABASE_NAMES } from './layout.ts';
 import { onServer } from './rebuild.ts';
-import { ENDED, restorePlace, RUN, TAKEN_BACK } from './restore.ts';
 import { copyOf, keptOf } from './restore-plan.ts';
+import { ENDED, restorePlace, RUN, TAKEN_BACK } from './restore-run.ts';
 import { swapBack, type Swapped } from './restore-swap.ts';
 import { targetOf } from './sources.ts';
 

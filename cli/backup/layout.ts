@@ -94,10 +94,13 @@ export interface Backup {
   readonly manifest: Manifest;
 }
 
-/** The folder that FILE of a command names: a path, an id, a folder's name in BACKUP_DIR, or `latest`. Throws Failure. */
+/**
+ * The folder that FILE of a command names: a path, an id, a folder's name in BACKUP_DIR, or `latest`: the newest whole one but those that
+ * hold what a restore has replaced. Throws Failure.
+ */
 export function backupFolder(named: string, dir: string): string {
   if (named === 'latest') {
-    const [newest] = backupIds(dir).filter((id) => existsSync(join(folderOf(dir, id), MANIFEST_FILE)));
+    const newest = backupIds(dir).find((id) => isOwn(folderOf(dir, id)));
     if (newest === undefined)
       throw new Failure(`there is no whole backup in ${resolve(dir)}: \`sallyport backup create\` makes one`);
     return folderOf(dir, newest);
@@ -107,6 +110,20 @@ export function backupFolder(named: string, dir: string): string {
   if (found === undefined)
     throw new Failure(`there is no backup ${named}: name its folder, or its id in ${resolve(dir)}`);
   return basename(found) === MANIFEST_FILE ? resolve(found, '..') : found;
+}
+
+/** Whether a backup is whole, and was made for its own sake. One whose manifest is damaged counts: it is refused, not passed over. */
+function isOwn(folder: string): boolean {
+  const file = join(folder, MANIFEST_FILE);
+  if (!existsSync(file)) return false;
+  try {
+    return (
+      z.looseObject({ purpose: z.string().optional() }).parse(JSON.parse(readFileSync(file, 'utf8')))
+        .purpose === undefined
+    );
+  } catch {
+    return true;
+  }
 }
 
 export const folderOf = (dir: string, id: string): string => join(resolve(dir), `${BACKUP_KIND}-${id}`);
@@ -138,7 +155,7 @@ export async function readBackup(folder: string): Promise<Backup> {
 function incomplete(folder: string): string {
   const begun = existsSync(join(folder, 'journal.jsonl'));
   return begun
-    ? `${folder} is incomplete: the backup ended before its end (output.log beside says where). Make another: \`sallyport backup create\``
+    ? `${folder} is incomplete: the backup ended before its end (output.log beside says where). Go on: \`sallyport backup create --resume\`, or make another`
     : `${folder} is no backup: it has no ${MANIFEST_FILE}`;
 }
 

@@ -1,8 +1,7 @@
 import { OPERATIONS } from '../../shared/configuration/operations.ts';
 import { confirmed } from '../confirm.ts';
-import { processes } from '../deps.ts';
 import { Failure } from '../failure.ts';
-import { beginRun, continueRun, listRuns, readRun, type Journal, type JournalPlace } from '../journal.ts';
+import { beginRun, continueRun, type Journal, type JournalPlace } from '../journal.ts';
 import { readPublicHalf } from '../sealed/keys.ts';
 import { note, print, printJson } from '../terminal.ts';
 import { configured } from '../variables.ts';
@@ -20,6 +19,17 @@ import {
   type Restoring,
   type TextOutcome,
 } from './restore-steps.ts';
+import {
+  assertOfRun,
+  cutOffRestore,
+  ENDED,
+  folderOfRun,
+  goesOnBy,
+  restorePlace,
+  RUN,
+  type Begun,
+  type CutOff,
+} from './restore-run.ts';
 import { swapAll } from './restore-swap.ts';
 import { prove } from './verify.ts';
 
@@ -35,62 +45,55 @@ export interface RestoreCommand {
   readonly json?: boolean;
 }
 
-/** Where the journals of restores are. */
-export const restorePlace = (backupDir: string): JournalPlace => ({
-  folder: backupDir,
-  kind: 'restore',
-  processes,
-});
-
-/** The step that ends a run, whichever way. */
-export const ENDED = 'ended';
-/** From here on a run goes back, and on by `backup finish` alone. */
-export const TAKEN_BACK = 'take back';
-export const RUN = 'run';
-
-/** The newest run that did not end. */
-export function unfinished(place: JournalPlace): string | undefined {
-  return listRuns(place).findLast((run) => !readRun(place, run).some(({ step }) => step === ENDED));
-}
-
 /** Puts a backup in the place of what is there, which is kept. Throws Failure; what is there serves on until the swap. */
 export async function runRestore(named: string, options: RestoreCommand): Promise<void> {
   const { backupDir } = configured(OPERATIONS);
-  const backup = await readBackup(backupFolder(named, backupDir));
   const place = restorePlace(backupDir);
-  const before = unfinished(place);
-  if (before !== undefined && readRun(place, before).some(({ step }) => step === TAKEN_BACK))
-    throw new Failure(`restore ${before} is being taken back: \`sallyport backup finish ${before}\` goes on`);
-  if (before !== undefined && options.resume !== true)
-    throw new Failure(
-      `restore ${before} was cut off: \`sallyport backup restore ${backup.manifest.id} --resume\` goes on, \`sallyport backup finish ${before}\` takes it back`,
-    );
-  const seal = await openSeal(backup, options.key);
-  await checkFiles(backup);
-  if (before === undefined && options.resume === true)
+  const cutOff = cutOffRestore(place);
+  if (cutOff === undefined && options.resume === true)
     throw new Failure('no restore was cut off: there is nothing to go on with');
-  if (before !== undefined && options.dryRun === true) {
-    if (options.json === true) printJson({ dry_run: true, backup: backup.manifest.id, run: before });
-    else note(`restore ${before} would go on where it stopped; nothing was changed`);
-    return;
+  if (cutOff !== undefined && options.resume !== true) {
+    // Refused by its lock where it is still under way.
+    continueRun(place, cutOff.run).close();
+    throw new Failure(`restore ${cutOff.run} was cut off: ${goesOnBy(cutOff)}`);
   }
-  if (before !== undefined) {
-    const journal = continueRun(place, before);
-    await finishing({ journal, backup, seal, options, backupDir }, planned(journal, backup));
-    return;
-  }
+  const folder = cutOff ? folderOfRun(named, cutOff, backupDir) : backupFolder(named, backupDir);
+  const backup = await readBackup(folder);
+  if (cutOff !== undefined) assertOfRun(backup, cutOff);
+  const ground = { backup, seal: await openSeal(backup, options.key), options, backupDir };
+  await checkFiles(backup);
+  await (cutOff === undefined ? begin(ground, place) : goOn(ground, place, cutOff));
+}
+
+async function begin(ground: Omit<Ground, 'journal'>, place: JournalPlace): Promise<void> {
+  const { backup, options } = ground;
   const plan = await planRestore(backup, options.only);
   await preflight(plan);
   reportPlan(backup, plan, options);
   if (options.dryRun === true) return;
   await confirmed({ what: `this replaces ${replacedBy(plan)}`, name: nameOf(plan, backup) }, options.yes);
   const journal = beginRun(place, new Date());
-  journal.record(RUN, 'begun', {
+  const begun: Begun = {
     backup: backup.manifest.id,
-    parts: partsOf(plan),
+    folder: backup.folder,
+    parts: [...partsOf(plan)],
     oids: Object.fromEntries(plan.databases.map(({ part, replaces }) => [part.name, replaces?.oid ?? null])),
-  });
-  await finishing({ journal, backup, seal, options, backupDir }, () => Promise.resolve(plan));
+  };
+  journal.record(RUN, 'begun', begun);
+  await finishing({ ...ground, journal }, () => Promise.resolve(plan));
+}
+
+async function goOn(
+  ground: Omit<Ground, 'journal'>,
+  place: JournalPlace,
+  { run, begun }: CutOff,
+): Promise<void> {
+  const { backup, options } = ground;
+  if (options.dryRun !== true) {
+    const journal = continueRun(place, run);
+    await finishing({ ...ground, journal }, () => planned(backup, begun));
+  } else if (options.json === true) printJson({ dry_run: true, backup: backup.manifest.id, run });
+  else note(`restore ${run} would go on where it stopped; nothing was changed`);
 }
 
 const partsOf = ({ databases, relations, texts }: RestorePlan): readonly PartName[] => [
@@ -110,21 +113,14 @@ function replacedBy({ databases, texts }: RestorePlan): string {
   return names.length === 0 ? 'nothing' : names.join(', ');
 }
 
-/** The plan that a run was begun with: the databases that it replaces are those of then. Throws Failure for another backup. */
-function planned(journal: Journal, backup: Backup): () => Promise<RestorePlan> {
-  return async () => {
-    const { backup: id, parts, oids } = journal.find(RUN, 'begun') ?? {};
-    if (typeof id !== 'string') throw new Failure(`restore ${journal.run} ended before anything was done`);
-    if (id !== backup.manifest.id)
-      throw new Failure(`restore ${journal.run} is of backup ${id}, and this is ${backup.manifest.id}`);
-    const plan = await planRestore(backup, parts as readonly PartName[]);
-    const then = (oids ?? {}) as Readonly<Record<string, number | null>>;
-    const databases = plan.databases.map((each) => {
-      const oid = then[each.part.name] ?? null;
-      return { ...each, replaces: oid === null ? null : { oid } };
-    });
-    return { ...plan, databases };
-  };
+/** The plan that a run was begun with: the databases that it replaces are those of then. */
+async function planned(backup: Backup, { parts, oids }: Begun): Promise<RestorePlan> {
+  const plan = await planRestore(backup, parts);
+  const databases = plan.databases.map((each) => {
+    const oid = oids[each.part.name] ?? null;
+    return { ...each, replaces: oid === null ? null : { oid } };
+  });
+  return { ...plan, databases };
 }
 
 interface Ground {

@@ -11,7 +11,6 @@ const SHOWN = 5;
 /** What only a gateway reads. Without any of them there is none to start, as where commands alone run. */
 const SERVING = [
   'UPSTREAM_URL',
-  'ACCESS_RULES',
   'ASSERTION_KEYS',
   'FUNCTIONS',
   'ZITADEL_AUDIENCE',

@@ -6,7 +6,7 @@ import { expectedFor, filesFor } from '../db/gated.ts';
 import { verify } from '../db/verify.ts';
 import { openSession } from '../deps.ts';
 import { DATABASE_URL } from '../variables.ts';
-import { demand, partOf, withDatabase } from './ground.ts';
+import { demand, inDatabase, partOf } from './ground.ts';
 
 function address(): { readonly url: string; readonly shown: string; readonly pooled: boolean } {
   demand('DATABASE_URL');
@@ -46,7 +46,7 @@ const Lacking = z.object({ name: z.string() });
 export async function database(): Promise<Finding> {
   const { shown } = address();
   try {
-    return await withDatabase(async (opened) => {
+    return await inDatabase(async (opened) => {
       await opened.ping();
       return worst([await writable(opened, shown), await rights(opened, shown)], '');
     });
@@ -122,7 +122,7 @@ export async function pooler(): Promise<Finding> {
   const { url, shown, pooled } = address();
   try {
     const direct = await isDirect(url);
-    await withDatabase(async (opened) => {
+    await inDatabase(async (opened) => {
       await opened.query(sql`select 1 as one`, One);
       await opened.transaction([sql`select 1 as one`, sql`select 2 as one`]);
     });

@@ -2,7 +2,7 @@ import type { Slice } from '../../shared/configuration/slice.ts';
 import { NotSetUp, red, Stopped } from '../../shared/checks/check.ts';
 import { openGround, type Ground } from '../../shared/deps.ts';
 import { openDatabase } from '../deps.ts';
-import type { Database } from '../../shared/ports/database.ts';
+import { DatabaseError, DatabaseUnavailable, type Database } from '../../shared/ports/database.ts';
 import { environment } from '../terminal.ts';
 import { configured, DATABASE_URL, Misconfigured } from '../variables.ts';
 
@@ -39,8 +39,22 @@ export function demand(...names: readonly string[]): void {
   if (missing.length > 0) throw new NotSetUp(`${missing.join(', ')} is not set`);
 }
 
-/** DATABASE_URL, open for one check. Throws NotSetUp without it. */
+/** DATABASE_URL, open for one check. Throws NotSetUp without it, and Stopped, which is red, where it is away or refuses: why is the finding of `database`. */
 export async function withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T> {
+  try {
+    return await inDatabase(work);
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailable) && !(error instanceof DatabaseError)) throw error;
+    const untold =
+      error.code === UNDEFINED_TABLE ? 'sallyport db migrate' : 'sallyport doctor --only database';
+    throw new Stopped(red(`not known: ${error.message}`, untold));
+  }
+}
+
+const UNDEFINED_TABLE = '42P01';
+
+/** The same with the errors of `Database`. */
+export async function inDatabase<T>(work: (database: Database) => Promise<T>): Promise<T> {
   demand('DATABASE_URL');
   const database = openDatabase(partOf(DATABASE_URL).databaseUrl);
   try {
@@ -48,4 +62,11 @@ export async function withDatabase<T>(work: (database: Database) => Promise<T>):
   } finally {
     await database.close();
   }
+}
+
+/** As in ECONNREFUSED. */
+export function whyUnreached(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer';
 }

@@ -31,8 +31,18 @@ function each(look: (issuer: NamedUrl) => Promise<Finding>): Promise<Finding> {
   const issuers = issuerUrls();
   if (issuers.length === 0) throw new NotSetUp('no issuer is configured', 'set ZITADEL_ISSUER_URL');
   return Promise.all(
-    issuers.map((issuer) => look(issuer).catch((error: unknown) => red(messageOf(error)))),
+    issuers.map((issuer) => look(issuer).catch((error: unknown) => unread(issuer, error))),
   ).then((found) => worst(found, ''));
+}
+
+/** A provider that is away, or no provider. */
+function unread({ variable, url }: NamedUrl, error: unknown): Finding {
+  const why =
+    error instanceof Error && error.name === 'TimeoutError' ? 'no answer in time' : messageOf(error);
+  return red(
+    why.includes(url) ? why : `${url}: ${why}`,
+    `let ${variable} lead to a provider that answers here`,
+  );
 }
 
 function discoveryOf(url: string, { platform, ...ground }: DoctorGround) {

@@ -8,7 +8,7 @@ import {
 import { REQUESTS } from '../../shared/checks/requests.ts';
 import { runChecks, type Check, type Result, type Status } from '../../shared/checks/check.ts';
 import { Failure, UsageError } from '../failure.ts';
-import { colors, environment, print, printJson } from '../terminal.ts';
+import { colors, environment, note, print, printJson } from '../terminal.ts';
 import { CHECKS } from './checks.ts';
 import { openDoctorGround } from './ground.ts';
 import { redactor } from './secrets.ts';
@@ -87,7 +87,8 @@ function report(results: readonly Result[]): void {
     print(`${PAINT[status](status.padEnd(7))} ${name.padEnd(width)} ${cause}${step}`);
   }
   const count = (of: Status): number => results.filter(({ status }) => status === of).length;
-  print(
+  // stdout has a line for each check, and no other.
+  note(
     `${results.length} checks: ${count('green')} green, ${count('yellow')} yellow, ${count('red')} red, ${count('skipped')} skipped`,
   );
 }

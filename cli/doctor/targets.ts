@@ -3,7 +3,7 @@ import { GATEWAY } from '../../functions/gateway/slice.ts';
 import { green, NotSetUp, red, worst, type Finding } from '../../shared/checks/check.ts';
 import { readRules } from '../rules/source.ts';
 import { environment } from '../terminal.ts';
-import { demand, EXCHANGE_MS, partOf, type DoctorGround } from './ground.ts';
+import { demand, EXCHANGE_MS, partOf, whyUnreached, type DoctorGround } from './ground.ts';
 
 /** Any answer counts, also a refusal. */
 export async function targets({ platform }: DoctorGround): Promise<Finding> {
@@ -37,8 +37,6 @@ async function answers(
     await answer.body?.cancel();
     return green('every target that a rule names answers');
   } catch (error) {
-    const cause = error instanceof Error ? (error.cause ?? error) : error;
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer';
-    return red(`target ${name} (${base}): ${code}`, `start it, or change ${variable}`);
+    return red(`target ${name} (${base}): ${whyUnreached(error)}`, `start it, or change ${variable}`);
   }
 }

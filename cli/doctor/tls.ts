@@ -1,10 +1,9 @@
 import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
 import { judgeCertificate } from '../../shared/checks/expiry.ts';
 import { tlsAddresses } from '../../shared/checks/tls-addresses.ts';
-import { messageOf } from '../../shared/errors.ts';
 import { environment } from '../terminal.ts';
 import { reachOf } from './exposure.ts';
-import { EXCHANGE_MS, type DoctorGround } from './ground.ts';
+import { EXCHANGE_MS, whyUnreached, type DoctorGround } from './ground.ts';
 
 /** Every address of the variables: with TLS its certificate, without it whether others can listen on the way. */
 export async function tls({ platform, clock }: DoctorGround): Promise<Finding> {
@@ -19,7 +18,7 @@ export async function tls({ platform, clock }: DoctorGround): Promise<Finding> {
         return judgeCertificate(shown, await certificate(address, EXCHANGE_MS), clock.now());
       } catch (error) {
         return yellow(
-          `${shown}: no certificate could be read, ${codeOf(error)}`,
+          `${shown}: no certificate could be read, ${whyUnreached(error)}`,
           'run the doctor where the address can be reached',
         );
       }
@@ -34,8 +33,4 @@ export async function tls({ platform, clock }: DoctorGround): Promise<Finding> {
     }),
   ]);
   return worst(found, '');
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
 }

@@ -10,7 +10,7 @@ import { forcesMfa, instanceLoginPolicy } from '../../shared/zitadel/login-polic
 import { readsOnce, ZitadelFault } from '../../shared/zitadel/once.ts';
 import type { ZitadelReader } from '../../shared/zitadel/reader.ts';
 import { openZitadel } from '../deps.ts';
-import { EXCHANGE_MS, partOf, type DoctorGround } from './ground.ts';
+import { EXCHANGE_MS, partOf, whyUnreached, type DoctorGround } from './ground.ts';
 
 /** The service account's view. Throws NotSetUp without its token. */
 export function serviceAccount(): ZitadelReader & { readonly host: string | null } {
@@ -169,7 +169,7 @@ async function look(api: ZitadelReader, { platform }: DoctorGround): Promise<Fin
       );
     return green(`Login v2 answers at ${page}`);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'no answer';
+    const code = whyUnreached(error);
     const next = 'start the pages of Login v2, or run the doctor in their network';
     return named
       ? yellow(`Login v2 cannot be reached from here at ${page}: ${code}`, next)

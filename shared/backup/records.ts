@@ -13,6 +13,8 @@ export const BackupHead = z.looseObject({
   /** Fourteen digits: UTC to the second. */
   id: z.string().regex(/^\d{14}$/),
   at: z.iso.datetime(),
+  /** Why it was made where not for its own sake: before a restore, of what that replaces. */
+  purpose: z.string().optional(),
 });
 export type BackupHead = z.output<typeof BackupHead>;
 

@@ -1,6 +1,6 @@
 /** What a folder of backups tells. */
 export interface BackupRecords {
-  /** When the newest whole backup was made; null without any. */
+  /** When the newest whole backup was made, those before a restore aside; null without any. */
   readonly newest: Date | null;
   /** Begun after the newest whole one, and not brought to its end. */
   readonly incomplete: boolean;

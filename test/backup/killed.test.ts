@@ -1,13 +1,18 @@
 import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { postgresMissing } from '../services/postgres.ts';
+import { FULL } from '../support/scale.ts';
 import { backupStage, ended, recorded } from './stage.ts';
 
 describe.skipIf(postgresMissing)('a restore that is cut off (needs the postgresql package)', () => {
   const stage = backupStage();
   const { notes, changed } = stage;
 
-  it.each(['run', 'back up', 'restore zitadel', 'restore sallyport', 'swap'])(
+  const STEPS = FULL
+    ? ['run', 'back up', 'restore zitadel', 'restore sallyport', 'swap']
+    : ['restore sallyport', 'swap'];
+
+  it.each(STEPS)(
     'killed in the step "%s" it leaves the former databases or the restored ones, whole, and goes on',
     async (step) => {
       const id = await changed();
@@ -71,7 +76,7 @@ describe.skipIf(postgresMissing)('a restore that is cut off (needs the postgresq
       const { code, stderr } = await stage.run('restore', id, ...more);
       expect({ code, stderr }).toMatchObject({
         code: 1,
-        stderr: expect.stringMatching(/is under way|was cut off/) as unknown,
+        stderr: expect.stringContaining('another restore is under way') as unknown,
       });
     }
     await holder.end();

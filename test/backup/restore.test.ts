@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
+import { readBackups } from '../../shared/adapters/node/backups.ts';
 import { postgresMissing } from '../services/postgres.ts';
-import { backupStage, containing, execute, PASSWORD } from './stage.ts';
+import { backupStage, containing, execute, folderOf, PASSWORD } from './stage.ts';
 
 describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)', () => {
   const stage = backupStage();
@@ -62,6 +63,25 @@ describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)'
     );
     expect(kept).toEqual([{ n: 41 }]);
     expect(await stage.run('verify', String(done['safety']))).toMatchObject({ code: 0 });
+  });
+
+  it('goes on with latest, and takes for latest no backup of what a restore has replaced', async () => {
+    const id = await changed();
+    const holder = new Client({ connectionString: stage.zitadelUrl });
+    holder.on('error', () => undefined);
+    await holder.connect();
+    const stopped = await stage.run('restore', 'latest', '--yes', '--wait', '0', '--only', 'zitadel');
+    expect(stopped.stderr).toContain(`sallyport backup restore ${id} --resume`);
+    await holder.end();
+    const [safety = ''] = stage.backups();
+    expect(safety).not.toBe(id);
+    const { code, stderr } = await stage.run('restore', safety, '--resume');
+    expect([code, stderr]).toEqual([1, containing(`is of backup ${id}, and this is ${safety}`)]);
+    expect(await stage.run('restore', 'latest', '--resume')).toMatchObject({ code: 0 });
+    expect(await stage.users()).toBe(40);
+    expect((await stage.json('verify', 'latest', '--checksums'))['backup']).toBe(id);
+    const { at } = JSON.parse(readFileSync(`${folderOf(stage, id)}/manifest.json`, 'utf8')) as { at: string };
+    expect(readBackups(stage.dir)?.newest?.toISOString()).toBe(at);
   });
 
   it('goes back to what was there by the backup that it made, and finish removes what it kept; no password is printed', async () => {

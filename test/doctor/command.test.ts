@@ -23,6 +23,26 @@ describe('sallyport doctor', () => {
     expect(await found(commands, 'configuration')).toMatchObject({ status: 'skipped' });
   });
 
+  it('leads from what cannot be known to the check that says why', async () => {
+    const away = 'http://127.0.0.1:1';
+    const results = await doctor({
+      DATABASE_URL: 'postgres://u@127.0.0.1:1/d',
+      ZITADEL_ISSUER_URL: away,
+      ZITADEL_AUDIENCE: 'api',
+      ZITADEL_SERVICE_TOKEN: 'a-token-that-nobody-takes',
+    });
+    for (const name of ['cron', 'alarms', 'webhook-inbox', 'reconcile-lag', 'feature-migration'])
+      expect(results[name], name).toMatchObject({ status: 'red', next: 'sallyport doctor --only database' });
+    for (const name of ['keys', 'issuer-discovery', 'clock-skew'])
+      expect(results[name], name).toMatchObject({
+        status: 'red',
+        cause: containing(away),
+        next: 'let ZITADEL_ISSUER_URL lead to a provider that answers here',
+      });
+    for (const name of ['login-v2', 'zitadel-instance', 'pat-age', 'admin-mfa'])
+      expect(results[name]?.next, name).toBe('sallyport doctor --only zitadel-token');
+  });
+
   it('calls what is set and malformed red, in each check that reads it and in no other', async () => {
     const broken = {
       REDIS_URL: 'nonsense',
@@ -45,14 +65,15 @@ describe('sallyport doctor', () => {
   });
 
   it('prints one line for each check without --json, with the next command', async () => {
-    const { code, stdout } = await sallyport(
+    const { code, stdout, stderr } = await sallyport(
       { REDIS_URL: 'redis://127.0.0.1:1' },
       'doctor',
       '--only',
       'redis',
     );
     expect(code).toBe(1);
-    expect(stdout.split('\n')[0]).toMatch(/^red +redis +the counter store: ECONNREFUSED.* -> start Redis/);
+    expect(stdout).toMatch(/^red +redis +the counter store: ECONNREFUSED.* -> start Redis.*\n$/);
+    expect(stderr).toContain('1 checks: 0 green, 0 yellow, 1 red, 0 skipped');
   });
 
   it('exits with 2 and the names for a check that does not exist', async () => {

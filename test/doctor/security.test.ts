@@ -151,6 +151,35 @@ describe('the check of network exposure', () => {
   });
 });
 
+describe('the check of versions', () => {
+  const openfga = { OPENFGA_URL: 'http://127.0.0.1:1' };
+
+  it('reads that of OpenFGA from the images of its pods, since OpenFGA names it nowhere', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-kubectl-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const images = 'ghcr.io/zitadel/zitadel:v4.20.3 registry.example.org/openfga/openfga:v1.13.0';
+    const script = `#!/bin/sh\ncase "$*" in "get pods --output=jsonpath="*" --namespace=auth") echo '${images}';; *) exit 1;; esac\n`;
+    await writeFile(join(folder, 'kubectl'), script, { mode: 0o755 });
+    const cluster = { ...openfga, KUBE_NAMESPACE: 'auth', PATH: `${folder}:${process.env['PATH'] ?? ''}` };
+    expect(await found(cluster, 'versions')).toMatchObject({
+      status: 'yellow',
+      cause: containing('openfga 1.13.0 is affected by CVE-2026-55170'),
+      next: 'update openfga to 1.18.0',
+    });
+    expect(await found({ ...cluster, KUBE_NAMESPACE: 'another' }, 'versions')).toMatchObject({
+      status: 'yellow',
+      cause: containing('the version of openfga is not known: kubectl ended with 1'),
+    });
+  });
+
+  it('says so where no cluster is named', async () => {
+    expect(await found(openfga, 'versions')).toMatchObject({
+      status: 'skipped',
+      cause: containing('OpenFGA tells its version to nobody'),
+    });
+  });
+});
+
 describe('what checks compute', () => {
   it('compares versions with ranges up to the one that is mended', () => {
     const ids = (...asked: Parameters<typeof advisoriesFor>) => advisoriesFor(...asked)?.map(({ id }) => id);

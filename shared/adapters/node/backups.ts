@@ -6,19 +6,25 @@ import type { ReadBackups } from '../../ports/backups.ts';
 
 const FOLDER = new RegExp(`^${BACKUP_KIND}-\\d{14}$`);
 
-/** Reads no more than the manifest of the newest. Node only. */
+/** Reads no more than the manifest of the newest, and of those before a restore that are newer. Node only. */
 export const readBackups: ReadBackups = (folder) => {
   if (!existsSync(folder)) return null;
   const names = readdirSync(folder)
     .filter((name) => FOLDER.test(name))
     .sort()
     .reverse();
-  const whole = names.find((name) => existsSync(join(folder, name, MANIFEST_FILE)));
-  const head = whole === undefined ? undefined : parsed(join(folder, whole, MANIFEST_FILE), BackupHead);
+  const whole = names.filter((name) => existsSync(join(folder, name, MANIFEST_FILE)));
+  let newest: Date | null = null;
+  for (const name of whole) {
+    const head = parsed(join(folder, name, MANIFEST_FILE), BackupHead);
+    if (head?.purpose !== undefined) continue;
+    newest = head === undefined ? null : new Date(head.at);
+    break;
+  }
   const proof = parsed(join(folder, PROOF_FILE), Proof);
   return {
-    newest: head === undefined ? null : new Date(head.at),
-    incomplete: names.length > 0 && names[0] !== whole,
+    newest,
+    incomplete: names.length > 0 && names[0] !== whole[0],
     proven: proof === undefined ? null : new Date(proof.at),
   };
 };
