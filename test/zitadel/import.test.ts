@@ -136,7 +136,7 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     expect((await ground.databases()).filter((each) => each === name)).toHaveLength(1);
   });
 
-  it('needs no superuser: a role that may create databases, read, and act as the owner', async () => {
+  it('needs no superuser, but a role that may create databases, read, and act as the owner; `recover` takes the newest of its database', async () => {
     await ground.query(
       'create role import_operator login createdb; grant zitadel, pg_read_all_data to import_operator',
     );
@@ -144,7 +144,8 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     const variables = { ...ground.variables(), ZITADEL_DATABASE_URL: url };
     const { code, stderr } = await ground.import(variables, await ground.dump('custom', NEW), '--yes');
     expect(code, stderr).toBe(0);
-    const back = await ground.import(variables, 'recover', '--yes');
+    await ground.import(ground.variables('zitadel_other'), await ground.dump('custom', NEW), '--yes');
+    const back = await ground.import(ground.variables(), 'recover', '--yes');
     expect(back.code, back.stderr).toBe(0);
     expect(await ground.people()).toBe('old-1,old-2');
   });

@@ -1,7 +1,7 @@
 import { Failure } from '../../failure.ts';
 import { listRuns, readRun, type Entry } from '../../journal.ts';
 import { note } from '../../terminal.ts';
-import { IMPORT, RUN, RunFacts } from './run.ts';
+import { IMPORT, isSameDatabase, RUN, RunFacts } from './run.ts';
 import { dropDatabase, findDatabase, type Server } from './server.ts';
 import { RECOVER, STEPS, SWAP, type Step } from './steps.ts';
 
@@ -24,7 +24,9 @@ export function earlierRuns(backupDir: string, { shown }: Pick<Server, 'shown'>)
     .flatMap((run) => {
       const entries = readRun(place, run);
       const facts = RunFacts.safeParse(entries.find(({ step }) => step === RUN)?.facts);
-      return facts.success && facts.data.server === shown ? [describe(run, facts.data, entries)] : [];
+      return facts.success && isSameDatabase(facts.data.server, shown)
+        ? [describe(run, facts.data, entries)]
+        : [];
     });
 }
 
@@ -40,6 +42,20 @@ function describe(run: string, facts: RunFacts, entries: readonly Entry[]): Earl
       ({ name, does }) => ({ name, does }),
     ),
   };
+}
+
+/** The run that was asked for, else the newest one into this database. Throws Failure where there is none. */
+export function chosenRun(
+  backupDir: string,
+  server: Pick<Server, 'shown'>,
+  wanted: string | undefined,
+): string {
+  const runs = listRuns({ folder: backupDir, kind: IMPORT });
+  const run = wanted ?? earlierRuns(backupDir, server)[0]?.run;
+  if (run !== undefined && runs.includes(run)) return run;
+  const what = wanted === undefined ? `import into ${server.shown}` : `import ${wanted}`;
+  const known = runs.length === 0 ? 'there is none' : `there are ${runs.join(', ')}`;
+  throw new Failure(`no ${what} in ${backupDir} (BACKUP_DIR): ${known}`);
 }
 
 /** Throws Failure while one of them has Zitadel scaled to 0: only its journal has the replicas that there were. */

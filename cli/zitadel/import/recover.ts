@@ -1,3 +1,4 @@
+import { parseDatabaseUrl } from '../../../shared/database/url.ts';
 import { OPERATIONS, type Operations } from '../../../shared/configuration/operations.ts';
 import { openKubectl } from '../../children/kubectl.ts';
 import { confirmed } from '../../confirm.ts';
@@ -8,8 +9,9 @@ import { interruption, note, print, printJson } from '../../terminal.ts';
 import { configured } from '../../variables.ts';
 import { openDump } from '../dump/source.ts';
 import { scaleDown, scaleUp } from './cluster.ts';
+import { chosenRun } from './earlier.ts';
 import { restoreInto } from './restore.ts';
-import { chosenRun, factsOf, importPlace, type Run } from './run.ts';
+import { factsOf, importPlace, isSameDatabase, type Run } from './run.ts';
 import {
   dropDatabase,
   findDatabase,
@@ -46,13 +48,13 @@ export interface OfRun {
 export async function withRun(wanted: string | undefined, work: (of: OfRun) => Promise<void>): Promise<void> {
   const config = configured(OPERATIONS);
   const url = needed(config.zitadelDatabaseUrl, DATABASE, "Zitadel's own database, as a superuser");
-  const name = chosenRun(config.backupDir, wanted);
+  const name = chosenRun(config.backupDir, parseDatabaseUrl(url), wanted);
   const journal = continueRun(importPlace(config.backupDir), name);
   try {
     const server = await openServer(url, DATABASE);
     try {
       const facts = factsOf(journal);
-      if (facts.server !== server.shown)
+      if (!isSameDatabase(facts.server, server.shown))
         throw new Failure(`import ${name} is into ${facts.server}, and ${DATABASE} leads to ${server.shown}`);
       await lockTarget(server);
       await work({ config, server, journal });

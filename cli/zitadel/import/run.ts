@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import type { Journal, JournalPlace } from '../../journal.ts';
-import { listRuns } from '../../journal.ts';
 import { openZitadel, processes } from '../../deps.ts';
 import { Failure } from '../../failure.ts';
 import type { Kubectl } from '../../children/kubectl.ts';
@@ -88,15 +87,10 @@ export function factsOf(journal: Pick<Journal, 'find' | 'run'>): RunFacts {
   throw new Failure(`the journal of import ${journal.run} ends before anything was done: begin a new one`);
 }
 
-/** The run that was asked for, else the newest one. Throws Failure where there is none. */
-export function chosenRun(backupDir: string, wanted: string | undefined): string {
-  const runs = listRuns({ folder: backupDir, kind: IMPORT });
-  const run = wanted ?? runs.at(-1);
-  if (run !== undefined && runs.includes(run)) return run;
-  const known = runs.length === 0 ? 'there is none' : `there are ${runs.join(', ')}`;
-  throw new Failure(
-    `no import ${wanted ?? ''} in ${backupDir} (BACKUP_DIR): ${known}`.replace('import  in', 'import in'),
-  );
+/** Whether both, as in `user@host:port/database`, are the same database; the role may be another. */
+export function isSameDatabase(one: string, other: string): boolean {
+  const place = (shown: string): string => shown.slice(shown.lastIndexOf('@') + 1);
+  return place(one) === place(other);
 }
 
 /** As the sessions of a run's children are called. */
