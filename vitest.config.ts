@@ -4,7 +4,7 @@ import { LongestFirst } from './test/support/longest-first.ts';
 const USES_HYPERDRIVE = /test\/(webhooks\/hyperdrive|contracts\/database-workerd)\.test\.ts$/;
 
 /**
- * unit: no socket, no process; the inner loop. contracts and system start servers and wait for them, so five of their
+ * unit: no socket, no process; the inner loop. contracts and system start servers and wait for them, so four of their
  * files run at a time on two cores; no test has a limit that load can reach.
  */
 export default defineConfig({
@@ -37,7 +37,7 @@ export default defineConfig({
         test: {
           name: 'contracts',
           include: ['test/contracts/**/*.test.ts'],
-          maxWorkers: 5,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
@@ -47,7 +47,7 @@ export default defineConfig({
           name: 'system',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.unit.test.ts', 'test/contracts/**', 'node_modules/**'],
-          maxWorkers: 5,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },

@@ -20,7 +20,10 @@ const OWN = [
 
 gatewaySuite(
   'every answer of the bundle itself',
-  { variables: () => ({ ALLOWED_ORIGINS: ORIGIN, LOG_REQUESTS: 'all', WEBHOOK_SIGNING_KEYS: KEY }) },
+  {
+    onEach: true,
+    variables: () => ({ ALLOWED_ORIGINS: ORIGIN, LOG_REQUESTS: 'all', WEBHOOK_SIGNING_KEYS: KEY }),
+  },
   (stage) => {
     it.each(OWN)(
       '%s %s has the request id of its caller, a line and a count',

@@ -26,63 +26,69 @@ const counted = async (stage: Stage, code: string): Promise<number> => {
     .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 };
 
-gatewaySuite('a head that is too large', { variables: () => ({ ALLOWED_ORIGINS: APP }) }, (stage) => {
-  it('17 KB of cookies: 431 that names the limit, with the id and the CORS fields of the caller', async () => {
-    const before = await counted(stage, 'headers_too_large');
-    const answer = await stage.gateway.fetch('/public/x', {
-      headers: { cookie: COOKIES, origin: APP, 'x-request-id': 'cookies-0001' },
+gatewaySuite(
+  'a head that is too large',
+  { onEach: true, variables: () => ({ ALLOWED_ORIGINS: APP }) },
+  (stage) => {
+    it('17 KB of cookies: 431 that names the limit, with the id and the CORS fields of the caller', async () => {
+      const before = await counted(stage, 'headers_too_large');
+      const answer = await stage.gateway.fetch('/public/x', {
+        headers: { cookie: COOKIES, origin: APP, 'x-request-id': 'cookies-0001' },
+      });
+      expect(answer.headers.get('access-control-allow-origin')).toBe(APP);
+      expect(answer.headers.get('x-request-id')).toBe('cookies-0001');
+      const problem = await expectRefusal(answer, 'headers_too_large');
+      expect(problem.detail).toMatch(
+        /^The header fields have 17\d{3} bytes; at most 16384 \(16 KiB\) are taken\.$/,
+      );
+      expect(stage.upstream.requests).toEqual([]);
+      expect(await counted(stage, 'headers_too_large')).toBe(before + 1);
+      await expect
+        .poll(() => logged(stage, 'cookies-0001'))
+        .toMatchObject({ status: 431, code: 'headers_too_large', method: 'GET' });
     });
-    expect(answer.headers.get('access-control-allow-origin')).toBe(APP);
-    expect(answer.headers.get('x-request-id')).toBe('cookies-0001');
-    const problem = await expectRefusal(answer, 'headers_too_large');
-    expect(problem.detail).toMatch(
-      /^The header fields have 17\d{3} bytes; at most 16384 \(16 KiB\) are taken\.$/,
-    );
-    expect(stage.upstream.requests).toEqual([]);
-    expect(await counted(stage, 'headers_too_large')).toBe(before + 1);
-    await expect
-      .poll(() => logged(stage, 'cookies-0001'))
-      .toMatchObject({ status: 431, code: 'headers_too_large', method: 'GET' });
-  });
 
-  it('15 KB of cookies pass', async () => {
-    const answer = await stage.gateway.fetch('/public/x', { headers: { cookie: 'c=' + 'x'.repeat(15_000) } });
-    expect(answer.status).toBe(200);
-  });
-
-  it('a token of 12 KB of claims: 401 that names the limit of a token', async () => {
-    const authorization = await stage.bearer({ bulk: 'x'.repeat(9_000) });
-    const sent = stage.gateway.fetch('/me', { headers: { authorization } });
-    const { detail } = await expectStopped(sent, 'invalid_token', stage.upstream);
-    const bytes = authorization.length - 'Bearer '.length;
-    expect(detail).toBe(`The token has ${bytes} bytes; at most 8192 are taken.`);
-  });
-
-  it('a target over 16 KiB is named as such', async () => {
-    const { detail } = await expectStopped(
-      stage.gateway.fetch(`/public/${'x'.repeat(17_000)}`),
-      'headers_too_large',
-      stage.upstream,
-    );
-    expect(detail).toBe('The request target has 17008 bytes; at most 16384 (16 KiB) are taken.');
-  });
-
-  it('the bundle’s own routes take no more', async () => {
-    const answer = await stage.gateway.fetch('/health', { headers: { cookie: COOKIES } });
-    await expectRefusal(answer, 'headers_too_large');
-  });
-
-  it('a malformed request has the CORS fields and the id of the caller too', async () => {
-    const answer = await stage.gateway.fetch('/public/x', {
-      headers: { host: 'a b', origin: APP, 'x-request-id': 'malformed-0001' },
+    it('15 KB of cookies pass', async () => {
+      const answer = await stage.gateway.fetch('/public/x', {
+        headers: { cookie: 'c=' + 'x'.repeat(15_000) },
+      });
+      expect(answer.status).toBe(200);
     });
-    // workerd refuses such a Host by itself, or has replaced it.
-    if (stage.runtime !== 'node') return;
-    expect(answer.headers.get('access-control-allow-origin')).toBe(APP);
-    const problem = await expectRefusal(answer, 'invalid_request');
-    expect(problem.request_id).toBe('malformed-0001');
-  });
-});
+
+    it('a token of 12 KB of claims: 401 that names the limit of a token', async () => {
+      const authorization = await stage.bearer({ bulk: 'x'.repeat(9_000) });
+      const sent = stage.gateway.fetch('/me', { headers: { authorization } });
+      const { detail } = await expectStopped(sent, 'invalid_token', stage.upstream);
+      const bytes = authorization.length - 'Bearer '.length;
+      expect(detail).toBe(`The token has ${bytes} bytes; at most 8192 are taken.`);
+    });
+
+    it('a target over 16 KiB is named as such', async () => {
+      const { detail } = await expectStopped(
+        stage.gateway.fetch(`/public/${'x'.repeat(17_000)}`),
+        'headers_too_large',
+        stage.upstream,
+      );
+      expect(detail).toBe('The request target has 17008 bytes; at most 16384 (16 KiB) are taken.');
+    });
+
+    it('the bundle’s own routes take no more', async () => {
+      const answer = await stage.gateway.fetch('/health', { headers: { cookie: COOKIES } });
+      await expectRefusal(answer, 'headers_too_large');
+    });
+
+    it('a malformed request has the CORS fields and the id of the caller too', async () => {
+      const answer = await stage.gateway.fetch('/public/x', {
+        headers: { host: 'a b', origin: APP, 'x-request-id': 'malformed-0001' },
+      });
+      // workerd refuses such a Host by itself, or has replaced it.
+      if (stage.runtime !== 'node') return;
+      expect(answer.headers.get('access-control-allow-origin')).toBe(APP);
+      const problem = await expectRefusal(answer, 'invalid_request');
+      expect(problem.request_id).toBe('malformed-0001');
+    });
+  },
+);
 
 gatewaySuite(
   'a head that is too large for the parser',

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { expectStopped } from '../support/refusal.ts';
 import { gatewaySuite } from '../support/suite.ts';
 
-gatewaySuite('a path is judged as it is forwarded', {}, (stage) => {
+gatewaySuite('a path is judged as it is forwarded', { onEach: true }, (stage) => {
   it.each([
     ['encoded slash', '/public/..%2fadmin/x'],
     ['encoded slash in capitals', '/public/..%2Fadmin/x'],

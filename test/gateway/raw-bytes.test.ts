@@ -23,7 +23,7 @@ function firstAnswer(text: string): Response {
 
 const targets = (stage: Stage): string[] => stage.upstream.requests.map(({ target }) => target);
 
-gatewaySuite('bytes that servers read in two ways', { on: SOCKETS }, (stage) => {
+gatewaySuite('bytes that servers read in two ways', { on: SOCKETS, onEach: true }, (stage) => {
   it.each([
     [
       'Content-Length beside Transfer-Encoding',

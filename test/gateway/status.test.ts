@@ -210,7 +210,7 @@ gatewaySuite(
 
 const EVERYTHING = [{ path: '/*rest', method: '*', feature: 'public_access' }];
 
-gatewaySuite('own routes win over a rule for everything', { rules: EVERYTHING }, (stage) => {
+gatewaySuite('own routes win over a rule for everything', { rules: EVERYTHING, onEach: true }, (stage) => {
   it.each(['/%68ealth', '/webhooks/%7Aitadel', '/.well-known/sallyport/jwks%2Ejson'])(
     '%s is not forwarded',
     async (target) => {

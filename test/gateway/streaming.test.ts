@@ -21,7 +21,7 @@ const MIB = 1024 * 1024;
 
 gatewaySuite(
   'bodies stream both ways',
-  { on: SOCKETS, variables: () => ({ MAX_BODY_BYTES: String(1024 * MIB) }) },
+  { on: SOCKETS, onEach: true, variables: () => ({ MAX_BODY_BYTES: String(1024 * MIB) }) },
   (stage) => {
     it('the upstream reads the first bytes before the client has sent the last', async () => {
       const arriving = caught(stage, '/public/up');

@@ -112,7 +112,7 @@ async function statusOf(stage: Stage, ...lines: string[]): Promise<number> {
 
 gatewaySuite(
   'field lines that come twice are read alike by every runtime',
-  { on: SOCKETS, rules: RULES, variables: () => ({ ALLOWED_ORIGINS: APP }) },
+  { on: SOCKETS, onEach: true, rules: RULES, variables: () => ({ ALLOWED_ORIGINS: APP }) },
   (stage) => {
     it('cookies of several lines are one list', async () => {
       const cookie = `sid=${await tokenOf(stage)}`;

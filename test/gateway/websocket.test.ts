@@ -19,7 +19,7 @@ const refusedWith = (socket: WebSocket): Promise<number> =>
     });
   });
 
-gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS }, (stage) => {
+gatewaySuite('WebSocket upgrades pass, once they are allowed', { on: SOCKETS, onEach: true }, (stage) => {
   it('messages pass both ways, text and binary', async () => {
     const socket = dial(stage, '/ws/echo?room=1', { authorization: await stage.bearer() });
     await once(socket, 'open');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayVariables, RunningGateway, Runtime } from './gateway/runtime.ts';
-import { RUNTIMES } from './gateway/runtimes.ts';
+import { inTurn, RUNTIMES } from './gateway/runtimes.ts';
 import { openWorld, type World, type WorldOptions } from './world.ts';
 
 /** What a suite's tests reach for; filled before the first of them runs. */
@@ -11,16 +11,18 @@ export interface Stage extends World {
 
 export interface SuiteOptions extends WorldOptions {
   readonly on?: readonly Runtime[];
+  /** In the small form too: what it promises is not alike in all of them. */
+  readonly onEach?: boolean;
   /** Changes to the world before the gateway starts in it. */
   readonly before?: (world: World) => void | Promise<void>;
   /** Over those of the world. */
   readonly variables?: (world: World) => GatewayVariables;
 }
 
-/** One world and one gateway per runtime, started once for all tests of `define`. */
+/** One world and one gateway per runtime, started once for all tests of `define`. In the small form on one runtime, unless `onEach`. */
 export function gatewaySuite(name: string, options: SuiteOptions, define: (stage: Stage) => void): void {
-  const { on = RUNTIMES, before, variables, ...worldOptions } = options;
-  const runtimes = on.map((runtime) => [runtime.name, runtime] as const);
+  const { on = RUNTIMES, onEach = false, before, variables, ...worldOptions } = options;
+  const runtimes = (onEach ? on : inTurn(name, on)).map((runtime) => [runtime.name, runtime] as const);
   describe.each(runtimes)(`${name} (%s)`, (_name, runtime) => {
     const stage = { runtime: runtime.name } as { -readonly [Key in keyof Stage]: Stage[Key] };
     let open = false;
