@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts';
+import { environment } from '../terminal.ts';
 
 /** How children of PostgreSQL reach a database: libpq's variables, so that no password is in an argument. */
 export type PostgresVariables = Readonly<Record<string, string>>;
@@ -39,6 +40,8 @@ export function postgresVariables(url: string, variable: string, reached: Reache
   take('PGHOST', decodeURIComponent(parsed.hostname).replace(/^\[|\]$/g, ''));
   take('PGPORT', parsed.port);
   take('PGUSER', decodeURIComponent(parsed.username));
+  // As our own sessions do it, where the URL has none.
+  take('PGPASSWORD', environment['PGPASSWORD'] ?? '');
   take('PGPASSWORD', decodeURIComponent(parsed.password));
   for (const [parameter, value] of parsed.searchParams) {
     const name = PARAMETERS[parameter];

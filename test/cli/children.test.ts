@@ -157,6 +157,11 @@ describe('a child process', () => {
       PGAPPNAME: 'a',
       LC_MESSAGES: 'C',
     });
+    takeVariables({ PGPASSWORD: 'of-the-environment' });
+    expect(postgresVariables('postgres://db/zitadel', 'X', { applicationName: 'a' })).toMatchObject({
+      PGPASSWORD: 'of-the-environment',
+    });
+    Reflect.deleteProperty(process.env, 'PGPASSWORD');
     expect(() => postgresVariables('mysql', 'X', { applicationName: 'a' })).toThrow(
       'X is not a postgres:// URL',
     );

@@ -3,12 +3,13 @@ import { DatabaseError, identifier, sql } from '../../../shared/ports/database.t
 import type { DatabaseSession } from '../../../shared/database/session.ts';
 import { withDatabase } from '../../children/postgres.ts';
 import { openSession } from '../../deps.ts';
+import { interruption } from '../../terminal.ts';
 import { Failure } from '../../failure.ts';
 import { serverFailure, type Server } from './server.ts';
 
 export type Reads = Pick<DatabaseSession, 'query'>;
 
-/** Runs `work` on another database of the server, in a session of its own. Throws Failure where the server is away or refuses. */
+/** Runs `work` on another database of the server, in a session of its own; Ctrl-C cancels its running statement. Throws Failure where the server is away or refuses. */
 export async function withDatabaseOf<T>(
   server: Server,
   name: string,
@@ -16,9 +17,15 @@ export async function withDatabaseOf<T>(
 ): Promise<T> {
   try {
     const session = await openSession(withDatabase(server.url, name));
+    const signal = interruption();
+    const cancel = (): void => {
+      session.cancel().catch(() => undefined);
+    };
+    signal.addEventListener('abort', cancel);
     try {
       return await work(session);
     } finally {
+      signal.removeEventListener('abort', cancel);
       await session.close().catch(() => undefined);
     }
   } catch (error) {
