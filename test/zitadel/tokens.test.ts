@@ -45,6 +45,8 @@ let operator: z.output<typeof Made>;
 let gateway: z.output<typeof Made>;
 let login: z.output<typeof Made>;
 let now = Date.now();
+/** Called with every request that no test sends; what it returns is the answer. */
+let onRequest: (request: Request) => Promise<Response | undefined>;
 /** Called with every request that writes, before it is carried out; what it returns is the answer. */
 let onWrite: (carryOut: () => Promise<Response>) => Promise<Response | undefined>;
 
@@ -52,6 +54,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tokens-'));
   now = Date.now() - 100 * DAY_MS;
   onWrite = () => Promise.resolve(undefined);
+  onRequest = () => Promise.resolve(undefined);
   zitadel = await startZitadel({ clock: { now: () => now }, intercept });
   operator = await account('operator', 'IAM_OWNER');
   gateway = await account('gateway');
@@ -67,6 +70,10 @@ afterEach(async () => {
 
 async function intercept(request: Request): Promise<Response | undefined> {
   const { pathname } = new URL(request.url);
+  if (!request.headers.has(FORWARDED)) {
+    const old = await onRequest(request);
+    if (old !== undefined) return old;
+  }
   const writes = request.method !== 'GET' && /\/(?:pats|keys|metadata)(?:\/\d+)?$/.test(pathname);
   if (!writes || request.headers.has(FORWARDED)) return undefined;
   const body = await request.clone().text();
@@ -148,6 +155,46 @@ async function there(user: string): Promise<{ readonly pats: string[]; readonly 
   };
   return { pats: await ids('pats'), keys: await ids('keys') };
 }
+
+/** What the management API makes of a call, by what the stand-in has. */
+async function asBefore({
+  method,
+  user,
+  kind,
+  rest,
+  body,
+}: Readonly<Record<'method' | 'user' | 'kind' | 'rest', string>> & { readonly body: unknown }) {
+  const key = rest.slice(1);
+  if (rest === '/_search') {
+    const answer = await call('POST', `/v2/users/${kind}/search`, {
+      filters: [{ userIdFilter: { id: user } }],
+    });
+    const { result } = Results.parse(await answer.json());
+    return Response.json({
+      result: result.map(({ id, creationDate, expirationDate }) => ({
+        ...{ id, expirationDate, details: { creationDate } },
+      })),
+    });
+  }
+  if (kind === 'metadata' && method === 'DELETE')
+    return call('DELETE', `/v2/users/${user}/metadata?keys=${key}`);
+  if (kind === 'metadata')
+    return call('POST', `/v2/users/${user}/metadata`, {
+      metadata: [{ key, value: z.object({ value: z.string() }).parse(body).value }],
+    });
+  const answer = await call(method, `/v2/users/${user}/${kind}${rest}`, Object(body) as object);
+  if (kind === 'pats' || method === 'DELETE') return answer;
+  const { keyId, keyContent } = z
+    .object({ keyId: z.string(), keyContent: z.string() })
+    .parse(await answer.json());
+  return Response.json({ keyId, keyDetails: keyContent });
+}
+
+const Results = z.object({
+  result: z
+    .array(z.object({ id: z.string(), creationDate: z.string(), expirationDate: z.string() }))
+    .default([]),
+});
 
 describe('sallyport zitadel tokens', () => {
   it('lists tokens and keys with age, expiry and rights, and which one is in use', async () => {
@@ -239,6 +286,42 @@ describe('sallyport zitadel tokens', () => {
     expect(await finishRotations(api, new Date(), false)).toEqual({ removed: old, stopped: null });
     expect([await works(gateway.token), await works(login.token)]).toEqual([false, true]);
     expect((await finished()).kept.map(({ id }) => id)).toEqual([operator.tokenId, login.tokenId]);
+  });
+
+  it('rotates and finishes by the management API where a release has no calls of its own for tokens', async () => {
+    const sent = new Set<string>();
+    onRequest = async (request) => {
+      const { pathname } = new URL(request.url);
+      const body =
+        request.method === 'DELETE'
+          ? undefined
+          : await request
+              .clone()
+              .json()
+              .catch(() => ({}));
+      const isNew = /^\/v2\/users\/(?:(?:pats|keys)\/search|[^/]+\/(?:pats|keys|metadata))/.test(pathname);
+      if (isNew || pathname.endsWith('/ListAdministrators'))
+        return Response.json({ code: 5, message: 'Not Found' }, { status: 404 });
+      const [, user = '', kind = '', rest = ''] =
+        /^\/management\/v1\/users\/([^/]+)\/(pats|keys|metadata)(\/.*)?$/.exec(pathname) ?? [];
+      if (user === '') return undefined;
+      sent.add(`${request.method} ${kind} ${rest.replace(/\d{6,}/, 'ID')}`);
+      return asBefore({ method: request.method, user, kind, rest, body });
+    };
+    const { rotated: made } = await rotated();
+    expect(made.map(({ variable }) => variable)).toEqual(['ZITADEL_PAT_GATEWAY', 'ZITADEL_KEY_GATEWAY']);
+    expect(await works(kept()['ZITADEL_PAT_GATEWAY'] ?? '')).toBe(true);
+    expect((await finished(['--grace', '0d'])).removed.map(({ id }) => id)).toEqual(made.map(({ id }) => id));
+    expect([...sent].sort()).toEqual([
+      'DELETE keys /ID',
+      'DELETE metadata /sallyport.rotations',
+      'DELETE pats /ID',
+      'POST keys ',
+      'POST keys /_search',
+      'POST metadata /sallyport.rotations',
+      'POST pats ',
+      'POST pats /_search',
+    ]);
   });
 
   it('without a client that may ask leaves out every token of its own account', async () => {
