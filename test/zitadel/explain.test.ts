@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { explain, type Explanation, type ExplainOptions } from '../../cli/zitadel/names/explain.ts';
 import { explanationJson } from '../../cli/zitadel/names/print.ts';
 import { sallyport } from '../support/sallyport.ts';
+import { withZitadelDatabase } from '../../cli/zitadel/database/open.ts';
 import { madeZitadel, type MadeZitadel } from './made.ts';
+import { silentProxy } from './silent-proxy.ts';
 
 let zitadel: MadeZitadel;
 
@@ -232,6 +234,18 @@ describe('Login v2', () => {
     expect((await ask('Ann')).login).toBe('v2');
     await zitadel.run('delete from projections.instance_features5');
     expect((await ask('Ann')).login).toBe('v1');
+  });
+});
+
+describe('a server that stalls', () => {
+  it('is waited for no longer than its statements may take, and keeps no process alive', async () => {
+    const proxy = await silentProxy(zitadel.url, 'pg_catalog.pg_class');
+    const opening = { database: proxy.url, statementTimeoutMs: 100, graceMs: 100 };
+    await expect(withZitadelDatabase(opening, () => Promise.resolve())).rejects.toThrow(
+      /127\.0\.0\.1:\d+\/.*no answer for 1 s/,
+    );
+    await proxy.ended;
+    await proxy.close();
   });
 });
 

@@ -23,11 +23,14 @@ export interface Opening {
   readonly database?: string | undefined;
   /** What names it in errors; default: --database, or the variable. */
   readonly source?: string;
-  /** Bound on each statement. Default 60 s. */
+  /** Bound on each statement, which the server keeps. Default 60 s. */
   readonly statementTimeoutMs?: number;
+  /** How much later an answer is waited for: a server that stalls keeps no bound. Default 10 s. */
+  readonly graceMs?: number;
 }
 
 const STATEMENT_TIMEOUT_MS = 60_000;
+const GRACE_MS = 10_000;
 
 /**
  * Runs `work` on Zitadel's database in one read-only transaction, so that all it reads fits together and a pooler may be in between.
@@ -37,7 +40,7 @@ export async function withZitadelDatabase<T>(
   opening: Opening,
   work: (zitadel: ZitadelDatabase) => Promise<T>,
 ): Promise<T> {
-  const { database, statementTimeoutMs = STATEMENT_TIMEOUT_MS } = opening;
+  const { database, statementTimeoutMs = STATEMENT_TIMEOUT_MS, graceMs = GRACE_MS } = opening;
   const source = opening.source ?? (database === undefined ? 'ZITADEL_DATABASE_URL' : '--database');
   const url = database ?? urlOfVariable();
   const shown = shownOf(url, source);
@@ -48,15 +51,39 @@ export async function withZitadelDatabase<T>(
   };
   signal.addEventListener('abort', cancel);
   try {
-    return await orFailure(reading(session, shown, statementTimeoutMs, work), shown, source);
+    const bounded = boundedSession(session, statementTimeoutMs + graceMs);
+    return await orFailure(reading(bounded, shown, statementTimeoutMs, work), shown, source);
   } finally {
     signal.removeEventListener('abort', cancel);
     await session.close().catch(() => undefined);
   }
 }
 
+type Bounded = Pick<DatabaseSession, 'query' | 'script'>;
+
+/** Rejects where an answer does not come in time; closing the session then cuts the connection. */
+function boundedSession(session: DatabaseSession, ms: number): Bounded {
+  const inTime = async <T>(work: Promise<T>): Promise<T> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new DatabaseUnavailable(`no answer for ${Math.ceil(ms / 1_000)} s`));
+      }, ms);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  return {
+    query: (statement, row) => inTime(session.query(statement, row)),
+    script: (text) => inTime(session.script(text)),
+  };
+}
+
 async function reading<T>(
-  session: DatabaseSession,
+  session: Bounded,
   shown: string,
   statementTimeoutMs: number,
   work: (zitadel: ZitadelDatabase) => Promise<T>,

@@ -20,7 +20,13 @@ export const openPgSession: OpenSession = async (url) => {
   // The running statement rejects anyway; without a listener a lost connection would end the process.
   client.on('error', () => undefined);
   await guarded(() => client.connect());
-  await guarded(() => setUp(client, 0));
+  // A server may fall silent behind its greeting; ending the client cuts what it waits for.
+  const late = setTimeout(() => void client.end(), CONNECT_TIMEOUT_MS);
+  try {
+    await guarded(() => setUp(client, 0));
+  } finally {
+    clearTimeout(late);
+  }
   return sessionOf(client, () => new Client(connection));
 };
 
