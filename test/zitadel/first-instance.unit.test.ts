@@ -203,7 +203,7 @@ env:
     expect(faults.map(({ line, message }) => `${line} ${message}`)).toEqual([
       '2 masterkey and masterkeySecretName are both set: keep one of them',
       '2 the masterkey has 34 bytes, and Zitadel takes 32 alone',
-      '9 no token of a service account is made for FirstInstance.PatPath without FIRSTINSTANCE_ORG_MACHINE_PAT_EXPIRATIONDATE and FIRSTINSTANCE_ORG_MACHINE_MACHINE_USERNAME',
+      '9 no token of a service account is made for FirstInstance.PatPath without FirstInstance.Org.Machine.Pat.ExpirationDate and FirstInstance.Org.Machine.Machine.UserName',
       '12 FirstInstance.Org.Human.Email is ignored: the address is FirstInstance.Org.Human.Email.Address',
     ]);
   });
@@ -224,7 +224,7 @@ data:
   masterkey: ${Buffer.from('short').toString('base64')}
 `;
     expect(await faultsIn({ 'zitadel.yaml': manifest })).toEqual([
-      'zitadel.yaml:6 ExternalDomian is no setting of Zitadel: is Externaldomain meant?',
+      'zitadel.yaml:6 ExternalDomian is no setting of Zitadel: is ExternalDomain meant?',
       'zitadel.yaml:7 ExternalSecure is neither true nor false',
       'zitadel.yaml:13 the masterkey has 5 bytes, and Zitadel takes 32 alone',
     ]);
@@ -367,6 +367,11 @@ describe('each fault', () => {
         'FIRSTINSTANCE_ORG_LOGINCLIENT_PAT_EXPIRATIONDATE=2026-01-01T00:00:00Z',
       ],
       [/^\.env:3 .* is in the past$/],
+    ],
+    [
+      'a key that has expired',
+      ['FIRSTINSTANCE_ORG_MACHINE_MACHINEKEY_EXPIRATIONDATE=2026-01-01T00:00:00Z'],
+      [/^\.env:1 .* is in the past$/],
     ],
     [
       'an organisation without a letter',

@@ -17,6 +17,7 @@ export function faultsOf(values: Values, named: readonly Setting[], now: Date): 
     masterkey,
     external,
     machines,
+    machineKey,
   ];
   const skipped = values.flag(SKIP) === true;
   return [
@@ -46,11 +47,15 @@ function unknown({ written, of }: Setting, meant: string | undefined): string {
   return `${written} is no setting of Zitadel: is ${of === 'variable' ? `ZITADEL_${meant}` : nested(meant)} meant?`;
 }
 
-/** As in a file, where case plays no part: Org.Name for ORG_NAME. */
+/** Words of several words, as files have them. */
+const COMPOUND =
+  /(?<=^(?:First|Default|External|User|Login|Domain|Pat|Expiration|Email|Org|Machine|Must))[a-z]/;
+
+/** As in a file, where case plays no part: FirstInstance.Org.Name for FIRSTINSTANCE_ORG_NAME. */
 function nested(key: string): string {
   return key
     .split('_')
-    .map((word) => word.slice(0, 1) + word.slice(1).toLowerCase())
+    .map((word) => (word.slice(0, 1) + word.slice(1).toLowerCase()).replace(COMPOUND, (c) => c.toUpperCase()))
     .join('.');
 }
 
@@ -195,7 +200,7 @@ function machines(values: Values, now: Date): Fault[] {
     ];
     const name = `FIRSTINSTANCE_ORG_${account}_MACHINE_USERNAME`;
     const lacking = [...(expiry === '' ? [key] : []), ...(values.text(name) === '' ? [name] : [])];
-    const shown = (each: string): string => (written?.of === 'file' ? each : `ZITADEL_${each}`);
+    const shown = (each: string): string => (written?.of === 'file' ? nested(each) : `ZITADEL_${each}`);
     const unmade =
       written === undefined || written.value === '' || lacking.length === 0
         ? []
@@ -208,6 +213,14 @@ function machines(values: Values, now: Date): Fault[] {
     if (setting === undefined || expiry === null || expiry === '') return unmade;
     return [...unmade, ...expiryFaults(setting, expiry, now)];
   });
+}
+
+const KEY_EXPIRY = 'FIRSTINSTANCE_ORG_MACHINE_MACHINEKEY_EXPIRATIONDATE';
+
+function machineKey(values: Values, now: Date): Fault[] {
+  const setting = values.setting(KEY_EXPIRY);
+  if (setting === undefined || setting.value === null || setting.value === '') return [];
+  return expiryFaults(setting, setting.value, now);
 }
 
 const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
