@@ -4,7 +4,7 @@ import type { DatabaseSession } from '../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { sql } from '../../shared/ports/database.ts';
 import { readChild } from '../children/child.ts';
-import { postgresVariables, withDatabase } from '../children/postgres.ts';
+import { connectionTo, databaseOf, postgresVariables, withDatabase } from '../children/postgres.ts';
 import { postgresProgram } from '../children/programs.ts';
 import { openSession } from '../deps.ts';
 import { Failure } from '../failure.ts';
@@ -26,6 +26,8 @@ export const APPLICATION = 'sallyport backup';
 /** For the longest dump or restore of one database. */
 export const LONGEST_MS = 24 * 3_600_000;
 const LOCK_WAIT = '60s';
+/** pg_dump reads the catalogue for seconds, waits for a lock for a minute, and writes from then on. */
+const STALL_MS = 600_000;
 
 export const shownOf = ({ url }: Pick<Target, 'url'>): string => parseDatabaseUrl(url).shown;
 
@@ -114,9 +116,11 @@ export function dumpDatabase(
           `--snapshot=${snapshot}`,
           `--lock-wait-timeout=${LOCK_WAIT}`,
           '--no-password',
+          `--dbname=${connectionTo(databaseOf(target.url))}`,
         ],
         variables: postgresVariables(target.url, target.variable, { applicationName: APPLICATION }),
         timeoutMs: LONGEST_MS,
+        stallMs: STALL_MS,
         signal: interruption(),
         log,
         onStart,
@@ -130,7 +134,8 @@ export function dumpDatabase(
     dumping.catch(() => {
       failed.push('dump');
       counting.abort();
-      session.cancel().catch(() => undefined);
+      // A server that does not answer cancels nothing.
+      session.cancel().catch(() => session.close().catch(() => undefined));
     });
     // A transaction that fails takes its snapshot along, which the dump may not have begun to read: its own fault would say less.
     counts.catch(() => failed.push('counts'));

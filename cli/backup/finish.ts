@@ -105,14 +105,17 @@ async function take({ swapped, dropped }: Left, journal: Journal, waitMs: number
   if (!ended) journal.record(ENDED, 'done', { taken_back: true });
 }
 
+const NEXT = 'sallyport doctor';
+
 function report({ swapped, dropped }: Left, run: string, { json, dryRun = false }: FinishCommand): void {
   const names = dropped.map(({ database }) => database);
   const back = swapped.map(({ database }) => database);
   if (json === true) {
-    printJson({ run, put_back: back, dropped: names, dry_run: dryRun });
+    printJson({ run, put_back: back, dropped: names, dry_run: dryRun, next: NEXT });
     return;
   }
   if (names.length === 0) note(`restore ${run} has left nothing behind`);
   for (const name of back) print(dryRun ? `would put the former ${name} back` : `the former ${name} is back`);
   for (const name of names) print(dryRun ? `would drop ${name}` : `dropped ${name}`);
+  if (!dryRun) note(`next: ${NEXT}`);
 }

@@ -35,15 +35,25 @@ export interface CutOff {
 
 /** The newest restore that did something and did not end. Throws Failure for one that is being taken back. */
 export function cutOffRestore(place: JournalPlace): CutOff | undefined {
-  for (const run of listRuns(place).toReversed()) {
+  const cutOff = unfinished(place).at(-1);
+  if (cutOff !== undefined && readRun(place, cutOff.run).some(({ step }) => step === TAKEN_BACK))
+    throw new Failure(
+      `restore ${cutOff.run} is being taken back: \`sallyport backup finish ${cutOff.run}\` goes on`,
+    );
+  return cutOff;
+}
+
+function unfinished(place: JournalPlace): readonly CutOff[] {
+  return listRuns(place).flatMap((run) => {
     const entries = readRun(place, run);
     const { data: begun } = Begun.safeParse(entries.find(({ step }) => step === RUN)?.facts);
-    if (begun === undefined || entries.some(({ step }) => step === ENDED)) continue;
-    if (entries.some(({ step }) => step === TAKEN_BACK))
-      throw new Failure(`restore ${run} is being taken back: \`sallyport backup finish ${run}\` goes on`);
-    return { run, begun };
-  }
-  return undefined;
+    return begun === undefined || entries.some(({ step }) => step === ENDED) ? [] : [{ run, begun }];
+  });
+}
+
+/** Ids of the backups that restores which did not end go on with. */
+export function backupsInUse(backupDir: string): readonly string[] {
+  return unfinished(restorePlace(backupDir)).map(({ begun }) => begun.backup);
 }
 
 export function goesOnBy({ run, begun: { backup } }: CutOff): string {

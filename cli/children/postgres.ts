@@ -81,7 +81,10 @@ export function withDatabase(url: string, database: string): string {
   return changed.href;
 }
 
+/** Seconds until a server counts as gone from which nothing comes any more, where libpq would wait for hours. */
+const GONE = 'keepalives_idle=30 keepalives_interval=10 keepalives_count=6 tcp_user_timeout=90000';
+
 /** For `--dbname`: libpq takes a bare name with `=` in it for a connection string. */
 export function connectionTo(database: string): string {
-  return `dbname='${database.replaceAll(/[\\']/g, (character) => `\\${character}`)}'`;
+  return `dbname='${database.replaceAll(/[\\']/g, (character) => `\\${character}`)}' ${GONE}`;
 }

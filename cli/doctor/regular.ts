@@ -5,8 +5,6 @@ import { FEATURE_SYNC as RUNS } from '../../functions/feature-sync/runs.ts';
 import { FEATURE_SYNC } from '../../functions/feature-sync/slice.ts';
 import { readFeatureRules } from '../../functions/synced-rules.ts';
 import { textSource, type TextSource } from '../../shared/configuration/values.ts';
-import { isOn } from '../../shared/configuration/sessions.ts';
-import { writtenIn } from '../../shared/configuration/slice.ts';
 import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
 import { ALARM_TITLES, ALARMS, standingAlarms, URGENT } from '../../shared/figures/alarms.ts';
 import { sql, type Database } from '../../shared/ports/database.ts';
@@ -142,26 +140,4 @@ async function unfinished(database: Database): Promise<Finding> {
         'sallyport rules sync',
       )
     : yellow(`feature migration is under way: run ${id} is ${state}`);
-}
-
-const Refusals = z.object({ day: z.number(), before: z.number() });
-const FEW = 50;
-
-/** Refused sign-ins of a day beside the daily average of the week before. */
-export async function failedSignIns(): Promise<Finding> {
-  if (!isOn(writtenIn(environment), 'auth'))
-    throw new NotSetUp('nobody signs in here (FUNCTIONS has no auth)');
-  return withDatabase(async (database) => {
-    const [row] = await database.query(
-      sql`select count(*) filter (where at > now() - interval '1 day')::int as day,
-            (count(*) filter (where at <= now() - interval '1 day') / 7.0)::float8 as before
-          from sallyport_audit
-          where what in ('sign_in_refused', 'account_locked') and at > now() - interval '8 days'`,
-      Refusals,
-    );
-    const { day, before } = row ?? { day: 0, before: 0 };
-    const cause = `${day} sign-ins were refused within a day, ${before.toFixed(1)} a day in the week before`;
-    if (day >= 4 * FEW && day > 10 * before) return red(cause);
-    return day >= FEW && day > 3 * before ? yellow(cause) : green(cause);
-  });
 }

@@ -162,8 +162,8 @@ const SECURITY = {
     next: 'docs/doctor.md#advisories',
   },
   'failed-sign-ins': {
-    needs: 'DATABASE_URL, FUNCTIONS=auth',
-    green: 'sign-ins are refused no more often than usual',
+    needs: 'ZITADEL_SERVICE_TOKEN, or DATABASE_URL and FUNCTIONS=auth',
+    green: 'sign-ins are refused no more often than usual, by Zitadel and here',
     cause: 'somebody tries passwords, or the provider refuses people',
     next: 'sallyport audit list --what sign_in_refused --since 24h',
   },

@@ -77,8 +77,11 @@ describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)'
     expect(safety).not.toBe(id);
     const { code, stderr } = await stage.run('restore', safety, '--resume');
     expect([code, stderr]).toEqual([1, containing(`is of backup ${id}, and this is ${safety}`)]);
+    expect(await stage.run('create', '--keep', '1')).toMatchObject({ code: 0 });
     expect(await stage.run('restore', 'latest', '--resume')).toMatchObject({ code: 0 });
     expect(await stage.users()).toBe(40);
+    const [newest = ''] = stage.backups();
+    await rm(folderOf(stage, newest), { recursive: true });
     expect((await stage.json('verify', 'latest', '--checksums'))['backup']).toBe(id);
     const { at } = JSON.parse(readFileSync(`${folderOf(stage, id)}/manifest.json`, 'utf8')) as { at: string };
     expect(readBackups(stage.dir)?.newest?.toISOString()).toBe(at);

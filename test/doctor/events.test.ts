@@ -250,7 +250,7 @@ describe.skipIf(POSTGRES.missing)('checks of regular work (needs the postgresql 
   });
 
   it('failed-sign-ins is red where refusals are ten times as many as usual', async () => {
-    const auth = { ...variables, FUNCTIONS: 'auth' };
+    const auth = { ...variables, FUNCTIONS: 'auth', ZITADEL_SERVICE_TOKEN: '' };
     expect(await found(auth, 'failed-sign-ins')).toMatchObject({ status: 'green' });
     await db.database.execute(
       sql`insert into sallyport_audit (who, what, source) select 'anonymous', 'sign_in_refused', '203.0.113.7' from generate_series(1, 300)`,

@@ -4,11 +4,11 @@ import { serve, type Served } from '../support/serve.ts';
 export interface ZitadelAnswers extends Served {
   readonly token: string;
   /** Replaces an answer; undefined: this release has no such route. */
-  set(
-    route: string,
-    answer: object | { readonly status: number; readonly id: string; readonly message: string } | undefined,
-  ): void;
+  set(route: string, answer: Answer | undefined): void;
 }
+
+/** As it is, or as it comes from the body of the call. */
+type Answer = object | ((body: unknown) => object);
 
 export const DAY_MS = 86_400_000;
 const agoDays = (days: number): string => new Date(Date.now() - days * DAY_MS).toISOString();
@@ -34,10 +34,12 @@ export const refusal = (status: number, code: number, message: string, id: strin
 });
 
 export async function startZitadelAnswers(): Promise<ZitadelAnswers> {
-  const answers = new Map<string, object>();
+  const answers = new Map<string, Answer>();
   const served = await serve(0, async (request) => {
     const { pathname } = new URL(request.url);
-    const answer = answers.get(`${request.method} ${pathname}`);
+    const found = answers.get(`${request.method} ${pathname}`);
+    const answer =
+      typeof found === 'function' ? (found as (body: unknown) => object)(await request.json()) : found;
     // The pages of people ask for no token.
     const page = pathname.startsWith('/ui/');
     if (!page && request.headers.get('authorization') !== `Bearer ${TOKEN}`)
@@ -85,6 +87,7 @@ export async function startZitadelAnswers(): Promise<ZitadelAnswers> {
     'GET /v2/users/7/authentication_methods': {
       authMethodTypes: ['AUTHENTICATION_METHOD_TYPE_PASSWORD', 'AUTHENTICATION_METHOD_TYPE_TOTP'],
     },
+    'POST /admin/v1/events/_search': {},
     'GET /admin/v1/policies/login': { policy: { allowUsernamePassword: true } },
   };
   for (const [route, answer] of Object.entries(healthy)) answers.set(route, answer);

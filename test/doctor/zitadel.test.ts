@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { pat, refusal, startZitadelAnswers, type ZitadelAnswers } from './zitadel-api.ts';
+import { DAY_MS, pat, refusal, startZitadelAnswers, type ZitadelAnswers } from './zitadel-api.ts';
 import { containing, doctor, found } from './stage.ts';
 
-const ALL = ['zitadel-token', 'zitadel-instance', 'login-v2', 'pat-age', 'admin-mfa'];
+const ALL = ['zitadel-token', 'zitadel-instance', 'login-v2', 'pat-age', 'admin-mfa', 'failed-sign-ins'];
 
 describe('checks of Zitadel by its API', () => {
   let zitadel: ZitadelAnswers;
@@ -131,6 +131,33 @@ describe('checks of Zitadel by its API', () => {
     );
     zitadel.set('POST /admin/v1/members/_search', { result: [{ userId: '7', roles: ['IAM_OWNER'] }] });
     expect(await found(variables, 'admin-mfa')).toMatchObject({ status: 'green' });
+  });
+
+  it('failed-sign-ins is red where Zitadel refuses ten times as many as usual, page after page', async () => {
+    const refused = (day: number, week: number): void => {
+      const within = (count: number, from: number, ms: number): number[] =>
+        Array.from({ length: count }, (_, n) => from + (ms * (n + 1)) / (count + 2));
+      const times = [
+        ...within(week, Date.now() - 8 * DAY_MS + 60_000, 7 * DAY_MS - 120_000),
+        ...within(day, Date.now() - DAY_MS + 60_000, DAY_MS - 120_000),
+      ];
+      zitadel.set('POST /admin/v1/events/_search', (body) => {
+        const { limit, range } = body as { limit: number; range: { since: string; until: string } };
+        const inRange = times.filter((at) => at > Date.parse(range.since) && at < Date.parse(range.until));
+        return {
+          events: inRange
+            .slice(0, limit)
+            .map((at) => ({ creationDate: new Date(Math.ceil(at)).toISOString() })),
+        };
+      });
+    };
+    refused(700, 70);
+    expect(await found(variables, 'failed-sign-ins')).toMatchObject({
+      status: 'red',
+      cause: containing('700 sign-ins were refused by Zitadel within a day, 10.0 a day in the week before'),
+    });
+    refused(700, 1_750);
+    expect(await found(variables, 'failed-sign-ins')).toMatchObject({ status: 'green' });
   });
 
   it('versions is red for a Zitadel with a grave advisory, and says when it cannot tell', async () => {
