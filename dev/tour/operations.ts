@@ -5,7 +5,7 @@ export const OPERATIONS: readonly Step[] = [
   {
     title: 'The doctor looks at all that requests need: one line each, with the cause and the next command',
     command: ['doctor', '--for', 'requests'],
-    says: '0 red',
+    says: 'asks for nothing that model',
   },
   {
     title: 'and asks Zitadel whether its tokens count, and whether every event comes here',
