@@ -56,6 +56,22 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     },
   );
 
+  if (FULL)
+    it.each(['custom', 'directory'] as const)(
+      'fills large tables by several sessions (%s)',
+      async (format) => {
+        const many = { ...NEW, people: 100_000 };
+        const done = await ground.import(ground.variables(), await ground.dump(format, many), '--yes');
+        expect(done.code, done.stderr).toBe(0);
+        expect(
+          await ground.query('select count(*), count(distinct id) from projections.users14', 'zitadel'),
+        ).toBe('100000|100000');
+        const back = await ground.import(ground.variables(), 'recover', '--yes');
+        expect(back.code, back.stderr).toBe(0);
+        expect(await ground.people()).toBe('old-1,old-2');
+      },
+    );
+
   it('shows the plan and changes nothing until it is confirmed, or with --dry-run', async () => {
     const dump = await ground.dump('custom', NEW);
     for (const options of [[], ['--dry-run']]) {

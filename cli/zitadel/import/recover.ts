@@ -162,6 +162,7 @@ async function restored(
     like: facts.target,
     owner: facts.owner,
     ownerless: false,
+    tables,
   });
   const counted = await withDatabaseOf(server, rescue, countTables);
   const differing = differences(tables, counted, { wanted: 'in the backup', found: 'restored' });

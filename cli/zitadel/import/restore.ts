@@ -12,6 +12,7 @@ import { applicationOf, type Run } from './run.ts';
 import { dropDatabase, findDatabase, type Server } from './server.ts';
 import { sizeOf } from './size.ts';
 import { countTables, differences, withDatabaseOf } from './target.ts';
+import { fillTable, partsOf } from './spread.ts';
 import { createLike } from './template.ts';
 
 /** Where a dump goes, and what is known of it. */
@@ -24,11 +25,19 @@ export interface Restoring {
   readonly owner: string;
   /** The dump names no owners: everything belongs to `owner`. */
   readonly ownerless: boolean;
+  /** Rows by table, as in `projections.users14`. */
+  readonly tables: ReadonlyMap<string, number>;
 }
 
 const MOST_JOBS = 8;
 /** Of a database that nobody uses yet; what it holds is durable with the first commit that waits for the disk. */
-const SETTINGS = { synchronous_commit: 'off', maintenance_work_mem: '256MB', client_min_messages: 'warning' };
+const SETTINGS = {
+  synchronous_commit: 'off',
+  maintenance_work_mem: '256MB',
+  client_min_messages: 'warning',
+  // Whatever the database that it is like has.
+  default_transaction_read_only: 'off',
+};
 
 /** Restores the dump of a run into its copy, anew whatever a cut-off attempt has left. Throws Failure at the first error. */
 export async function restoreCopy(run: Run): Promise<Readonly<Record<string, unknown>>> {
@@ -38,7 +47,16 @@ export async function restoreCopy(run: Run): Promise<Readonly<Record<string, unk
     throw new Failure(`${source.file} has changed since it was read: begin a new import`);
   const { restrictKey } = facts.dump;
   const { owner, ownerless } = facts;
-  await restoreInto(run, { source, restrictKey, into: facts.copy, like: facts.target, owner, ownerless });
+  const tables = new Map(Object.entries(facts.dump.tables));
+  await restoreInto(run, {
+    source,
+    restrictKey,
+    into: facts.copy,
+    like: facts.target,
+    owner,
+    ownerless,
+    tables,
+  });
   const copy = await findDatabase(server, facts.copy);
   if (copy === undefined) throw new Failure(`the database ${facts.copy} is gone`);
   return { oid: copy.oid, bytes: copy.bytes, says: `${facts.copy}, ${sizeOf(copy.bytes)}` };
@@ -87,20 +105,27 @@ function childOf(run: Run, program: Program, { into, owner, ownerless }: Restori
 }
 
 async function byPgRestore(run: Run, restoring: Restoring): Promise<void> {
-  const { source, into } = restoring;
+  const { source, into, tables } = restoring;
   const program = await postgresProgram('pg_restore', Math.max(source.pgRestore, run.server.major));
+  const call = childOf(run, program, restoring);
   const jobs = Math.min(MOST_JOBS, Math.max(2, availableParallelism()));
-  await runChild({
-    ...childOf(run, program, restoring),
-    args: [
-      '--exit-on-error',
-      '--no-password',
-      `--jobs=${jobs}`,
-      `--format=${source.format}`,
-      `--dbname=${connectionTo(into)}`,
-      source.file,
-    ],
-  });
+  const from = [`--format=${source.format}`, source.file];
+  const always = ['--exit-on-error', '--no-password', `--dbname=${connectionTo(into)}`];
+  const restore = (...args: readonly string[]) => runChild({ ...call, args: [...always, ...args, ...from] });
+  const list = await runChild({ ...call, args: ['--list', ...from] });
+  const { large, others } = await partsOf(list, tables, run.journal.folder);
+  if (large.length === 0) {
+    await restore(`--jobs=${jobs}`);
+    return;
+  }
+  const psql = await postgresProgram('psql', run.server.major);
+  await restore('--section=pre-data');
+  await restore('--section=data', `--use-list=${others}`, `--jobs=${jobs}`);
+  for (const part of large) {
+    const script = { ...call, args: ['--data-only', `--use-list=${part}`, '--file=-', ...from] };
+    await fillTable({ script, psql, load: call, sessions: jobs });
+  }
+  await restore('--section=post-data', `--jobs=${jobs}`);
 }
 
 async function byPsql(run: Run, restoring: Restoring): Promise<void> {

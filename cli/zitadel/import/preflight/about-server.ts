@@ -90,16 +90,15 @@ export async function extensions({ dump, server }: Preflight): Promise<Check> {
 /** Throws Failure where one is missing: nothing goes on without. */
 export async function programs({ dump, server }: Preflight): Promise<Check> {
   const archive = dump.source.pgRestore > 0;
-  const restore = archive
-    ? await postgresProgram('pg_restore', Math.max(dump.source.pgRestore, server.major))
-    : await postgresProgram('psql', server.major);
+  const psql = await postgresProgram('psql', server.major);
   const dumper = await postgresProgram('pg_dump', server.major);
   // The backup is read back.
-  if (!archive) await postgresProgram('pg_restore', dumper.major);
+  const least = archive ? Math.max(dump.source.pgRestore, server.major) : dumper.major;
+  const restore = await postgresProgram('pg_restore', least);
   return {
     name: 'programs',
     verdict: 'ok',
-    says: `${archive ? 'pg_restore' : 'psql'} ${restore.version}, pg_dump ${dumper.version}`,
+    says: `psql ${psql.version}, pg_dump ${dumper.version}, pg_restore ${restore.version}`,
   };
 }
 
