@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { installed } from '../../bench/children.ts';
 import { pacedLoad, type Latency } from '../../bench/load/generators.ts';
 import { compilePaced } from '../../bench/programs.ts';
@@ -20,14 +20,13 @@ describe.skipIf(!installed('cc'))(
     let program: string;
     let server: Server | undefined;
 
-    beforeEach(async () => {
+    beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'sallyport-paced-'));
       program = (await compilePaced(join(folder, 'paced'))) ?? '';
     });
-
+    afterAll(() => rm(folder, { recursive: true, force: true }));
     afterEach(async () => {
       if (server !== undefined) await stop(server);
-      await rm(folder, { recursive: true, force: true });
     });
 
     const load = async (

@@ -36,6 +36,9 @@ function moduleOf(manifest: Manifest): string {
   return `${custom ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models'}/${manifest.apiVersion}/${manifest.kind}`;
 }
 
+/** Of the API's types: parsed once. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
 /** What the types refuse: unknown fields too, which the schema by itself lets pass and an API server does not. */
 function refusedByTypes(all: readonly Manifest[]): string[] {
   const source = all
@@ -56,8 +59,11 @@ function refusedByTypes(all: readonly Manifest[]): string[] {
   };
   const host = ts.createCompilerHost(options);
   const read = host.getSourceFile.bind(host);
-  host.getSourceFile = (name, ...rest) =>
-    name === file ? ts.createSourceFile(name, source, ts.ScriptTarget.ES2022) : read(name, ...rest);
+  host.getSourceFile = (name, ...rest) => {
+    if (name === file) return ts.createSourceFile(name, source, ts.ScriptTarget.ES2022);
+    if (!parsed.has(name)) parsed.set(name, read(name, ...rest));
+    return parsed.get(name);
+  };
   const exists = host.fileExists.bind(host);
   host.fileExists = (name) => name === file || exists(name);
   return ts

@@ -3,6 +3,7 @@ import { restoreRun } from '../../functions/feature-sync/restore.ts';
 import { conditionOf } from '../../functions/feature-sync/effects.ts';
 import { syncFeatures, type Phase, type SyncDeps } from '../../functions/feature-sync/sync.ts';
 import type { Tuple } from '../../shared/ports/tuples.ts';
+import { times } from '../support/scale.ts';
 import { booksOf, emptyBooks } from './books.ts';
 import { countCalls, Killed, killAt, openGround, type Ground } from './ground.ts';
 import { show, tuple } from './memory.ts';
@@ -115,7 +116,7 @@ describe.skipIf(REAL.fga.missing || REAL.postgres.missing)(
       const calls = countCalls();
       await sync('contract', (await changed()).process(calls.crash));
       const books = await booksOf(stage.tables);
-      for (let at = 1; at <= calls.count(); at += 1) {
+      for (let at = 1; at <= calls.count(); at += times(1, 5)) {
         const ground = await changed();
         // The last calls only give the lease back.
         await sync('contract', ground.process(killAt(at))).catch((error: unknown) => {

@@ -18,7 +18,7 @@ import { FULL } from '../support/scale.ts';
 import { seeded } from '../support/seeded.ts';
 import { PUBLIC_URL, SESSION_KEYS, setWaves } from './stage.ts';
 
-const KILLS = 80;
+const KILLS = 40;
 /** By the pace of the wave: so many mails of one process, and some thirty statements. */
 const AT_A_TIME = 4;
 const WITHIN = 32;

@@ -11,7 +11,7 @@ import { BY, setWaves } from './stage.ts';
 const PEOPLE = times(100_000, 500);
 
 /** Pages are of one size, so that more people are only more of them. */
-const TAKEN = times(200_000, 12_000);
+const TAKEN = times(100_000, 12_000);
 const PAGES = Math.floor(TAKEN / PAGE) + 1;
 
 describe('a wave of many people', () => {

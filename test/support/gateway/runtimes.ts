@@ -18,7 +18,7 @@ export const SOCKETS: readonly Runtime[] = [node, workerd];
 
 /** All of `on` in full; else one of them, by the name of a suite: half of all suites run on Node, half in workerd. */
 export function inTurn(suite: string, on: readonly Runtime[]): readonly Runtime[] {
-  const sum = [...suite].reduce((all, letter) => all + letter.charCodeAt(0), 0);
+  const sum = Array.from(suite, (letter) => letter.charCodeAt(0)).reduce((all, code) => all + code, 0);
   return FULL ? on : on.filter((_, at) => at === sum % on.length);
 }
 
