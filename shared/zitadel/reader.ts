@@ -65,9 +65,10 @@ export function paginated<T>(
   return pages(reader, entry, call, 'pagination');
 }
 
-const PAGE = 500;
+/** What a server returns by default; an operator may let it refuse more. */
+const PAGE = 100;
 /** A list that goes on longer is none that this was made for, or its server ignores `offset`. */
-const MOST_PAGES = 200;
+const MOST_PAGES = 1_000;
 
 async function pages<T>(
   reader: ZitadelReader,

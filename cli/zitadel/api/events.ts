@@ -43,7 +43,9 @@ export async function madeIds(
   const idsOf = (types: readonly string[]): readonly unknown[] =>
     events.flatMap(({ type, payload }) => (types.includes(type.type) ? [payload[member]] : []));
   const gone = idsOf(removed);
-  return idsOf(added).flatMap((id) => (typeof id === 'string' && !gone.includes(id) ? [id] : []));
+  return idsOf(added).flatMap((id) =>
+    typeof id === 'string' && id !== '' && !gone.includes(id) ? [id] : [],
+  );
 }
 
 /** As many as Zitadel returns at once. */

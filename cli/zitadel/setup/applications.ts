@@ -52,12 +52,13 @@ export function planApplications(
 }
 
 function planApplication(
-  { client, out, asked }: Setup,
+  setup: Setup,
   plan: Plan,
   kind: Kind,
   found: Application | undefined,
   placed: () => ProjectPlace,
 ): void {
+  const { out, asked } = setup;
   const { name, variables } = kind;
   const what = `application ${name}`;
   if (found === undefined) {
@@ -75,6 +76,20 @@ function planApplication(
     throw new Failure(`${what} is there, but as another kind: remove it, or name another`);
   if (differing.length === 0) plan.kept.push(what);
   else plan.change(what, differing.join(', '), () => kind.update(placed(), found));
+  if (found.state === 'APP_STATE_INACTIVE')
+    plan.notes.push(`${what} is deactivated: it does nothing until it is activated`);
+  planSecret(setup, plan, kind, found, placed);
+}
+
+/** The secret of an application that is there. */
+function planSecret(
+  { client, out, asked }: Setup,
+  plan: Plan,
+  kind: Kind,
+  found: Application,
+  placed: () => ProjectPlace,
+): void {
+  const { name, variables } = kind;
   const clientId = (found.apiConfig ?? found.oidcConfig)?.clientId ?? '';
   plan.values.push((to) => keepClient(to, kind, clientId));
   const held = out.get(variables.secret);

@@ -95,6 +95,8 @@ async function planProject(
     return undefined;
   }
   ids.project = found.id;
+  if (found.state === 'PROJECT_STATE_INACTIVE')
+    plan.notes.push(`${what} is deactivated: nobody signs in to it until it is activated`);
   plan.values.push((to) => keep(found.id, to));
   const differing = differences(found, wanted);
   const settings = { ...wanted, privateLabelingSetting: found.privateLabelingSetting };
