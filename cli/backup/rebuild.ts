@@ -12,6 +12,8 @@ import { readPart, type Seal } from './file.ts';
 import type { DatabasePart } from './layout.ts';
 
 const MOST_JOBS = 4;
+/** Bytes of a dump below which more workers cost more than they bring. */
+const SMALL = 1_000_000;
 
 /** Work on the server itself, beside its databases. Throws Failure with the address. */
 export async function onServer<T>(target: Target, work: (server: Server) => Promise<T>): Promise<T> {
@@ -59,7 +61,7 @@ async function restoreInto(work: Rebuilding, least: number): Promise<void> {
   const { target, part, folder, seal, database, owner, log, onStart } = work;
   const program = await postgresProgram('pg_restore', least);
   // A stream can be read once, in its order: several workers need the file.
-  const jobs = Math.min(MOST_JOBS, availableParallelism());
+  const jobs = part.bytes < SMALL ? 1 : Math.min(MOST_JOBS, availableParallelism());
   const parallel = seal === null ? [`--jobs=${jobs}`, join(folder, part.file)] : [];
   const anonymous = owner === null ? ['--no-owner', '--no-privileges'] : [];
   await runChild({

@@ -1,4 +1,4 @@
-import { chmod, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../shared/system-errors.ts';
 import { openModels, openStores, openTuples } from '../deps.ts';
@@ -128,6 +128,7 @@ async function placed(file: string, content: string): Promise<boolean> {
     await rename(`${file}.restored`, file);
     return true;
   } catch (error) {
+    await rm(`${file}.restored`, { force: true }).catch(() => undefined);
     if (['EROFS', 'EACCES', 'EPERM', 'ENOENT', 'EBUSY'].includes(systemCode(error) ?? '')) return false;
     throw error;
   }

@@ -8,6 +8,7 @@ import { database, migrations, pooler } from './database.ts';
 import { networkExposure } from './exposure.ts';
 import type { DoctorGround } from './ground.ts';
 import { clockSkew, introspection, issuerDiscovery, keys } from './issuers.ts';
+import { loginV2 } from './login-v2.ts';
 import { mail, mailQueue } from './mail.ts';
 import { openfga, openfgaModel, rulesModel } from './openfga.ts';
 import { alarms, cron, featureMigration } from './regular.ts';
@@ -16,7 +17,7 @@ import { targets } from './targets.ts';
 import { tls } from './tls.ts';
 import { versions } from './versions.ts';
 import { reconcileLag, webhookInbox, webhooks } from './webhooks.ts';
-import { adminMfa, loginV2, patAge, zitadelInstance, zitadelToken } from './zitadel.ts';
+import { adminMfa, patAge, zitadelInstance, zitadelToken } from './zitadel.ts';
 import { zitadelDatabase, zitadelDatabaseSessions } from './zitadel-database.ts';
 
 /** The work of each check. Each opens what it needs and closes it. */

@@ -5,12 +5,12 @@ import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/
 import { judgeTokens } from '../../shared/checks/expiry.ts';
 import { methodsOf, ownUser, rightsByUser, usersOf } from '../../shared/zitadel/accounts.ts';
 import { allPats } from '../../shared/zitadel/credentials.ts';
-import { instanceOf, loginV2Of } from '../../shared/zitadel/instance.ts';
+import { instanceOf } from '../../shared/zitadel/instance.ts';
 import { forcesMfa, instanceLoginPolicy } from '../../shared/zitadel/login-policy.ts';
 import { readsOnce, ZitadelFault } from '../../shared/zitadel/once.ts';
 import type { ZitadelReader } from '../../shared/zitadel/reader.ts';
 import { openZitadel } from '../deps.ts';
-import { EXCHANGE_MS, partOf, whyUnreached, type DoctorGround } from './ground.ts';
+import { partOf, type DoctorGround } from './ground.ts';
 
 /** The service account's view. Throws NotSetUp without its token. */
 export function serviceAccount(): ZitadelReader & { readonly host: string | null } {
@@ -136,44 +136,6 @@ async function sameInstance(api: ZitadelReader, host: string | null): Promise<Fi
     if (!(error instanceof ZitadelFault) || error.status !== 404 || !/instance/i.test(error.message))
       throw error;
     return red(`no instance has this domain: ${error.message}`, SAME_INSTANCE);
-  }
-}
-
-/** The pages of Login v2, where the instance sends people to them. */
-export function loginV2(ground: DoctorGround): Promise<Finding> {
-  const api = serviceAccount();
-  return unlessUnread(look(api, ground));
-}
-
-async function look(api: ZitadelReader, { platform }: DoctorGround): Promise<Finding> {
-  const { required, baseUri } = await loginV2Of(api);
-  if (!required) return green('people sign in at the pages within Zitadel: Login v2 is not required');
-  const named = baseUri !== '';
-  const page = named ? baseUri : `${api.url}/ui/v2/login`;
-  try {
-    const { status } = await platform.exchange({
-      method: 'GET',
-      url: page,
-      headers: {},
-      timeoutMs: EXCHANGE_MS,
-    });
-    if (status >= 500)
-      return red(
-        `Login v2 answers ${status} at ${page}: its login client has no valid token (Errors.Token.Invalid (AUTH-7fs1e) in its log)`,
-        'make a token for the login client, which needs IAM_LOGIN_CLIENT, and restart its pages: sallyport zitadel setup',
-      );
-    if (status === 404 && !named)
-      return red(
-        `Login v2 is required and has no base URI, and nothing answers at ${page}`,
-        'deploy its pages there, or set their address: sallyport zitadel setup',
-      );
-    return green(`Login v2 answers at ${page}`);
-  } catch (error) {
-    const code = whyUnreached(error);
-    const next = 'start the pages of Login v2, or run the doctor in their network';
-    return named
-      ? yellow(`Login v2 cannot be reached from here at ${page}: ${code}`, next)
-      : red(`${page}: ${code}`, next);
   }
 }
 

@@ -89,7 +89,9 @@ async function certificates(
       }
     }),
   );
-  return asAlarm('certificate-expiry', worst(judged.flat(), NONE.cause), 'yellow');
+  const read = judged.flat();
+  if (read.length === 0 && addresses.length > 0) return undefined;
+  return asAlarm('certificate-expiry', worst(read, NONE.cause), 'yellow');
 }
 
 async function reconcile({ database, config }: WatchDeps): Promise<Found> {

@@ -45,7 +45,8 @@ export async function startZitadelAnswers(): Promise<ZitadelAnswers> {
     if (!page && request.headers.get('authorization') !== `Bearer ${TOKEN}`)
       return Response.json(refusal(401, 16, 'Errors.Token.Invalid', 'AUTH-7fs1e'), { status: 401 });
     if (answer === undefined) return Response.json({ code: 5, message: 'Not Found' }, { status: 404 });
-    return Response.json(answer, { status: 'refusal' in answer ? Number(answer.refusal) : 200 });
+    const headers = 'location' in answer ? { location: String(answer.location) } : {};
+    return Response.json(answer, { status: 'refusal' in answer ? Number(answer.refusal) : 200, headers });
   });
   const healthy: Readonly<Record<string, object>> = {
     'GET /admin/v1/instances/me': {

@@ -85,8 +85,24 @@ describe('checks of Zitadel by its API', () => {
     zitadel.set('GET /ui/pages', refusal(500, 13, 'Errors.Token.Invalid', 'AUTH-7fs1e'));
     const { status, cause } = await found(variables, 'login-v2');
     expect([status, cause]).toEqual(['red', containing('AUTH-7fs1e')]);
-    zitadel.set('GET /ui/pages', {});
+    // The first page asks Zitadel nothing itself.
+    const broken = refusal(500, 13, 'Errors.Token.Invalid', 'AUTH-7fs1e');
+    zitadel.set('GET /ui/pages', { refusal: 307, location: '/ui/pages/loginname?organization=1' });
+    zitadel.set('GET /ui/pages/loginname', broken);
+    expect(await found(variables, 'login-v2')).toMatchObject({
+      status: 'red',
+      cause: containing('AUTH-7fs1e'),
+    });
+    zitadel.set('GET /ui/pages/loginname', refusal(503, 14, 'away', ''));
+    const away = await found(variables, 'login-v2');
+    expect([away.status, away.cause]).toEqual(['red', containing('its pages are away')]);
+    zitadel.set('GET /ui/pages/loginname', {});
     expect(await found(variables, 'login-v2')).toMatchObject({ status: 'green' });
+    zitadel.set('GET /ui/pages', undefined);
+    expect(await found(variables, 'login-v2')).toMatchObject({
+      status: 'red',
+      cause: containing('nothing answers'),
+    });
   });
 
   it('pat-age is red for a token older than 90 days and for one about to run out, yellow before', async () => {
