@@ -1,7 +1,9 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startPostgres, type Postgres } from '../../dev/postgres.ts';
+import { FULL } from '../support/scale.ts';
 
+// test/contracts/database-pglite.test.ts has what it answers each time.
 let postgres: Postgres;
 
 beforeAll(async () => {
@@ -10,7 +12,7 @@ beforeAll(async () => {
 
 afterAll(() => postgres.close());
 
-it('answers queries over its socket, several connections side by side', async () => {
+it.skipIf(!FULL)('answers queries over its socket, several connections side by side', async () => {
   const answers = await Promise.all([
     query(postgres.url, "select 'one' || 1"),
     query(postgres.url, 'create table kept (id int)').then(() =>
@@ -21,12 +23,15 @@ it('answers queries over its socket, several connections side by side', async ()
   expect(await query(postgres.url, 'select id from kept')).toEqual(['7']);
 });
 
-it('gives each connection the search path of the database, whatever pg_dump has left of its own', async () => {
-  await query(postgres.url, "select set_config('search_path', '', false)");
-  expect(await query(postgres.url, 'show search_path')).not.toEqual(['']);
-});
+it.skipIf(!FULL)(
+  'gives each connection the search path of the database, whatever pg_dump has left of its own',
+  async () => {
+    await query(postgres.url, "select set_config('search_path', '', false)");
+    expect(await query(postgres.url, 'show search_path')).not.toEqual(['']);
+  },
+);
 
-it('stops although a client is still connected', async () => {
+it.skipIf(!FULL)('stops although a client is still connected', async () => {
   const another = await startPostgres();
   const socket = connect(Number(new URL(another.url).port), '127.0.0.1');
   await new Promise((resolve) => socket.once('connect', resolve));
