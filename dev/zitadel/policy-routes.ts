@@ -63,6 +63,18 @@ export function policyRoutes(app: Hono, { settings }: ZitadelParts): void {
     app.post(`${base}/policies/login/multi_factors`, async (c) =>
       c.json(add(keyOf(c), 'multiFactors', Factor.parse(await c.req.json()).type, [there, 'INSTANCE-3M9od'])),
     );
+    for (const [kind, member] of [
+      ['second_factors', 'secondFactors'],
+      ['multi_factors', 'multiFactors'],
+    ] as const)
+      app.delete(`${base}/policies/login/${kind}/:type`, (c) => {
+        const policy = policies.get(keyOf(c)) ?? {};
+        const list = z.array(z.string()).default([]).parse(policy[member]);
+        if (!list.includes(c.req.param('type')))
+          throw new UserRefused(404, 'Errors.Instance.MFA.NotExisting', 'INSTANCE-3M9od');
+        policies.set(keyOf(c), { ...policy, [member]: list.filter((each) => each !== c.req.param('type')) });
+        return c.json({ details: settings.details('change') });
+      });
     app.post(`${base}/policies/login/idps`, async (c) => {
       const { idpId } = Idp.parse(await c.req.json());
       const found = idps.find(({ id }) => id === idpId);

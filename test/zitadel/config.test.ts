@@ -56,6 +56,7 @@ async function furnished(): Promise<SetupGround> {
   };
   await call('PUT', '/admin/v1/policies/label', { primaryColor: '#112233', hideLoginNameSuffix: true });
   await call('PUT', '/admin/v1/policies/password/lockout', { maxPasswordAttempts: '7' });
+  await call('DELETE', '/admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_U2F', undefined);
   await call('POST', '/management/v1/policies/password/complexity', { minLength: '12' });
   await call('POST', `/admin/v1/orgs/${id}/policies/domain`, { userLoginMustBeDomain: true });
   await call('PUT', '/admin/v1/text/message/init/en', { subject: 'Welcome', text: 'Hello {{.DisplayName}}' });

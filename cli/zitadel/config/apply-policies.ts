@@ -1,8 +1,7 @@
+import { orAbsent } from '../../../shared/zitadel/reader.ts';
 import { Nothing } from '../api/client.ts';
 import {
   addIdpToLogin,
-  addMultiFactor,
-  addSecondFactor,
   unlessThere,
   unlessUnchanged,
   writeInstanceLoginPolicy,
@@ -40,25 +39,48 @@ export function planLogin(
       ? writeInstanceLoginPolicy(client, wanted.settings)
       : writeOrganizationLoginPolicy(client, home.id(), { ...wanted, idps: [], inherited: false }),
   );
-  for (const [list, path, of] of [
-    ['secondFactors', 'second_factors', (type: string) => ({ type })],
-    ['multiFactors', 'multi_factors', (type: string) => ({ type })],
-    ['idps', 'idps', (name: string) => ({ idpId: idOf(name), ownerType: 'IDP_OWNER_TYPE_SYSTEM' })],
-  ] as const)
-    for (const each of wanted[list]) {
-      if (there?.[list].includes(each) === true) continue;
-      plan.make(`${each} in the ${what}`, () => {
-        if (home === undefined && list === 'secondFactors') return addSecondFactor(client, each);
-        if (home === undefined && list === 'multiFactors') return addMultiFactor(client, each);
-        if (home === undefined) return addIdpToLogin(client, idOf(each));
-        const call = {
-          method: 'POST',
-          path: `/management/v1/policies/login/${path}`,
-          right: 'policy.write',
-        } as const;
-        return unlessThere(client.call(Nothing, { ...call, organization: home.id(), body: of(each) }));
-      });
-    }
+  planFactors(carrying, home, what, there, wanted);
+  for (const name of wanted.idps) {
+    if (there?.idps.includes(name) === true) continue;
+    plan.make(`${name} in the ${what}`, () => {
+      if (home === undefined) return addIdpToLogin(client, idOf(name));
+      const path = '/management/v1/policies/login/idps';
+      const body = { idpId: idOf(name), ownerType: 'IDP_OWNER_TYPE_SYSTEM' };
+      const call = { method: 'POST', path, organization: home.id(), body, right: 'policy.write' } as const;
+      return unlessThere(client.call(Nothing, call));
+    });
+  }
+}
+
+/** Exactly those of the files: they are what a policy allows, and a new instance allows some of its own. */
+function planFactors(
+  { client, plan }: Carrying,
+  home: Home | undefined,
+  what: string,
+  there: Login | undefined,
+  wanted: Login,
+): void {
+  const base = home === undefined ? '/admin/v1' : '/management/v1';
+  const right = home === undefined ? 'iam.policy.write' : 'policy.write';
+  for (const [list, kind] of [
+    ['secondFactors', 'second_factors'],
+    ['multiFactors', 'multi_factors'],
+  ] as const) {
+    const path = `${base}/policies/login/${kind}`;
+    const held = there?.[list] ?? [];
+    for (const type of wanted[list])
+      if (!held.includes(type))
+        plan.make(`${type} in the ${what}`, () => {
+          const call = { path, organization: home?.id(), body: { type }, right };
+          return unlessThere(client.call(Nothing, { ...call, method: 'POST' }));
+        });
+    for (const type of held)
+      if (!wanted[list].includes(type))
+        plan.change(`${type} out of the ${what}`, 'the files do not allow it', async () => {
+          const call = { path: `${path}/${type}`, organization: home?.id(), right };
+          await orAbsent(client.call(Nothing, { ...call, method: 'DELETE' }));
+        });
+  }
 }
 
 /** `home` undefined: of the instance. Each is written whole. */

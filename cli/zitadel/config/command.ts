@@ -30,7 +30,7 @@ const NOT_CARRIED = [
   'users, passwords and sessions (`sallyport zitadel import` carries a whole database)',
   'client secrets, personal access tokens, keys of service accounts and signing keys of targets: made anew where they are needed',
   'administrators of the instance, of organisations and of projects, grants of users and of projects',
-  'identity providers of single organisations, domains that still have to be verified',
+  'identity providers of single organisations; of domains their verification, and which of them is primary',
   'logos, icons and fonts, certificates of SAML, SMS providers and mail by webhook',
 ];
 
