@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPgSession } from '../../shared/adapters/postgres/session.ts';
 import { postgresMissing } from '../services/postgres.ts';
@@ -62,6 +63,10 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
     await refused(/is no dump of pg_dump/, odd);
     await writeFile(odd, '');
     await refused(/is empty/, odd);
+    await writeFile(odd, (await readFile(await ground.dump('plain', NEW), 'utf8')).replaceAll('\n', '\r\n'));
+    await refused(/has line breaks of another system/, odd);
+    await writeFile(odd, gzipSync(await readFile(await ground.dump('custom', NEW))));
+    await refused(/is an archive .* packed once more/, odd);
     await refused(/there is no such file/, join(ground.folder, 'absent.sql'));
     await refused(/is a tar/, await ground.dump('tar', NEW));
     await refused(/folder without toc\.dat/, ground.folder);

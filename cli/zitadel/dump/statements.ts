@@ -43,13 +43,21 @@ export class Statements {
 
   take(text: string): void {
     if (this.#inBody(text)) return;
-    if (text.startsWith('-- PostgreSQL database dump')) this.header = true;
+    if (text.startsWith('-- PostgreSQL database dump'))
+      this.#recognise(text.endsWith('\r') ? LINES : undefined);
+    else if (text.startsWith('PGDMP')) this.#recognise(ARCHIVE);
     else if (text.startsWith('-- Dumped ')) {
       this.#server ??= SERVER.exec(text)?.[1] ?? null;
       this.#pgDump ??= PG_DUMP.exec(text)?.[1] ?? null;
     } else if (text.startsWith('\\')) this.#command(text);
     else if (!text.startsWith('-- ')) this.#statement(text);
-    else if (text.startsWith('-- PostgreSQL database cluster dump')) this.refusal ??= CLUSTER;
+    else if (text.startsWith('-- PostgreSQL database cluster dump')) this.#recognise(CLUSTER);
+  }
+
+  /** It was made by pg_dump, and may be unfit all the same. */
+  #recognise(unfit?: string): void {
+    this.header = true;
+    this.refusal ??= unfit;
   }
 
   #inBody(text: string): boolean {
@@ -100,7 +108,7 @@ export class Statements {
     const [, un, key] = RESTRICT.exec(text) ?? [];
     if (text.startsWith('\\connect')) this.refusal ??= CREATE;
     else if (key === undefined)
-      this.refusal ??= `holds a command of psql that pg_dump does not write: ${text.slice(0, 40)}`;
+      this.refusal ??= `holds a command of psql that pg_dump does not write: ${text.slice(0, 40).replaceAll(/\p{Cc}/gu, ' ')}`;
     else if (un === undefined) this.#restrictKey ??= key;
     else this.#isReleased = key === this.#restrictKey;
   }
@@ -111,6 +119,8 @@ const CREATE =
   'was made with --create: it would go into a database of its own choice. Make it without that option';
 const CLEAN =
   'was made with --clean: its DROP statements fail in an empty database. Make it without that option';
+const ARCHIVE = 'is an archive (pg_dump --format=custom) that was packed once more: unpack it';
+const LINES = 'has line breaks of another system (CR LF): it was changed on its way here. Copy it as it is';
 const INSERTS = 'was made with --inserts, which is not read: make it without that option';
 
 /** Why a dump cannot be used, in words that follow its name; undefined when it can, as far as its statements say. */
@@ -118,8 +128,7 @@ export function refusalOf(
   { header, refusal }: { readonly header: boolean; readonly refusal: string | undefined },
   complete: boolean,
 ): string | undefined {
-  if (refusal !== undefined) return refusal;
-  return header || complete ? undefined : 'is no dump of pg_dump';
+  return header || complete ? refusal : 'is no dump of pg_dump';
 }
 
 function roleName(written: string): string {
