@@ -3,6 +3,7 @@ import type { ZitadelApi } from '../ports/zitadel-api.ts';
 import { instanceMembers, machines, ownUser } from '../zitadel/accounts.ts';
 import { readsOnce, ZitadelFault } from '../zitadel/once.ts';
 import {
+  isLoginClient,
   presentIn,
   ROTATION_EVENTS,
   rotationsIn,
@@ -22,7 +23,6 @@ export interface Finished {
 }
 
 const TIMEOUT_MS = 5_000;
-const LOGIN_ROLE = 'IAM_LOGIN_CLIENT';
 
 const Events = z.object({
   events: z
@@ -40,9 +40,9 @@ export async function finishRotations(api: ZitadelApi, now: Date, dryRun: boolea
     const reads = readsOnce({ url: '', api });
     const own = await ownUser(reads);
     const members = await instanceMembers(reads);
-    const login = members.flatMap(({ userId, roles }) => (roles.includes(LOGIN_ROLE) ? [userId] : []));
-    for (const { userId: id } of await machines(reads)) {
-      if (id === own || login.includes(id)) continue;
+    const roles = new Map(members.map((member) => [member.userId, member.roles]));
+    for (const { userId: id, username } of await machines(reads)) {
+      if (id === own || isLoginClient(username, roles.get(id) ?? [])) continue;
       for await (const old of finishOf(api, id, now, dryRun)) removed.push(old);
     }
     return { removed, stopped: null };

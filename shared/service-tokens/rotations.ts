@@ -19,6 +19,15 @@ export type Rotation = z.output<typeof Rotation>;
 
 const Book = z.object({ rotations: z.array(Rotation) });
 
+const LOGIN_ROLE = 'IAM_LOGIN_CLIENT';
+/** What guides and the chart call it; some give it IAM_OWNER instead. */
+const LOGIN_NAME = 'login-client';
+
+/** Whether an account signs people in for the pages of Login v2, which stop when its token does. */
+export function isLoginClient(username: string, roles: readonly string[]): boolean {
+  return roles.includes(LOGIN_ROLE) || username.toLowerCase() === LOGIN_NAME;
+}
+
 /** Metadata of the account itself, at Zitadel: so that any machine goes on with what another one began. */
 export const ROTATIONS_KEY = 'sallyport.rotations';
 export const ROTATION_EVENTS = ['user.metadata.set', 'user.metadata.removed', 'user.metadata.removed.all'];

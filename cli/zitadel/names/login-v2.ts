@@ -11,8 +11,10 @@ import {
   stateFault,
   type Candidate,
   type Facts,
+  type OrgScope,
   type Outcome,
   type Resolution,
+  type Rule,
 } from './resolution.ts';
 
 /** Longer inputs are not looked up as a phone. */
@@ -95,49 +97,66 @@ interface Search {
   readonly policy: LoginPolicy;
 }
 
-function candidates(facts: Facts, person: Person, { loginName, named, hits, policy }: Search): Candidate[] {
+function candidates(facts: Facts, person: Person, search: Search): Candidate[] {
+  return [
+    ...nameCandidate(facts, person, search),
+    ...mailCandidate(facts, person, search),
+    ...phoneCandidate(facts, person, search),
+  ];
+}
+
+/** Matched where there is no fault. */
+function judged(facts: Facts, person: Person, rule: Rule, what: string, fault: string): Candidate[] {
+  const why = fault === '' ? `${what}${obstacle(facts, person)}` : `${what}, but ${fault}`;
+  return [candidateOf(facts, person, rule, fault === '', why)];
+}
+
+function nameCandidate(facts: Facts, person: Person, search: Search): Candidate[] {
+  const { loginName } = search;
   const { input, scope } = facts;
   const appended =
     loginName === input.whole ? '' : ` (the scope appended its primary domain, which made ${loginName})`;
-  const outside = inScope(person, scope)
+  if (fits(person, loginName)) {
+    const fault = outside(person, scope) || several(search);
+    return judged(facts, person, 'login_name', `its login name is ${loginName}${appended}`, fault);
+  }
+  if (!nearlyNamed(facts, person) && !fits(person, input.whole)) return [];
+  return [candidateOf(facts, person, 'login_name', false, nearMiss(person, loginName) + appended)];
+}
+
+function mailCandidate(facts: Facts, person: Person, search: Search): Candidate[] {
+  const { input } = facts;
+  if (same(person.email, input.whole)) {
+    const what = `its e-mail is the input${person.email_verified === true ? '' : ', unverified'}`;
+    return judged(facts, person, 'email', what, faultBeside(facts, person, search, 'email'));
+  }
+  if (!same(person.verified_email, input.whole)) return [];
+  const why = `its last verified e-mail is the input, but Login v2 looks at the one of the profile, ${person.email ?? 'which is empty'}`;
+  return [candidateOf(facts, person, 'verified_email', false, why)];
+}
+
+function phoneCandidate(facts: Facts, person: Person, search: Search): Candidate[] {
+  if (person.phone !== facts.input.text) return [];
+  const fault = faultBeside(facts, person, search, 'phone');
+  return judged(facts, person, 'phone', 'its phone is the input', fault);
+}
+
+/** Why an e-mail or a phone that is the input leads to nobody; empty where it does. */
+function faultBeside(facts: Facts, person: Person, search: Search, by: 'email' | 'phone'): string {
+  const off = `disable_login_with_${by}` as const;
+  const isOff = search.policy[off] ? `the login policy in force has ${off}` : '';
+  const first = search.named.length > 0 ? 'a login name fits, which comes first' : '';
+  return outside(person, facts.scope) || first || isOff || several(search);
+}
+
+function outside(person: Person, scope: OrgScope | null): string {
+  return inScope(person, scope)
     ? ''
     : `the user is of ${nameOfOrg(person)}, not of the organisation in scope`;
-  const several = hits.length > 1 ? `so does another: several are refused` : '';
-  const end = obstacle(facts, person);
-  const found: Candidate[] = [];
-  const add = (rule: Candidate['rule'], matched: boolean, why: string): void => {
-    found.push(candidateOf(facts, person, rule, matched, why));
-  };
-  const judge = (rule: Candidate['rule'], what: string, fault: string): void => {
-    add(rule, fault === '', fault === '' ? `${what}${end}` : `${what}, but ${fault}`);
-  };
-  if (fits(person, loginName))
-    judge('login_name', `its login name is ${loginName}${appended}`, outside || several);
-  else if (nearlyNamed(facts, person) || fits(person, input.whole))
-    add('login_name', false, nearMiss(person, loginName) + appended);
-  const first = named.length > 0 ? 'a login name fits, which comes first' : '';
-  if (same(person.email, input.whole)) {
-    const off = policy.disable_login_with_email
-      ? 'the login policy in force has disable_login_with_email'
-      : '';
-    judge(
-      'email',
-      `its e-mail is the input${person.email_verified === true ? '' : ', unverified'}`,
-      outside || first || off || several,
-    );
-  } else if (same(person.verified_email, input.whole))
-    add(
-      'verified_email',
-      false,
-      `its last verified e-mail is the input, but Login v2 looks at the one of the profile, ${person.email ?? 'which is empty'}`,
-    );
-  if (person.phone === input.text) {
-    const off = policy.disable_login_with_phone
-      ? 'the login policy in force has disable_login_with_phone'
-      : '';
-    judge('phone', 'its phone is the input', outside || first || off || several);
-  }
-  return found;
+}
+
+function several({ hits }: Search): string {
+  return hits.length > 1 ? 'so does another: several are refused' : '';
 }
 
 function obstacle(facts: Facts, person: Person): string {

@@ -43,55 +43,98 @@ function byPerson({ facts, resolution }: Known): Trap[] {
   return facts.people.filter(({ id }) => concerned.has(id)).flatMap((person) => aboutPerson(facts, person));
 }
 
-function aboutPerson({ input, policyOf }: Facts, person: Person): Trap[] {
-  const { id, email, email_verified, verified_email, last_email, user_name, username } = person;
+function aboutPerson(facts: Facts, person: Person): Trap[] {
+  const about = (trap: Trap['trap'], text: string): Trap => ({ trap, about: person.id, text });
+  return [
+    ...aboutHand(person, about),
+    ...aboutVerification(facts, person, about),
+    ...aboutState(person, about),
+    ...aboutPolicy(facts, person, about),
+  ];
+}
+
+type About = (trap: Trap['trap'], text: string) => Trap;
+
+/** The last e-mail of the events is not that of the profile. */
+function isMailByHand({ email, last_email }: Person): boolean {
+  return last_email !== null && email !== null && last_email !== email;
+}
+
+function aboutHand(person: Person, about: About): Trap[] {
+  const { id, email, last_email, user_name, username } = person;
   const traps: Trap[] = [];
-  const add = (trap: Trap['trap'], text: string): void => {
-    traps.push({ trap, about: id, text });
-  };
-  const byHand = last_email !== null && email !== null && last_email !== email;
-  if (byHand)
-    add(
-      'changed_by_hand',
-      `${id}: its profile has ${email}, its events ${last_email}: the projection was written to by SQL. That is lost when it is built anew; \`sallyport zitadel users rename ${id} ${user_name ?? username} --email ${email}\` makes it by the API`,
+  if (isMailByHand(person))
+    traps.push(
+      about(
+        'changed_by_hand',
+        `${id}: its profile has ${email ?? ''}, its events ${last_email ?? ''}: the projection was written to by SQL. That is lost when it is built anew; \`sallyport zitadel users rename ${id} ${user_name ?? username} --email ${email ?? ''}\` makes it by the API`,
+      ),
     );
   if (user_name !== null && user_name !== username)
-    add(
-      'changed_by_hand',
-      `${id}: the projection of users has the name ${username}, that of login names ${user_name}, which is the one that signs in: one of them was written to by SQL`,
+    traps.push(
+      about(
+        'changed_by_hand',
+        `${id}: the projection of users has the name ${username}, that of login names ${user_name}, which is the one that signs in: one of them was written to by SQL`,
+      ),
     );
-  if (!byHand && verified_email !== null && email_verified === false && verified_email !== email)
-    add(
-      'old_email_still_works',
-      `${id}: its new e-mail ${email ?? ''} is not verified; until it is, the built-in pages go on taking ${verified_email}, and Login v2 takes the new one`,
+  return traps;
+}
+
+function aboutVerification({ input }: Facts, person: Person, about: About): Trap[] {
+  const { id, email, email_verified, verified_email } = person;
+  if (isMailByHand(person) || email_verified !== false || verified_email === email) return [];
+  if (verified_email !== null)
+    return [
+      about(
+        'old_email_still_works',
+        `${id}: its new e-mail ${email ?? ''} is not verified; until it is, the built-in pages go on taking ${verified_email}, and Login v2 takes the new one`,
+      ),
+    ];
+  if (!same(email, input.whole)) return [];
+  const text = `${id}: its e-mail is not verified, so the built-in pages do not take it; Login v2 does`;
+  return [about('unverified_email', text)];
+}
+
+function aboutState({ id, state, human }: Person, about: About): Trap[] {
+  const traps: Trap[] = [];
+  if (state === 'locked')
+    traps.push(
+      about(
+        'locked',
+        `${id} is locked. The built-in pages say so only where the input's domain belongs to no organisation: else they offer registration. POST /v2/users/${id}/unlock`,
+      ),
     );
-  if (!byHand && verified_email === null && email_verified === false && same(email, input.whole))
-    add(
-      'unverified_email',
-      `${id}: its e-mail is not verified, so the built-in pages do not take it; Login v2 does`,
+  if (state === 'inactive' || state === 'suspended')
+    traps.push(about('inactive', `${id} is ${state}. POST /v2/users/${id}/reactivate`));
+  if (!human)
+    traps.push(
+      about(
+        'machine',
+        `${id} is a machine: the user check of POST /v2/sessions takes its name, but no page signs it in`,
+      ),
     );
-  if (person.state === 'locked')
-    add(
-      'locked',
-      `${id} is locked. The built-in pages say so only where the input's domain belongs to no organisation: else they offer registration. POST /v2/users/${id}/unlock`,
-    );
-  if (person.state === 'inactive' || person.state === 'suspended')
-    add('inactive', `${id} is ${person.state}. POST /v2/users/${id}/reactivate`);
-  if (!person.human)
-    add(
-      'machine',
-      `${id} is a machine: the user check of POST /v2/sessions takes its name, but no page signs it in`,
-    );
+  return traps;
+}
+
+function aboutPolicy({ input, policyOf }: Facts, person: Person, about: About): Trap[] {
   const { is_default, disable_login_with_email, allow_username_password } = policyOf(person.org);
-  if (disable_login_with_email && same(verified_email, input.whole))
-    add(
-      'email_login_off',
-      `${is_default ? 'the instance' : nameOfOrg(person)} has disable_login_with_email: its people sign in by login name alone`,
+  const traps: Trap[] = [];
+  if (
+    disable_login_with_email &&
+    [person.verified_email, person.email].some((mail) => same(mail, input.whole))
+  )
+    traps.push(
+      about(
+        'email_login_off',
+        `${is_default ? 'the instance' : nameOfOrg(person)} has disable_login_with_email: its people sign in by login name alone`,
+      ),
     );
   if (!allow_username_password)
-    add(
-      'password_login_off',
-      `the login policy of ${nameOfOrg(person)} has no allow_username_password: names are found, but only an identity provider signs in`,
+    traps.push(
+      about(
+        'password_login_off',
+        `the login policy of ${nameOfOrg(person)} has no allow_username_password: names are found, but only an identity provider signs in`,
+      ),
     );
   return traps;
 }

@@ -1,3 +1,4 @@
+import { isLoginClient } from '../../../shared/service-tokens/rotations.ts';
 import { type ListedUser, machines, ownUser, rightsByUser } from '../../../shared/zitadel/accounts.ts';
 import { keysOf, patsOf, type Credential } from '../../../shared/zitadel/credentials.ts';
 import type { ZitadelClient } from '../api/client.ts';
@@ -38,7 +39,6 @@ export interface Survey {
 
 /** Accounts that are asked about at the same time. */
 const TOGETHER = 8;
-const LOGIN_ROLE = 'IAM_LOGIN_CLIENT';
 
 /** Every service account with its tokens. `inUse`: id of the token in use, where it is known. */
 export async function survey(client: ZitadelClient, inUse: string | null, now: Date): Promise<Survey> {
@@ -66,7 +66,7 @@ function accountOf(
     organization: details.resourceOwner,
     active: state === 'USER_STATE_ACTIVE',
     rights,
-    isLoginClient: rights.includes(LOGIN_ROLE),
+    isLoginClient: isLoginClient(username, rights),
     isOwn: userId === own,
   };
 }
