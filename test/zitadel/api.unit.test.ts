@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { either, listed, orAbsent, paginated } from '../../shared/zitadel/reader.ts';
 import type { ZitadelAnswer, ZitadelCall, ZitadelRefusal } from '../../shared/ports/zitadel-api.ts';
-import { Refused, Unanswered, zitadelClient } from '../../cli/zitadel/api/client.ts';
+import {
+  Refused,
+  Unanswered,
+  unlessThere,
+  unlessUnchanged,
+  zitadelClient,
+} from '../../cli/zitadel/api/client.ts';
 import {
   applicationsOf,
   createOidcApplication,
@@ -12,7 +18,6 @@ import { differences } from '../../cli/zitadel/setup/plan.ts';
 import { openZitadelApi } from '../../shared/adapters/zitadel/api.ts';
 import { instanceLoginPolicy } from '../../shared/zitadel/login-policy.ts';
 import { projectsOf, updateProject } from '../../cli/zitadel/api/projects.ts';
-import { unlessThere, unlessUnchanged } from '../../cli/zitadel/api/policies.ts';
 
 const OK: ZitadelAnswer = { outcome: 'ok', body: {} };
 const AWAY: ZitadelAnswer = { outcome: 'away', reason: 'status 503' };
@@ -105,6 +110,7 @@ describe('a call of Zitadel’s API', () => {
     'Default Login Policy has not been changed (INSTANCE-5M9vdd)',
     'Errors.NoChangesFound (COMMAND-1m88i)',
     'Errors.IAM.LabelPolicy.NotChanged (INSTANCE-28fHe)',
+    'Errors.SMTPConfig.AlreadyActive (COMMAND-vUHBSmBzaw)',
   ])('that changes nothing counts as done: %s', async (reason) => {
     await expect(unlessUnchanged(clientOf(refusal(400, reason)).send('POST'))).resolves.toBeUndefined();
   });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { either, listed } from '../../../shared/zitadel/reader.ts';
 import { createByConnect, listByConnect, secretByConnect, updateByConnect } from './applications-connect.ts';
-import { Nothing, type ZitadelClient } from './client.ts';
+import { Nothing, unlessUnchanged, type ZitadelClient } from './client.ts';
 import type { ProjectPlace } from './projects.ts';
 
 /** What a list leaves out because it is the first of an enumeration. */
@@ -130,10 +130,11 @@ async function update(
 ): Promise<void> {
   const { organization, project } = place;
   const path = `/management/v1/projects/${project}/apps/${id}/${kind}_config`;
-  await either(
+  const writing = either<unknown>(
     () => client.call(Nothing, { method: 'PUT', path, organization, body, right: RIGHT.write }),
     () => updateByConnect(client, place, id, body, kind),
   );
+  await unlessUnchanged(writing);
 }
 
 const NewSecret = z.object({ clientSecret: z.string().min(1) });

@@ -130,3 +130,22 @@ function nameOf({ method, path }: ApiCall): string {
 
 /** Answers of commands, of which nothing is read. */
 export const Nothing = z.unknown();
+
+/** gRPC's FAILED_PRECONDITION: what is written is there already. */
+export async function unlessUnchanged(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    const unchanged = /not(?: been)? changed|NotChanged|no ?changes|AlreadyActive/i;
+    if (!(error instanceof Refused && error.status === 400 && unchanged.test(error.message))) throw error;
+  }
+}
+
+/** gRPC's ALREADY_EXISTS. */
+export async function unlessThere(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status !== 409) throw error;
+  }
+}

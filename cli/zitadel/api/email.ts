@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { listed } from '../../../shared/zitadel/reader.ts';
-import { Nothing, type ZitadelClient } from './client.ts';
-import { unlessUnchanged } from './policies.ts';
+import { Nothing, unlessUnchanged, type ZitadelClient } from './client.ts';
 
 const Provider = z.object({
   id: z.string(),
@@ -57,8 +56,8 @@ export async function updateSmtp(
   );
 }
 
-/** The one that was active is no longer. */
+/** The one that was active is no longer. One that is active already stays so. */
 export async function activateEmail(client: ZitadelClient, id: string): Promise<void> {
   const path = `/admin/v1/email/${id}/_activate`;
-  await client.call(Nothing, { method: 'POST', path, body: {}, right: 'iam.write' });
+  await unlessUnchanged(client.call(Nothing, { method: 'POST', path, body: {}, right: 'iam.write' }));
 }

@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { listed } from '../../../shared/zitadel/reader.ts';
-import { Nothing, type ZitadelClient } from './client.ts';
-import { unlessUnchanged } from './policies.ts';
+import { Nothing, unlessUnchanged, type ZitadelClient } from './client.ts';
 
 const Options = z.object({
   isLinkingAllowed: z.boolean().default(false),

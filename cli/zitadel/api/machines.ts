@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Account } from '../../../shared/zitadel/credentials.ts';
 import { either, orAbsent } from '../../../shared/zitadel/reader.ts';
-import { Nothing, type ZitadelClient } from './client.ts';
+import { Nothing, unlessUnchanged, type ZitadelClient } from './client.ts';
 
 export interface NewMachine {
   readonly userName: string;
@@ -41,13 +41,10 @@ export async function updateMachine(
   body: { readonly name: string; readonly description: string; readonly accessTokenType: string },
 ): Promise<void> {
   const path = `/management/v1/users/${encodeURIComponent(user.id)}/machine`;
-  await client.call(Nothing, {
-    method: 'PUT',
-    path,
-    organization: user.organization,
-    body,
-    right: 'user.write',
-  });
+  const { organization } = user;
+  await unlessUnchanged(
+    client.call(Nothing, { method: 'PUT', path, organization, body, right: 'user.write' }),
+  );
 }
 
 const NewPat = z.object({ tokenId: z.string(), token: z.string().min(1) });

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { either, listed } from '../../../shared/zitadel/reader.ts';
-import { type ZitadelClient } from './client.ts';
+import type { ZitadelClient } from './client.ts';
 
 const Organization = z.object({
   id: z.string(),

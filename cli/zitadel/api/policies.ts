@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { LoginPolicy } from '../../../shared/zitadel/login-policy.ts';
 import { listed, orAbsent } from '../../../shared/zitadel/reader.ts';
-import { Nothing, Refused, type ZitadelClient } from './client.ts';
+import { Nothing, unlessThere, unlessUnchanged, type ZitadelClient } from './client.ts';
 
 const RIGHT = 'iam.policy.write';
 const ORG_RIGHT = 'policy.write';
@@ -48,28 +48,6 @@ export async function addIdpToLogin(client: ZitadelClient, idpId: string): Promi
 async function addFactor(client: ZitadelClient, kind: string, body: object): Promise<void> {
   const path = `/admin/v1/policies/login/${kind}`;
   await unlessThere(client.call(Nothing, { method: 'POST', path, body, right: RIGHT }));
-}
-
-/** gRPC's FAILED_PRECONDITION: what is written is there already. */
-export async function unlessUnchanged(work: Promise<unknown>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    const unchanged =
-      error instanceof Refused &&
-      error.status === 400 &&
-      /not(?: been)? changed|NotChanged|no ?changes/i.test(error.message);
-    if (!unchanged) throw error;
-  }
-}
-
-/** gRPC's ALREADY_EXISTS. */
-export async function unlessThere(work: Promise<unknown>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!(error instanceof Refused) || error.status !== 409) throw error;
-  }
 }
 
 const Sms = z.looseObject({ state: z.string().default('') });

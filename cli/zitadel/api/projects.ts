@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { either, listed, paginated } from '../../../shared/zitadel/reader.ts';
-import { Nothing, type ZitadelClient } from './client.ts';
+import { Nothing, unlessUnchanged, type ZitadelClient } from './client.ts';
 
 /** Where a project and its applications are. */
 export interface ProjectPlace {
@@ -94,7 +94,7 @@ export async function updateProject(
   settings: ProjectSettings,
 ): Promise<void> {
   const right = 'project.write';
-  await either(
+  const writing = either(
     () => {
       const path = `/management/v1/projects/${project}`;
       return client.call(Nothing, { method: 'PUT', path, organization, body: { name, ...settings }, right });
@@ -106,6 +106,7 @@ export async function updateProject(
       return client.call(Nothing, { method: 'POST', path: `${CONNECT}/UpdateProject`, body, right });
     },
   );
+  await unlessUnchanged(writing);
 }
 
 const Role = z.object({
@@ -163,7 +164,7 @@ export async function updateRole(
   { key, displayName, group }: Role,
 ): Promise<void> {
   const right = 'project.role.write';
-  await either(
+  const writing = either(
     () =>
       client.call(Nothing, {
         method: 'PUT',
@@ -178,4 +179,5 @@ export async function updateRole(
         right,
       }),
   );
+  await unlessUnchanged(writing);
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { either, listed, orAbsent } from '../../../shared/zitadel/reader.ts';
-import { type ZitadelClient } from '../api/client.ts';
+import type { ZitadelClient } from '../api/client.ts';
 import { FLOWS } from './kinds.ts';
 import type { Ids, Organization } from './model.ts';
 import { byName } from './order.ts';

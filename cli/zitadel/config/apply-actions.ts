@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { Nothing } from '../api/client.ts';
-import { unlessUnchanged } from '../api/policies.ts';
+import { Nothing, unlessUnchanged } from '../api/client.ts';
 import { known } from '../setup/plan.ts';
 import { planOne, type Carrying, type Home } from './carrying.ts';
 import type { Organization } from './model.ts';

@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { createTarget, setExecution, updateTarget } from '../api/actions.ts';
-import { Nothing } from '../api/client.ts';
+import { Nothing, unlessUnchanged } from '../api/client.ts';
 import { activateEmail, createSmtp, updateSmtp, type Smtp } from '../api/email.ts';
-import { unlessUnchanged } from '../api/policies.ts';
 import { environment } from '../../terminal.ts';
 import { known } from '../setup/plan.ts';
 import { planOne, type Carrying } from './carrying.ts';

@@ -1,12 +1,6 @@
 import { orAbsent } from '../../../shared/zitadel/reader.ts';
-import { Nothing } from '../api/client.ts';
-import {
-  addIdpToLogin,
-  unlessThere,
-  unlessUnchanged,
-  writeInstanceLoginPolicy,
-  writeOrganizationLoginPolicy,
-} from '../api/policies.ts';
+import { Nothing, unlessThere, unlessUnchanged } from '../api/client.ts';
+import { addIdpToLogin, writeInstanceLoginPolicy, writeOrganizationLoginPolicy } from '../api/policies.ts';
 import { known } from '../setup/plan.ts';
 import { planOne, type Carrying, type Home } from './carrying.ts';
 import { POLICIES } from './kinds.ts';

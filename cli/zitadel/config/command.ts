@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { orAbsent } from '../../../shared/zitadel/reader.ts';
 import { Failure } from '../../failure.ts';
 import { colors, interruption, note, print, printJson, progressBar } from '../../terminal.ts';
-import { type ZitadelClient } from '../api/client.ts';
+import type { ZitadelClient } from '../api/client.ts';
 import { connected } from '../api/connect.ts';
 import { takeLock } from '../lock.ts';
 import { currentIdps } from '../setup/identity-providers.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { listed } from '../../../shared/zitadel/reader.ts';
-import { type ZitadelClient } from '../api/client.ts';
+import type { ZitadelClient } from '../api/client.ts';
 import { IDPS } from './kinds.ts';
 import { Settings, settingsOf, type Idp, type Ids } from './model.ts';
 

@@ -1,6 +1,6 @@
 import type { LoginPolicy } from '../../../shared/zitadel/login-policy.ts';
 import { orAbsent } from '../../../shared/zitadel/reader.ts';
-import { type ZitadelClient } from '../api/client.ts';
+import type { ZitadelClient } from '../api/client.ts';
 import { DOMAIN_POLICY, type PolicyKind } from './kinds.ts';
 import { settingsOf, Settings, type Ids, type Login } from './model.ts';
 

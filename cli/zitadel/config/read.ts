@@ -3,7 +3,7 @@ import { executionsOf, targetsOf } from '../../../shared/zitadel/actions.ts';
 import { instanceOf } from '../../../shared/zitadel/instance.ts';
 import { instanceLoginPolicy } from '../../../shared/zitadel/login-policy.ts';
 import { orAbsent } from '../../../shared/zitadel/reader.ts';
-import { type ZitadelClient } from '../api/client.ts';
+import type { ZitadelClient } from '../api/client.ts';
 import { emailProviders, isActive } from '../api/email.ts';
 import { organizations as listOrganizations } from '../api/organizations.ts';
 import { mailKey, POLICIES } from './kinds.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { orAbsent } from '../../../shared/zitadel/reader.ts';
-import { type ZitadelClient } from '../api/client.ts';
+import type { ZitadelClient } from '../api/client.ts';
 import { TEXTS } from './kinds.ts';
 import { Settings, settingsOf } from './model.ts';
 
