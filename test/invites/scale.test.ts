@@ -8,7 +8,7 @@ import { DATABASE } from '../support/databases.ts';
 import { times } from '../support/scale.ts';
 import { BY, setWaves } from './stage.ts';
 
-const PEOPLE = times(100_000, 500);
+const PEOPLE = times(30_000, 500);
 
 /** Pages are of one size, so that more people are only more of them. */
 const TAKEN = times(100_000, 12_000);
