@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { pause } from '../../../shared/ports/runtime.ts';
+import type { DatabaseSession } from '../../../shared/database/session.ts';
 import { sql } from '../../../shared/ports/database.ts';
 import { runChild, type ChildCall } from '../../children/child.ts';
 import { connectionTo, postgresVariables } from '../../children/postgres.ts';
@@ -72,13 +73,21 @@ export async function restoreInto(run: Run, restoring: Restoring): Promise<void>
     await watched(server, restoring.into, () =>
       restoring.source.pgRestore > 0 ? byPgRestore(run, restoring) : byPsql(run, restoring),
     );
-    // Without statistics the first sign-ins would read whole tables.
-    await withDatabaseOf(server, restoring.into, (session) => session.script('analyze'));
+    await withDatabaseOf(server, restoring.into, withStatistics);
   } catch (error) {
     // A full disk is the target's too.
     await dropDatabase(server, restoring.into).catch(() => undefined);
     throw error;
   }
+}
+
+/** The planner needs statistics. Autovacuum makes them within a minute of the restore, where it runs. */
+async function withStatistics(session: DatabaseSession): Promise<void> {
+  const [vacuum] = await session.query(
+    sql`select current_setting('autovacuum')::boolean and current_setting('track_counts')::boolean as runs`,
+    z.object({ runs: z.boolean() }),
+  );
+  if (vacuum?.runs !== true) await session.script('analyze');
 }
 
 /** Of children that a killed process has left; those here were ended with the journal, those of another machine end now. */
