@@ -407,6 +407,24 @@ describe('each fault', () => {
     ]);
   });
 
+  it('of a masterkey that no flag asks for is named, also beside its variable', async () => {
+    const files = (command: string) => ({
+      'compose.yaml': service(
+        ['ZITADEL_MASTERKEY: MasterkeyNeedsToHave32Characters'],
+        [`command: ${command}`],
+      ),
+    });
+    expect(await faultsIn(files('start-from-init --tlsMode disabled'))).toEqual([
+      'compose.yaml:4 start-from-init needs a masterkey, whatever is set: add --masterkeyFromEnv and ZITADEL_MASTERKEY',
+    ]);
+    for (const flag of [
+      '--masterkeyFromEnv',
+      '--masterkeyFile /run/key',
+      '--masterkey "MasterkeyNeedsToHave32Characters"',
+    ])
+      expect(await faultsIn(files(`'start-from-init --tlsMode disabled ${flag}'`))).toEqual([]);
+  });
+
   it('is not looked for in other services of a compose file', async () => {
     const compose = `${service(['ZITADEL_EXTERNALDOMAIN: localhost'])}  gateway:
     image: example/sallyport

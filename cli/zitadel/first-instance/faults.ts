@@ -178,6 +178,15 @@ function masterkey(values: Values): Fault[] {
   const demanded = values.setting('--masterkeyFromEnv');
   if (setting === undefined && demanded !== undefined)
     return [at(demanded, 'the masterkey is to come from the environment, and ZITADEL_MASTERKEY is not set')];
+  const start = values.setting('start');
+  const given = [demanded, values.setting('--masterkeyFile'), setting?.of === 'flag' ? setting : undefined];
+  if (start !== undefined && given.every((each) => each === undefined))
+    return [
+      at(
+        start,
+        `${start.written} needs a masterkey, whatever is set: add --masterkeyFromEnv and ZITADEL_MASTERKEY`,
+      ),
+    ];
   if (setting === undefined || setting.value === null) return [];
   const bytes = Buffer.byteLength(setting.value);
   if (bytes === MASTERKEY_BYTES) return [];

@@ -6,10 +6,14 @@ import { entry, type Tree } from './tree.ts';
 const FLAGS: Readonly<Record<string, string>> = {
   masterkey: 'MASTERKEY',
   masterkeyFromEnv: '--masterkeyFromEnv',
+  masterkeyFile: '--masterkeyFile',
   tlsMode: '--tlsMode',
   externalDomain: 'EXTERNALDOMAIN',
   externalPort: 'EXTERNALPORT',
 };
+
+/** Commands of Zitadel that refuse to go on without a masterkey, of which only flags say where it comes from. */
+const STARTS = /^(?:start(?:-from-(?:init|setup))?|setup)$/;
 
 /** A file of --config or --steps. */
 export interface Mounted {
@@ -40,6 +44,8 @@ export function flagsIn(
   const settings: Setting[] = [];
   const files: Mounted[] = [];
   for (const [at, { text, line }] of words.entries()) {
+    if (STARTS.test(text))
+      settings.push({ key: 'start', written: text, value: '', missing: [], file, line, of: 'flag' });
     const [, name = '', own] = /^--(\w+)(?:=([^]*))?$/.exec(text) ?? [];
     const raw = own ?? words[at + 1]?.text ?? '';
     if (name === 'config' || name === 'steps')

@@ -63,7 +63,7 @@ function* walk(file: string, tree: Tree, parent: string, secret: boolean): Gener
 function flagsOf(file: string, container: Tree): readonly Setting[] {
   const { settings } = flagsIn(file, wordsAt(container, 'command', 'args'), seen);
   if (entry(container, 'envFrom') === undefined) return settings;
-  return settings.filter(({ key }) => key !== '--masterkeyFromEnv');
+  return settings.filter(({ key }) => key !== '--masterkeyFromEnv' && key !== 'start');
 }
 
 /** For a copy of Zitadel's image under another name. */

@@ -1,12 +1,9 @@
-import { OPERATIONS } from '../../../shared/configuration/operations.ts';
 import { confirmed } from '../../confirm.ts';
-import { processes } from '../../deps.ts';
-import { Failure, UsageError } from '../../failure.ts';
-import { lockFolder } from '../../folder-lock.ts';
+import { UsageError } from '../../failure.ts';
 import { colors, note, print, printJson, progressBar } from '../../terminal.ts';
-import { configured } from '../../variables.ts';
 import type { ZitadelClient } from '../api/client.ts';
 import { connected } from '../api/connect.ts';
+import { takeLock } from '../lock.ts';
 import { OutFile } from '../setup/out.ts';
 import { finish, planFinish, type Finish } from './finish.ts';
 import { tokenInUse } from './in-use.ts';
@@ -73,9 +70,7 @@ interface Run {
 
 /** One rotation at a time. */
 async function alone<T>(work: () => Promise<T>): Promise<T> {
-  const lock = lockFolder(configured(OPERATIONS).backupDir, 'tokens', processes);
-  if (typeof lock === 'string')
-    throw new Failure(`another rotation is under way (${lock}): wait for it. Nothing was changed`);
+  const lock = takeLock('rotation');
   try {
     return await work();
   } finally {
