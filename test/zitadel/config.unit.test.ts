@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { zitadelClient } from '../../cli/zitadel/api/client.ts';
 import { planImport } from '../../cli/zitadel/config/apply.ts';
 import { readFolder, toFiles, writeFolder } from '../../cli/zitadel/config/files.ts';
@@ -24,6 +24,7 @@ const script = (name: string) => ({ name, timeout: '10s', allowedToFail: false, 
 
 const folders: string[] = [];
 afterEach(() => {
+  vi.unstubAllEnvs();
   for (const each of folders.splice(0)) rmSync(each, { recursive: true });
 });
 function newFolder(): string {
@@ -104,6 +105,25 @@ describe('an import', () => {
       'POST /admin/v1/idps/gitlab_self_hosted/2',
       'PUT /admin/v1/idps/github/3',
     ]);
+  });
+
+  it('writes the secret of a provider that is to come on a sign-in page, and of no other', async () => {
+    vi.stubEnv('GOOGLE_SECRET', 'google-sec-91bc');
+    const google = {
+      kind: 'google',
+      name: 'G',
+      settings: { clientId: '1' },
+      secret: { env: 'GOOGLE_SECRET' },
+    };
+    const hidden = instance({ idps: [google] });
+    const ids = { 'idp google G': '1' };
+    expect(await carried(hidden, hidden, ids)).toEqual([]);
+    const onPage = { ...hidden, login: { ...LOGIN, idps: ['google G'] } };
+    expect(await carried(hidden, onPage, ids)).toEqual([
+      'PUT /admin/v1/idps/google/1',
+      'POST /admin/v1/policies/login/idps',
+    ]);
+    expect(await carried(onPage, onPage, ids)).toEqual([]);
   });
 
   it('changes the mail server that is meant, of several at one host', async () => {

@@ -9,13 +9,25 @@ import { planLogin, planPolicies, planTexts } from './apply-policies.ts';
 import { IDPS, mailKey } from './kinds.ts';
 import type { Idp, Instance, Login, Mail } from './model.ts';
 
+/** Identity providers on any sign-in page: `google Google`. */
+export interface Shown {
+  readonly there: ReadonlySet<string>;
+  readonly wanted: ReadonlySet<string>;
+}
+
 /** Returns the identity providers that stay off sign-in pages, because they have no secret. */
-export function planInstance(carrying: Carrying, there: Instance, wanted: Instance): ReadonlySet<string> {
+export function planInstance(
+  carrying: Carrying,
+  there: Instance,
+  wanted: Instance,
+  shown: Shown,
+): ReadonlySet<string> {
   const silent = new Set<string>();
   for (const idp of wanted.idps) {
     const name = `${idp.kind} ${idp.name}`;
     const found = there.idps.find((each) => each.kind === idp.kind && each.name === idp.name);
-    if (!planIdp(carrying, found, idp, there.login.idps.includes(name))) silent.add(name);
+    const needsSecret = shown.wanted.has(name) && !shown.there.has(name);
+    if (!planIdp(carrying, found, idp, needsSecret)) silent.add(name);
   }
   planPolicies(carrying, undefined, there.policies, wanted.policies);
   planLogin(carrying, undefined, there.login, shownOf(wanted.login, silent));
@@ -40,18 +52,18 @@ const Made = z.object({ id: z.string() });
 /** Also Base64, as a private key has to be. */
 const NOT_SET = 'dG8gYmUgc2V0';
 
-/** Returns false where it has no secret, so that it belongs on no sign-in page. `isShown`: it is on the instance's. */
+/** Returns false where it has no secret, so that it belongs on no sign-in page. `needsSecret`: it is to come on one. */
 function planIdp(
   carrying: Carrying,
   there: Idp | undefined,
   { kind, name, settings, secret }: Idp,
-  isShown: boolean,
+  needsSecret: boolean,
 ): boolean {
   const { client, ids, plan } = carrying;
   const key = `idp ${kind} ${name}`;
   const { secret: member, changedBy = 'PUT' } = Object.values(IDPS).find((each) => each.kind === kind) ?? {};
   const value = secretOf(secret) ?? '';
-  const isReady = isShown || member === undefined || value !== '';
+  const isReady = (there !== undefined && !needsSecret) || member === undefined || value !== '';
   if (!isReady)
     plan.notes.push(
       `identity provider ${name}: ${secret?.env ?? 'its secret'} is not set, so it has no secret and is on no sign-in page; set the variable, and import again`,
@@ -71,7 +83,7 @@ function planIdp(
   };
   planOne(carrying, key, there?.settings, settings, there === undefined ? make : change);
   // Made by an import without its secret, which is there now.
-  if (there !== undefined && !isShown && member !== undefined && value !== '')
+  if (there !== undefined && needsSecret && member !== undefined && value !== '')
     plan.change(`secret of ${key}`, 'it is on no sign-in page yet', change);
   return isReady;
 }

@@ -17,13 +17,18 @@ export function planImport(
 ): Plan {
   const plan = new Plan();
   const carrying: Carrying = { client, out, ids, signingKeys, plan };
-  const silent = planInstance(carrying, there.instance, wanted.instance);
+  const shown = { there: shownIn(there), wanted: shownIn(wanted) };
+  const silent = planInstance(carrying, there.instance, wanted.instance, shown);
   for (const organization of wanted.organizations)
     planOrganization(carrying, organizationThere(there, organization), {
       ...organization,
       ...(organization.login !== undefined && { login: shownOf(organization.login, silent) }),
     });
   return plan;
+}
+
+function shownIn({ instance, organizations }: Configuration): ReadonlySet<string> {
+  return new Set([...instance.login.idps, ...organizations.flatMap(({ login }) => login?.idps ?? [])]);
 }
 
 /** By name; the one that people without another belong to is the same one at every instance. */
