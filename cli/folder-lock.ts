@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Processes } from '../shared/ports/runtime.ts';
 import { systemCode } from '../shared/system-errors.ts';
 
@@ -38,7 +39,7 @@ const RELEASED = 'released';
  * process do; the newest file is never removed, so whoever was overtaken before finds that out by looking again.
  */
 export function lockFolder(folder: string, name: string, processes: Processes): FolderLock | string {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   const fileOf = (number: number): string => join(folder, `.${name}.lock.${number}`);
   const newest = holders(folder, name).at(-1) ?? { number: 0, mark: RELEASED };
   if (!isFree(newest, fileOf(newest.number), processes)) return fileOf(newest.number);
@@ -68,6 +69,18 @@ export function lockFolder(folder: string, name: string, processes: Processes): 
       overwrite(file, RELEASED.padEnd(mark.length));
     },
   };
+}
+
+/** With those above it, for its owner alone. Node's own `recursive` never ends below a file system that takes no folder, as /proc. */
+export function makeFolder(folder: string): void {
+  const path = resolve(folder);
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
 }
 
 /** By number. */

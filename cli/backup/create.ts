@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -7,6 +7,7 @@ import { OPERATIONS } from '../../shared/configuration/operations.ts';
 import { systemCode } from '../../shared/system-errors.ts';
 import { processes } from '../deps.ts';
 import { Failure, UsageError } from '../failure.ts';
+import { makeFolder } from '../folder-lock.ts';
 import { PROJECT } from '../input.ts';
 import { beginRun, continueRun, listRuns, type Journal, type JournalPlace } from '../journal.ts';
 import { newContentKey, wrapped, type ContentKey } from '../sealed/envelope.ts';
@@ -130,7 +131,7 @@ async function manifestOf({ journal, parts, key, sources, recipient, purpose }: 
 
 /** Readable by its owner alone, also where it was there before; a volume of another owner stays as it is. */
 function makePrivate(dir: string): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir);
   try {
     chmodSync(dir, 0o700);
   } catch (error) {

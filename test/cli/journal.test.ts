@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -27,6 +28,14 @@ describe('the journal of a run', () => {
     rmSync(join(folder, '..'), { recursive: true });
   });
   const place = () => ({ folder, kind: 'import', processes });
+
+  it.skipIf(!existsSync('/proc/self'))(
+    'says that a folder cannot be made, below one that takes none too',
+    () => {
+      const nowhere = { folder: '/proc/none/backups', kind: 'import', processes };
+      expect(() => beginRun(nowhere, NOW)).toThrow(/cannot write \/proc\/none\/backups/);
+    },
+  );
 
   it('is readable by its owner alone, and named by the second', () => {
     const journal = beginRun(place(), NOW);
