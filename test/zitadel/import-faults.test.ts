@@ -144,6 +144,21 @@ describe.skipIf(postgresMissing)('an import that cannot be (needs the postgresql
     expect(code).toBe(0);
   });
 
+  it('warns where the tables will have another owner', async () => {
+    await ground.query('create role app login');
+    await ground.query('alter table eventstore.events2 owner to app', 'zitadel');
+    const { code, stdout } = await ground.import(
+      ground.variables(),
+      await ground.dump('custom', NEW),
+      '--dry-run',
+    );
+    expect(stdout).toMatch(
+      /warning +owner: what the dump makes will belong to zitadel, the tables here belong to app/,
+    );
+    expect(code).toBe(0);
+    await ground.reset(OLD);
+  });
+
   it('refuses another masterkey from the dump alone, whatever it is proven by', async () => {
     const masterkey = 'AnotherMasterkeyOf32Characters!!';
     for (const proof of ['web key', 'private key', 'signing key'] as const)

@@ -77,7 +77,7 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     for (const options of [[], ['--dry-run']]) {
       const { code, stdout, stderr } = await ground.import(ground.variables(), dump, ...options);
       expect(stdout + stderr).toMatch(
-        /1 instance \(localhost\), 1 organisation, 3 users, 7 events, owned by zitadel[^]*what will be done/,
+        /1 instance \(localhost\), 1 organisation, 3 users, 7 events\n.* owner: zitadel\n[^]*what will be done/,
       );
       expect(code).toBe(options.length === 0 ? 1 : 0);
       expect(await ground.databases()).toEqual(['zitadel']);

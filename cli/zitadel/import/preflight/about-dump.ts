@@ -6,13 +6,11 @@ import { numbered, some, type Check, type Preflight } from './check.ts';
 
 export function product({ dump }: Preflight): Check {
   const domains = some(dump.domains.map(({ domain: each }) => each));
-  const owner = dump.owners.length === 0 ? 'made with --no-owner' : `owned by ${some(dump.owners)}`;
   const says = [
     `${numbered(dump.instances.length, 'instance')} (${domains})`,
     numbered(rowsOf(dump, 'orgs'), 'organisation'),
     numbered(rowsOf(dump, 'users'), 'user'),
     numbered(dump.tables.get('eventstore.events2') ?? 0, 'event'),
-    owner,
   ].join(', ');
   if (dump.instances.length === 0)
     return {
@@ -21,6 +19,23 @@ export function product({ dump }: Preflight): Check {
       says: `it holds no instance of Zitadel (${says}): was it made with --schema-only?`,
     };
   return { name: 'dump', verdict: 'ok', says };
+}
+
+export function owner({ dump, state, owner: own }: Preflight): Check {
+  const name = 'owner';
+  const now = state?.zitadel?.owner;
+  if (dump.owners.length === 0)
+    return {
+      name,
+      verdict: 'ok',
+      says: `the dump was made with --no-owner: all will belong to ${own || 'nobody'}`,
+    };
+  if (now === undefined || dump.owners.includes(now)) return { name, verdict: 'ok', says: some(dump.owners) };
+  return {
+    name,
+    verdict: 'warning',
+    says: `what the dump makes will belong to ${some(dump.owners)}, the tables here belong to ${now}: Zitadel has to connect as the former then. Of a dump made with --no-owner all would belong to ${now}`,
+  };
 }
 
 export function target({ server, former, state }: Preflight): Check {

@@ -1,4 +1,4 @@
-import { domain, masterkey, product, release, setupSteps, target } from './about-dump.ts';
+import { domain, masterkey, owner, product, release, setupSteps, target } from './about-dump.ts';
 import { connections, disk, extensions, programs, rights } from './about-server.ts';
 import type { Check, Preflight } from './check.ts';
 
@@ -6,6 +6,7 @@ import type { Check, Preflight } from './check.ts';
 export async function judge(preflight: Preflight): Promise<readonly Check[]> {
   return [
     product(preflight),
+    owner(preflight),
     target(preflight),
     setupSteps(preflight),
     masterkey(preflight),
