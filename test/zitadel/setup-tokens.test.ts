@@ -49,6 +49,16 @@ describe('zitadel setup, of tokens', () => {
     expect(now.members.find(({ userId }) => userId === id)?.roles).toEqual(['IAM_OWNER']);
   });
 
+  it('gives no rights over the instance to an account of another organisation, whose administrators make its tokens', async () => {
+    ground = await openSetupGround();
+    const { settings, users } = ground.zitadel;
+    const { id } = users.createMachine({ userName: 'gateway-service', organization: 'tenant' });
+    const refused = await ground.run(toFile());
+    expect([refused.code, refused.result.error]).toEqual([1, expect.stringContaining('organisation tenant')]);
+    expect(settings.now.members.some(({ userId }) => userId === id)).toBe(false);
+    expect(settings.now.pats).toEqual([]);
+  });
+
   it('says which right a viewer lacks, and changes nothing', async () => {
     ground = await openSetupGround();
     const { settings, users } = ground.zitadel;

@@ -112,7 +112,10 @@ async function newToken(client: ZitadelClient): Promise<{ readonly user: string;
     return { user: known.username, token };
   }
   const { id: organization } = await ownOrganization(client);
-  const named = accounts.find(({ username }) => username === 'login-client');
+  // One of another organisation is its administrators', who could make tokens of it.
+  const named = accounts.find(
+    ({ username, details }) => username === 'login-client' && details.resourceOwner === organization,
+  );
   const account = { userName: 'login-client', name: 'Login v2', description: 'The sign-in pages' };
   const id = named?.userId ?? (await createMachine(client, organization, account));
   await setInstanceMember(
@@ -121,10 +124,6 @@ async function newToken(client: ZitadelClient): Promise<{ readonly user: string;
     [ROLE],
     members.some(({ userId }) => userId === id),
   );
-  const { token } = await createPat(
-    client,
-    { id, organization: named?.details.resourceOwner ?? organization },
-    expires,
-  );
+  const { token } = await createPat(client, { id, organization }, expires);
   return { user: 'login-client', token };
 }

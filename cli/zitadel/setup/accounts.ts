@@ -46,7 +46,7 @@ export async function accountsPart(setup: Setup): Promise<Plan> {
 async function planAccount(setup: Setup, plan: Plan, account: Account): Promise<void> {
   const { client, own } = setup;
   const [users, members] = await Promise.all([usersNamed(client, account.userName), setup.members]);
-  const found = pick(users, account.userName, own.organization.id);
+  const found = pick(users, account.userName, own.organization.id, members);
   const other = members.find(({ roles }) => roles.includes(LOGIN_ROLE));
   if (found === undefined && account.variable === LOGIN_TOKEN && other !== undefined) {
     plan.kept.push(`login client ${other.preferredLoginName || other.userId}`);
@@ -73,11 +73,24 @@ async function planAccount(setup: Setup, plan: Plan, account: Account): Promise<
   await planToken(setup, plan, account, user, found !== undefined);
 }
 
-function pick(found: readonly ListedUser[], userName: string, organization: string): ListedUser | undefined {
+/** Throws Failure for a name whose account other people could make tokens of. */
+function pick(
+  found: readonly ListedUser[],
+  userName: string,
+  organization: string,
+  members: readonly Member[],
+): ListedUser | undefined {
   const accounts = found.filter(({ machine }) => machine !== undefined);
   if (accounts.length === 0 && found.length > 0)
     throw new Failure(`${userName} is the name of a person: name the service account otherwise`);
-  return accounts.find(({ details }) => details.resourceOwner === organization) ?? accounts[0];
+  const own = accounts.find(({ details }) => details.resourceOwner === organization);
+  const trusted = own ?? accounts.find(({ userId }) => members.some((each) => each.userId === userId));
+  const [foreign] = accounts;
+  if (trusted === undefined && foreign !== undefined)
+    throw new Failure(
+      `${userName} is an account of organisation ${foreign.details.resourceOwner}, whose administrators can make tokens of it, and has no rights over the instance yet: name the service account otherwise`,
+    );
+  return trusted;
 }
 
 function planExisting({ client }: Setup, plan: Plan, account: Account, found: ListedUser): void {
