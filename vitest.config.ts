@@ -4,7 +4,7 @@ import { LongestFirst } from './test/support/longest-first.ts';
 const USES_HYPERDRIVE = /test\/(webhooks\/hyperdrive|contracts\/database-workerd)\.test\.ts$/;
 
 /**
- * unit: no socket, no process; the inner loop. system starts servers and waits for them, so four of its files run at a time on two
+ * unit: no socket, no process; the inner loop. The others start servers and wait for them, so four of their files run at a time on two
  * cores; no test has a limit that load can reach. Each project has processes of its own, and each of these imports all it needs once.
  */
 export default defineConfig({
@@ -37,7 +37,7 @@ export default defineConfig({
         test: {
           name: 'contracts',
           include: ['test/contracts/**/*.test.ts'],
-          maxWorkers: 2,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
