@@ -8,6 +8,7 @@ import { chosenInstance } from '../database/instances.ts';
 import { withZitadelDatabase, type ZitadelDatabase } from '../database/open.ts';
 import { loginInput } from './input.ts';
 import { findPeople, type Person } from './people.ts';
+import { plain, shellWord } from './print.ts';
 
 export interface ListOptions {
   readonly database?: string;
@@ -38,17 +39,17 @@ function listOne({ id, loginNames: names, verified_email, verified_phone }: Pers
     return;
   }
   names.forEach((name, at) => {
-    print(at === 0 ? `${name} ${colors.dim('(primary)')}` : name);
+    print(at === 0 ? `${plain(name)} ${colors.dim('(primary)')}` : plain(name));
   });
   if (names.length === 0) print(`${id} has no login name: its organisation has no verified domain`);
   for (const address of [verified_email, verified_phone])
     if (address !== null)
       print(
         colors.dim(
-          `${address} (verified: at sign-in pages only, where no login name is the same and the policy permits)`,
+          `${plain(address)} (verified: at sign-in pages only, where no login name is the same and the policy permits)`,
         ),
       );
-  note(`next: sallyport zitadel login-names explain ${names[0] ?? id}`);
+  note(`next: sallyport zitadel login-names explain ${shellWord(names[0] ?? id)}`);
 }
 
 const Row = z.object({ id: z.string(), org: z.string(), names: z.array(z.string()) });
@@ -56,10 +57,12 @@ const Row = z.object({ id: z.string(), org: z.string(), names: z.array(z.string(
 /** A row at a time: an instance may have millions of users. */
 async function listAll(zitadel: ZitadelDatabase, instance: string, json: boolean): Promise<void> {
   const rows = () => rowsOf(zitadel, allQuery(zitadel, instance), Row);
-  if (!json)
+  if (!json) {
     for await (const { id, names } of rows())
-      for (const name of names) await put(`${name}  ${colors.dim(id)}\n`);
-  if (!json) return;
+      for (const name of names) await put(`${plain(name)}  ${colors.dim(plain(id))}\n`);
+    note('next: sallyport zitadel login-names explain NAME');
+    return;
+  }
   let before = '{"names":[';
   for await (const { names } of rows())
     for (const name of names) {

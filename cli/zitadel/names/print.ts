@@ -89,7 +89,7 @@ export function printExplanation(explained: Explanation): void {
 }
 
 /** A name may hold what a terminal would carry out. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replaceAll(/\p{Cc}+/gu, ' ');
 }
 
@@ -108,10 +108,10 @@ function nextOf({ signs_in_as: [id], candidates, traps, present }: Explanation):
   const user = id ?? present.find((each) => candidates.some((candidate) => candidate.id === each));
   return user === undefined
     ? 'nobody has this name: `sallyport zitadel login-names list` prints all that are taken'
-    : `\`sallyport zitadel login-names list ${argument(user)}\` prints every name of this user`;
+    : `\`sallyport zitadel login-names list ${shellWord(user)}\` prints every name of this user`;
 }
 
 /** As a shell takes it for one word; an imported user's id may hold blanks. */
-function argument(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w.@:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

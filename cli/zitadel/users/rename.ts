@@ -4,6 +4,7 @@ import { Failure, UsageError } from '../../failure.ts';
 import { colors, note, print, printJson } from '../../terminal.ts';
 import type { ZitadelClient } from '../api/client.ts';
 import { connected } from '../api/connect.ts';
+import { shellWord } from '../names/print.ts';
 import {
   eventsAfter,
   rename,
@@ -171,7 +172,7 @@ function report(
   { json }: RenameCommand,
   done: string,
 ): void {
-  const next = `sallyport zitadel login-names explain ${renaming.login_names[0] ?? renaming.to}`;
+  const next = `sallyport zitadel login-names explain ${shellWord(renaming.login_names[0] ?? renaming.to)}`;
   if (json === true) {
     printJson({ ...renaming, done, events, next });
     return;
