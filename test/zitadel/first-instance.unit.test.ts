@@ -141,6 +141,33 @@ services:
     ]);
   });
 
+  it.each([
+    ['> S3cret', 'Not a YAML token'],
+    ['|S3cret', 'Block scalar header includes extra characters'],
+    ['*S3cret', 'begins with *'],
+    ['!S3cret', 'begins with !'],
+    ['&S3cret', 'begins with &'],
+    ['"x"S3cret', 'Unexpected scalar at node end'],
+  ])(
+    'names no first person, and shows nothing, where a password without quotes is no text: %s',
+    async (password, message) => {
+      const { outcome, faults } = await check({
+        'compose.yaml': service([`ZITADEL_FIRSTINSTANCE_ORG_HUMAN_PASSWORD: ${password}`]),
+      });
+      expect(faults[0]).toMatchObject({ line: 5, message: expect.stringContaining(message) as unknown });
+      expect(JSON.stringify(faults)).not.toContain('S3cret');
+      expect(outcome).toMatchObject({ username: null, email: null, login_names: [] });
+    },
+  );
+
+  it('takes the tags by which Compose removes what another file has', async () => {
+    const compose = service([
+      'ZITADEL_FIRSTINSTANCE_ORG_HUMAN_USERNAME: alice',
+      'ZITADEL_EXTERNALDOMAIN: !reset',
+    ]);
+    expect((await check({ 'compose.yaml': compose })).faults).toEqual([]);
+  });
+
   it('is refused where its anchors grow without end', async () => {
     const lines = Array.from(
       { length: 30 },

@@ -1,7 +1,7 @@
 import { Failure } from '../../failure.ts';
 import { colors, note, print, printJson } from '../../terminal.ts';
 import { faultsOf } from './faults.ts';
-import { outcomeOf, type Outcome } from './outcome.ts';
+import { NOBODY, outcomeOf, type Outcome } from './outcome.ts';
 import { foundIn } from './read.ts';
 import { Values, type Fault } from './settings.ts';
 
@@ -18,9 +18,11 @@ export interface Checked {
 
 /** What comes of a first start, and what is wrong. Throws Failure for a file without a setting of Zitadel. */
 export async function checked(file: string, now: Date): Promise<Checked> {
-  const { settings, faults: broken, notes, isZitadel = false } = await foundIn(file);
+  const { settings, faults: broken, notes, isZitadel = false, isBroken = false } = await foundIn(file);
   if (settings.length === 0 && broken.length === 0 && !isZitadel)
     throw new Failure(`${file} has no setting of Zitadel`);
+  // Half of a file makes other names, and faults that are none.
+  if (isBroken) return { outcome: NOBODY, faults: inOrder(broken, file), notes };
   const values = new Values(settings);
   const faults = inOrder([...broken, ...faultsOf(values, settings, now)], file);
   return { outcome: outcomeOf(values), faults, notes: [...notes, ...unseen(values)] };
@@ -52,7 +54,7 @@ export async function runCheck(file: string, { json }: CheckCommand): Promise<vo
 
 function printText(file: string, outcome: Outcome, faults: readonly Fault[]): void {
   const { username, email, email_verified: verified, org_domain: domain, login_names: names } = outcome;
-  const elsewhere = colors.dim('comes from elsewhere');
+  const elsewhere = colors.dim(outcome === NOBODY ? 'not known' : 'comes from elsewhere');
   const state = verified === null ? '' : verified ? ' (verified)' : ' (not verified)';
   print(colors.bold(`first instance of ${file}`));
   print(`  username     ${username ?? elsewhere}`);

@@ -39,6 +39,7 @@ class Service {
   readonly #lookup: Lookup;
   readonly #faults: Fault[] = [];
   readonly #notes: string[] = [];
+  #isBroken = false;
 
   constructor(file: string, tree: Tree, lookup: Lookup) {
     this.#file = file;
@@ -57,7 +58,7 @@ class Service {
       ...this.#environment(),
       ...flags.settings,
     ];
-    return { settings, faults: this.#faults, notes: this.#notes, isZitadel: true };
+    return { settings, faults: this.#faults, notes: this.#notes, isZitadel: true, isBroken: this.#isBroken };
   }
 
   #put(text: string): Substituted {
@@ -135,6 +136,7 @@ class Service {
     if (text === undefined) return [];
     const { trees, faults } = treesOf({ file, text });
     this.#faults.push(...faults);
+    this.#isBroken ||= faults.length > 0;
     const settings = trees.flatMap((tree) => configuration(file, tree));
     // Zitadel reads steps from --steps alone, and everything else from --config.
     const fits = ({ key }: Setting): boolean => key.startsWith('FIRSTINSTANCE') === steps;

@@ -16,7 +16,7 @@ export const ORG_NAME = 'FIRSTINSTANCE_ORG_NAME';
 export const MUST_BE_DOMAIN = 'DEFAULTINSTANCE_DOMAINPOLICY_USERLOGINMUSTBEDOMAIN';
 export const SKIP = 'FIRSTINSTANCE_SKIP';
 
-const NOBODY: Outcome = {
+export const NOBODY: Outcome = {
   username: null,
   email: null,
   email_verified: null,

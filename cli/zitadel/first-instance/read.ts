@@ -24,7 +24,8 @@ export async function foundIn(file: string): Promise<Found> {
   const parts = trees.map((tree) =>
     isCompose(tree) ? composeSettings(file, tree, lookup) : withoutOurs(manifestSettings(file, tree)),
   );
-  return together([{ settings: [], faults, notes: [] }, ...parts]);
+  const isBroken = faults.length > 0;
+  return together([{ settings: [], faults, notes: [], isBroken }, ...parts]);
 }
 
 /** In a ConfigMap or a Secret the gateway's variables may stand beside Zitadel's. */

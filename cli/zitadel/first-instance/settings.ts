@@ -32,11 +32,14 @@ export interface Found {
   readonly notes: readonly string[];
   /** Whether Zitadel is there, whatever is set. */
   readonly isZitadel?: boolean;
+  /** Whether a file is no YAML, so that what it sets is not known. */
+  readonly isBroken?: boolean;
 }
 
 export function together(parts: readonly Found[]): Found {
   return {
     isZitadel: parts.some(({ isZitadel }) => isZitadel === true),
+    isBroken: parts.some(({ isBroken }) => isBroken === true),
     settings: parts.flatMap(({ settings }) => settings),
     faults: parts.flatMap(({ faults }) => faults),
     notes: parts.flatMap(({ notes }) => notes),

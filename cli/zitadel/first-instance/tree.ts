@@ -30,18 +30,29 @@ export function treesOf({ file, text }: { readonly file: string; readonly text: 
   const lines = new LineCounter();
   const documents = [...parseAllDocuments(text, { lineCounter: lines, prettyErrors: false })];
   const builder = new Builder(file, lines);
-  return {
-    trees: documents.flatMap((document) => builder.of(document)),
-    faults: documents.flatMap(({ errors }) =>
-      errors.map(({ pos, message }) => ({ file, line: lines.linePos(pos[0]).line, message })),
-    ),
-  };
+  const trees = documents.flatMap((document) => builder.of(document));
+  const errors = documents.flatMap((document) => document.errors);
+  const faults = errors.map(({ pos, code, message }) => ({
+    file,
+    line: lines.linePos(pos[0]).line,
+    message: code === 'UNEXPECTED_TOKEN' ? withoutToken(message) : message,
+  }));
+  return { trees, faults: [...faults, ...builder.faults] };
 }
+
+/** The token may be a password that is not in quotes. */
+function withoutToken(message: string): string {
+  return message.replace(/: .*$/s, '');
+}
+
+/** Compose removes or replaces by them what another file has. */
+const OF_COMPOSE = new Set(['!reset', '!override']);
 
 class Builder {
   readonly #file: string;
   readonly #lines: LineCounter;
   #nodes = 0;
+  readonly faults: Fault[] = [];
 
   constructor(file: string, lines: LineCounter) {
     this.#file = file;
@@ -59,7 +70,15 @@ class Builder {
       );
     const line = this.#line(node, outer);
     const below = (child: unknown, at = line): Tree => this.#tree(child, document, at, depth + 1);
-    if (isAlias(node)) return below(node.resolve(document));
+    if (isAlias(node)) {
+      const named = node.resolve(document);
+      if (named === undefined) this.#lost(line, '*', 'names an anchor that is not there');
+      return below(named);
+    }
+    if (isScalar(node) && node.type === 'PLAIN' && node.source === '' && !OF_COMPOSE.has(node.tag ?? '')) {
+      if (node.anchor !== undefined) this.#lost(line, '&', 'is an anchor');
+      else if (node.tag?.startsWith('!') === true) this.#lost(line, '!', 'is a tag');
+    }
     if (isMap(node)) {
       const pairs = node.items.map(({ key, value }): Entry => {
         const at = this.#line(key, line);
@@ -70,6 +89,12 @@ class Builder {
     if (isSeq(node)) return { kind: 'list', line, items: node.items.map((item) => below(item)) };
     const block = isScalar(node) && (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED');
     return { kind: 'text', line, value: textOf(node), block };
+  }
+
+  /** Of a password without quotes nothing is left but an empty text. */
+  #lost(line: number, begin: string, what: string): void {
+    const message = `what begins with ${begin} ${what}, so the value is empty: put a text into quotes`;
+    this.faults.push({ file: this.#file, line, message });
   }
 
   #line(node: unknown, outer: number): number {
