@@ -213,6 +213,24 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
     }
   });
 
+  it('finish names the database that an earlier import has kept, which it does not take by default', async () => {
+    const dump = await ground.dump('custom', NEW);
+    const runs: string[] = [];
+    for (let each = 0; each < 2; each += 1) {
+      const done = await ground.import(ground.variables(), dump, '--to', 'postgres', '--yes', '--json');
+      runs.push((JSON.parse(done.stdout) as { run: string }).run);
+    }
+    const finished = await ground.import(ground.variables(), 'finish', '--yes');
+    expect(finished.stdout).toContain(
+      `next: sallyport zitadel import finish ${runs[0] ?? ''}, which removes`,
+    );
+    const again = await ground.import(ground.variables(), 'finish', '--yes');
+    expect(again.stdout).toContain(`nothing of it is kept beside zitadel`);
+    const last = await ground.import(ground.variables(), 'finish', runs[0] ?? '', '--yes');
+    expect(last.stdout).toContain('next: sallyport backup create');
+    expect(await ground.databases()).toEqual(['zitadel']);
+  });
+
   it('waits for the sessions of the target, names who holds one, and swaps when they have ended', async () => {
     const dump = await ground.dump('custom', NEW);
     const held = await openPgSession(ground.variables()['ZITADEL_DATABASE_URL']!);
