@@ -195,21 +195,21 @@ class CsvRows implements Rows {
   }
 }
 
-/** One array, a grant a line. */
+/** One array, a grant a line. It begins with its first row: what fails before has an object with the error instead. */
 class JsonRows implements Rows {
   #first = true;
 
   begin(): Promise<void> {
-    return out('[');
+    return Promise.resolve();
   }
   add({ user, relation, object, tuples, conditions }: Grant, stale: boolean | null): Promise<void> {
     const row = { user, relation, object, tuples, conditions, stale };
-    const before = this.#first ? '\n' : ',\n';
+    const before = this.#first ? '[\n' : ',\n';
     this.#first = false;
     return out(before + JSON.stringify(row));
   }
   end(): Promise<void> {
-    return out(this.#first ? ']\n' : '\n]\n');
+    return out(this.#first ? '[]\n' : '\n]\n');
   }
 }
 

@@ -254,8 +254,11 @@ describe.each(kindsOf(SERVERS))('sallyport access report: $name', ({ start, miss
     });
 
     it('fails rather than call everybody gone while the provider does not answer', async () => {
-      const { code, stderr } = await report([], { ...variables, ZITADEL_SERVICE_TOKEN: 'wrong' });
-      expect(code).toBe(1);
+      const { code, stdout, stderr } = await report(['--json'], {
+        ...variables,
+        ZITADEL_SERVICE_TOKEN: 'wrong',
+      });
+      expect([code, JSON.parse(stdout)]).toEqual([1, expect.objectContaining({ ok: false })]);
       expect(stderr).toContain('ZITADEL_SERVICE_TOKEN is not accepted');
     });
   });
