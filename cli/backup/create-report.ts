@@ -15,6 +15,8 @@ export interface CreateCommand {
   readonly json?: boolean;
 }
 
+const NEXT = 'the same without --dry-run';
+
 /** What a backup would hold. */
 export function reportPlan({ databases, relations, texts, leftOut }: Sources, options: CreateCommand): void {
   const parts = [
@@ -26,12 +28,13 @@ export function reportPlan({ databases, relations, texts, leftOut }: Sources, op
     })),
   ];
   if (options.json === true) {
-    printJson({ dry_run: true, parts, left_out: leftOut, encrypted: options.recipient !== undefined });
+    const encrypted = options.recipient !== undefined;
+    printJson({ dry_run: true, parts, left_out: leftOut, encrypted, next: NEXT });
     return;
   }
   for (const { name, from } of parts) print(`${name}: ${from}`);
   for (const { name, why } of leftOut) print(`${name}: left out, ${why}`);
-  note('nothing was written; without --dry-run this is what a backup has');
+  note(`nothing was written. next: ${NEXT}`);
 }
 
 /** What a backup holds, and what comes next. */

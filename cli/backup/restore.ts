@@ -186,12 +186,14 @@ function reportPlan({ manifest }: Backup, plan: RestorePlan, { json, dryRun }: R
     ),
     ...plan.leftOut.map((name) => `${name}: left out`),
   ];
+  const next = 'the same without --dry-run';
   if (dryRun === true && json === true) {
-    printJson({ dry_run: true, backup: manifest.id, parts: partsOf(plan), plan: lines });
+    printJson({ dry_run: true, backup: manifest.id, parts: partsOf(plan), plan: lines, next });
     return;
   }
-  for (const line of lines) note(line);
-  if (dryRun === true) note('nothing was changed; without --dry-run this is what a restore does');
+  // What was asked for; else it goes before the question, beside the result.
+  for (const line of lines) (dryRun === true ? print : note)(line);
+  if (dryRun === true) note(`nothing was changed. next: ${next}`);
 }
 
 interface Outcome {

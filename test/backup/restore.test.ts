@@ -17,7 +17,8 @@ describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)'
   it('shows where each part would go, and changes nothing until the names of the databases are confirmed', async () => {
     const id = await changed();
     const dry = await stage.run('restore', id, '--dry-run');
-    expect([dry.code, dry.stderr]).toEqual([0, containing(`/${names()[0]}, whose database is kept`)]);
+    expect([dry.code, dry.stdout]).toEqual([0, containing(`/${names()[0]}, whose database is kept`)]);
+    expect(dry.stderr).toContain('next: the same without --dry-run');
     expect(await stage.run('restore', id)).toMatchObject({
       code: 1,
       stderr: containing(`Add --yes to confirm ${names().join(',')}`),

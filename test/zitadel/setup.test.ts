@@ -138,6 +138,7 @@ describe('zitadel setup', () => {
     const dry = await ground.run(setup('--dry-run'));
     expect([dry.code, dry.result.done]).toEqual([0, []]);
     expect(dry.result.planned.length).toBeGreaterThan(30);
+    expect(dry.result.next).toContain('--out FILE');
     const check = await ground.run(setup('--check'));
     expect([check.code, check.result.ok]).toEqual([1, false]);
     expect(shapeOf(ground.zitadel)).toEqual(empty);

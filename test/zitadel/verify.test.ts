@@ -300,6 +300,7 @@ describe.skipIf(recordedMissing)(
       const variables = { ZITADEL_DATABASE_URL: zitadel.url, ZITADEL_MASTERKEY: 'x'.repeat(32) };
       const { code, report } = await verifyAs(variables);
       expect(report.masterkey).toBe('foreign');
+      expect(report.next).toMatch(/^set ZITADEL_MASTERKEY .*; then run this again$/);
       expect(code).toBe(1);
     });
   },

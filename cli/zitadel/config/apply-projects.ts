@@ -83,17 +83,18 @@ function planApplication(
       plan.notes.push(`the client secret of ${key} is not kept: without --out it goes nowhere`);
     else plan.secrets.set(secret, []);
   }
-  if (
-    there !== undefined &&
-    secret !== undefined &&
-    out.get(secret) === undefined &&
-    out.pending(secret) !== undefined
-  ) {
-    plan.secrets.set(secret, []);
-    plan.change(`client secret of ${key}`, 'that of a run that was cut off never arrived', async () => {
-      const id = known(ids.get(key), key);
-      await out.keep(secret, await renewClientSecret(client, place(), { id, kind }));
-    });
+  if (there !== undefined && secret !== undefined && out.path !== null && out.get(secret) === undefined) {
+    if (out.pending(secret) === undefined)
+      plan.notes.push(
+        `the client secret of ${key} is not in ${out.path}, and Zitadel shows it once: it stays as it is; where nobody has it, make a new one in the console`,
+      );
+    else {
+      plan.secrets.set(secret, []);
+      plan.change(`client secret of ${key}`, 'that of a run that was cut off never arrived', async () => {
+        const id = known(ids.get(key), key);
+        await out.keep(secret, await renewClientSecret(client, place(), { id, kind }));
+      });
+    }
   }
   planOne(carrying, key, there?.settings, settings, async () => {
     if (there !== undefined) {

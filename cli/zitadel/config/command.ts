@@ -136,8 +136,10 @@ function report(
   const kept = plans.flatMap((plan) => plan.kept);
   const next =
     planned.length > 0
-      ? `\`sallyport zitadel config import ${folder} --out FILE\` does it`
-      : 'give the variables of --out to what signs in here, then `sallyport doctor`';
+      ? `\`sallyport zitadel config import ${folder} --out ${options.out ?? 'FILE'}\` does it`
+      : options.out === undefined
+        ? 'sallyport doctor'
+        : `give the variables of ${options.out} to what signs in here, then \`sallyport doctor\``;
   if (options.json === true) {
     printJson({
       ...{ ok: true, changed: done.length, done: done.map(shown), planned: planned.map(shown), kept },

@@ -93,9 +93,15 @@ function shownOnly(found: Found, place: Place, options: SetupCommand): void {
   const next =
     planned.length === 0
       ? 'nothing to do'
-      : `\`sallyport zitadel setup --file ${options.file}${options.out === undefined ? '' : ` --out ${options.out}`}\` makes it so`;
+      : `\`sallyport zitadel setup --file ${options.file}${outOf(found, options)}\` makes it so`;
   report(options, found, place, { done: [], planned, ok: !drifted, next });
   if (drifted) throw new Failure('');
+}
+
+/** Without --out the command would refuse to make a secret. */
+function outOf({ plans }: Found, { out }: SetupCommand): string {
+  const file = out ?? (plans.some(({ secrets }) => secrets.size > 0) ? 'FILE' : undefined);
+  return file === undefined ? '' : ` --out ${file}`;
 }
 
 function stopped(options: SetupCommand, found: Found, error: Stopped): never {

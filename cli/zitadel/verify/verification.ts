@@ -26,11 +26,22 @@ export interface Verification {
   readonly next: string;
 }
 
-const NEXT = {
-  ok: '`sallyport zitadel login-names list` prints who may sign in',
-  differs:
-    'rows and names come back when a projection is built anew: `zitadel setup --init-projections`, or a restore; then run this again',
+const HEALTHY = '`sallyport zitadel login-names list` prints who may sign in';
+
+const REBUILD =
+  'rows and names come back when a projection is built anew: `zitadel setup --init-projections`, or a restore';
+
+/** What no projection that is built anew mends. */
+const MENDED: Partial<Record<Finding['check'], string>> = {
+  masterkey: 'set ZITADEL_MASTERKEY (or _FILE) to the one that this database was made with',
+  domains: 'set ZITADEL_EXTERNALDOMAIN to a domain of the instance',
 };
+
+function nextAfter(differs: readonly Finding[]): string {
+  if (differs.length === 0) return HEALTHY;
+  const ways = new Set(differs.map(({ check }) => MENDED[check] ?? REBUILD));
+  return `${[...ways].join('; ')}; then run this again`;
+}
 
 export interface VerifyOptions {
   /** Absent: all. */
@@ -100,9 +111,8 @@ type Report = Omit<Verification, 'ok' | 'differs' | 'notes' | 'next'>;
 
 function judged(report: Report, findings: readonly Finding[]): Verification {
   const differs = findings.filter(({ fault }) => fault);
-  const ok = differs.length === 0;
   const notes = findings.filter(({ fault }) => !fault);
-  return { ...report, ok, differs, notes, next: ok ? NEXT.ok : NEXT.differs };
+  return { ...report, ok: differs.length === 0, differs, notes, next: nextAfter(differs) };
 }
 
 /** The same with more findings. */
