@@ -136,8 +136,7 @@ describe('zitadel setup', () => {
     ground = await openSetupGround();
     const empty = shapeOf(ground.zitadel);
     const dry = await ground.run(setup('--dry-run'));
-    expect([dry.code, dry.result.done]).toEqual([0, []]);
-    expect(dry.result.planned.length).toBeGreaterThan(30);
+    expect([dry.code, dry.result.done, dry.result.planned.length > 30]).toEqual([0, [], true]);
     expect(dry.result.next).toContain('--out FILE');
     const check = await ground.run(setup('--check'));
     expect([check.code, check.result.ok]).toEqual([1, false]);
