@@ -23,13 +23,10 @@ export async function tls({ platform, clock }: DoctorGround): Promise<Finding> {
         );
       }
     }),
-    ...clear.map(async ({ variables, host }): Promise<Finding> => {
+    ...clear.map(async ({ variables, host, remedy }): Promise<Finding> => {
       if ((await reachOf(host)) !== 'everywhere')
         return green('what is not encrypted stays on private addresses');
-      return red(
-        `${variables.join(', ')} leads to ${host} without TLS`,
-        `write https in ${variables.join(', ')}`,
-      );
+      return red(`${variables.join(', ')} leads to ${host} without TLS`, `${remedy} ${variables.join(', ')}`);
     }),
   ]);
   return worst(found, '');

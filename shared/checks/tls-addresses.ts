@@ -8,6 +8,8 @@ export interface Encrypted {
 export interface Clear {
   readonly variables: readonly string[];
   readonly host: string;
+  /** What makes it encrypted, as in `write https in`. */
+  readonly remedy: string;
 }
 
 /** Variables that hold addresses of services. */
@@ -20,27 +22,25 @@ export function tlsAddresses(variables: Readonly<Record<string, string | undefin
   readonly clear: readonly Clear[];
 } {
   const encrypted = new Map<string, { variables: string[]; address: TlsAddress }>();
-  const clear = new Map<string, { variables: string[]; host: string }>();
+  const clear = new Map<string, { variables: string[]; host: string; remedy: string }>();
   for (const [name, value = ''] of Object.entries(variables)) {
     if (!NAMED.test(name) || !URL.canParse(value.trim())) continue;
     const address = addressOf(new URL(value.trim()));
     if (address === undefined) continue;
-    if (typeof address === 'string') {
-      const known = clear.get(address) ?? { variables: [], host: address };
-      known.variables.push(name);
-      clear.set(address, known);
-    } else {
-      const key = `${address.host}:${address.port}`;
-      const known = encrypted.get(key) ?? { variables: [], address };
-      known.variables.push(name);
-      encrypted.set(key, known);
-    }
+    if ('remedy' in address) add(clear, `${address.remedy} ${address.host}`, name, address);
+    else add(encrypted, JSON.stringify(address), name, { address });
   }
   return { encrypted: [...encrypted.values()], clear: [...clear.values()] };
 }
 
-/** A host alone: it is spoken to in the clear. Undefined for other URLs. */
-function addressOf(url: URL): TlsAddress | string | undefined {
+function add<T>(to: Map<string, T & { variables: string[] }>, key: string, name: string, value: T): void {
+  const known = to.get(key) ?? { ...value, variables: [] };
+  known.variables.push(name);
+  to.set(key, known);
+}
+
+/** Undefined for URLs of other things than these. */
+function addressOf(url: URL): TlsAddress | Pick<Clear, 'host' | 'remedy'> | undefined {
   const { protocol, port, searchParams } = url;
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (host === '') return undefined;
@@ -48,6 +48,7 @@ function addressOf(url: URL): TlsAddress | string | undefined {
     host,
     port: port === '' ? usual : Number(port),
     begins,
+    ...authorityIn(searchParams),
   });
   switch (protocol) {
     case 'https:':
@@ -57,16 +58,27 @@ function addressOf(url: URL): TlsAddress | string | undefined {
     case 'smtps:':
       return at(465);
     case 'smtp:':
-      return searchParams.get('tls') === 'off' ? host : at(587, 'smtp');
+      return searchParams.get('tls') === 'off' ? { host, remedy: 'take tls=off out of' } : at(587, 'smtp');
     case 'postgres:':
     case 'postgresql:':
       return /^(?:verify-full|verify-ca|require)$/.test(searchParams.get('sslmode') ?? '')
         ? at(5432, 'postgres')
-        : host;
+        : { host, remedy: 'add ?sslmode=verify-full to' };
     case 'http:':
+      return { host, remedy: 'write https in' };
     case 'redis:':
-      return host;
+      return { host, remedy: 'write rediss in' };
     default:
       return undefined;
   }
+}
+
+/** As the drivers of Postgres and of mail read them. */
+function authorityIn(parameters: URLSearchParams): Pick<TlsAddress, 'authority' | 'anyHost'> {
+  const authority = parameters.get('sslrootcert') ?? parameters.get('ca') ?? '';
+  return {
+    // libpq's word for those that everybody trusts.
+    ...(authority !== '' && authority !== 'system' && { authority }),
+    ...(parameters.get('sslmode') === 'verify-ca' && { anyHost: true }),
+  };
 }

@@ -10,6 +10,10 @@ export interface TlsAddress {
   readonly port: number;
   /** How TLS begins: with the first byte, after an SSLRequest of Postgres, or after STARTTLS (RFC 3207). */
   readonly begins: 'at once' | 'postgres' | 'smtp';
+  /** File of the authorities that are trusted here, in place of those that everybody trusts. */
+  readonly authority?: string;
+  /** The certificate may be for another host, as with sslmode=verify-ca. */
+  readonly anyHost?: true;
 }
 
 /** Reads the certificate of a server. Rejects when none is presented in time. */

@@ -104,11 +104,44 @@ describe('the check of certificates', () => {
     });
   });
 
+  it('trusts the authority that an address names, and holds the host against the certificate unless told', async () => {
+    const postgres = async (certificate: Certificate): Promise<number> => {
+      const server = createTcp((socket) => {
+        socket.once('data', () => {
+          socket.write('S');
+          new TLSSocket(socket, { isServer: true, ...certificate }).on('error', () => undefined);
+        });
+        socket.on('error', () => undefined);
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      onTestFinished(() => void server.close());
+      return (server.address() as AddressInfo).port;
+    };
+    const judged = async (port: number, more: string) => {
+      const url = `postgres://u:p@localhost:${port}/d?sslmode=${more}`;
+      return (await found({ DATABASE_URL: url }, 'tls')).cause;
+    };
+    const own = `&sslrootcert=${encodeURIComponent(join(folder, 'ca.pem'))}`;
+    const good = await postgres(certificates.good);
+    expect(await judged(good, 'verify-full')).toContain('not trusted');
+    // Trusted: that it runs out in two days is all that is left.
+    expect(await judged(good, `verify-full${own}`)).toContain('runs out in 2 days');
+    const other = await postgres(certificates.otherHost);
+    expect(await judged(other, `verify-full${own}`)).toContain('for another host');
+    expect(await judged(other, `verify-ca${own}`)).not.toContain('for another host');
+  });
+
   it('is red for a public address without TLS, green for private ones, and judges by days', async () => {
     expect(await found({ UPSTREAM_URL: 'http://198.51.100.7' }, 'tls')).toMatchObject({ status: 'green' });
     expect(await found({ UPSTREAM_URL: 'http://1.1.1.1' }, 'tls')).toMatchObject({
       status: 'red',
       cause: containing('without TLS'),
+      next: 'write https in UPSTREAM_URL',
+    });
+    expect(await found({ DATABASE_URL: 'postgres://u@1.1.1.1/d' }, 'tls')).toMatchObject({
+      status: 'red',
+      next: 'add ?sslmode=verify-full to DATABASE_URL',
     });
     const inDays = (days: number) =>
       judgeCertificate('h', { validTo: new Date(NOW + days * DAY_MS), fault: undefined }, NOW).status;

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Certificate, ReadCertificate, TlsAddress } from '../../ports/certificates.ts';
@@ -65,11 +66,14 @@ async function reply(socket: Socket, code: string): Promise<void> {
   if (!text.startsWith(code)) throw new Error(`the mail server answers ${text.slice(0, 3)}`);
 }
 
-function handshake(socket: Socket, { host }: TlsAddress): Promise<Certificate> {
+async function handshake(socket: Socket, { host, authority, anyHost }: TlsAddress): Promise<Certificate> {
+  const ca = authority === undefined ? undefined : await readFile(authority);
   return new Promise((resolve, reject) => {
     const tls: TLSSocket = connectTls({
       socket,
       rejectUnauthorized: false,
+      ...(ca !== undefined && { ca }),
+      ...(anyHost === true && { checkServerIdentity: () => undefined }),
       // RFC 6066 §3: an address is no server name.
       ...(isIP(host) === 0 && { servername: host }),
     });
