@@ -82,6 +82,20 @@ describe('zitadel setup, of tokens', () => {
     ).toBe(0);
   });
 
+  it('names IAM_OWNER to the owner of an organisation, who may not even read the instance', async () => {
+    ground = await openSetupGround({
+      intercept: ({ url }) => {
+        if (url.endsWith('/permissions/zitadel/me/_search'))
+          return Response.json({ result: ['org.read', 'org.write', 'project.create', 'user.write'] });
+        const denied = { code: 7, message: 'No matching permissions found (AUTH-5mWD2)' };
+        return url.includes('/admin/v1/') ? Response.json(denied, { status: 403 }) : undefined;
+      },
+    });
+    const { code, result } = await ground.run(toFile());
+    expect([code, result.error]).toEqual([1, expect.stringContaining('needs the role IAM_OWNER')]);
+    expect(result.error).toContain('lacks iam.write, iam.policy.write, iam.member.write, org.create');
+  });
+
   it('says what is wrong with a token that is not accepted', async () => {
     ground = await openSetupGround();
     const { code, result, stderr } = await ground.run(toFile(), { ZITADEL_SERVICE_TOKEN: 'nothing-of-ours' });

@@ -1,17 +1,17 @@
 import * as z from 'zod';
+import { either } from '../../../shared/zitadel/reader.ts';
 import { Nothing, type ZitadelClient } from './client.ts';
 
 const Permissions = z.object({ result: z.array(z.string()).default([]) });
 
 /** What the token's account may do; empty where the release does not say. */
-export async function permissionsOf(client: ZitadelClient): Promise<readonly string[]> {
-  const { result } = await client.call(Permissions, {
-    method: 'POST',
-    path: '/auth/v1/permissions/zitadel/me/_search',
-    body: {},
-    right: 'a valid token',
-  });
-  return result;
+export function permissionsOf(client: ZitadelClient): Promise<readonly string[]> {
+  const path = '/auth/v1/permissions/zitadel/me/_search';
+  const call = { method: 'POST', path, body: {}, right: 'a valid token' } as const;
+  return either(
+    async () => (await client.call(Permissions, call)).result,
+    () => Promise.resolve([]),
+  );
 }
 
 /** Gives exactly these roles of the instance. */

@@ -22,13 +22,14 @@ export interface Place extends Pick<Setup, 'own'> {
 
 /** Throws Failure when a right is missing that `writes` needs, before anything is changed. */
 export async function placeOf({ client }: SetupOf, writes: boolean): Promise<Place> {
-  const [instance, user, organization, permissions] = await Promise.all([
-    instanceOf(client),
-    ownUser(client),
-    ownOrganization(client),
-    permissionsOf(client),
-  ]);
-  if (writes) mustWrite(permissions);
+  const reading = Promise.all([instanceOf(client), ownUser(client), ownOrganization(client)]);
+  const allowed = permissionsOf(client).then((held) => {
+    if (writes) mustWrite(held);
+  });
+  // What an account may not even read is not worth saying where it lacks more.
+  await Promise.allSettled([reading, allowed]);
+  await allowed;
+  const [instance, user, organization] = await reading;
   return { instance, own: { user, organization } };
 }
 
@@ -54,7 +55,7 @@ const NEEDED = ['iam.write', 'iam.policy.write', 'iam.member.write', 'org.create
 
 function mustWrite(held: readonly string[]): void {
   // A release that does not say refuses the first call instead, and nothing has been changed then either.
-  if (!held.some((each) => each.startsWith('iam.'))) return;
+  if (held.length === 0) return;
   const missing = NEEDED.filter((right) => !held.includes(right));
   if (missing.length > 0)
     throw new Failure(
