@@ -86,7 +86,7 @@ describe.skipIf(recordedMissing)(
         `update projections.users14 set state = ${to} where id = '${id}';`;
       const event = (type: string, aggregate: string, id: string, payload: object): string =>
         `insert into eventstore.events2 select '${INSTANCE}', '${aggregate}', '${id}', '${type}', 900, 2, now(), '${JSON.stringify(payload)}', 'made', '${GADGETBOT}',
-           (select max("position") + 1 from eventstore.events2), 0;`;
+           (select min("position") from projections.current_states where projection_name in ('projections.users14', 'projections.login_names3')), 0;`;
       const policy = (columns: string, values: string): string =>
         `insert into projections.login_policies5 (aggregate_id, instance_id, creation_date, change_date, sequence, is_default, allow_register, allow_username_password,
            allow_external_idps, force_mfa, force_mfa_local_only, passwordless_type, hide_password_reset, ignore_unknown_usernames, allow_domain_discovery,

@@ -190,6 +190,37 @@ describe('the built-in pages', () => {
   });
 });
 
+describe('events that the projections have not taken in', () => {
+  const RENAMED = `select made.human('i1', 'acme', 'fresh', 'fresh', 'fresh@mail.example'); select made.caught_up('i1');
+    select made.event('i1', 'user', 'fresh', 'user.username.changed', 'acme', '{"userName": "fresher"}');`;
+
+  it('are waited for, as a running server takes them in', async () => {
+    await zitadel.run(RENAMED);
+    const waits: number[] = [];
+    const wait = async (ms: number): Promise<void> => {
+      if (waits.push(ms) < 2) return;
+      await zitadel.run(`update projections.users14 set username = 'fresher' where id = 'fresh';
+        update projections.login_names3_users set user_name = 'fresher' where id = 'fresh'; select made.caught_up('i1');`);
+    };
+    const answer = await explain('fresh', { database: zitadel.url }, wait);
+    expect([answer.signs_in_as, waits]).toEqual([[], [300, 300]]);
+    expect(byRule(answer, 'former_login_name')).toMatchObject([{ id: 'fresh' }]);
+  });
+
+  it('are said where they stay behind', async () => {
+    await zitadel.run(
+      `select made.event('i1', 'user', 'fresh', 'user.username.changed', 'acme', '{"userName": "stale"}');`,
+    );
+    let waits = 0;
+    const answer = await explain('fresher', { database: zitadel.url }, () => {
+      waits += 1;
+      return Promise.resolve();
+    });
+    expect([answer.signs_in_as, waits, trapsIn(answer)]).toEqual([['fresh'], 4, ['projection_behind']]);
+    await zitadel.run("select made.caught_up('i1')");
+  });
+});
+
 describe('in the scope of an organisation', () => {
   it.each([
     ['alice', 'id', []],

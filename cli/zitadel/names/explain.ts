@@ -1,8 +1,16 @@
+import { pause } from '../../../shared/ports/runtime.ts';
 import { Failure, UsageError } from '../../failure.ts';
 import { chosenInstance, type Instance } from '../database/instances.ts';
 import { withZitadelDatabase, type ZitadelDatabase } from '../database/open.ts';
 import { resolveV1 } from './candidates-v1.ts';
-import { formerOwners, formersOf, nameEvents, removedDomain, type Former } from './history.ts';
+import {
+  formerOwners,
+  formersOf,
+  nameEvents,
+  removedDomain,
+  type Former,
+  type NameEvent,
+} from './history.ts';
 import { loginInput, type LoginInput } from './input.ts';
 import { resolveV2 } from './login-v2.ts';
 import { candidatesFor, readPeople } from './people.ts';
@@ -53,8 +61,27 @@ export interface Explanation {
   readonly history_complete: boolean;
 }
 
-/** Whom an input signs in as, and why. Throws Failure, or UsageError where an instance or organisation is ambiguous. */
-export async function explain(typed: string, options: ExplainOptions): Promise<Explanation> {
+/** A running Zitadel takes in its newest events within a second. */
+const LOOKS = 5;
+const BETWEEN_MS = 300;
+
+/**
+ * Whom an input signs in as, and why; looked at again while events of who is concerned are newer than what sign-in reads. Throws
+ * Failure, or UsageError where an instance or organisation is ambiguous.
+ */
+export async function explain(
+  typed: string,
+  options: ExplainOptions,
+  wait: (ms: number) => Promise<void> = pause,
+): Promise<Explanation> {
+  for (let look = 1; ; look++) {
+    const explained = await explainNow(typed, options);
+    if (look === LOOKS || explained.traps.every(({ trap }) => trap !== 'projection_behind')) return explained;
+    await wait(BETWEEN_MS);
+  }
+}
+
+async function explainNow(typed: string, options: ExplainOptions): Promise<Explanation> {
   const input = loginInput(typed);
   if (input.text === '') throw new UsageError('the input is empty');
   if (options.orgScope !== undefined && options.org === undefined)
@@ -78,6 +105,8 @@ interface Question {
 interface Read {
   readonly facts: Facts;
   readonly formers: readonly Former[];
+  /** Events that sign-in does not read yet. */
+  readonly ahead: readonly NameEvent[];
   readonly historyComplete: boolean;
   readonly removedDomains: readonly { readonly org: string; readonly at: Date }[];
 }
@@ -106,6 +135,7 @@ async function readFacts(zitadel: ZitadelDatabase, instance: Instance, question:
   return {
     facts: { instance: id, input, scope, people, lost, policyOf, mustBeDomain, defaultOrg, domainOwner },
     formers: formersOf(events).filter((each) => concerns(each, input)),
+    ahead: events.filter(({ ahead }) => ahead),
     historyComplete: former.complete,
     removedDomains: input.domain === null ? [] : await removedDomain(zitadel, id, input.domain),
   };
@@ -132,7 +162,10 @@ async function scopeOf(
   return { org, by };
 }
 
-function explanationOf({ facts, formers, historyComplete, removedDomains }: Read, login: Login): Explanation {
+function explanationOf(
+  { facts, formers, ahead, historyComplete, removedDomains }: Read,
+  login: Login,
+): Explanation {
   const resolve = { v1: resolveV1, v2: resolveV2 };
   const resolution = resolve[login](facts);
   const otherLogin = login === 'v1' ? 'v2' : 'v1';
@@ -150,7 +183,7 @@ function explanationOf({ facts, formers, historyComplete, removedDomains }: Read
       ...resolution.candidates,
       ...formers.map((former) => formerCandidate(facts, former, resolution)),
     ],
-    traps: trapsOf({ facts, login, resolution, formers, removedDomains }),
+    traps: trapsOf({ facts, login, resolution, formers, ahead, removedDomains }),
     present: facts.people.map(({ id }) => id),
     other: { login: otherLogin, signs_in_as: other.signsInAs, outcome: other.outcome },
     history_complete: historyComplete,

@@ -25,6 +25,8 @@ const Event = z.object({
   user_name: z.string().nullable(),
   email: z.string().nullable(),
   by_policy: z.boolean(),
+  /** The projections of users or of login names have not reduced it yet. */
+  ahead: z.boolean(),
 });
 
 export type NameEvent = z.output<typeof Event>;
@@ -37,12 +39,16 @@ export async function nameEvents(
 ): Promise<readonly NameEvent[]> {
   if (ids.length === 0) return [];
   const types = [...ADDED, ...RENAMED, ...MAILED, ...MAIL_VERIFIED, REMOVED];
+  const readFrom = ['users', 'login_names'].flatMap((name) => zitadel.catalogue.versionOf(name) ?? []);
+  const projections = readFrom.map((name) => `projections.${name}`);
   return zitadel.query(
     sql`select e.aggregate_id as id, e.owner as org, e.event_type as type, e.created_at as at,
           e.payload ->> 'userName' as user_name, e.payload ->> 'email' as email,
           e.event_type = any(${RENAMED}) and exists (
             select 1 from eventstore.events2 p where p.instance_id = e.instance_id and p.aggregate_type = 'org'
-              and p.aggregate_id = e.owner and p.event_type = any(${POLICY_CHANGED}) and p.position = e.position) as by_policy
+              and p.aggregate_id = e.owner and p.event_type = any(${POLICY_CHANGED}) and p.position = e.position) as by_policy,
+          exists (select 1 from projections.current_states s where s.instance_id = e.instance_id
+              and s.projection_name = any(${projections}) and s.position < e.position) as ahead
         from eventstore.events2 e
         where e.instance_id = ${instance} and e.aggregate_type = 'user' and e.aggregate_id = any(${ids})
           and e.event_type = any(${types})

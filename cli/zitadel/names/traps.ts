@@ -1,4 +1,4 @@
-import type { Former } from './history.ts';
+import type { Former, NameEvent } from './history.ts';
 import { fits, nameOfOrg, same, type Facts, type Login, type Resolution } from './resolution.ts';
 import type { Person } from './people.ts';
 
@@ -20,6 +20,7 @@ export interface Trap {
     | 'inactive'
     | 'machine'
     | 'password_login_off'
+    | 'projection_behind'
     | 'release';
   /** The user whom it is about; null: the input alone. */
   readonly about: string | null;
@@ -31,6 +32,7 @@ interface Known {
   readonly login: Login;
   readonly resolution: Resolution;
   readonly formers: readonly Former[];
+  readonly ahead: readonly NameEvent[];
   readonly removedDomains: readonly { readonly org: string; readonly at: Date }[];
 }
 
@@ -207,9 +209,12 @@ function aboutForms({ input, people }: Facts, named: readonly Person[], { signsI
   ];
 }
 
-function byHistory({ facts, formers, removedDomains }: Known): Trap[] {
+function byHistory({ facts, formers, ahead, removedDomains }: Known): Trap[] {
   const { input, people } = facts;
-  const traps: Trap[] = [];
+  const traps = ahead.map(({ id, type, at }): Trap => {
+    const text = `${id}: ${type} of ${at.toISOString()} is newer than the projections that sign-in reads. A server that runs takes it in before it answers; see \`sallyport zitadel verify\``;
+    return { trap: 'projection_behind', about: id, text };
+  });
   for (const { id, text, until, now, how, kind } of formers) {
     if (how === 'domain claimed')
       traps.push({
