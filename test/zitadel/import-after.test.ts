@@ -327,7 +327,7 @@ describe.skipIf(postgresMissing)(
         expect(stopped.code).toBe(1);
         expect(stopped.stderr).toMatch(/stop: kubectl ended with 1: Error from server \(Forbidden\)/);
         expect(stopped.stderr).toContain(
-          'state: zitadel is the former database, untouched; Zitadel is scaled to 0',
+          'state: zitadel is the former database, untouched; Zitadel may be scaled to 0',
         );
         await set({});
         const back = await ground.import(inCluster(), 'recover', '--yes');

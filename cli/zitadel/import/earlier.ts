@@ -63,7 +63,7 @@ export function refuseWhileStopped(earlier: readonly Earlier[]): void {
   const stopped = earlier.find(({ isStopped }) => isStopped);
   if (stopped !== undefined)
     throw new Failure(
-      `import ${stopped.run} was cut off, and Zitadel is scaled to 0: \`sallyport zitadel import --resume\` goes on, \`import recover ${stopped.run}\` goes back`,
+      `import ${stopped.run} was cut off, and Zitadel may be scaled to 0: \`sallyport zitadel import --resume\` goes on, \`import recover ${stopped.run}\` goes back`,
     );
 }
 

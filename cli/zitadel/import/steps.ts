@@ -188,7 +188,7 @@ function stopped(run: Run, step: Step, thrown: unknown): Failure {
       : `${facts.target} is the former database, untouched`;
   const message = [
     `${step.name}: ${cause}`,
-    `  state: ${state}${down ? '; Zitadel is scaled to 0' : ''}`,
+    `  state: ${state}${down ? '; Zitadel may be scaled to 0' : ''}`,
     `  on: sallyport zitadel import --resume`,
     `  back: sallyport zitadel import recover ${journal.run}`,
   ].join('\n');
