@@ -3,9 +3,9 @@ import * as z from 'zod';
 import type { DatabaseSession } from '../../shared/database/session.ts';
 import { parseDatabaseUrl } from '../../shared/database/url.ts';
 import { sql } from '../../shared/ports/database.ts';
-import { readChild } from '../children/child.ts';
+import { readChild, type ChildCall } from '../children/child.ts';
 import { connectionTo, databaseOf, postgresVariables, withDatabase } from '../children/postgres.ts';
-import { postgresProgram } from '../children/programs.ts';
+import { postgresProgram, type Program } from '../children/programs.ts';
 import { openSession } from '../deps.ts';
 import { Failure } from '../failure.ts';
 import { interruption } from '../terminal.ts';
@@ -92,13 +92,15 @@ export type Dumped = Pick<
   'database' | 'from' | 'server' | 'client' | 'owner' | 'roles' | 'settings' | 'rows'
 >;
 
+type Child = Pick<ChildCall, 'log' | 'onStart'>;
+
 /**
  * Dumps a database in pg_dump's custom format; `take` reads its bytes. Rows are counted in the very snapshot that is dumped, so that
  * what is restored has to have as many. Throws Failure.
  */
 export function dumpDatabase(
   target: Target,
-  { log, onStart }: { readonly log: (line: string) => void; readonly onStart: (pid: number) => void },
+  { log, onStart }: Child,
   take: (dump: Readable) => Promise<void>,
 ): Promise<Dumped> {
   return withTarget(target, async (session) => {
@@ -108,48 +110,50 @@ export function dumpDatabase(
     const { major, ...facts } = await factsOf(session);
     const program = await postgresProgram('pg_dump', major);
     const snapshot = await exportedSnapshot(session);
-    const dumping = readChild(
-      {
-        program: program.path,
-        args: [
-          '--format=custom',
-          `--snapshot=${snapshot}`,
-          `--lock-wait-timeout=${LOCK_WAIT}`,
-          '--no-password',
-          `--dbname=${connectionTo(databaseOf(target.url))}`,
-        ],
-        variables: postgresVariables(target.url, target.variable, { applicationName: APPLICATION }),
-        timeoutMs: LONGEST_MS,
-        stallMs: STALL_MS,
-        signal: interruption(),
-        log,
-        onStart,
-      },
-      take,
-    );
-    const counting = new AbortController();
-    const counts = countTables(until(counting.signal, session));
-    const failed: ('dump' | 'counts')[] = [];
-    // Counting ends with the dump that it is for.
-    dumping.catch(() => {
-      failed.push('dump');
-      counting.abort();
-      // A server that does not answer cancels nothing.
-      session.cancel().catch(() => session.close().catch(() => undefined));
-    });
-    // A transaction that fails takes its snapshot along, which the dump may not have begun to read: its own fault would say less.
-    counts.catch(() => failed.push('counts'));
-    const [counted, dumped] = await Promise.allSettled([counts, dumping]);
-    if (counted.status === 'rejected' && failed[0] === 'counts') throw counted.reason;
-    if (dumped.status === 'rejected') throw dumped.reason;
-    if (counted.status === 'rejected') throw counted.reason;
-    return {
-      ...facts,
-      from: shownOf(target),
-      client: program.major,
-      rows: Object.fromEntries(counted.value),
-    };
+    const dumping = readChild({ ...callOf(target, program, snapshot), log, onStart }, take);
+    const rows = Object.fromEntries(await countedWith(dumping, session));
+    return { ...facts, from: shownOf(target), client: program.major, rows };
   });
+}
+
+function callOf(target: Target, { path }: Program, snapshot: string): ChildCall {
+  return {
+    program: path,
+    args: [
+      '--format=custom',
+      `--snapshot=${snapshot}`,
+      `--lock-wait-timeout=${LOCK_WAIT}`,
+      '--no-password',
+      `--dbname=${connectionTo(databaseOf(target.url))}`,
+    ],
+    variables: postgresVariables(target.url, target.variable, { applicationName: APPLICATION }),
+    timeoutMs: LONGEST_MS,
+    stallMs: STALL_MS,
+    signal: interruption(),
+  };
+}
+
+/** Counts beside a dump, and ends with it. Throws the error that came first. */
+async function countedWith(
+  dumping: Promise<void>,
+  session: DatabaseSession,
+): Promise<ReadonlyMap<string, number>> {
+  const counting = new AbortController();
+  const counts = countTables(until(counting.signal, session));
+  const failed: ('dump' | 'counts')[] = [];
+  dumping.catch(() => {
+    failed.push('dump');
+    counting.abort();
+    // A server that does not answer cancels nothing.
+    session.cancel().catch(() => session.close().catch(() => undefined));
+  });
+  // A transaction that fails takes its snapshot along, which the dump may not have begun to read: its own fault would say less.
+  counts.catch(() => failed.push('counts'));
+  const [counted, dumped] = await Promise.allSettled([counts, dumping]);
+  if (counted.status === 'rejected' && failed[0] === 'counts') throw counted.reason;
+  if (dumped.status === 'rejected') throw dumped.reason;
+  if (counted.status === 'rejected') throw counted.reason;
+  return counted.value;
 }
 
 /** The same session, which begins no further query once it is aborted. */
