@@ -22,9 +22,10 @@ export function partOf<Part extends object>(slice: Slice<Part>): Part {
   } catch (error) {
     if (!(error instanceof Misconfigured)) throw error;
     const cause = error.message.split('\n').join('; ');
-    const [malformed] = error.faults.filter(({ variable }) => isSet(variable));
-    if (malformed === undefined) throw new NotSetUp(cause);
-    throw new Stopped(red(cause, `write ${malformed.variable} anew (docs/reference/variables.md)`));
+    const malformed = error.faults.map(({ variable }) => variable).filter(isSet);
+    if (malformed.length === 0) throw new NotSetUp(cause);
+    const names = [...new Set(malformed)].join(', ');
+    throw new Stopped(red(cause, `write ${names} anew (docs/reference/variables.md)`));
   }
 }
 

@@ -1,7 +1,7 @@
-import { ISSUERS } from '../../shared/configuration/issuers.ts';
+import { ISSUERS, type IssuersConfig } from '../../shared/configuration/issuers.ts';
 import { issuerVariable } from '../../shared/configuration/names.ts';
 import { issuerUrl } from '../../shared/configuration/values.ts';
-import { green, NotSetUp, red, worst, yellow, type Finding } from '../../shared/checks/check.ts';
+import { green, NotSetUp, red, Stopped, worst, yellow, type Finding } from '../../shared/checks/check.ts';
 import { ALLOWED_ALGORITHMS } from '../../shared/keys/algorithms.ts';
 import { createDiscovery } from '../../shared/keys/discovery.ts';
 import { fetchJson } from '../../shared/keys/fetch-json.ts';
@@ -113,8 +113,23 @@ export function clockSkew({ platform, clock }: DoctorGround): Promise<Finding> {
 /** No provider has issued it. */
 const INVENTED = 'sallyport-doctor';
 
+/** Throws as `partOf`, but Stopped, which is yellow, where a client is set up and what is missing is something else. */
+function introspecting(): IssuersConfig['introspection'] {
+  try {
+    return partOf(ISSUERS).introspection;
+  } catch (error) {
+    const isClient = (name: string): boolean =>
+      name === 'ZITADEL_CLIENT_SECRET' || issuerVariable(name)?.field === 'CLIENT_SECRET';
+    const isSetUp = Object.keys(environment).some(
+      (name) => isClient(name) && isSet(name) && isSet(name.replace(/SECRET$/, 'ID')),
+    );
+    if (!(error instanceof NotSetUp) || !isSetUp) throw error;
+    throw new Stopped(yellow(`not known: ${error.message}`, 'sallyport doctor --only configuration'));
+  }
+}
+
 export function introspection(ground: DoctorGround): Promise<Finding> {
-  const { introspection: configs } = partOf(ISSUERS);
+  const configs = introspecting();
   if (configs.length === 0)
     throw new NotSetUp(
       'no client that introspects is configured',

@@ -71,6 +71,15 @@ describe('checks of issuers', () => {
     expect(cause).not.toContain('another-secret-text');
   });
 
+  it('introspection is not skipped for a variable of another issuer that is missing', async () => {
+    const half = { ...variables, KANIDM_ISSUER_URL: 'http://127.0.0.1:1' };
+    expect(await found(half, 'introspection')).toMatchObject({
+      status: 'yellow',
+      cause: containing('KANIDM_AUDIENCE is missing'),
+      next: containing('--only configuration'),
+    });
+  });
+
   it('clock-skew is red where the clocks are ten seconds apart, either way', async () => {
     for (const seconds of [10, -10]) {
       const skewed = await serve(0, async () =>
