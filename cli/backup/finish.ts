@@ -110,12 +110,14 @@ const NEXT = 'sallyport doctor';
 function report({ swapped, dropped }: Left, run: string, { json, dryRun = false }: FinishCommand): void {
   const names = dropped.map(({ database }) => database);
   const back = swapped.map(({ database }) => database);
+  const left = dryRun && names.length + back.length > 0;
+  const next = left ? 'the same without --dry-run' : NEXT;
   if (json === true) {
-    printJson({ run, put_back: back, dropped: names, dry_run: dryRun, next: NEXT });
+    printJson({ run, put_back: back, dropped: names, dry_run: dryRun, next });
     return;
   }
   if (names.length === 0) note(`restore ${run} has left nothing behind`);
   for (const name of back) print(dryRun ? `would put the former ${name} back` : `the former ${name} is back`);
   for (const name of names) print(dryRun ? `would drop ${name}` : `dropped ${name}`);
-  if (!dryRun) note(`next: ${NEXT}`);
+  note(`${left ? 'nothing was changed. ' : ''}next: ${next}`);
 }

@@ -230,6 +230,7 @@ describe.skipIf(postgresMissing)('backup restore (needs the postgresql package)'
       const [zitadel] = names();
       const dry = await stage.runWith(apart(), 'finish', '--dry-run');
       expect(dry.stdout).toContain(`would put the former ${zitadel} back`);
+      expect(dry.stderr).toContain('next: the same without --dry-run');
       expect(await stage.runWith(apart(), 'finish')).toMatchObject({
         code: 1,
         stderr: containing(`Add --yes to confirm ${zitadel}`),

@@ -68,6 +68,7 @@ it('changes nothing unconfirmed, nor with --dry-run', async () => {
   expect((await rename('alice', 'carol')).code).toBe(1);
   expect(JSON.parse((await rename(id, 'carol', '--dry-run')).stdout)).toMatchObject({
     done: 'would be renamed',
+    next: 'the same without --dry-run',
   });
   expect(await nameOf(id)).toBe('alice');
 });

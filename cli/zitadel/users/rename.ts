@@ -169,10 +169,11 @@ async function warningsOf(
 function report(
   renaming: Renaming,
   events: readonly NameEvent[],
-  { json }: RenameCommand,
+  { json, dryRun }: RenameCommand,
   done: string,
 ): void {
-  const next = `sallyport zitadel login-names explain ${shellWord(renaming.login_names[0] ?? renaming.to)}`;
+  const explain = `sallyport zitadel login-names explain ${shellWord(renaming.login_names[0] ?? renaming.to)}`;
+  const next = dryRun === true ? 'the same without --dry-run' : explain;
   if (json === true) {
     printJson({ ...renaming, done, events, next });
     return;
@@ -185,5 +186,5 @@ function report(
   if (done !== 'renamed') for (const warning of warnings) print(`${colors.yellow('!')} ${warning}`);
   for (const { sequence, type, at, editor, user_name, email: address } of events)
     print(`event ${sequence} ${at} ${type} ${user_name ?? address ?? ''} by ${editor}`);
-  print(`next: \`${next}\``);
+  print(dryRun === true ? `nothing was changed. next: ${next}` : `next: \`${next}\``);
 }

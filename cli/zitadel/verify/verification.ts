@@ -62,6 +62,8 @@ export async function verifyDatabase(
   const { instances = zitadel.instances, externalDomain = null, stated = true } = options;
   const { onStep = () => undefined } = options;
   const ids = instances.map(({ id }) => id);
+  // One that cannot be read is refused now, not after minutes.
+  const proof = await provedMasterkey(zitadel);
   onStep('events');
   const types = await eventTypes(zitadel, ids);
   onStep('projections');
@@ -80,7 +82,6 @@ export async function verifyDatabase(
     domain: externalDomain,
     stated,
   });
-  const proof = await provedMasterkey(zitadel);
   const all = [...findings, ...ofSettings, ...proof.findings];
   onStep('counts');
   const counts = {
