@@ -95,6 +95,7 @@ describe('the deployment templates', () => {
     const containerfile = readFileSync('deploy/Containerfile', 'utf8');
     expect(containerfile.match(/^FROM .*$/gm)).toEqual([
       'FROM node:20-slim AS build',
+      'FROM scratch AS app',
       'FROM node:20-trixie-slim AS operations',
       'FROM node:20-slim',
     ]);
