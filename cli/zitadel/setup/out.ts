@@ -3,7 +3,6 @@ import { readText } from '../../input.ts';
 import { writePrivately } from '../../private-file.ts';
 import { envText } from './out-env.ts';
 import type { Kept, OutFormat } from './out-format.ts';
-import { manifestText } from './out-manifest.ts';
 
 const NOTHING: Kept = { values: new Map(), pending: new Map(), belongs: new Map() };
 
@@ -25,7 +24,8 @@ export class OutFile {
   /** Throws Failure when it cannot be read. */
   static async open(path: string | undefined): Promise<OutFile> {
     if (path === undefined) return new OutFile(null, envText, '');
-    const format = /\.ya?ml$/i.test(path) ? manifestText : envText;
+    // Loaded where it is used: YAML costs every other run a part of its start.
+    const format = /\.ya?ml$/i.test(path) ? (await import('./out-manifest.ts')).manifestText : envText;
     return new OutFile(path, format, existsSync(path) ? await readText(path) : '');
   }
 

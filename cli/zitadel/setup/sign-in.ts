@@ -16,13 +16,17 @@ import { differences, known, Plan, type Setup } from './plan.ts';
 
 const PASSKEY = 'MULTI_FACTOR_TYPE_U2F_WITH_VERIFICATION';
 
-/** The instance's login policy, its factors, and who must have a second one. */
-export async function signInPart(setup: Setup): Promise<Plan> {
+/** The instance's login policy, its factors, and who must have a second one. `providers`: until it is there, ids of identity providers are not known. */
+export async function signInPart(setup: Setup, providers: Promise<unknown>): Promise<Plan> {
   const plan = new Plan();
   const { client, wanted, ids } = setup;
   const { loginPolicy, mfa, identityProviders } = wanted;
   if (loginPolicy === undefined && mfa === undefined && identityProviders.length === 0) return plan;
-  const before = await instanceLoginPolicy(client);
+  const [before, homes] = await Promise.all([
+    instanceLoginPolicy(client),
+    mfa?.force === 'administrators' ? homesOfAdministrators(setup) : undefined,
+    providers,
+  ]);
   const changes = { ...loginPolicy, ...forcedInstance(mfa?.force) };
   const differing = differences(before.settings, changes);
   const settings = { ...before.settings, ...changes };
@@ -41,7 +45,7 @@ export async function signInPart(setup: Setup): Promise<Plan> {
     if (id !== undefined && before.idps.includes(id)) plan.kept.push(what);
     else plan.make(what, () => addIdpToLogin(client, known(ids.idps.get(nameOf(idp)), nameOf(idp))));
   }
-  if (mfa?.force === 'administrators') await planAdministrators(setup, plan, factors);
+  if (homes !== undefined) planAdministrators(setup, plan, factors, homes);
   if (mfa?.force === 'everyone' || mfa?.force === 'local')
     plan.notes.push('an organisation with a login policy of its own follows that one, not the instance’s');
   if (mfa?.secondFactors.includes('otp_sms') === true && !(await sendsSms(client)))
@@ -74,21 +78,25 @@ function planFactors({ client }: Setup, plan: Plan, mfa: Mfa, policy: LoginPolic
   };
 }
 
-/** Zitadel forces a second factor by organisation, not by role: those that the instance's administrators are in. */
-async function planAdministrators(
-  { client, own, ids, members: all }: Setup,
+type Homes = readonly (readonly [organization: string, policy: LoginPolicy])[];
+
+/** The organisations that people are in who administer the instance. */
+async function homesOfAdministrators({ client, own, members }: Setup): Promise<Homes> {
+  const people = (await members).filter(({ userType }) => userType !== 'TYPE_MACHINE');
+  const homes = [...new Set(people.map((each) => each.userResourceOwner || own.organization.id))];
+  return Promise.all(homes.map(async (home) => [home, await organizationLoginPolicy(client, home)] as const));
+}
+
+/** Zitadel forces a second factor by organisation, not by role. */
+function planAdministrators(
+  { client, own, ids }: Setup,
   plan: Plan,
   instance: LoginPolicy,
-): Promise<void> {
-  const members = await all;
-  const people = members.filter(({ userType }) => userType !== 'TYPE_MACHINE');
-  if (people.length === 0)
+  homes: Homes,
+): void {
+  if (homes.length === 0)
     plan.notes.push('nobody but service accounts administers the instance: no organisation is forced');
-  const homes = [...new Set(people.map((each) => each.userResourceOwner || own.organization.id))];
-  const policies = await Promise.all(
-    homes.map(async (home) => [home, await organizationLoginPolicy(client, home)] as const),
-  );
-  for (const [home, policy] of policies) {
+  for (const [home, policy] of homes) {
     const shown = home === own.organization.id ? own.organization.name : home;
     const what = `second factor for everybody of organisation ${shown}`;
     if (policy.settings['forceMfa'] === true) {

@@ -37,11 +37,13 @@ export async function placeOf({ client }: SetupOf, writes: boolean): Promise<Pla
 export async function survey(of: SetupOf, { own }: Place): Promise<Found> {
   const members = instanceMembers(of.client);
   const setup: Setup = { ...of, members, own, ids: { idps: new Map() } };
-  const [project, accounts, mail, [idps, signIn], events] = await Promise.all([
+  const providers = identityProvidersPart(setup);
+  const [project, accounts, mail, idps, signIn, events] = await Promise.all([
     projectPart(setup),
     accountsPart(setup),
     mailPart(setup),
-    identityProvidersPart(setup).then(async (part) => [part, await signInPart(setup)] as const),
+    providers,
+    signInPart(setup, providers),
     eventsPart(setup),
     members,
   ]);
