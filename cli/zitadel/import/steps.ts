@@ -4,7 +4,7 @@ import { loginV2, ready, tokens } from './after.ts';
 import { backUp } from './backup.ts';
 import { scaleDown, scaleUp } from './cluster.ts';
 import { projections } from './projections.ts';
-import { restoreCopy, verifyCopy } from './restore.ts';
+import { restoreCopy, verifyCopy } from './copy.ts';
 import type { Run, RunFacts } from './run.ts';
 import { serverFailure } from './server.ts';
 import { secrets } from './secrets.ts';
