@@ -12,6 +12,8 @@ import { createIntrospectors } from '../../functions/gateway/authenticate/intros
 import { environment } from '../terminal.ts';
 import { EXCHANGE_MS, isSet, partOf, type DoctorGround } from './ground.ts';
 
+const DISCOVERY = '/.well-known/openid-configuration';
+
 interface NamedUrl {
   readonly variable: string;
   readonly url: string;
@@ -54,7 +56,7 @@ function discoveryOf(url: string, { platform, ...ground }: DoctorGround) {
 export function issuerDiscovery(ground: DoctorGround): Promise<Finding> {
   return each(async ({ variable, url }) => {
     const { platform } = ground;
-    const document = `${url.replace(/\/$/, '')}/.well-known/openid-configuration`;
+    const document = `${url.replace(/\/$/, '')}${DISCOVERY}`;
     const json = await fetchJson(platform.fetch, document, { timeoutMs: EXCHANGE_MS });
     const named = typeof json === 'object' && json !== null && 'issuer' in json ? json.issuer : undefined;
     if (typeof named === 'string' && named !== url) {
@@ -95,7 +97,7 @@ export function clockSkew({ platform, clock }: DoctorGround): Promise<Finding> {
     const before = clock.now();
     const { headers } = await platform.exchange({
       method: 'GET',
-      url: `${url.replace(/\/$/, '')}/.well-known/openid-configuration`,
+      url: `${url.replace(/\/$/, '')}${DISCOVERY}`,
       headers: { accept: 'application/json' },
       timeoutMs: EXCHANGE_MS,
     });
@@ -153,6 +155,8 @@ export function introspection(ground: DoctorGround): Promise<Finding> {
           : red(`${url} calls an invented token active`, 'do not use this provider');
       } catch (error) {
         const reason = error instanceof Refusal ? error.reason : messageOf(error);
+        // Of discovery such a status says nothing of the client.
+        if (reason.includes(DISCOVERY)) return red(reason, 'sallyport doctor --only issuer-discovery');
         const client = /status 40[0-3]/.test(reason);
         const variables =
           name === 'zitadel' ? 'ZITADEL_CLIENT_ID and ZITADEL_CLIENT_SECRET' : `the client of ${name}`;

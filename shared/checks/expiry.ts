@@ -27,7 +27,7 @@ export function judgeTokens(tokens: readonly Credential[], now: number): Finding
   return found.length === 0 ? green('there is no personal access token that is valid') : worst(found, '');
 }
 
-const ROTATE = `sallyport zitadel tokens rotate --older-than ${TOKEN_DAYS}d`;
+const ROTATE = `sallyport zitadel tokens rotate --older-than ${TOKEN_DAYS}d --out FILE`;
 
 /** Certificates for 90 days are renewed with 30 left: with fewer than 21 the renewal has failed. */
 const CERTIFICATE_SOON = 21;

@@ -128,7 +128,7 @@ const SECURITY = {
     needs: 'ZITADEL_SERVICE_TOKEN',
     green: 'no personal access token of a service account is older than 90 days or about to run out',
     cause: 'it was not rotated for 90 days',
-    next: 'sallyport zitadel tokens rotate --older-than 90d',
+    next: 'sallyport zitadel tokens rotate --older-than 90d --out FILE',
   },
   'admin-mfa': {
     needs: 'ZITADEL_SERVICE_TOKEN',

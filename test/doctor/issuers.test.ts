@@ -80,6 +80,19 @@ describe('checks of issuers', () => {
     });
   });
 
+  it('introspection accuses no client where discovery is refused', async () => {
+    const closed = await serve(0, async () => new Response('', { status: 401 }));
+    try {
+      expect(await found({ ...variables, ZITADEL_ISSUER_URL: closed.url }, 'introspection')).toMatchObject({
+        status: 'red',
+        cause: expect.not.stringContaining('ZITADEL_CLIENT_SECRET') as unknown,
+        next: containing('--only issuer-discovery'),
+      });
+    } finally {
+      await closed.close();
+    }
+  });
+
   it('clock-skew is red where the clocks are ten seconds apart, either way', async () => {
     for (const seconds of [10, -10]) {
       const skewed = await serve(0, async () =>
