@@ -7,6 +7,7 @@ import type { RunCommand } from './import/recover.ts';
 
 const MOST_WAIT_SECONDS = 86_400;
 const DEFAULT_WAIT_SECONDS = 600;
+const MOST_JOBS = 64;
 
 /** `zitadel import`, and what ends or undoes an import. */
 export function registerImport(zitadel: Command): void {
@@ -30,6 +31,11 @@ export function registerImport(zitadel: Command): void {
       'how long to wait for sessions to end, and for Zitadel to start',
       wholeNumber(1, MOST_WAIT_SECONDS),
       DEFAULT_WAIT_SECONDS,
+    )
+    .option(
+      '--jobs <n>',
+      'sessions that restore a custom or directory dump at once (default: one per processor, at most 8)',
+      wholeNumber(1, MOST_JOBS),
     )
     .option(
       '--zitadel <kind/name>',

@@ -61,7 +61,13 @@ describe.skipIf(postgresMissing)('zitadel import --to postgres (needs the postgr
       'fills large tables by several sessions (%s)',
       async (format) => {
         const many = { ...NEW, people: 100_000 };
-        const done = await ground.import(ground.variables(), await ground.dump(format, many), '--yes');
+        const done = await ground.import(
+          ground.variables(),
+          await ground.dump(format, many),
+          '--yes',
+          '--jobs',
+          '4',
+        );
         expect(done.code, done.stderr).toBe(0);
         expect(
           await ground.query('select count(*), count(distinct id) from projections.users14', 'zitadel'),

@@ -12,7 +12,7 @@ import { earlierRuns, refuseWhileStopped, removeParts, type Earlier } from './ea
 import { keepPlan, planLines } from './plan.ts';
 import { prepare, untouched, type ImportCommand } from './prepare.ts';
 import { report } from './report.ts';
-import { importPlace, RUN, type Run, type RunFacts } from './run.ts';
+import { importPlace, RUN, usualJobs, type Run, type RunFacts } from './run.ts';
 import { lockTarget, openServer, serverFailure, type Server } from './server.ts';
 import { carryOut } from './steps.ts';
 
@@ -140,6 +140,7 @@ async function goOn({ journal, facts, server, options, config, kubectl }: Going)
     api,
     signal: interruption(),
     waitMs: options.wait * 1_000,
+    jobs: options.jobs ?? usualJobs(),
   };
   try {
     report(run, await carryOut(run, api !== null), options);

@@ -20,6 +20,7 @@ export interface ImportCommand {
   readonly targetVersion?: string;
   /** Seconds. */
   readonly wait: number;
+  readonly jobs?: number;
   readonly zitadel?: string;
   readonly login?: string;
   readonly yes?: boolean;

@@ -11,7 +11,7 @@ import { openDump } from '../dump/source.ts';
 import { scaleDown, scaleUp } from './cluster.ts';
 import { chosenRun } from './earlier.ts';
 import { restoreInto } from './restore.ts';
-import { factsOf, importPlace, isSameDatabase, type Run } from './run.ts';
+import { factsOf, importPlace, isSameDatabase, usualJobs, type Run } from './run.ts';
 import {
   dropDatabase,
   findDatabase,
@@ -89,6 +89,7 @@ export async function runRecover(wanted: string | undefined, options: RunCommand
       ...{ journal, facts, server, api: null, signal: interruption() },
       kubectl: facts.to === 'kubernetes' ? openKubectl(kube, { signal: interruption(), log, onStart }) : null,
       waitMs: (options.wait ?? DEFAULT_WAIT_SECONDS) * 1_000,
+      jobs: usualJobs(),
     };
     await carryBack(run, way).catch((error: unknown) => {
       throw stoppedAt(run, error);

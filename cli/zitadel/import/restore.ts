@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import { pause } from '../../../shared/ports/runtime.ts';
 import type { DatabaseSession } from '../../../shared/database/session.ts';
@@ -30,11 +29,9 @@ export interface Restoring {
   readonly tables: ReadonlyMap<string, number>;
 }
 
-const MOST_JOBS = 8;
 /** Of a database that nobody uses yet; what it holds is durable with the first commit that waits for the disk. */
 const SETTINGS = {
   synchronous_commit: 'off',
-  maintenance_work_mem: '256MB',
   client_min_messages: 'warning',
   // Whatever the database that it is like has.
   default_transaction_read_only: 'off',
@@ -90,20 +87,24 @@ function childOf(run: Run, program: Program, { into, owner, ownerless }: Restori
   };
 }
 
+/** With fewer processors dealing the rows out costs more than it saves: measured on two. */
+const SPREAD_JOBS = 4;
+
 async function byPgRestore(run: Run, restoring: Restoring): Promise<void> {
   const { source, into, tables } = restoring;
   const program = await postgresProgram('pg_restore', Math.max(source.pgRestore, run.server.major));
   const call = childOf(run, program, restoring);
-  const jobs = Math.min(MOST_JOBS, Math.max(2, availableParallelism()));
+  const { jobs } = run;
   const from = [`--format=${source.format}`, source.file];
   const always = ['--exit-on-error', '--no-password', `--dbname=${connectionTo(into)}`];
   const restore = (...args: readonly string[]) => runChild({ ...call, args: [...always, ...args, ...from] });
-  const list = await runChild({ ...call, args: ['--list', ...from] });
-  const { large, others } = await partsOf(list, tables, run.journal.folder);
-  if (large.length === 0) {
+  const list = async (): Promise<string> => runChild({ ...call, args: ['--list', ...from] });
+  const parts = jobs < SPREAD_JOBS ? null : await partsOf(await list(), tables, run.journal.folder);
+  if (parts === null || parts.large.length === 0) {
     await restore(`--jobs=${jobs}`);
     return;
   }
+  const { large, others } = parts;
   const psql = await postgresProgram('psql', run.server.major);
   await restore('--section=pre-data');
   await restore('--section=data', `--use-list=${others}`, `--jobs=${jobs}`);

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import * as z from 'zod';
 import type { Journal, JournalPlace } from '../../journal.ts';
 import { openZitadel, processes } from '../../deps.ts';
@@ -75,7 +76,14 @@ export interface Run {
   readonly signal: AbortSignal;
   /** Milliseconds: for sessions to end, and for Zitadel to start. */
   readonly waitMs: number;
+  /** Sessions that restore at once. */
+  readonly jobs: number;
 }
+
+const MOST_JOBS = 8;
+
+/** As many as there are processors here, in bounds that any server bears. */
+export const usualJobs = (): number => Math.min(MOST_JOBS, Math.max(2, availableParallelism()));
 
 /** The step that holds the facts of a run. */
 export const RUN = 'run';
