@@ -24,6 +24,10 @@ export function serviceAccount(): ZitadelReader & { readonly host: string | null
   return { ...readsOnce({ url, api: openZitadel({ url, token }) }), host: externalDomain };
 }
 
+/** A token that is refused makes none: it takes another one that still counts. */
+const NEW_TOKEN =
+  'with a token of an IAM_OWNER: sallyport zitadel setup --renew ZITADEL_SERVICE_TOKEN --out FILE';
+
 /** Zitadel's refusals by what an operator does about them. `right`: what the call needs. */
 export function zitadelFault(
   { message, status, id }: ZitadelFault,
@@ -38,7 +42,9 @@ export function zitadelFault(
   if (status === 401)
     return red(
       `${variable} is refused, ${message}: it ran out or was removed, or its account was deactivated or locked, which ends tokens for good`,
-      'sallyport zitadel tokens rotate',
+      variable === 'ZITADEL_SERVICE_TOKEN'
+        ? NEW_TOKEN
+        : `docs/provisioning.md: make its account a new token for ${variable}`,
     );
   if (status === 403 || (status === 404 && id !== ''))
     return red(

@@ -85,7 +85,7 @@ const OPERATION = {
     green: 'Zitadel takes the tokens of our service accounts, and they may read the instance',
     cause:
       'Errors.Token.Invalid (AUTH-7fs1e): the token ran out or was removed, its account was deactivated or locked, which ends tokens for good, or the masterkey is another one',
-    next: 'sallyport zitadel tokens rotate',
+    next: 'with a token of an IAM_OWNER: sallyport zitadel setup --renew ZITADEL_SERVICE_TOKEN --out FILE',
   },
   'login-v2': {
     needs: 'ZITADEL_SERVICE_TOKEN',

@@ -33,7 +33,7 @@ describe('checks of Zitadel by its API', () => {
     expect([status, cause, next]).toEqual([
       'red',
       containing('AUTH-7fs1e'),
-      'sallyport zitadel tokens rotate',
+      'with a token of an IAM_OWNER: sallyport zitadel setup --renew ZITADEL_SERVICE_TOKEN --out FILE',
     ]);
     expect(cause).not.toContain('eyJ-another-token-text');
     const provisioning = {
