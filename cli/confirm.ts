@@ -16,8 +16,8 @@ export interface Asking {
 const PIPE_MS = 3_000;
 
 /**
- * Asks for the name of what is about to be destroyed or replaced, at a terminal or of a pipe that has it already. Throws Failure when
- * another text comes, or without `yes` where nobody can be asked: nothing was changed then.
+ * Requires the name of what is about to be destroyed or replaced, from a terminal or from a pipe that already holds it. Throws Failure
+ * on any other text, and without `yes` where there is neither terminal nor input; nothing has been changed then.
  */
 export async function confirmed(
   { what, name }: { readonly what: string; readonly name: string },

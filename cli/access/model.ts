@@ -1,7 +1,10 @@
 import * as z from 'zod';
 import { rewriteSchema, type AuthorizationModel } from '../../shared/ports/authorization-models.ts';
 
-/** A relation of a type that another one brings along. `sure`: by itself; else OpenFGA is asked, because an intersection needs more or an exclusion takes it away. */
+/**
+ * A relation of a type that follows from another one. `sure`: without a further condition; otherwise only a check of OpenFGA decides,
+ * because an intersection needs more or an exclusion takes it away.
+ */
 interface Brought {
   readonly relation: string;
   readonly sure: boolean;

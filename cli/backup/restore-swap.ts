@@ -16,8 +16,9 @@ import { copyOf, keptOf, type DatabaseRestore } from './restore-plan.ts';
 import { once, type Restoring } from './restore-steps.ts';
 
 /**
- * Puts the restored databases in their places: those of one server in one transaction, so that no moment has a part of them. Of several
- * servers none begins before nobody is connected to any: what keeps the second one waiting is known before the first is changed.
+ * Renames the restored databases into their places: those of one server in one transaction, so that no moment has a part of them.
+ * With several servers, the first is not changed before all are free of connections: a session on the second cannot leave one new and
+ * one old. Throws Failure when sessions remain after the wait.
  */
 export async function swapAll(restoring: Restoring): Promise<void> {
   const { plan, journal } = restoring;

@@ -191,7 +191,7 @@ function reportPlan({ manifest }: Backup, plan: RestorePlan, { json, dryRun }: R
     printJson({ dry_run: true, backup: manifest.id, parts: partsOf(plan), plan: lines, next });
     return;
   }
-  // What was asked for; else it goes before the question, beside the result.
+  // With --dry-run the plan is the result: stdout. Otherwise it precedes the confirmation: stderr.
   for (const line of lines) (dryRun === true ? print : note)(line);
   if (dryRun === true) note(`nothing was changed. next: ${next}`);
 }

@@ -44,7 +44,7 @@ function describe(run: string, facts: RunFacts, entries: readonly Entry[]): Earl
   };
 }
 
-/** The run that was asked for, else the newest one into this database. Throws Failure where there is none. */
+/** Returns `wanted`, else the newest run into this database. Throws Failure when there is none. */
 export function chosenRun(
   backupDir: string,
   server: Pick<Server, 'shown'>,

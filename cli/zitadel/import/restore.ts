@@ -98,7 +98,7 @@ async function byPgRestore(run: Run, restoring: Restoring): Promise<void> {
   const from = [`--format=${source.format}`, source.file];
   const always = ['--exit-on-error', '--no-password', `--dbname=${connectionTo(into)}`];
   const restore = (...args: readonly string[]) => runChild({ ...call, args: [...always, ...args, ...from] });
-  const list = async (): Promise<string> => runChild({ ...call, args: ['--list', ...from] });
+  const list = (): Promise<string> => runChild({ ...call, args: ['--list', ...from] });
   const parts = jobs < SPREAD_JOBS ? null : await partsOf(await list(), tables, run.journal.folder);
   if (parts === null || parts.large.length === 0) {
     await restore(`--jobs=${jobs}`);

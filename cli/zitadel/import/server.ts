@@ -49,7 +49,7 @@ export async function openServer(url: string, variable: string): Promise<Server>
   const target = databaseOf(url);
   const session = await besides(url, target, variable);
   try {
-    // Its lock would belong to whoever comes next, and its snapshot to nobody.
+    // Behind a pooler an advisory lock passes to the next client of the connection, and a snapshot does not last.
     if (!(await session.direct()))
       throw new Failure(
         `${shown}: a connection pooler stands in between: ${variable} needs the address of the database itself`,
